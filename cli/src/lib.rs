@@ -1,0 +1,1 @@
+//! Everything of quorate that touches the world: SSH, the terminal, files, exit codes.

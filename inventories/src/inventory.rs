@@ -1,0 +1,220 @@
+//! The validated inventory of one site. Every value in it has been checked; nothing is optional
+//! that has a default.
+
+use std::collections::BTreeMap;
+use std::net::IpAddr;
+use std::path::PathBuf;
+use std::time::Duration;
+
+use crate::names::{ClusterName, HostName, SiteName};
+use crate::version::EtcdVersion;
+
+/// A place in an inventory file, for "why" lines of a plan.
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Default)]
+pub struct Place {
+    /// The file as the operator named it.
+    pub file: String,
+    /// Line, counted from 1.
+    pub line: u32,
+}
+
+/// One site: hosts, the etcd clusters on them, and where their software and keys come from.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Inventory {
+    /// Who owns these hosts; hosts marked by another site are refused.
+    pub site: Site,
+    /// Every host of the file, also those that no cluster uses.
+    pub hosts: BTreeMap<HostName, Host>,
+    /// Every cluster of the file.
+    pub clusters: BTreeMap<ClusterName, Cluster>,
+    /// Who can open the sealed CA keys.
+    pub pki: PkiSettings,
+    /// Where etcd's release archives come from.
+    pub release: Release,
+}
+
+/// The site that the file describes.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Site {
+    /// The site's name, written into the marker on every host.
+    pub name: SiteName,
+    /// Whether `apply` wants `--confirm NAME`.
+    pub confirm: bool,
+}
+
+/// A machine that quorate may log in to.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Host {
+    /// Where etcd listens for clients.
+    pub address: IpAddr,
+    /// Where etcd listens for peers; `address` unless the inventory says otherwise.
+    pub peer_address: IpAddr,
+    /// More names and addresses for the server certificate.
+    pub sans: Vec<San>,
+    /// How to log in.
+    pub ssh: Ssh,
+    /// Where the host is declared.
+    pub place: Place,
+}
+
+/// A subject alternative name of a server certificate.
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub enum San {
+    /// A DNS name.
+    Dns(String),
+    /// An IP address.
+    Ip(IpAddr),
+}
+
+/// How to log in to a host. What is `None` is left to SSH's own configuration and defaults.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Ssh {
+    /// Name or address to connect to; the host's `address` unless set.
+    pub host: String,
+    /// Port, 22 unless set.
+    pub port: Option<u16>,
+    /// Login user: root, or a user with `sudo -n`.
+    pub user: Option<String>,
+    /// Private key files to try, in order, before the agent's.
+    pub identity_files: Vec<PathBuf>,
+    /// Pins of the host key (`SHA256:` and 43 characters of base64). Empty: known_hosts decides.
+    pub host_keys: Vec<HostKeyPin>,
+    /// How long a TCP connection may take.
+    pub connect_timeout: Option<Duration>,
+}
+
+/// A pinned SSH host key: `SHA256:` and the unpadded base64 of the key's digest, as ssh-keygen prints it.
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
+pub struct HostKeyPin(pub(crate) String);
+
+impl HostKeyPin {
+    /// The pin as ssh-keygen prints it.
+    pub fn as_str(&self) -> &str {
+        &self.0
+    }
+}
+
+/// An etcd cluster.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Cluster {
+    /// The etcd release that every member runs.
+    pub version: EtcdVersion,
+    /// The hosts whose members form the cluster, at least one, in the file's order.
+    pub members: Vec<HostName>,
+    /// What keeps a member running.
+    pub runtime: Runtime,
+    /// How the first members find each other.
+    pub bootstrap: Bootstrap,
+    /// Where members listen.
+    pub ports: Ports,
+    /// The cluster whose client CA signs this cluster's client and server certificates; itself unless set.
+    pub client_ca: ClusterName,
+    /// The operator's own etcd flags, defaults merged in, sorted by name.
+    pub flags: BTreeMap<String, Flag>,
+    /// Where the cluster is declared.
+    pub place: Place,
+    /// Where each setting of the cluster is written (`version`, `members`, …), for "why" lines.
+    pub places: BTreeMap<String, Place>,
+}
+
+/// What keeps a member running on its host.
+#[derive(
+    Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, serde::Serialize, serde::Deserialize,
+)]
+#[serde(rename_all = "kebab-case")]
+pub enum Runtime {
+    /// A systemd unit, `etcd-<cluster>.service`.
+    Systemd,
+}
+
+/// How the members of a new cluster find each other.
+#[derive(
+    Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, serde::Serialize, serde::Deserialize,
+)]
+#[serde(rename_all = "kebab-case")]
+pub enum Bootstrap {
+    /// Every member is started with the whole list.
+    Static,
+}
+
+/// The TCP ports of one cluster's members.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Ports {
+    /// Clients, with TLS; 2379 unless set.
+    pub client: u16,
+    /// Peers, with TLS; 2380 unless set.
+    pub peer: u16,
+    /// Metrics and health, plain HTTP on loopback; 2381 unless set.
+    pub metrics: u16,
+}
+
+/// An etcd flag that the operator set. Its name and type have been checked against the version.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Flag {
+    /// The value as it goes on the command line.
+    pub value: FlagValue,
+    /// Where it is written.
+    pub place: Place,
+}
+
+/// The value of an etcd flag, as TOML gave it.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum FlagValue {
+    /// `true` or `false`.
+    Bool(bool),
+    /// A whole number.
+    Int(i64),
+    /// Anything else.
+    Text(String),
+}
+
+impl std::fmt::Display for FlagValue {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        match self {
+            FlagValue::Bool(value) => write!(f, "{value}"),
+            FlagValue::Int(value) => write!(f, "{value}"),
+            FlagValue::Text(value) => f.write_str(value),
+        }
+    }
+}
+
+/// Who can open the sealed CA keys.
+#[derive(Debug, Clone, PartialEq, Eq, Default)]
+pub struct PkiSettings {
+    /// age or SSH public keys. Empty: keys are kept plain, which `init` and `pki init` do only when told to.
+    pub recipients: Vec<String>,
+}
+
+/// Where etcd's release archives come from.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Release {
+    /// URL or path, with `{version}` and `{arch}` to be filled in.
+    pub source: ReleaseSource,
+    /// Pinned sha256 digests (lower-case hex), by version and architecture.
+    pub sha256: BTreeMap<(EtcdVersion, Arch), String>,
+}
+
+/// Where an archive is read from.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum ReleaseSource {
+    /// Downloaded by the host, or by the operator's machine where the host cannot.
+    Url(String),
+    /// A file on the operator's machine, pushed over SSH.
+    Path(String),
+}
+
+/// A processor architecture that etcd is released for.
+#[derive(
+    Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, serde::Serialize, serde::Deserialize,
+)]
+#[serde(rename_all = "lowercase")]
+pub enum Arch {
+    /// x86-64.
+    Amd64,
+    /// 64-bit Arm.
+    Arm64,
+    /// 64-bit little-endian PowerPC.
+    Ppc64le,
+    /// IBM Z.
+    S390x,
+}

@@ -1,0 +1,1 @@
+//! Certificates: profiles, issuing, reading, expiry, and the sealed store of CA keys.

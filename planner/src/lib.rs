@@ -1,0 +1,1 @@
+//! The pure core: (desired, observed, policy) to a plan. No I/O, no clock, no randomness, no secrets.

@@ -1,0 +1,1 @@
+//! Real systemd hosts on this machine, for tests and for trying things out.

@@ -1,0 +1,1 @@
+//! Scenarios and laws over the strict simulator.
