@@ -181,8 +181,10 @@ impl std::fmt::Display for FlagValue {
 /// Who can open the sealed CA keys.
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
 pub struct PkiSettings {
-    /// age or SSH public keys. Empty: keys are kept plain, which `init` and `pki init` do only when told to.
+    /// age or SSH public keys; at least one, unless `plain_keys`.
     pub recipients: Vec<String>,
+    /// The loud opt-out: CA keys are kept unsealed, in files of mode 0600. Then there are no recipients.
+    pub plain_keys: bool,
 }
 
 /// Where etcd's release archives come from.

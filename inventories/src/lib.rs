@@ -5,10 +5,15 @@
 //!
 //! Nothing here reads a file: texts come in as arguments, diagnostics go out as values.
 
+pub mod diagnostic;
+pub mod flag;
 pub mod inventory;
 pub mod names;
+pub mod suggest;
 pub mod version;
 
+pub use diagnostic::Severity;
+pub use flag::{FlagCheck, FlagProblem};
 pub use inventory::Inventory;
 pub use names::{ClusterName, HostName, SiteName};
 pub use version::{EtcdVersion, Minor};

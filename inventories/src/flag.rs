@@ -1,0 +1,28 @@
+//! The question that the table of etcd flags answers about one flag that the operator set.
+//!
+//! The table itself lives above this crate, with the templates that render the flags, so it comes
+//! in as a function.
+
+use crate::diagnostic::Severity;
+use crate::inventory::FlagValue;
+use crate::version::EtcdVersion;
+
+/// Looks at one flag of one version: its name without dashes, and the value it is given.
+///
+/// `Ok` means that this version of etcd takes the flag with this value, and that quorate leaves
+/// the flag to the operator.
+pub type FlagCheck = fn(EtcdVersion, &str, &FlagValue) -> Result<(), FlagProblem>;
+
+/// What is wrong with one flag.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct FlagProblem {
+    /// An error keeps the inventory from being used; a warning is only shown.
+    pub severity: Severity,
+    /// A stable kebab-case word for the kind of problem: `unknown-flag`, `renamed-flag`,
+    /// `owned-flag`, `dangerous-flag`, `flag-type`, …
+    pub code: &'static str,
+    /// What is wrong, as a lower-case fragment without a full stop.
+    pub message: String,
+    /// What to write instead.
+    pub hint: Option<String>,
+}
