@@ -1,1 +1,20 @@
-//! Texts that etcd hosts run: units and argument lists, rendered from typed values; the table of etcd flags by version.
+//! Texts that etcd hosts run, rendered from typed values, and the table of etcd flags by version.
+//!
+//! - [`layout`]: every path and unit name that quorate uses on a host.
+//! - [`member`]: the specification of one etcd member, and its argument list.
+//! - [`unit`]: the member as a systemd unit.
+//!
+//! Rendering is pure: the same member gives the same text. What is bound only at execution, the
+//! bootstrap token, is a typed hole in the text ([`token`]).
+
+pub mod layout;
+pub mod member;
+pub mod token;
+pub mod unit;
+pub mod url;
+
+pub use layout::Layout;
+pub use member::{Formation, Member};
+pub use token::BootstrapToken;
+pub use unit::UnitText;
+pub use url::{ClientUrl, PeerUrl};

@@ -1,0 +1,196 @@
+//! Where everything of a cluster lies on a host. The only place in quorate that spells a host path.
+//!
+//! Paths are `String`, not `PathBuf`: they are paths of the host, whatever the operator's machine is.
+
+use inventories::{ClusterName, EtcdVersion};
+
+/// The system user and group that etcd runs as.
+pub const USER: &str = "etcd";
+
+/// The paths and names of one cluster on each of its hosts.
+///
+/// A cluster name is a DNS label, so no path here needs quoting, in a unit or in a shell.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Layout {
+    cluster: ClusterName,
+}
+
+impl Layout {
+    /// The layout of a cluster.
+    pub fn of(cluster: &ClusterName) -> Self {
+        Self {
+            cluster: cluster.clone(),
+        }
+    }
+
+    /// The systemd unit, `etcd-<cluster>.service`.
+    pub fn unit_name(&self) -> String {
+        format!("etcd-{}.service", self.cluster)
+    }
+
+    /// The unit's file.
+    pub fn unit_file(&self) -> String {
+        format!("/etc/systemd/system/{}", self.unit_name())
+    }
+
+    /// The unit's drop-in directory. quorate writes nothing here: what lies in it is foreign.
+    pub fn drop_in_dir(&self) -> String {
+        format!("{}.d", self.unit_file())
+    }
+
+    /// The cluster's configuration: root's, readable by etcd.
+    pub fn config_dir(&self) -> String {
+        format!("/etc/etcd/{}", self.cluster)
+    }
+
+    /// The certificate generations, one directory each, and the symlink [`pki_current`](Self::pki_current).
+    pub fn pki_dir(&self) -> String {
+        format!("{}/pki", self.config_dir())
+    }
+
+    /// The symlink to the generation of certificates in use; renaming it swaps all of them at once.
+    pub fn pki_current(&self) -> String {
+        format!("{}/current", self.pki_dir())
+    }
+
+    /// A certificate or key of the generation in use, as etcd reads it.
+    pub fn pki_file(&self, file: PkiFile) -> String {
+        format!("{}/{}", self.pki_current(), file.name())
+    }
+
+    /// etcd's data directory, 0700 and owned by etcd.
+    pub fn data_dir(&self) -> String {
+        format!("/var/lib/etcd/{}", self.cluster)
+    }
+
+    /// The directory of the member's write-ahead log: without it a member has lost its memory.
+    pub fn wal_dir(&self) -> String {
+        format!("{}/member/wal", self.data_dir())
+    }
+
+    /// A glob that matches the member's write-ahead log, and nothing before etcd has made one.
+    pub fn wal_glob(&self) -> String {
+        format!("{}/*.wal", self.wal_dir())
+    }
+
+    /// quorate's own records about the cluster: root's, 0700.
+    pub fn state_dir(&self) -> String {
+        format!("/var/lib/quorate/{}", self.cluster)
+    }
+
+    /// The marker: which site and cluster the host belongs to, and what was last applied.
+    pub fn marker(&self) -> String {
+        format!("{}/marker", self.state_dir())
+    }
+
+    /// The bootstrap's token, stored on every host before the first start.
+    pub fn token_file(&self) -> String {
+        format!("{}/token", self.state_dir())
+    }
+
+    /// Exists once this member has been in a quorum. The unit writes it, not quorate: see
+    /// [`unit`](crate::unit).
+    pub fn quorum_witness(&self) -> String {
+        format!("{}/quorum-seen", self.state_dir())
+    }
+
+    /// The journal of applied steps.
+    pub fn journal(&self) -> String {
+        format!("{}/journal", self.state_dir())
+    }
+
+    /// The lock that an apply holds.
+    pub fn lock(&self) -> String {
+        format!("{}/lock", self.state_dir())
+    }
+}
+
+/// A file of a generation of certificates.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub enum PkiFile {
+    /// The CA that signs servers and clients.
+    ClientCa,
+    /// The CA that signs peers.
+    PeerCa,
+    /// The certificate shown to clients.
+    ServerCert,
+    /// Its key.
+    ServerKey,
+    /// The certificate shown to peers, as server and as client.
+    PeerCert,
+    /// Its key.
+    PeerKey,
+    /// The client certificate of quorate's own look-ups on the host.
+    HealthcheckCert,
+    /// Its key.
+    HealthcheckKey,
+}
+
+impl PkiFile {
+    /// Every file of a generation.
+    pub const ALL: [PkiFile; 8] = [
+        PkiFile::ClientCa,
+        PkiFile::PeerCa,
+        PkiFile::ServerCert,
+        PkiFile::ServerKey,
+        PkiFile::PeerCert,
+        PkiFile::PeerKey,
+        PkiFile::HealthcheckCert,
+        PkiFile::HealthcheckKey,
+    ];
+
+    /// The file's name within its generation.
+    pub fn name(self) -> &'static str {
+        match self {
+            PkiFile::ClientCa => "client-ca.crt",
+            PkiFile::PeerCa => "peer-ca.crt",
+            PkiFile::ServerCert => "server.crt",
+            PkiFile::ServerKey => "server.key",
+            PkiFile::PeerCert => "peer.crt",
+            PkiFile::PeerKey => "peer.key",
+            PkiFile::HealthcheckCert => "healthcheck.crt",
+            PkiFile::HealthcheckKey => "healthcheck.key",
+        }
+    }
+}
+
+/// Where one etcd release is installed; releases lie side by side and clusters share them.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct ReleaseLayout {
+    version: EtcdVersion,
+}
+
+impl ReleaseLayout {
+    /// Where all releases lie.
+    pub const ROOT: &str = "/opt/quorate/etcd";
+
+    /// The layout of a release.
+    pub fn of(version: EtcdVersion) -> Self {
+        Self { version }
+    }
+
+    /// The release's directory.
+    pub fn dir(&self) -> String {
+        format!("{}/{}", Self::ROOT, self.version)
+    }
+
+    /// The server.
+    pub fn etcd(&self) -> String {
+        format!("{}/etcd", self.dir())
+    }
+
+    /// The client.
+    pub fn etcdctl(&self) -> String {
+        format!("{}/etcdctl", self.dir())
+    }
+
+    /// The offline tool. Releases before 3.5 have none.
+    pub fn etcdutl(&self) -> String {
+        format!("{}/etcdutl", self.dir())
+    }
+
+    /// The install manifest: sizes, times and digests of the files as they were checked and installed.
+    pub fn manifest(&self) -> String {
+        format!("{}/manifest", self.dir())
+    }
+}

@@ -1,0 +1,89 @@
+//! The specification of one etcd member: one value, of which a unit or a pod is only the rendering.
+
+use std::collections::BTreeMap;
+use std::net::{IpAddr, Ipv4Addr};
+
+use inventories::inventory::{FlagValue, Ports};
+use inventories::{ClusterName, EtcdVersion, HostName};
+
+use crate::layout::Layout;
+use crate::url::{ClientUrl, PeerUrl};
+
+/// One etcd member, fully determined but for the token of a bootstrap.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Member {
+    /// The cluster it belongs to; decides every path.
+    pub cluster: ClusterName,
+    /// Its name, which is its host's.
+    pub name: HostName,
+    /// The release it runs.
+    pub version: EtcdVersion,
+    /// Where it serves clients.
+    pub client_address: IpAddr,
+    /// Where it serves peers.
+    pub peer_address: IpAddr,
+    /// The cluster's ports.
+    pub ports: Ports,
+    /// How it comes to be in the cluster.
+    pub formation: Formation,
+    /// The operator's flags, checked against the version. They win over quorate's own defaults.
+    pub flags: BTreeMap<String, FlagValue>,
+}
+
+/// How a member comes to be in its cluster.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Formation {
+    /// The cluster is not formed yet: every member starts with the whole list and the bootstrap's
+    /// token.
+    New {
+        /// Every member's name and peer URL, its own among them.
+        initial_cluster: BTreeMap<HostName, PeerUrl>,
+    },
+    /// The cluster is formed: the member starts from its write-ahead log, and not without it.
+    Existing {
+        /// Every member's name and peer URL, its own among them. etcd ignores it where it finds a
+        /// write-ahead log.
+        initial_cluster: BTreeMap<HostName, PeerUrl>,
+    },
+}
+
+impl Formation {
+    /// Every member's name and peer URL.
+    pub fn initial_cluster(&self) -> &BTreeMap<HostName, PeerUrl> {
+        match self {
+            Formation::New { initial_cluster } | Formation::Existing { initial_cluster } => {
+                initial_cluster
+            }
+        }
+    }
+}
+
+impl Member {
+    /// The paths of its cluster.
+    pub fn layout(&self) -> Layout {
+        Layout::of(&self.cluster)
+    }
+
+    /// The URL that clients and the other hosts use.
+    pub fn client_url(&self) -> ClientUrl {
+        ClientUrl::new(self.client_address, self.ports.client)
+    }
+
+    /// The URL for clients on the same host.
+    ///
+    /// Always 127.0.0.1, also where the member has an IPv6 address: every Linux host has it, while
+    /// `::1` is absent where IPv6 is turned off.
+    pub fn loopback_client_url(&self) -> ClientUrl {
+        ClientUrl::new(Ipv4Addr::LOCALHOST.into(), self.ports.client)
+    }
+
+    /// The URL that the other members use.
+    pub fn peer_url(&self) -> PeerUrl {
+        PeerUrl::new(self.peer_address, self.ports.peer)
+    }
+
+    /// Metrics and health: plain HTTP, so on 127.0.0.1 only.
+    pub fn metrics_url(&self) -> String {
+        format!("http://{}:{}", Ipv4Addr::LOCALHOST, self.ports.metrics)
+    }
+}
