@@ -1,0 +1,3 @@
+//! What acts on hosts: the transport, and what is built on it.
+
+pub mod remote;
