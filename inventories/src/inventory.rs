@@ -197,7 +197,8 @@ pub struct Release {
 }
 
 /// Where an archive is read from.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq, serde::Serialize, serde::Deserialize)]
+#[serde(rename_all = "kebab-case")]
 pub enum ReleaseSource {
     /// Downloaded by the host, or by the operator's machine where the host cannot.
     Url(String),
@@ -219,4 +220,19 @@ pub enum Arch {
     Ppc64le,
     /// IBM Z.
     S390x,
+}
+
+impl Arch {
+    /// Every architecture that etcd is released for.
+    pub const ALL: [Arch; 4] = [Arch::Amd64, Arch::Arm64, Arch::Ppc64le, Arch::S390x];
+
+    /// The architecture as release archives name it.
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Arch::Amd64 => "amd64",
+            Arch::Arm64 => "arm64",
+            Arch::Ppc64le => "ppc64le",
+            Arch::S390x => "s390x",
+        }
+    }
 }
