@@ -18,9 +18,7 @@ pub struct Layout {
 impl Layout {
     /// The layout of a cluster.
     pub fn of(cluster: &ClusterName) -> Self {
-        Self {
-            cluster: cluster.clone(),
-        }
+        Self { cluster: cluster.clone() }
     }
 
     /// The systemd unit, `etcd-<cluster>.service`.

@@ -62,13 +62,9 @@ mod tests {
 
     #[test]
     fn nothing_else_is_a_token() {
-        for bad in [
-            "",
-            PLACEHOLDER,
-            &"0F".repeat(16),
-            &"0f".repeat(17),
-            &format!("{}\n", "0".repeat(31)),
-        ] {
+        for bad in
+            ["", PLACEHOLDER, &"0F".repeat(16), &"0f".repeat(17), &format!("{}\n", "0".repeat(31))]
+        {
             assert_eq!(bad.parse::<BootstrapToken>(), Err(TokenError), "{bad:?}");
         }
     }

@@ -36,7 +36,5 @@ impl UnitText {
 
 /// Renders the unit of a member.
 pub fn render(_member: &Member) -> Result<UnitText, RenderError> {
-    Ok(UnitText {
-        text: String::new(),
-    })
+    Ok(UnitText { text: String::new() })
 }

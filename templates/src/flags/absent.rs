@@ -1,0 +1,92 @@
+//! Why a version does not have a flag, and what to write instead.
+
+use inventories::{EtcdVersion, Minor};
+
+use super::problem::{Code, Problem};
+use super::renames::{Successor, successor};
+use super::standing::{Standing, standing};
+use super::{gates, table};
+
+/// Explains the absence of a flag from a version.
+pub(super) fn explain(version: EtcdVersion, name: &str) -> Problem {
+    later_patch(version, name)
+        .or_else(|| later_name(version, name))
+        .or_else(|| earlier_name(version, name))
+        .or_else(|| other_lines(version, name))
+        .unwrap_or_else(|| unknown(version, name))
+}
+
+fn later_patch(version: EtcdVersion, name: &str) -> Option<Problem> {
+    let flag = table::find_in_line(version.minor(), name)?;
+    let first = EtcdVersion::new(version.minor(), flag.since);
+    Some(
+        Problem::error(
+            Code::OtherVersion,
+            format!("etcd {version} does not have `{name}` yet: it came with {first}"),
+        )
+        .hint(format!("leave it out, or raise `version` to {first} or later")),
+    )
+}
+
+fn later_name(version: EtcdVersion, name: &str) -> Option<Problem> {
+    let successor = successor(name)?;
+    let known_once = Minor::ALL.iter().any(|minor| table::find_in_line(*minor, name).is_some());
+    let exists = match successor {
+        Successor::Flag(flag) => table::find(version, flag).is_some(),
+        Successor::Gate(_) => version.minor() >= gates::SINCE,
+    };
+    (known_once && exists).then(|| {
+        Problem::error(Code::Renamed, format!("etcd {version} no longer has `{name}`"))
+            .hint(write_instead(successor))
+    })
+}
+
+/// What to write for a flag that has a successor.
+pub(super) fn write_instead(successor: Successor<'_>) -> String {
+    match successor {
+        Successor::Flag(flag) => format!("write `{flag}` instead"),
+        Successor::Gate(gate) => format!("write {} = \"{gate}=true\" instead", gates::FLAG),
+    }
+}
+
+fn earlier_name(version: EtcdVersion, name: &str) -> Option<Problem> {
+    let earlier = format!("experimental-{name}");
+    table::find(version, &earlier).map(|_| {
+        Problem::error(
+            Code::Renamed,
+            format!("etcd {version} does not have `{name}` under this name yet"),
+        )
+        .hint(format!("write `{earlier}` instead"))
+    })
+}
+
+fn other_lines(version: EtcdVersion, name: &str) -> Option<Problem> {
+    let lines: Vec<String> = Minor::ALL
+        .into_iter()
+        .filter(|minor| table::find_in_line(*minor, name).is_some())
+        .map(|minor| minor.to_string())
+        .collect();
+    if lines.is_empty() {
+        return None;
+    }
+    let problem = Problem::error(
+        Code::OtherVersion,
+        format!("etcd {version} does not have `{name}`: only {} has it", lines.join(", ")),
+    );
+    Some(if name == gates::FLAG {
+        problem.hint("up to 3.5 each feature is a flag of its own: experimental-…".to_owned())
+    } else {
+        problem.hint("leave it out".to_owned())
+    })
+}
+
+fn unknown(version: EtcdVersion, name: &str) -> Problem {
+    let problem = Problem::error(Code::Unknown, format!("etcd {version} has no flag {name:?}"));
+    let settable =
+        table::all(version).map(|flag| flag.name).filter(|name| standing(name) == Standing::Open);
+    let bare = name.trim_start_matches('-');
+    match inventories::suggest::closest(bare, settable) {
+        Some(near) => problem.hint(format!("did you mean `{near}`?")),
+        None => problem,
+    }
+}

@@ -1,0 +1,230 @@
+//! What values a flag takes. etcd parses flags with Go's `flag` package, so its rules are these.
+
+use inventories::inventory::FlagValue;
+
+use super::gates;
+use super::problem::{Code, Problem};
+
+/// What values a flag takes.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Kind {
+    /// `true` or `false`.
+    Bool,
+    /// A whole number.
+    Int,
+    /// A whole number from 0.
+    Uint,
+    /// A whole number from 0 to 2³² − 1.
+    Uint32,
+    /// A Go duration, such as `100ms` or `1h30m`.
+    Duration,
+    /// A Go duration, or a number of hours or revisions: `auto-compaction-retention`.
+    Retention,
+    /// One of these words.
+    Choice(&'static [&'static str]),
+    /// `Gate=true,…` with these gates.
+    Gates(&'static [&'static str]),
+    /// Any text.
+    Text,
+}
+
+impl Kind {
+    /// A value of this kind, as it is written in TOML.
+    pub fn example(self) -> String {
+        match self {
+            Kind::Bool => "true".to_owned(),
+            Kind::Int | Kind::Uint | Kind::Uint32 => "1000".to_owned(),
+            Kind::Duration => r#""100ms""#.to_owned(),
+            Kind::Retention => r#""8h""#.to_owned(),
+            Kind::Choice(words) => format!("{:?}", words.first().copied().unwrap_or_default()),
+            Kind::Gates(gates) => {
+                format!(r#""{}=true""#, gates.first().copied().unwrap_or_default())
+            }
+            Kind::Text => r#""…""#.to_owned(),
+        }
+    }
+
+    fn noun(self) -> &'static str {
+        match self {
+            Kind::Bool => "true or false",
+            Kind::Int => "a whole number",
+            Kind::Uint | Kind::Uint32 => "a whole number from 0",
+            Kind::Duration => "a duration",
+            Kind::Retention => "a duration or a number, in quotes",
+            Kind::Choice(_) => "one word of a list",
+            Kind::Gates(_) => "a list of feature gates",
+            Kind::Text => "text",
+        }
+    }
+}
+
+/// What is wrong with a value, if anything is.
+pub(super) fn check(name: &str, kind: Kind, value: &FlagValue) -> Result<(), Problem> {
+    match (kind, value) {
+        (Kind::Bool, FlagValue::Bool(_)) | (Kind::Int, FlagValue::Int(_)) => Ok(()),
+        (Kind::Uint, FlagValue::Int(number)) => in_range(name, *number, i64::MAX),
+        (Kind::Uint32, FlagValue::Int(number)) => in_range(name, *number, u32::MAX.into()),
+        (_, FlagValue::Text(text)) => {
+            refuse_control_characters(name, text)?;
+            check_text(name, kind, text)
+        }
+        _ => Err(wrong_kind(name, kind, value)),
+    }
+}
+
+fn check_text(name: &str, kind: Kind, text: &str) -> Result<(), Problem> {
+    let is_number = |text: &str| !text.is_empty() && text.bytes().all(|b| b.is_ascii_digit());
+    match kind {
+        Kind::Text => Ok(()),
+        Kind::Duration if is_duration(text) => Ok(()),
+        Kind::Retention if is_duration(text) || is_number(text) => Ok(()),
+        Kind::Choice(words) if words.contains(&text) => Ok(()),
+        Kind::Choice(words) => Err(not_a_choice(name, words, text)),
+        Kind::Gates(known) => gates::check(name, known, text),
+        Kind::Bool | Kind::Int | Kind::Uint | Kind::Uint32 | Kind::Duration | Kind::Retention => {
+            Err(wrong_kind(name, kind, &FlagValue::Text(text.to_owned())))
+        }
+    }
+}
+
+fn in_range(name: &str, number: i64, highest: i64) -> Result<(), Problem> {
+    if (0..=highest).contains(&number) {
+        return Ok(());
+    }
+    Err(Problem::error(
+        Code::Type,
+        format!("`{name}` takes a number from 0 to {highest}, not {number}"),
+    ))
+}
+
+fn not_a_choice(name: &str, words: &[&str], text: &str) -> Problem {
+    let problem = Problem::error(
+        Code::Type,
+        format!("`{name}` takes one of {}, not {text:?}", words.join(", ")),
+    );
+    match inventories::suggest::closest(text, words.iter().copied()) {
+        Some(word) => problem.hint(format!("did you mean {word:?}?")),
+        None => problem,
+    }
+}
+
+fn wrong_kind(name: &str, kind: Kind, value: &FlagValue) -> Problem {
+    let written = match value {
+        FlagValue::Text(text) => format!("{text:?}"),
+        FlagValue::Bool(_) | FlagValue::Int(_) => value.to_string(),
+    };
+    Problem::error(Code::Type, format!("`{name}` takes {}, not {written}", kind.noun()))
+        .hint(format!("write it as {name} = {}", kind.example()))
+}
+
+fn refuse_control_characters(name: &str, text: &str) -> Result<(), Problem> {
+    match text.chars().find(|c| c.is_control()) {
+        None => Ok(()),
+        Some(c) => Err(Problem::error(
+            Code::Type,
+            format!("the value of `{name}` holds the control character U+{:04X}", u32::from(c)),
+        )),
+    }
+}
+
+/// Whether Go's `time.ParseDuration` takes the text. Negative durations, which Go takes, mean
+/// nothing to etcd and are refused.
+fn is_duration(text: &str) -> bool {
+    if text == "0" {
+        return true;
+    }
+    let mut rest = text;
+    let mut nanoseconds = 0.0;
+    while !rest.is_empty() {
+        let Some((length, after)) = split_duration_part(rest) else {
+            return false;
+        };
+        nanoseconds += length;
+        rest = after;
+    }
+    // The largest float below 2⁶³: near that limit, 292 years, precision is nobody's need.
+    !text.is_empty() && nanoseconds < 9.2e18
+}
+
+fn split_duration_part(text: &str) -> Option<(f64, &str)> {
+    const UNITS: [(&str, f64); 8] = [
+        ("ns", 1.0),
+        ("us", 1e3),
+        ("µs", 1e3),
+        ("μs", 1e3),
+        ("ms", 1e6),
+        ("s", 1e9),
+        ("m", 60e9),
+        ("h", 3600e9),
+    ];
+    let digits = text.find(|c: char| !c.is_ascii_digit() && c != '.').filter(|&end| end > 0)?;
+    let (number, rest) = text.split_at(digits);
+    let number: f64 = number.parse().ok()?;
+    UNITS.iter().find_map(|(unit, length)| Some((number * length, rest.strip_prefix(unit)?)))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn text(text: &str) -> FlagValue {
+        FlagValue::Text(text.to_owned())
+    }
+
+    #[test]
+    fn durations_are_what_go_takes() {
+        for good in ["0", "0s", "100ms", "1h30m", "1.5h", ".5s", "1µs", "2540400h"] {
+            assert!(is_duration(good), "{good:?}");
+        }
+        for bad in ["", "10", "10 s", "s", "1d", "-1s", "1..5s", ".", "1e3s", "1h-1m", "3000000h"] {
+            assert!(!is_duration(bad), "{bad:?}");
+        }
+    }
+
+    #[test]
+    fn each_kind_takes_its_own_example() {
+        let gates: &[&str] = &["InitialCorruptCheck"];
+        for (kind, value) in [
+            (Kind::Bool, FlagValue::Bool(true)),
+            (Kind::Int, FlagValue::Int(-1)),
+            (Kind::Uint, FlagValue::Int(0)),
+            (Kind::Uint32, FlagValue::Int(u32::MAX.into())),
+            (Kind::Duration, text("100ms")),
+            (Kind::Retention, text("8h")),
+            (Kind::Retention, text("8")),
+            (Kind::Choice(&["a", "b"]), text("b")),
+            (Kind::Gates(gates), text("InitialCorruptCheck=true")),
+            (Kind::Text, text("$(x) 'y' \"z\" %i")),
+        ] {
+            assert_eq!(check("x", kind, &value), Ok(()), "{kind:?}");
+        }
+    }
+
+    #[test]
+    fn a_value_of_another_kind_is_refused_with_what_to_write() {
+        let problem = |kind, value| check("x", kind, &value).unwrap_err();
+        assert_eq!(problem(Kind::Bool, text("true")).hint.as_deref(), Some("write it as x = true"));
+        assert_eq!(
+            problem(Kind::Duration, FlagValue::Int(100)).hint.as_deref(),
+            Some(r#"write it as x = "100ms""#)
+        );
+        assert_eq!(problem(Kind::Text, FlagValue::Bool(true)).message, "`x` takes text, not true");
+        assert_eq!(
+            problem(Kind::Choice(&["basic", "extensive"]), text("basics")).hint.as_deref(),
+            Some(r#"did you mean "basic"?"#)
+        );
+    }
+
+    #[test]
+    fn numbers_outside_the_range_are_refused() {
+        assert!(check("x", Kind::Uint, &FlagValue::Int(-1)).is_err());
+        assert!(check("x", Kind::Uint32, &FlagValue::Int(1 << 32)).is_err());
+    }
+
+    #[test]
+    fn no_value_can_hold_a_line_break_or_nul() {
+        for hostile in ["a\nb", "a\0b", "a\u{1b}[31m", "a\u{85}"] {
+            assert!(check("x", Kind::Text, &text(hostile)).is_err(), "{hostile:?}");
+        }
+    }
+}
