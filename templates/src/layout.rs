@@ -56,6 +56,12 @@ impl Layout {
         format!("{}/{}", self.pki_current(), file.name())
     }
 
+    /// sha256 of every file of the generation in use, as it was installed: it tells a changed key
+    /// without the key leaving the host.
+    pub fn pki_manifest(&self) -> String {
+        format!("{}/manifest", self.pki_current())
+    }
+
     /// etcd's data directory, 0700 and owned by etcd.
     pub fn data_dir(&self) -> String {
         format!("/var/lib/etcd/{}", self.cluster)
