@@ -1,0 +1,180 @@
+//! Private keys and passphrases: cleared when dropped, never printed, never serialized, never cloned.
+//!
+//! The bytes leave through one door, [`KeyPem::expose`] and [`CaKey::expose`], so that a search for
+//! `expose` finds every place where a secret goes somewhere.
+
+use std::fmt;
+
+use age::secrecy::SecretString;
+use base64::Engine as _;
+use base64::engine::general_purpose::STANDARD;
+use zeroize::Zeroizing;
+
+const BEGIN: &[u8] = b"-----BEGIN PRIVATE KEY-----\n";
+const END: &[u8] = b"-----END PRIVATE KEY-----\n";
+
+/// Characters of base64 in a line of PEM (RFC 7468).
+const COLUMNS: usize = 64;
+
+/// The private key of a leaf certificate, as PEM (PKCS #8).
+pub struct KeyPem(Zeroizing<Vec<u8>>);
+
+impl KeyPem {
+    pub(crate) fn from_pkcs8_der(der: &[u8]) -> Self {
+        Self(encode(der))
+    }
+
+    /// The PEM text. What receives it must not print, log or keep it.
+    pub fn expose(&self) -> &[u8] {
+        &self.0
+    }
+}
+
+impl fmt::Debug for KeyPem {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("KeyPem(..)")
+    }
+}
+
+/// The private key of a CA, as PEM (PKCS #8). It never goes to a host.
+pub struct CaKey(Zeroizing<Vec<u8>>);
+
+/// Why a text is not a private key that can sign. Nothing of the text is in the message.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
+pub enum KeyError {
+    /// No single block of PKCS #8 in PEM.
+    #[error("is not one unencrypted private key in PEM (PKCS #8, `BEGIN PRIVATE KEY`)")]
+    NotPkcs8Pem,
+    /// A key of a kind that cannot sign certificates here.
+    #[error(
+        "is a private key of an unsupported or broken kind; P-256, P-384, Ed25519 and RSA work"
+    )]
+    Unsupported,
+}
+
+impl CaKey {
+    pub(crate) fn from_pkcs8_der(der: &[u8]) -> Self {
+        Self(encode(der))
+    }
+
+    /// Takes over the content of a key file. Whether it is a key shows when a CA is opened with it.
+    pub fn from_pem(text: Vec<u8>) -> Self {
+        Self(Zeroizing::new(text))
+    }
+
+    /// The PEM text. What receives it must not print, log or keep it, other than in a key file
+    /// that the operator asked to be plain.
+    pub fn expose(&self) -> &[u8] {
+        &self.0
+    }
+
+    pub(crate) fn key_pair(&self) -> Result<Zeroizing<rcgen::KeyPair>, KeyError> {
+        let der = decode(&self.0).ok_or(KeyError::NotPkcs8Pem)?;
+        rcgen::KeyPair::try_from(der.as_slice())
+            .map(Zeroizing::new)
+            // The library's message may quote what it could not read.
+            .map_err(|_| KeyError::Unsupported)
+    }
+}
+
+impl fmt::Debug for CaKey {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("CaKey(..)")
+    }
+}
+
+/// A passphrase that a person typed.
+pub struct Passphrase(SecretString);
+
+impl Passphrase {
+    /// Takes over a passphrase.
+    pub fn new(text: String) -> Self {
+        Self(SecretString::from(text))
+    }
+
+    pub(crate) fn into_inner(self) -> SecretString {
+        self.0
+    }
+}
+
+impl fmt::Debug for Passphrase {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("Passphrase(..)")
+    }
+}
+
+/// Wraps DER in PEM. Every buffer has its final size at once: one that grew would leave a copy of
+/// the key in freed memory.
+fn encode(der: &[u8]) -> Zeroizing<Vec<u8>> {
+    let mut base64 = Zeroizing::new(vec![0; der.len().div_ceil(3) * 4]);
+    let length = STANDARD.encode_slice(der, &mut base64).unwrap_or_default();
+    let lines = length.div_ceil(COLUMNS);
+    let mut pem = Zeroizing::new(Vec::with_capacity(BEGIN.len() + length + lines + END.len()));
+    pem.extend_from_slice(BEGIN);
+    for line in base64[..length].chunks(COLUMNS) {
+        pem.extend_from_slice(line);
+        pem.push(b'\n');
+    }
+    pem.extend_from_slice(END);
+    pem
+}
+
+/// Unwraps the one `PRIVATE KEY` block of a PEM text that holds nothing else.
+fn decode(pem: &[u8]) -> Option<Zeroizing<Vec<u8>>> {
+    let body = pem.trim_ascii().strip_prefix(BEGIN.trim_ascii())?.strip_suffix(END.trim_ascii())?;
+    let mut base64 = Zeroizing::new(Vec::with_capacity(body.len()));
+    base64.extend(body.iter().filter(|b| !b.is_ascii_whitespace()));
+    let mut der = Zeroizing::new(vec![0; base64.len()]);
+    let length = STANDARD.decode_slice(base64.as_slice(), &mut der).ok()?;
+    der.truncate(length);
+    Some(der)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn no_secret_is_in_the_debug_text() {
+        let key = KeyPem::from_pkcs8_der(b"sentinel");
+        let ca_key = CaKey::from_pem(b"sentinel".to_vec());
+        let passphrase = Passphrase::new("sentinel".to_owned());
+        let text = format!("{key:?} {ca_key:?} {passphrase:?}");
+        assert_eq!(text, "KeyPem(..) CaKey(..) Passphrase(..)");
+    }
+
+    #[test]
+    fn pem_is_what_everybody_else_writes() {
+        let pair = rcgen::KeyPair::generate().unwrap();
+        let ours = KeyPem::from_pkcs8_der(pair.serialized_der());
+        assert_eq!(ours.expose(), pair.serialize_pem().as_bytes());
+    }
+
+    #[test]
+    fn der_of_every_length_comes_back() {
+        for length in 0..200 {
+            let der = vec![0xa5; length];
+            let pem = encode(&der);
+            assert_eq!(pem.len(), pem.capacity(), "the buffer of {length} bytes grew");
+            assert_eq!(decode(&pem).unwrap().as_slice(), der);
+        }
+    }
+
+    #[test]
+    fn only_one_plain_pkcs8_block_is_a_key() {
+        let good = encode(rcgen::KeyPair::generate().unwrap().serialized_der());
+        let good = std::str::from_utf8(&good).unwrap();
+        assert!(CaKey::from_pem(good.as_bytes().to_vec()).key_pair().is_ok());
+        assert!(CaKey::from_pem(good.replace('\n', "\r\n").into_bytes()).key_pair().is_ok());
+        for (bad, why) in [
+            (String::new(), KeyError::NotPkcs8Pem),
+            (good.replace("PRIVATE", "EC PRIVATE"), KeyError::NotPkcs8Pem),
+            (good.replace("PRIVATE", "ENCRYPTED PRIVATE"), KeyError::NotPkcs8Pem),
+            (format!("{good}{good}"), KeyError::NotPkcs8Pem),
+            (good[..good.len() / 2].to_owned(), KeyError::NotPkcs8Pem),
+            (good.replace("MIG", "MIH"), KeyError::Unsupported),
+        ] {
+            assert_eq!(CaKey::from_pem(bad.into_bytes()).key_pair().err(), Some(why));
+        }
+    }
+}
