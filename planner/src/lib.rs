@@ -1,1 +1,33 @@
-//! The pure core: (desired, observed, policy) to a plan. No I/O, no clock, no randomness, no secrets.
+//! The pure core: what is wanted and what was seen, to a plan. No I/O, no clock, no randomness, no
+//! secrets.
+//!
+//! - [`spec`]: the desired state, expanded from the inventory.
+//! - [`facts`]: what was seen, as types; others do the looking.
+//! - [`plan()`]: the decision, in stages: assess what was seen, preflight, identity, then form a new
+//!   cluster or converge a formed one, and put the steps in order.
+//! - [`Plan`] and [`report`]: the decision as a value, and what it says to people.
+
+mod assess;
+mod certificates;
+mod converge;
+mod ensure;
+pub mod facts;
+mod form;
+pub mod graph;
+mod identity;
+pub mod layout;
+pub mod plan;
+mod planner;
+pub mod policy;
+mod preflight;
+pub mod progress;
+pub mod quorum;
+pub mod report;
+pub mod spec;
+
+pub use certificates::attributes;
+pub use facts::{HostFacts, Observed, SiteFacts};
+pub use plan::{Plan, Step, StepId, StepKind};
+pub use planner::{PlanError, plan};
+pub use policy::Policy;
+pub use spec::{SiteSpec, expand};

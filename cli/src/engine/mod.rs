@@ -1,3 +1,10 @@
 //! What acts on hosts: the transport, and what is built on it.
+//!
+//! - [`hosts`]: the one door to the hosts; SSH in production, the strict simulator in tests.
+//! - [`execute`]: drives a plan over that door and emits [`event`]s. It prints nothing.
+//! - [`remote`]: the SSH transport.
 
+pub mod event;
+pub mod execute;
+pub mod hosts;
 pub mod remote;

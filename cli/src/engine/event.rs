@@ -1,0 +1,39 @@
+//! What happens during an apply, as it happens. Reporters print; nothing else does.
+
+use std::time::Duration;
+
+use planner::progress::Outcome;
+use planner::{StepId, plan::Action};
+
+/// Something that happened.
+#[derive(Debug)]
+pub enum Event {
+    /// Execution begins.
+    Started {
+        /// How many steps there are.
+        steps: usize,
+    },
+    /// A step begins.
+    StepStarted {
+        /// Which.
+        id: StepId,
+        /// What it means for the thing it touches.
+        action: Action,
+    },
+    /// A step ended, or will never begin.
+    StepFinished {
+        /// Which.
+        id: StepId,
+        /// How.
+        outcome: Outcome,
+        /// How long it took; zero where it never began.
+        elapsed: Duration,
+        /// Why it failed.
+        error: Option<crate::engine::hosts::StepError>,
+    },
+    /// No more steps are begun, because the operator said so; these are still running.
+    Stopping {
+        /// Steps that are being finished.
+        running: Vec<StepId>,
+    },
+}

@@ -1,0 +1,128 @@
+//! How a cluster is now, told from what its hosts said.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use inventories::HostName;
+
+use crate::facts::{EtcdFacts, MemberFacts, Observed, SiteFacts};
+use crate::quorum::Quorum;
+use crate::report::{ClusterNow, Formation};
+use crate::spec::ClusterSpec;
+
+/// A cluster's members as they were seen, and what follows from it.
+pub(crate) struct View<'a> {
+    /// The part of each member host that was seen.
+    pub(crate) members: BTreeMap<&'a HostName, &'a MemberFacts>,
+    /// Member hosts that could not be seen.
+    pub(crate) unseen: BTreeSet<&'a HostName>,
+    /// The summary, as reports show it.
+    pub(crate) now: ClusterNow,
+}
+
+impl<'a> View<'a> {
+    /// What each member that answered says of itself.
+    pub(crate) fn answers(&self) -> impl Iterator<Item = (&'a HostName, &'a EtcdFacts)> + '_ {
+        self.members.iter().filter_map(|(host, facts)| Some((*host, facts.etcd.known()?)))
+    }
+}
+
+/// Assesses one cluster.
+pub(crate) fn assess<'a>(spec: &'a ClusterSpec, facts: &'a SiteFacts) -> View<'a> {
+    let mut members = BTreeMap::new();
+    let mut unseen = BTreeSet::new();
+    for host in spec.members.keys() {
+        let seen = facts.hosts.get(host).and_then(Observed::known);
+        match seen.and_then(|host| host.clusters.get(&spec.name)) {
+            Some(member) => {
+                members.insert(host, member);
+            }
+            None => {
+                unseen.insert(host);
+            }
+        }
+    }
+    let answers: BTreeMap<&HostName, &EtcdFacts> =
+        members.iter().filter_map(|(host, facts)| Some((*host, facts.etcd.known()?))).collect();
+    let healthy = answers.values().filter(|etcd| etcd.leader.is_some() && !etcd.learner).count();
+    let now = ClusterNow {
+        formation: formation(&members, &answers, &unseen),
+        cluster_id: cluster_id(&members, &answers),
+        quorum: Quorum { voters: voters(spec, &answers), healthy },
+        leader: leader(&answers),
+        down: down(&members, &answers),
+        alarms: alarms(&answers),
+    };
+    View { members, unseen, now }
+}
+
+/// A cluster counts as formed from the first sign that it ever had a quorum: from then on its data
+/// may have been acknowledged to somebody. No sign on the hosts that were seen is no proof while
+/// another host was not.
+fn formation(
+    members: &BTreeMap<&HostName, &MemberFacts>,
+    answers: &BTreeMap<&HostName, &EtcdFacts>,
+    unseen: &BTreeSet<&HostName>,
+) -> Formation {
+    let had_quorum = |member: &&MemberFacts| member.quorum_seen || !member.marker.is_absent();
+    let begun = |member: &&MemberFacts| {
+        !member.token.is_absent() || member.data.known().is_some_and(|data| data.wal)
+    };
+    if members.values().any(had_quorum) || answers.values().any(|etcd| etcd.leader.is_some()) {
+        Formation::Formed
+    } else if !unseen.is_empty() {
+        Formation::Unknown
+    } else if members.values().any(begun) {
+        Formation::Begun
+    } else {
+        Formation::Absent
+    }
+}
+
+fn cluster_id(
+    members: &BTreeMap<&HostName, &MemberFacts>,
+    answers: &BTreeMap<&HostName, &EtcdFacts>,
+) -> Option<String> {
+    let answered = answers.values().map(|etcd| &etcd.cluster_id);
+    let marked = members.values().filter_map(|m| m.marker.known()).map(|mark| &mark.cluster_id);
+    answered.chain(marked).next().cloned()
+}
+
+/// etcd's own list counts, where a member that knows a leader has one; else the inventory.
+fn voters(spec: &ClusterSpec, answers: &BTreeMap<&HostName, &EtcdFacts>) -> usize {
+    answers
+        .values()
+        .filter(|etcd| etcd.leader.is_some())
+        .find_map(|etcd| etcd.members.known())
+        .map_or(spec.members.len(), |list| list.iter().filter(|member| !member.learner).count())
+}
+
+fn leader(answers: &BTreeMap<&HostName, &EtcdFacts>) -> Option<HostName> {
+    let newest =
+        answers.values().filter(|etcd| etcd.leader.is_some()).max_by_key(|e| e.raft_term)?;
+    let leads = |etcd: &&EtcdFacts| Some(&etcd.member_id) == newest.leader.as_ref();
+    answers.iter().find(|(_, etcd)| leads(etcd)).map(|(host, _)| (*host).clone())
+}
+
+fn down(
+    members: &BTreeMap<&HostName, &MemberFacts>,
+    answers: &BTreeMap<&HostName, &EtcdFacts>,
+) -> BTreeMap<HostName, String> {
+    let state = |member: &MemberFacts| match (&member.unit, &member.etcd) {
+        (Observed::Known(unit), Observed::Unknown(why)) if unit.is_up() => {
+            format!("unit {} ({}), but it does not answer: {why}", unit.active, unit.sub)
+        }
+        (Observed::Known(unit), _) => format!("unit {} ({})", unit.active, unit.sub),
+        (Observed::Absent, _) => "no unit".to_owned(),
+        (Observed::Unknown(why), _) => format!("unit unknown: {why}"),
+    };
+    members
+        .iter()
+        .filter(|(host, _)| answers.get(*host).is_none_or(|etcd| etcd.leader.is_none()))
+        .map(|(host, member)| ((*host).clone(), state(member)))
+        .collect()
+}
+
+fn alarms(answers: &BTreeMap<&HostName, &EtcdFacts>) -> Vec<String> {
+    let all: BTreeSet<&String> = answers.values().flat_map(|etcd| &etcd.errors).collect();
+    all.into_iter().cloned().collect()
+}

@@ -1,0 +1,82 @@
+//! How a member's installed certificates differ from those that are wanted, in words.
+
+use std::collections::BTreeMap;
+
+use pki::{LeafKind, LeafRequest};
+use templates::layout::{PkiFile, USER};
+use time::OffsetDateTime;
+
+use crate::ensure::{Place, attribute_changes};
+use crate::facts::{FileFacts, Observed};
+
+/// Every reason to issue the generation anew; empty when it will do. Keys never leave the host: a
+/// changed key shows by its digest against the manifest that was written with it.
+pub(crate) fn changes(place: &Place<'_>, now: OffsetDateTime) -> Vec<String> {
+    let layout = place.member.member.layout();
+    let manifest = manifest(place);
+    let mut changes = Vec::new();
+    for file in PkiFile::ALL {
+        match place.facts.files.get(&layout.pki_file(file)) {
+            Some(Observed::Known(seen)) => {
+                changes.extend(attribute_changes(file.name(), attributes(file), seen));
+                if manifest.get(file.name()) != Some(&seen.sha256.as_str()) {
+                    changes.push(format!("{} is not what was installed", file.name()));
+                }
+            }
+            Some(Observed::Absent) | None => changes.push(format!("{} is missing", file.name())),
+            Some(Observed::Unknown(_)) => {}
+        }
+    }
+    for request in &place.member.leaves {
+        changes.extend(leaf_changes(place, request, now));
+    }
+    changes
+}
+
+/// The owner and mode of a certificate file. Only etcd and root read a key.
+pub fn attributes(file: PkiFile) -> (u32, &'static str, &'static str) {
+    match file {
+        PkiFile::ServerKey | PkiFile::PeerKey | PkiFile::HealthcheckKey => (0o600, USER, USER),
+        PkiFile::ClientCa
+        | PkiFile::PeerCa
+        | PkiFile::ServerCert
+        | PkiFile::PeerCert
+        | PkiFile::HealthcheckCert => (0o644, "root", "root"),
+    }
+}
+
+/// The lines of `sha256sum`, by file name.
+fn manifest<'a>(place: &Place<'a>) -> BTreeMap<&'a str, &'a str> {
+    let path = place.member.member.layout().pki_manifest();
+    let text = place.facts.files.get(&path).and_then(Observed::known).and_then(text);
+    text.into_iter()
+        .flat_map(str::lines)
+        .filter_map(|line| line.split_once("  "))
+        .map(|(digest, name)| (name, digest))
+        .collect()
+}
+
+fn text(file: &FileFacts) -> Option<&str> {
+    file.text.as_deref()
+}
+
+fn leaf_changes(place: &Place<'_>, request: &LeafRequest, now: OffsetDateTime) -> Vec<String> {
+    let (file, authority) = match request.kind() {
+        LeafKind::Server => (PkiFile::ServerCert, &place.cluster.authorities.client),
+        LeafKind::Peer => (PkiFile::PeerCert, &place.cluster.authorities.peer),
+        LeafKind::HealthCheck => (PkiFile::HealthcheckCert, &place.cluster.authorities.client),
+        LeafKind::Client => return Vec::new(),
+    };
+    let Some(authority) = authority else { return Vec::new() };
+    let layout = place.member.member.layout();
+    if place.facts.files.get(&layout.pki_file(file)).and_then(Observed::known).is_none() {
+        return Vec::new();
+    }
+    match place.facts.certificate(file) {
+        Some(facts) => pki::drift::difference(&facts, request, &authority.facts, now)
+            .iter()
+            .map(|change| format!("{}: {}", file.name(), change.at(now)))
+            .collect(),
+        None => vec![format!("{} can't be read as a certificate", file.name())],
+    }
+}

@@ -1,0 +1,236 @@
+//! One function for each thing that must be so on a host. Each compares what is with what is
+//! wanted and gives the step that closes the gap, or nothing where there is none.
+
+use std::collections::BTreeSet;
+
+use inventories::HostName;
+use inventories::inventory::ReleaseSource;
+use templates::layout::ReleaseLayout;
+use templates::unit::RenderError;
+
+use time::OffsetDateTime;
+
+use crate::certificates;
+use crate::facts::{FileFacts, HostFacts, MemberFacts, Observed};
+use crate::layout::{Directory, directories};
+use crate::plan::{Action, Fetch, FormationState, Guard, PlaceRef, Step, StepId, StepKind, Why};
+use crate::spec::{ClusterSpec, MemberSpec, SiteSpec};
+
+/// One member's place, and what was seen there.
+pub(crate) struct Place<'a> {
+    pub(crate) spec: &'a SiteSpec,
+    pub(crate) cluster: &'a ClusterSpec,
+    pub(crate) name: &'a HostName,
+    pub(crate) member: &'a MemberSpec,
+    pub(crate) host: &'a HostFacts,
+    pub(crate) facts: &'a MemberFacts,
+    pub(crate) now: OffsetDateTime,
+}
+
+impl Place<'_> {
+    /// The name of a step of this member.
+    pub(crate) fn id(&self, verb: &str) -> StepId {
+        StepId::of_member(self.name, &self.cluster.name, verb)
+    }
+
+    /// The name of a step that serves every member of this host.
+    pub(crate) fn host_id(&self, verb: &str) -> StepId {
+        StepId::of_host(self.name, verb)
+    }
+
+    pub(crate) fn wanted(&self) -> Why {
+        Why::Wanted { place: Some(PlaceRef::from(self.cluster.place_of("members"))) }
+    }
+
+    pub(crate) fn step(&self, verb: &str, action: Action, kind: StepKind, why: Why) -> Step {
+        Step {
+            id: self.id(verb),
+            host: self.name.clone(),
+            cluster: Some(self.cluster.name.clone()),
+            action,
+            kind,
+            guard: Guard::Nothing,
+            after: BTreeSet::new(),
+            why,
+        }
+    }
+
+    fn host_step(&self, verb: &str, action: Action, kind: StepKind, why: Why) -> Step {
+        Step { id: self.host_id(verb), cluster: None, ..self.step(verb, action, kind, why) }
+    }
+}
+
+impl Step {
+    pub(crate) fn guarded(self, guard: Guard) -> Self {
+        Self { guard, ..self }
+    }
+
+    pub(crate) fn after(mut self, ids: impl IntoIterator<Item = StepId>) -> Self {
+        self.after.extend(ids);
+        self
+    }
+}
+
+/// Create where nothing is; update where something else is.
+fn action_for(changes: &[String], place: &Place<'_>, absent: bool) -> (Action, Why) {
+    if absent {
+        (Action::Create, place.wanted())
+    } else {
+        (Action::Update, Why::Drift { changes: changes.to_vec() })
+    }
+}
+
+/// The host bears the site's name.
+pub(crate) fn claim(place: &Place<'_>) -> Option<Step> {
+    if !place.host.site.is_absent() {
+        return None;
+    }
+    let kind = StepKind::ClaimHost { site: place.spec.site.clone() };
+    let step = place.host_step("claim", Action::Create, kind, place.wanted());
+    Some(step.guarded(Guard::HostIsFree))
+}
+
+/// The system account that etcd runs as is there.
+pub(crate) fn account(place: &Place<'_>) -> Option<Step> {
+    if !place.host.etcd_user.is_absent() {
+        return None;
+    }
+    let step = place.host_step("account", Action::Create, StepKind::CreateAccount, place.wanted());
+    Some(step.after([place.host_id("claim")]))
+}
+
+/// The release is there, whole, and from the archive that is pinned.
+pub(crate) fn release(place: &Place<'_>) -> Option<Step> {
+    let version = place.cluster.version;
+    let arch = *place.host.machine.arch.as_ref().ok()?;
+    let sha256 = place.spec.release.sha256.get(&(version, arch))?;
+    let observed = place.host.releases.get(&version).unwrap_or(&Observed::Absent);
+    let changes: Vec<String> = match observed {
+        Observed::Known(release) => {
+            let dir = ReleaseLayout::of(version).dir();
+            let damaged = release
+                .damaged
+                .iter()
+                .map(|file| format!("{dir}/{file} is not what was installed"));
+            let other = (release.archive_sha256 != *sha256)
+                .then(|| format!("installed from archive {}", release.archive_sha256));
+            damaged.chain(other).collect()
+        }
+        Observed::Absent => Vec::new(),
+        Observed::Unknown(_) => return None,
+    };
+    if changes.is_empty() && !observed.is_absent() {
+        return None;
+    }
+    let source = place.spec.release.archive(version, arch);
+    let by = match &source {
+        ReleaseSource::Url(_) if !place.host.machine.downloaders.is_empty() => Fetch::Host,
+        ReleaseSource::Url(_) | ReleaseSource::Path(_) => Fetch::Operator,
+    };
+    let (action, why) = action_for(&changes, place, observed.is_absent());
+    let kind = StepKind::InstallRelease { version, arch, source, sha256: sha256.clone(), by };
+    let step = place.host_step(&format!("install-etcd-{version}"), action, kind, why);
+    Some(step.after([place.host_id("claim")]))
+}
+
+/// The directories of a member have the right owners and modes.
+pub(crate) fn directories_of(place: &Place<'_>) -> Option<Step> {
+    let wanted = directories(&place.member.member.layout());
+    let mut absent = true;
+    let mut changes = Vec::new();
+    for directory in &wanted {
+        match place.facts.files.get(&directory.path) {
+            Some(Observed::Known(seen)) => {
+                absent = false;
+                changes.extend(directory_changes(directory, seen));
+            }
+            Some(Observed::Absent) | None => changes.push(format!("{} is missing", directory.path)),
+            Some(Observed::Unknown(_)) => {}
+        }
+    }
+    if changes.is_empty() {
+        return None;
+    }
+    let (action, why) = action_for(&changes, place, absent);
+    let kind = StepKind::PrepareDirectories { directories: wanted };
+    let step = place.step("directories", action, kind, why);
+    Some(step.after([place.host_id("account"), place.host_id("claim")]))
+}
+
+fn directory_changes(wanted: &Directory, seen: &FileFacts) -> Vec<String> {
+    attribute_changes(&wanted.path, (wanted.mode, &wanted.owner, &wanted.group), seen)
+}
+
+/// Differences of owner and mode, in words.
+pub(crate) fn attribute_changes(
+    path: &str,
+    (mode, owner, group): (u32, &str, &str),
+    seen: &FileFacts,
+) -> Vec<String> {
+    let mut changes = Vec::new();
+    if seen.mode != mode {
+        changes.push(format!("{path}: mode {:04o} -> {mode:04o}", seen.mode));
+    }
+    if (seen.owner.as_str(), seen.group.as_str()) != (owner, group) {
+        changes.push(format!("{path}: owner {}:{} -> {owner}:{group}", seen.owner, seen.group));
+    }
+    changes
+}
+
+/// The certificates are there, whole, of the inventory's CAs, and say what is wanted.
+pub(crate) fn certificates(place: &Place<'_>) -> Option<Step> {
+    let changes = certificates::changes(place, place.now);
+    if changes.is_empty() {
+        return None;
+    }
+    let (action, why) = action_for(&changes, place, place.facts.pki_generation.is_absent());
+    let kind = StepKind::InstallCertificates {
+        leaves: place.member.leaves.clone(),
+        client_ca: place.cluster.client_ca.clone(),
+    };
+    Some(place.step("certificates", action, kind, why).after([place.id("directories")]))
+}
+
+/// The unit's text, its attributes, and that systemd has read and enabled it.
+pub(crate) fn unit(place: &Place<'_>, state: FormationState) -> Result<Option<Step>, RenderError> {
+    let text = place.member.unit(state)?;
+    let path = place.member.member.layout().unit_file();
+    let observed = place.facts.files.get(&path).unwrap_or(&Observed::Absent);
+    let bound = match (state, place.facts.token.known()) {
+        (FormationState::New, Some(token)) => text.bind(token),
+        _ => text.as_str().to_owned(),
+    };
+    let mut changes = Vec::new();
+    let mut guard = Guard::FileIs { path: path.clone(), sha256: None };
+    match observed {
+        Observed::Known(seen) => {
+            guard = Guard::FileIs { path: path.clone(), sha256: Some(seen.sha256.clone()) };
+            if seen.text.as_deref() != Some(bound.as_str()) {
+                changes.push(format!("{path}: content differs"));
+            }
+            changes.extend(attribute_changes(&path, (0o644, "root", "root"), seen));
+        }
+        Observed::Absent => {}
+        Observed::Unknown(_) => return Ok(None),
+    }
+    match &place.facts.unit {
+        Observed::Known(unit) => {
+            if !unit.enabled {
+                changes.push("the unit is not enabled: it would not start at boot".to_owned());
+            }
+            if unit.needs_reload {
+                changes.push("systemd has an older text in memory".to_owned());
+            }
+        }
+        Observed::Absent if !observed.is_absent() => {
+            changes.push("systemd has not read the unit".to_owned());
+        }
+        Observed::Absent | Observed::Unknown(_) => {}
+    }
+    if changes.is_empty() && !observed.is_absent() {
+        return Ok(None);
+    }
+    let (action, why) = action_for(&changes, place, observed.is_absent());
+    let kind = StepKind::WriteUnit { text: text.as_str().to_owned(), formation: state };
+    Ok(Some(place.step("unit", action, kind, why).guarded(guard)))
+}

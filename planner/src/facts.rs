@@ -1,0 +1,305 @@
+//! What was seen on the hosts. Types only: `quorate` fills them, the simulator too.
+//!
+//! "Not there" and "could not look" are different answers. Only [`Observed::Absent`] may cause a
+//! create, and an [`Observed::Unknown`] never causes a removal.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::net::{IpAddr, SocketAddr};
+
+use inventories::inventory::Arch;
+use inventories::{ClusterName, EtcdVersion, HostName, SiteName};
+use pki::CertFacts;
+use templates::layout::PkiFile;
+use templates::{BootstrapToken, Layout};
+use time::OffsetDateTime;
+
+/// The answer to one question about a host.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Observed<T> {
+    /// It is there, and this is what it is.
+    Known(T),
+    /// We looked, and it is not there.
+    Absent,
+    /// We could not look, for this reason.
+    Unknown(String),
+}
+
+impl<T> Observed<T> {
+    /// The value, where it is known.
+    pub fn known(&self) -> Option<&T> {
+        match self {
+            Observed::Known(value) => Some(value),
+            Observed::Absent | Observed::Unknown(_) => None,
+        }
+    }
+
+    /// Whether we looked and found nothing.
+    pub fn is_absent(&self) -> bool {
+        matches!(self, Observed::Absent)
+    }
+}
+
+/// Everything that was seen in one look at the hosts of a site.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct SiteFacts {
+    /// When the look began, by the operator's clock: the planner has no clock of its own.
+    pub observed_at: OffsetDateTime,
+    /// One answer a host, for every host that a cluster of the plan uses.
+    pub hosts: BTreeMap<HostName, Observed<HostFacts>>,
+}
+
+/// What one host said.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct HostFacts {
+    /// The machine itself.
+    pub machine: Machine,
+    /// The account that etcd runs as.
+    pub etcd_user: Observed<Account>,
+    /// The site that marked this host as its own.
+    pub site: Observed<SiteName>,
+    /// TCP sockets in state LISTEN.
+    pub listeners: Vec<Listener>,
+    /// Processes named `etcd`, ours too.
+    pub etcd_processes: Vec<EtcdProcess>,
+    /// Other heavy services that run here, by unit name (`kubelet.service`, …).
+    pub heavy_services: BTreeSet<String>,
+    /// etcd releases under `/opt/quorate/etcd`, of the versions that were asked for.
+    pub releases: BTreeMap<EtcdVersion, Observed<InstalledRelease>>,
+    /// For each peer address asked for: the source address that this host uses to reach it.
+    pub sources: BTreeMap<IpAddr, Observed<IpAddr>>,
+    /// For each peer endpoint asked for: whether this host gets an answer from it.
+    pub reach: BTreeMap<SocketAddr, Reach>,
+    /// What is here of each cluster that was asked for.
+    pub clusters: BTreeMap<ClusterName, MemberFacts>,
+    /// Clusters that have a marker here and were not asked for.
+    pub other_clusters: BTreeSet<String>,
+}
+
+/// The machine under a host.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Machine {
+    /// Processor architecture; the raw `uname -m` where etcd has no release for it.
+    pub arch: Result<Arch, String>,
+    /// `PRETTY_NAME` of os-release.
+    pub distribution: String,
+    /// systemd's major version; `None` where systemd is not running the host.
+    pub systemd: Option<u32>,
+    /// Programs that the steps need and that are missing.
+    pub missing_tools: BTreeSet<String>,
+    /// Processors that are online.
+    pub cores: u32,
+    /// Bytes of memory.
+    pub memory: u64,
+    /// Bytes free for the data directory, counting what is ours there as free.
+    pub data_free: u64,
+    /// Bytes free where releases are installed.
+    pub release_free: u64,
+    /// The host's clock minus the operator's, in milliseconds, taken at the middle of a round trip.
+    pub clock_skew_ms: i64,
+    /// Half of that round trip: the skew is known no better than this.
+    pub clock_error_ms: i64,
+    /// The kernel's boot id: it changes when the host reboots.
+    pub boot_id: String,
+    /// Programs on the host that can download over HTTP (`curl`, `wget`).
+    pub downloaders: BTreeSet<String>,
+}
+
+/// A system account.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Account {
+    /// Whether it can log in.
+    pub login_shell: String,
+    /// Primary group.
+    pub group: String,
+}
+
+/// A TCP socket in state LISTEN.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Listener {
+    /// Address it is bound to; unspecified means every address.
+    pub address: IpAddr,
+    /// Port.
+    pub port: u16,
+    /// Process that owns it, as the kernel names it.
+    pub process: String,
+    /// Its pid.
+    pub pid: Option<u32>,
+}
+
+/// A process named `etcd`.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct EtcdProcess {
+    /// Its pid.
+    pub pid: u32,
+    /// The systemd unit that it belongs to, where its cgroup says so.
+    pub unit: Option<String>,
+}
+
+/// An etcd release on a host.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct InstalledRelease {
+    /// sha256 of the archive that it came from.
+    pub archive_sha256: String,
+    /// The files that differ from what was installed; empty when the release is whole.
+    pub damaged: BTreeSet<String>,
+}
+
+/// Whether a host gets an answer from an endpoint. A refusal is an answer.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Reach {
+    /// Something listens there.
+    Connected,
+    /// The other host answered that nothing listens there.
+    Refused,
+    /// No answer in time, or no route.
+    Silent,
+    /// The host's SSH server does not forward, so nobody knows.
+    Untried,
+}
+
+/// What is on a host of one cluster's member.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct MemberFacts {
+    /// The cluster that the member belongs to; decides every path.
+    pub cluster: ClusterName,
+    /// Our marker: what cluster this is, and what was last applied to it.
+    pub marker: Observed<Marker>,
+    /// Whether this member once reported ready, which etcd does only with a quorum.
+    pub quorum_seen: bool,
+    /// The bootstrap token stored here.
+    pub token: Observed<BootstrapToken>,
+    /// Every path that was asked for.
+    pub files: BTreeMap<String, Observed<FileFacts>>,
+    /// Where the symlink to the certificates in use points.
+    pub pki_generation: Observed<String>,
+    /// The data directory.
+    pub data: Observed<DataDirectory>,
+    /// The systemd unit.
+    pub unit: Observed<UnitFacts>,
+    /// The argument list of the running member, program name left out.
+    pub running: Observed<Vec<String>>,
+    /// What the member itself says.
+    pub etcd: Observed<EtcdFacts>,
+}
+
+/// What quorate wrote about a cluster on each of its hosts.
+#[derive(Debug, Clone, PartialEq, Eq, serde::Serialize, serde::Deserialize)]
+pub struct Marker {
+    /// Version of this record's format.
+    pub format: u32,
+    /// The site that owns the cluster.
+    pub site: SiteName,
+    /// The cluster's name.
+    pub cluster: ClusterName,
+    /// etcd's cluster id, in hex.
+    pub cluster_id: String,
+    /// This host's member id, in hex.
+    pub member_id: String,
+}
+
+/// A file or directory.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct FileFacts {
+    /// Permission bits.
+    pub mode: u32,
+    /// Owner's name.
+    pub owner: String,
+    /// Group's name.
+    pub group: String,
+    /// sha256 of the content, in hex.
+    pub sha256: String,
+    /// The content, where it is public text and could be read whole.
+    pub text: Option<String>,
+}
+
+/// A member's data directory.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct DataDirectory {
+    /// Permission bits.
+    pub mode: u32,
+    /// Owner's name.
+    pub owner: String,
+    /// Group's name.
+    pub group: String,
+    /// Whether anything is in it.
+    pub empty: bool,
+    /// Whether it holds a write-ahead log.
+    pub wal: bool,
+}
+
+/// A systemd unit as the running systemd sees it.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct UnitFacts {
+    /// `active`, `activating`, `inactive`, `failed`, …
+    pub active: String,
+    /// `running`, `start`, `auto-restart`, `dead`, …
+    pub sub: String,
+    /// Whether it starts at boot.
+    pub enabled: bool,
+    /// Whether systemd has an older text in memory than the file.
+    pub needs_reload: bool,
+    /// Drop-in files that change it.
+    pub drop_ins: Vec<String>,
+    /// Main process; 0 when none.
+    pub main_pid: u32,
+}
+
+impl UnitFacts {
+    /// Whether a process of it is up or on its way.
+    pub fn is_up(&self) -> bool {
+        matches!(self.active.as_str(), "active" | "activating" | "reloading")
+    }
+}
+
+/// What a member said through `etcdctl` on its own host.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct EtcdFacts {
+    /// Cluster id, in hex.
+    pub cluster_id: String,
+    /// Member id, in hex.
+    pub member_id: String,
+    /// The leader's member id, in hex; `None` when the member knows no leader.
+    pub leader: Option<String>,
+    /// Version of the running server.
+    pub version: String,
+    /// Size of the database, in bytes.
+    pub db_size: u64,
+    /// Bytes of it that are in use.
+    pub db_in_use: u64,
+    /// Last raft index that the member has.
+    pub raft_index: u64,
+    /// Last raft index that the member has applied.
+    pub raft_applied: u64,
+    /// Raft term.
+    pub raft_term: u64,
+    /// Whether it is a learner.
+    pub learner: bool,
+    /// Alarms and other errors that the member reports.
+    pub errors: Vec<String>,
+    /// The member list, as this member has it.
+    pub members: Observed<Vec<ListedMember>>,
+}
+
+/// One row of etcd's member list.
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
+pub struct ListedMember {
+    /// Member id, in hex.
+    pub id: String,
+    /// Name; empty while the member has never started.
+    pub name: String,
+    /// Peer URLs, sorted.
+    pub peer_urls: Vec<String>,
+    /// Client URLs, sorted.
+    pub client_urls: Vec<String>,
+    /// Whether it is a learner.
+    pub learner: bool,
+}
+
+impl MemberFacts {
+    /// The certificate in use for a purpose, where it could be read.
+    pub fn certificate(&self, file: PkiFile) -> Option<CertFacts> {
+        let path = Layout::of(&self.cluster).pki_file(file);
+        let text = self.files.get(&path)?.known()?.text.as_deref()?;
+        CertFacts::from_pem(text).ok()
+    }
+}

@@ -1,0 +1,175 @@
+//! The steps that form a cluster: everything on every host first, then all members together, then
+//! the proof, then the marks that say it is formed.
+
+use std::collections::BTreeMap;
+
+use templates::BootstrapToken;
+use templates::unit::RenderError;
+
+use crate::ensure::{self, Place};
+use crate::plan::{Action, FormationState, Guard, Step, StepId, StepKind, Why};
+use crate::report::{PlanReport, QuorumNote};
+
+/// Plans the forming of a cluster whose every host was seen, and that never had a quorum.
+pub(crate) fn steps(
+    places: &[Place<'_>],
+    report: &mut PlanReport,
+) -> Result<Vec<Step>, RenderError> {
+    let anew = must_begin_anew(places);
+    let mut steps = Vec::new();
+    for place in places {
+        steps.extend(prepare(place, anew)?);
+        steps.extend(begin(place, places, anew));
+    }
+    steps.extend(settle(places)?);
+    note(places, anew, report);
+    Ok(steps)
+}
+
+/// A begun bootstrap goes on with what is there, unless what is there can't become the cluster
+/// that is wanted: its logs were begun with another token or another member list.
+fn must_begin_anew(places: &[Place<'_>]) -> bool {
+    let has_log = |place: &&Place<'_>| place.facts.data.known().is_some_and(|data| data.wal);
+    let tokens: BTreeMap<&str, ()> = places
+        .iter()
+        .filter_map(|place| place.facts.token.known())
+        .map(|token| (token.as_str(), ()))
+        .collect();
+    let wanted_identity = |place: &Place<'_>| {
+        let unit = place.member.unit(FormationState::New).ok()?;
+        let token = place.facts.token.known()?;
+        let path = place.member.member.layout().unit_file();
+        let seen = place.facts.files.get(&path)?.known()?.text.as_deref()?;
+        Some(identity(&unit.bind(token)) == identity(seen))
+    };
+    let mut logged = places.iter().filter(has_log).peekable();
+    let some_log = logged.peek().is_some();
+    (some_log && tokens.len() != 1) || logged.any(|place| wanted_identity(place) != Some(true))
+}
+
+/// The settings of a unit that etcd writes into a new member's log.
+fn identity(unit: &str) -> Vec<&str> {
+    let flag = |line: &&str| line.contains("--name=") || line.contains("--initial-");
+    unit.lines().map(|line| line.trim().trim_end_matches('\\').trim()).filter(flag).collect()
+}
+
+/// Everything that a member needs before its cluster starts.
+fn prepare(place: &Place<'_>, anew: bool) -> Result<Vec<Step>, RenderError> {
+    let mut steps: Vec<Step> = Vec::new();
+    steps.extend(ensure::claim(place));
+    steps.extend(ensure::account(place));
+    steps.extend(ensure::release(place));
+    steps.extend(ensure::directories_of(place));
+    steps.extend(ensure::certificates(place));
+    let unit = ensure::unit(place, FormationState::New)?;
+    let unit = match unit {
+        None if anew => None,
+        unit => unit,
+    };
+    let before = [
+        place.id("discard"),
+        place.id("certificates"),
+        place.id("token"),
+        place.host_id(&format!("install-etcd-{}", place.cluster.version)),
+    ];
+    steps.extend(unit.map(|step| step.after(before)));
+    Ok(steps)
+}
+
+/// The token, and the start.
+fn begin(place: &Place<'_>, all: &[Place<'_>], anew: bool) -> Vec<Step> {
+    let every = |verb: &str| all.iter().map(|other| other.id(verb)).collect::<Vec<StepId>>();
+    let mut steps = Vec::new();
+    let begun = !place.facts.token.is_absent() || !place.facts.data.is_absent();
+    if anew && begun {
+        let why = Why::Safety {
+            note: "it was begun with other settings and never had a quorum".to_owned(),
+        };
+        let step = place.step("discard", Action::Delete, StepKind::DiscardBootstrap, why);
+        steps.push(step.guarded(Guard::NeverFormed));
+    }
+    if anew || place.facts.token.known() != chosen_token(all) || place.facts.token.is_absent() {
+        let action = if anew && begun { Action::Replace } else { Action::Create };
+        let step = place.step("token", action, StepKind::StoreToken, place.wanted());
+        let step = step.guarded(Guard::NeverFormed).after([place.id("directories")]);
+        steps.push(step.after(every("discard")));
+    }
+    let is_up = place.facts.unit.known().is_some_and(|unit| unit.is_up());
+    if !is_up || anew || steps.iter().any(|step| matches!(step.kind, StepKind::StoreToken)) {
+        let action = if anew && begun { Action::Replace } else { Action::Run };
+        let step = place.step("start", action, StepKind::StartMember, place.wanted());
+        steps.push(
+            step.guarded(Guard::NeverFormed).after(every("unit")).after(every("token")).after([
+                place.id("certificates"),
+                place.host_id(&format!("install-etcd-{}", place.cluster.version)),
+            ]),
+        );
+    }
+    steps
+}
+
+/// The token that a begun bootstrap goes on with: the first host's that has one.
+pub(crate) fn chosen_token<'a>(places: &[Place<'a>]) -> Option<&'a BootstrapToken> {
+    places.iter().find_map(|place| place.facts.token.known())
+}
+
+/// The proof, and what it allows: the marker, and a unit that never forms a cluster again.
+fn settle(places: &[Place<'_>]) -> Result<Vec<Step>, RenderError> {
+    let Some(first) = places.first() else { return Ok(Vec::new()) };
+    let mut steps = vec![prove(first, places)];
+    for place in places {
+        steps.push(marker(place, places));
+        steps.push(settled_unit(place)?.after([place.id("marker")]));
+    }
+    Ok(steps)
+}
+
+/// Proves the cluster healthy, seen from one member's host.
+pub(crate) fn prove(from: &Place<'_>, all: &[Place<'_>]) -> Step {
+    let endpoints = from
+        .cluster
+        .members
+        .iter()
+        .map(|(name, member)| (name.clone(), member.member.client_url().to_string()))
+        .collect();
+    let kind = StepKind::ProveHealthy { endpoints, version: from.cluster.version };
+    let why = Why::Safety { note: "a process that runs is not yet a cluster".to_owned() };
+    from.step("prove", Action::Check, kind, why).after(all.iter().map(|place| place.id("start")))
+}
+
+/// Writes what the cluster is, once that is proven.
+pub(crate) fn marker(place: &Place<'_>, all: &[Place<'_>]) -> Step {
+    let action = if place.facts.marker.is_absent() { Action::Create } else { Action::Update };
+    let step = place.step("marker", action, StepKind::WriteMarker, place.wanted());
+    step.guarded(Guard::HasLog).after(all.iter().map(|place| place.id("prove")))
+}
+
+/// The unit that says `existing`. It restarts nothing: etcd reads these settings only on an empty disk.
+fn settled_unit(place: &Place<'_>) -> Result<Step, RenderError> {
+    let text = place.member.unit(FormationState::Existing)?;
+    let kind =
+        StepKind::WriteUnit { text: text.as_str().to_owned(), formation: FormationState::Existing };
+    let why =
+        Why::Safety { note: "from now on the member does not start without its log".to_owned() };
+    Ok(place.step("settle", Action::Update, kind, why).guarded(Guard::HasLog))
+}
+
+fn note(places: &[Place<'_>], anew: bool, report: &mut PlanReport) {
+    let Some(first) = places.first() else { return };
+    let names: Vec<&str> = places.iter().map(|place| place.name.as_str()).collect();
+    let quorum = crate::quorum::Quorum { voters: places.len(), healthy: places.len() };
+    report.quorum.push(QuorumNote {
+        cluster: first.cluster.name.clone(),
+        what: format!("start {}", names.join(", ")),
+        up: places.len(),
+        needed: quorum.size(),
+    });
+    report.clients.push(format!("cluster {} begins to serve", first.cluster.name));
+    if anew {
+        report.one_way.push(format!(
+            "the begun bootstrap of cluster {} is discarded; it never had a quorum, so nobody has \
+             written to it",
+            first.cluster.name
+        ));
+    }
+}

@@ -1,0 +1,305 @@
+//! The plan: a directed acyclic graph of steps that is a value. It can be shown, hashed, saved,
+//! checked and executed, and it holds no secret and nothing random.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::fmt;
+
+use inventories::inventory::{Arch, Place, ReleaseSource};
+use inventories::{ClusterName, EtcdVersion, HostName, SiteName};
+use pki::LeafRequest;
+use serde::Serialize;
+
+use crate::layout::Directory;
+use crate::report::PlanReport;
+
+/// What will be done, in an order that respects every dependency, and what was found on the way.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+pub struct Plan {
+    /// The site that the plan is for.
+    pub site: SiteName,
+    /// Steps, each after everything it depends on.
+    pub steps: Vec<Step>,
+    /// How things are, what is refused, and what waits.
+    pub report: PlanReport,
+}
+
+impl Plan {
+    /// Whether there is nothing to do and nothing refused.
+    pub fn is_empty(&self) -> bool {
+        self.steps.is_empty() && self.report.blocked.is_empty()
+    }
+
+    /// The step of this name.
+    pub fn step(&self, id: &StepId) -> Option<&Step> {
+        self.steps.iter().find(|step| step.id == *id)
+    }
+
+    /// How many steps create, change and destroy.
+    pub fn count(&self) -> Count {
+        let mut count = Count::default();
+        for step in &self.steps {
+            match step.action {
+                Action::Create => count.add += 1,
+                Action::Update | Action::Run => count.change += 1,
+                Action::Delete => count.destroy += 1,
+                Action::Replace => {
+                    count.add += 1;
+                    count.destroy += 1;
+                }
+                Action::Check => {}
+            }
+        }
+        count
+    }
+
+    /// Whether executing needs the CA keys.
+    pub fn needs_ca_keys(&self) -> bool {
+        self.steps.iter().any(|step| matches!(step.kind, StepKind::InstallCertificates { .. }))
+    }
+}
+
+/// Totals of a plan.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize)]
+pub struct Count {
+    /// Things made.
+    pub add: usize,
+    /// Things changed in place.
+    pub change: usize,
+    /// Things taken away.
+    pub destroy: usize,
+}
+
+/// One thing to do on one host.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+pub struct Step {
+    /// Stable name.
+    pub id: StepId,
+    /// The host it runs on.
+    pub host: HostName,
+    /// The cluster it serves; `None` where it serves every cluster of the host.
+    pub cluster: Option<ClusterName>,
+    /// What it means for the thing it touches.
+    pub action: Action,
+    /// What it does.
+    pub kind: StepKind,
+    /// What must hold on the host at the moment of doing, checked in the same script.
+    pub guard: Guard,
+    /// Steps that must have succeeded before.
+    pub after: BTreeSet<StepId>,
+    /// Why it is in the plan.
+    pub why: Why,
+}
+
+/// The name of a step: `HOST/VERB` or `HOST/CLUSTER/VERB`.
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, serde::Deserialize)]
+#[serde(transparent)]
+pub struct StepId(pub String);
+
+impl StepId {
+    /// The name of a step that serves the whole host.
+    pub fn of_host(host: &HostName, verb: &str) -> Self {
+        Self(format!("{host}/{verb}"))
+    }
+
+    /// The name of a step that serves one member.
+    pub fn of_member(host: &HostName, cluster: &ClusterName, verb: &str) -> Self {
+        Self(format!("{host}/{cluster}/{verb}"))
+    }
+}
+
+impl fmt::Display for StepId {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.pad(&self.0)
+    }
+}
+
+/// What a step means for the thing it touches.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum Action {
+    /// Makes what is not there.
+    Create,
+    /// Changes what is there, in place.
+    Update,
+    /// Takes away and makes anew.
+    Replace,
+    /// Takes away.
+    Delete,
+    /// Starts or restarts a process.
+    Run,
+    /// Only looks.
+    Check,
+}
+
+impl Action {
+    /// The symbol that plan readers know.
+    pub fn symbol(self) -> &'static str {
+        match self {
+            Action::Create => "+",
+            Action::Update => "~",
+            Action::Replace => "-/+",
+            Action::Delete => "-",
+            Action::Run => ">",
+            Action::Check => "?",
+        }
+    }
+
+    /// The word that goes with the symbol, so that colour and symbol are never alone.
+    pub fn word(self) -> &'static str {
+        match self {
+            Action::Create => "create",
+            Action::Update => "update",
+            Action::Replace => "replace",
+            Action::Delete => "destroy",
+            Action::Run => "run",
+            Action::Check => "check",
+        }
+    }
+}
+
+/// What a step does. Everything that doing needs is here, except secrets and random values, which
+/// are made at execution.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+#[serde(tag = "do", rename_all = "kebab-case")]
+pub enum StepKind {
+    /// Writes the site's name onto the host, so that another site's inventory is refused.
+    ClaimHost {
+        /// The owner.
+        site: SiteName,
+    },
+    /// Makes the system account that etcd runs as.
+    CreateAccount,
+    /// Puts a release beside those that are there.
+    InstallRelease {
+        /// Which.
+        version: EtcdVersion,
+        /// For which processor.
+        arch: Arch,
+        /// Where the archive comes from, placeholders filled in.
+        source: ReleaseSource,
+        /// What the archive must hash to, checked on the host before anything is unpacked.
+        sha256: String,
+        /// Who downloads it.
+        by: Fetch,
+    },
+    /// Makes the directories of one member, or mends their owner and mode.
+    PrepareDirectories {
+        /// All of them, outermost first.
+        directories: Vec<Directory>,
+    },
+    /// Issues a member's certificates and swaps them in as one generation.
+    InstallCertificates {
+        /// The certificates of the generation.
+        leaves: Vec<LeafRequest>,
+        /// The cluster whose client CA signs; its peer CA is its own.
+        client_ca: ClusterName,
+    },
+    /// Stores the bootstrap token that every member of the cluster gets.
+    StoreToken,
+    /// Takes a bootstrap that never had a quorum off the host: stops it, removes its data and token.
+    DiscardBootstrap,
+    /// Writes the unit and makes systemd read and enable it.
+    WriteUnit {
+        /// The text; the bootstrap token is filled in at execution.
+        text: String,
+        /// Which formation it starts with.
+        formation: FormationState,
+    },
+    /// Starts the member, and leaves at once: it is ready only when the cluster has a quorum.
+    StartMember,
+    /// Waits until the cluster is proven healthy, as seen from this host.
+    ProveHealthy {
+        /// Every member's name and client URL.
+        endpoints: BTreeMap<HostName, String>,
+        /// The version that all must run.
+        version: EtcdVersion,
+    },
+    /// Writes the marker that says what this cluster is.
+    WriteMarker,
+}
+
+/// What `--initial-cluster-state` says.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum FormationState {
+    /// The member forms a cluster with the others of the list.
+    New,
+    /// The member belongs to a cluster; without its log it does not start.
+    Existing,
+}
+
+/// Who downloads a release archive.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum Fetch {
+    /// The host, from the URL; the operator's machine takes over where the host fails.
+    Host,
+    /// The operator's machine, which pushes it over SSH.
+    Operator,
+}
+
+/// What must hold on the host at the moment of doing. It is checked in the same script as the
+/// action: a guard that is checked only when planning loses quorum to whatever happens between.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+#[serde(tag = "must", rename_all = "kebab-case")]
+pub enum Guard {
+    /// Nothing: the step is safe whatever happened since the plan.
+    Nothing,
+    /// This host does not belong to another site.
+    HostIsFree,
+    /// The member on this host never had a quorum and carries no marker.
+    NeverFormed,
+    /// The file is what the plan saw: absent, or of this digest.
+    FileIs {
+        /// Path on the host.
+        path: String,
+        /// sha256 in hex; `None` for absent.
+        sha256: Option<String>,
+    },
+    /// The member has its write-ahead log.
+    HasLog,
+}
+
+/// Why a step is in the plan.
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Serialize)]
+#[serde(tag = "because", rename_all = "kebab-case")]
+pub enum Why {
+    /// The inventory asks for what is not there yet.
+    Wanted {
+        /// Where it asks.
+        place: Option<PlaceRef>,
+    },
+    /// What is there differs from what the inventory asks for.
+    Drift {
+        /// What differs, one line each.
+        changes: Vec<String>,
+    },
+    /// An earlier run stopped before this.
+    Unfinished,
+    /// It makes what follows safe.
+    Safety {
+        /// In which way.
+        note: String,
+    },
+}
+
+/// A place in an inventory, as plans show it.
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Serialize)]
+pub struct PlaceRef {
+    /// File.
+    pub file: String,
+    /// Line, counted from 1.
+    pub line: u32,
+}
+
+impl From<&Place> for PlaceRef {
+    fn from(place: &Place) -> Self {
+        Self { file: place.file.clone(), line: place.line }
+    }
+}
+
+impl fmt::Display for PlaceRef {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{}:{}", self.file, self.line)
+    }
+}

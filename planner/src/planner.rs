@@ -1,0 +1,97 @@
+//! From what is wanted and what was seen to a plan.
+
+use std::collections::BTreeMap;
+
+use templates::unit::RenderError;
+
+use crate::assess::{self, View};
+use crate::ensure::Place;
+use crate::facts::{Observed, SiteFacts};
+use crate::graph::{self, CycleError};
+use crate::plan::{Plan, Step, StepId};
+use crate::policy::Policy;
+use crate::report::{Finding, Formation, PlanReport};
+use crate::spec::{ClusterSpec, SiteSpec};
+use crate::{converge, form, identity, preflight};
+
+/// Why there is no plan: always a defect of quorate, never of an inventory or a host.
+#[derive(Debug, thiserror::Error)]
+pub enum PlanError {
+    /// A template could not be rendered.
+    #[error(transparent)]
+    Render(#[from] RenderError),
+    /// The steps have no order.
+    #[error(transparent)]
+    Cycle(#[from] CycleError),
+}
+
+/// Plans. Pure: the same arguments give the same plan. While anything is blocked the plan has no
+/// steps, so that every finding is known before the first change.
+pub fn plan(spec: &SiteSpec, facts: &SiteFacts, policy: &Policy) -> Result<Plan, PlanError> {
+    let mut report = PlanReport { unseen: unseen(facts), ..PlanReport::default() };
+    let mut steps = Vec::new();
+    for cluster in spec.clusters.values() {
+        let view = assess::assess(cluster, facts);
+        preflight::check(spec, cluster, &view, facts, policy, &mut report);
+        identity::check(spec, cluster, &view, &mut report);
+        steps.extend(cluster_steps(spec, cluster, &view, facts, &mut report)?);
+        report.clusters.insert(cluster.name.clone(), view.now);
+    }
+    unmanaged(spec, facts, &mut report);
+    if !report.blocked.is_empty() {
+        steps.clear();
+        report.quorum.clear();
+        report.one_way.clear();
+        report.clients.clear();
+    }
+    let by_id: BTreeMap<StepId, Step> =
+        steps.into_iter().map(|step| (step.id.clone(), step)).collect();
+    Ok(Plan { site: spec.site.clone(), steps: graph::in_order(by_id)?, report })
+}
+
+fn cluster_steps(
+    spec: &SiteSpec,
+    cluster: &ClusterSpec,
+    view: &View<'_>,
+    facts: &SiteFacts,
+    report: &mut PlanReport,
+) -> Result<Vec<Step>, RenderError> {
+    let place = |(name, member)| {
+        let host = facts.hosts.get(name)?.known()?;
+        let seen = view.members.get(name)?;
+        Some(Place { spec, cluster, name, member, host, facts: seen, now: facts.observed_at })
+    };
+    let places: Vec<Place<'_>> = cluster.members.iter().filter_map(place).collect();
+    match view.now.formation {
+        Formation::Absent | Formation::Begun => form::steps(&places, report),
+        Formation::Formed => converge::steps(&places),
+        Formation::Unknown => Ok(Vec::new()),
+    }
+}
+
+fn unseen(facts: &SiteFacts) -> BTreeMap<inventories::HostName, String> {
+    let reason = |(name, host): (&inventories::HostName, &Observed<_>)| match host {
+        Observed::Unknown(why) => Some((name.clone(), why.clone())),
+        Observed::Known(_) | Observed::Absent => None,
+    };
+    facts.hosts.iter().filter_map(reason).collect()
+}
+
+/// What the inventory no longer names is reported, and left alone.
+fn unmanaged(spec: &SiteSpec, facts: &SiteFacts, report: &mut PlanReport) {
+    for (name, host) in &facts.hosts {
+        let Observed::Known(host) = host else { continue };
+        for cluster in &host.other_clusters {
+            if spec.clusters.keys().any(|known| known.as_str() == cluster) {
+                continue;
+            }
+            report.unmanaged.push(Finding {
+                code: "not-in-inventory",
+                host: Some(name.clone()),
+                cluster: None,
+                message: format!("cluster {cluster} is on this host and not in the inventory"),
+                hint: Some("it is left alone".to_owned()),
+            });
+        }
+    }
+}

@@ -1,0 +1,93 @@
+//! What must be true of a host before anything is changed on it. Every finding of every host is
+//! reported at once.
+
+mod host;
+mod network;
+
+use inventories::{ClusterName, HostName};
+
+use crate::assess::View;
+use crate::facts::{HostFacts, Observed, SiteFacts};
+use crate::policy::Policy;
+use crate::report::{Finding, Formation, PlanReport};
+use crate::spec::{ClusterSpec, MemberSpec, SiteSpec};
+
+/// One member's host, and where it stands.
+struct Subject<'a> {
+    spec: &'a SiteSpec,
+    cluster: &'a ClusterSpec,
+    member: &'a MemberSpec,
+    name: &'a HostName,
+    facts: &'a HostFacts,
+    formation: Formation,
+}
+
+impl Subject<'_> {
+    fn finding(&self, code: &'static str, message: String, hint: &str) -> Finding {
+        Finding {
+            code,
+            host: Some(self.name.clone()),
+            cluster: Some(self.cluster.name.clone()),
+            message,
+            hint: Some(hint.to_owned()),
+        }
+    }
+
+    /// A finding about the machine: the same whichever cluster asks.
+    fn host_finding(&self, code: &'static str, message: String, hint: &str) -> Finding {
+        Finding { cluster: None, ..self.finding(code, message, hint) }
+    }
+}
+
+/// Adds what was found on every host of a cluster to the report.
+pub(crate) fn check(
+    spec: &SiteSpec,
+    cluster: &ClusterSpec,
+    view: &View<'_>,
+    facts: &SiteFacts,
+    policy: &Policy,
+    report: &mut PlanReport,
+) {
+    let formation = view.now.formation;
+    for (name, member) in &cluster.members {
+        let Some(Observed::Known(host)) = facts.hosts.get(name) else { continue };
+        let subject = Subject { spec, cluster, member, name, facts: host, formation };
+        host::check(&subject, policy, report);
+        if formation != Formation::Formed {
+            network::check(&subject, report);
+        }
+    }
+    unseen(cluster, view, report);
+}
+
+/// A cluster is formed only when all its hosts are seen: one that is not might hold its data.
+fn unseen(cluster: &ClusterSpec, view: &View<'_>, report: &mut PlanReport) {
+    if view.now.formation != Formation::Unknown {
+        return;
+    }
+    for host in &view.unseen {
+        report.blocked.push(Finding {
+            code: "unseen",
+            host: Some((*host).clone()),
+            cluster: Some(cluster.name.clone()),
+            message: format!(
+                "cluster {} can't be formed while this host can't be seen: it might hold the \
+                 cluster's data",
+                cluster.name
+            ),
+            hint: Some("make the host reachable, or take it out of `members`".to_owned()),
+        });
+    }
+}
+
+/// Adds a finding once, however many clusters ask about the same machine.
+fn push_once(findings: &mut Vec<Finding>, finding: Finding) {
+    if !findings.contains(&finding) {
+        findings.push(finding);
+    }
+}
+
+/// The cluster of a systemd unit that quorate made, by its name.
+fn cluster_of_unit(unit: &str) -> Option<ClusterName> {
+    ClusterName::new(unit.strip_prefix("etcd-")?.strip_suffix(".service")?).ok()
+}

@@ -1,0 +1,232 @@
+//! The machine itself: what it is, what it has, and whose it is.
+
+use inventories::inventory::FlagValue;
+
+use super::{Subject, cluster_of_unit, push_once};
+use crate::facts::Observed;
+use crate::policy::{DEFAULT_QUOTA_BYTES, Policy, RELEASE_BYTES, WAL_BYTES};
+use crate::report::{Formation, PlanReport};
+
+/// The oldest systemd that knows every directive of the unit.
+const OLDEST_SYSTEMD: u32 = 247;
+
+pub(super) fn check(subject: &Subject<'_>, policy: &Policy, report: &mut PlanReport) {
+    machine(subject, report);
+    clock(subject, policy, report);
+    owner(subject, report);
+    if subject.formation != Formation::Formed {
+        size(subject, policy, report);
+        room(subject, report);
+        neighbours(subject, report);
+        foreign_data(subject, report);
+    }
+}
+
+fn machine(subject: &Subject<'_>, report: &mut PlanReport) {
+    let machine = &subject.facts.machine;
+    let mut block = |code, message, hint: &str| {
+        push_once(&mut report.blocked, subject.host_finding(code, message, hint));
+    };
+    match &machine.arch {
+        Err(arch) => block(
+            "architecture",
+            format!("no etcd release is made for processor architecture {arch}"),
+            "use a host with amd64, arm64, ppc64le or s390x",
+        ),
+        Ok(arch) => {
+            let version = subject.cluster.version;
+            if !subject.spec.release.sha256.contains_key(&(version, *arch)) {
+                block(
+                    "no-checksum",
+                    format!(
+                        "etcd {version} for {} has no checksum in [release.sha256]",
+                        arch.as_str()
+                    ),
+                    &format!("quorate release pin {version}"),
+                );
+            }
+        }
+    }
+    match machine.systemd {
+        None => block(
+            "no-systemd",
+            "systemd does not run this host".to_owned(),
+            "use a host that is booted by systemd",
+        ),
+        Some(version) if version < OLDEST_SYSTEMD => block(
+            "old-systemd",
+            format!("systemd {version} is older than {OLDEST_SYSTEMD}"),
+            "upgrade the host's distribution",
+        ),
+        Some(_) => {}
+    }
+    if !machine.missing_tools.is_empty() {
+        let tools: Vec<&str> = machine.missing_tools.iter().map(String::as_str).collect();
+        block(
+            "missing-tools",
+            format!("these programs are missing: {}", tools.join(", ")),
+            "install coreutils, util-linux, tar, gzip, iproute2, procps and passwd",
+        );
+    }
+}
+
+fn clock(subject: &Subject<'_>, policy: &Policy, report: &mut PlanReport) {
+    let machine = &subject.facts.machine;
+    let skew = (machine.clock_skew_ms.abs() - machine.clock_error_ms.abs()).max(0);
+    let direction = if machine.clock_skew_ms > 0 { "ahead of" } else { "behind" };
+    let message = format!("the clock is {:.1} s {direction} this machine's", skew as f64 / 1000.0);
+    let hint = "let chrony or systemd-timesyncd set both clocks";
+    if skew > policy.skew_refuse_ms {
+        push_once(&mut report.blocked, subject.host_finding("clock-skew", message, hint));
+    } else if skew > policy.skew_warn_ms {
+        push_once(&mut report.warnings, subject.host_finding("clock-skew", message, hint));
+    }
+}
+
+fn owner(subject: &Subject<'_>, report: &mut PlanReport) {
+    match &subject.facts.site {
+        Observed::Known(site) if *site != subject.spec.site => push_once(
+            &mut report.blocked,
+            subject.host_finding(
+                "other-site",
+                format!(
+                    "this host belongs to site {site}, and the inventory is of site {}",
+                    subject.spec.site
+                ),
+                "use that site's inventory; one host serves one site",
+            ),
+        ),
+        Observed::Unknown(why) => push_once(
+            &mut report.blocked,
+            subject.host_finding(
+                "other-site",
+                format!("can't tell which site this host belongs to: {why}"),
+                "look at /var/lib/quorate/site on the host",
+            ),
+        ),
+        Observed::Known(_) | Observed::Absent => {}
+    }
+}
+
+fn size(subject: &Subject<'_>, policy: &Policy, report: &mut PlanReport) {
+    let machine = &subject.facts.machine;
+    let mut warn = |code, message| {
+        push_once(
+            &mut report.warnings,
+            subject.host_finding(
+                code,
+                message,
+                "see etcd's hardware guide; small is fine for a test",
+            ),
+        );
+    };
+    if machine.cores < policy.min_cores {
+        warn(
+            "few-cores",
+            format!("{} processor core(s); etcd wants {}", machine.cores, policy.min_cores),
+        );
+    }
+    if machine.memory < policy.min_memory {
+        warn("little-memory", format!("{} of memory; etcd wants 8 GB", bytes(machine.memory)));
+    }
+}
+
+/// Room for the log and twice the quota: the database itself and a copy while it is defragmented.
+fn room(subject: &Subject<'_>, report: &mut PlanReport) {
+    let quota = match subject.member.member.flags.get("quota-backend-bytes") {
+        Some(FlagValue::Int(quota)) if *quota > 0 => quota.unsigned_abs(),
+        _ => DEFAULT_QUOTA_BYTES,
+    };
+    let machine = &subject.facts.machine;
+    let layout = subject.member.member.layout();
+    let needed = WAL_BYTES + 2 * quota;
+    if machine.data_free < needed {
+        report.blocked.push(subject.finding(
+            "disk-too-small",
+            format!(
+                "{} free for {}; {} is needed (write-ahead log, and twice the quota of {})",
+                bytes(machine.data_free),
+                layout.data_dir(),
+                bytes(needed),
+                bytes(quota)
+            ),
+            "give the host a larger disk, or set a smaller quota-backend-bytes",
+        ));
+    }
+    let installed = subject.facts.releases.get(&subject.cluster.version);
+    if !matches!(installed, Some(Observed::Known(_))) && machine.release_free < RELEASE_BYTES {
+        push_once(
+            &mut report.blocked,
+            subject.host_finding(
+                "disk-too-small",
+                format!(
+                    "{} free for {}; {} is needed to unpack a release",
+                    bytes(machine.release_free),
+                    templates::layout::ReleaseLayout::ROOT,
+                    bytes(RELEASE_BYTES)
+                ),
+                "free some space on that file system",
+            ),
+        );
+    }
+}
+
+fn neighbours(subject: &Subject<'_>, report: &mut PlanReport) {
+    let ours = |unit: &str| {
+        cluster_of_unit(unit).is_some_and(|name| subject.spec.clusters.contains_key(&name))
+            || subject
+                .facts
+                .other_clusters
+                .iter()
+                .any(|name| unit == format!("etcd-{name}.service"))
+    };
+    for process in &subject.facts.etcd_processes {
+        if process.unit.as_deref().is_some_and(ours) {
+            continue;
+        }
+        let of = process.unit.as_ref().map_or(String::new(), |unit| format!(" of {unit}"));
+        push_once(
+            &mut report.blocked,
+            subject.host_finding(
+                "foreign-etcd",
+                format!("an etcd that quorate did not start runs here: pid {}{of}", process.pid),
+                "move it to another host first: two etcd on one host share disk and fate",
+            ),
+        );
+    }
+    for service in &subject.facts.heavy_services {
+        push_once(
+            &mut report.warnings,
+            subject.host_finding(
+                "not-dedicated",
+                format!("{service} runs here; etcd's disk latency will suffer"),
+                "give etcd hosts of its own",
+            ),
+        );
+    }
+}
+
+fn foreign_data(subject: &Subject<'_>, report: &mut PlanReport) {
+    let Some(member) = subject.facts.clusters.get(&subject.cluster.name) else { return };
+    let ours = !member.token.is_absent() || !member.marker.is_absent();
+    let path = subject.member.member.layout().data_dir();
+    match &member.data {
+        Observed::Known(data) if !data.empty && !ours => report.blocked.push(subject.finding(
+            "foreign-data",
+            format!("{path} is not empty, and quorate did not fill it"),
+            "look what it is; move it aside if it is not needed",
+        )),
+        Observed::Unknown(why) => report.blocked.push(subject.finding(
+            "foreign-data",
+            format!("can't look into {path}: {why}"),
+            "see what is there by hand",
+        )),
+        Observed::Known(_) | Observed::Absent => {}
+    }
+}
+
+/// A byte count for people.
+fn bytes(count: u64) -> String {
+    let mib = count as f64 / (1024.0 * 1024.0);
+    if mib < 1024.0 { format!("{mib:.0} MiB") } else { format!("{:.1} GiB", mib / 1024.0) }
+}

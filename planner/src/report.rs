@@ -1,0 +1,90 @@
+//! What a plan says besides its steps: how things are, what is refused and why, what waits.
+
+use std::collections::BTreeMap;
+
+use inventories::{ClusterName, HostName};
+use serde::Serialize;
+
+use crate::quorum::Quorum;
+
+/// Everything that a reader of the plan must know besides its steps.
+#[derive(Debug, Clone, PartialEq, Eq, Default, Serialize)]
+pub struct PlanReport {
+    /// How each cluster is now.
+    pub clusters: BTreeMap<ClusterName, ClusterNow>,
+    /// Hosts that could not be seen, and why.
+    pub unseen: BTreeMap<HostName, String>,
+    /// What was found that is worth a look and stops nothing.
+    pub warnings: Vec<Finding>,
+    /// What is wrong or not supported; nothing of the plan is executed while there is one.
+    pub blocked: Vec<Finding>,
+    /// What will be due later.
+    pub waiting: Vec<Finding>,
+    /// What there is on the hosts that the inventory does not name; it is left alone.
+    pub unmanaged: Vec<Finding>,
+    /// What the steps do to each cluster's quorum, in the order of execution.
+    pub quorum: Vec<QuorumNote>,
+    /// What can't be undone.
+    pub one_way: Vec<String>,
+    /// What clients will notice.
+    pub clients: Vec<String>,
+}
+
+/// How a cluster is now.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+pub struct ClusterNow {
+    /// How far it is formed.
+    pub formation: Formation,
+    /// etcd's id of it, in hex, once it has one.
+    pub cluster_id: Option<String>,
+    /// Voters and how many of them answer.
+    pub quorum: Quorum,
+    /// The member that leads.
+    pub leader: Option<HostName>,
+    /// Members that are down, with the state of their unit.
+    pub down: BTreeMap<HostName, String>,
+    /// Alarms, as etcd names them.
+    pub alarms: Vec<String>,
+}
+
+/// How far a cluster is formed.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum Formation {
+    /// There is nothing of it.
+    Absent,
+    /// A bootstrap was begun and never had a quorum.
+    Begun,
+    /// It had a quorum at least once, so its data counts.
+    Formed,
+    /// Not every host could be seen, and none of those that were says that it is formed.
+    Unknown,
+}
+
+/// Something found, on a host or of a cluster.
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Serialize)]
+pub struct Finding {
+    /// Stable word for scripts, such as `port-taken`.
+    pub code: &'static str,
+    /// The host it was found on.
+    pub host: Option<HostName>,
+    /// The cluster it concerns.
+    pub cluster: Option<ClusterName>,
+    /// What is wrong, in one sentence.
+    pub message: String,
+    /// What to do about it.
+    pub hint: Option<String>,
+}
+
+/// What one step does to a cluster's quorum.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+pub struct QuorumNote {
+    /// The cluster.
+    pub cluster: ClusterName,
+    /// What happens, such as `start etcd-1, etcd-2, etcd-3`.
+    pub what: String,
+    /// Members up afterwards (for a restart: while it lasts).
+    pub up: usize,
+    /// Members that a quorum needs.
+    pub needed: usize,
+}

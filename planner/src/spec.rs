@@ -1,0 +1,192 @@
+//! The desired state: the inventory expanded, member by member, with nothing left optional.
+
+use std::collections::BTreeMap;
+
+use inventories::inventory::{Arch, Cluster, Host, Place, ReleaseSource, Runtime};
+use inventories::{ClusterName, EtcdVersion, HostName, Inventory, SiteName};
+use pki::profile::SanError;
+use pki::{CertFacts, LeafRequest};
+use templates::unit::RenderError;
+use templates::{Formation, Member, PeerUrl, UnitText};
+
+use crate::plan::FormationState;
+
+/// Everything that is wanted of one site.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct SiteSpec {
+    /// The site's name.
+    pub site: SiteName,
+    /// Clusters by name.
+    pub clusters: BTreeMap<ClusterName, ClusterSpec>,
+    /// Archives: where from, and their pinned digests.
+    pub release: ReleaseSpec,
+}
+
+/// Where release archives come from.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct ReleaseSpec {
+    /// URL or path with placeholders.
+    pub source: ReleaseSource,
+    /// Pinned digests.
+    pub sha256: BTreeMap<(EtcdVersion, Arch), String>,
+}
+
+impl ReleaseSpec {
+    /// The source of one archive, placeholders filled in.
+    pub fn archive(&self, version: EtcdVersion, arch: Arch) -> ReleaseSource {
+        let fill = |text: &str| {
+            text.replace("{version}", &version.to_string()).replace("{arch}", arch.as_str())
+        };
+        match &self.source {
+            ReleaseSource::Url(url) => ReleaseSource::Url(fill(url)),
+            ReleaseSource::Path(path) => ReleaseSource::Path(fill(path)),
+        }
+    }
+}
+
+/// What is wanted of one cluster.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct ClusterSpec {
+    /// Its name.
+    pub name: ClusterName,
+    /// The release that every member runs.
+    pub version: EtcdVersion,
+    /// What keeps members running.
+    pub runtime: Runtime,
+    /// Members by host.
+    pub members: BTreeMap<HostName, MemberSpec>,
+    /// The cluster whose client CA signs here.
+    pub client_ca: ClusterName,
+    /// The public halves of its CAs, as they lie beside the inventory.
+    pub authorities: Authorities,
+    /// Where the cluster is declared.
+    pub place: Place,
+    /// Where its settings are written.
+    pub places: BTreeMap<String, Place>,
+}
+
+impl ClusterSpec {
+    /// Where a setting is written; the cluster's own place where it is a default.
+    pub fn place_of(&self, setting: &str) -> &Place {
+        self.places.get(setting).unwrap_or(&self.place)
+    }
+}
+
+/// What is wanted of one member.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct MemberSpec {
+    /// What its unit or pod is rendered from, as a member of a formed cluster.
+    pub member: Member,
+    /// Its certificates.
+    pub leaves: Vec<LeafRequest>,
+}
+
+impl MemberSpec {
+    /// The unit that it runs under, for a cluster that is formed already or not yet.
+    pub fn unit(&self, state: FormationState) -> Result<UnitText, RenderError> {
+        let initial_cluster = self.member.formation.initial_cluster().clone();
+        let formation = match state {
+            FormationState::New => Formation::New { initial_cluster },
+            FormationState::Existing => Formation::Existing { initial_cluster },
+        };
+        templates::unit::render(&Member { formation, ..self.member.clone() })
+    }
+}
+
+/// The public halves of a cluster's CAs. `None` where the inventory's `pki` folder has none.
+#[derive(Debug, Clone, PartialEq, Eq, Default)]
+pub struct Authorities {
+    /// Signs peer certificates.
+    pub peer: Option<Authority>,
+    /// Signs server and client certificates; another cluster's where `client-ca` says so.
+    pub client: Option<Authority>,
+}
+
+/// The public half of one CA.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Authority {
+    /// Its certificate.
+    pub pem: String,
+    /// What the certificate says.
+    pub facts: CertFacts,
+}
+
+/// A name of a host can't stand in its certificate.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+#[error("host {host}: a name in `sans` can't stand in a certificate")]
+pub struct ExpandError {
+    host: HostName,
+    source: SanError,
+}
+
+/// Expands an inventory and the CAs beside it into the desired state.
+pub fn expand(
+    inventory: &Inventory,
+    authorities: &BTreeMap<ClusterName, Authorities>,
+) -> Result<SiteSpec, ExpandError> {
+    let mut clusters = BTreeMap::new();
+    for (name, cluster) in &inventory.clusters {
+        let authorities = authorities.get(name).cloned().unwrap_or_default();
+        clusters.insert(name.clone(), expand_cluster(inventory, name, cluster, authorities)?);
+    }
+    Ok(SiteSpec {
+        site: inventory.site.name.clone(),
+        clusters,
+        release: ReleaseSpec {
+            source: inventory.release.source.clone(),
+            sha256: inventory.release.sha256.clone(),
+        },
+    })
+}
+
+fn expand_cluster(
+    inventory: &Inventory,
+    name: &ClusterName,
+    cluster: &Cluster,
+    authorities: Authorities,
+) -> Result<ClusterSpec, ExpandError> {
+    let hosts: BTreeMap<&HostName, &Host> =
+        cluster.members.iter().filter_map(|name| inventory.hosts.get_key_value(name)).collect();
+    let initial_cluster: BTreeMap<HostName, PeerUrl> = hosts
+        .iter()
+        .map(|(name, host)| ((*name).clone(), PeerUrl::new(host.peer_address, cluster.ports.peer)))
+        .collect();
+    let flags: BTreeMap<_, _> =
+        cluster.flags.iter().map(|(flag, given)| (flag.clone(), given.value.clone())).collect();
+    let mut members = BTreeMap::new();
+    for (host_name, host) in hosts {
+        let member = Member {
+            cluster: name.clone(),
+            name: host_name.clone(),
+            version: cluster.version,
+            client_address: host.address,
+            peer_address: host.peer_address,
+            ports: cluster.ports,
+            formation: Formation::Existing { initial_cluster: initial_cluster.clone() },
+            flags: flags.clone(),
+        };
+        let leaves = leaves(host_name, host)
+            .map_err(|source| ExpandError { host: host_name.clone(), source })?;
+        members.insert(host_name.clone(), MemberSpec { member, leaves });
+    }
+    Ok(ClusterSpec {
+        name: name.clone(),
+        version: cluster.version,
+        runtime: cluster.runtime,
+        members,
+        client_ca: cluster.client_ca.clone(),
+        authorities,
+        place: cluster.place.clone(),
+        places: cluster.places.clone(),
+    })
+}
+
+/// The certificates of a member. Peers check the source address of a connection against the
+/// addresses of the peer certificate, so it names every address that the host may speak from.
+fn leaves(name: &HostName, host: &Host) -> Result<Vec<LeafRequest>, SanError> {
+    Ok(vec![
+        LeafRequest::server(name, host.address, host.peer_address, &host.sans)?,
+        LeafRequest::peer(name, [host.address, host.peer_address]),
+        LeafRequest::health_check(),
+    ])
+}
