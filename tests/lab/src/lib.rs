@@ -1,1 +1,43 @@
-//! Real systemd hosts on this machine, for tests and for trying things out.
+//! Real systemd hosts on this machine, to rehearse on.
+//!
+//! A lab is a handful of hosts that boot a real systemd with sshd, each in a network namespace,
+//! a control group and on a disk of its own, all linked by one switch to the operator's machine.
+//! [`Lab::up`] makes one, [`Lab::host`] reaches a host and harms it, [`Lab::site`] writes the
+//! inventory of what is up, and [`Lab::down`] takes everything away again.
+//!
+//! - What hosts are made of: [`image`], [`disk`], [`cgroup`], [`network`], [`host`].
+//! - What they are given: [`releases`], [`mirror`], [`site`], [`ssh`].
+//! - What keeps the machine clean: [`ledger`] writes down every thing before it is made,
+//!   [`state`] what the lab is, [`teardown`] takes away what the ledger names.
+//!
+//! System tools (`ip`, `mount`, `systemd-nspawn`, …) do the work; [`tool`] runs them.
+
+pub mod address;
+pub mod cache;
+pub mod cgroup;
+pub mod cli;
+pub mod disk;
+pub mod error;
+pub mod fault;
+pub mod host;
+pub mod image;
+pub mod lab;
+pub mod ledger;
+pub mod limits;
+pub mod mirror;
+pub mod name;
+pub mod network;
+mod provision;
+pub mod releases;
+pub mod service;
+pub mod site;
+pub mod ssh;
+pub mod state;
+pub mod teardown;
+pub mod tool;
+
+pub use error::LabError;
+pub use host::Host;
+pub use lab::{Lab, Note, Options, Stay};
+pub use name::{HostId, LabName};
+pub use site::SiteOptions;

@@ -1,0 +1,281 @@
+//! The command line: each command is a thin wrapper around the library.
+
+use std::io::{self, Write as _};
+use std::net::SocketAddr;
+use std::os::unix::process::CommandExt as _;
+use std::path::PathBuf;
+use std::process::ExitCode;
+use std::time::Instant;
+
+use clap::{Args, Parser, Subcommand};
+
+use crate::disk::DiskSize;
+use crate::error::LabError;
+use crate::lab::{Lab, Note, Options, Stay};
+use crate::mirror;
+use crate::name::{HostId, LabName};
+use crate::releases::{self, Version};
+use crate::site::{self, Delivery, Family, Runtime, SiteOptions};
+use crate::ssh::User;
+use crate::teardown;
+
+#[derive(Debug, Parser)]
+#[command(name = "lab", about = "Real systemd hosts on this machine, to rehearse on")]
+struct Cli {
+    /// Which lab: labs of different names don't see each other.
+    #[arg(long, global = true, default_value_t)]
+    name: LabName,
+    #[command(subcommand)]
+    command: Command,
+}
+
+#[derive(Debug, Subcommand)]
+enum Command {
+    /// Boots hosts, or adds what the lab lacks if it is up.
+    Up(Up),
+    /// Lists the hosts.
+    Status,
+    /// Runs a command on a host, or opens a shell there; ends as the command does.
+    Ssh(Ssh),
+    /// Cuts a host's power, then boots it again with its disk as it was.
+    Reboot(One),
+    /// Cuts a host's power. `reboot` or `up` brings it back.
+    Kill(One),
+    /// Stops all processes of a host where they stand.
+    Freeze(One),
+    /// Lets a frozen host go on.
+    Thaw(One),
+    /// Lets nothing through to a host or from it.
+    Cut(One),
+    /// Lets nothing through between two hosts.
+    Partition(Two),
+    /// Lets nothing through to one TCP port of a host.
+    Silence(Port),
+    /// Takes back every cut, partition and silence of a host.
+    Heal(One),
+    /// Writes a ready site folder for what is up: `quorate.toml` and CAs.
+    Inventory(Inventory),
+    /// Makes etcd's release archives for the mirror.
+    Releases(Releases),
+    /// Takes the lab down, with everything that was made for it.
+    Down,
+    /// The mirror's own process.
+    #[command(hide = true)]
+    ServeMirror { folder: PathBuf, addresses: Vec<SocketAddr> },
+}
+
+#[derive(Debug, Args)]
+struct Up {
+    /// How many hosts the lab is to have at least.
+    #[arg(value_parser = clap::value_parser!(u8).range(1..=i64::from(HostId::MAX)))]
+    hosts: u8,
+    /// The size in MiB of the disks of hosts that are added.
+    #[arg(long)]
+    disk_mb: Option<u32>,
+}
+
+#[derive(Debug, Args)]
+struct Ssh {
+    /// Whom to log in as.
+    #[arg(long, value_enum, default_value_t)]
+    user: User,
+    /// The host: 1, or etcd-1.
+    host: HostId,
+    /// The command; a shell without one.
+    #[arg(trailing_var_arg = true, allow_hyphen_values = true)]
+    command: Vec<String>,
+}
+
+#[derive(Debug, Args)]
+struct One {
+    /// The host: 1, or etcd-1.
+    host: HostId,
+}
+
+#[derive(Debug, Args)]
+struct Two {
+    /// One host: 1, or etcd-1.
+    host: HostId,
+    /// The other.
+    other: HostId,
+}
+
+#[derive(Debug, Args)]
+struct Port {
+    /// The host: 1, or etcd-1.
+    host: HostId,
+    /// The port that is to be silent.
+    port: u16,
+}
+
+#[derive(Debug, Args)]
+struct Inventory {
+    /// The folder to write into; made if it is missing.
+    folder: PathBuf,
+    /// The version of the cluster.
+    #[arg(long, default_value = "3.6.16")]
+    version: Version,
+    /// How many hosts are members; all unless given.
+    #[arg(long)]
+    members: Option<u8>,
+    /// What keeps a member running.
+    #[arg(long, value_enum, default_value_t)]
+    runtime: Runtime,
+    /// Whom to log in as.
+    #[arg(long, value_enum, default_value_t)]
+    user: User,
+    /// Which addresses to use.
+    #[arg(long, value_enum, default_value_t)]
+    family: Family,
+    /// Whether hosts download etcd or have it pushed.
+    #[arg(long, value_enum, default_value_t)]
+    release: Delivery,
+}
+
+#[derive(Debug, Args)]
+struct Releases {
+    /// Which versions; those that scenarios are run on unless given.
+    versions: Vec<Version>,
+}
+
+/// Runs the command line of this process.
+pub fn main() -> ExitCode {
+    let cli = Cli::parse();
+    match run(&cli) {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(error) => {
+            report(&error);
+            ExitCode::FAILURE
+        }
+    }
+}
+
+fn run(cli: &Cli) -> Result<(), LabError> {
+    let lab = || Lab::open(&cli.name);
+    let host = |id: HostId| lab()?.host(id.number());
+    match &cli.command {
+        Command::Up(up) => bring_up(&cli.name, up),
+        Command::Status => status(&lab()?),
+        Command::Ssh(ssh) => {
+            let mut command = host(ssh.host)?.ssh_command(ssh.user)?;
+            if !ssh.command.is_empty() {
+                command.arg("--").args(&ssh.command);
+            }
+            Err(LabError::ToolMissing { program: "ssh".into(), source: command.exec() })
+        }
+        Command::Reboot(one) => {
+            let began = Instant::now();
+            host(one.host)?.reboot()?;
+            say(&format!("{} rebooted in {:.1} s", one.host, began.elapsed().as_secs_f32()));
+            Ok(())
+        }
+        Command::Kill(one) => host(one.host)?.kill(),
+        Command::Freeze(one) => host(one.host)?.freeze(),
+        Command::Thaw(one) => host(one.host)?.thaw(),
+        Command::Cut(one) => host(one.host)?.cut(),
+        Command::Partition(two) => host(two.host)?.partition(&host(two.other)?),
+        Command::Silence(silence) => host(silence.host)?.silence(silence.port),
+        Command::Heal(one) => host(one.host)?.heal(),
+        Command::Inventory(inventory) => write_inventory(&lab()?, inventory),
+        Command::Releases(wanted) => make_releases(&wanted.versions),
+        Command::Down => {
+            let began = Instant::now();
+            teardown::take_down(&cli.name)?;
+            say(&format!("lab {} is down ({:.1} s)", cli.name, began.elapsed().as_secs_f32()));
+            Ok(())
+        }
+        Command::ServeMirror { folder, addresses } => mirror::serve(folder, addresses),
+    }
+}
+
+fn bring_up(name: &LabName, up: &Up) -> Result<(), LabError> {
+    let began = Instant::now();
+    let options = Options {
+        disk: up.disk_mb.map_or_else(DiskSize::default, DiskSize::megabytes),
+        stay: Stay::UntilDown,
+        tell,
+        ..Options::hosts(name.clone(), up.hosts)
+    };
+    let lab = Lab::up(&options)?;
+    status(&lab)?;
+    say(&format!("lab {name} is up ({:.1} s)", began.elapsed().as_secs_f32()));
+    Ok(())
+}
+
+fn status(lab: &Lab) -> Result<(), LabError> {
+    let state = lab.state()?;
+    for host in lab.hosts()? {
+        let running = if host.is_running()? { "running" } else { "off" };
+        let cut = if state.faults.cut.contains(&host.id()) { ", cut off" } else { "" };
+        say(&format!(
+            "{:<9} {:<12} {:<14} {running}{cut}",
+            host.name(),
+            host.address(),
+            host.address_v6()
+        ));
+    }
+    for (one, other) in &state.faults.partitions {
+        say(&format!("{one} and {other} do not reach each other"));
+    }
+    for (host, port) in &state.faults.silenced {
+        say(&format!("{host} is silent on port {port}"));
+    }
+    say(&format!("releases  {}", lab.mirror_url()));
+    Ok(())
+}
+
+fn write_inventory(lab: &Lab, inventory: &Inventory) -> Result<(), LabError> {
+    let options = SiteOptions {
+        version: inventory.version,
+        members: inventory.members,
+        runtime: inventory.runtime,
+        user: inventory.user,
+        family: inventory.family,
+        delivery: inventory.release,
+        tell,
+    };
+    let path = lab.site(&inventory.folder, &options)?;
+    say(&format!("wrote {}", path.display()));
+    let quorate = site::program();
+    if site::make_authorities(&path, &quorate)? {
+        say(&format!("made the CAs in {}", inventory.folder.join("pki").display()));
+    } else {
+        say(&format!(
+            "no CAs were made: {} is not built (cargo build --release -p quorate), \
+             or name it in QUORATE_BIN",
+            quorate.display()
+        ));
+    }
+    Ok(())
+}
+
+fn make_releases(versions: &[Version]) -> Result<(), LabError> {
+    let versions = if versions.is_empty() { &releases::TRIED[..] } else { versions };
+    for version in versions {
+        let release = releases::ensure(*version, tell)?;
+        say(&format!("{}  {}", release.sha256, release.archive.display()));
+    }
+    Ok(())
+}
+
+fn tell(note: &Note) {
+    let _ = writeln!(io::stderr(), "lab: {note}");
+}
+
+fn say(line: &str) {
+    // Whoever closed the pipe has read enough.
+    let _ = writeln!(io::stdout(), "{line}");
+}
+
+fn report(error: &LabError) {
+    let mut text = format!("lab: {error}");
+    let mut source = std::error::Error::source(error);
+    while let Some(cause) = source {
+        text.push_str(&format!(": {cause}"));
+        source = cause.source();
+    }
+    if let Some(hint) = error.hint() {
+        text.push_str(&format!("\n     {hint}"));
+    }
+    let _ = writeln!(io::stderr(), "{text}");
+}

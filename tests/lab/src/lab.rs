@@ -1,0 +1,264 @@
+//! A lab as a whole: brought up, asked for its hosts, taken down.
+
+use std::collections::BTreeMap;
+use std::fmt;
+use std::fs;
+use std::net::IpAddr;
+use std::path::Path;
+use std::thread;
+
+use crate::address::Subnet;
+use crate::cache;
+use crate::disk::DiskSize;
+use crate::error::LabError;
+use crate::fault::Faults;
+use crate::host::Host;
+use crate::image;
+use crate::ledger::{Ledger, Resource};
+use crate::limits;
+use crate::mirror;
+use crate::name::{HostId, LabName};
+use crate::network::Network;
+use crate::releases::Version;
+use crate::site::{self, SiteOptions};
+use crate::state::{HostState, LabState, Process, StateFile, known_labs};
+use crate::teardown;
+
+/// Something that takes a while and that a person may want to know about.
+#[derive(Debug, Clone)]
+pub enum Note {
+    /// The root image is not in the cache.
+    BuildingImage {
+        /// The Debian suite.
+        suite: &'static str,
+    },
+    /// A release is not in the cache.
+    BuildingRelease {
+        /// Which one.
+        version: Version,
+    },
+    /// A lab was found whose maker died.
+    Sweeping,
+}
+
+impl fmt::Display for Note {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Note::BuildingImage { suite } => {
+                write!(f, "making the root image of Debian {suite} (once, about half a minute)")
+            }
+            Note::BuildingRelease { version } => {
+                write!(f, "making etcd {version} (once, up to a minute)")
+            }
+            Note::Sweeping => f.write_str("clearing what interrupted labs left behind"),
+        }
+    }
+}
+
+/// Who is told. The library itself prints nothing.
+pub type Tell = fn(&Note);
+
+/// What becomes of a lab when the process that brought it up ends.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Stay {
+    /// It goes when the [`Lab`] is dropped; if the process is killed before, the next lab that is
+    /// brought up clears it.
+    WhileOwned,
+    /// It stays until it is taken down.
+    UntilDown,
+}
+
+/// What lab to bring up.
+#[derive(Debug, Clone)]
+pub struct Options {
+    /// Its name. Labs of different names don't see each other.
+    pub name: LabName,
+    /// How many hosts it is to have at least.
+    pub hosts: u8,
+    /// The size of the disks of the hosts that are added.
+    pub disk: DiskSize,
+    /// Whether it outlives this process.
+    pub stay: Stay,
+    /// Who is told what takes long.
+    pub tell: Tell,
+}
+
+impl Options {
+    /// A lab of so many hosts that goes with this process.
+    pub fn hosts(name: LabName, hosts: u8) -> Self {
+        Self { name, hosts, disk: DiskSize::default(), stay: Stay::WhileOwned, tell: |_| {} }
+    }
+}
+
+/// A lab that is up.
+#[derive(Debug)]
+pub struct Lab {
+    name: LabName,
+    subnet: Subnet,
+    stay: Stay,
+}
+
+impl Lab {
+    /// Brings a lab up, and adds what it lacks if it is up already: hosts that were never there,
+    /// hosts that were killed, its mirror.
+    pub fn up(options: &Options) -> Result<Self, LabError> {
+        require_root()?;
+        teardown::sweep(options.tell)?;
+        let image = image::ensure(options.tell)?;
+        let file = StateFile::of(&options.name);
+        let _guard = file.lock()?;
+        limits::ensure_raised()?;
+        let state = ensure_state(&file, options, &image)?;
+        let lab = Self { name: options.name.clone(), subnet: state.subnet, stay: options.stay };
+        let network = lab.network();
+        network.ensure_switch()?;
+        network.apply_faults(&state.faults)?;
+        let addresses: [IpAddr; 2] =
+            [state.subnet.operator_v4().into(), state.subnet.operator_v6().into()];
+        mirror::ensure(&lab.name, &addresses, &lab.ledger(), file.folder())?;
+        let hosts: Vec<Host> = state.hosts.keys().map(|id| lab.handle(*id)).collect();
+        boot_all(&hosts)?;
+        let lines: Result<String, LabError> = hosts.iter().map(Host::known_hosts_lines).collect();
+        let known_hosts = file.folder().join("known_hosts");
+        fs::write(&known_hosts, lines?).map_err(LabError::file("write", &known_hosts))?;
+        if options.stay == Stay::UntilDown {
+            file.update(|state| state.owner = None, |_| Ok(()))?;
+        }
+        Ok(lab)
+    }
+
+    /// The lab of this name, which somebody else has brought up; dropping it leaves it up.
+    pub fn open(name: &LabName) -> Result<Self, LabError> {
+        let state = StateFile::of(name).read()?.ok_or_else(|| LabError::NoLab(name.clone()))?;
+        Ok(Self { name: name.clone(), subnet: state.subnet, stay: Stay::UntilDown })
+    }
+
+    /// Takes the lab down: every host with its disk, and everything that was made for them.
+    pub fn down(mut self) -> Result<(), LabError> {
+        self.stay = Stay::UntilDown;
+        teardown::take_down(&self.name)
+    }
+
+    /// Its name.
+    pub fn name(&self) -> &LabName {
+        &self.name
+    }
+
+    /// Its addresses.
+    pub fn subnet(&self) -> Subnet {
+        self.subnet
+    }
+
+    /// A host of the lab by its number from 1.
+    pub fn host(&self, number: u8) -> Result<Host, LabError> {
+        let id = HostId::new(number).map_err(|_| LabError::NoSuchNumber(number))?;
+        if self.state()?.hosts.contains_key(&id) {
+            return Ok(self.handle(id));
+        }
+        Err(LabError::NoHost { lab: self.name.clone(), host: id })
+    }
+
+    /// Every host of the lab, in order.
+    pub fn hosts(&self) -> Result<Vec<Host>, LabError> {
+        Ok(self.state()?.hosts.keys().map(|id| self.handle(*id)).collect())
+    }
+
+    /// What the lab is now.
+    pub fn state(&self) -> Result<LabState, LabError> {
+        self.file().read()?.ok_or_else(|| LabError::NoLab(self.name.clone()))
+    }
+
+    /// Where the mirror serves etcd's releases, without a slash at the end.
+    pub fn mirror_url(&self) -> String {
+        format!("http://{}:{}/etcd", self.subnet.operator_v4(), mirror::PORT)
+    }
+
+    /// Writes an inventory of the lab into a folder, which is made if it is missing, and returns
+    /// the path of the file.
+    pub fn site(
+        &self,
+        folder: &Path,
+        options: &SiteOptions,
+    ) -> Result<std::path::PathBuf, LabError> {
+        site::write(self, folder, options)
+    }
+
+    fn handle(&self, id: HostId) -> Host {
+        Host::new(&self.name, id, self.subnet)
+    }
+
+    fn file(&self) -> StateFile {
+        StateFile::of(&self.name)
+    }
+
+    fn ledger(&self) -> Ledger {
+        Ledger::in_folder(self.file().folder())
+    }
+
+    fn network(&self) -> Network {
+        Network::of(&self.name, self.subnet, self.ledger())
+    }
+}
+
+impl Drop for Lab {
+    /// Takes the lab down if it goes with this process. What then can't be taken away stays
+    /// written down, and the next lab that is brought up tries again.
+    fn drop(&mut self) {
+        if self.stay == Stay::WhileOwned {
+            let _ = teardown::take_down(&self.name);
+        }
+    }
+}
+
+/// Starts every host that does not run, all at once, then waits for each.
+fn boot_all(hosts: &[Host]) -> Result<(), LabError> {
+    thread::scope(|scope| {
+        let boots: Vec<_> = hosts.iter().map(|host| scope.spawn(|| host.boot())).collect();
+        boots.into_iter().try_for_each(|boot| match boot.join() {
+            Ok(result) => result,
+            Err(panic) => std::panic::resume_unwind(panic),
+        })
+    })
+}
+
+/// The lab's state with all the hosts that are asked for, made if the lab is new.
+fn ensure_state(file: &StateFile, options: &Options, image: &Path) -> Result<LabState, LabError> {
+    let missing = |hosts: &mut BTreeMap<HostId, HostState>| {
+        for id in HostId::first(options.hosts) {
+            hosts.entry(id).or_insert(HostState { disk: options.disk });
+        }
+    };
+    if let Some(state) = file.update(|state| missing(&mut state.hosts), |_| Ok(()))? {
+        return Ok(state);
+    }
+    // Two labs that are new at the same time must not choose the same subnet.
+    let _guard = cache::lock(&Path::new(cache::RUN).join("subnets.lock"))?;
+    let mut taken = Vec::new();
+    for name in known_labs() {
+        taken.extend(StateFile::of(&name).read()?.map(|state| state.subnet));
+    }
+    let mut state = LabState {
+        subnet: Subnet::lowest_free(&taken).ok_or(LabError::NoSubnet)?,
+        image: image.to_owned(),
+        hosts: BTreeMap::new(),
+        faults: Faults::default(),
+        owner: Process::this(),
+    };
+    missing(&mut state.hosts);
+    let ledger = Ledger::in_folder(file.folder());
+    teardown::undo(&ledger)?;
+    let disks = cache::lab_disks(&options.name);
+    // A machine that went down with the lab forgot the ledger, and kept the disks.
+    teardown::remove_folder(&disks)?;
+    ledger.record(&Resource::Folder(disks))?;
+    file.write(&state)?;
+    Ok(state)
+}
+
+fn require_root() -> Result<(), LabError> {
+    let path = Path::new("/proc/self/status");
+    let status = fs::read_to_string(path).map_err(LabError::file("read", path))?;
+    let uids = status.lines().find_map(|line| line.strip_prefix("Uid:")).unwrap_or_default();
+    let effective = uids.split_whitespace().nth(1);
+    if effective == Some("0") { Ok(()) } else { Err(LabError::NotRoot) }
+}

@@ -1,0 +1,7 @@
+//! The command line of the lab.
+
+use std::process::ExitCode;
+
+fn main() -> ExitCode {
+    quorate_lab::cli::main()
+}

@@ -1,0 +1,143 @@
+//! The lab's network: a switch in a namespace of its own, a port for the operator and one a host.
+//!
+//! The switch is not in the machine's own namespace, so that packet filters of the machine (a
+//! container engine's, most often) don't see the hosts' frames, and the lab's don't touch the
+//! machine's. The only trace outside is one interface with the operator's addresses.
+
+use std::path::{Path, PathBuf};
+
+use crate::address::Subnet;
+use crate::error::LabError;
+use crate::fault::{Faults, port};
+use crate::ledger::{Ledger, Resource};
+use crate::name::{HostId, LabName};
+use crate::tool;
+
+/// The network of one lab.
+#[derive(Debug, Clone)]
+pub struct Network {
+    lab: LabName,
+    subnet: Subnet,
+    ledger: Ledger,
+}
+
+impl Network {
+    /// The network of a lab, whether it is there or not.
+    pub fn of(lab: &LabName, subnet: Subnet, ledger: Ledger) -> Self {
+        Self { lab: lab.clone(), subnet, ledger }
+    }
+
+    /// The namespace of a host.
+    pub fn host_namespace(&self, host: HostId) -> String {
+        self.lab.thing(&host.to_string())
+    }
+
+    /// The interface of this machine that leads to the hosts.
+    pub fn operator_link(&self) -> String {
+        format!("ql-{}", self.lab)
+    }
+
+    /// Makes the switch and the operator's port, where they are missing.
+    pub fn ensure_switch(&self) -> Result<(), LabError> {
+        let switch = self.switch();
+        self.ensure_namespace(&switch)?;
+        self.in_namespace_unless(
+            "br0",
+            &switch,
+            "link add br0 type bridge\nlink set lo up\nlink set br0 up\n",
+        )?;
+        let link = self.operator_link();
+        self.ledger.record(&Resource::Link(link.clone()))?;
+        if !Path::new("/sys/class/net").join(&link).exists() {
+            let (v4, v6) = (self.subnet.operator_v4(), self.subnet.operator_v6());
+            let (prefix_v4, prefix_v6) = (Subnet::PREFIX_V4, Subnet::PREFIX_V6);
+            batch(
+                None,
+                &format!(
+                    "link add {link} type veth peer name op netns {switch}\n\
+                     addr add {v4}/{prefix_v4} dev {link}\n\
+                     addr add {v6}/{prefix_v6} dev {link} nodad\n\
+                     link set {link} up\n"
+                ),
+            )?;
+        }
+        batch(Some(&switch), "link set op master br0 up\n")
+    }
+
+    /// Makes a host's namespace and its port at the switch, where they are missing.
+    pub fn ensure_port(&self, host: HostId) -> Result<(), LabError> {
+        let (switch, namespace, port) = (self.switch(), self.host_namespace(host), port(host));
+        self.ensure_namespace(&namespace)?;
+        self.in_namespace_unless(
+            &port,
+            &switch,
+            &format!(
+                "link add {port} type veth peer name eth0 netns {namespace}\n\
+                 link set {port} master br0 up\n"
+            ),
+        )
+    }
+
+    /// Gives a host's interface the addresses it boots with, and forgets what the host did to its
+    /// network before: a machine that lost power comes back without its packet filter.
+    pub fn reset_host(&self, host: HostId) -> Result<(), LabError> {
+        let namespace = self.host_namespace(host);
+        let (v4, v6) = (self.subnet.host_v4(host), self.subnet.host_v6(host));
+        let (prefix_v4, prefix_v6) = (Subnet::PREFIX_V4, Subnet::PREFIX_V6);
+        batch(
+            Some(&namespace),
+            &format!(
+                "link set lo up\n\
+                 addr flush dev eth0\n\
+                 link set eth0 up\n\
+                 addr add {v4}/{prefix_v4} dev eth0\n\
+                 addr add {v6}/{prefix_v6} dev eth0 nodad\n"
+            ),
+        )?;
+        tool::run("ip", ["netns", "exec", &namespace, "nft", "flush", "ruleset"]).map(drop)
+    }
+
+    /// Puts exactly these faults in place.
+    pub fn apply_faults(&self, faults: &Faults) -> Result<(), LabError> {
+        let rules = faults.rules(self.subnet);
+        tool::run_with_input("ip", ["netns", "exec", &self.switch(), "nft", "-f", "-"], &rules)
+            .map(drop)
+    }
+
+    /// The switch's namespace.
+    pub(crate) fn switch(&self) -> String {
+        self.lab.thing("switch")
+    }
+
+    fn ensure_namespace(&self, name: &str) -> Result<(), LabError> {
+        self.ledger.record(&Resource::Netns(name.to_owned()))?;
+        if namespace_path(name).exists() {
+            return Ok(());
+        }
+        tool::run("ip", ["netns", "add", name]).map(drop)
+    }
+
+    /// Runs a batch in a namespace that lacks a link.
+    fn in_namespace_unless(
+        &self,
+        link: &str,
+        namespace: &str,
+        commands: &str,
+    ) -> Result<(), LabError> {
+        if tool::succeeds("ip", ["-n", namespace, "link", "show", "dev", link])? {
+            return Ok(());
+        }
+        batch(Some(namespace), commands)
+    }
+}
+
+/// Where a named namespace can be entered.
+pub(crate) fn namespace_path(name: &str) -> PathBuf {
+    Path::new("/run/netns").join(name)
+}
+
+fn batch(namespace: Option<&str>, commands: &str) -> Result<(), LabError> {
+    let place = namespace.map(|name| ["-n", name]);
+    let args = place.iter().flatten().copied().chain(["-batch", "-"]);
+    tool::run_with_input("ip", args, commands).map(drop)
+}

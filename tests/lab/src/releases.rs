@@ -1,0 +1,226 @@
+//! etcd releases, laid out as the project publishes them: one archive a version, and its checksum.
+//!
+//! The binaries are the distribution's where it has the version, else built from the project's own
+//! Go modules. Each version is made once and kept.
+
+use std::fmt;
+use std::fs;
+use std::path::{Path, PathBuf};
+use std::process::Command;
+use std::str::FromStr;
+
+use sha2::{Digest as _, Sha256};
+
+use crate::cache;
+use crate::error::LabError;
+use crate::lab::{Note, Tell};
+use crate::mirror;
+use crate::tool;
+
+/// The versions that scenarios are run on: the newest patch of each line, one patch before for
+/// rolls, and the last 3.4 that can be had.
+pub const TRIED: [Version; 5] = [
+    Version::new(3, 4, 23),
+    Version::new(3, 5, 35),
+    Version::new(3, 6, 14),
+    Version::new(3, 6, 16),
+    Version::new(3, 7, 3),
+];
+
+/// A version of etcd, also one that is too old for anything but being upgraded.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+pub struct Version {
+    major: u16,
+    minor: u16,
+    patch: u16,
+}
+
+/// Why a text is not a version.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+#[error("is not a version: write it as MAJOR.MINOR.PATCH, for example 3.6.16")]
+pub struct VersionError;
+
+impl Version {
+    /// A version by its numbers.
+    pub const fn new(major: u16, minor: u16, patch: u16) -> Self {
+        Self { major, minor, patch }
+    }
+
+    /// The Debian suite whose packages hold this version.
+    fn suite(self) -> Option<&'static str> {
+        match (self.minor, self.patch) {
+            (3, 25) => Some("bullseye"),
+            (4, 23) => Some("bookworm"),
+            _ => None,
+        }
+    }
+}
+
+impl FromStr for Version {
+    type Err = VersionError;
+
+    fn from_str(text: &str) -> Result<Self, VersionError> {
+        let parts: Result<Vec<u16>, _> = text.split('.').map(str::parse).collect();
+        match parts.as_deref() {
+            Ok([major, minor, patch]) => Ok(Self::new(*major, *minor, *patch)),
+            _ => Err(VersionError),
+        }
+    }
+}
+
+impl fmt::Display for Version {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{}.{}.{}", self.major, self.minor, self.patch)
+    }
+}
+
+/// A release archive on this machine.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Release {
+    /// The archive.
+    pub archive: PathBuf,
+    /// Its SHA-256 digest, in lower-case hex.
+    pub sha256: String,
+}
+
+/// Makes the archive and the checksum file of a version, unless they are there.
+pub fn ensure(version: Version, tell: Tell) -> Result<Release, LabError> {
+    let arch = architecture()?;
+    let name = format!("etcd-v{version}-linux-{arch}");
+    let target = mirror::folder().join("etcd").join(format!("v{version}"));
+    let file = format!("{name}.tar.gz");
+    cache::ensure_built(&target, |partial| {
+        let binaries = ensure_binaries(version, &arch, tell)?;
+        pack(&binaries, &name, &partial.join(&file))?;
+        let sums = partial.join("SHA256SUMS");
+        let line = format!("{}  {file}\n", digest(&partial.join(&file))?);
+        fs::write(&sums, line).map_err(LabError::file("write", &sums))
+    })?;
+    let archive = target.join(&file);
+    Ok(Release { sha256: digest(&archive)?, archive })
+}
+
+/// The architecture in the words of etcd's releases, which Debian shares.
+pub fn architecture() -> Result<String, LabError> {
+    Ok(tool::run("dpkg", ["--print-architecture"])?.trim().to_owned())
+}
+
+/// Makes `etcd`, `etcdctl` and, where the version has it, `etcdutl`, unless they are there.
+pub fn ensure_binaries(version: Version, arch: &str, tell: Tell) -> Result<PathBuf, LabError> {
+    let target = cache::root().join("binaries").join(format!("v{version}-{arch}"));
+    cache::ensure_built(&target, |partial| {
+        tell(&Note::BuildingRelease { version });
+        match version.suite() {
+            Some(suite) => unpack_packages(suite, partial)?,
+            None if version >= Version::new(3, 5, 0) => build(version, partial)?,
+            None => return Err(LabError::UnknownRelease(version)),
+        }
+        let says = tool::run(&partial.join("etcd").display().to_string(), ["--version"])?;
+        if says.lines().next() == Some(&format!("etcd Version: {version}")) {
+            return Ok(());
+        }
+        Err(LabError::WrongRelease { wanted: version, says })
+    })?;
+    Ok(target)
+}
+
+/// Unpacks a suite's packages without installing them.
+fn unpack_packages(suite: &str, folder: &Path) -> Result<(), LabError> {
+    let tree = folder.join("tree");
+    let path = tree.display().to_string();
+    tool::run(
+        "mmdebstrap",
+        ["--quiet", "--variant=extract", "--include=etcd-server,etcd-client", suite, &path],
+    )?;
+    for program in ["etcd", "etcdctl"] {
+        let from = tree.join("usr/bin").join(program);
+        fs::rename(&from, folder.join(program)).map_err(LabError::file("move", &from))?;
+    }
+    remove(&tree)
+}
+
+/// Builds from Go modules, in a module of its own: two versions can't share one.
+fn build(version: Version, folder: &Path) -> Result<(), LabError> {
+    const PROGRAMS: [(&str, &str); 3] =
+        [("server", "etcd"), ("etcdctl", "etcdctl"), ("etcdutl", "etcdutl")];
+    let module = folder.join("module");
+    cache::ensure_folder(&module)?;
+    let go = || {
+        // The build is long and can wait for whoever works on this machine.
+        let mut command = Command::new("nice");
+        command.args(["-n", "10", "go"]).current_dir(&module);
+        command.env("CGO_ENABLED", "0").env("GOFLAGS", "-mod=mod").env("GOWORK", "off");
+        command
+    };
+    tool::finish(go().args(["mod", "init", "quorate.invalid/etcd"]))?;
+    let modules = PROGRAMS.map(|(module, _)| format!("go.etcd.io/etcd/{module}/v3@v{version}"));
+    tool::finish(go().arg("get").args(modules))?;
+    for (module, program) in PROGRAMS {
+        let flags = ["build", "-trimpath", "-buildvcs=false", "-ldflags=-s -w", "-o"];
+        let package = format!("go.etcd.io/etcd/{module}/v3");
+        tool::finish(go().args(flags).arg(folder.join(program)).arg(package))?;
+    }
+    remove(&module)
+}
+
+/// Packs the same bytes for the same binaries, whenever and by whomever.
+fn pack(binaries: &Path, name: &str, archive: &Path) -> Result<(), LabError> {
+    let tar = archive.with_extension("");
+    let rename = format!("--transform=s,^\\.,{name},");
+    let fixed = [
+        "--create",
+        "--sort=name",
+        "--mtime=@0",
+        "--owner=0",
+        "--group=0",
+        "--numeric-owner",
+        "--mode=0755",
+        &rename,
+        "--directory",
+    ];
+    let fixed = fixed.into_iter().map(AsRef::as_ref);
+    let paths = [binaries.as_os_str(), "--file".as_ref(), tar.as_os_str(), ".".as_ref()];
+    tool::run("tar", fixed.chain(paths))?;
+    tool::run("gzip", ["--no-name".as_ref(), tar.as_os_str()]).map(drop)
+}
+
+fn digest(path: &Path) -> Result<String, LabError> {
+    let bytes = fs::read(path).map_err(LabError::file("read", path))?;
+    Ok(format!("{:x}", Sha256::digest(bytes)))
+}
+
+fn remove(folder: &Path) -> Result<(), LabError> {
+    fs::remove_dir_all(folder).map_err(LabError::file("remove", folder))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn only_three_numbers_are_a_version() {
+        assert_eq!("3.3.25".parse(), Ok(Version::new(3, 3, 25)));
+        for bad in ["", "3", "3.6", "v3.6.1", "3.6.1.0", "3.6.x"] {
+            assert_eq!(bad.parse::<Version>(), Err(VersionError), "{bad:?}");
+        }
+    }
+
+    #[test]
+    fn the_same_binaries_make_the_same_archive() {
+        let folder = std::env::temp_dir().join(format!("quorate-lab-pack-{}", std::process::id()));
+        let sums: Vec<String> = ["one", "two"]
+            .map(|copy| {
+                let binaries = folder.join(copy);
+                fs::create_dir_all(&binaries).unwrap();
+                fs::write(binaries.join("etcd"), "binary").unwrap();
+                let archive = folder.join(format!("{copy}.tar.gz"));
+                pack(&binaries, "etcd-v3.6.16-linux-amd64", &archive).unwrap();
+                let names = tool::run("tar", ["-tf".as_ref(), archive.as_os_str()]).unwrap();
+                assert_eq!(names, "etcd-v3.6.16-linux-amd64/\netcd-v3.6.16-linux-amd64/etcd\n");
+                digest(&archive).unwrap()
+            })
+            .to_vec();
+        assert_eq!(sums[0], sums[1]);
+        fs::remove_dir_all(&folder).unwrap();
+    }
+}

@@ -1,0 +1,103 @@
+//! Processes that go on after the command that started them, each in a control group of its own.
+
+use std::env;
+use std::ffi::OsString;
+use std::fs::{self, File};
+use std::path::{Path, PathBuf};
+use std::process::{Command, Stdio};
+use std::thread;
+use std::time::{Duration, Instant};
+
+use crate::cgroup::Cgroup;
+use crate::error::LabError;
+use crate::ledger::{Ledger, Resource};
+
+/// Enters every control group, then starts the program in a session of its own and ends. The
+/// arguments are the number of groups, their entrances, and the program with its arguments.
+/// The program is in its groups before this ends, so that whoever looks then finds it there.
+const ENTER_AND_START: &str = r#"n=$1; shift
+while [ "$n" -gt 0 ]; do echo $$ > "$1" || exit 1; shift; n=$((n - 1)); done
+exec setsid --fork "$@""#;
+
+/// Starts a program in a group that is recorded first, detached from this process and its
+/// terminal. What it prints goes to `log`.
+pub(crate) fn launch(
+    group: &str,
+    ledger: &Ledger,
+    program: Vec<OsString>,
+    log: &Path,
+) -> Result<Cgroup, LabError> {
+    ledger.record(&Resource::Cgroup(group.to_owned()))?;
+    let group = Cgroup::named(group)?;
+    group.ensure()?;
+    let output = File::create(log).map_err(LabError::file("write", log))?;
+    let errors = output.try_clone().map_err(LabError::file("write", log))?;
+    let entrances = group.entrances();
+    let mut command = Command::new("sh");
+    command
+        .args(["-c", ENTER_AND_START, "sh", &entrances.len().to_string()])
+        .args(entrances)
+        .args(program)
+        .stdin(Stdio::null())
+        .stdout(output)
+        .stderr(errors);
+    let status = command
+        .status()
+        .map_err(|source| LabError::ToolMissing { program: "sh".into(), source })?;
+    if status.success() {
+        return Ok(group);
+    }
+    Err(LabError::ToolFailed { command: "setsid --fork …".into(), status, stderr: tail(log) })
+}
+
+/// Starts one of this program's own services unless it runs, and waits until it is ready.
+pub(crate) fn ensure_own(
+    name: &'static str,
+    group: &str,
+    ledger: &Ledger,
+    args: &[String],
+    log: &Path,
+    is_ready: impl Fn() -> bool,
+) -> Result<(), LabError> {
+    if Cgroup::named(group)?.processes().is_empty() {
+        let program = [own_program()?.into_os_string()].into_iter();
+        launch(group, ledger, program.chain(args.iter().map(OsString::from)).collect(), log)?;
+    }
+    let deadline = Instant::now() + Duration::from_secs(10);
+    while !is_ready() {
+        if Instant::now() > deadline {
+            return Err(LabError::ServiceDown { service: name, log: tail(log) });
+        }
+        thread::sleep(Duration::from_millis(10));
+    }
+    Ok(())
+}
+
+/// The last lines of a log.
+pub(crate) fn tail(log: &Path) -> String {
+    let text = fs::read(log).unwrap_or_default();
+    let text = String::from_utf8_lossy(&text);
+    let lines: Vec<&str> = text.lines().collect();
+    lines[lines.len().saturating_sub(15)..].join("\n")
+}
+
+/// The program that runs the lab's services: `QUORATE_LAB_BIN`, or this program if it is `lab`, or
+/// the `lab` that cargo built beside the test that runs now.
+fn own_program() -> Result<PathBuf, LabError> {
+    let this = Path::new("/proc/self/exe");
+    let program = match env::var_os("QUORATE_LAB_BIN") {
+        Some(path) => PathBuf::from(path),
+        None => {
+            let path = fs::read_link(this).map_err(LabError::file("read", this))?;
+            let beside = |folder: &Path| folder.join("lab");
+            match path.parent() {
+                Some(folder) if folder.ends_with("deps") => {
+                    beside(folder.parent().unwrap_or(folder))
+                }
+                Some(folder) => beside(folder),
+                None => path,
+            }
+        }
+    };
+    if program.is_file() { Ok(program) } else { Err(LabError::NoProgram(program)) }
+}

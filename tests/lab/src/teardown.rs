@@ -1,0 +1,161 @@
+//! Takes away what a lab made: everything in its ledger, nothing else.
+
+use std::fs;
+use std::path::Path;
+use std::thread;
+use std::time::Duration;
+
+use crate::cgroup::Cgroup;
+use crate::disk;
+use crate::error::LabError;
+use crate::host::Host;
+use crate::lab::{Note, Tell};
+use crate::ledger::{Ledger, Resource};
+use crate::limits;
+use crate::name::LabName;
+use crate::network::namespace_path;
+use crate::state::{LabState, StateFile, known_labs};
+use crate::tool;
+
+/// Takes a lab down, whole or half made. Says nothing where there is none.
+///
+/// What can't be taken away stays in the ledger, and everything else goes.
+pub fn take_down(name: &LabName) -> Result<(), LabError> {
+    let state = StateFile::of(name);
+    let _guard = state.lock()?;
+    if let Some(lab) = state.read()? {
+        kill_hosts(name, &lab);
+    }
+    undo(&Ledger::in_folder(state.folder()))?;
+    fs::remove_dir_all(state.folder()).map_err(LabError::file("remove", state.folder()))?;
+    if known_labs().is_empty() {
+        limits::restore()?;
+    }
+    Ok(())
+}
+
+/// Takes down every lab whose maker died before it was done with it.
+pub fn sweep(tell: Tell) -> Result<(), LabError> {
+    for name in known_labs() {
+        let state = StateFile::of(&name);
+        let orphaned = match state.read()? {
+            Some(lab) => lab.owner.is_some_and(|owner| !owner.is_alive()),
+            None => false,
+        };
+        if orphaned {
+            tell(&Note::Sweeping);
+            take_down(&name)?;
+        }
+    }
+    Ok(())
+}
+
+/// Ends all hosts at once, each so that its nspawn can clean up after itself. What does not end
+/// this way is left to the ledger.
+fn kill_hosts(name: &LabName, lab: &LabState) {
+    thread::scope(|scope| {
+        for id in lab.hosts.keys() {
+            scope.spawn(|| Host::new(name, *id, lab.subnet).kill());
+        }
+    });
+}
+
+/// Undoes a ledger, in an order in which nothing is still in use when its turn comes.
+pub(crate) fn undo(ledger: &Ledger) -> Result<(), LabError> {
+    let mut resources = ledger.entries()?;
+    // What was mounted last lies on top.
+    resources.reverse();
+    resources.sort_by_key(stage);
+    let leftovers: Vec<String> = resources
+        .iter()
+        .filter_map(|resource| remove(resource).err().map(|error| format!("{resource:?}: {error}")))
+        .collect();
+    if leftovers.is_empty() { Ok(()) } else { Err(LabError::Leftovers(leftovers)) }
+}
+
+fn stage(resource: &Resource) -> u8 {
+    match resource {
+        Resource::Cgroup(_) => 0,
+        Resource::Container(_) => 1,
+        Resource::Mount(_) => 2,
+        Resource::Link(_) => 3,
+        Resource::Netns(_) => 4,
+        Resource::Folder(_) => 5,
+    }
+}
+
+/// Removes one thing, if it is there.
+fn remove(resource: &Resource) -> Result<(), LabError> {
+    match resource {
+        Resource::Cgroup(name) => {
+            let group = Cgroup::named(name)?;
+            group.kill(Duration::from_secs(20))?;
+            group.remove()
+        }
+        Resource::Container(name) => {
+            // Left behind where nspawn itself was killed. Later versions mount here.
+            for folder in ["propagate", "unix-export"] {
+                let path = Path::new("/run/systemd/nspawn").join(folder).join(name);
+                disk::unmount(&path)?;
+                remove_folder(&path)?;
+            }
+            Ok(())
+        }
+        Resource::Mount(point) => disk::unmount(point),
+        Resource::Link(name) => {
+            if !Path::new("/sys/class/net").join(name).exists() {
+                return Ok(());
+            }
+            tool::run("ip", ["link", "delete", name]).map(drop)
+        }
+        Resource::Netns(name) => {
+            if !namespace_path(name).exists() {
+                return Ok(());
+            }
+            tool::run("ip", ["netns", "delete", name]).map(drop)
+        }
+        Resource::Folder(path) => remove_folder(path),
+    }
+}
+
+/// Deletes a folder, unless something is still mounted in it: what would be deleted then is not
+/// the lab's.
+pub(crate) fn remove_folder(path: &Path) -> Result<(), LabError> {
+    if let Some(point) = disk::mount_points()?.into_iter().find(|point| point.starts_with(path)) {
+        return Err(LabError::Leftovers(vec![format!("{} is still mounted", point.display())]));
+    }
+    match fs::remove_dir_all(path) {
+        Err(error) if error.kind() != std::io::ErrorKind::NotFound => {
+            Err(LabError::file("remove", path)(error))
+        }
+        _ => Ok(()),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn processes_end_before_their_mounts_and_mounts_before_their_folders() {
+        let mut resources = [
+            Resource::Folder("/d".into()),
+            Resource::Mount("/d/disk".into()),
+            Resource::Mount("/d/disk/root".into()),
+            Resource::Netns("n".into()),
+            Resource::Cgroup("g".into()),
+        ];
+        resources.reverse();
+        resources.sort_by_key(stage);
+        assert_eq!(
+            resources,
+            [
+                Resource::Cgroup("g".into()),
+                Resource::Mount("/d/disk/root".into()),
+                Resource::Mount("/d/disk".into()),
+                Resource::Netns("n".into()),
+                Resource::Folder("/d".into()),
+            ]
+        );
+    }
+}
