@@ -11,6 +11,8 @@
 pub mod flags;
 pub mod layout;
 pub mod member;
+#[cfg(test)]
+mod sample;
 pub mod token;
 pub mod unit;
 pub mod url;

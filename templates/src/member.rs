@@ -1,5 +1,7 @@
 //! The specification of one etcd member: one value, of which a unit or a pod is only the rendering.
 
+mod arguments;
+
 use std::collections::BTreeMap;
 use std::net::{IpAddr, Ipv4Addr};
 

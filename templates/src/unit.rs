@@ -1,21 +1,34 @@
 //! A member as a systemd unit.
+//!
+//! Two lines of it are the seat of a promise, that no member starts again with its memory lost:
+//!
+//! - A formed member asserts that its write-ahead log exists.
+//! - A member of a cluster that is being formed has none at its first start. It asserts that it has
+//!   either a write-ahead log or no *quorum witness*, and writes the witness in `ExecStartPost=`.
+//!   With `Type=notify` that runs after etcd says READY=1, which it does once it has published
+//!   itself through raft, so after it has been in a quorum. etcd also says READY=1 if raft stops it
+//!   before that: then a witness stands where there was no quorum, which refuses too much, never
+//!   too little. The witness is systemd's doing, so it is written even where quorate is long gone.
 
-use crate::member::Member;
+mod quote;
+mod template;
+
+use crate::layout::ReleaseLayout;
+use crate::member::{Formation, Member};
 use crate::token::{BootstrapToken, PLACEHOLDER};
+use template::Variables;
 
-/// Why a unit could not be rendered: always a defect of the template, never of the member.
-#[derive(Debug, thiserror::Error)]
-#[error("the unit of member {member} could not be rendered")]
-pub struct RenderError {
-    member: String,
-    source: minijinja::Error,
-}
+pub use template::RenderError;
 
 /// The text of a unit, complete but for the token of a bootstrap.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct UnitText {
     text: String,
 }
+
+/// Where the token stands: a line of its own, which no operator's flag can imitate since
+/// [`quote`] lets no value begin a line.
+const TOKEN_LINE: &str = "\n    --initial-cluster-token=";
 
 impl UnitText {
     /// The text to show: a token that is not bound yet shows as a placeholder.
@@ -25,16 +38,38 @@ impl UnitText {
 
     /// Whether the text waits for a token: the unit of a member that is not formed yet.
     pub fn wants_token(&self) -> bool {
-        self.text.contains(PLACEHOLDER)
+        self.text.contains(TOKEN_LINE)
     }
 
-    /// The text to write. The token of a formed member is of no use, and its unit holds none.
+    /// The text to write. The unit of a formed member holds no token and stays as it is.
     pub fn bind(&self, token: &BootstrapToken) -> String {
-        self.text.replace(PLACEHOLDER, token.as_str())
+        self.text.replacen(
+            &format!("{TOKEN_LINE}{PLACEHOLDER}"),
+            &format!("{TOKEN_LINE}{token}"),
+            1,
+        )
     }
 }
 
 /// Renders the unit of a member.
-pub fn render(_member: &Member) -> Result<UnitText, RenderError> {
-    Ok(UnitText { text: String::new() })
+pub fn render(member: &Member) -> Result<UnitText, RenderError> {
+    let layout = member.layout();
+    let variables = Variables {
+        arguments: member.arguments().iter().map(|a| quote::quote(a)).collect(),
+        cluster: member.cluster.to_string(),
+        data_dir: layout.data_dir(),
+        forming: matches!(member.formation, Formation::New { .. }),
+        member: member.name.to_string(),
+        program: ReleaseLayout::of(member.version).etcd(),
+        quorum_witness: layout.quorum_witness(),
+        state_dir: layout.state_dir(),
+        user: crate::layout::USER,
+        version: member.version.to_string(),
+        wal_glob: layout.wal_glob(),
+    };
+    let text = variables.render()?;
+    Ok(UnitText { text })
 }
+
+#[cfg(test)]
+mod tests;

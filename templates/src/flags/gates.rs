@@ -7,10 +7,10 @@ use inventories::Minor;
 use super::problem::{Code, Problem};
 
 /// The first line with feature gates.
-pub(super) const SINCE: Minor = Minor::V3_6;
+pub(crate) const SINCE: Minor = Minor::V3_6;
 
 /// The flag that holds all gates.
-pub(super) const FLAG: &str = "feature-gates";
+pub(crate) const FLAG: &str = "feature-gates";
 
 /// The experimental flags that became gates.
 pub(super) const FROM_FLAGS: [(&str, &str); 6] = [

@@ -1,0 +1,167 @@
+//! The argument list of a member: what etcd reads, in an order that a person can read.
+//!
+//! Everything is on the command line and nothing in the environment: etcd only warns of an unknown
+//! variable but refuses an unknown flag, and audit tools read argv.
+
+use std::collections::BTreeMap;
+
+use inventories::inventory::FlagValue;
+use inventories::{EtcdVersion, Minor};
+
+use super::{Formation, Member};
+use crate::flags::{self, gates, renames::Setting, renames::settings};
+use crate::layout::PkiFile;
+use crate::token::PLACEHOLDER;
+
+impl Member {
+    /// The arguments of `etcd`, without the program: identity, listeners, what is advertised, TLS,
+    /// the cluster, then settings by name.
+    ///
+    /// The token of a bootstrap stands as [`PLACEHOLDER`].
+    pub fn arguments(&self) -> Vec<String> {
+        [
+            self.identity(),
+            self.listeners(),
+            self.advertised(),
+            self.tls(),
+            self.cluster_formation(),
+            self.settings().into_iter().collect(),
+        ]
+        .into_iter()
+        .flatten()
+        .map(|(flag, value)| format!("--{flag}={value}"))
+        .collect()
+    }
+
+    fn identity(&self) -> Vec<(String, String)> {
+        vec![
+            argument("name", &self.name),
+            // CIS 1.1.12 finds the data directory here.
+            argument("data-dir", self.layout().data_dir()),
+        ]
+    }
+
+    fn listeners(&self) -> Vec<(String, String)> {
+        vec![
+            argument("listen-peer-urls", self.peer_url()),
+            argument(
+                "listen-client-urls",
+                format!("{},{}", self.client_url(), self.loopback_client_url()),
+            ),
+            argument("listen-metrics-urls", self.metrics_url()),
+        ]
+    }
+
+    fn advertised(&self) -> Vec<(String, String)> {
+        vec![
+            argument("initial-advertise-peer-urls", self.peer_url()),
+            argument("advertise-client-urls", self.client_url()),
+        ]
+    }
+
+    fn tls(&self) -> Vec<(String, String)> {
+        let layout = self.layout();
+        let file = |flag, file| argument(flag, layout.pki_file(file));
+        vec![
+            file("cert-file", PkiFile::ServerCert),
+            file("key-file", PkiFile::ServerKey),
+            argument("client-cert-auth", true),
+            file("trusted-ca-file", PkiFile::ClientCa),
+            file("peer-cert-file", PkiFile::PeerCert),
+            file("peer-key-file", PkiFile::PeerKey),
+            argument("peer-client-cert-auth", true),
+            file("peer-trusted-ca-file", PkiFile::PeerCa),
+        ]
+    }
+
+    fn cluster_formation(&self) -> Vec<(String, String)> {
+        let members: Vec<String> = self
+            .formation
+            .initial_cluster()
+            .iter()
+            .map(|(name, url)| format!("{name}={url}"))
+            .collect();
+        let members = argument("initial-cluster", members.join(","));
+        match self.formation {
+            Formation::New { .. } => vec![
+                argument("initial-cluster-state", "new"),
+                members,
+                argument("initial-cluster-token", PLACEHOLDER),
+            ],
+            Formation::Existing { .. } => {
+                vec![argument("initial-cluster-state", "existing"), members]
+            }
+        }
+    }
+
+    /// The operator's flags, and quorate's defaults where the operator says nothing.
+    fn settings(&self) -> BTreeMap<String, String> {
+        let mut arguments: BTreeMap<String, String> =
+            self.flags.iter().map(|(flag, value)| (flag.clone(), value.to_string())).collect();
+        for (flag, value) in defaults(self.version) {
+            if flags::has(self.version, flag) && !self.operator_sets(Setting::Flag(flag)) {
+                arguments.insert(flag.to_owned(), value.to_owned());
+            }
+        }
+        if let Some(gates) = self.gates() {
+            arguments.insert(gates::FLAG.to_owned(), gates);
+        }
+        arguments
+    }
+
+    /// Feature gates are one flag, so quorate's are merged into the operator's.
+    fn gates(&self) -> Option<String> {
+        if self.version.minor() < gates::SINCE {
+            return None;
+        }
+        let mut gates = match self.flags.get(gates::FLAG) {
+            Some(FlagValue::Text(text)) => gates::parse(text),
+            Some(FlagValue::Bool(_) | FlagValue::Int(_)) | None => BTreeMap::new(),
+        };
+        for gate in DEFAULT_GATES {
+            if !self.operator_sets(Setting::Gate(gate)) {
+                gates.insert(gate, "true");
+            }
+        }
+        let gates: Vec<String> =
+            gates.into_iter().map(|(gate, value)| format!("{gate}={value}")).collect();
+        (!gates.is_empty()).then(|| gates.join(","))
+    }
+
+    fn operator_sets(&self, setting: Setting<'_>) -> bool {
+        // A default goes by the name that its version has, a setting by its latest name.
+        let wanted = match setting {
+            Setting::Flag(flag) => settings(flag, &FlagValue::Bool(true)),
+            Setting::Gate(_) => [setting].into(),
+        };
+        self.flags.iter().any(|(flag, value)| !settings(flag, value).is_disjoint(&wanted))
+    }
+}
+
+fn argument(flag: &str, value: impl ToString) -> (String, String) {
+    (flag.to_owned(), value.to_string())
+}
+
+/// What quorate sets unless the operator does, where the very version has it.
+///
+/// Corruption is looked for at every start and, from 3.5.5, at every compaction: since 3.5.0–3.5.2
+/// lost data silently, etcd's own advice. Defaults that suit are left to etcd: API servers compact,
+/// and 3.6 chose a better snapshot count.
+fn defaults(version: EtcdVersion) -> Vec<(&'static str, &'static str)> {
+    const TLS: (&str, &str) = ("tls-min-version", "TLS1.2");
+    const AT_START: (&str, &str) = ("experimental-initial-corrupt-check", "true");
+    const AT_COMPACTION: (&str, &str) = ("experimental-compact-hash-check-enabled", "true");
+    match version.minor() {
+        // The other logger is gone from 3.5, and a member that comes back should not depose the
+        // leader: both are the defaults from 3.5.
+        Minor::V3_4 => vec![TLS, AT_START, ("logger", "zap"), ("pre-vote", "true")],
+        Minor::V3_5 => vec![TLS, AT_START, AT_COMPACTION],
+        Minor::V3_6 | Minor::V3_7 => vec![TLS],
+    }
+}
+
+/// The same checks from 3.6, where they are feature gates.
+const DEFAULT_GATES: [&str; 2] = ["CompactHashCheck", "InitialCorruptCheck"];
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,106 @@
+//! The template of the unit, and the one struct that fills it.
+
+use minijinja::syntax::SyntaxConfig;
+use minijinja::value::{Serde, Value, ValueKind};
+use minijinja::{AutoEscape, Environment, Error, ErrorKind, Output, State, UndefinedBehavior};
+use serde::Serialize;
+
+const NAME: &str = "etcd.service";
+const SOURCE: &str = include_str!("../../files/etcd.service.j2");
+
+/// Why a unit could not be rendered: always a defect of the template, never of the member.
+#[derive(Debug, thiserror::Error)]
+#[error("the unit of member {member} could not be rendered")]
+pub struct RenderError {
+    member: String,
+    source: Error,
+}
+
+/// What the template may use; nothing else is defined in it.
+#[derive(Debug, Serialize)]
+pub(super) struct Variables {
+    /// Quoted for systemd.
+    pub(super) arguments: Vec<String>,
+    pub(super) cluster: String,
+    pub(super) data_dir: String,
+    /// Whether the cluster is not formed yet.
+    pub(super) forming: bool,
+    pub(super) member: String,
+    pub(super) program: String,
+    pub(super) quorum_witness: String,
+    pub(super) state_dir: String,
+    pub(super) user: &'static str,
+    pub(super) version: String,
+    pub(super) wal_glob: String,
+}
+
+impl Variables {
+    pub(super) fn render(&self) -> Result<String, RenderError> {
+        environment()
+            .and_then(|environment| environment.get_template(NAME)?.render(Serde(self)))
+            .map_err(|source| RenderError { member: self.member.clone(), source })
+    }
+}
+
+fn environment() -> Result<Environment<'static>, Error> {
+    let mut environment = Environment::new();
+    environment.set_undefined_behavior(UndefinedBehavior::Strict);
+    environment.set_auto_escape_callback(|_| AutoEscape::None);
+    environment.set_syntax(SyntaxConfig::builder().keep_trailing_newline(true).build()?);
+    environment.set_formatter(only_text);
+    environment.add_template(NAME, SOURCE)?;
+    Ok(environment)
+}
+
+/// minijinja prints `True`, `None` and `['a']` as Python does, which means nothing to systemd.
+fn only_text(out: &mut Output<'_>, _: &mut State<'_, '_>, value: &Value) -> Result<(), Error> {
+    match value.kind() {
+        ValueKind::String | ValueKind::Number => write!(out, "{value}").map_err(Error::from),
+        kind => {
+            Err(Error::new(ErrorKind::BadSerialization, format!("a {kind} has no place in a unit")))
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::collections::BTreeSet;
+
+    use super::*;
+
+    #[test]
+    fn the_template_uses_every_variable_and_no_other() {
+        let environment = environment().unwrap();
+        let used: BTreeSet<String> = environment
+            .get_template(NAME)
+            .unwrap()
+            .undeclared_variables(true)
+            .into_iter()
+            .collect();
+        let variables = Value::from(Serde(Variables {
+            arguments: Vec::new(),
+            cluster: String::new(),
+            data_dir: String::new(),
+            forming: true,
+            member: String::new(),
+            program: String::new(),
+            quorum_witness: String::new(),
+            state_dir: String::new(),
+            user: "",
+            version: String::new(),
+            wal_glob: String::new(),
+        }));
+        let given = variables.try_iter().unwrap().map(|key| key.to_string());
+        assert_eq!(used, given.collect());
+    }
+
+    #[test]
+    fn only_text_is_ever_printed() {
+        let mut environment = environment().unwrap();
+        for wrong in ["{{ true }}", "{{ none }}", "{{ ['a'] }}", "{{ missing }}"] {
+            environment.add_template("wrong", wrong).unwrap();
+            let rendered = environment.get_template("wrong").unwrap().render(());
+            assert!(rendered.is_err(), "{wrong}: {rendered:?}");
+        }
+    }
+}

@@ -1,0 +1,82 @@
+mod systemd;
+mod unquote;
+
+use inventories::inventory::FlagValue;
+use proptest::prelude::*;
+
+use super::*;
+use crate::sample;
+
+fn token() -> BootstrapToken {
+    BootstrapToken::from_random([0xab; 16])
+}
+
+/// Set `REWRITE_GOLDEN=1` to write the files anew, and read the diff.
+#[test]
+fn the_units_of_each_minor_are_as_reviewed() {
+    let dir = concat!(env!("CARGO_MANIFEST_DIR"), "/tests/golden");
+    for version in ["3.4.23", "3.5.35", "3.6.16", "3.7.3"] {
+        for (formation, member) in
+            [("new", sample::member(version)), ("existing", sample::formed(version))]
+        {
+            let unit = render(&member).unwrap();
+            let path = format!("{dir}/{version}-{formation}.service");
+            if std::env::var_os("REWRITE_GOLDEN").is_some() {
+                std::fs::write(&path, unit.as_str()).unwrap();
+            }
+            let golden = std::fs::read_to_string(&path).unwrap_or_default();
+            assert_eq!(unit.as_str(), golden, "{path}");
+        }
+    }
+}
+
+#[test]
+fn binding_fills_in_the_token_and_changes_nothing_else() {
+    let unit = render(&sample::member("3.6.16")).unwrap();
+    assert!(unit.wants_token());
+    let bound = unit.bind(&token());
+    assert!(bound.contains(&format!("\n    --initial-cluster-token={} \\\n", token())));
+    assert_eq!(bound.replace(token().as_str(), PLACEHOLDER), unit.as_str());
+}
+
+#[test]
+fn the_unit_of_a_formed_member_has_no_token_to_bind() {
+    let unit = render(&sample::formed("3.6.16")).unwrap();
+    assert!(!unit.wants_token());
+    assert_eq!(unit.bind(&token()), unit.as_str());
+    assert!(!unit.as_str().contains("token"));
+}
+
+#[test]
+fn an_operators_flag_cannot_pose_as_the_token() {
+    let mut member = sample::member("3.6.16");
+    let posing = format!("\n    --initial-cluster-token={PLACEHOLDER}");
+    member.flags.insert("auth-token".to_owned(), FlagValue::Text(posing));
+    let bound = render(&member).unwrap().bind(&token());
+    assert_eq!(bound.matches(token().as_str()).count(), 1);
+    assert_eq!(bound.matches(PLACEHOLDER).count(), 1);
+}
+
+#[test]
+fn no_value_can_add_a_line_to_the_unit() {
+    let lines = |value: &str| {
+        let mut member = sample::member("3.6.16");
+        member.flags.insert("cors".to_owned(), FlagValue::Text(value.to_owned()));
+        render(&member).unwrap().as_str().lines().count()
+    };
+    assert_eq!(lines("x\nExecStartPre=/bin/sh\r\u{85}\u{2028}{{ x }}"), lines("x"));
+}
+
+proptest! {
+    #[test]
+    fn systemds_readers_give_the_arguments_back(values in proptest::collection::vec("[^\0]*", 3)) {
+        let mut member = sample::member("3.6.16");
+        for (flag, value) in ["auth-token", "cipher-suites", "cors"].into_iter().zip(values) {
+            member.flags.insert(flag.to_owned(), FlagValue::Text(value));
+        }
+        let unit = render(&member).unwrap();
+        let mut command = unquote::exec_start(unit.as_str());
+        prop_assert_eq!(command.remove(0), "/opt/quorate/etcd/3.6.16/etcd");
+        prop_assert_eq!(command, member.arguments());
+    }
+}
