@@ -50,7 +50,7 @@ fn mend(place: &Place<'_>) -> Result<Vec<Step>, RenderError> {
 /// The unit of a member whose forming was interrupted still says `new`: settling it is what was
 /// left to do, not drift.
 fn unit(place: &Place<'_>) -> Result<Option<Step>, RenderError> {
-    let Some(step) = ensure::unit(place, FormationState::Existing)? else { return Ok(None) };
+    let Some(step) = ensure::unit(place, FormationState::Existing, None)? else { return Ok(None) };
     let path = place.member.member.layout().unit_file();
     let seen = place.facts.files.get(&path).and_then(Observed::known);
     let unsettled = match (seen, place.facts.token.known()) {

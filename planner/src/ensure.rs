@@ -5,6 +5,7 @@ use std::collections::BTreeSet;
 
 use inventories::HostName;
 use inventories::inventory::ReleaseSource;
+use templates::BootstrapToken;
 use templates::layout::ReleaseLayout;
 use templates::unit::RenderError;
 
@@ -191,12 +192,17 @@ pub(crate) fn certificates(place: &Place<'_>) -> Option<Step> {
     Some(place.step("certificates", action, kind, why).after([place.id("directories")]))
 }
 
-/// The unit's text, its attributes, and that systemd has read and enabled it.
-pub(crate) fn unit(place: &Place<'_>, state: FormationState) -> Result<Option<Step>, RenderError> {
+/// The unit's text, its attributes, and that systemd has read and enabled it. `token` is the one
+/// that a unit of a new cluster must hold.
+pub(crate) fn unit(
+    place: &Place<'_>,
+    state: FormationState,
+    token: Option<&BootstrapToken>,
+) -> Result<Option<Step>, RenderError> {
     let text = place.member.unit(state)?;
     let path = place.member.member.layout().unit_file();
     let observed = place.facts.files.get(&path).unwrap_or(&Observed::Absent);
-    let bound = match (state, place.facts.token.known()) {
+    let bound = match (state, token) {
         (FormationState::New, Some(token)) => text.bind(token),
         _ => text.as_str().to_owned(),
     };
@@ -231,6 +237,6 @@ pub(crate) fn unit(place: &Place<'_>, state: FormationState) -> Result<Option<St
         return Ok(None);
     }
     let (action, why) = action_for(&changes, place, observed.is_absent());
-    let kind = StepKind::WriteUnit { text: text.as_str().to_owned(), formation: state };
+    let kind = StepKind::WriteUnit { text, formation: state };
     Ok(Some(place.step("unit", action, kind, why).guarded(guard)))
 }

@@ -1,12 +1,11 @@
 //! The steps that form a cluster: everything on every host first, then all members together, then
 //! the proof, then the marks that say it is formed.
 
-use std::collections::BTreeMap;
-
 use templates::BootstrapToken;
 use templates::unit::RenderError;
 
 use crate::ensure::{self, Place};
+use crate::facts::{Observed, UnitFacts};
 use crate::plan::{Action, FormationState, Guard, Step, StepId, StepKind, Why};
 use crate::report::{PlanReport, QuorumNote};
 
@@ -15,10 +14,11 @@ pub(crate) fn steps(
     places: &[Place<'_>],
     report: &mut PlanReport,
 ) -> Result<Vec<Step>, RenderError> {
-    let anew = must_begin_anew(places);
+    let token = chosen_token(places);
+    let anew = must_begin_anew(places, token)?;
     let mut steps = Vec::new();
     for place in places {
-        steps.extend(prepare(place, anew)?);
+        steps.extend(prepare(place, token, anew)?);
         steps.extend(begin(place, places, anew));
     }
     steps.extend(settle(places)?);
@@ -27,24 +27,30 @@ pub(crate) fn steps(
 }
 
 /// A begun bootstrap goes on with what is there, unless what is there can't become the cluster
-/// that is wanted: its logs were begun with another token or another member list.
-fn must_begin_anew(places: &[Place<'_>]) -> bool {
-    let has_log = |place: &&Place<'_>| place.facts.data.known().is_some_and(|data| data.wal);
-    let tokens: BTreeMap<&str, ()> = places
-        .iter()
-        .filter_map(|place| place.facts.token.known())
-        .map(|token| (token.as_str(), ()))
-        .collect();
-    let wanted_identity = |place: &Place<'_>| {
-        let unit = place.member.unit(FormationState::New).ok()?;
-        let token = place.facts.token.known()?;
+/// that is wanted: a log was begun with another token or another member list, or a process runs
+/// with settings of another inventory.
+fn must_begin_anew(
+    places: &[Place<'_>],
+    token: Option<&BootstrapToken>,
+) -> Result<bool, RenderError> {
+    for place in places {
+        let has_log = place.facts.data.known().is_some_and(|data| data.wal);
+        let is_up = place.facts.unit.known().is_some_and(UnitFacts::is_up);
+        if !has_log && !is_up {
+            continue;
+        }
+        let Some(token) = token.filter(|token| place.facts.token.known() == Some(token)) else {
+            return Ok(true);
+        };
         let path = place.member.member.layout().unit_file();
-        let seen = place.facts.files.get(&path)?.known()?.text.as_deref()?;
-        Some(identity(&unit.bind(token)) == identity(seen))
-    };
-    let mut logged = places.iter().filter(has_log).peekable();
-    let some_log = logged.peek().is_some();
-    (some_log && tokens.len() != 1) || logged.any(|place| wanted_identity(place) != Some(true))
+        let seen = place.facts.files.get(&path).and_then(Observed::known);
+        let Some(seen) = seen.and_then(|file| file.text.as_deref()) else { return Ok(true) };
+        let wanted = place.member.unit(FormationState::New)?.bind(token);
+        if (is_up && wanted != seen) || identity(&wanted) != identity(seen) {
+            return Ok(true);
+        }
+    }
+    Ok(false)
 }
 
 /// The settings of a unit that etcd writes into a new member's log.
@@ -54,18 +60,19 @@ fn identity(unit: &str) -> Vec<&str> {
 }
 
 /// Everything that a member needs before its cluster starts.
-fn prepare(place: &Place<'_>, anew: bool) -> Result<Vec<Step>, RenderError> {
+fn prepare(
+    place: &Place<'_>,
+    token: Option<&BootstrapToken>,
+    anew: bool,
+) -> Result<Vec<Step>, RenderError> {
     let mut steps: Vec<Step> = Vec::new();
     steps.extend(ensure::claim(place));
     steps.extend(ensure::account(place));
     steps.extend(ensure::release(place));
     steps.extend(ensure::directories_of(place));
     steps.extend(ensure::certificates(place));
-    let unit = ensure::unit(place, FormationState::New)?;
-    let unit = match unit {
-        None if anew => None,
-        unit => unit,
-    };
+    let token = if anew { None } else { token };
+    let unit = ensure::unit(place, FormationState::New, token)?;
     let before = [
         place.id("discard"),
         place.id("certificates"),
@@ -147,8 +154,7 @@ pub(crate) fn marker(place: &Place<'_>, all: &[Place<'_>]) -> Step {
 /// The unit that says `existing`. It restarts nothing: etcd reads these settings only on an empty disk.
 fn settled_unit(place: &Place<'_>) -> Result<Step, RenderError> {
     let text = place.member.unit(FormationState::Existing)?;
-    let kind =
-        StepKind::WriteUnit { text: text.as_str().to_owned(), formation: FormationState::Existing };
+    let kind = StepKind::WriteUnit { text, formation: FormationState::Existing };
     let why =
         Why::Safety { note: "from now on the member does not start without its log".to_owned() };
     Ok(place.step("settle", Action::Update, kind, why).guarded(Guard::HasLog))

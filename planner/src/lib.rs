@@ -24,6 +24,7 @@ pub mod progress;
 pub mod quorum;
 pub mod report;
 pub mod spec;
+pub mod text;
 
 pub use certificates::attributes;
 pub use facts::{HostFacts, Observed, SiteFacts};

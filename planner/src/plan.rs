@@ -8,6 +8,7 @@ use inventories::inventory::{Arch, Place, ReleaseSource};
 use inventories::{ClusterName, EtcdVersion, HostName, SiteName};
 use pki::LeafRequest;
 use serde::Serialize;
+use templates::UnitText;
 
 use crate::layout::Directory;
 use crate::report::PlanReport;
@@ -201,7 +202,7 @@ pub enum StepKind {
     /// Writes the unit and makes systemd read and enable it.
     WriteUnit {
         /// The text; the bootstrap token is filled in at execution.
-        text: String,
+        text: UnitText,
         /// Which formation it starts with.
         formation: FormationState,
     },

@@ -21,7 +21,8 @@ use template::Variables;
 pub use template::RenderError;
 
 /// The text of a unit, complete but for the token of a bootstrap.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq, serde::Serialize)]
+#[serde(transparent)]
 pub struct UnitText {
     text: String,
 }

@@ -1,0 +1,55 @@
+//! A plan as text. The same plan gives the same text, and without colour nothing is lost: symbols
+//! and words stand for themselves.
+
+mod describe;
+mod graph;
+mod now;
+mod plan;
+
+pub use describe::describe;
+pub use graph::{dot, mermaid};
+pub use plan::{findings, plan};
+
+/// Whether text is coloured.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Style {
+    /// Nothing but text.
+    Plain,
+    /// With ANSI colours.
+    Colour,
+}
+
+/// The colours of plans, as readers of other plans know them.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Paint {
+    /// What is made.
+    Green,
+    /// What is changed, and warnings.
+    Yellow,
+    /// What is taken away, and what is refused.
+    Red,
+    /// What is only looked at.
+    Cyan,
+    /// Headings.
+    Bold,
+    /// What may be skipped when reading.
+    Dim,
+}
+
+impl Style {
+    /// Text in a colour, where colours are wanted.
+    pub fn paint(self, paint: Paint, text: &str) -> String {
+        let code = match paint {
+            Paint::Green => "32",
+            Paint::Yellow => "33",
+            Paint::Red => "31",
+            Paint::Cyan => "36",
+            Paint::Bold => "1",
+            Paint::Dim => "2",
+        };
+        match self {
+            Style::Plain => text.to_owned(),
+            Style::Colour => format!("\u{1b}[{code}m{text}\u{1b}[0m"),
+        }
+    }
+}

@@ -1,0 +1,140 @@
+//! The whole plan, in the order of an operator's questions: how is it now, what changes and why,
+//! what does it do to the quorum, what can't be undone, what will clients notice.
+
+use std::collections::BTreeMap;
+
+use inventories::{ClusterName, HostName};
+
+use super::{Paint, Style, describe, now};
+use crate::plan::{Action, Plan, Step, Why};
+use crate::report::Finding;
+
+/// Renders a plan.
+pub fn plan(plan: &Plan, style: Style) -> String {
+    let mut out = Vec::new();
+    now::clusters(&plan.report, style, &mut out);
+    section(&mut out, findings(&plan.report.warnings, "warning", Paint::Yellow, style));
+    section(&mut out, findings(&plan.report.unmanaged, "unmanaged", Paint::Dim, style));
+    section(&mut out, findings(&plan.report.waiting, "waiting", Paint::Dim, style));
+    section(&mut out, findings(&plan.report.blocked, "blocked", Paint::Red, style));
+    section(&mut out, steps(plan, style));
+    section(&mut out, consequences(plan, style));
+    section(&mut out, vec![summary(plan, style)]);
+    out.join("\n") + "\n"
+}
+
+fn section(out: &mut Vec<String>, lines: Vec<String>) {
+    if !lines.is_empty() {
+        out.push(String::new());
+        out.extend(lines);
+    }
+}
+
+/// Findings, one or two lines each: what is so, and what to do.
+pub fn findings(found: &[Finding], word: &str, paint: Paint, style: Style) -> Vec<String> {
+    let mut lines = Vec::new();
+    for Finding { code, host, cluster, message, hint } in found {
+        let place = match (host, cluster) {
+            (Some(host), Some(cluster)) => format!("{host} ({cluster}): "),
+            (Some(host), None) => format!("{host}: "),
+            (None, Some(cluster)) => format!("{cluster}: "),
+            (None, None) => String::new(),
+        };
+        lines.push(format!("{}: {place}{message} [{code}]", style.paint(paint, word)));
+        lines.extend(hint.iter().map(|hint| format!("  hint: {hint}")));
+    }
+    lines
+}
+
+fn steps(plan: &Plan, style: Style) -> Vec<String> {
+    let mut groups: BTreeMap<(&HostName, Option<&ClusterName>), Vec<&Step>> = BTreeMap::new();
+    for step in &plan.steps {
+        groups.entry((&step.host, step.cluster.as_ref())).or_default().push(step);
+    }
+    let mut lines = Vec::new();
+    for ((host, cluster), steps) in groups {
+        if !lines.is_empty() {
+            lines.push(String::new());
+        }
+        let heading = match cluster {
+            Some(cluster) => format!("member {host} of {cluster}"),
+            None => format!("host {host}"),
+        };
+        lines.push(style.paint(Paint::Bold, &heading));
+        for step in steps {
+            lines.extend(step_lines(step, style));
+        }
+    }
+    lines
+}
+
+fn step_lines(step: &Step, style: Style) -> Vec<String> {
+    let verb = step.id.0.rsplit('/').next().unwrap_or_default();
+    let symbol = style.paint(paint_of(step.action), &format!("{:>3}", step.action.symbol()));
+    let mut lines = vec![format!("{symbol} {verb:<22} {}", describe(&step.kind))];
+    let note = |text: &str| style.paint(Paint::Dim, &format!("{:26} {text}", ""));
+    match &step.why {
+        Why::Wanted { place } => {
+            lines.extend(place.iter().map(|place| note(&format!("wanted by {place}"))));
+        }
+        Why::Drift { changes } => lines.extend(changes.iter().map(|change| note(change))),
+        Why::Unfinished => lines.push(note("an earlier run stopped before this")),
+        Why::Safety { note: text } => lines.push(note(text)),
+    }
+    lines
+}
+
+fn paint_of(action: Action) -> Paint {
+    match action {
+        Action::Create => Paint::Green,
+        Action::Update | Action::Run => Paint::Yellow,
+        Action::Replace | Action::Delete => Paint::Red,
+        Action::Check => Paint::Cyan,
+    }
+}
+
+fn consequences(plan: &Plan, style: Style) -> Vec<String> {
+    let mut lines = Vec::new();
+    for note in &plan.report.quorum {
+        lines.push(format!(
+            "{} {}: {}: {} up, {} needed, margin {}",
+            style.paint(Paint::Bold, "quorum"),
+            note.cluster,
+            note.what,
+            note.up,
+            note.needed,
+            note.up.saturating_sub(note.needed)
+        ));
+    }
+    for text in &plan.report.one_way {
+        lines.push(format!("{} {text}", style.paint(Paint::Red, "can't be undone:")));
+    }
+    for text in &plan.report.clients {
+        lines.push(format!("{} {text}", style.paint(Paint::Bold, "clients:")));
+    }
+    lines
+}
+
+fn summary(plan: &Plan, style: Style) -> String {
+    if !plan.report.blocked.is_empty() {
+        let text = format!(
+            "Plan blocked: {} problem(s), nothing will be changed.",
+            plan.report.blocked.len()
+        );
+        return style.paint(Paint::Red, &text);
+    }
+    if plan.steps.is_empty() {
+        let text = if plan.report.unseen.is_empty() {
+            "No changes. Your clusters match the inventory."
+        } else {
+            "No changes on the hosts that could be seen."
+        };
+        return style.paint(Paint::Green, text);
+    }
+    let count = plan.count();
+    let summary = format!(
+        "Plan: {} to add, {} to change, {} to destroy.",
+        count.add, count.change, count.destroy
+    );
+    style.paint(Paint::Bold, &summary)
+}
