@@ -1,9 +1,21 @@
 //! The inventory: what the operator wants, read from TOML, with every mistake found at once.
 //!
-//! - [`names`], [`version`], [`address`]: leaf types that cannot hold a bad value.
-//! - [`inventory`]: the validated [`Inventory`], which the planner expands.
+//! - [`parse`] turns texts into a validated [`Inventory`] or into [`Diagnostic`]s.
+//! - [`names`], [`version`], [`inventory`]: types that cannot hold a bad value.
+//! - [`json_schema`], [`reference`], [`edit`], [`draft`]: the file format for editors, readers and
+//!   the commands that write it.
 //!
 //! Nothing here reads a file: texts come in as arguments, diagnostics go out as values.
+
+mod escape;
+mod lower;
+mod parse;
+mod report;
+mod schema;
+mod secret;
+mod source;
+mod structure;
+mod syntax;
 
 pub mod diagnostic;
 pub mod flag;
@@ -12,8 +24,15 @@ pub mod names;
 pub mod suggest;
 pub mod version;
 
-pub use diagnostic::Severity;
+pub use diagnostic::{Diagnostic, Severity};
 pub use flag::{FlagCheck, FlagProblem};
 pub use inventory::Inventory;
 pub use names::{ClusterName, HostName, SiteName};
+pub use parse::{IncludeRef, Parsed, includes, parse, unreadable_include};
+pub use source::{MAX_BYTES, Source};
 pub use version::{EtcdVersion, Minor};
+
+/// The JSON Schema (draft 07) of an inventory file, for editors.
+pub fn json_schema() -> serde_json::Value {
+    schema::inventory_schema().clone()
+}

@@ -60,6 +60,18 @@ impl EtcdVersion {
         Self { minor, patch }
     }
 
+    /// The newest release of a line when this program was made (November 2026). A newer one can be
+    /// run, with a warning: a security release must not wait for us.
+    pub const fn newest_known(minor: Minor) -> Self {
+        let patch = match minor {
+            Minor::V3_4 => 45,
+            Minor::V3_5 => 35,
+            Minor::V3_6 => 16,
+            Minor::V3_7 => 3,
+        };
+        Self { minor, patch }
+    }
+
     /// The minor line.
     pub fn minor(self) -> Minor {
         self.minor
@@ -109,8 +121,7 @@ impl serde::Serialize for EtcdVersion {
 impl<'de> serde::Deserialize<'de> for EtcdVersion {
     fn deserialize<D: serde::Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
         let text = <String as serde::Deserialize>::deserialize(deserializer)?;
-        text.parse()
-            .map_err(|why| serde::de::Error::custom(format!("{text:?} {why}")))
+        text.parse().map_err(|why| serde::de::Error::custom(format!("{text:?} {why}")))
     }
 }
 
@@ -138,19 +149,9 @@ mod tests {
             "3.6.1.0",
             "3.6.99999999999",
         ] {
-            assert_eq!(
-                bad.parse::<EtcdVersion>(),
-                Err(VersionError::Syntax),
-                "{bad:?}"
-            );
+            assert_eq!(bad.parse::<EtcdVersion>(), Err(VersionError::Syntax), "{bad:?}");
         }
-        assert_eq!(
-            "3.3.27".parse::<EtcdVersion>(),
-            Err(VersionError::UnknownMinor)
-        );
-        assert_eq!(
-            "4.6.1".parse::<EtcdVersion>(),
-            Err(VersionError::UnknownMinor)
-        );
+        assert_eq!("3.3.27".parse::<EtcdVersion>(), Err(VersionError::UnknownMinor));
+        assert_eq!("4.6.1".parse::<EtcdVersion>(), Err(VersionError::UnknownMinor));
     }
 }

@@ -1,0 +1,135 @@
+//! From what is written to what is meant: every value is checked here, and what comes out cannot
+//! be wrong.
+
+use std::collections::BTreeMap;
+
+use crate::flag::FlagCheck;
+use crate::inventory::{Inventory, Site};
+use crate::names::SiteName;
+use crate::report::{At, Finding, Report};
+use crate::schema;
+
+mod cluster;
+mod flags;
+mod host;
+mod name;
+mod pki;
+mod ports;
+mod release;
+mod ssh;
+mod version;
+
+/// A file's part of the inventory, and which file it is.
+pub(crate) struct Layer<'a, T> {
+    pub(crate) file: usize,
+    pub(crate) raw: &'a T,
+}
+
+impl<T> Layer<'_, T> {
+    fn at<V>(&self, value: &schema::Loc<V>) -> At {
+        At::new(self.file, value.span())
+    }
+}
+
+/// The files of an inventory, as far as they could be read.
+pub(crate) struct Files {
+    /// The inventory itself, file 0.
+    pub(crate) main: schema::InventoryFile,
+    /// What it includes, files 1 and up.
+    pub(crate) included: Vec<schema::IncludedFile>,
+}
+
+impl Files {
+    /// A part that every file may have, the one that wins first: the inventory's own, then those of
+    /// the included files from the last to the first.
+    fn layers<'a, T>(
+        &'a self,
+        main: impl Fn(&'a schema::InventoryFile) -> Option<&'a T>,
+        included: impl Fn(&'a schema::IncludedFile) -> Option<&'a T>,
+    ) -> Vec<Layer<'a, T>> {
+        let main = main(&self.main).map(|raw| Layer { file: 0, raw });
+        let later_first = self.included.iter().enumerate().rev();
+        let later_first = later_first
+            .filter_map(|(index, file)| included(file).map(|raw| Layer { file: index + 1, raw }));
+        main.into_iter().chain(later_first).collect()
+    }
+
+    fn defaults(&self) -> Vec<Layer<'_, schema::Defaults>> {
+        self.layers(|main| main.defaults.as_ref(), |file| file.defaults.as_ref())
+    }
+}
+
+/// Checks everything. What is returned is only of use if the report has no error.
+pub(crate) fn inventory(
+    files: &Files,
+    check_flag: FlagCheck,
+    report: &mut Report<'_>,
+) -> Option<Inventory> {
+    let main = &files.main;
+    include(main, report);
+    let site = main.site.as_ref().map(|raw| site(raw, report));
+    let defaults = files.defaults();
+
+    let ssh = defaults.iter().filter_map(|layer| {
+        let raw = layer.raw.ssh.as_ref()?;
+        Some(ssh::defaults(&Layer { file: layer.file, raw }, report))
+    });
+    let ssh = ssh.collect::<Vec<_>>().into_iter().reduce(ssh::Settings::or).unwrap_or_default();
+    let cluster_defaults = cluster::Defaults::merge(
+        defaults.iter().filter_map(|layer| {
+            layer.raw.cluster.as_ref().map(|raw| Layer { file: layer.file, raw })
+        }),
+        report,
+    );
+
+    let no_hosts = BTreeMap::new();
+    let raw_hosts = main.hosts.as_ref().unwrap_or(&no_hosts);
+    let hosts = host::hosts(raw_hosts, &ssh, report);
+
+    let no_clusters = BTreeMap::new();
+    let raw_clusters = main.clusters.as_ref();
+    if raw_clusters.is_some_and(BTreeMap::is_empty) {
+        let finding =
+            Finding::error("no-cluster", &At::new(0, 0..0), "the inventory has no cluster");
+        let hint = "write: [clusters.main]\nversion = \"3.6.16\"\nmembers = [\"etcd-1\", \"etcd-2\", \"etcd-3\"]";
+        report.add(finding.hint(hint).about_absence());
+    }
+    let raw_clusters = raw_clusters.unwrap_or(&no_clusters);
+    let known = host::Known { written: raw_hosts };
+    let clusters = cluster::clusters(raw_clusters, &cluster_defaults, &known, check_flag, report);
+
+    let pki = main.pki.as_ref().map(|raw| pki::settings(raw, report));
+    let release = files.layers(|main| main.release.as_ref(), |file| file.release.as_ref());
+    let release = release::release(&release, report);
+    release::every_version_is_pinned(&release, &clusters, report);
+
+    Some(Inventory {
+        site: site??,
+        hosts,
+        clusters: cluster::finished(clusters),
+        pki: pki?,
+        release,
+    })
+}
+
+fn include(main: &schema::InventoryFile, report: &mut Report<'_>) {
+    for path in main.include.iter().flatten() {
+        if path.is_empty() || path.chars().any(char::is_control) {
+            let at = At::new(0, path.span());
+            report.add(Finding::error("include", &at, "this is not the path of a file"));
+        }
+    }
+}
+
+fn site(raw: &schema::Loc<schema::Site>, report: &mut Report<'_>) -> Option<Site> {
+    let written = raw.name.as_ref()?;
+    let at = At::new(0, written.span());
+    let name = match SiteName::new(written) {
+        Ok(name) => name,
+        Err(_) => {
+            report.add(name::refused("the site's name", written, &at));
+            return None;
+        }
+    };
+    Some(Site { name, confirm: raw.confirm.unwrap_or(false) })
+}

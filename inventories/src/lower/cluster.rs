@@ -1,0 +1,216 @@
+//! Clusters: their members, version, runtime and flags, and what they share.
+
+use std::collections::BTreeMap;
+
+use super::{Layer, flags, host, name, ports, version};
+use crate::escape::escape;
+use crate::flag::FlagCheck;
+use crate::inventory::{Bootstrap, Cluster, Flag, Place, Runtime};
+use crate::names::{ClusterName, HostName};
+use crate::report::{At, Finding, Report};
+use crate::schema::{self, Loc};
+use crate::suggest::closest;
+use crate::version::EtcdVersion;
+
+mod client_ca;
+mod members;
+
+/// What clusters have that do not say otherwise.
+#[derive(Default)]
+pub(super) struct Defaults {
+    version: Option<(Option<EtcdVersion>, At)>,
+    runtime: Option<(Option<Runtime>, At)>,
+    flags: flags::Written,
+}
+
+impl Defaults {
+    /// Merges the files' defaults; the layer that wins comes first.
+    pub(super) fn merge<'a>(
+        layers: impl Iterator<Item = Layer<'a, schema::ClusterDefaults>>,
+        report: &mut Report<'_>,
+    ) -> Self {
+        let mut merged = Self::default();
+        for layer in layers {
+            let schema::ClusterDefaults { version, runtime, etcd } = layer.raw;
+            let version = version.as_ref().map(|raw| {
+                let at = layer.at(raw);
+                (version::read(raw, &at, report), at)
+            });
+            let runtime = runtime.as_ref().map(|raw| {
+                let at = layer.at(raw);
+                (read_runtime(raw, &at, report), at)
+            });
+            merged.version = merged.version.or(version);
+            merged.runtime = merged.runtime.or(runtime);
+            for (name, flag) in flags::written(layer.file, etcd.as_ref()) {
+                merged.flags.entry(name).or_insert(flag);
+            }
+        }
+        merged
+    }
+}
+
+/// A cluster whose parts have been checked. What is `None` has been reported.
+pub(super) struct Lowered {
+    /// The name as it is written.
+    pub(super) written: String,
+    pub(super) name: Option<ClusterName>,
+    /// The version and where it is written.
+    pub(super) version: Option<(EtcdVersion, At)>,
+    /// The members that are hosts, each once.
+    pub(super) members: Vec<HostName>,
+    pub(super) ports: ports::Placed,
+    runtime: Option<Runtime>,
+    client_ca: Option<ClusterName>,
+    flags: BTreeMap<String, Flag>,
+    place: Place,
+    places: BTreeMap<String, Place>,
+}
+
+/// Checks every cluster; the result is in the file's order.
+pub(super) fn clusters(
+    written: &BTreeMap<Loc<String>, schema::Cluster>,
+    defaults: &Defaults,
+    hosts: &host::Known<'_>,
+    check_flag: FlagCheck,
+    report: &mut Report<'_>,
+) -> Vec<Lowered> {
+    let mut in_order: Vec<_> = written.iter().collect();
+    in_order.sort_by_key(|(name, _)| name.span().start);
+    let clusters = in_order
+        .into_iter()
+        .map(|(name, raw)| Lowered {
+            client_ca: client_ca::read(name, raw, written, report),
+            ..cluster(name, raw, defaults, hosts, check_flag, report)
+        })
+        .collect::<Vec<_>>();
+    ports::overlaps(&clusters, report);
+    clusters
+}
+
+fn cluster(
+    written: &Loc<String>,
+    raw: &schema::Cluster,
+    defaults: &Defaults,
+    hosts: &host::Known<'_>,
+    check_flag: FlagCheck,
+    report: &mut Report<'_>,
+) -> Lowered {
+    let at = At::new(0, written.span());
+    let name = ClusterName::new(written).ok();
+    if name.is_none() {
+        report.add(name::refused("the cluster's name", written, &at));
+    }
+    let version = cluster_version(written, raw, &at, defaults, report);
+    let runtime = match &raw.runtime {
+        Some(runtime) => read_runtime(runtime, &At::new(0, runtime.span()), report),
+        None => defaults.runtime.as_ref().map_or(Some(Runtime::Systemd), |(runtime, _)| *runtime),
+    };
+    if let Some(bootstrap) = &raw.bootstrap
+        && bootstrap.static_.is_none()
+    {
+        let at = At::new(0, bootstrap.span());
+        let finding =
+            Finding::error("missing-key", &at, "`bootstrap` names no way to form the cluster");
+        report.add(
+            finding.hint("write: bootstrap = { static = {} }, or leave it out").about_absence(),
+        );
+    }
+    let members = members::read(written, raw.members.as_ref(), hosts, report);
+    let mut set = defaults.flags.clone();
+    set.extend(flags::written(0, raw.etcd.as_ref()));
+    let known = version.as_ref().map(|(version, _)| *version);
+    Lowered {
+        written: written.value().clone(),
+        name,
+        version,
+        members,
+        ports: ports::read(raw.ports.as_ref(), &at, report),
+        runtime,
+        client_ca: None,
+        flags: flags::check(&set, known, check_flag, report),
+        place: report.place(&at),
+        places: places(raw, defaults, report),
+    }
+}
+
+fn cluster_version(
+    name: &str,
+    raw: &schema::Cluster,
+    at: &At,
+    defaults: &Defaults,
+    report: &mut Report<'_>,
+) -> Option<(EtcdVersion, At)> {
+    if let Some(written) = &raw.version {
+        let at = At::new(0, written.span());
+        return Some((version::read(written, &at, report)?, at));
+    }
+    if let Some((version, at)) = &defaults.version {
+        return Some(((*version)?, at.clone()));
+    }
+    let newest = EtcdVersion::newest_known(crate::Minor::V3_6);
+    let message = format!("the cluster \"{}\" has no `version`", escape(name));
+    let hint = format!("write: version = \"{newest}\", here or under [defaults.cluster]");
+    report.add(Finding::error("missing-key", at, message).hint(hint).about_absence());
+    None
+}
+
+fn read_runtime(text: &str, at: &At, report: &mut Report<'_>) -> Option<Runtime> {
+    if text == "systemd" {
+        return Some(Runtime::Systemd);
+    }
+    report.add(if text == "static-pod" {
+        Finding::error("unsupported", at, "the runtime \"static-pod\" is not supported yet")
+            .hint("write: runtime = \"systemd\", or leave it out")
+    } else {
+        let shown = escape(&text.chars().take(80).collect::<String>());
+        let meant = closest(text, ["systemd"]).map(|word| format!("did you mean \"{word}\"?"));
+        Finding::error("runtime", at, format!("\"{shown}\" is not a runtime"))
+            .hint("write: runtime = \"systemd\", or leave it out")
+            .maybe_hint(meant)
+    });
+    None
+}
+
+/// Where each setting of a cluster is written, its own or the default's.
+fn places(
+    raw: &schema::Cluster,
+    defaults: &Defaults,
+    report: &Report<'_>,
+) -> BTreeMap<String, Place> {
+    let own = |span: std::ops::Range<usize>| At::new(0, span);
+    let version = raw.version.as_ref().map(|raw| own(raw.span()));
+    let runtime = raw.runtime.as_ref().map(|raw| own(raw.span()));
+    let ports = raw.ports.as_ref();
+    let port = |port: Option<&Loc<i64>>| port.map(|raw| own(raw.span()));
+    let all = [
+        ("version", version.or_else(|| defaults.version.as_ref().map(|(_, at)| at.clone()))),
+        ("runtime", runtime.or_else(|| defaults.runtime.as_ref().map(|(_, at)| at.clone()))),
+        ("members", raw.members.as_ref().map(|raw| own(raw.span()))),
+        ("bootstrap", raw.bootstrap.as_ref().map(|raw| own(raw.span()))),
+        ("client-ca", raw.client_ca.as_ref().map(|raw| own(raw.span()))),
+        ("ports.client", port(ports.and_then(|ports| ports.client.as_ref()))),
+        ("ports.peer", port(ports.and_then(|ports| ports.peer.as_ref()))),
+        ("ports.metrics", port(ports.and_then(|ports| ports.metrics.as_ref()))),
+    ];
+    all.into_iter().filter_map(|(key, at)| Some((key.to_owned(), report.place(&at?)))).collect()
+}
+
+/// The clusters as the inventory holds them. Those with a mistake are left out.
+pub(super) fn finished(clusters: Vec<Lowered>) -> BTreeMap<ClusterName, Cluster> {
+    let whole = clusters.into_iter().filter_map(|lowered| {
+        let cluster = Cluster {
+            version: lowered.version?.0,
+            members: lowered.members,
+            runtime: lowered.runtime?,
+            bootstrap: Bootstrap::Static,
+            ports: lowered.ports.ports,
+            client_ca: lowered.client_ca?,
+            flags: lowered.flags,
+            place: lowered.place,
+            places: lowered.places,
+        };
+        Some((lowered.name?, cluster))
+    });
+    whole.collect()
+}

@@ -1,0 +1,160 @@
+//! Hosts: where etcd listens, and that no two hosts are the same machine.
+
+use std::collections::BTreeMap;
+use std::net::IpAddr;
+
+use super::{Layer, name, ssh};
+use crate::inventory::{Host, San};
+use crate::names::HostName;
+use crate::report::{At, Finding, Report};
+use crate::schema::{self, Loc};
+use crate::suggest::closest;
+
+mod address;
+mod san;
+
+/// The hosts that are written, also those with mistakes.
+pub(super) struct Known<'a> {
+    pub(super) written: &'a BTreeMap<Loc<String>, schema::Host>,
+}
+
+impl Known<'_> {
+    pub(super) fn contains(&self, name: &str) -> bool {
+        self.written.keys().any(|known| known.value() == name)
+    }
+
+    pub(super) fn closest(&self, name: &str) -> Option<&str> {
+        closest(name, self.written.keys().map(|known| known.as_str()))
+    }
+}
+
+/// Checks every host. Hosts with a mistake are left out.
+pub(super) fn hosts(
+    written: &BTreeMap<Loc<String>, schema::Host>,
+    defaults: &ssh::Settings,
+    report: &mut Report<'_>,
+) -> BTreeMap<HostName, Host> {
+    let mut seen = Seen::default();
+    // In the order of the file, so that the second of two equal hosts is the one complained about.
+    let mut in_order: Vec<_> = written.iter().collect();
+    in_order.sort_by_key(|(name, _)| name.span().start);
+    let hosts = in_order.into_iter().filter_map(|(written, raw)| {
+        let at = At::new(0, written.span());
+        let name = HostName::new(written);
+        if name.is_err() {
+            report.add(name::refused("the host's name", written, &at));
+        }
+        let host = host(written, raw, &at, defaults, &mut seen, report)?;
+        Some((name.ok()?, host))
+    });
+    hosts.collect()
+}
+
+fn host(
+    name: &str,
+    raw: &schema::Host,
+    at: &At,
+    defaults: &ssh::Settings,
+    seen: &mut Seen,
+    report: &mut Report<'_>,
+) -> Option<Host> {
+    let mut read = |key: &'static str, text: Option<&Loc<String>>| {
+        let text = text?;
+        let at = At::new(0, text.span());
+        let address = address::read(key, text, &at, report)?;
+        seen.address(name, key, address, &at, report);
+        Some(address)
+    };
+    let address = read("address", raw.address.as_ref());
+    let peer_address = read("peer-address", raw.peer_address.as_ref());
+    let sans = raw.sans.iter().flatten().filter_map(|san| san::read(san, report));
+    let sans: Vec<San> = sans.collect();
+    let settings = raw.ssh.as_ref().map(|raw| ssh::host(&Layer { file: 0, raw }, report));
+    let (login, settings) = settings.unwrap_or_default();
+    let login = login.or_else(|| {
+        // A wrong ssh.host has been reported; it is not replaced by the address.
+        let unset = raw.ssh.as_ref().is_none_or(|ssh| ssh.host.is_none());
+        unset.then(|| Some((address?.to_string(), at.clone()))).flatten()
+    });
+    let (login, login_at) = login?;
+    let ssh = settings.or(defaults.clone()).finish(login);
+    seen.login(name, &ssh.host, ssh.port, &login_at, report);
+    let address = address?;
+    Some(Host {
+        address,
+        peer_address: peer_address.unwrap_or(address),
+        sans,
+        ssh,
+        place: report.place(at),
+    })
+}
+
+/// What hosts may not share, and who has it.
+#[derive(Default)]
+struct Seen {
+    addresses: BTreeMap<IpAddr, Owner>,
+    logins: BTreeMap<(String, u16), Owner>,
+}
+
+struct Owner {
+    host: String,
+    at: At,
+}
+
+impl Seen {
+    fn address(
+        &mut self,
+        host: &str,
+        key: &str,
+        address: IpAddr,
+        at: &At,
+        report: &mut Report<'_>,
+    ) {
+        let owner = self.addresses.entry(address.to_canonical());
+        let owner = owner.or_insert_with(|| Owner { host: host.to_owned(), at: at.clone() });
+        if owner.host != host {
+            report.add(
+                Finding::error(
+                    "duplicate-address",
+                    at,
+                    format!(
+                        "the {key} {address} is also an address of the host \"{}\"",
+                        owner.host
+                    ),
+                )
+                .label("again here")
+                .related(&owner.at, "first here")
+                .hint("every host needs an address of its own"),
+            );
+        }
+    }
+
+    fn login(
+        &mut self,
+        host: &str,
+        at: &str,
+        port: Option<u16>,
+        here: &At,
+        report: &mut Report<'_>,
+    ) {
+        // Without a port, SSH's own configuration may name another than 22; that is not known here.
+        let port = port.unwrap_or(22);
+        let owner = self.logins.entry((at.to_ascii_lowercase(), port));
+        let owner = owner.or_insert_with(|| Owner { host: host.to_owned(), at: here.clone() });
+        if owner.host != host {
+            report.add(
+                Finding::error(
+                    "duplicate-login",
+                    here,
+                    format!(
+                        "the login {at} port {port} is also that of the host \"{}\"",
+                        owner.host
+                    ),
+                )
+                .label("again here")
+                .related(&owner.at, "first here")
+                .hint("two hosts are two machines: give each its own ssh.host or ssh.port"),
+            );
+        }
+    }
+}

@@ -1,0 +1,240 @@
+//! The inventory as it is written: one struct a table, one field a key, nothing checked but types.
+//!
+//! The JSON Schema, the reference in `docs/inventory.md` and the structural checks are all made
+//! from these structs; their doc comments are what a user reads. Every value carries its place in
+//! the file, so there is no flattened, untagged or internally tagged type here: serde loses the
+//! places in those.
+
+use std::collections::BTreeMap;
+
+use schemars::JsonSchema;
+use serde::Deserialize;
+
+mod json;
+pub(crate) mod reference;
+mod value;
+
+pub(crate) use json::{included_schema, inventory_schema};
+pub(crate) use value::{FlagText, Loc, OneOrMany};
+
+/// What a name must look like: a DNS label, lower case.
+const LABEL: &str = "^[a-z0-9]([a-z0-9-]{0,61}[a-z0-9])?$";
+
+/// The inventory of one site: its hosts, the etcd clusters on them, and where software and keys
+/// come from.
+#[derive(Debug, Default, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields, rename_all = "kebab-case", default)]
+#[schemars(title = "quorate inventory")]
+pub(crate) struct InventoryFile {
+    /// More files to read, relative to this one. Only `[defaults]` and `[release]` may stand in
+    /// them. This file's own settings win over an included file's, and a later file's over an
+    /// earlier one's.
+    pub(crate) include: Option<Vec<Loc<String>>>,
+    /// The site that this file describes. One file is one site.
+    #[schemars(required)]
+    pub(crate) site: Option<Loc<Site>>,
+    /// Settings for every host and cluster that does not set them itself.
+    pub(crate) defaults: Option<Defaults>,
+    /// The machines, by name. A host's name is also the name of the etcd member on it.
+    #[schemars(required, extend("propertyNames" = {"pattern": LABEL}))]
+    pub(crate) hosts: Option<BTreeMap<Loc<String>, Host>>,
+    /// The etcd clusters, by name.
+    #[schemars(required, extend("propertyNames" = {"pattern": LABEL}))]
+    pub(crate) clusters: Option<BTreeMap<Loc<String>, Cluster>>,
+    /// For whom the keys of the certificate authorities are sealed. Either `recipients` or
+    /// `plain-keys = true` is needed.
+    #[schemars(required)]
+    pub(crate) pki: Option<Loc<Pki>>,
+    /// Where etcd's release archives come from, and their checksums.
+    pub(crate) release: Option<Release>,
+}
+
+/// A file that an inventory includes.
+#[derive(Debug, Default, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields, rename_all = "kebab-case", default)]
+pub(crate) struct IncludedFile {
+    /// Settings for every host and cluster that does not set them itself.
+    pub(crate) defaults: Option<Defaults>,
+    /// Where etcd's release archives come from, and their checksums.
+    pub(crate) release: Option<Release>,
+}
+
+/// The site that the file describes.
+#[derive(Debug, Default, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields, rename_all = "kebab-case", default)]
+pub(crate) struct Site {
+    /// The site's name, a DNS label. It is written into the marker on every host, and a host that
+    /// is marked by another site is refused.
+    #[schemars(required, regex(pattern = LABEL))]
+    pub(crate) name: Option<Loc<String>>,
+    /// Whether `quorate apply` wants `--confirm NAME`, so that nobody applies to this site by
+    /// mistake. Default: `false`.
+    pub(crate) confirm: Option<bool>,
+}
+
+/// Settings for every host and cluster that does not set them itself.
+#[derive(Debug, Default, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields, rename_all = "kebab-case", default)]
+pub(crate) struct Defaults {
+    /// How to log in to hosts that do not say otherwise.
+    pub(crate) ssh: Option<SshDefaults>,
+    /// Settings for clusters that do not say otherwise.
+    pub(crate) cluster: Option<ClusterDefaults>,
+}
+
+/// How to log in, for hosts that do not say otherwise.
+#[derive(Debug, Default, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields, rename_all = "kebab-case", default)]
+pub(crate) struct SshDefaults {
+    /// Login user: root, or a user with `sudo -n`. Default: what SSH's own configuration says.
+    pub(crate) user: Option<Loc<String>>,
+    /// Port of the SSH server. Default: what SSH's own configuration says, else 22.
+    #[schemars(range(min = 1, max = 65535))]
+    pub(crate) port: Option<Loc<i64>>,
+    /// One private key file or several, tried in order before the agent's keys. A relative path
+    /// starts at this file's folder, `~/` at your home.
+    pub(crate) identity_file: Option<Loc<OneOrMany>>,
+    /// Pins of the host key, one or several, as `ssh-keygen -lf` prints them (`SHA256:…`).
+    /// Default: known_hosts decides. `quorate trust` writes them.
+    pub(crate) host_key: Option<Loc<OneOrMany>>,
+    /// How long a TCP connection may take, such as `"10s"`.
+    #[schemars(regex(pattern = "^[0-9]+(ms|s|m)$"))]
+    pub(crate) connect_timeout: Option<Loc<String>>,
+}
+
+/// Settings for clusters that do not say otherwise.
+#[derive(Debug, Default, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields, rename_all = "kebab-case", default)]
+pub(crate) struct ClusterDefaults {
+    /// The etcd release of clusters that name none, such as `"3.6.16"`.
+    #[schemars(regex(pattern = r"^3\.[4-7]\.(0|[1-9][0-9]*)$"))]
+    pub(crate) version: Option<Loc<String>>,
+    /// What keeps a member running. Default: `"systemd"`.
+    #[schemars(extend("enum" = ["systemd"]))]
+    pub(crate) runtime: Option<Loc<String>>,
+    /// etcd flags for every cluster; a cluster's own `etcd` table wins, flag by flag.
+    pub(crate) etcd: Option<BTreeMap<Loc<String>, Loc<FlagText>>>,
+}
+
+/// A machine that quorate may log in to.
+#[derive(Debug, Default, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields, rename_all = "kebab-case", default)]
+pub(crate) struct Host {
+    /// The IP address where etcd listens for clients, and for peers unless `peer-address` is set.
+    #[schemars(required)]
+    pub(crate) address: Option<Loc<String>>,
+    /// The IP address where etcd listens for peers. Default: `address`.
+    pub(crate) peer_address: Option<Loc<String>>,
+    /// More DNS names and IP addresses for the server certificate. The host's name, its addresses,
+    /// `localhost` and the loopback addresses are always in it.
+    pub(crate) sans: Option<Vec<Loc<String>>>,
+    /// How to log in, where it differs from `[defaults.ssh]`.
+    pub(crate) ssh: Option<Ssh>,
+}
+
+/// How to log in to one host.
+#[derive(Debug, Default, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields, rename_all = "kebab-case", default)]
+pub(crate) struct Ssh {
+    /// Name or address to log in at. Default: the host's `address`.
+    pub(crate) host: Option<Loc<String>>,
+    /// Login user: root, or a user with `sudo -n`. Default: what SSH's own configuration says.
+    pub(crate) user: Option<Loc<String>>,
+    /// Port of the SSH server. Default: what SSH's own configuration says, else 22.
+    #[schemars(range(min = 1, max = 65535))]
+    pub(crate) port: Option<Loc<i64>>,
+    /// One private key file or several, tried in order before the agent's keys. A relative path
+    /// starts at this file's folder, `~/` at your home.
+    pub(crate) identity_file: Option<Loc<OneOrMany>>,
+    /// Pins of the host key, one or several, as `ssh-keygen -lf` prints them (`SHA256:…`).
+    /// Default: known_hosts decides. `quorate trust` writes them.
+    pub(crate) host_key: Option<Loc<OneOrMany>>,
+    /// How long a TCP connection may take, such as `"10s"`.
+    #[schemars(regex(pattern = "^[0-9]+(ms|s|m)$"))]
+    pub(crate) connect_timeout: Option<Loc<String>>,
+}
+
+/// An etcd cluster.
+#[derive(Debug, Default, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields, rename_all = "kebab-case", default)]
+pub(crate) struct Cluster {
+    /// The etcd release that every member runs, such as `"3.6.16"`. Default: the version in
+    /// `[defaults.cluster]`; one of the two is needed.
+    #[schemars(regex(pattern = r"^3\.[4-7]\.(0|[1-9][0-9]*)$"))]
+    pub(crate) version: Option<Loc<String>>,
+    /// The hosts whose members form the cluster: 1 to 7, an odd number.
+    #[schemars(required, length(min = 1, max = 7))]
+    pub(crate) members: Option<Loc<Vec<Loc<String>>>>,
+    /// What keeps a member running. Default: `"systemd"`.
+    #[schemars(extend("enum" = ["systemd"]))]
+    pub(crate) runtime: Option<Loc<String>>,
+    /// How the members of a new cluster find each other. Default: `{ static = {} }`, every member
+    /// is started with the whole list.
+    pub(crate) bootstrap: Option<Loc<Bootstrap>>,
+    /// Where members listen. Clusters that share a host need ports of their own.
+    pub(crate) ports: Option<Ports>,
+    /// The cluster whose client CA this cluster shares, so that one client certificate opens both.
+    /// Default: a client CA of its own.
+    pub(crate) client_ca: Option<Loc<String>>,
+    /// Any flag that this etcd version knows, without the dashes. Flags for addresses, data and
+    /// certificates are quorate's own.
+    pub(crate) etcd: Option<BTreeMap<Loc<String>, Loc<FlagText>>>,
+}
+
+/// How the members of a new cluster find each other.
+#[derive(Debug, Default, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields, rename_all = "kebab-case", default)]
+pub(crate) struct Bootstrap {
+    /// Every member is started with the whole list. It has no settings.
+    #[serde(rename = "static")]
+    pub(crate) static_: Option<StaticBootstrap>,
+}
+
+/// A bootstrap from the list of members has no settings.
+#[derive(Debug, Default, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields, default)]
+pub(crate) struct StaticBootstrap {}
+
+/// The TCP ports of a cluster's members.
+#[derive(Debug, Default, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields, rename_all = "kebab-case", default)]
+pub(crate) struct Ports {
+    /// Clients, with TLS. Default: 2379.
+    #[schemars(range(min = 1, max = 65535))]
+    pub(crate) client: Option<Loc<i64>>,
+    /// Peers, with TLS. Default: 2380.
+    #[schemars(range(min = 1, max = 65535))]
+    pub(crate) peer: Option<Loc<i64>>,
+    /// Metrics and health, plain HTTP on loopback. Default: 2381.
+    #[schemars(range(min = 1, max = 65535))]
+    pub(crate) metrics: Option<Loc<i64>>,
+}
+
+/// For whom the keys of the certificate authorities are sealed.
+#[derive(Debug, Default, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields, rename_all = "kebab-case", default)]
+pub(crate) struct Pki {
+    /// Who can open the sealed CA keys: age public keys (`age1…`) or SSH public keys
+    /// (`ssh-ed25519 …`, `ssh-rsa …`).
+    pub(crate) recipients: Option<Loc<Vec<Loc<String>>>>,
+    /// Keeps the CA keys unsealed, in files of mode 0600. Whoever reads those files can open every
+    /// cluster of the site. Default: `false`.
+    pub(crate) plain_keys: Option<Loc<bool>>,
+}
+
+/// Where etcd's release archives come from, and their checksums.
+#[derive(Debug, Default, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields, rename_all = "kebab-case", default)]
+pub(crate) struct Release {
+    /// Where the archive is downloaded; `{version}` and `{arch}` are filled in. Default: the
+    /// official releases.
+    #[schemars(regex(pattern = "^https?://"))]
+    pub(crate) url: Option<Loc<String>>,
+    /// The archive on the machine that runs quorate, instead of `url`; it is pushed over SSH. A
+    /// relative path starts at this file's folder; `{version}` and `{arch}` are filled in.
+    pub(crate) path: Option<Loc<String>>,
+    /// The sha256 of each archive, in hexadecimal, by version and architecture, such as
+    /// `"3.6.16-amd64"`. `quorate release pin VERSION` writes them.
+    #[schemars(extend("propertyNames" = {"pattern": r"^3\.[4-7]\.(0|[1-9][0-9]*)-(amd64|arm64|ppc64le|s390x)$"}))]
+    pub(crate) sha256: Option<BTreeMap<Loc<String>, Loc<String>>>,
+}
