@@ -93,7 +93,7 @@ impl Layout {
     }
 
     /// Exists once this member has been in a quorum. The unit writes it, not quorate: see
-    /// [`unit`](crate::unit).
+    /// [`unit`](mod@crate::unit).
     pub fn quorum_witness(&self) -> String {
         format!("{}/quorum-seen", self.state_dir())
     }

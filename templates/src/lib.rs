@@ -2,7 +2,7 @@
 //!
 //! - [`layout`]: every path and unit name that quorate uses on a host.
 //! - [`member`]: the specification of one etcd member, and its argument list.
-//! - [`unit`]: the member as a systemd unit.
+//! - [`mod@unit`]: the member as a systemd unit.
 //! - [`flags`]: which flags each version takes, and which of them are the operator's.
 //!
 //! Rendering is pure: the same member gives the same text. What is bound only at execution, the

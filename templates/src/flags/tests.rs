@@ -11,8 +11,8 @@ fn text(text: &str) -> FlagValue {
 }
 
 /// The problem as one line: severity, code, message, hint.
-fn problem(at: &str, name: &str, value: FlagValue) -> String {
-    match check(version(at), name, &value) {
+fn problem(at: &str, name: &str, value: &FlagValue) -> String {
+    match check(version(at), name, value) {
         Ok(()) => "fine".to_owned(),
         Err(FlagProblem { severity, code, message, hint }) => {
             let severity = match severity {
@@ -35,11 +35,11 @@ fn a_flag_that_the_version_has_is_fine() {
 #[test]
 fn a_misspelt_flag_gets_the_nearest_of_its_version() {
     assert_eq!(
-        problem("3.6.16", "quota-backend-byte", FlagValue::Int(1)),
+        problem("3.6.16", "quota-backend-byte", &FlagValue::Int(1)),
         "error unknown-flag: etcd 3.6.16 has no flag \"quota-backend-byte\". did you mean `quota-backend-bytes`?"
     );
     assert_eq!(
-        problem("3.6.16", "--snapshot_count", FlagValue::Int(1)),
+        problem("3.6.16", "--snapshot_count", &FlagValue::Int(1)),
         "error unknown-flag: etcd 3.6.16 has no flag \"--snapshot_count\". did you mean `snapshot-count`?"
     );
 }
@@ -47,7 +47,7 @@ fn a_misspelt_flag_gets_the_nearest_of_its_version() {
 #[test]
 fn a_flag_that_came_later_names_the_patch() {
     assert_eq!(
-        problem("3.5.7", "tls-min-version", text("TLS1.2")),
+        problem("3.5.7", "tls-min-version", &text("TLS1.2")),
         "error flag-of-other-version: etcd 3.5.7 does not have `tls-min-version` yet: it came with 3.5.8. \
          leave it out, or raise `version` to 3.5.8 or later"
     );
@@ -56,11 +56,11 @@ fn a_flag_that_came_later_names_the_patch() {
 #[test]
 fn a_flag_of_other_lines_names_them() {
     assert_eq!(
-        problem("3.6.16", "enable-v2", ON),
+        problem("3.6.16", "enable-v2", &ON),
         "error flag-of-other-version: etcd 3.6.16 does not have `enable-v2`: only 3.4, 3.5 has it. leave it out"
     );
     assert_eq!(
-        problem("3.5.35", "feature-gates", text("InitialCorruptCheck=true")),
+        problem("3.5.35", "feature-gates", &text("InitialCorruptCheck=true")),
         "error flag-of-other-version: etcd 3.5.35 does not have `feature-gates`: only 3.6, 3.7 has it. \
          up to 3.5 each feature is a flag of its own: experimental-…"
     );
@@ -69,21 +69,21 @@ fn a_flag_of_other_lines_names_them() {
 #[test]
 fn a_renamed_flag_says_what_to_write_in_this_version() {
     assert_eq!(
-        problem("3.7.3", "experimental-corrupt-check-time", text("4h")),
+        problem("3.7.3", "experimental-corrupt-check-time", &text("4h")),
         "error renamed-flag: etcd 3.7.3 no longer has `experimental-corrupt-check-time`. write `corrupt-check-time` instead"
     );
     assert_eq!(
-        problem("3.7.3", "experimental-initial-corrupt-check", ON),
+        problem("3.7.3", "experimental-initial-corrupt-check", &ON),
         "error renamed-flag: etcd 3.7.3 no longer has `experimental-initial-corrupt-check`. \
          write feature-gates = \"InitialCorruptCheck=true\" instead"
     );
     assert_eq!(
-        problem("3.5.35", "corrupt-check-time", text("4h")),
+        problem("3.5.35", "corrupt-check-time", &text("4h")),
         "error renamed-flag: etcd 3.5.35 does not have `corrupt-check-time` under this name yet. \
          write `experimental-corrupt-check-time` instead"
     );
     assert_eq!(
-        problem("3.5.35", "debug", ON),
+        problem("3.5.35", "debug", &ON),
         "error renamed-flag: etcd 3.5.35 no longer has `debug`. write `log-level` instead"
     );
 }
@@ -91,11 +91,11 @@ fn a_renamed_flag_says_what_to_write_in_this_version() {
 #[test]
 fn a_deprecated_flag_is_a_warning() {
     assert_eq!(
-        problem("3.6.16", "experimental-corrupt-check-time", text("4h")),
+        problem("3.6.16", "experimental-corrupt-check-time", &text("4h")),
         "warning deprecated-flag: `experimental-corrupt-check-time` is deprecated in etcd 3.6. write `corrupt-check-time` instead"
     );
     assert_eq!(
-        problem("3.4.23", "log-package-levels", text("etcdserver=DEBUG")),
+        problem("3.4.23", "log-package-levels", &text("etcdserver=DEBUG")),
         "warning deprecated-flag: `log-package-levels` is deprecated in etcd 3.4. write `log-level` instead"
     );
 }
@@ -111,7 +111,7 @@ fn a_flag_that_quorate_owns_names_the_key_to_use() {
         ("data-dir", "/var/lib/etcd/<cluster>"),
         ("ca-file", "`client-ca`"),
     ] {
-        let said = problem("3.6.16", name, text("x"));
+        let said = problem("3.6.16", name, &text("x"));
         assert!(said.starts_with("error owned-flag:"), "{said}");
         assert!(said.contains(key), "{said}");
     }
@@ -125,10 +125,10 @@ fn dangerous_values_are_refused_and_harmless_ones_are_not() {
             ("unsafe-no-fsync", true),
             ("strict-reconfig-check", false),
         ] {
-            let said = problem(at, name, FlagValue::Bool(danger));
+            let said = problem(at, name, &FlagValue::Bool(danger));
             assert!(said.starts_with("error dangerous-flag:"), "{said}");
-            assert_eq!(problem(at, name, FlagValue::Bool(!danger)), "fine");
-            let said = problem(at, name, text("true"));
+            assert_eq!(problem(at, name, &FlagValue::Bool(!danger)), "fine");
+            let said = problem(at, name, &text("true"));
             assert!(said.starts_with("error flag-type:"), "{said}");
         }
     }
@@ -136,8 +136,8 @@ fn dangerous_values_are_refused_and_harmless_ones_are_not() {
 
 #[test]
 fn log_files_are_refused_since_the_unit_could_not_write_them() {
-    assert_eq!(problem("3.6.16", "log-outputs", text("stderr")), "fine");
-    let said = problem("3.6.16", "log-outputs", text("/var/log/etcd.log"));
+    assert_eq!(problem("3.6.16", "log-outputs", &text("stderr")), "fine");
+    let said = problem("3.6.16", "log-outputs", &text("/var/log/etcd.log"));
     assert!(said.starts_with("error flag-type:"), "{said}");
 }
 
@@ -156,7 +156,8 @@ fn every_flag_that_may_be_set_takes_a_value_and_no_text_with_a_line_break() {
                     Ok(()) => true,
                     Err(problem) => problem.severity == Severity::Warning,
                 };
-                let samples = [ON, FlagValue::Int(1), text("1s"), text(&word(latest, name))];
+                let samples =
+                    [ON, FlagValue::Int(1), text("1s"), text("*"), text(&word(latest, name))];
                 assert!(samples.into_iter().any(fits), "{minor} {name}");
             }
         }

@@ -24,6 +24,8 @@ pub enum Kind {
     Choice(&'static [&'static str]),
     /// `Gate=true,…` with these gates.
     Gates(&'static [&'static str]),
+    /// `*`, or URLs of scheme, host and port, with commas between.
+    Urls,
     /// Any text.
     Text,
 }
@@ -40,6 +42,7 @@ impl Kind {
             Kind::Gates(gates) => {
                 format!(r#""{}=true""#, gates.first().copied().unwrap_or_default())
             }
+            Kind::Urls => r#""https://example.net:443""#.to_owned(),
             Kind::Text => r#""…""#.to_owned(),
         }
     }
@@ -53,6 +56,7 @@ impl Kind {
             Kind::Retention => "a duration or a number, in quotes",
             Kind::Choice(_) => "one word of a list",
             Kind::Gates(_) => "a list of feature gates",
+            Kind::Urls => "* or URLs with a port and no path",
             Kind::Text => "text",
         }
     }
@@ -78,12 +82,17 @@ fn check_text(name: &str, kind: Kind, text: &str) -> Result<(), Problem> {
         Kind::Text => Ok(()),
         Kind::Duration if is_duration(text) => Ok(()),
         Kind::Retention if is_duration(text) || is_number(text) => Ok(()),
+        Kind::Urls if text == "*" || text.split(',').all(is_url) => Ok(()),
         Kind::Choice(words) if words.contains(&text) => Ok(()),
         Kind::Choice(words) => Err(not_a_choice(name, words, text)),
         Kind::Gates(known) => gates::check(name, known, text),
-        Kind::Bool | Kind::Int | Kind::Uint | Kind::Uint32 | Kind::Duration | Kind::Retention => {
-            Err(wrong_kind(name, kind, &FlagValue::Text(text.to_owned())))
-        }
+        Kind::Bool
+        | Kind::Int
+        | Kind::Uint
+        | Kind::Uint32
+        | Kind::Duration
+        | Kind::Retention
+        | Kind::Urls => Err(wrong_kind(name, kind, &FlagValue::Text(text.to_owned()))),
     }
 }
 
@@ -125,6 +134,15 @@ fn refuse_control_characters(name: &str, text: &str) -> Result<(), Problem> {
             format!("the value of `{name}` holds the control character U+{:04X}", u32::from(c)),
         )),
     }
+}
+
+/// Whether etcd takes the text as a URL: it wants a port, and no path.
+fn is_url(text: &str) -> bool {
+    let authority = ["http://", "https://"].iter().find_map(|scheme| text.strip_prefix(scheme));
+    let port = authority.and_then(|authority| authority.rsplit_once(':'));
+    port.is_some_and(|(host, port)| {
+        !host.is_empty() && !host.contains(['/', ' ', '?', '#']) && port.parse::<u16>().is_ok()
+    })
 }
 
 /// Whether Go's `time.ParseDuration` takes the text. Negative durations, which Go takes, mean
@@ -182,6 +200,16 @@ mod tests {
     }
 
     #[test]
+    fn urls_need_a_port_and_no_path() {
+        for good in ["http://a:80", "https://[fd00::1]:443"] {
+            assert!(is_url(good), "{good:?}");
+        }
+        for bad in ["", "x", "https://a", "https://a:443/", "https://a/b:443", "ftp://a:1", "a:1"] {
+            assert!(!is_url(bad), "{bad:?}");
+        }
+    }
+
+    #[test]
     fn each_kind_takes_its_own_example() {
         let gates: &[&str] = &["InitialCorruptCheck"];
         for (kind, value) in [
@@ -194,6 +222,8 @@ mod tests {
             (Kind::Retention, text("8")),
             (Kind::Choice(&["a", "b"]), text("b")),
             (Kind::Gates(gates), text("InitialCorruptCheck=true")),
+            (Kind::Urls, text("*")),
+            (Kind::Urls, text("http://a:1,https://b:2")),
             (Kind::Text, text("$(x) 'y' \"z\" %i")),
         ] {
             assert_eq!(check("x", kind, &value), Ok(()), "{kind:?}");

@@ -4,6 +4,7 @@
 //! variable but refuses an unknown flag, and audit tools read argv.
 
 use std::collections::BTreeMap;
+use std::fmt::Display;
 
 use inventories::inventory::FlagValue;
 use inventories::{EtcdVersion, Minor};
@@ -37,39 +38,39 @@ impl Member {
         vec![
             argument("name", &self.name),
             // CIS 1.1.12 finds the data directory here.
-            argument("data-dir", self.layout().data_dir()),
+            argument("data-dir", &self.layout().data_dir()),
         ]
     }
 
     fn listeners(&self) -> Vec<(String, String)> {
         vec![
-            argument("listen-peer-urls", self.peer_url()),
+            argument("listen-peer-urls", &self.peer_url()),
             argument(
                 "listen-client-urls",
-                format!("{},{}", self.client_url(), self.loopback_client_url()),
+                &format!("{},{}", self.client_url(), self.loopback_client_url()),
             ),
-            argument("listen-metrics-urls", self.metrics_url()),
+            argument("listen-metrics-urls", &self.metrics_url()),
         ]
     }
 
     fn advertised(&self) -> Vec<(String, String)> {
         vec![
-            argument("initial-advertise-peer-urls", self.peer_url()),
-            argument("advertise-client-urls", self.client_url()),
+            argument("initial-advertise-peer-urls", &self.peer_url()),
+            argument("advertise-client-urls", &self.client_url()),
         ]
     }
 
     fn tls(&self) -> Vec<(String, String)> {
         let layout = self.layout();
-        let file = |flag, file| argument(flag, layout.pki_file(file));
+        let file = |flag, file| argument(flag, &layout.pki_file(file));
         vec![
             file("cert-file", PkiFile::ServerCert),
             file("key-file", PkiFile::ServerKey),
-            argument("client-cert-auth", true),
+            argument("client-cert-auth", &true),
             file("trusted-ca-file", PkiFile::ClientCa),
             file("peer-cert-file", PkiFile::PeerCert),
             file("peer-key-file", PkiFile::PeerKey),
-            argument("peer-client-cert-auth", true),
+            argument("peer-client-cert-auth", &true),
             file("peer-trusted-ca-file", PkiFile::PeerCa),
         ]
     }
@@ -81,15 +82,15 @@ impl Member {
             .iter()
             .map(|(name, url)| format!("{name}={url}"))
             .collect();
-        let members = argument("initial-cluster", members.join(","));
+        let members = argument("initial-cluster", &members.join(","));
         match self.formation {
             Formation::New { .. } => vec![
-                argument("initial-cluster-state", "new"),
+                argument("initial-cluster-state", &"new"),
                 members,
-                argument("initial-cluster-token", PLACEHOLDER),
+                argument("initial-cluster-token", &PLACEHOLDER),
             ],
             Formation::Existing { .. } => {
-                vec![argument("initial-cluster-state", "existing"), members]
+                vec![argument("initial-cluster-state", &"existing"), members]
             }
         }
     }
@@ -138,7 +139,7 @@ impl Member {
     }
 }
 
-fn argument(flag: &str, value: impl ToString) -> (String, String) {
+fn argument(flag: &str, value: &dyn Display) -> (String, String) {
     (flag.to_owned(), value.to_string())
 }
 
