@@ -9,6 +9,7 @@ use std::time::Instant;
 
 use clap::{Args, Parser, Subcommand};
 
+use crate::delay::{self, RoundTrip};
 use crate::disk::DiskSize;
 use crate::error::LabError;
 use crate::lab::{Lab, Note, Options, Stay};
@@ -62,6 +63,9 @@ enum Command {
     /// The mirror's own process.
     #[command(hide = true)]
     ServeMirror { folder: PathBuf, addresses: Vec<SocketAddr> },
+    /// The process that delays frames.
+    #[command(hide = true)]
+    Delay { distance: RoundTrip, taps: Vec<String> },
 }
 
 #[derive(Debug, Args)]
@@ -72,6 +76,9 @@ struct Up {
     /// The size in MiB of the disks of hosts that are added.
     #[arg(long)]
     disk_mb: Option<u32>,
+    /// How far apart everybody is, in milliseconds there and back; 0 ends that.
+    #[arg(long)]
+    delay_ms: Option<RoundTrip>,
 }
 
 #[derive(Debug, Args)]
@@ -185,6 +192,7 @@ fn run(cli: &Cli) -> Result<(), LabError> {
             Ok(())
         }
         Command::ServeMirror { folder, addresses } => mirror::serve(folder, addresses),
+        Command::Delay { distance, taps } => delay::run(*distance, taps),
     }
 }
 
@@ -192,6 +200,7 @@ fn bring_up(name: &LabName, up: &Up) -> Result<(), LabError> {
     let began = Instant::now();
     let options = Options {
         disk: up.disk_mb.map_or_else(DiskSize::default, DiskSize::megabytes),
+        distance: up.delay_ms,
         stay: Stay::UntilDown,
         tell,
         ..Options::hosts(name.clone(), up.hosts)
@@ -219,6 +228,9 @@ fn status(lab: &Lab) -> Result<(), LabError> {
     }
     for (host, port) in &state.faults.silenced {
         say(&format!("{host} is silent on port {port}"));
+    }
+    if state.distance != RoundTrip::NONE {
+        say(&format!("a round trip takes {} ms", state.distance));
     }
     say(&format!("releases  {}", lab.mirror_url()));
     Ok(())

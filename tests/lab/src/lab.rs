@@ -9,6 +9,7 @@ use std::thread;
 
 use crate::address::Subnet;
 use crate::cache;
+use crate::delay::RoundTrip;
 use crate::disk::DiskSize;
 use crate::error::LabError;
 use crate::fault::Faults;
@@ -77,6 +78,8 @@ pub struct Options {
     pub hosts: u8,
     /// The size of the disks of the hosts that are added.
     pub disk: DiskSize,
+    /// How far apart everybody is to be. `None` leaves a lab that is up as it is.
+    pub distance: Option<RoundTrip>,
     /// Whether it outlives this process.
     pub stay: Stay,
     /// Who is told what takes long.
@@ -86,7 +89,14 @@ pub struct Options {
 impl Options {
     /// A lab of so many hosts that goes with this process.
     pub fn hosts(name: LabName, hosts: u8) -> Self {
-        Self { name, hosts, disk: DiskSize::default(), stay: Stay::WhileOwned, tell: |_| {} }
+        Self {
+            name,
+            hosts,
+            disk: DiskSize::default(),
+            distance: None,
+            stay: Stay::WhileOwned,
+            tell: |_| {},
+        }
     }
 }
 
@@ -112,11 +122,14 @@ impl Lab {
         let lab = Self { name: options.name.clone(), subnet: state.subnet, stay: options.stay };
         let network = lab.network();
         network.ensure_switch()?;
+        let ids: Vec<HostId> = state.hosts.keys().copied().collect();
+        ids.iter().try_for_each(|id| network.ensure_port(*id))?;
+        network.link(&ids, state.distance)?;
         network.apply_faults(&state.faults)?;
         let addresses: [IpAddr; 2] =
             [state.subnet.operator_v4().into(), state.subnet.operator_v6().into()];
-        mirror::ensure(&lab.name, &addresses, &lab.ledger(), file.folder())?;
-        let hosts: Vec<Host> = state.hosts.keys().map(|id| lab.handle(*id)).collect();
+        mirror::ensure(&lab.name, &addresses, &lab.ledger())?;
+        let hosts: Vec<Host> = ids.iter().map(|id| lab.handle(*id)).collect();
         boot_all(&hosts)?;
         let lines: Result<String, LabError> = hosts.iter().map(Host::known_hosts_lines).collect();
         let known_hosts = file.folder().join("known_hosts");
@@ -166,6 +179,17 @@ impl Lab {
     /// What the lab is now.
     pub fn state(&self) -> Result<LabState, LabError> {
         self.file().read()?.ok_or_else(|| LabError::NoLab(self.name.clone()))
+    }
+
+    /// Moves everybody so far apart, or together again.
+    pub fn set_distance(&self, distance: RoundTrip) -> Result<(), LabError> {
+        let network = self.network();
+        let link = |state: &LabState| {
+            let ids: Vec<HostId> = state.hosts.keys().copied().collect();
+            network.link(&ids, state.distance)
+        };
+        self.file().update(|state| state.distance = distance, link)?;
+        Ok(())
     }
 
     /// Where the mirror serves etcd's releases, without a slash at the end.
@@ -223,12 +247,13 @@ fn boot_all(hosts: &[Host]) -> Result<(), LabError> {
 
 /// The lab's state with all the hosts that are asked for, made if the lab is new.
 fn ensure_state(file: &StateFile, options: &Options, image: &Path) -> Result<LabState, LabError> {
-    let missing = |hosts: &mut BTreeMap<HostId, HostState>| {
+    let adjust = |state: &mut LabState| {
         for id in HostId::first(options.hosts) {
-            hosts.entry(id).or_insert(HostState { disk: options.disk });
+            state.hosts.entry(id).or_insert(HostState { disk: options.disk });
         }
+        state.distance = options.distance.unwrap_or(state.distance);
     };
-    if let Some(state) = file.update(|state| missing(&mut state.hosts), |_| Ok(()))? {
+    if let Some(state) = file.update(adjust, |_| Ok(()))? {
         return Ok(state);
     }
     // Two labs that are new at the same time must not choose the same subnet.
@@ -242,9 +267,10 @@ fn ensure_state(file: &StateFile, options: &Options, image: &Path) -> Result<Lab
         image: image.to_owned(),
         hosts: BTreeMap::new(),
         faults: Faults::default(),
+        distance: RoundTrip::NONE,
         owner: Process::this(),
     };
-    missing(&mut state.hosts);
+    adjust(&mut state);
     let ledger = Ledger::in_folder(file.folder());
     teardown::undo(&ledger)?;
     let disks = cache::lab_disks(&options.name);

@@ -35,13 +35,19 @@ pub enum Resource {
 /// The ledger of one lab: a file of one JSON value a line.
 #[derive(Debug, Clone)]
 pub struct Ledger {
+    folder: PathBuf,
     path: PathBuf,
 }
 
 impl Ledger {
     /// The ledger in a lab's state folder.
     pub fn in_folder(folder: &Path) -> Self {
-        Self { path: folder.join("ledger") }
+        Self { folder: folder.to_owned(), path: folder.join("ledger") }
+    }
+
+    /// The folder that it is in: the lab's state.
+    pub(crate) fn folder(&self) -> &Path {
+        &self.folder
     }
 
     /// Writes a resource down, unless it already is. To be called before it is made.

@@ -5,7 +5,8 @@
 //! [`Lab::up`] makes one, [`Lab::host`] reaches a host and harms it, [`Lab::site`] writes the
 //! inventory of what is up, and [`Lab::down`] takes everything away again.
 //!
-//! - What hosts are made of: [`image`], [`disk`], [`cgroup`], [`network`], [`host`].
+//! - What hosts are made of: [`image`], [`disk`], [`cgroup`], [`network`], [`delay`],
+//!   [`host`].
 //! - What they are given: [`releases`], [`mirror`], [`site`], [`ssh`].
 //! - What keeps the machine clean: [`ledger`] writes down every thing before it is made,
 //!   [`state`] what the lab is, [`teardown`] takes away what the ledger names.
@@ -16,6 +17,7 @@ pub mod address;
 pub mod cache;
 pub mod cgroup;
 pub mod cli;
+pub mod delay;
 pub mod disk;
 pub mod error;
 pub mod fault;

@@ -15,7 +15,7 @@ use crate::cache;
 use crate::error::LabError;
 use crate::ledger::Ledger;
 use crate::name::LabName;
-use crate::service;
+use crate::service::{self, Own};
 
 /// The port on the operator's addresses.
 pub const PORT: u16 = 8077;
@@ -29,22 +29,16 @@ pub fn folder() -> PathBuf {
 }
 
 /// Starts a lab's mirror unless it runs, on each of the operator's addresses.
-pub(crate) fn ensure(
-    lab: &LabName,
-    addresses: &[IpAddr],
-    ledger: &Ledger,
-    state_folder: &Path,
-) -> Result<(), LabError> {
+pub(crate) fn ensure(lab: &LabName, addresses: &[IpAddr], ledger: &Ledger) -> Result<(), LabError> {
     cache::ensure_folder(&folder())?;
     let sockets: Vec<SocketAddr> = addresses.iter().map(|ip| SocketAddr::new(*ip, PORT)).collect();
     let mut args = vec!["serve-mirror".to_owned(), folder().display().to_string()];
     args.extend(sockets.iter().map(SocketAddr::to_string));
     let answers =
         |socket: &SocketAddr| TcpStream::connect_timeout(socket, Duration::from_secs(1)).is_ok();
-    let log = state_folder.join("mirror.log");
-    service::ensure_own("mirror", &lab.thing("mirror"), ledger, &args, &log, || {
-        sockets.iter().all(answers)
-    })
+    let group = lab.thing("mirror");
+    let service = Own { name: "mirror", group: &group, namespace: None, args: &args };
+    service::ensure_own(&service, ledger, || sockets.iter().all(answers))
 }
 
 /// Serves a folder on these addresses until the process ends.

@@ -5,12 +5,16 @@
 //! machine's. The only trace outside is one interface with the operator's addresses.
 
 use std::path::{Path, PathBuf};
+use std::time::Duration;
 
 use crate::address::Subnet;
+use crate::cgroup::Cgroup;
+use crate::delay::RoundTrip;
 use crate::error::LabError;
 use crate::fault::{Faults, port};
 use crate::ledger::{Ledger, Resource};
 use crate::name::{HostId, LabName};
+use crate::service::{self, Own};
 use crate::tool;
 
 /// The network of one lab.
@@ -60,8 +64,9 @@ impl Network {
                      link set {link} up\n"
                 ),
             )?;
+            batch(Some(&switch), "link set op up\n")?;
         }
-        batch(Some(&switch), "link set op master br0 up\n")
+        Ok(())
     }
 
     /// Makes a host's namespace and its port at the switch, where they are missing.
@@ -73,7 +78,7 @@ impl Network {
             &switch,
             &format!(
                 "link add {port} type veth peer name eth0 netns {namespace}\n\
-                 link set {port} master br0 up\n"
+                 link set {port} up\n"
             ),
         )
     }
@@ -94,18 +99,57 @@ impl Network {
                  addr add {v6}/{prefix_v6} dev eth0 nodad\n"
             ),
         )?;
-        tool::run("ip", ["netns", "exec", &namespace, "nft", "flush", "ruleset"]).map(drop)
+        let enter = enter(&namespace);
+        tool::run("nsenter", [&enter, "nft", "flush", "ruleset"]).map(drop)
+    }
+
+    /// Links all ports with each other, at this distance.
+    ///
+    /// A port is either at the common bridge, or at a bridge of its own with the TAP device
+    /// through which the delaying switch takes and gives its frames.
+    pub fn link(&self, hosts: &[HostId], distance: RoundTrip) -> Result<(), LabError> {
+        let ports: Vec<String> =
+            hosts.iter().map(|host| port(*host)).chain(["op".into()]).collect();
+        let switch = self.switch();
+        let group = self.lab.thing("delay");
+        // Started anew each time: it knows only the ports that it was started with.
+        Cgroup::named(&group)?.kill(Duration::from_secs(5))?;
+        if distance == RoundTrip::NONE {
+            let lines = ports.iter().map(|port| format!("link set {port} master br0\n"));
+            return batch(Some(&switch), &lines.collect::<String>());
+        }
+        let mut taps = Vec::new();
+        for port in &ports {
+            let (bridge, tap) = (format!("d-{port}"), format!("t-{port}"));
+            self.in_namespace_unless(
+                &tap,
+                &switch,
+                &format!(
+                    "link add {bridge} type bridge\nlink set {bridge} up\n\
+                     tuntap add dev {tap} mode tap\nlink set {tap} master {bridge} up\n"
+                ),
+            )?;
+            batch(Some(&switch), &format!("link set {port} master {bridge}\n"))?;
+            taps.push(tap);
+        }
+        let args =
+            ["delay".to_owned(), distance.to_string()].into_iter().chain(taps).collect::<Vec<_>>();
+        service::ensure_own(
+            &Own { name: "delay", group: &group, namespace: Some(&switch), args: &args },
+            &self.ledger,
+            || taps_are_open(&switch),
+        )
     }
 
     /// Puts exactly these faults in place.
     pub fn apply_faults(&self, faults: &Faults) -> Result<(), LabError> {
         let rules = faults.rules(self.subnet);
-        tool::run_with_input("ip", ["netns", "exec", &self.switch(), "nft", "-f", "-"], &rules)
-            .map(drop)
+        let enter = enter(&self.switch());
+        tool::run_with_input("nsenter", [&enter, "nft", "-f", "-"], &rules).map(drop)
     }
 
     /// The switch's namespace.
-    pub(crate) fn switch(&self) -> String {
+    fn switch(&self) -> String {
         self.lab.thing("switch")
     }
 
@@ -129,6 +173,18 @@ impl Network {
         }
         batch(Some(namespace), commands)
     }
+}
+
+/// Whether every TAP device of the switch has a process at its other end.
+fn taps_are_open(switch: &str) -> bool {
+    let links = tool::run("ip", ["-n", switch, "-o", "link", "show", "type", "tun"]);
+    links.is_ok_and(|text| !text.is_empty() && !text.contains("NO-CARRIER"))
+}
+
+/// The argument for nsenter that enters a network namespace and no other. `ip netns exec` would
+/// also give the process its own view of all mounts, which keeps disks busy as long as it lives.
+pub(crate) fn enter(namespace: &str) -> String {
+    format!("--net={}", namespace_path(namespace).display())
 }
 
 /// Where a named namespace can be entered.

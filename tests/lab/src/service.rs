@@ -11,6 +11,7 @@ use std::time::{Duration, Instant};
 use crate::cgroup::Cgroup;
 use crate::error::LabError;
 use crate::ledger::{Ledger, Resource};
+use crate::network;
 
 /// Enters every control group, then starts the program in a session of its own and ends. The
 /// arguments are the number of groups, their entrances, and the program with its arguments.
@@ -50,23 +51,36 @@ pub(crate) fn launch(
     Err(LabError::ToolFailed { command: "setsid --fork …".into(), status, stderr: tail(log) })
 }
 
-/// Starts one of this program's own services unless it runs, and waits until it is ready.
+/// A background process that is this very program.
+pub(crate) struct Own<'a> {
+    /// What it is called when it fails; its log is called after it too.
+    pub(crate) name: &'static str,
+    /// Its control group.
+    pub(crate) group: &'a str,
+    /// The network namespace that it runs in, if not the machine's own.
+    pub(crate) namespace: Option<&'a str>,
+    /// Its command line.
+    pub(crate) args: &'a [String],
+}
+
+/// Starts one of the lab's own services unless it runs, and waits until it is ready.
 pub(crate) fn ensure_own(
-    name: &'static str,
-    group: &str,
+    service: &Own<'_>,
     ledger: &Ledger,
-    args: &[String],
-    log: &Path,
     is_ready: impl Fn() -> bool,
 ) -> Result<(), LabError> {
-    if Cgroup::named(group)?.processes().is_empty() {
-        let program = [own_program()?.into_os_string()].into_iter();
-        launch(group, ledger, program.chain(args.iter().map(OsString::from)).collect(), log)?;
+    let log = ledger.folder().join(format!("{}.log", service.name));
+    if Cgroup::named(service.group)?.processes().is_empty() {
+        let enter = service.namespace.map(|name| ["nsenter".to_owned(), network::enter(name)]);
+        let program =
+            enter.into_iter().flatten().map(OsString::from).chain([own_program()?.into()]);
+        let program = program.chain(service.args.iter().map(OsString::from)).collect();
+        launch(service.group, ledger, program, &log)?;
     }
     let deadline = Instant::now() + Duration::from_secs(10);
     while !is_ready() {
         if Instant::now() > deadline {
-            return Err(LabError::ServiceDown { service: name, log: tail(log) });
+            return Err(LabError::ServiceDown { service: service.name, log: tail(&log) });
         }
         thread::sleep(Duration::from_millis(10));
     }

@@ -10,6 +10,7 @@ use serde::{Deserialize, Serialize};
 
 use crate::address::Subnet;
 use crate::cache;
+use crate::delay::RoundTrip;
 use crate::disk::DiskSize;
 use crate::error::LabError;
 use crate::fault::Faults;
@@ -29,6 +30,8 @@ pub struct LabState {
     pub hosts: BTreeMap<HostId, HostState>,
     /// What is broken on purpose.
     pub faults: Faults,
+    /// How far apart everybody is.
+    pub distance: RoundTrip,
     /// The process whose end makes this lab a leftover. `None` for a lab that is up to stay.
     pub owner: Option<Process>,
 }
@@ -185,6 +188,7 @@ mod tests {
             image: "/image".into(),
             hosts: [(HostId::new(2).unwrap(), HostState { disk: DiskSize::megabytes(64) })].into(),
             faults: Faults::default(),
+            distance: RoundTrip::NONE,
             owner: Process::this(),
         };
         let text = serde_json::to_string(&state).unwrap();
