@@ -1,23 +1,25 @@
 //! A certificate authority with its key: born once, opened with suspicion, issuing leaves.
 
-use std::fmt;
-
 use inventories::inventory::San;
 use inventories::{ClusterName, SiteName};
 use rcgen::{
     BasicConstraints, CertificateParams, DistinguishedName, DnType, ExtendedKeyUsagePurpose, IsCa,
-    Issuer, KeyPair, KeyUsagePurpose, SanType,
+    Issuer, KeyPair, KeyUsagePurpose, PublicKeyData, SanType,
 };
 use ring::rand::{SecureRandom as _, SystemRandom};
 use time::OffsetDateTime;
 use zeroize::Zeroizing;
 
-use crate::certificate::{CertError, Certificate};
+use crate::certificate::Certificate;
 use crate::digest::{Sha256Digest, hex};
 use crate::facts::{ExtendedKeyUsage, KeyUsage};
 use crate::lint::{self, Defect};
 use crate::profile::{AUTHORITY_LIFE, BACKDATE, CaKind, LEAF_LIFE, LeafKind, LeafRequest};
-use crate::secret::{CaKey, KeyError, KeyPem};
+use crate::secret::{CaKey, KeyPem};
+
+mod error;
+
+pub use error::{IssueError, OpenError, OutsideLife};
 
 /// A CA that can issue: its certificate and the key that belongs to it.
 #[derive(Debug)]
@@ -47,99 +49,6 @@ pub enum LeafLife {
     EndsWithAuthority,
 }
 
-/// Why a CA cannot be opened: its files do not make a CA that may sign now.
-#[derive(Debug, thiserror::Error)]
-pub enum OpenError {
-    /// The certificate cannot be read.
-    #[error("the CA certificate cannot be read")]
-    Certificate(#[source] CertError),
-    /// The key cannot be read.
-    #[error("the CA key cannot be read")]
-    Key(#[source] KeyError),
-    /// The certificate is a leaf's.
-    #[error("the certificate of {subject} is not a CA's")]
-    NotAuthority {
-        /// Whose certificate it is.
-        subject: String,
-    },
-    /// The certificate does not allow its key to sign certificates.
-    #[error("the CA {subject} may not sign certificates: its key usage lacks keyCertSign")]
-    MayNotSign {
-        /// Whose certificate it is.
-        subject: String,
-    },
-    /// The key is another certificate's.
-    #[error("the key does not belong to the certificate of {subject}")]
-    WrongKey {
-        /// Whose certificate it is.
-        subject: String,
-    },
-    /// The certificate's signature is not its own key's.
-    #[error("the certificate of {subject} is not signed by itself, or was altered")]
-    NotSelfSigned {
-        /// Whose certificate it is.
-        subject: String,
-    },
-    /// The CA's time is not now.
-    #[error(transparent)]
-    Outlived(#[from] OutsideLife),
-}
-
-/// A CA that is used outside its own life.
-#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
-pub enum OutsideLife {
-    /// Too late.
-    #[error("the CA {subject} expired on {}", at.date())]
-    Expired {
-        /// Which CA.
-        subject: String,
-        /// When it ended.
-        at: OffsetDateTime,
-    },
-    /// Too early: the clock of this machine or of the one that made the CA is wrong.
-    #[error("the CA {subject} is not valid before {at}; is this machine's clock right?")]
-    NotYetValid {
-        /// Which CA.
-        subject: String,
-        /// When it begins.
-        at: OffsetDateTime,
-    },
-}
-
-/// Why nothing was issued.
-#[derive(Debug, thiserror::Error)]
-pub enum IssueError {
-    /// The other CA signs certificates of this kind.
-    #[error("a {leaf} certificate is signed by the {} CA, not by the {authority} CA", leaf.authority())]
-    WrongAuthority {
-        /// What was asked for.
-        leaf: LeafKind,
-        /// Which CA was asked.
-        authority: CaKind,
-    },
-    /// The CA's time is not now.
-    #[error(transparent)]
-    Outlived(#[from] OutsideLife),
-    /// The CA's key could not be used.
-    #[error("the CA key cannot be used")]
-    Key(#[source] KeyError),
-    /// No randomness, or something that the library cannot encode.
-    #[error("a certificate could not be made")]
-    Library(#[from] rcgen::Error),
-    /// The operating system gave no random bytes.
-    #[error("the operating system gave no random bytes")]
-    Randomness,
-    /// What was made cannot be read back.
-    #[error("the certificate that was made cannot be read back")]
-    Unreadable(#[source] CertError),
-    /// What was made is not what was asked for; it has been thrown away.
-    #[error("the certificate that was made is defective: {}", Defects(.0))]
-    Defective(Vec<Defect>),
-    /// What was made is not signed by the CA; it has been thrown away.
-    #[error("the certificate that was made is not signed by its CA")]
-    BadSignature,
-}
-
 impl CertificateAuthority {
     /// Makes a CA of a cluster. Its name is its own: no other CA, of this cluster or another, has it.
     pub fn generate(
@@ -162,6 +71,7 @@ impl CertificateAuthority {
 
         let certificate = read_back(&params.self_signed(&*pair)?)?;
         accept(lint::authority(certificate.facts(), &common_name))?;
+        belongs_together(&certificate, &certificate, &pair)?;
         let key = CaKey::from_pkcs8_der(pair.serialized_der());
         Ok(Self { kind, certificate, key })
     }
@@ -175,23 +85,11 @@ impl CertificateAuthority {
         now: OffsetDateTime,
     ) -> Result<Self, OpenError> {
         let certificate = Certificate::from_pem(certificate_pem).map_err(OpenError::Certificate)?;
-        let facts = certificate.facts();
-        let subject = || facts.subject.clone();
-        if !facts.authority.is_ca() {
-            return Err(OpenError::NotAuthority { subject: subject() });
-        }
-        if !facts.key_usages.contains(&KeyUsage::KeyCertSign) {
-            return Err(OpenError::MayNotSign { subject: subject() });
-        }
-        if !certificate.signed_by(&certificate) {
-            return Err(OpenError::NotSelfSigned { subject: subject() });
-        }
-        within_life(&certificate, now)?;
+        check_certificate(&certificate, now)?;
         let pair = key.key_pair().map_err(OpenError::Key)?;
-        if Sha256Digest::of(&rcgen::PublicKeyData::subject_public_key_info(&*pair))
-            != facts.public_key
-        {
-            return Err(OpenError::WrongKey { subject: subject() });
+        if public_key(&pair) != certificate.facts().public_key {
+            let subject = certificate.facts().subject.clone();
+            return Err(OpenError::WrongKey { subject });
         }
         Ok(Self { kind, certificate, key })
     }
@@ -244,9 +142,7 @@ impl CertificateAuthority {
         let pair = Zeroizing::new(KeyPair::generate_for(&rcgen::PKCS_ECDSA_P256_SHA256)?);
         let certificate = read_back(&params.signed_by(&*pair, &self.issuer()?)?)?;
         accept(lint::leaf(certificate.facts(), request))?;
-        if !certificate.signed_by(&self.certificate) {
-            return Err(IssueError::BadSignature);
-        }
+        belongs_together(&certificate, &self.certificate, &pair)?;
         let key = KeyPem::from_pkcs8_der(pair.serialized_der());
         Ok(Leaf { certificate, key, life })
     }
@@ -257,16 +153,37 @@ impl CertificateAuthority {
     }
 }
 
+/// Checks what can be checked of a CA without its key, as a plan does: it is a CA's certificate,
+/// signed by itself, it may sign, and `now` is within its life.
+pub fn check_certificate(certificate: &Certificate, now: OffsetDateTime) -> Result<(), OpenError> {
+    let facts = certificate.facts();
+    let subject = || facts.subject.clone();
+    if !facts.authority.is_ca() {
+        return Err(OpenError::NotAuthority { subject: subject() });
+    }
+    if !facts.key_usages.contains(&KeyUsage::KeyCertSign) {
+        return Err(OpenError::MayNotSign { subject: subject() });
+    }
+    if !certificate.signed_by(certificate) {
+        return Err(OpenError::NotSelfSigned { subject: subject() });
+    }
+    if facts.subject_key_id.is_none() {
+        return Err(OpenError::NoKeyId { subject: subject() });
+    }
+    within_life(certificate, now)?;
+    Ok(())
+}
+
 /// The CA's key while it signs; cleared when dropped, which the library's own type is not.
 struct Signer(Zeroizing<KeyPair>);
 
-impl rcgen::PublicKeyData for Signer {
+impl PublicKeyData for Signer {
     fn der_bytes(&self) -> &[u8] {
         self.0.der_bytes()
     }
 
     fn algorithm(&self) -> &'static rcgen::SignatureAlgorithm {
-        rcgen::PublicKeyData::algorithm(&*self.0)
+        PublicKeyData::algorithm(&*self.0)
     }
 }
 
@@ -345,13 +262,20 @@ fn accept(defects: Vec<Defect>) -> Result<(), IssueError> {
     if defects.is_empty() { Ok(()) } else { Err(IssueError::Defective(defects)) }
 }
 
-struct Defects<'a>(&'a [Defect]);
-
-impl fmt::Display for Defects<'_> {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        for (at, defect) in self.0.iter().enumerate() {
-            write!(f, "{}{defect}", if at == 0 { "" } else { ", " })?;
-        }
-        Ok(())
+fn belongs_together(
+    made: &Certificate,
+    authority: &Certificate,
+    pair: &KeyPair,
+) -> Result<(), IssueError> {
+    if !made.signed_by(authority) {
+        return Err(IssueError::BadSignature);
     }
+    if made.facts().public_key != public_key(pair) {
+        return Err(IssueError::ForeignKey);
+    }
+    Ok(())
+}
+
+fn public_key(pair: &KeyPair) -> Sha256Digest {
+    Sha256Digest::of(&pair.subject_public_key_info())
 }

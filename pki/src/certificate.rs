@@ -4,10 +4,10 @@ use x509_parser::certificate::X509Certificate;
 use x509_parser::pem::Pem;
 use x509_parser::prelude::FromDer as _;
 
-use base64::Engine as _;
-use base64::engine::general_purpose::STANDARD;
-
 use crate::facts::CertFacts;
+use crate::pem;
+
+const LABEL: &str = "CERTIFICATE";
 
 /// A certificate that could be read. Whether it is valid, or wanted, is another question.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -55,7 +55,7 @@ impl Certificate {
         let mut all = Vec::new();
         for block in Pem::iter_from_buffer(text.as_bytes()) {
             let block = block.map_err(|_| CertError::NotPem)?;
-            if block.label != "CERTIFICATE" {
+            if block.label != LABEL {
                 return Err(CertError::OtherBlock { label: block.label });
             }
             all.push(Self::from_der(block.contents)?);
@@ -66,7 +66,10 @@ impl Certificate {
     /// Reads a certificate from DER.
     pub fn from_der(der: Vec<u8>) -> Result<Self, CertError> {
         let facts = match X509Certificate::from_der(&der) {
-            Ok(([], x509)) => CertFacts::of(&der, &x509)?,
+            // The outer algorithm is not signed; RFC 5280 wants it to repeat the signed one.
+            Ok(([], x509)) if x509.signature_algorithm == x509.tbs_certificate.signature => {
+                CertFacts::of(&der, &x509)?
+            }
             _ => return Err(CertError::Malformed),
         };
         Ok(Self { der, facts })
@@ -89,16 +92,7 @@ impl Certificate {
 
     /// The certificate as one PEM block and nothing else.
     pub fn pem(&self) -> String {
-        let base64 = STANDARD.encode(&self.der);
-        let mut pem = String::from("-----BEGIN CERTIFICATE-----\n");
-        for (at, character) in base64.chars().enumerate() {
-            if at > 0 && at % 64 == 0 {
-                pem.push('\n');
-            }
-            pem.push(character);
-        }
-        pem.push_str("\n-----END CERTIFICATE-----\n");
-        pem
+        String::from_utf8_lossy(&pem::encode(LABEL, &self.der)).into_owned()
     }
 
     /// Whether `authority` signed this certificate: its name is the issuer, and its key verifies

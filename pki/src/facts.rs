@@ -8,12 +8,15 @@ use time::OffsetDateTime;
 use x509_parser::certificate::X509Certificate;
 use x509_parser::extensions::{GeneralName, ParsedExtension};
 use x509_parser::public_key::PublicKey;
-use x509_parser::x509::{SubjectPublicKeyInfo, X509Name, X509Version};
+use x509_parser::x509::{SubjectPublicKeyInfo, X509Name};
 
 use crate::certificate::{CertError, Certificate};
 use crate::digest::{Sha256Digest, hex};
 
 /// What a certificate says. All of it is public.
+///
+/// Whoever made the certificate chose its texts: characters that would steer a terminal are escaped
+/// (`\u{1b}`), so that every text here can be shown.
 #[derive(Debug, Clone, PartialEq, Eq, serde::Serialize, serde::Deserialize)]
 pub struct CertFacts {
     /// The subject, as `CN=etcd-1`.
@@ -156,12 +159,9 @@ impl CertFacts {
     }
 
     pub(crate) fn of(der: &[u8], x509: &X509Certificate<'_>) -> Result<Self, CertError> {
-        if x509.version() != X509Version::V3 {
-            return Err(CertError::Malformed);
-        }
         let mut facts = Self {
-            subject: x509.subject().to_string(),
-            issuer: x509.issuer().to_string(),
+            subject: showable(&x509.subject().to_string()),
+            issuer: showable(&x509.issuer().to_string()),
             common_name: only_common_name(x509.subject()),
             sans: BTreeSet::new(),
             other_sans: BTreeSet::new(),
@@ -238,7 +238,7 @@ impl CertFacts {
 
     fn read_name(&mut self, name: &GeneralName<'_>) -> Result<(), CertError> {
         match name {
-            GeneralName::DNSName(name) => {
+            GeneralName::DNSName(name) if name.bytes().all(|b| b.is_ascii_graphic()) => {
                 self.sans.insert(San::Dns((*name).to_owned()));
             }
             GeneralName::IPAddress(octets) => {
@@ -246,7 +246,7 @@ impl CertFacts {
             }
             GeneralName::Invalid(..) => return Err(CertError::Malformed),
             other => {
-                self.other_sans.insert(other.to_string());
+                self.other_sans.insert(showable(&other.to_string()));
             }
         }
         Ok(())
@@ -276,7 +276,11 @@ fn address(octets: &[u8]) -> Option<IpAddr> {
 fn only_common_name(name: &X509Name<'_>) -> Option<String> {
     let mut names = name.iter_common_name();
     let first = names.next()?.as_str().ok()?;
-    names.next().is_none().then(|| first.to_owned())
+    names.next().is_none().then(|| showable(first))
+}
+
+fn showable(text: &str) -> String {
+    text.escape_debug().to_string()
 }
 
 fn key_algorithm(key: &SubjectPublicKeyInfo<'_>) -> KeyAlgorithm {

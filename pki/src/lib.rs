@@ -22,6 +22,7 @@ pub mod seal;
 pub mod secret;
 pub mod store;
 
+mod pem;
 mod san;
 
 pub use authority::{CertificateAuthority, Leaf};

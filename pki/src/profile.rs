@@ -183,10 +183,9 @@ impl LeafRequest {
         peer_address: IpAddr,
         extra: &[San],
     ) -> Result<Self, SanError> {
-        extra.iter().try_for_each(check_san)?;
-        let mut sans: BTreeSet<San> = extra.iter().cloned().collect();
+        let mut sans = extra.iter().map(sound_san).collect::<Result<BTreeSet<_>, _>>()?;
         sans.extend([San::Dns(host.to_string()), San::Dns("localhost".to_owned())]);
-        sans.extend([client_address, peer_address].map(San::Ip));
+        sans.extend([client_address, peer_address].map(ip));
         sans.extend([Ipv4Addr::LOCALHOST.into(), Ipv6Addr::LOCALHOST.into()].map(San::Ip));
         Ok(Self { kind: LeafKind::Server, common_name: host.to_string(), sans })
     }
@@ -195,7 +194,7 @@ impl LeafRequest {
     ///
     /// `peer_addresses` must hold every source address from which the member reaches its peers.
     pub fn peer(host: &HostName, peer_addresses: impl IntoIterator<Item = IpAddr>) -> Self {
-        let mut sans: BTreeSet<San> = peer_addresses.into_iter().map(San::Ip).collect();
+        let mut sans: BTreeSet<San> = peer_addresses.into_iter().map(ip).collect();
         sans.insert(San::Dns(host.to_string()));
         Self { kind: LeafKind::Peer, common_name: host.to_string(), sans }
     }
@@ -231,8 +230,16 @@ impl LeafRequest {
     }
 }
 
-fn check_san(san: &San) -> Result<(), SanError> {
-    let San::Dns(name) = san else { return Ok(()) };
+/// An address as etcd compares it: an IPv4 address that is written as IPv6 is an IPv4 address.
+fn ip(address: IpAddr) -> San {
+    San::Ip(address.to_canonical())
+}
+
+fn sound_san(san: &San) -> Result<San, SanError> {
+    let name = match san {
+        San::Dns(name) => name,
+        San::Ip(address) => return Ok(ip(*address)),
+    };
     if name.parse::<IpAddr>().is_ok() {
         return Err(SanError::AddressAsDns(name.clone()));
     }
@@ -247,5 +254,73 @@ fn check_san(san: &San) -> Result<(), SanError> {
     let sound = name.len() <= 253
         && after_wildcard.split('.').all(label)
         && !after_wildcard.split('.').next_back().is_none_or(numeric);
-    if sound { Ok(()) } else { Err(SanError::NotDns(name.clone())) }
+    if sound { Ok(san.clone()) } else { Err(SanError::NotDns(name.clone())) }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn server(extra: &[San]) -> Result<LeafRequest, SanError> {
+        let host = HostName::new("etcd-1").unwrap();
+        LeafRequest::server(&host, Ipv4Addr::new(10, 0, 0, 1).into(), LOOPBACK, extra)
+    }
+
+    const LOOPBACK: IpAddr = IpAddr::V4(Ipv4Addr::LOCALHOST);
+
+    #[test]
+    fn names_that_no_client_would_match_are_refused() {
+        for bad in [
+            "",
+            ".",
+            "a..b",
+            "-a",
+            "a-",
+            "a b",
+            "a/b",
+            "*",
+            "a.*",
+            "*a.b",
+            "ä.de",
+            "$(x)",
+            "a\n",
+            "10.0.0.300",
+            "1",
+        ] {
+            let expected = SanError::NotDns(bad.to_owned());
+            assert_eq!(server(&[San::Dns(bad.to_owned())]), Err(expected));
+        }
+        for address in ["10.0.0.1", "fd00::1"] {
+            let expected = SanError::AddressAsDns(address.to_owned());
+            assert_eq!(server(&[San::Dns(address.to_owned())]), Err(expected));
+        }
+    }
+
+    #[test]
+    fn names_that_clients_match_are_accepted() {
+        for good in ["etcd", "Etcd-1.example.net", "*.example.net", "_etcd._tcp.example.net", "1.a"]
+        {
+            let name = San::Dns(good.to_owned());
+            assert!(server(std::slice::from_ref(&name)).unwrap().sans().contains(&name));
+        }
+    }
+
+    #[test]
+    fn an_ipv4_address_in_ipv6_clothes_is_an_ipv4_address() {
+        let mapped = Ipv4Addr::new(10, 0, 0, 9).to_ipv6_mapped().into();
+        let plain = San::Ip(Ipv4Addr::new(10, 0, 0, 9).into());
+        assert!(server(&[San::Ip(mapped)]).unwrap().sans().contains(&plain));
+        let host = HostName::new("etcd-1").unwrap();
+        assert!(LeafRequest::peer(&host, [mapped]).sans().contains(&plain));
+    }
+
+    #[test]
+    fn common_names_are_safe_in_files_and_in_etcd() {
+        for bad in ["", "-a", ".", "../x", "a/b", "a b", "a\n", "ä", "$(x)", &"a".repeat(65)] {
+            assert_eq!(CommonName::new(bad), Err(CommonNameError), "{bad:?}");
+        }
+        for good in ["root", "kube-apiserver-etcd-client", "system:node:a", "a@b.c", "1"] {
+            assert_eq!(CommonName::new(good).unwrap().as_str(), good);
+        }
+    }
 }

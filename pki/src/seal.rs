@@ -123,4 +123,3 @@ fn read_secret(mut reader: impl Read) -> std::io::Result<Option<Zeroizing<Vec<u8
     buffer.truncate(length);
     Ok(Some(buffer))
 }
-

@@ -6,22 +6,18 @@
 use std::fmt;
 
 use age::secrecy::SecretString;
-use base64::Engine as _;
-use base64::engine::general_purpose::STANDARD;
 use zeroize::Zeroizing;
 
-const BEGIN: &[u8] = b"-----BEGIN PRIVATE KEY-----\n";
-const END: &[u8] = b"-----END PRIVATE KEY-----\n";
+use crate::pem;
 
-/// Characters of base64 in a line of PEM (RFC 7468).
-const COLUMNS: usize = 64;
+const LABEL: &str = "PRIVATE KEY";
 
 /// The private key of a leaf certificate, as PEM (PKCS #8).
 pub struct KeyPem(Zeroizing<Vec<u8>>);
 
 impl KeyPem {
     pub(crate) fn from_pkcs8_der(der: &[u8]) -> Self {
-        Self(encode(der))
+        Self(pem::encode(LABEL, der))
     }
 
     /// The PEM text. What receives it must not print, log or keep it.
@@ -54,7 +50,7 @@ pub enum KeyError {
 
 impl CaKey {
     pub(crate) fn from_pkcs8_der(der: &[u8]) -> Self {
-        Self(encode(der))
+        Self(pem::encode(LABEL, der))
     }
 
     /// Takes over the content of a key file. Whether it is a key shows when a CA is opened with it.
@@ -69,7 +65,7 @@ impl CaKey {
     }
 
     pub(crate) fn key_pair(&self) -> Result<Zeroizing<rcgen::KeyPair>, KeyError> {
-        let der = decode(&self.0).ok_or(KeyError::NotPkcs8Pem)?;
+        let der = pem::decode(LABEL, &self.0).ok_or(KeyError::NotPkcs8Pem)?;
         rcgen::KeyPair::try_from(der.as_slice())
             .map(Zeroizing::new)
             // The library's message may quote what it could not read.
@@ -103,33 +99,6 @@ impl fmt::Debug for Passphrase {
     }
 }
 
-/// Wraps DER in PEM. Every buffer has its final size at once: one that grew would leave a copy of
-/// the key in freed memory.
-fn encode(der: &[u8]) -> Zeroizing<Vec<u8>> {
-    let mut base64 = Zeroizing::new(vec![0; der.len().div_ceil(3) * 4]);
-    let length = STANDARD.encode_slice(der, &mut base64).unwrap_or_default();
-    let lines = length.div_ceil(COLUMNS);
-    let mut pem = Zeroizing::new(Vec::with_capacity(BEGIN.len() + length + lines + END.len()));
-    pem.extend_from_slice(BEGIN);
-    for line in base64[..length].chunks(COLUMNS) {
-        pem.extend_from_slice(line);
-        pem.push(b'\n');
-    }
-    pem.extend_from_slice(END);
-    pem
-}
-
-/// Unwraps the one `PRIVATE KEY` block of a PEM text that holds nothing else.
-fn decode(pem: &[u8]) -> Option<Zeroizing<Vec<u8>>> {
-    let body = pem.trim_ascii().strip_prefix(BEGIN.trim_ascii())?.strip_suffix(END.trim_ascii())?;
-    let mut base64 = Zeroizing::new(Vec::with_capacity(body.len()));
-    base64.extend(body.iter().filter(|b| !b.is_ascii_whitespace()));
-    let mut der = Zeroizing::new(vec![0; base64.len()]);
-    let length = STANDARD.decode_slice(base64.as_slice(), &mut der).ok()?;
-    der.truncate(length);
-    Some(der)
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -151,19 +120,8 @@ mod tests {
     }
 
     #[test]
-    fn der_of_every_length_comes_back() {
-        for length in 0..200 {
-            let der = vec![0xa5; length];
-            let pem = encode(&der);
-            assert_eq!(pem.len(), pem.capacity(), "the buffer of {length} bytes grew");
-            assert_eq!(decode(&pem).unwrap().as_slice(), der);
-        }
-    }
-
-    #[test]
     fn only_one_plain_pkcs8_block_is_a_key() {
-        let good = encode(rcgen::KeyPair::generate().unwrap().serialized_der());
-        let good = std::str::from_utf8(&good).unwrap();
+        let good = rcgen::KeyPair::generate().unwrap().serialize_pem();
         assert!(CaKey::from_pem(good.as_bytes().to_vec()).key_pair().is_ok());
         assert!(CaKey::from_pem(good.replace('\n', "\r\n").into_bytes()).key_pair().is_ok());
         for (bad, why) in [

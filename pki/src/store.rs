@@ -13,6 +13,7 @@ use std::fmt::Write as _;
 use time::OffsetDateTime;
 
 use crate::authority::{CertificateAuthority, OpenError};
+use crate::certificate::{CertError, Certificate};
 use crate::profile::CaKind;
 use crate::seal::{Identity, Recipient, SealError, UnsealError, seal, unseal};
 use crate::secret::CaKey;
@@ -134,6 +135,51 @@ pub enum StoreError {
     },
 }
 
+impl FilesError {
+    /// What to do about it.
+    pub fn hint(&self) -> String {
+        match self {
+            FilesError::NoCertificate { kind } => {
+                let name = FileNames::of(*kind).certificate;
+                format!(
+                    "take {name} from git or from a member; another CA would not fit the cluster"
+                )
+            }
+            FilesError::TwoKeys { kind } => {
+                let FileNames { sealed_key, plain_key, .. } = FileNames::of(*kind);
+                format!("delete {plain_key} once {sealed_key} is known to open")
+            }
+        }
+    }
+}
+
+impl StoreError {
+    /// What to do about it, where more can be said than the error says.
+    pub fn hint(&self) -> Option<String> {
+        match self {
+            StoreError::KeyMissing { kind } => {
+                let FileNames { sealed_key, plain_key, .. } = FileNames::of(*kind);
+                Some(format!("bring {sealed_key} or {plain_key} here from where the CA was made"))
+            }
+            StoreError::Unseal { source, .. } => match source {
+                UnsealError::NoIdentity | UnsealError::NoneFits { .. } => Some(format!(
+                    "give the private key of somebody whom {RECIPIENTS_FILE} beside it names"
+                )),
+                UnsealError::NotSealed
+                | UnsealError::Passphrase
+                | UnsealError::Damaged(_)
+                | UnsealError::TooLarge => Some("take the file from git again".to_owned()),
+            },
+            StoreError::Open { source, .. } => match source {
+                OpenError::Key(_) | OpenError::WrongKey { .. } => {
+                    Some("take certificate and key from the same commit".to_owned())
+                }
+                _ => None,
+            },
+        }
+    }
+}
+
 impl StoredAuthority {
     /// Makes sense of what was found in the files of a CA; `None` when there is none of them.
     pub fn from_files(kind: CaKind, found: FoundFiles) -> Result<Option<Self>, FilesError> {
@@ -167,6 +213,11 @@ impl StoredAuthority {
         Self { kind, cert_pem, key: StoredKey::Plain(authority.into_key()) }
     }
 
+    /// Reads the certificate, for which no key is needed.
+    pub fn certificate(&self) -> Result<Certificate, CertError> {
+        Certificate::from_pem(&self.cert_pem)
+    }
+
     /// Opens the CA, with an identity if its key is sealed.
     pub fn open(
         self,
@@ -193,4 +244,61 @@ pub fn recipients_file(recipients: &[Recipient]) -> String {
         let _ = writeln!(text, "{recipient}");
     }
     text
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const KIND: CaKind = CaKind::Peer;
+
+    fn found(certificate: bool, sealed: bool, plain: bool) -> FoundFiles {
+        FoundFiles {
+            certificate: certificate.then(String::new),
+            sealed_key: sealed.then(String::new),
+            plain_key: plain.then(|| CaKey::from_pem(Vec::new())),
+        }
+    }
+
+    #[test]
+    fn no_file_at_all_is_no_ca() {
+        assert!(matches!(StoredAuthority::from_files(KIND, FoundFiles::default()), Ok(None)));
+    }
+
+    #[test]
+    fn a_certificate_alone_is_enough_to_plan_but_not_to_issue() {
+        let stored = StoredAuthority::from_files(KIND, found(true, false, false)).unwrap().unwrap();
+        assert!(matches!(stored.key, StoredKey::Missing));
+        let why = stored.open(&[], OffsetDateTime::UNIX_EPOCH).unwrap_err();
+        assert!(matches!(why, StoreError::KeyMissing { kind: KIND }));
+        let hint = "bring peer-ca.key.age or peer-ca.key here from where the CA was made";
+        assert_eq!(why.hint().as_deref(), Some(hint));
+    }
+
+    #[test]
+    fn a_key_without_its_certificate_stops_everything() {
+        for (sealed, plain) in [(true, false), (false, true)] {
+            let why = StoredAuthority::from_files(KIND, found(false, sealed, plain)).unwrap_err();
+            assert_eq!(why, FilesError::NoCertificate { kind: KIND });
+        }
+    }
+
+    #[test]
+    fn a_sealed_and_a_plain_key_contradict_each_other() {
+        for certificate in [true, false] {
+            let why =
+                StoredAuthority::from_files(KIND, found(certificate, true, true)).unwrap_err();
+            assert_eq!(why.to_string(), "peer-ca.key.age and peer-ca.key are both there");
+            assert_eq!(why.hint(), "delete peer-ca.key once peer-ca.key.age is known to open");
+        }
+    }
+
+    #[test]
+    fn a_sealed_key_that_nobody_opens_names_the_file_of_its_recipients() {
+        let unseal = StoreError::Unseal { kind: KIND, source: UnsealError::NoIdentity };
+        assert!(unseal.hint().unwrap().contains(RECIPIENTS_FILE));
+        let ours = "age1ql3z7hjy54pw3hyww5ayyfg7zqgvc7w3j2elw8zmrj2kg5sfn9aqmcac8p";
+        let text = recipients_file(&[Recipient::parse(ours).unwrap()]);
+        assert_eq!(text.lines().last(), Some(ours));
+    }
 }
