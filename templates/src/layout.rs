@@ -7,6 +7,12 @@ use inventories::{ClusterName, EtcdVersion};
 /// The system user and group that etcd runs as.
 pub const USER: &str = "etcd";
 
+/// quorate's own records on a host: root's, 0700.
+pub const STATE_ROOT: &str = "/var/lib/quorate";
+
+/// The name of the site that owns the host, on one line.
+pub const SITE_FILE: &str = "/var/lib/quorate/site";
+
 /// The paths and names of one cluster on each of its hosts.
 ///
 /// A cluster name is a DNS label, so no path here needs quoting, in a unit or in a shell.
@@ -79,7 +85,7 @@ impl Layout {
 
     /// quorate's own records about the cluster: root's, 0700.
     pub fn state_dir(&self) -> String {
-        format!("/var/lib/quorate/{}", self.cluster)
+        format!("{STATE_ROOT}/{}", self.cluster)
     }
 
     /// The marker: which site and cluster the host belongs to, and what was last applied.
