@@ -187,7 +187,7 @@ fn run(cli: &Cli) -> Result<(), LabError> {
         Command::Releases(wanted) => make_releases(&wanted.versions),
         Command::Down => {
             let began = Instant::now();
-            teardown::take_down(&cli.name)?;
+            teardown::take_down(&cli.name)?.wait_until_reaped();
             say(&format!("lab {} is down ({:.1} s)", cli.name, began.elapsed().as_secs_f32()));
             Ok(())
         }

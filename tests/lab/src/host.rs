@@ -181,6 +181,8 @@ impl Host {
             // The machine's own manager, if it has one, is not to know of the host.
             "--register=no".to_owned(),
             "--keep-unit".to_owned(),
+            // Its network is its own, and so is its packet filter.
+            "--capability=CAP_NET_ADMIN".to_owned(),
             "--resolv-conf=off".to_owned(),
             "--timezone=off".to_owned(),
             "--link-journal=no".to_owned(),

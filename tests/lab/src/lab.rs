@@ -149,7 +149,8 @@ impl Lab {
     /// Takes the lab down: every host with its disk, and everything that was made for them.
     pub fn down(mut self) -> Result<(), LabError> {
         self.stay = Stay::UntilDown;
-        teardown::take_down(&self.name)
+        teardown::take_down(&self.name)?.wait_until_reaped();
+        Ok(())
     }
 
     /// Its name.

@@ -62,7 +62,8 @@ impl Process {
         Self::with_id(self.pid).as_ref() == Some(self)
     }
 
-    fn with_id(pid: u32) -> Option<Self> {
+    /// The process that has this id now.
+    pub(crate) fn with_id(pid: u32) -> Option<Self> {
         let stat = fs::read_to_string(format!("/proc/{pid}/stat")).ok()?;
         Some(Self { pid, started: start_time(&stat)? })
     }

@@ -3,7 +3,7 @@
 use std::fs;
 use std::path::Path;
 use std::thread;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use crate::cgroup::Cgroup;
 use crate::disk;
@@ -14,15 +14,17 @@ use crate::ledger::{Ledger, Resource};
 use crate::limits;
 use crate::name::LabName;
 use crate::network::namespace_path;
-use crate::state::{LabState, StateFile, known_labs};
+use crate::state::{LabState, Process, StateFile, known_labs};
 use crate::tool;
 
 /// Takes a lab down, whole or half made. Says nothing where there is none.
 ///
-/// What can't be taken away stays in the ledger, and everything else goes.
-pub fn take_down(name: &LabName) -> Result<(), LabError> {
+/// What can't be taken away stays in the ledger, and everything else goes. Returns the processes
+/// that were ended.
+pub fn take_down(name: &LabName) -> Result<Ended, LabError> {
     let state = StateFile::of(name);
     let _guard = state.lock()?;
+    let ended = Ended::of(&Ledger::in_folder(state.folder()))?;
     if let Some(lab) = state.read()? {
         kill_hosts(name, &lab);
     }
@@ -31,7 +33,34 @@ pub fn take_down(name: &LabName) -> Result<(), LabError> {
     if known_labs().is_empty() {
         limits::restore()?;
     }
-    Ok(())
+    Ok(ended)
+}
+
+/// Processes that were ended, and that the machine's first process may not have taken note of.
+#[derive(Debug)]
+pub struct Ended(Vec<Process>);
+
+impl Ended {
+    /// Every process that a ledger's groups hold now.
+    fn of(ledger: &Ledger) -> Result<Self, LabError> {
+        let mut processes = Vec::new();
+        for resource in ledger.entries()? {
+            if let Resource::Cgroup(name) = resource {
+                let pids = Cgroup::named(&name)?.processes();
+                processes.extend(pids.into_iter().filter_map(Process::with_id));
+            }
+        }
+        Ok(Self(processes))
+    }
+
+    /// Waits a little until no process list shows them any more: some machines' first process
+    /// looks after the dead only every few seconds. They hold nothing, whether listed or not.
+    pub fn wait_until_reaped(&self) {
+        let deadline = Instant::now() + Duration::from_secs(5);
+        while self.0.iter().any(Process::is_alive) && Instant::now() < deadline {
+            thread::sleep(Duration::from_millis(20));
+        }
+    }
 }
 
 /// Takes down every lab whose maker died before it was done with it.
