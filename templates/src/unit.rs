@@ -8,7 +8,8 @@
 //!   With `Type=notify` that runs after etcd says READY=1, which it does once it has published
 //!   itself through raft, so after it has been in a quorum. etcd also says READY=1 if raft stops it
 //!   before that: then a witness stands where there was no quorum, which refuses too much, never
-//!   too little. The witness is systemd's doing, so it is written even where quorate is long gone.
+//!   too little. The witness is systemd's doing, so it is written even where quorate is long gone;
+//!   where it cannot be written, the unit fails, since nobody would know of the quorum.
 
 mod quote;
 mod template;

@@ -17,14 +17,18 @@ pub enum Standing {
 pub fn standing(name: &str) -> Standing {
     use Standing::{Only, Open, Owned, Unsupported};
 
-    const CERTIFICATES: &str = "quorate issues the certificates and names their files; use `sans` of the host for more names, and `client-ca` of the cluster to share a CA";
-    const MUTUAL_TLS: &str = "quorate always serves TLS with certificates of its own CAs, and always asks for the other side's";
+    const CERTIFICATES: &str = "quorate issues the certificates and names their files: use `sans` \
+        of the host for more names, and `client-ca` of the cluster to share a CA";
+    const MUTUAL_TLS: &str = "quorate always serves TLS with certificates of its own CAs, and \
+        always asks for the other side's: leave it out";
     const ADDRESSES: &str =
         "use `address` and `peer-address` of the host, and `ports` of the cluster";
     const FORMATION: &str =
         "quorate knows whether the cluster is formed, and of whom: use `members` of the cluster";
     const DISCOVERY: &str = "use `bootstrap` of the cluster";
-    const DATA: &str = "the data is in /var/lib/etcd/<cluster>, and the write-ahead log in member/wal below it: mount a disk there";
+    // etcd renames a directory to member/wal, so no disk can be mounted at that place.
+    const DATA: &str = "the data, with the write-ahead log, is in /var/lib/etcd/<cluster>: mount \
+        a disk there";
     const V2_PROXY: &str = "a v2 proxy is not a member of a cluster";
     const OWN_PEER_CA: &str =
         "the cluster's peer CA signs nothing but its members, so there is nobody to keep out";
@@ -56,7 +60,24 @@ pub fn standing(name: &str) -> Standing {
             Owned(MUTUAL_TLS)
         }
         "initial-cluster" | "initial-cluster-state" | "initial-cluster-token" => Owned(FORMATION),
-        _ if name == "discovery" || name.starts_with("discovery-") => Owned(DISCOVERY),
+        "discovery"
+        | "discovery-cacert"
+        | "discovery-cert"
+        | "discovery-dial-timeout"
+        | "discovery-endpoints"
+        | "discovery-fallback"
+        | "discovery-insecure-skip-tls-verify"
+        | "discovery-insecure-transport"
+        | "discovery-keepalive-time"
+        | "discovery-keepalive-timeout"
+        | "discovery-key"
+        | "discovery-password"
+        | "discovery-proxy"
+        | "discovery-request-timeout"
+        | "discovery-srv"
+        | "discovery-srv-name"
+        | "discovery-token"
+        | "discovery-user" => Owned(DISCOVERY),
 
         "config-file" => {
             Unsupported("etcd would ignore every other flag: write the settings in the inventory")
@@ -76,7 +97,12 @@ pub fn standing(name: &str) -> Standing {
         "next-cluster-version-compatible" => {
             Unsupported("it belongs to a downgrade, which is not a setting of a cluster")
         }
-        _ if name == "proxy" || name.starts_with("proxy-") => Unsupported(V2_PROXY),
+        "proxy"
+        | "proxy-dial-timeout"
+        | "proxy-failure-wait"
+        | "proxy-read-timeout"
+        | "proxy-refresh-interval"
+        | "proxy-write-timeout" => Unsupported(V2_PROXY),
 
         "force-new-cluster" => {
             Only(false, "it makes one member forget all others, which cannot be taken back")

@@ -64,6 +64,13 @@ impl Flag {
     }
 }
 
+const INT: Kind = Number { from: i64::MIN, to: i64::MAX };
+const UINT: Kind = Number { from: 0, to: i64::MAX };
+const UINT32: Kind = Number { from: 0, to: u32::MAX as i64 };
+const HEARTBEAT_MS: Kind = Number { from: 1, to: 10_000 };
+/// etcd refuses more than 50 s, and less than five heartbeats.
+const ELECTION_MS: Kind = Number { from: 5, to: 50_000 };
+const PER_MILLION: Kind = Number { from: 0, to: 1_000_000 };
 const COMPACTION_MODE: Kind = Choice(&["periodic", "revision"]);
 const FREELIST: Kind = Choice(&["array", "map"]);
 const LOG_FORMAT: Kind = Choice(&["json", "console"]);

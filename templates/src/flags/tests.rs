@@ -1,4 +1,5 @@
 use inventories::{Minor, Severity};
+use proptest::prelude::*;
 
 use super::*;
 
@@ -25,6 +26,9 @@ fn problem(at: &str, name: &str, value: &FlagValue) -> String {
 }
 
 const ON: FlagValue = FlagValue::Bool(true);
+
+/// The inventory asks through this type.
+const _: inventories::FlagCheck = check;
 
 #[test]
 fn a_flag_that_the_version_has_is_fine() {
@@ -157,8 +161,25 @@ fn every_flag_that_may_be_set_takes_a_value_and_no_text_with_a_line_break() {
                     Err(problem) => problem.severity == Severity::Warning,
                 };
                 let samples =
-                    [ON, FlagValue::Int(1), text("1s"), text("*"), text(&word(latest, name))];
+                    [ON, FlagValue::Int(1000), text("1s"), text("*"), text(&word(latest, name))];
                 assert!(samples.into_iter().any(fits), "{minor} {name}");
+            }
+        }
+    }
+}
+
+proptest! {
+    /// Every answer is one line of text without control characters, whatever was asked.
+    #[test]
+    fn hostile_names_and_values_get_a_clean_answer(
+        name in "(--|discovery-|experimental-)?\\PC{0,3}.{0,20}",
+        value in ".{0,20}",
+    ) {
+        for minor in Minor::ALL {
+            let asked = check(EtcdVersion::new(minor, 99), &name, &text(&value));
+            if let Err(FlagProblem { message, hint, .. }) = asked {
+                let said = message + &hint.unwrap_or_default();
+                prop_assert!(!said.chars().any(char::is_control), "{said:?}");
             }
         }
     }

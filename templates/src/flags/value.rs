@@ -1,5 +1,7 @@
 //! What values a flag takes. etcd parses flags with Go's `flag` package, so its rules are these.
 
+use std::borrow::Cow;
+
 use inventories::inventory::FlagValue;
 
 use super::gates;
@@ -10,12 +12,13 @@ use super::problem::{Code, Problem};
 pub enum Kind {
     /// `true` or `false`.
     Bool,
-    /// A whole number.
-    Int,
-    /// A whole number from 0.
-    Uint,
-    /// A whole number from 0 to 2³² − 1.
-    Uint32,
+    /// A whole number, within bounds that are allowed themselves.
+    Number {
+        /// The lowest.
+        from: i64,
+        /// The highest.
+        to: i64,
+    },
     /// A Go duration, such as `100ms` or `1h30m`.
     Duration,
     /// A Go duration, or a number of hours or revisions: `auto-compaction-retention`.
@@ -35,7 +38,7 @@ impl Kind {
     pub fn example(self) -> String {
         match self {
             Kind::Bool => "true".to_owned(),
-            Kind::Int | Kind::Uint | Kind::Uint32 => "1000".to_owned(),
+            Kind::Number { from, to } => 1000.clamp(from, to).to_string(),
             Kind::Duration => r#""100ms""#.to_owned(),
             Kind::Retention => r#""8h""#.to_owned(),
             Kind::Choice(words) => format!("{:?}", words.first().copied().unwrap_or_default()),
@@ -47,27 +50,35 @@ impl Kind {
         }
     }
 
-    fn noun(self) -> &'static str {
-        match self {
+    fn noun(self) -> Cow<'static, str> {
+        Cow::Borrowed(match self {
+            Kind::Number { from, to } => return number_noun(from, to),
             Kind::Bool => "true or false",
-            Kind::Int => "a whole number",
-            Kind::Uint | Kind::Uint32 => "a whole number from 0",
             Kind::Duration => "a duration",
             Kind::Retention => "a duration or a number, in quotes",
             Kind::Choice(_) => "one word of a list",
             Kind::Gates(_) => "a list of feature gates",
             Kind::Urls => "* or URLs with a port and no path",
             Kind::Text => "text",
-        }
+        })
+    }
+}
+
+fn number_noun(from: i64, to: i64) -> Cow<'static, str> {
+    match (from, to) {
+        (i64::MIN, _) => "a whole number".into(),
+        (_, i64::MAX) => format!("a whole number from {from}").into(),
+        _ => format!("a whole number from {from} to {to}").into(),
     }
 }
 
 /// What is wrong with a value, if anything is.
 pub(super) fn check(name: &str, kind: Kind, value: &FlagValue) -> Result<(), Problem> {
     match (kind, value) {
-        (Kind::Bool, FlagValue::Bool(_)) | (Kind::Int, FlagValue::Int(_)) => Ok(()),
-        (Kind::Uint, FlagValue::Int(number)) => in_range(name, *number, i64::MAX),
-        (Kind::Uint32, FlagValue::Int(number)) => in_range(name, *number, u32::MAX.into()),
+        (Kind::Bool, FlagValue::Bool(_)) => Ok(()),
+        (Kind::Number { from, to }, FlagValue::Int(number)) if (from..=to).contains(number) => {
+            Ok(())
+        }
         (_, FlagValue::Text(text)) => {
             refuse_control_characters(name, text)?;
             check_text(name, kind, text)
@@ -86,24 +97,10 @@ fn check_text(name: &str, kind: Kind, text: &str) -> Result<(), Problem> {
         Kind::Choice(words) if words.contains(&text) => Ok(()),
         Kind::Choice(words) => Err(not_a_choice(name, words, text)),
         Kind::Gates(known) => gates::check(name, known, text),
-        Kind::Bool
-        | Kind::Int
-        | Kind::Uint
-        | Kind::Uint32
-        | Kind::Duration
-        | Kind::Retention
-        | Kind::Urls => Err(wrong_kind(name, kind, &FlagValue::Text(text.to_owned()))),
+        Kind::Bool | Kind::Number { .. } | Kind::Duration | Kind::Retention | Kind::Urls => {
+            Err(wrong_kind(name, kind, &FlagValue::Text(text.to_owned())))
+        }
     }
-}
-
-fn in_range(name: &str, number: i64, highest: i64) -> Result<(), Problem> {
-    if (0..=highest).contains(&number) {
-        return Ok(());
-    }
-    Err(Problem::error(
-        Code::Type,
-        format!("`{name}` takes a number from 0 to {highest}, not {number}"),
-    ))
 }
 
 fn not_a_choice(name: &str, words: &[&str], text: &str) -> Problem {
@@ -185,6 +182,8 @@ fn split_duration_part(text: &str) -> Option<(f64, &str)> {
 mod tests {
     use super::*;
 
+    const PORT: Kind = Kind::Number { from: 1, to: 65535 };
+
     fn text(text: &str) -> FlagValue {
         FlagValue::Text(text.to_owned())
     }
@@ -214,9 +213,8 @@ mod tests {
         let gates: &[&str] = &["InitialCorruptCheck"];
         for (kind, value) in [
             (Kind::Bool, FlagValue::Bool(true)),
-            (Kind::Int, FlagValue::Int(-1)),
-            (Kind::Uint, FlagValue::Int(0)),
-            (Kind::Uint32, FlagValue::Int(u32::MAX.into())),
+            (PORT, FlagValue::Int(1)),
+            (PORT, FlagValue::Int(65535)),
             (Kind::Duration, text("100ms")),
             (Kind::Retention, text("8h")),
             (Kind::Retention, text("8")),
@@ -246,9 +244,14 @@ mod tests {
     }
 
     #[test]
-    fn numbers_outside_the_range_are_refused() {
-        assert!(check("x", Kind::Uint, &FlagValue::Int(-1)).is_err());
-        assert!(check("x", Kind::Uint32, &FlagValue::Int(1 << 32)).is_err());
+    fn numbers_outside_the_bounds_are_refused() {
+        for number in [0, 65536, -1] {
+            let problem = check("x", PORT, &FlagValue::Int(number)).unwrap_err();
+            assert_eq!(
+                problem.message,
+                format!("`x` takes a whole number from 1 to 65535, not {number}")
+            );
+        }
     }
 
     #[test]
