@@ -1,1 +1,39 @@
-//! Running scripts on a host over SSH.
+//! Running scripts on hosts over SSH, with libssh2 and nothing on the host but a shell.
+//!
+//! - A resolved [`Target`] comes in; [`connect`] makes a [`Connection`] of it.
+//! - A [`Call`] is a constant script with arguments and payload; a [`Reply`] is whole and verified,
+//!   or it is a [`RemoteError`] that says at which [`Stage`], and whether the script may have run.
+//! - One thread a host owns the session. It never blocks, and nothing of the session leaves it.
+
+mod auth;
+mod call;
+mod connection;
+mod counters;
+mod error;
+mod exec;
+mod frame;
+mod host_key;
+mod host_trust;
+mod identity;
+mod known_hosts;
+mod link;
+mod login;
+mod probe;
+mod script;
+mod target;
+#[cfg(test)]
+mod tests;
+mod text;
+mod worker;
+
+pub use auth::{Attempt, AuthenticationEnd, AuthenticationError, Outcome};
+pub use call::{Call, Payload, Reply};
+pub use connection::{Connection, ScannedKey, connect, scan_host_keys};
+pub use counters::Counters;
+pub use error::{Progress, RemoteError, Stage, SudoRefusal};
+pub use frame::FrameError;
+pub use host_key::{Fingerprint, FingerprintError, HostKey};
+pub use host_trust::HostKeyError;
+pub use probe::Reach;
+pub use script::{NulError, quote};
+pub use target::{AgentChoice, HostKeyPolicy, Target};

@@ -1,0 +1,182 @@
+//! The async face of a host: log in once, run scripts, ask whom it reaches.
+
+use std::fmt;
+use std::net::SocketAddr;
+use std::sync::{Arc, OnceLock};
+use std::time::Duration;
+
+use tokio::sync::oneshot;
+
+use super::call::{Call, Reply};
+use super::counters::{Counters, Tally};
+use super::error::RemoteError;
+use super::host_key::{Fingerprint, HostKey};
+use super::host_trust::ALGORITHM_GROUPS;
+use super::login::{greet, login, resolve};
+use super::probe::{Prober, Reach};
+use super::target::Target;
+use super::worker::Handle;
+
+/// The longest login, sshd's own `LoginGraceTime`. An agent that asks its owner for consent may
+/// take a while.
+const LOGIN_LIMIT: Duration = Duration::from_secs(120);
+
+/// A host that we are logged in to. Clones share the connection; dropping the last one closes it.
+#[derive(Clone)]
+pub struct Connection {
+    inner: Arc<Inner>,
+}
+
+struct Inner {
+    target: Arc<Target>,
+    addresses: Arc<[SocketAddr]>,
+    tally: Arc<Tally>,
+    worker: Handle,
+    prober: OnceLock<Prober>,
+}
+
+/// Logs in to a host. How many logins run at once is for the caller to limit: sshd drops some of
+/// more than ten (`MaxStartups`).
+///
+/// # Errors
+/// Every stage up to [`RemoteError::Authentication`].
+pub async fn connect(target: Target) -> Result<Connection, RemoteError> {
+    let target = Arc::new(target);
+    let addresses: Arc<[SocketAddr]> = resolve(&target).await?.into();
+    let tally = Arc::new(Tally::default());
+    let (ours, theirs, counted) = (Arc::clone(&target), Arc::clone(&addresses), Arc::clone(&tally));
+    let worker = on_thread(&target, move || {
+        let link = login(&ours, &theirs)?;
+        counted.count_connection();
+        Handle::start(link, ours, counted)
+            .map_err(|error| RemoteError::Session { why: error.to_string() })
+    })
+    .await?;
+    let inner = Inner { target, addresses, tally, worker, prober: OnceLock::new() };
+    Ok(Connection { inner: Arc::new(inner) })
+}
+
+impl Connection {
+    /// Runs a script on the host as root and returns its verified reply. Runs of one connection go
+    /// on side by side, as many as the server allows; further ones wait.
+    ///
+    /// # Errors
+    /// A script that ends with a status other than 0 is an `Ok` reply. After an error for which
+    /// [`RemoteError::outcome_unknown`] holds, the host must be looked at before anything is done
+    /// again. Dropping the future stops listening, not the script.
+    pub async fn run(&self, call: Call) -> Result<Reply, RemoteError> {
+        self.inner.worker.run(call).await
+    }
+
+    /// Whether the host can open a TCP connection to `address`. Uses a second login, kept for
+    /// further questions; they are answered one after the other.
+    ///
+    /// # Errors
+    /// When the host could not be asked.
+    pub async fn can_reach(
+        &self,
+        address: SocketAddr,
+        timeout: Duration,
+    ) -> Result<Reach, RemoteError> {
+        let inner = &self.inner;
+        let prober = inner.prober.get_or_init(|| {
+            Prober::start(
+                Arc::clone(&inner.target),
+                Arc::clone(&inner.addresses),
+                Arc::clone(&inner.tally),
+            )
+        });
+        prober.reach(address, timeout).await
+    }
+
+    /// What this connection cost so far.
+    pub fn counters(&self) -> Counters {
+        self.inner.tally.read()
+    }
+
+    /// Where this connection leads.
+    pub fn target(&self) -> &Target {
+        &self.inner.target
+    }
+
+    /// Ends the connection for every clone. Runs that are still open are lost.
+    pub async fn close(self) {
+        self.inner.worker.close().await;
+    }
+}
+
+impl fmt::Debug for Connection {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "Connection({}@{})", self.inner.target.user, self.inner.target.host)
+    }
+}
+
+/// A host key that a server offers, unverified: showing it to a person is what it is for.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct ScannedKey {
+    /// The kind of the key, such as `ssh-ed25519`.
+    pub kind: String,
+    /// The pin for the inventory.
+    pub fingerprint: Fingerprint,
+    /// The line for a known_hosts file.
+    pub known_hosts_line: String,
+}
+
+/// Asks a host for all its keys, best first. Nothing is trusted, and nobody is logged in.
+///
+/// # Errors
+/// Stages up to [`RemoteError::KeyExchange`].
+pub async fn scan_host_keys(target: Target) -> Result<Vec<ScannedKey>, RemoteError> {
+    let addresses = resolve(&target).await?;
+    let target = Arc::new(target);
+    let ours = Arc::clone(&target);
+    on_thread(&target, move || {
+        let mut keys = Vec::new();
+        let mut refusal = None;
+        for algorithms in ALGORITHM_GROUPS {
+            match greet(&ours, &addresses, algorithms) {
+                Ok((link, key)) => {
+                    link.hang_up();
+                    keys.push(scanned(&ours, &key));
+                }
+                // The server has no key of this kind.
+                Err(error @ RemoteError::KeyExchange { .. }) => refusal = Some(error),
+                Err(error) => return Err(error),
+            }
+        }
+        match refusal {
+            Some(error) if keys.is_empty() => Err(error),
+            _ => Ok(keys),
+        }
+    })
+    .await
+}
+
+fn scanned(target: &Target, key: &HostKey) -> ScannedKey {
+    ScannedKey {
+        kind: key.kind().to_owned(),
+        fingerprint: key.fingerprint(),
+        known_hosts_line: key.known_hosts_line(&target.host, target.port),
+    }
+}
+
+/// Sessions are made and used on threads, because waiting for a socket and for an agent blocks.
+async fn on_thread<T: Send + 'static>(
+    target: &Target,
+    work: impl FnOnce() -> Result<T, RemoteError> + Send + 'static,
+) -> Result<T, RemoteError> {
+    let (answer, answered) = oneshot::channel();
+    let failed = |why: &str| RemoteError::Session { why: why.to_owned() };
+    std::thread::Builder::new()
+        .name(format!("ssh {}", target.host))
+        .spawn(move || {
+            // Nobody may be waiting any more; what was made is dropped, and so closed.
+            let _ = answer.send(work());
+        })
+        .map_err(|error| failed(&error.to_string()))?;
+    match tokio::time::timeout(LOGIN_LIMIT, answered).await {
+        Ok(Ok(outcome)) => outcome,
+        Ok(Err(_)) => Err(failed("the login stopped without a verdict")),
+        Err(_) => Err(failed("the login took longer than 120 s: does the SSH agent answer?")),
+    }
+}

@@ -1,0 +1,51 @@
+//! What a connection cost.
+
+use std::sync::atomic::{AtomicU64, Ordering::Relaxed};
+
+use super::exec::Traffic;
+
+/// What a connection cost so far. Round trips are not among it: libssh2 does not tell.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub struct Counters {
+    /// Logins, those for reachability probes included.
+    pub connections: u64,
+    /// Commands started on the host.
+    pub execs: u64,
+    /// Bytes of stdout and stderr received, before encryption.
+    pub bytes_in: u64,
+    /// Bytes of scripts and payload sent, before encryption.
+    pub bytes_out: u64,
+}
+
+/// Counters that several threads write.
+#[derive(Default)]
+pub(crate) struct Tally {
+    connections: AtomicU64,
+    execs: AtomicU64,
+    bytes_in: AtomicU64,
+    bytes_out: AtomicU64,
+}
+
+impl Tally {
+    pub(crate) fn count_connection(&self) {
+        self.connections.fetch_add(1, Relaxed);
+    }
+
+    pub(crate) fn count_exec(&self) {
+        self.execs.fetch_add(1, Relaxed);
+    }
+
+    pub(crate) fn count(&self, traffic: Traffic) {
+        self.bytes_in.fetch_add(traffic.received as u64, Relaxed);
+        self.bytes_out.fetch_add(traffic.sent as u64, Relaxed);
+    }
+
+    pub(crate) fn read(&self) -> Counters {
+        Counters {
+            connections: self.connections.load(Relaxed),
+            execs: self.execs.load(Relaxed),
+            bytes_in: self.bytes_in.load(Relaxed),
+            bytes_out: self.bytes_out.load(Relaxed),
+        }
+    }
+}

@@ -1,0 +1,325 @@
+//! What can go wrong between here and the end of a script, by stage.
+
+use std::fmt;
+use std::net::SocketAddr;
+use std::time::Duration;
+
+use super::auth::AuthenticationError;
+use super::frame::FrameError;
+use super::host_trust::HostKeyError;
+use super::script::NulError;
+
+/// Why a host could not be reached, or a script's outcome not be learned.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+pub enum RemoteError {
+    /// The host's name has no address.
+    #[error("cannot resolve {host}: {why}")]
+    Resolve {
+        /// The name.
+        host: String,
+        /// What the resolver said.
+        why: String,
+    },
+    /// No TCP connection came about.
+    #[error("cannot connect to {address}: {why}")]
+    Connect {
+        /// The last address that was tried.
+        address: SocketAddr,
+        /// What the system said.
+        why: String,
+    },
+    /// The TCP connection stands, but no SSH server answered.
+    #[error("no SSH server answered: {why}")]
+    Banner {
+        /// What happened instead.
+        why: String,
+    },
+    /// The server and we could not agree on keys.
+    #[error("key exchange failed: {why}")]
+    KeyExchange {
+        /// What libssh2 said.
+        why: String,
+    },
+    /// The host's key is not trusted; nothing was sent to it.
+    #[error(transparent)]
+    HostKey(#[from] HostKeyError),
+    /// The host did not let us in.
+    #[error(transparent)]
+    Authentication(#[from] AuthenticationError),
+    /// The host let us in but runs no command for us.
+    #[error("the host does not run commands for us: {why}")]
+    Session {
+        /// What libssh2 said.
+        why: String,
+    },
+    /// sudo did not run the script.
+    #[error("sudo on the host {why}")]
+    Sudo {
+        /// The login user.
+        user: String,
+        /// Why not.
+        why: SudoRefusal,
+        /// The host's own words.
+        said: String,
+    },
+    /// The command ended without a complete reply.
+    #[error("{why}{}", quoted(said))]
+    Frame {
+        /// What is wrong with the reply.
+        why: FrameError,
+        /// Exit status of the command.
+        status: i32,
+        /// The host's own words.
+        said: String,
+    },
+    /// The command was killed, as the kernel does when memory runs out.
+    #[error("the command was killed by SIG{signal}{}", quoted(said))]
+    Killed {
+        /// The signal without `SIG`.
+        signal: String,
+        /// The host's own words.
+        said: String,
+    },
+    /// The time for the run was over.
+    #[error("no reply within {}{}", seconds(*after), quoted(said))]
+    Deadline {
+        /// How long the run took until it was given up.
+        after: Duration,
+        /// Whether the script may have run.
+        progress: Progress,
+        /// The host's own words so far.
+        said: String,
+    },
+    /// The connection broke, or was closed, before the reply was complete.
+    #[error("lost the connection: {why}")]
+    Lost {
+        /// What happened to it.
+        why: String,
+        /// Whether the script may have run.
+        progress: Progress,
+    },
+    /// An argument cannot be passed to a shell.
+    #[error(transparent)]
+    Argument(#[from] NulError),
+}
+
+/// How far a run had come when it was given up.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Progress {
+    /// The script had not been sent in full, so the host ran none of it.
+    NotStarted,
+    /// The script was sent: none, some or all of it ran, or still runs.
+    Unknown,
+}
+
+/// Why sudo did not run the script.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum SudoRefusal {
+    /// It asks for a password.
+    Password,
+    /// It wants a terminal (`requiretty`).
+    Terminal,
+    /// The user is not allowed to.
+    NotAllowed,
+    /// It is not installed.
+    Missing,
+    /// It said something else.
+    Other,
+}
+
+impl fmt::Display for SudoRefusal {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(match self {
+            SudoRefusal::Password => "wants a password",
+            SudoRefusal::Terminal => "wants a terminal",
+            SudoRefusal::NotAllowed => "does not allow the user to become root",
+            SudoRefusal::Missing => "is not installed",
+            SudoRefusal::Other => "failed",
+        })
+    }
+}
+
+/// The part of the way to a host that failed.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+pub enum Stage {
+    /// Name to address.
+    Resolve,
+    /// TCP.
+    Connect,
+    /// The server's greeting.
+    Banner,
+    /// Agreeing on keys.
+    KeyExchange,
+    /// Checking the host's key.
+    HostKey,
+    /// Proving who we are.
+    Authentication,
+    /// Starting a command.
+    Session,
+    /// Becoming root.
+    Sudo,
+    /// The script and its reply.
+    Run,
+}
+
+impl fmt::Display for Stage {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(match self {
+            Stage::Resolve => "DNS",
+            Stage::Connect => "TCP",
+            Stage::Banner => "banner",
+            Stage::KeyExchange => "key exchange",
+            Stage::HostKey => "host key",
+            Stage::Authentication => "authentication",
+            Stage::Session => "session",
+            Stage::Sudo => "sudo",
+            Stage::Run => "script",
+        })
+    }
+}
+
+impl RemoteError {
+    /// Where on the way the error arose.
+    pub fn stage(&self) -> Stage {
+        match self {
+            RemoteError::Resolve { .. } => Stage::Resolve,
+            RemoteError::Connect { .. } => Stage::Connect,
+            RemoteError::Banner { .. } => Stage::Banner,
+            RemoteError::KeyExchange { .. } => Stage::KeyExchange,
+            RemoteError::HostKey(_) => Stage::HostKey,
+            RemoteError::Authentication(_) => Stage::Authentication,
+            RemoteError::Session { .. } => Stage::Session,
+            RemoteError::Sudo { .. } => Stage::Sudo,
+            RemoteError::Frame { .. }
+            | RemoteError::Killed { .. }
+            | RemoteError::Deadline { .. }
+            | RemoteError::Lost { .. }
+            | RemoteError::Argument(_) => Stage::Run,
+        }
+    }
+
+    /// Whether the script may have changed the host although no reply says so: look before acting.
+    pub fn outcome_unknown(&self) -> bool {
+        match self {
+            RemoteError::Lost { progress, .. } | RemoteError::Deadline { progress, .. } => {
+                *progress == Progress::Unknown
+            }
+            RemoteError::Killed { .. } => true,
+            // Without the beginning of a reply nothing says that our shell ever started, nor that
+            // it did not.
+            RemoteError::Frame { .. } => true,
+            _ => false,
+        }
+    }
+
+    /// What to try next.
+    pub fn hint(&self) -> Option<String> {
+        match self {
+            RemoteError::Resolve { .. } => {
+                Some("check the name, or set ssh.host to an address".to_owned())
+            }
+            RemoteError::Connect { address, .. } => Some(format!(
+                "check that the host is up and that port {} is open from here; ssh.host and ssh.port say where we connect",
+                address.port()
+            )),
+            RemoteError::Banner { .. } => Some(
+                "check that ssh.port is sshd's; a loaded sshd (MaxStartups) drops connections too: try a lower --parallelism"
+                    .to_owned(),
+            ),
+            RemoteError::KeyExchange { .. } => Some(
+                "the server offers no algorithm that we support: see KexAlgorithms, HostKeyAlgorithms, Ciphers and MACs in its sshd_config"
+                    .to_owned(),
+            ),
+            RemoteError::HostKey(error) => error.hint(),
+            RemoteError::Authentication(error) => error.hint(),
+            RemoteError::Session { .. } => {
+                Some("see MaxSessions, ForceCommand and the user's shell on the host".to_owned())
+            }
+            RemoteError::Sudo { user, why, .. } => Some(why.hint(user)),
+            RemoteError::Frame { why: FrameError::Missing { .. } | FrameError::Flood { .. }, .. } => Some(
+                "log in by hand and see what the shell prints: a ForceCommand or a shell that runs no command stands in the way"
+                    .to_owned(),
+            ),
+            RemoteError::Killed { .. } => {
+                Some("see 'journalctl -k' on the host: the kernel kills when memory runs out".to_owned())
+            }
+            RemoteError::Frame { .. }
+            | RemoteError::Deadline { .. }
+            | RemoteError::Lost { .. }
+            | RemoteError::Argument(_) => None,
+        }
+    }
+}
+
+impl SudoRefusal {
+    fn hint(self, user: &str) -> String {
+        match self {
+            SudoRefusal::Missing => {
+                "install sudo on the host, or log in as root (ssh.user)".to_owned()
+            }
+            SudoRefusal::Terminal => format!(
+                "write this line into /etc/sudoers.d/quorate on the host (visudo -f): Defaults:{user} !requiretty"
+            ),
+            SudoRefusal::Password | SudoRefusal::NotAllowed | SudoRefusal::Other => format!(
+                "write this line into /etc/sudoers.d/quorate on the host (visudo -f): {user} ALL=(root) NOPASSWD: ALL"
+            ),
+        }
+    }
+
+    /// Reads sudo's complaint, or a shell's that has no sudo; `None` when neither spoke.
+    pub(crate) fn read(stderr: &str) -> Option<Self> {
+        let said = |words: &[&str]| words.iter().any(|word| stderr.contains(word));
+        if !said(&["sudo"]) {
+            None
+        } else if said(&["password is required", "terminal is required to read the password"]) {
+            Some(SudoRefusal::Password)
+        } else if said(&["must have a tty", "no tty present"]) {
+            Some(SudoRefusal::Terminal)
+        } else if said(&["not in the sudoers", "not allowed", "may not run"]) {
+            Some(SudoRefusal::NotAllowed)
+        } else if said(&["not found", "No such file", "Unknown command"]) {
+            Some(SudoRefusal::Missing)
+        } else {
+            Some(SudoRefusal::Other)
+        }
+    }
+}
+
+fn quoted(said: &str) -> String {
+    if said.is_empty() { String::new() } else { format!("; the host said: {said}") }
+}
+
+fn seconds(time: Duration) -> String {
+    format!("{:.1} s", time.as_secs_f64())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn each_complaint_of_sudo_is_understood() {
+        for (stderr, why) in [
+            ("sudo: a password is required", SudoRefusal::Password),
+            (
+                "sudo: a terminal is required to read the password; either use the -S option",
+                SudoRefusal::Password,
+            ),
+            ("sudo: sorry, you must have a tty to run sudo", SudoRefusal::Terminal),
+            ("sudo: no tty present and no askpass program specified", SudoRefusal::Terminal),
+            (
+                "ops is not in the sudoers file.  This incident will be reported. sudo",
+                SudoRefusal::NotAllowed,
+            ),
+            (
+                "Sorry, user ops is not allowed to execute '/bin/sh' as root on h. sudo",
+                SudoRefusal::NotAllowed,
+            ),
+            ("env: \u{2018}sudo\u{2019}: No such file or directory", SudoRefusal::Missing),
+            ("sudo: unable to resolve host h1", SudoRefusal::Other),
+        ] {
+            assert_eq!(SudoRefusal::read(stderr), Some(why), "{stderr}");
+        }
+        assert_eq!(SudoRefusal::read("bash: warning: setlocale"), None);
+    }
+}

@@ -1,0 +1,413 @@
+//! One run of a script, as a state machine that is stepped whenever the socket is ready.
+
+use std::io::{self, Read, Write};
+use std::time::{Duration, Instant};
+
+use ssh2::{Channel, Session};
+use tokio::sync::oneshot;
+
+use super::call::{Call, Reply};
+use super::error::{Progress, RemoteError, SudoRefusal};
+use super::frame::{FrameError, FrameReader};
+use super::link::{is_broken, would_block};
+use super::script;
+use super::text::Tail;
+
+/// How long the end of stderr and the exit status may trail behind a complete reply.
+const GRACE: Duration = Duration::from_secs(1);
+/// Bytes that one step moves at most, so that runs on one connection share it.
+const STEP_BYTES: usize = 256 * 1024;
+const CHUNK: usize = 32 * 1024;
+/// libssh2's code for a channel that the server refused to open.
+const OPEN_REFUSED: ssh2::ErrorCode = ssh2::ErrorCode::Session(-21);
+
+/// A run of a script.
+pub(crate) struct Exec {
+    call: Call,
+    user: String,
+    sudo: bool,
+    answer: Option<oneshot::Sender<Result<Reply, RemoteError>>>,
+    head: Vec<u8>,
+    tail: Vec<u8>,
+    sent: Position,
+    frame: FrameReader,
+    stderr: Tail,
+    started: Instant,
+    deadline: Instant,
+    give_up: Option<Instant>,
+    stage: Stage,
+}
+
+enum Stage {
+    Waiting,
+    Opening,
+    Starting(Channel),
+    Talking(Channel),
+    Closing(Channel),
+    Gone,
+}
+
+/// Which part of the stream is next: head, blobs, tail, and then the end of the stream.
+#[derive(Clone, Copy, Default)]
+struct Position {
+    part: usize,
+    offset: usize,
+    closed: bool,
+}
+
+/// What a step came to.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Step {
+    /// Something moved: step again.
+    Moved,
+    /// Nothing to do before the socket or the clock says so.
+    Blocked,
+    /// The server allows no more channels for now.
+    Refused,
+    /// The run is over and its channel is gone.
+    Over,
+}
+
+impl Exec {
+    /// A run that waits for its turn. Its clock starts now.
+    pub(crate) fn new(
+        call: Call,
+        user: &str,
+        sudo: bool,
+        answer: oneshot::Sender<Result<Reply, RemoteError>>,
+    ) -> Option<Self> {
+        let nonce = match nonce() {
+            Ok(nonce) => nonce,
+            Err(error) => {
+                let _ = answer.send(Err(RemoteError::Session { why: error.to_string() }));
+                return None;
+            }
+        };
+        let head = match script::head(&call, &nonce) {
+            Ok(head) => head,
+            Err(error) => {
+                let _ = answer.send(Err(error.into()));
+                return None;
+            }
+        };
+        let started = Instant::now();
+        Some(Self {
+            tail: script::tail(&nonce),
+            frame: FrameReader::new(nonce, call.max_reply),
+            deadline: started + call.deadline,
+            user: user.to_owned(),
+            sudo,
+            answer: Some(answer),
+            head,
+            sent: Position::default(),
+            stderr: Tail::default(),
+            started,
+            give_up: None,
+            stage: Stage::Waiting,
+            call,
+        })
+    }
+
+    /// Whether a channel of the server is in use.
+    pub(crate) fn holds_channel(&self) -> bool {
+        !matches!(self.stage, Stage::Waiting | Stage::Gone)
+    }
+
+    /// Whether the one opening that libssh2 can do at a time is in use.
+    pub(crate) fn is_opening(&self) -> bool {
+        matches!(self.stage, Stage::Opening)
+    }
+
+    /// Whether this run has not been given a channel yet.
+    pub(crate) fn is_waiting(&self) -> bool {
+        matches!(self.stage, Stage::Waiting)
+    }
+
+    /// Lets a waiting run ask for its channel.
+    pub(crate) fn admit(&mut self) {
+        self.stage = Stage::Opening;
+    }
+
+    /// When to look again even if the socket stays silent.
+    pub(crate) fn next_look(&self) -> Option<Instant> {
+        match (self.give_up, &self.answer) {
+            (Some(give_up), _) => Some(give_up),
+            (None, Some(_)) => Some(self.deadline),
+            (None, None) => None,
+        }
+    }
+
+    /// Moves the run on as far as the socket allows. `Err` when the connection broke.
+    pub(crate) fn step(
+        &mut self,
+        session: &Session,
+        alone: bool,
+    ) -> Result<(Step, Traffic), ssh2::Error> {
+        let mut traffic = Traffic::default();
+        self.watch_clock();
+        let step = match std::mem::replace(&mut self.stage, Stage::Gone) {
+            Stage::Waiting if self.answer.is_none() => Step::Over,
+            Stage::Waiting => {
+                self.stage = Stage::Waiting;
+                Step::Blocked
+            }
+            Stage::Opening => self.open(session, alone)?,
+            Stage::Starting(channel) => self.start(channel)?,
+            Stage::Talking(channel) => self.talk(channel, &mut traffic)?,
+            Stage::Closing(channel) => self.close(channel)?,
+            Stage::Gone => Step::Over,
+        };
+        Ok((step, traffic))
+    }
+
+    /// The connection is gone: answers what is still open.
+    pub(crate) fn lose(&mut self, why: &str) {
+        let error = RemoteError::Lost { why: why.to_owned(), progress: self.progress() };
+        self.send(Err(error));
+        self.stage = Stage::Gone;
+    }
+
+    fn open(&mut self, session: &Session, alone: bool) -> Result<Step, ssh2::Error> {
+        match session.channel_session() {
+            Ok(channel) if self.answer.is_some() => self.stage = Stage::Starting(channel),
+            Ok(channel) => self.stage = Stage::Closing(channel),
+            Err(error) if would_block(&error) => {
+                self.stage = Stage::Opening;
+                return Ok(Step::Blocked);
+            }
+            Err(error) if is_broken(&error) => return Err(error),
+            Err(error) if error.code() == OPEN_REFUSED && !alone => {
+                self.stage = Stage::Waiting;
+                return Ok(Step::Refused);
+            }
+            Err(error) => {
+                self.send(Err(RemoteError::Session { why: error.message().to_owned() }));
+                return Ok(Step::Over);
+            }
+        }
+        Ok(Step::Moved)
+    }
+
+    fn start(&mut self, mut channel: Channel) -> Result<Step, ssh2::Error> {
+        let command = if self.sudo { script::EXEC_SUDO } else { script::EXEC };
+        match channel.exec(command) {
+            Ok(()) => self.stage = Stage::Talking(channel),
+            Err(error) if would_block(&error) => {
+                self.stage = Stage::Starting(channel);
+                return Ok(Step::Blocked);
+            }
+            Err(error) if is_broken(&error) => return Err(error),
+            Err(error) => {
+                self.send(Err(RemoteError::Session { why: error.message().to_owned() }));
+                self.stage = Stage::Closing(channel);
+            }
+        }
+        Ok(Step::Moved)
+    }
+
+    fn talk(&mut self, mut channel: Channel, traffic: &mut Traffic) -> Result<Step, ssh2::Error> {
+        traffic.sent = self.write(&mut channel)?;
+        // Both streams, in turn: a server that cannot get rid of stderr sends no stdout either.
+        traffic.received = self.read(&mut channel)?;
+        if self.frame.is_finished() && self.give_up.is_none() {
+            self.give_up = Some(Instant::now() + GRACE);
+        }
+        let over = channel.eof()
+            || self.answer.is_none()
+            || self.give_up.is_some_and(|give_up| Instant::now() >= give_up);
+        if over {
+            self.give_up = Some(Instant::now() + GRACE);
+            self.stage = Stage::Closing(channel);
+            self.answer_complete();
+            return Ok(Step::Moved);
+        }
+        self.stage = Stage::Talking(channel);
+        Ok(if traffic.sent + traffic.received > 0 { Step::Moved } else { Step::Blocked })
+    }
+
+    fn write(&mut self, channel: &mut Channel) -> Result<usize, ssh2::Error> {
+        let mut total = 0;
+        while total < STEP_BYTES && !self.sent.closed {
+            let Some(rest) = self.rest() else {
+                match channel.send_eof() {
+                    Ok(()) => self.sent.closed = true,
+                    Err(error) if would_block(&error) => break,
+                    Err(error) if is_broken(&error) => return Err(error),
+                    Err(_) => self.sent.closed = true,
+                }
+                break;
+            };
+            match channel.write(&rest[..rest.len().min(CHUNK)]) {
+                Ok(count) => {
+                    self.sent.offset += count;
+                    total += count;
+                    if count == 0 {
+                        break;
+                    }
+                }
+                Err(error) if error.kind() == io::ErrorKind::WouldBlock => break,
+                // The script has read what it wanted and gone; its reply says whether that was right.
+                Err(_) => self.sent.closed = true,
+            }
+        }
+        Ok(total)
+    }
+
+    /// What is left of the current part of the stream; moves on to the next part when it is empty.
+    fn rest(&mut self) -> Option<&[u8]> {
+        loop {
+            let left = self.part(self.sent.part)?.len() - self.sent.offset;
+            if left > 0 {
+                break;
+            }
+            self.sent.part += 1;
+            self.sent.offset = 0;
+        }
+        self.part(self.sent.part).map(|bytes| &bytes[self.sent.offset..])
+    }
+
+    fn part(&self, index: usize) -> Option<&[u8]> {
+        let blobs = self.call.payload.lengths().count();
+        match index {
+            0 => Some(&self.head),
+            index if index <= blobs => self.call.payload.blob(index - 1),
+            index if index == blobs + 1 => Some(&self.tail),
+            _ => None,
+        }
+    }
+
+    fn read(&mut self, channel: &mut Channel) -> Result<usize, ssh2::Error> {
+        let mut buffer = [0; CHUNK];
+        let mut total = 0;
+        let mut errors = channel.stderr();
+        while total < STEP_BYTES {
+            let out = take(channel.read(&mut buffer))?;
+            self.frame.push(&buffer[..out]);
+            let err = take(errors.read(&mut buffer))?;
+            self.stderr.push(&buffer[..err]);
+            total += out + err;
+            if out + err == 0 {
+                break;
+            }
+        }
+        Ok(total)
+    }
+
+    /// Waits for the server to close its side: before that, exit status and signal may be missing.
+    fn close(&mut self, mut channel: Channel) -> Result<Step, ssh2::Error> {
+        match channel.close() {
+            Err(error) if would_block(&error) => {
+                let late = self.give_up.is_some_and(|give_up| Instant::now() >= give_up);
+                if late {
+                    self.give_up = None;
+                    self.answer_incomplete(&channel);
+                }
+                // The server keeps the channel until the command is gone, so we keep it too.
+                self.stage = Stage::Closing(channel);
+                return Ok(Step::Blocked);
+            }
+            Err(error) if is_broken(&error) => return Err(error),
+            _ => {}
+        }
+        self.answer_incomplete(&channel);
+        Ok(Step::Over)
+    }
+
+    fn watch_clock(&mut self) {
+        if self.answer.as_ref().is_some_and(oneshot::Sender::is_closed) {
+            self.answer = None;
+        }
+        // A reply that is already complete is not late.
+        if self.answer.is_some() && self.give_up.is_none() && Instant::now() >= self.deadline {
+            let after = self.started.elapsed();
+            let (progress, said) = (self.progress(), self.stderr.text());
+            self.send(Err(RemoteError::Deadline { after, progress, said }));
+        }
+    }
+
+    fn progress(&self) -> Progress {
+        // Only a complete script is run, and no part of it can be known to have arrived before
+        // all of it was handed to the connection.
+        if self.sent.part == 0 && self.sent.offset < self.head.len() {
+            Progress::NotStarted
+        } else {
+            Progress::Unknown
+        }
+    }
+
+    fn answer_complete(&mut self) {
+        if self.frame.is_complete() {
+            let frame = std::mem::replace(&mut self.frame, FrameReader::new(String::new(), 0));
+            if let Ok(frame) = frame.into_frame() {
+                let reply =
+                    Reply { status: frame.status, stdout: frame.body, stderr: self.stderr.text() };
+                self.send(Ok(reply));
+            }
+        }
+    }
+
+    fn answer_incomplete(&mut self, channel: &Channel) {
+        if self.answer.is_none() {
+            return;
+        }
+        let frame = std::mem::replace(&mut self.frame, FrameReader::new(String::new(), 0));
+        let why = match frame.into_frame() {
+            Err(why) => why,
+            Ok(_) => FrameError::Cut,
+        };
+        let said = self.said(&why);
+        // A command that was killed has exit status 0 in libssh2: the signal must be asked first.
+        let signal = channel.exit_signal().ok().and_then(|exit| exit.exit_signal);
+        let refusal = SudoRefusal::read(&said).filter(|_| self.sudo);
+        let error = match (signal, refusal, &why) {
+            (Some(signal), ..) => RemoteError::Killed { signal, said },
+            (None, Some(why), FrameError::Missing { .. }) => {
+                RemoteError::Sudo { user: self.user.clone(), why, said }
+            }
+            (None, ..) => {
+                RemoteError::Frame { why, status: channel.exit_status().unwrap_or_default(), said }
+            }
+        };
+        self.send(Err(error));
+    }
+
+    /// stderr, or what came on stdout instead of a reply: some refusals are printed there.
+    fn said(&self, why: &FrameError) -> String {
+        let stderr = self.stderr.text();
+        match why {
+            FrameError::Missing { said } | FrameError::Flood { said } if stderr.is_empty() => {
+                said.clone()
+            }
+            _ => stderr,
+        }
+    }
+
+    fn send(&mut self, outcome: Result<Reply, RemoteError>) {
+        if let Some(answer) = self.answer.take() {
+            // The caller may have stopped waiting.
+            let _ = answer.send(outcome);
+        }
+    }
+}
+
+/// Bytes that a step moved.
+#[derive(Debug, Clone, Copy, Default)]
+pub(crate) struct Traffic {
+    pub(crate) sent: usize,
+    pub(crate) received: usize,
+}
+
+fn take(read: io::Result<usize>) -> Result<usize, ssh2::Error> {
+    match read {
+        Ok(count) => Ok(count),
+        Err(error) if error.kind() == io::ErrorKind::WouldBlock => Ok(0),
+        // ssh2 drops libssh2's code here; a read fails only when the connection does.
+        Err(_) => Err(ssh2::Error::new(ssh2::ErrorCode::Session(-43), "the host closed it")),
+    }
+}
+
+fn nonce() -> Result<String, getrandom::Error> {
+    let mut bytes = [0; 16];
+    getrandom::fill(&mut bytes)?;
+    Ok(super::frame::hex(&bytes))
+}

@@ -1,0 +1,178 @@
+//! A TCP connection with an SSH session on it, never blocking.
+//!
+//! All objects of a session stay on one thread: libssh2 frees channels without a lock.
+
+use std::io;
+use std::net::{SocketAddr, TcpStream};
+use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
+use std::time::{Duration, Instant};
+
+use rustix::event::{PollFd, PollFlags, Timespec, poll};
+use ssh2::{BlockDirections, ErrorCode, MethodType, Session};
+
+use super::error::RemoteError;
+use super::host_key::HostKey;
+
+/// libssh2's code for "try again when the socket is ready".
+const EAGAIN: ErrorCode = ErrorCode::Session(-37);
+/// Between two probes of a silent connection; three unanswered ones end it.
+pub(crate) const PROBE_INTERVAL: Duration = Duration::from_secs(5);
+/// A connection without a sign of life for this long is lost.
+pub(crate) const SILENCE_LIMIT: Duration = Duration::from_secs(15);
+
+/// A session and the socket below it.
+pub(crate) struct Link {
+    pub(crate) session: Session,
+    socket: OwnedFd,
+}
+
+/// Why an operation of the session did not come to its end.
+pub(crate) enum Stopped {
+    /// libssh2 failed.
+    Failed(ssh2::Error),
+    /// The deadline passed.
+    Late,
+}
+
+impl Stopped {
+    pub(crate) fn why(&self) -> String {
+        match self {
+            Stopped::Failed(error) => error.message().to_owned(),
+            Stopped::Late => "no answer in time".to_owned(),
+        }
+    }
+}
+
+impl Link {
+    /// Connects to the first address that answers, each within `timeout`.
+    pub(crate) fn connect(
+        addresses: &[SocketAddr],
+        timeout: Duration,
+    ) -> Result<TcpStream, RemoteError> {
+        let mut last = None;
+        for address in addresses {
+            match TcpStream::connect_timeout(address, timeout).and_then(prepare) {
+                Ok(stream) => return Ok(stream),
+                Err(error) => last = Some((*address, error)),
+            }
+        }
+        Err(match last {
+            Some((address, error)) => {
+                let why = match error.kind() {
+                    io::ErrorKind::TimedOut => {
+                        format!("no answer within {:.1} s", timeout.as_secs_f64())
+                    }
+                    _ => error.to_string(),
+                };
+                RemoteError::Connect { address, why }
+            }
+            None => RemoteError::Resolve { host: String::new(), why: "no address".to_owned() },
+        })
+    }
+
+    /// Exchanges keys over `stream`, offering these host key algorithms in this order. The host's
+    /// key is not checked yet.
+    pub(crate) fn handshake(
+        stream: impl Into<OwnedFd>,
+        algorithms: &str,
+        deadline: Instant,
+    ) -> Result<(Self, HostKey), RemoteError> {
+        let stream: OwnedFd = stream.into();
+        let key_exchange =
+            |error: ssh2::Error| RemoteError::KeyExchange { why: error.message().to_owned() };
+        let socket =
+            stream.try_clone().map_err(|error| RemoteError::Banner { why: error.to_string() })?;
+        let mut session = Session::new().map_err(key_exchange)?;
+        session.set_tcp_stream(stream);
+        session.set_blocking(false);
+        session.method_pref(MethodType::HostKey, algorithms).map_err(key_exchange)?;
+        let link = Self { session: session.clone(), socket };
+        if let Err(stopped) = link.drive(deadline, || session.handshake()) {
+            let why = stopped.why();
+            return Err(match link.session.banner_bytes() {
+                None => RemoteError::Banner { why },
+                Some(_) => RemoteError::KeyExchange { why },
+            });
+        }
+        let key = link.session.host_key().and_then(|(blob, _)| HostKey::new(blob.to_vec()));
+        let key =
+            key.ok_or(RemoteError::KeyExchange { why: "the server has no host key".to_owned() })?;
+        Ok((link, key))
+    }
+
+    /// Repeats an operation of the session until it ends, waiting for the socket in between.
+    pub(crate) fn drive<T>(
+        &self,
+        deadline: Instant,
+        mut operation: impl FnMut() -> Result<T, ssh2::Error>,
+    ) -> Result<T, Stopped> {
+        loop {
+            match operation() {
+                Err(error) if error.code() == EAGAIN => {}
+                end => return end.map_err(Stopped::Failed),
+            }
+            let left = deadline.saturating_duration_since(Instant::now());
+            if left.is_zero() {
+                return Err(Stopped::Late);
+            }
+            wait(&mut [PollFd::new(&self.socket, self.wanted())], left);
+        }
+    }
+
+    /// What the session waits for.
+    pub(crate) fn wanted(&self) -> PollFlags {
+        match self.session.block_directions() {
+            BlockDirections::Outbound => PollFlags::OUT,
+            BlockDirections::Both => PollFlags::IN | PollFlags::OUT,
+            BlockDirections::None | BlockDirections::Inbound => PollFlags::IN,
+        }
+    }
+
+    /// Says goodbye and cuts the connection, so that freeing the session has nothing to wait for.
+    pub(crate) fn hang_up(&self) {
+        // Best effort: the other side may be gone.
+        let _ = self.session.disconnect(None, "done", None);
+        let _ = rustix::net::shutdown(&self.socket, rustix::net::Shutdown::Both);
+    }
+}
+
+impl AsFd for Link {
+    fn as_fd(&self) -> BorrowedFd<'_> {
+        self.socket.as_fd()
+    }
+}
+
+/// Whether libssh2 wants the operation repeated when the socket is ready.
+pub(crate) fn would_block(error: &ssh2::Error) -> bool {
+    error.code() == EAGAIN
+}
+
+/// Whether the error means that the connection is gone, whatever was being done on it.
+pub(crate) fn is_broken(error: &ssh2::Error) -> bool {
+    // Socket missing, send failed, timed out, disconnected, receive failed.
+    matches!(error.code(), ErrorCode::Session(-1 | -7 | -9 | -13 | -43))
+}
+
+/// Waits until one of the descriptors is ready or the time is over. An interrupted wait is a short
+/// one: every caller looks at its clock and asks again.
+pub(crate) fn wait(fds: &mut [PollFd<'_>], timeout: Duration) {
+    let timeout = Timespec::try_from(timeout).unwrap_or(Timespec { tv_sec: 60, tv_nsec: 0 });
+    let _ = poll(fds, Some(&timeout));
+}
+
+/// Without this, each small packet waits for the acknowledgement of the last (Nagle), and a host
+/// that lost power is noticed after hours.
+fn prepare(stream: TcpStream) -> io::Result<TcpStream> {
+    use rustix::net::sockopt;
+    stream.set_nodelay(true)?;
+    sockopt::set_socket_keepalive(&stream, true)?;
+    sockopt::set_tcp_keepidle(&stream, PROBE_INTERVAL)?;
+    sockopt::set_tcp_keepintvl(&stream, PROBE_INTERVAL)?;
+    sockopt::set_tcp_keepcnt(&stream, 2)?;
+    #[cfg(target_os = "linux")]
+    sockopt::set_tcp_user_timeout(
+        &stream,
+        u32::try_from(SILENCE_LIMIT.as_millis()).unwrap_or(u32::MAX),
+    )?;
+    Ok(stream)
+}

@@ -1,0 +1,85 @@
+//! From a target to a session that may run commands.
+
+use std::net::{SocketAddr, ToSocketAddrs};
+use std::time::{Duration, Instant};
+
+use tokio::sync::oneshot;
+
+use super::auth::authenticate;
+use super::error::RemoteError;
+use super::host_key::HostKey;
+use super::host_trust::{ALGORITHM_GROUPS, HostKeyError, Trust};
+use super::link::Link;
+use super::target::Target;
+
+/// How long the server may take from its greeting to letting us in. A slow sshd (reverse DNS,
+/// directory services) needs seconds; its own limit, `LoginGraceTime`, is 120 s.
+const LOGIN_TIME: Duration = Duration::from_secs(30);
+
+/// The addresses of the target's host. The system's resolver cannot be interrupted: a thread that
+/// hangs in it is left behind.
+pub(crate) async fn resolve(target: &Target) -> Result<Vec<SocketAddr>, RemoteError> {
+    let name = (target.host.clone(), target.port);
+    let (answer, answered) = oneshot::channel();
+    std::thread::spawn(move || {
+        let found = name.to_socket_addrs().map(Iterator::collect::<Vec<_>>);
+        // Nobody listens any more when the time was over.
+        let _ = answer.send(found);
+    });
+    let why = match tokio::time::timeout(target.connect_timeout, answered).await {
+        Ok(Ok(Ok(addresses))) if !addresses.is_empty() => return Ok(addresses),
+        Ok(Ok(Err(error))) => error.to_string(),
+        Ok(_) => "it has no address".to_owned(),
+        Err(_) => format!("no answer within {:.1} s", target.connect_timeout.as_secs_f64()),
+    };
+    Err(RemoteError::Resolve { host: target.host.clone(), why })
+}
+
+/// Connects, checks the host's key, and only then says who we are.
+pub(crate) fn login(target: &Target, addresses: &[SocketAddr]) -> Result<Link, RemoteError> {
+    let trust = Trust::load(target)?;
+    let (mut link, key) = greet(target, addresses, &trust.algorithms())?;
+    if let Err(refusal) = trust.check(&key) {
+        link.hang_up();
+        if !trust.may_accept_another(&refusal) {
+            return Err(refusal.into());
+        }
+        link = find_pinned(target, addresses, &trust, refusal)?;
+    }
+    match authenticate(&link, target, Instant::now() + LOGIN_TIME) {
+        Ok(()) => Ok(link),
+        Err(error) => {
+            link.hang_up();
+            Err(error.into())
+        }
+    }
+}
+
+/// Connects and exchanges keys; nothing is trusted yet.
+pub(crate) fn greet(
+    target: &Target,
+    addresses: &[SocketAddr],
+    algorithms: &str,
+) -> Result<(Link, HostKey), RemoteError> {
+    let stream = Link::connect(addresses, target.connect_timeout)?;
+    Link::handshake(stream, algorithms, Instant::now() + LOGIN_TIME)
+}
+
+/// Looks at the host's other keys for one that a pin names.
+fn find_pinned(
+    target: &Target,
+    addresses: &[SocketAddr],
+    trust: &Trust<'_>,
+    refusal: HostKeyError,
+) -> Result<Link, RemoteError> {
+    for algorithms in ALGORITHM_GROUPS {
+        match greet(target, addresses, algorithms) {
+            Ok((link, key)) if trust.check(&key).is_ok() => return Ok(link),
+            Ok((link, _)) => link.hang_up(),
+            // The host has no key of this kind.
+            Err(RemoteError::KeyExchange { .. }) => {}
+            Err(error) => return Err(error),
+        }
+    }
+    Err(refusal.into())
+}

@@ -1,0 +1,121 @@
+//! Whether one host reaches another, asked through `direct-tcpip`.
+//!
+//! A session of its own: an opening that the other side leaves unanswered cannot be taken back in
+//! libssh2, and would block the runs behind it.
+
+use std::net::SocketAddr;
+use std::sync::Arc;
+use std::sync::mpsc::{Receiver, Sender, channel};
+use std::time::{Duration, Instant};
+
+use ssh2::ErrorCode;
+use tokio::sync::oneshot;
+
+use super::counters::Tally;
+use super::error::{Progress, RemoteError};
+use super::link::{Link, Stopped};
+use super::login::login;
+use super::target::Target;
+
+/// A refusal comes within a round trip; a host that nobody answers for is reported by the kernel
+/// after three seconds, by the same code.
+const PROMPT: Duration = Duration::from_millis(1500);
+/// How long closing a probe's channel may take.
+const CLOSE_TIME: Duration = Duration::from_secs(1);
+
+/// What a host found when it connected to an address.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Reach {
+    /// Something listens there.
+    Connected,
+    /// An answer came that said no. Usually nothing listens yet, which is fine; a firewall that
+    /// rejects instead of dropping looks the same, because SSH does not carry the reason.
+    Refused,
+    /// No answer: the packets are lost or dropped.
+    Silent,
+    /// The host's sshd forwards no connections (`AllowTcpForwarding`), so nothing was learned.
+    Forbidden,
+}
+
+/// The thread that probes, one address after the other.
+pub(crate) struct Prober {
+    requests: Sender<Probe>,
+}
+
+struct Probe {
+    address: SocketAddr,
+    timeout: Duration,
+    answer: oneshot::Sender<Result<Reach, RemoteError>>,
+}
+
+impl Prober {
+    /// Starts the thread; it logs in when it is first asked.
+    pub(crate) fn start(
+        target: Arc<Target>,
+        addresses: Arc<[SocketAddr]>,
+        tally: Arc<Tally>,
+    ) -> Self {
+        let (requests, inbox) = channel();
+        std::thread::spawn(move || serve(&inbox, &target, &addresses, &tally));
+        Self { requests }
+    }
+
+    /// Tries `address` from the host.
+    pub(crate) async fn reach(
+        &self,
+        address: SocketAddr,
+        timeout: Duration,
+    ) -> Result<Reach, RemoteError> {
+        let (answer, answered) = oneshot::channel();
+        let lost = || RemoteError::Lost {
+            why: "it was closed before".to_owned(),
+            progress: Progress::NotStarted,
+        };
+        self.requests.send(Probe { address, timeout, answer }).map_err(|_| lost())?;
+        answered.await.unwrap_or_else(|_| Err(lost()))
+    }
+}
+
+fn serve(inbox: &Receiver<Probe>, target: &Target, addresses: &[SocketAddr], tally: &Tally) {
+    let mut spare: Option<Link> = None;
+    while let Ok(probe) = inbox.recv() {
+        let link = match spare.take() {
+            Some(link) => Ok(link),
+            None => login(target, addresses).inspect(|_| tally.count_connection()),
+        };
+        let reach = link.and_then(|link| {
+            let reach = connect(&link, probe.address, probe.timeout);
+            match reach {
+                Ok(Reach::Connected | Reach::Refused | Reach::Forbidden) => spare = Some(link),
+                Ok(Reach::Silent) | Err(_) => link.hang_up(),
+            }
+            reach
+        });
+        // The caller may have stopped waiting.
+        let _ = probe.answer.send(reach);
+    }
+    if let Some(link) = spare {
+        link.hang_up();
+    }
+}
+
+fn connect(link: &Link, address: SocketAddr, timeout: Duration) -> Result<Reach, RemoteError> {
+    let started = Instant::now();
+    let host = address.ip().to_string();
+    let open = || link.session.channel_direct_tcpip(&host, address.port(), None);
+    match link.drive(started + timeout, open) {
+        Ok(mut channel) => {
+            // The verdict is in; a channel that does not close goes with its session.
+            let _ = link.drive(Instant::now() + CLOSE_TIME, || channel.close());
+            Ok(Reach::Connected)
+        }
+        Err(Stopped::Late) => Ok(Reach::Silent),
+        Err(Stopped::Failed(error)) => match (error.code(), error.message()) {
+            (ErrorCode::Session(-21), why) if why.contains("prohibited") => Ok(Reach::Forbidden),
+            (ErrorCode::Session(-21), why) if why.contains("connect failed") => {
+                Ok(if started.elapsed() < PROMPT { Reach::Refused } else { Reach::Silent })
+            }
+            (_, why) => Err(RemoteError::Session { why: why.to_owned() }),
+        },
+    }
+}

@@ -1,0 +1,270 @@
+//! The thread that owns a host's session and steps the runs on it.
+
+use std::io::{Read, Write};
+use std::os::unix::net::UnixStream;
+use std::sync::Arc;
+use std::sync::mpsc::{Receiver, Sender, TryRecvError, channel};
+use std::time::{Duration, Instant};
+
+use rustix::event::{PollFd, PollFlags};
+use tokio::sync::oneshot;
+
+use super::call::{Call, Reply};
+use super::counters::Tally;
+use super::error::{Progress, RemoteError};
+use super::exec::{Exec, Step};
+use super::link::{Link, PROBE_INTERVAL, SILENCE_LIMIT, wait};
+use super::target::Target;
+
+/// sshd's default `MaxSessions`. A server that allows fewer refuses, and the limit follows.
+const MAX_CHANNELS: usize = 10;
+/// The longest sleep of an idle thread; everything that matters wakes it up earlier.
+const IDLE: Duration = Duration::from_secs(60);
+
+/// What the thread is asked to do.
+enum Request {
+    Run(Call, oneshot::Sender<Result<Reply, RemoteError>>),
+    Close(oneshot::Sender<()>),
+}
+
+/// The way to the thread. Dropping the last one ends it.
+pub(crate) struct Handle {
+    requests: Sender<Request>,
+    bell: UnixStream,
+}
+
+impl Handle {
+    /// Starts the thread on a session that is logged in.
+    pub(crate) fn start(
+        link: Link,
+        target: Arc<Target>,
+        tally: Arc<Tally>,
+    ) -> std::io::Result<Self> {
+        let (bell, door) = UnixStream::pair()?;
+        bell.set_nonblocking(true)?;
+        door.set_nonblocking(true)?;
+        let (requests, inbox) = channel();
+        let name = format!("ssh {}", target.host);
+        let worker = Worker {
+            link,
+            target,
+            tally,
+            inbox,
+            door,
+            runs: Vec::new(),
+            max_channels: MAX_CHANNELS,
+            heard: Instant::now(),
+            probed: Instant::now(),
+        };
+        std::thread::Builder::new().name(name).spawn(move || worker.serve())?;
+        Ok(Self { requests, bell })
+    }
+
+    /// Runs a script and waits for its outcome.
+    pub(crate) async fn run(&self, call: Call) -> Result<Reply, RemoteError> {
+        let (answer, answered) = oneshot::channel();
+        let lost =
+            |progress| RemoteError::Lost { why: "it was closed before".to_owned(), progress };
+        self.requests.send(Request::Run(call, answer)).map_err(|_| lost(Progress::NotStarted))?;
+        self.ring();
+        // The thread answers every run that it takes; it cannot have taken this one.
+        answered.await.unwrap_or_else(|_| Err(lost(Progress::NotStarted)))
+    }
+
+    /// Ends the session; runs that are still open are lost.
+    pub(crate) async fn close(&self) {
+        let (done, closed) = oneshot::channel();
+        if self.requests.send(Request::Close(done)).is_ok() {
+            self.ring();
+            // An error means that the thread is gone already.
+            let _ = closed.await;
+        }
+    }
+
+    fn ring(&self) {
+        // A full pipe rings already.
+        let _ = (&self.bell).write(&[1]);
+    }
+}
+
+struct Worker {
+    link: Link,
+    target: Arc<Target>,
+    tally: Arc<Tally>,
+    inbox: Receiver<Request>,
+    door: UnixStream,
+    runs: Vec<Exec>,
+    max_channels: usize,
+    heard: Instant,
+    probed: Instant,
+}
+
+/// Why the thread ends.
+struct End {
+    why: String,
+    done: Option<oneshot::Sender<()>>,
+}
+
+impl End {
+    fn because(why: impl Into<String>) -> Self {
+        Self { why: why.into(), done: None }
+    }
+}
+
+impl Worker {
+    fn serve(mut self) {
+        let end = loop {
+            if let Err(end) = self.turn() {
+                break end;
+            }
+        };
+        for run in &mut self.runs {
+            run.lose(&end.why);
+        }
+        // Refused from here on, instead of never answered.
+        while let Ok(request) = self.inbox.try_recv() {
+            if let Request::Run(_, answer) = request {
+                let error =
+                    RemoteError::Lost { why: end.why.clone(), progress: Progress::NotStarted };
+                let _ = answer.send(Err(error));
+            }
+        }
+        self.link.hang_up();
+        if let Some(done) = end.done {
+            let _ = done.send(());
+        }
+    }
+
+    fn turn(&mut self) -> Result<(), End> {
+        self.take_requests()?;
+        let moved = self.step_runs()?;
+        self.keep_alive()?;
+        let ready = self.sleep(if moved { Duration::ZERO } else { self.patience() });
+        if moved || ready.contains(PollFlags::IN) {
+            self.heard = Instant::now();
+        }
+        let gone = ready.intersects(PollFlags::HUP | PollFlags::ERR | PollFlags::NVAL)
+            || is_half_closed(ready);
+        if gone && self.runs.is_empty() {
+            return Err(End::because("the host closed it"));
+        }
+        if !self.runs.is_empty() && self.heard.elapsed() > SILENCE_LIMIT {
+            let seconds = SILENCE_LIMIT.as_secs();
+            return Err(End::because(format!("no sign of life for {seconds} s")));
+        }
+        Ok(())
+    }
+
+    fn take_requests(&mut self) -> Result<(), End> {
+        // Emptied before the inbox is read, so that no ring is lost.
+        while matches!((&self.door).read(&mut [0; 64]), Ok(count) if count > 0) {}
+        loop {
+            match self.inbox.try_recv() {
+                Ok(Request::Run(call, answer)) => {
+                    if self.runs.is_empty() {
+                        self.heard = Instant::now();
+                    }
+                    self.runs.extend(Exec::new(call, &self.target.user, self.target.sudo, answer));
+                }
+                Ok(Request::Close(done)) => {
+                    return Err(End { why: "it was closed by us".to_owned(), done: Some(done) });
+                }
+                Err(TryRecvError::Empty) => return Ok(()),
+                Err(TryRecvError::Disconnected) => return Err(End::because("it was closed by us")),
+            }
+        }
+    }
+
+    fn step_runs(&mut self) -> Result<bool, End> {
+        self.admit();
+        let mut moved = false;
+        let mut index = 0;
+        while index < self.runs.len() {
+            let channels = self.channels();
+            let run = &mut self.runs[index];
+            let was_opening = run.is_opening();
+            let (step, traffic) = run
+                .step(&self.link.session, channels == 1)
+                .map_err(|error| End::because(error.message()))?;
+            if was_opening && !run.is_opening() && run.holds_channel() {
+                self.tally.count_exec();
+            }
+            self.tally.count(traffic);
+            match step {
+                Step::Moved => moved = true,
+                Step::Blocked => {}
+                Step::Refused => self.max_channels = channels - 1,
+                Step::Over => {
+                    self.runs.remove(index);
+                    moved = true;
+                    continue;
+                }
+            }
+            index += 1;
+        }
+        Ok(moved)
+    }
+
+    /// libssh2 can open one channel at a time, and the server allows only so many.
+    fn admit(&mut self) {
+        if self.channels() < self.max_channels
+            && !self.runs.iter().any(Exec::is_opening)
+            && let Some(run) = self.runs.iter_mut().find(|run| run.is_waiting())
+        {
+            run.admit();
+        }
+    }
+
+    fn channels(&self) -> usize {
+        self.runs.iter().filter(|run| run.holds_channel()).count()
+    }
+
+    fn keep_alive(&mut self) -> Result<(), End> {
+        if self.probed.elapsed() < PROBE_INTERVAL {
+            return Ok(());
+        }
+        self.probed = Instant::now();
+        // libssh2 forgets a probe that was sent in half, and then the session is stuck: so it is
+        // sent only when the socket takes it at once.
+        let mut writable = [PollFd::new(&self.link, PollFlags::OUT)];
+        wait(&mut writable, Duration::ZERO);
+        if !writable[0].revents().contains(PollFlags::OUT)
+            || self.link.wanted().contains(PollFlags::OUT)
+        {
+            return Ok(());
+        }
+        // Answers are wanted only while a run reads them.
+        let interval = u32::try_from(PROBE_INTERVAL.as_secs()).unwrap_or(u32::MAX);
+        self.link.session.set_keepalive(!self.runs.is_empty(), interval);
+        match self.link.session.keepalive_send() {
+            Ok(_) => Ok(()),
+            Err(error) => Err(End::because(error.message())),
+        }
+    }
+
+    fn patience(&self) -> Duration {
+        let now = Instant::now();
+        let looks = self.runs.iter().filter_map(Exec::next_look);
+        let probe = self.probed + PROBE_INTERVAL;
+        let next = looks.chain([probe]).min().unwrap_or(now + IDLE);
+        next.saturating_duration_since(now).max(Duration::from_millis(1))
+    }
+
+    fn sleep(&self, timeout: Duration) -> PollFlags {
+        // Without a run nobody reads what the host sends, so its arrival must not wake us up.
+        let wanted =
+            if self.runs.is_empty() { HALF_CLOSED } else { self.link.wanted() | PollFlags::IN };
+        let mut fds = [PollFd::new(&self.link, wanted), PollFd::new(&self.door, PollFlags::IN)];
+        wait(&mut fds, timeout);
+        fds[0].revents()
+    }
+}
+
+#[cfg(target_os = "linux")]
+const HALF_CLOSED: PollFlags = PollFlags::RDHUP;
+#[cfg(not(target_os = "linux"))]
+const HALF_CLOSED: PollFlags = PollFlags::empty();
+
+fn is_half_closed(ready: PollFlags) -> bool {
+    !HALF_CLOSED.is_empty() && ready.contains(HALF_CLOSED)
+}
