@@ -12,11 +12,12 @@ use clap::{Args, Parser, Subcommand};
 use crate::delay::{self, RoundTrip};
 use crate::disk::DiskSize;
 use crate::error::LabError;
+use crate::image;
 use crate::lab::{Lab, Note, Options, Stay};
 use crate::mirror;
 use crate::name::{HostId, LabName};
 use crate::releases::{self, Version};
-use crate::site::{self, Delivery, Family, Runtime, SiteOptions};
+use crate::site::{self, Authorities, Delivery, Family, Runtime, SiteOptions};
 use crate::ssh::User;
 use crate::teardown;
 
@@ -56,8 +57,8 @@ enum Command {
     Heal(One),
     /// Writes a ready site folder for what is up: `quorate.toml` and CAs.
     Inventory(Inventory),
-    /// Makes etcd's release archives for the mirror.
-    Releases(Releases),
+    /// Makes what is made once: the root image, and etcd's release archives for the mirror.
+    Prepare(Prepare),
     /// Takes the lab down, with everything that was made for it.
     Down,
     /// The mirror's own process.
@@ -140,7 +141,7 @@ struct Inventory {
 }
 
 #[derive(Debug, Args)]
-struct Releases {
+struct Prepare {
     /// Which versions; those that scenarios are run on unless given.
     versions: Vec<Version>,
 }
@@ -184,7 +185,7 @@ fn run(cli: &Cli) -> Result<(), LabError> {
         Command::Silence(silence) => host(silence.host)?.silence(silence.port),
         Command::Heal(one) => host(one.host)?.heal(),
         Command::Inventory(inventory) => write_inventory(&lab()?, inventory),
-        Command::Releases(wanted) => make_releases(&wanted.versions),
+        Command::Prepare(wanted) => prepare(&wanted.versions),
         Command::Down => {
             let began = Instant::now();
             teardown::take_down(&cli.name)?.wait_until_reaped();
@@ -249,23 +250,25 @@ fn write_inventory(lab: &Lab, inventory: &Inventory) -> Result<(), LabError> {
     let path = lab.site(&inventory.folder, &options)?;
     say(&format!("wrote {}", path.display()));
     let quorate = site::program();
-    if site::make_authorities(&path, &quorate)? {
-        say(&format!("made the CAs in {}", inventory.folder.join("pki").display()));
-    } else {
-        say(&format!(
-            "no CAs were made: {} is not built (cargo build --release -p quorate), \
-             or name it in QUORATE_BIN",
+    let folder = inventory.folder.join("pki");
+    match site::ensure_authorities(&path, &quorate)? {
+        Authorities::Made => say(&format!("made the CAs in {}", folder.display())),
+        Authorities::Kept => say(&format!("kept the CAs in {}", folder.display())),
+        Authorities::NoProgram => say(&format!(
+            "made no CAs: {} is not built (cargo build --release -p quorate; \
+             QUORATE_BIN names another)",
             quorate.display()
-        ));
+        )),
     }
     Ok(())
 }
 
-fn make_releases(versions: &[Version]) -> Result<(), LabError> {
+fn prepare(versions: &[Version]) -> Result<(), LabError> {
+    say(&format!("root image  {}", image::ensure(tell)?.display()));
     let versions = if versions.is_empty() { &releases::TRIED[..] } else { versions };
     for version in versions {
         let release = releases::ensure(*version, tell)?;
-        say(&format!("{}  {}", release.sha256, release.archive.display()));
+        say(&format!("etcd {version}  {}", release.archive.display()));
     }
     Ok(())
 }

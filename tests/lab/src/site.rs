@@ -108,16 +108,28 @@ pub(crate) fn write(lab: &Lab, folder: &Path, options: &SiteOptions) -> Result<P
     Ok(path)
 }
 
+/// What became of an inventory's certificate authorities.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Authorities {
+    /// They were made.
+    Made,
+    /// They are there since an earlier call, and hosts may trust them by now.
+    Kept,
+    /// The program that makes them is not built yet.
+    NoProgram,
+}
+
 /// Makes the certificate authorities of an inventory, with the program whose lab this is.
-///
-/// Returns false where that program is not built yet.
-pub fn make_authorities(inventory: &Path, quorate: &Path) -> Result<bool, LabError> {
+pub fn ensure_authorities(inventory: &Path, quorate: &Path) -> Result<Authorities, LabError> {
+    if inventory.with_file_name("pki").exists() {
+        return Ok(Authorities::Kept);
+    }
     if !quorate.is_file() {
-        return Ok(false);
+        return Ok(Authorities::NoProgram);
     }
     let mut command = Command::new(quorate);
     command.arg("-i").arg(inventory).args(["pki", "init"]);
-    tool::finish(&mut command).map(|_| true)
+    tool::finish(&mut command).map(|_| Authorities::Made)
 }
 
 /// Where the program is: `QUORATE_BIN`, or the release build of this repository.
