@@ -315,6 +315,14 @@ mod tests {
     }
 
     #[test]
+    fn the_peer_ca_signs_peers_and_nobody_else() {
+        for kind in [LeafKind::Server, LeafKind::HealthCheck, LeafKind::Client] {
+            assert_eq!(kind.authority(), CaKind::Client, "{kind}");
+        }
+        assert_eq!(LeafKind::Peer.authority(), CaKind::Peer);
+    }
+
+    #[test]
     fn common_names_are_safe_in_files_and_in_etcd() {
         for bad in ["", "-a", ".", "../x", "a/b", "a b", "a\n", "ä", "$(x)", &"a".repeat(65)] {
             assert_eq!(CommonName::new(bad), Err(CommonNameError), "{bad:?}");

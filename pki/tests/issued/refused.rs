@@ -4,7 +4,7 @@ use pki::authority::{IssueError, LeafLife, OpenError, OutsideLife};
 use pki::certificate::CertError;
 use pki::profile::{AUTHORITY_LIFE, BACKDATE, LEAF_LIFE};
 use pki::secret::KeyError;
-use pki::{CaKey, CaKind, CertificateAuthority, LeafRequest};
+use pki::{CaKey, CaKind, Certificate, CertificateAuthority, LeafRequest};
 use rcgen::{BasicConstraints, CertificateParams, IsCa, KeyPair, KeyUsagePurpose};
 use time::{Duration, OffsetDateTime};
 
@@ -132,7 +132,7 @@ fn an_altered_ca_certificate_is_refused_or_says_the_same() {
     for at in 0..der.len() {
         let mut altered = der.to_vec();
         altered[at] ^= 1;
-        let Ok(certificate) = pki::Certificate::from_der(altered) else { continue };
+        let Ok(certificate) = Certificate::from_der(altered) else { continue };
         if open(&certificate.pem(), key_of(&authority)).is_ok() {
             // Outside of what is signed, another spelling of the same certificate is possible.
             kit::assert_same_but_for_fingerprint(&certificate, authority.certificate());
@@ -169,4 +169,47 @@ fn near_the_end_of_its_ca_a_leaf_is_shorter_and_says_so() {
     let short = authority.issue(&request, end - Duration::DAY).unwrap();
     assert_eq!(short.life, LeafLife::EndsWithAuthority);
     assert_eq!(short.certificate.facts().not_after, end);
+}
+
+#[test]
+fn a_ca_that_does_not_name_its_key_is_refused() {
+    // The library names the key of every CA that it knows to be one.
+    let is_ca = vec![0x30, 0x03, 0x01, 0x01, 0xff];
+    let mut constraints = rcgen::CustomExtension::from_oid_content(&[2, 5, 29, 19], is_ca);
+    constraints.set_criticality(true);
+    let (certificate, key) = foreign(|params| {
+        params.is_ca = IsCa::NoCa;
+        params.custom_extensions = vec![constraints];
+    });
+    let why = open(&certificate, key).unwrap_err();
+    assert!(matches!(why, OpenError::NoKeyId { .. }), "{why}");
+}
+
+#[test]
+fn the_key_alone_does_not_make_an_issuer() {
+    let pair = KeyPair::generate().unwrap();
+    let named = |name: &str| {
+        let mut params = CertificateParams::default();
+        params.distinguished_name.push(rcgen::DnType::CommonName, name);
+        Certificate::from_pem(&params.self_signed(&pair).unwrap().pem()).unwrap()
+    };
+    let (one, renamed) = (named("one"), named("renamed"));
+    assert!(one.signed_by(&one));
+    assert!(!one.signed_by(&renamed));
+}
+
+#[test]
+fn bytes_that_are_not_signed_cannot_add_anything() {
+    let authority = kit::authority(CaKind::Client);
+    let der = authority.certificate().der();
+
+    let longer = [der, &[0]].concat();
+    assert_eq!(Certificate::from_der(longer), Err(CertError::Malformed));
+
+    // ecdsa-with-SHA256 stands twice, and only the first is signed: make the second SHA384.
+    let sha256 = [0x2a, 0x86, 0x48, 0xce, 0x3d, 0x04, 0x03, 0x02];
+    let second = der.windows(sha256.len()).rposition(|bytes| bytes == sha256).unwrap();
+    let mut contradicting = der.to_vec();
+    contradicting[second + sha256.len() - 1] = 0x03;
+    assert_eq!(Certificate::from_der(contradicting), Err(CertError::Malformed));
 }
