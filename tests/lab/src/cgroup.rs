@@ -3,6 +3,9 @@
 //! A group of the same name is made in every hierarchy of the machine before the host's first
 //! process starts, so that the host's own view begins there. Version 1 (with the named hierarchies
 //! of a hybrid machine) and version 2 differ in what is mounted and in how a group is frozen.
+//!
+//! Tried on a hybrid machine (Debian 12, kernel 6.18), and there with a version 2 tree mounted over
+//! it, which has no controllers then. A machine that boots with version 2 alone was not tried.
 
 use std::collections::BTreeSet;
 use std::fs;
@@ -118,14 +121,33 @@ impl Cgroup {
             .collect()
     }
 
-    /// Stops every process of the group where it stands.
+    /// Stops every process of the group, and returns when all stand still.
     pub fn freeze(&self) -> Result<(), LabError> {
-        self.write_freezer("FROZEN", "1")
+        let deadline = Instant::now() + Duration::from_secs(5);
+        let (write, read, frozen) = match &self.hierarchies {
+            Hierarchies::V1(_) => ("FROZEN", "freezer.state", "FROZEN"),
+            Hierarchies::V2(_) => ("1", "cgroup.events", "frozen 1"),
+        };
+        self.write_freezer(write)?;
+        let path = self.freezer_file().with_file_name(read);
+        loop {
+            let state = fs::read_to_string(&path).map_err(LabError::file("read", &path))?;
+            if state.lines().any(|line| line == frozen) {
+                return Ok(());
+            }
+            if Instant::now() > deadline {
+                return Err(LabError::Unfreezable(self.name.clone()));
+            }
+            thread::sleep(Duration::from_millis(5));
+        }
     }
 
     /// Lets the processes of a frozen group go on.
     pub fn thaw(&self) -> Result<(), LabError> {
-        self.write_freezer("THAWED", "0")
+        self.write_freezer(match &self.hierarchies {
+            Hierarchies::V1(_) => "THAWED",
+            Hierarchies::V2(_) => "0",
+        })
     }
 
     /// Kills every process of the group, frozen ones too, and waits until none is left.
@@ -177,16 +199,18 @@ impl Cgroup {
         folders
     }
 
-    fn write_freezer(&self, v1: &str, v2: &str) -> Result<(), LabError> {
-        let (path, value) = match &self.hierarchies {
-            Hierarchies::V1(roots) => {
-                let freezer = roots.iter().find(|root| root.ends_with("freezer"));
-                let root = freezer.cloned().unwrap_or_else(|| "/sys/fs/cgroup/freezer".into());
-                (root.join(&self.name).join("freezer.state"), v1)
-            }
-            Hierarchies::V2(root) => (root.join(&self.name).join("cgroup.freeze"), v2),
-        };
+    fn write_freezer(&self, value: &str) -> Result<(), LabError> {
+        let path = self.freezer_file();
         fs::write(&path, value).map_err(LabError::file("write", &path))
+    }
+
+    fn freezer_file(&self) -> PathBuf {
+        match &self.hierarchies {
+            Hierarchies::V1(_) => {
+                Path::new("/sys/fs/cgroup/freezer").join(&self.name).join("freezer.state")
+            }
+            Hierarchies::V2(root) => root.join(&self.name).join("cgroup.freeze"),
+        }
     }
 }
 

@@ -66,6 +66,9 @@ pub enum LabError {
     /// The host is not running.
     #[error("{0} is not running")]
     HostDown(HostId),
+    /// Processes that would not stand still.
+    #[error("the processes of {0} could not be frozen")]
+    Unfreezable(String),
     /// All 256 subnets are in use.
     #[error("no subnet of 10.77.0.0/16 is free")]
     NoSubnet,
@@ -133,6 +136,7 @@ impl LabError {
             }
             LabError::ToolFailed { .. }
             | LabError::NoSuchNumber(_)
+            | LabError::Unfreezable(_)
             | LabError::File { .. }
             | LabError::ServiceDown { .. }
             | LabError::WrongRelease { .. } => None,

@@ -110,6 +110,25 @@ fn up_again_adds_what_lacks_and_leaves_the_rest_alone() {
     assert_eq!(traces::kinds("t-again"), [] as [&str; 0]);
 }
 
+/// On a machine of control groups version 1, this shows version 2 to the lab in a view of its own.
+#[test]
+fn a_lab_runs_on_unified_control_groups() {
+    let script = r#"
+        set -e
+        [ -e /sys/fs/cgroup/cgroup.controllers ] || mount -t cgroup2 none /sys/fs/cgroup
+        "$1" --name t-unified up 1 >&2
+        "$1" --name t-unified ssh 1 'systemctl is-system-running --wait; stat -fc %T /sys/fs/cgroup'
+        "$1" --name t-unified freeze 1
+        grep -x 'frozen 1' /sys/fs/cgroup/quorate-t-unified-etcd-1/cgroup.events
+        "$1" --name t-unified thaw 1
+        "$1" --name t-unified reboot 1 >&2
+        "$1" --name t-unified down >&2
+    "#;
+    let output = Command::new("unshare").args(["--mount", "sh", "-c", script, "sh", LAB]).output();
+    assert_eq!(text(&output.unwrap()), "running\ncgroup2fs\nfrozen 1");
+    assert_eq!(traces::kinds("t-unified"), [] as [&str; 0], "{:#?}", traces::of("t-unified"));
+}
+
 #[test]
 fn a_disk_is_as_large_as_it_was_asked_for() {
     let name: LabName = "t-disk".parse().unwrap();
