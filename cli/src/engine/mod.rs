@@ -3,8 +3,11 @@
 //! - [`hosts`]: the one door to the hosts; SSH in production, the strict simulator in tests.
 //! - [`execute`]: drives a plan over that door and emits [`event`]s. It prints nothing.
 //! - [`remote`]: the SSH transport.
+//! - [`release`]: release archives on the operator's side.
 
+pub mod bind;
 pub mod event;
 pub mod execute;
 pub mod hosts;
+pub mod release;
 pub mod remote;

@@ -1,0 +1,54 @@
+//! Binds what no plan holds because it is random.
+
+use inventories::ClusterName;
+use planner::facts::{Observed, SiteFacts};
+use planner::plan::FormationState;
+use planner::{Plan, StepKind};
+use templates::BootstrapToken;
+
+use super::hosts::Bindings;
+
+/// The system's generator gave no random bytes.
+#[derive(Debug, thiserror::Error)]
+#[error("can't draw a random bootstrap token: {0}")]
+pub struct BindError(getrandom::Error);
+
+/// Gives every cluster that the plan forms its bootstrap token: the one that a host already stores,
+/// so that an interrupted bootstrap goes on as itself; a new one where there is none, or where the
+/// plan discards what was begun. The planner chooses by the same rule.
+pub fn tokens(plan: &Plan, facts: &SiteFacts) -> Result<Bindings, BindError> {
+    let mut bindings = Bindings::default();
+    for step in &plan.steps {
+        let forms = matches!(
+            step.kind,
+            StepKind::StoreToken | StepKind::WriteUnit { formation: FormationState::New, .. }
+        );
+        let Some(cluster) = step.cluster.as_ref().filter(|_| forms) else { continue };
+        if bindings.tokens.contains_key(cluster) {
+            continue;
+        }
+        let token = match stored(plan, facts, cluster) {
+            Some(token) => token,
+            None => random()?,
+        };
+        bindings.tokens.insert(cluster.clone(), token);
+    }
+    Ok(bindings)
+}
+
+fn stored(plan: &Plan, facts: &SiteFacts, cluster: &ClusterName) -> Option<BootstrapToken> {
+    let discarded = plan.steps.iter().any(|step| {
+        step.kind == StepKind::DiscardBootstrap && step.cluster.as_ref() == Some(cluster)
+    });
+    if discarded {
+        return None;
+    }
+    let members = facts.hosts.values().filter_map(Observed::known);
+    members.filter_map(|host| host.clusters.get(cluster)?.token.known()).next().cloned()
+}
+
+fn random() -> Result<BootstrapToken, BindError> {
+    let mut bytes = [0; 16];
+    getrandom::fill(&mut bytes).map_err(BindError)?;
+    Ok(BootstrapToken::from_random(bytes))
+}
