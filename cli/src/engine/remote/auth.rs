@@ -189,15 +189,15 @@ impl Login<'_> {
         let outcome = match self.link.drive(self.deadline, operation) {
             Ok(()) => return Ok(true),
             Err(Stopped::Failed(error)) => match error.code() {
+                _ if hung_up(&error) => {
+                    self.attempts.push(Attempt { key, outcome: Outcome::Refused });
+                    return Err("as after too many keys".to_owned());
+                }
                 ErrorCode::Session(code) if REFUSALS.contains(&code) => Outcome::Refused,
                 ErrorCode::Session(BAD_FILE) => {
                     Outcome::Failed("is not a private key that can be used".to_owned())
                 }
-                _ if !is_broken(&error) => Outcome::Failed(error.message().to_owned()),
-                _ => {
-                    self.attempts.push(Attempt { key, outcome: Outcome::Refused });
-                    return Err(error.message().to_owned());
-                }
+                _ => Outcome::Failed(error.message().to_owned()),
             },
             Err(Stopped::Late) => {
                 self.attempts.push(Attempt {
@@ -247,6 +247,12 @@ impl Login<'_> {
     fn fail(self, end: AuthenticationEnd) -> AuthenticationError {
         AuthenticationError { user: self.user.to_owned(), attempts: self.attempts, end }
     }
+}
+
+/// Whether the server went away instead of answering. libssh2 has one code for that and for a
+/// refusal, and tells them apart in its words only.
+fn hung_up(error: &ssh2::Error) -> bool {
+    is_broken(error) || error.message().starts_with("Waiting for")
 }
 
 struct AgentKeys {

@@ -3,6 +3,9 @@
 //! A host's output is not ours: it may hold escape sequences that repaint a terminal, directional
 //! marks that reorder a line, or a gigabyte of either.
 
+use std::iter::Peekable;
+use std::str::Chars;
+
 /// How much of a host's stderr is kept for an error message; the end of it explains a failure.
 pub(crate) const TAIL_BYTES: usize = 8 * 1024;
 
@@ -36,15 +39,7 @@ pub(crate) fn clean(bytes: &[u8]) -> String {
     let mut chars = text.chars().peekable();
     while let Some(c) = chars.next() {
         match c {
-            '\u{1b}' => {
-                match chars.next_if(|next| matches!(next, '[' | ']' | 'P' | '_' | '^' | 'X')) {
-                    Some('[') => skip_until(&mut chars, |c| ('\u{40}'..='\u{7e}').contains(&c)),
-                    Some(_) => {
-                        skip_until(&mut chars, |c| matches!(c, '\u{7}' | '\u{9c}' | '\\' | '\n'))
-                    }
-                    None => drop(chars.next_if(|next| !next.is_control())),
-                }
-            }
+            '\u{1b}' => skip_escape(&mut chars),
             '\n' | '\t' => out.push(c),
             c if c.is_control() || is_deceptive(c) => {}
             c => out.push(c),
@@ -53,8 +48,14 @@ pub(crate) fn clean(bytes: &[u8]) -> String {
     out.trim().to_owned()
 }
 
-fn skip_until(chars: &mut impl Iterator<Item = char>, last: impl Fn(char) -> bool) {
-    chars.find(|c| last(*c));
+/// Skips the rest of an escape sequence, of the kinds that end by a rule of their own.
+fn skip_escape(chars: &mut Peekable<Chars<'_>>) {
+    let ends: fn(&char) -> bool = match chars.next_if(|next| !next.is_control()) {
+        Some('[') => |c| ('\u{40}'..='\u{7e}').contains(c),
+        Some(']' | 'P' | '_' | '^' | 'X') => |c| matches!(c, '\u{7}' | '\u{9c}' | '\\' | '\n'),
+        _ => return,
+    };
+    chars.by_ref().take_while(|c| !ends(c)).for_each(drop);
 }
 
 /// Bidirectional controls, zero-width characters and line separators.

@@ -1,1 +1,9 @@
+//! The transport against a real OpenSSH server, and the shell source against real shells.
 
+mod authentication;
+mod host_keys;
+mod reach;
+mod runs;
+mod shells;
+mod sshd;
+mod trouble;

@@ -1,0 +1,74 @@
+//! Whether one host reaches another.
+
+use std::net::{Ipv4Addr, SocketAddr, TcpListener, TcpStream};
+use std::time::{Duration, Instant};
+
+use rustix::net::{AddressFamily, SocketAddrV4, SocketType};
+
+use super::sshd::{Sshd, run};
+use crate::engine::remote::Reach;
+
+const TIMEOUT: Duration = Duration::from_secs(1);
+
+/// A port that swallows connection attempts: its queue is full and nobody accepts.
+pub(super) struct FullListener {
+    pub(super) port: u16,
+    _socket: rustix::fd::OwnedFd,
+    _waiting: Vec<TcpStream>,
+}
+
+impl FullListener {
+    pub(super) fn new() -> Self {
+        let socket = rustix::net::socket(AddressFamily::INET, SocketType::STREAM, None).unwrap();
+        rustix::net::bind(&socket, &SocketAddrV4::new(Ipv4Addr::LOCALHOST, 0)).unwrap();
+        rustix::net::listen(&socket, 0).unwrap();
+        let address = SocketAddr::try_from(rustix::net::getsockname(&socket).unwrap()).unwrap();
+        let quick = Duration::from_millis(200);
+        let waiting =
+            (0..4).map_while(|_| TcpStream::connect_timeout(&address, quick).ok()).collect();
+        Self { port: address.port(), _socket: socket, _waiting: waiting }
+    }
+}
+
+fn local(port: u16) -> SocketAddr {
+    SocketAddr::from((Ipv4Addr::LOCALHOST, port))
+}
+
+#[tokio::test]
+async fn what_listens_refuses_or_stays_silent_is_told_apart() {
+    let sshd = Sshd::start();
+    let connection = sshd.connect().await;
+    let open = TcpListener::bind("127.0.0.1:0").unwrap();
+    let closed = TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap();
+    let full = FullListener::new();
+    let reach = |address| connection.can_reach(address, TIMEOUT);
+    assert_eq!(reach(open.local_addr().unwrap()).await, Ok(Reach::Connected));
+    assert_eq!(reach(closed).await, Ok(Reach::Refused));
+    assert_eq!(connection.counters().connections, 2, "one session serves all probes");
+    let started = Instant::now();
+    assert_eq!(reach(local(full.port)).await, Ok(Reach::Silent));
+    assert!(started.elapsed() < Duration::from_secs(4));
+    assert_eq!(reach(closed).await, Ok(Reach::Refused), "silence spoils nothing");
+}
+
+#[tokio::test]
+async fn a_silent_probe_does_not_hold_up_a_run() {
+    let sshd = Sshd::start();
+    let connection = sshd.connect().await;
+    let full = FullListener::new();
+    let probe = connection.can_reach(local(full.port), Duration::from_secs(5));
+    let started = Instant::now();
+    let (reach, took) = tokio::join!(probe, async {
+        run(&connection, "true").await.unwrap();
+        started.elapsed()
+    });
+    assert_eq!(reach, Ok(Reach::Silent));
+    assert!(took < Duration::from_secs(4));
+}
+
+#[tokio::test]
+async fn a_server_that_forwards_nothing_gives_no_verdict() {
+    let sshd = Sshd::with("AllowTcpForwarding no");
+    let connection = sshd.connect().await;
+    assert_eq!(connection.can_reach(local(1), TIMEOUT).await, Ok(Reach::Forbidden));
+}

@@ -1,0 +1,271 @@
+//! An OpenSSH server of a test's own, on loopback, with its own keys, and a cable that can be cut.
+
+use std::io::{self, Read, Write};
+use std::net::{Shutdown, TcpListener, TcpStream};
+use std::path::{Path, PathBuf};
+use std::process::{Child, Command, Stdio};
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::{Arc, Mutex};
+use std::time::{Duration, Instant};
+
+use crate::engine::remote::{
+    AgentChoice, Call, Connection, HostKeyPolicy, Payload, RemoteError, Reply, Target, connect,
+};
+
+/// A running sshd. Dropping it ends it.
+pub(super) struct Sshd {
+    pub(super) dir: tempfile::TempDir,
+    pub(super) port: u16,
+    process: Child,
+}
+
+impl Sshd {
+    pub(super) fn start() -> Self {
+        Self::with("")
+    }
+
+    /// With further lines of sshd_config, in which `{dir}` is the server's directory.
+    pub(super) fn with(config: &str) -> Self {
+        let dir = tempfile::tempdir().unwrap();
+        for kind in ["ed25519", "ecdsa", "rsa"] {
+            keygen(&dir.path().join(format!("host_{kind}")), kind, "");
+        }
+        keygen(&dir.path().join("user"), "ed25519", "");
+        let user = std::fs::read(dir.path().join("user.pub")).unwrap();
+        std::fs::write(dir.path().join("authorized_keys"), user).unwrap();
+        Self::launch(dir, config)
+    }
+
+    fn launch(dir: tempfile::TempDir, config: &str) -> Self {
+        std::fs::create_dir_all("/run/sshd").unwrap();
+        for _ in 0..20 {
+            let port = TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap().port();
+            let path = dir.path().to_str().unwrap();
+            let text = format!(
+                "Port {port}\nListenAddress 127.0.0.1\nPidFile none\nUsePAM no\nStrictModes no\n\
+                 PermitRootLogin yes\nPasswordAuthentication no\nKbdInteractiveAuthentication no\n\
+                 LogLevel VERBOSE\nAuthorizedKeysFile {path}/authorized_keys\n{}\n{}",
+                host_keys(config, path),
+                config.replace("{dir}", path)
+            );
+            let file = dir.path().join("sshd_config");
+            std::fs::write(&file, text).unwrap();
+            let log = std::fs::File::create(dir.path().join("log")).unwrap();
+            let mut process = Command::new("/usr/sbin/sshd")
+                .args(["-D", "-e", "-f"])
+                .arg(&file)
+                .stdin(Stdio::null())
+                .stderr(log)
+                .spawn()
+                .expect("these tests need openssh-server");
+            // The port may have been taken in between: then sshd ends at once.
+            if wait_for(|| process.try_wait().unwrap().is_some() || answers(port))
+                && process.try_wait().unwrap().is_none()
+            {
+                return Self { dir, port, process };
+            }
+            process.kill().unwrap();
+            process.wait().unwrap();
+        }
+        panic!("sshd does not start");
+    }
+
+    pub(super) fn path(&self, name: &str) -> PathBuf {
+        self.dir.path().join(name)
+    }
+
+    pub(super) fn log(&self) -> String {
+        std::fs::read_to_string(self.path("log")).unwrap()
+    }
+
+    /// `kind` and base64 of a host key.
+    pub(super) fn host_key(&self, kind: &str) -> String {
+        public_half(&self.path(&format!("host_{kind}")))
+    }
+
+    pub(super) fn know(&self, line: &str) {
+        std::fs::write(self.path("known_hosts"), format!("{line}\n")).unwrap();
+    }
+
+    /// A login that works: the user's key, and the host's key in known_hosts.
+    pub(super) fn target(&self) -> Target {
+        self.know(&format!("[127.0.0.1]:{} {}", self.port, self.host_key("ed25519")));
+        Target {
+            host: "127.0.0.1".to_owned(),
+            port: self.port,
+            user: user(),
+            identity_files: vec![self.path("user")],
+            agent: AgentChoice::Off,
+            host_keys: HostKeyPolicy {
+                pins: Vec::new(),
+                known_hosts: vec![self.path("known_hosts")],
+            },
+            connect_timeout: Duration::from_secs(5),
+            sudo: false,
+        }
+    }
+
+    pub(super) async fn connect(&self) -> Connection {
+        connect(self.target()).await.unwrap_or_else(|error| panic!("{error}\n{}", self.log()))
+    }
+
+    /// Writes an executable shell script and returns its path.
+    pub(super) fn program(&self, name: &str, text: &str) -> PathBuf {
+        use std::os::unix::fs::PermissionsExt;
+        let path = self.path(name);
+        std::fs::create_dir_all(path.parent().unwrap()).unwrap();
+        std::fs::write(&path, format!("#!/bin/sh\n{text}\n")).unwrap();
+        std::fs::set_permissions(&path, PermissionsExt::from_mode(0o755)).unwrap();
+        path
+    }
+}
+
+impl Drop for Sshd {
+    fn drop(&mut self) {
+        let _ = self.process.kill();
+        let _ = self.process.wait();
+    }
+}
+
+fn host_keys(config: &str, path: &str) -> String {
+    if config.contains("HostKey ") {
+        return String::new();
+    }
+    format!("HostKey {path}/host_ed25519\nHostKey {path}/host_ecdsa\nHostKey {path}/host_rsa")
+}
+
+fn answers(port: u16) -> bool {
+    TcpStream::connect(("127.0.0.1", port)).is_ok()
+}
+
+pub(super) fn wait_for(mut ready: impl FnMut() -> bool) -> bool {
+    let end = Instant::now() + Duration::from_secs(10);
+    while Instant::now() < end {
+        if ready() {
+            return true;
+        }
+        std::thread::sleep(Duration::from_millis(20));
+    }
+    false
+}
+
+pub(super) fn keygen(path: &Path, kind: &str, passphrase: &str) {
+    let args = ["-q", "-t", kind, "-N", passphrase, "-C", "test", "-f"];
+    assert!(Command::new("ssh-keygen").args(args).arg(path).status().unwrap().success());
+}
+
+pub(super) fn public_half(key: &Path) -> String {
+    let mut file = key.as_os_str().to_owned();
+    file.push(".pub");
+    let text = std::fs::read_to_string(file).unwrap();
+    text.split_whitespace().take(2).collect::<Vec<_>>().join(" ")
+}
+
+pub(super) fn user() -> String {
+    let id = Command::new("id").arg("-un").output().unwrap();
+    String::from_utf8(id.stdout).unwrap().trim().to_owned()
+}
+
+/// A call with room and time.
+pub(super) fn call(script: &'static str) -> Call {
+    Call {
+        script,
+        args: Vec::new(),
+        payload: Payload::new(),
+        deadline: Duration::from_secs(60),
+        max_reply: 1024 * 1024,
+    }
+}
+
+pub(super) async fn run(
+    connection: &Connection,
+    script: &'static str,
+) -> Result<Reply, RemoteError> {
+    connection.run(call(script)).await
+}
+
+/// An ssh-agent of a test's own. Dropping it ends it.
+pub(super) struct Agent {
+    pub(super) socket: PathBuf,
+    process: Child,
+}
+
+impl Agent {
+    pub(super) fn start(dir: &Path) -> Self {
+        let socket = dir.join("agent");
+        let process = Command::new("ssh-agent")
+            .args(["-D", "-a"])
+            .arg(&socket)
+            .stdout(Stdio::null())
+            .spawn()
+            .unwrap();
+        assert!(wait_for(|| socket.exists()));
+        Self { socket, process }
+    }
+
+    /// Adds a key without a passphrase.
+    pub(super) fn add(&self, key: &Path) {
+        let mut add = Command::new("ssh-add");
+        add.arg("-q").arg(key).env("SSH_AUTH_SOCK", &self.socket).stderr(Stdio::null());
+        assert!(add.status().unwrap().success());
+    }
+}
+
+impl Drop for Agent {
+    fn drop(&mut self) {
+        let _ = self.process.kill();
+        let _ = self.process.wait();
+    }
+}
+
+/// A relay in front of a server that can be cut, or go silent as a lost link does.
+pub(super) struct Cable {
+    pub(super) port: u16,
+    silent: Arc<AtomicBool>,
+    ends: Arc<Mutex<Vec<TcpStream>>>,
+}
+
+impl Cable {
+    pub(super) fn to(server: u16) -> Self {
+        let listener = TcpListener::bind("127.0.0.1:0").unwrap();
+        let port = listener.local_addr().unwrap().port();
+        let silent = Arc::new(AtomicBool::new(false));
+        let ends = Arc::new(Mutex::new(Vec::new()));
+        let (quiet, kept) = (Arc::clone(&silent), Arc::clone(&ends));
+        std::thread::spawn(move || {
+            for near in listener.incoming().map_while(Result::ok) {
+                let far = TcpStream::connect(("127.0.0.1", server)).unwrap();
+                for (from, to) in [(&near, &far), (&far, &near)] {
+                    let (from, to) = (from.try_clone().unwrap(), to.try_clone().unwrap());
+                    let quiet = Arc::clone(&quiet);
+                    std::thread::spawn(move || relay(from, to, &quiet));
+                }
+                kept.lock().unwrap().extend([near, far]);
+            }
+        });
+        Self { port, silent, ends }
+    }
+
+    pub(super) fn cut(&self) {
+        for end in self.ends.lock().unwrap().drain(..) {
+            let _ = end.shutdown(Shutdown::Both);
+        }
+    }
+
+    pub(super) fn fall_silent(&self) {
+        self.silent.store(true, Ordering::SeqCst);
+    }
+}
+
+fn relay(mut from: TcpStream, mut to: TcpStream, silent: &AtomicBool) {
+    let mut buffer = [0; 64 * 1024];
+    let mut pass = || -> io::Result<bool> {
+        let count = from.read(&mut buffer)?;
+        if !silent.load(Ordering::SeqCst) {
+            to.write_all(&buffer[..count])?;
+        }
+        Ok(count > 0)
+    };
+    while pass().unwrap_or(false) {}
+    let _ = to.shutdown(Shutdown::Both);
+}
