@@ -4,7 +4,7 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use inventories::HostName;
 
-use crate::facts::{EtcdFacts, MemberFacts, Observed, SiteFacts};
+use crate::facts::{EtcdFacts, ListedMember, MemberFacts, Observed, SiteFacts};
 use crate::quorum::Quorum;
 use crate::report::{ClusterNow, Formation};
 use crate::spec::ClusterSpec;
@@ -23,6 +23,24 @@ impl<'a> View<'a> {
     /// What each member that answered says of itself.
     pub(crate) fn answers(&self) -> impl Iterator<Item = (&'a HostName, &'a EtcdFacts)> + '_ {
         self.members.iter().filter_map(|(host, facts)| Some((*host, facts.etcd.known()?)))
+    }
+
+    /// The member list, as a member that knows a leader has it.
+    pub(crate) fn listed(&self) -> Option<&'a Vec<ListedMember>> {
+        self.answers()
+            .filter(|(_, etcd)| etcd.leader.is_some())
+            .find_map(|(_, etcd)| etcd.members.known())
+    }
+
+    /// Whether the member on this host ever took part in the cluster. One that a stopped bootstrap
+    /// left unstarted never did, though the list names it: it has published no client URL.
+    pub(crate) fn was_member(&self, host: &HostName, facts: &MemberFacts) -> bool {
+        let published =
+            |member: &ListedMember| member.name == host.as_str() && !member.client_urls.is_empty();
+        facts.quorum_seen
+            || !facts.marker.is_absent()
+            || facts.data.known().is_some_and(|data| data.wal)
+            || self.listed().is_some_and(|list| list.iter().any(published))
     }
 }
 

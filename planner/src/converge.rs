@@ -2,25 +2,30 @@
 
 use templates::unit::RenderError;
 
+use crate::assess::View;
 use crate::ensure::{self, Place};
 use crate::facts::Observed;
 use crate::form;
 use crate::plan::{Action, FormationState, Guard, Step, StepKind, Why};
 
 /// Plans for the members of a formed cluster whose hosts were seen.
-pub(crate) fn steps(places: &[Place<'_>]) -> Result<Vec<Step>, RenderError> {
+pub(crate) fn steps(view: &View<'_>, places: &[Place<'_>]) -> Result<Vec<Step>, RenderError> {
     let mut steps = Vec::new();
+    let mut unmarked = Vec::new();
     for place in places {
-        steps.extend(mend(place)?);
+        if view.was_member(place.name, place.facts) {
+            steps.extend(mend(place)?);
+            unmarked.extend(place.facts.marker.is_absent().then_some(place));
+        } else {
+            steps.extend(form::late(place, places)?);
+        }
     }
     let starts = steps.iter().any(|step| step.kind == StepKind::StartMember);
-    let unmarked: Vec<&Place<'_>> =
-        places.iter().filter(|place| place.facts.marker.is_absent()).collect();
     if (starts || !unmarked.is_empty())
         && let Some(first) = places.first()
     {
         steps.push(form::prove(first, places));
-        steps.extend(unmarked.iter().map(|place| form::marker(place, places)));
+        steps.extend(unmarked.into_iter().map(|place| form::marker(place, places)));
     }
     Ok(steps)
 }

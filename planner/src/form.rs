@@ -26,6 +26,15 @@ pub(crate) fn steps(
     Ok(steps)
 }
 
+/// Plans a member that a stopped bootstrap left unstarted, while the others went on to a quorum.
+pub(crate) fn late(place: &Place<'_>, all: &[Place<'_>]) -> Result<Vec<Step>, RenderError> {
+    let mut steps = prepare(place, chosen_token(all), false)?;
+    steps.extend(begin(place, all, false));
+    steps.push(marker(place, all));
+    steps.push(settled_unit(place)?.after([place.id("marker")]));
+    Ok(steps)
+}
+
 /// A begun bootstrap goes on with what is there, unless what is there can't become the cluster
 /// that is wanted: a log was begun with another token or another member list, or a process runs
 /// with settings of another inventory.
@@ -106,10 +115,13 @@ fn begin(place: &Place<'_>, all: &[Place<'_>], anew: bool) -> Vec<Step> {
         let action = if anew && begun { Action::Replace } else { Action::Run };
         let step = place.step("start", action, StepKind::StartMember, place.wanted());
         steps.push(
-            step.guarded(Guard::NeverFormed).after(every("unit")).after(every("token")).after([
-                place.id("certificates"),
-                place.host_id(&format!("install-etcd-{}", place.cluster.version)),
-            ]),
+            step.guarded(Guard::HasLogOrNeverFormed)
+                .after(every("unit"))
+                .after(every("token"))
+                .after([
+                    place.id("certificates"),
+                    place.host_id(&format!("install-etcd-{}", place.cluster.version)),
+                ]),
         );
     }
     steps

@@ -148,15 +148,8 @@ fn one_cluster(cluster: &ClusterSpec, view: &View<'_>, report: &mut PlanReport) 
     }
 }
 
-/// The member list of a formed cluster, as a member that knows a leader has it.
-fn listed<'a>(view: &View<'a>) -> Option<&'a Vec<ListedMember>> {
-    view.answers()
-        .filter(|(_, etcd)| etcd.leader.is_some())
-        .find_map(|(_, etcd)| etcd.members.known())
-}
-
 fn members(cluster: &ClusterSpec, view: &View<'_>, report: &mut PlanReport) {
-    let Some(listed) = listed(view) else { return };
+    let Some(listed) = view.listed() else { return };
     let running: BTreeMap<&str, &ListedMember> =
         listed.iter().map(|member| (member.name.as_str(), member)).collect();
     let wanted: BTreeSet<&str> = cluster.members.keys().map(HostName::as_str).collect();
@@ -234,14 +227,12 @@ fn unsupported(
 /// acknowledged. It is named, and never started again.
 fn lost_members(cluster: &ClusterSpec, view: &View<'_>, report: &mut PlanReport) {
     for (host, member) in &view.members {
-        let had_data = member.quorum_seen || !member.marker.is_absent();
         let why = match &member.data {
             Observed::Absent => "its data directory is gone",
             Observed::Known(data) if !data.wal => "its write-ahead log is gone",
             Observed::Known(_) | Observed::Unknown(_) => continue,
         };
-        if had_data || listed(view).is_some_and(|list| list.iter().any(|m| m.name == host.as_str()))
-        {
+        if view.was_member(host, member) {
             report.blocked.push(finding(
                 cluster,
                 Some(host),

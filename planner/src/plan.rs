@@ -259,6 +259,9 @@ pub enum Guard {
     },
     /// The member has its write-ahead log.
     HasLog,
+    /// The member has its write-ahead log, or never had a quorum and carries no marker: it has
+    /// nothing to forget.
+    HasLogOrNeverFormed,
 }
 
 /// Why a step is in the plan.

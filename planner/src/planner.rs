@@ -64,7 +64,7 @@ fn cluster_steps(
     let places: Vec<Place<'_>> = cluster.members.iter().filter_map(place).collect();
     match view.now.formation {
         Formation::Absent | Formation::Begun => form::steps(&places, report),
-        Formation::Formed => converge::steps(&places),
+        Formation::Formed => converge::steps(view, &places),
         Formation::Unknown => Ok(Vec::new()),
     }
 }

@@ -1,1 +1,15 @@
-//! Scenarios and laws over the strict simulator.
+//! A strict world in memory, and the stories that are told over it.
+//!
+//! - [`world`]: hosts, members and the rules of etcd and systemd that quorate leans on. Whatever a
+//!   real host would refuse is refused; a quorum lost by our own hand is a panic that names it.
+//! - [`look`] and [`act`]: what observing and doing mean in that world.
+//! - [`sim`]: the world behind the engine's door to the hosts.
+//! - [`site`]: inventories, given and generated.
+//! - [`story`]: whole runs of quorate.
+
+pub mod act;
+pub mod look;
+pub mod sim;
+pub mod site;
+pub mod story;
+pub mod world;

@@ -1,0 +1,294 @@
+//! What doing a step means in the simulated world. Strict: whatever a host would refuse is refused,
+//! and what no host could forgive is a panic that tells the story.
+
+use std::collections::BTreeMap;
+
+use inventories::{ClusterName, HostName};
+use pki::{LeafKind, LeafRequest, Sha256Digest};
+use planner::facts::Marker;
+use planner::plan::{FormationState, Guard};
+use planner::{Step, StepKind};
+use quorate::engine::hosts::{Bindings, Done, StepError, StepErrorKind};
+use templates::layout::PkiFile;
+use templates::{BootstrapToken, Layout, UnitText};
+
+use crate::look::{arguments, version_in};
+use crate::world::{Generation, Log, SimHost, SimMember, World};
+
+type Act = Result<Done, StepErrorKind>;
+
+impl World {
+    /// Checks the guard of a step and does it.
+    pub fn act(&mut self, step: &Step, bindings: &Bindings) -> Result<Done, StepError> {
+        let before = self.quorate();
+        let result = self.guarded(step, bindings);
+        self.story.push(format!("{}: {result:?}", step.id));
+        let after = self.quorate();
+        let lost: Vec<_> = before.difference(&after).collect();
+        assert!(lost.is_empty(), "{} cost {lost:?} its quorum\n{}", step.id, self.story.join("\n"));
+        self.settle();
+        result.map_err(|kind| StepError {
+            host: step.host.clone(),
+            kind,
+            words: Vec::new(),
+            hint: None,
+        })
+    }
+
+    fn guarded(&mut self, step: &Step, bindings: &Bindings) -> Act {
+        let Some(host) = self.hosts.get_mut(&step.host) else {
+            panic!("{} wants a host that the world lacks", step.id);
+        };
+        if !host.reachable {
+            return Err(StepErrorKind::Unreachable("connect: timed out".to_owned()));
+        }
+        check_guard(step, host, bindings)?;
+        match &step.kind {
+            StepKind::ClaimHost { site } => Ok(put(&mut host.site, Some(site.clone()))),
+            StepKind::CreateAccount => Ok(put(&mut host.account, true)),
+            StepKind::InstallRelease { version, sha256, .. } => {
+                let old = host.releases.insert(*version, sha256.clone());
+                Ok(changed(old.as_ref() != Some(sha256)))
+            }
+            StepKind::InstallCertificates { leaves, client_ca } => {
+                self.install_certificates(step, leaves, client_ca)
+            }
+            StepKind::PrepareDirectories { .. } => {
+                if !host.account {
+                    return failed("chown: invalid user: 'etcd:etcd'");
+                }
+                Ok(put(&mut member(host, step).directories, true))
+            }
+            StepKind::StoreToken => {
+                let cluster = cluster_of(step);
+                let Some(token) = bindings.tokens.get(cluster) else {
+                    panic!("{} has no token bound", step.id);
+                };
+                let member = member(host, step);
+                in_directories(member)?;
+                Ok(put(&mut member.token, Some(token.clone())))
+            }
+            StepKind::DiscardBootstrap => Ok(discard(member(host, step))),
+            StepKind::WriteUnit { text, formation } => write_unit(
+                member(host, step),
+                text,
+                *formation,
+                bindings.tokens.get(cluster_of(step)),
+            ),
+            StepKind::StartMember => {
+                let has_release =
+                    |version: &str| host.releases.keys().any(|known| known.to_string() == version);
+                let unit = host.members.get(cluster_of(step)).and_then(|m| m.unit.as_ref());
+                let version = unit.and_then(|unit| version_in(unit));
+                if !version.is_some_and(|version| has_release(&version)) {
+                    return failed("Failed to locate executable");
+                }
+                start(member(host, step))
+            }
+            StepKind::ProveHealthy { endpoints, .. } => self.prove(step, endpoints),
+            StepKind::WriteMarker => self.write_marker(step),
+        }
+    }
+
+    fn install_certificates(
+        &mut self,
+        step: &Step,
+        leaves: &[LeafRequest],
+        client_ca: &ClusterName,
+    ) -> Act {
+        let now = self.now;
+        let authorities = std::sync::Arc::clone(&self.authorities);
+        let peer = &authorities[cluster_of(step)].peer;
+        let client = &authorities[client_ca].client;
+        let Some(host) = self.hosts.get_mut(&step.host) else { return failed("no host") };
+        let member = member(host, step);
+        in_directories(member)?;
+        let mut files = BTreeMap::from([
+            (PkiFile::ClientCa, client.certificate().pem()),
+            (PkiFile::PeerCa, peer.certificate().pem()),
+        ]);
+        for request in leaves {
+            let (authority, cert, key) = match request.kind() {
+                LeafKind::Peer => (peer, PkiFile::PeerCert, PkiFile::PeerKey),
+                LeafKind::Server => (client, PkiFile::ServerCert, PkiFile::ServerKey),
+                LeafKind::HealthCheck => {
+                    (client, PkiFile::HealthcheckCert, PkiFile::HealthcheckKey)
+                }
+                LeafKind::Client => panic!("{}: no client's key belongs on an etcd host", step.id),
+            };
+            let leaf = authority
+                .issue(request, now)
+                .map_err(|error| StepErrorKind::Local(error.to_string()))?;
+            files.insert(cert, leaf.certificate.pem());
+            files.insert(key, Sha256Digest::of(leaf.key.expose()).to_string());
+        }
+        let number = member.generation.as_ref().map_or(0, |old| old.name.len());
+        member.generation = Some(Generation { name: "g".repeat(number + 1), files });
+        Ok(Done::Changed)
+    }
+
+    fn prove(&self, step: &Step, endpoints: &BTreeMap<HostName, String>) -> Act {
+        let cluster = cluster_of(step);
+        let quorate = self.quorate();
+        let running = self.running();
+        let of_cluster: Vec<_> = quorate.iter().filter(|(name, _)| name == cluster).collect();
+        match of_cluster[..] {
+            [key] if endpoints.keys().all(|host| running[key].contains(host)) => Ok(Done::Changed),
+            [_] => failed("not every member answers"),
+            _ => failed("the cluster has no leader"),
+        }
+    }
+
+    fn write_marker(&mut self, step: &Step) -> Act {
+        let cluster = cluster_of(step).clone();
+        let quorate = self.quorate();
+        let Some(host) = self.hosts.get_mut(&step.host) else { return failed("no host") };
+        let site = host.site.clone();
+        let member = member(host, step);
+        let (Some(log), Some(_), Some(site)) = (&member.log, &member.process, site) else {
+            return failed("the member does not answer");
+        };
+        if !quorate.contains(&(cluster.clone(), log.cluster_id())) {
+            return failed("the member knows no leader");
+        }
+        let marker = Marker {
+            format: 1,
+            site,
+            cluster,
+            cluster_id: log.cluster_id(),
+            member_id: log.member_id(),
+        };
+        Ok(put(&mut member.marker, Some(marker)))
+    }
+}
+
+fn check_guard(step: &Step, host: &mut SimHost, bindings: &Bindings) -> Result<(), StepErrorKind> {
+    let holds = match &step.guard {
+        Guard::Nothing => true,
+        Guard::HostIsFree => match (&host.site, &step.kind) {
+            (Some(owner), StepKind::ClaimHost { site }) => owner == site,
+            (None, _) => true,
+            (Some(_), kind) => panic!("{}: {kind:?} is no claim", step.id),
+        },
+        Guard::NeverFormed => {
+            let member = member(host, step);
+            !member.quorum_seen && member.marker.is_none()
+        }
+        Guard::HasLog => member(host, step).log.is_some(),
+        Guard::HasLogOrNeverFormed => {
+            let member = member(host, step);
+            member.log.is_some() || (!member.quorum_seen && member.marker.is_none())
+        }
+        Guard::FileIs { path, sha256 } => {
+            let member = member(host, step);
+            assert_eq!(*path, Layout::of(cluster_of(step)).unit_file(), "{}", step.id);
+            let digest = |text: &String| Sha256Digest::of(text.as_bytes()).to_string();
+            let StepKind::WriteUnit { text, formation } = &step.kind else {
+                panic!("{} guards a file and writes none", step.id);
+            };
+            let wanted = bind(text, *formation, bindings.tokens.get(cluster_of(step)));
+            // What the step itself would write is as good as what the plan saw: it was done.
+            let seen = member.unit.as_ref();
+            seen.map(digest) == *sha256 || seen == Some(&wanted)
+        }
+    };
+    if holds {
+        Ok(())
+    } else {
+        Err(StepErrorKind::Guard(format!("{:?} does not hold", step.guard)))
+    }
+}
+
+fn cluster_of(step: &Step) -> &ClusterName {
+    step.cluster.as_ref().unwrap_or_else(|| panic!("{} serves no cluster", step.id))
+}
+
+fn member<'a>(host: &'a mut SimHost, step: &Step) -> &'a mut SimMember {
+    host.members.entry(cluster_of(step).clone()).or_default()
+}
+
+fn in_directories(member: &SimMember) -> Result<(), StepErrorKind> {
+    if member.directories {
+        Ok(())
+    } else {
+        Err(StepErrorKind::Failed("No such file or directory".to_owned()))
+    }
+}
+
+fn discard(member: &mut SimMember) -> Done {
+    assert!(!member.quorum_seen, "data that had a quorum was discarded");
+    let anything = member.process.take().is_some()
+        | member.log.take().is_some()
+        | member.token.take().is_some();
+    changed(anything)
+}
+
+fn bind(text: &UnitText, formation: FormationState, token: Option<&BootstrapToken>) -> String {
+    match (formation, token) {
+        (FormationState::New, Some(token)) => text.bind(token),
+        (FormationState::New, None) => panic!("a unit of a new cluster has no token"),
+        (FormationState::Existing, _) => text.as_str().to_owned(),
+    }
+}
+
+fn write_unit(
+    member: &mut SimMember,
+    text: &UnitText,
+    formation: FormationState,
+    token: Option<&BootstrapToken>,
+) -> Act {
+    let bound = bind(text, formation, token);
+    let loaded = Some((bound.clone(), true));
+    let same = member.unit.as_ref() == Some(&bound) && member.loaded == loaded;
+    member.unit = Some(bound);
+    member.loaded = loaded;
+    Ok(changed(!same))
+}
+
+fn start(member: &mut SimMember) -> Act {
+    if member.process.is_some() {
+        return Ok(Done::Already);
+    }
+    let Some((unit, _)) = member.loaded.clone() else { return failed("Unit not found") };
+    if member.generation.is_none() {
+        return failed("open /etc/etcd: no such file or directory");
+    }
+    let forming = unit.contains("--initial-cluster-state=new");
+    let may_start = member.log.is_some() || (forming && !member.quorum_seen);
+    if !may_start {
+        return failed("Assertion failed on job: AssertPathExistsGlob");
+    }
+    if member.log.is_none() {
+        member.log = Some(born(&unit));
+    }
+    member.process = Some(unit);
+    Ok(Done::Changed)
+}
+
+fn born(unit: &str) -> Log {
+    let arguments = arguments(unit);
+    let value = |flag: &str| {
+        let prefix = format!("--{flag}=");
+        let found = arguments.iter().find_map(|argument| argument.strip_prefix(&prefix));
+        found.unwrap_or_else(|| panic!("the unit gives no --{flag}")).to_owned()
+    };
+    Log {
+        name: value("name"),
+        token: value("initial-cluster-token"),
+        initial_cluster: value("initial-cluster"),
+    }
+}
+
+fn put<T: PartialEq>(place: &mut T, value: T) -> Done {
+    let differs = *place != value;
+    *place = value;
+    changed(differs)
+}
+
+fn changed(differs: bool) -> Done {
+    if differs { Done::Changed } else { Done::Already }
+}
+
+fn failed(words: &str) -> Act {
+    Err(StepErrorKind::Failed(words.to_owned()))
+}

@@ -1,0 +1,284 @@
+//! What observing the simulated world gives.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::net::SocketAddr;
+
+use inventories::HostName;
+use inventories::inventory::Arch;
+use pki::Sha256Digest;
+use planner::facts::{
+    Account, DataDirectory, EtcdFacts, EtcdProcess, FileFacts, HostFacts, InstalledRelease,
+    ListedMember, Listener, Machine, MemberFacts, Observed, Reach, SiteFacts, UnitFacts,
+};
+use planner::layout::directories;
+use planner::spec::{ClusterSpec, MemberSpec};
+use planner::{SiteSpec, attributes};
+use templates::Layout;
+use templates::layout::PkiFile;
+
+use crate::world::{Generation, SimHost, SimMember, World};
+
+impl World {
+    /// Looks at every host that the clusters of `spec` use.
+    pub fn observe(&self, spec: &SiteSpec) -> SiteFacts {
+        let names: BTreeSet<&HostName> =
+            spec.clusters.values().flat_map(|cluster| cluster.members.keys()).collect();
+        let look = |name: &HostName| match self.hosts.get(name) {
+            Some(host) if host.reachable => Observed::Known(self.host_facts(name, host, spec)),
+            Some(_) => Observed::Unknown("connect: timed out".to_owned()),
+            None => panic!("the world has no host {name}"),
+        };
+        let hosts = names.into_iter().map(|name| (name.clone(), look(name))).collect();
+        SiteFacts { observed_at: self.now, hosts }
+    }
+
+    fn host_facts(&self, name: &HostName, host: &SimHost, spec: &SiteSpec) -> HostFacts {
+        let mine: Vec<(&ClusterSpec, &MemberSpec)> = spec
+            .clusters
+            .values()
+            .filter_map(|cluster| Some((cluster, cluster.members.get(name)?)))
+            .collect();
+        let asked =
+            |cluster: &ClusterSpec| (cluster.name.clone(), self.member_facts(name, cluster));
+        let pid = |index: usize| 1000 + u32::try_from(index).unwrap_or_default();
+        let running = || {
+            let up = |member: &SimMember| member.process.is_some();
+            mine.iter()
+                .enumerate()
+                .filter(move |(_, (cluster, _))| host.members.get(&cluster.name).is_some_and(up))
+        };
+        let listeners = running().flat_map(|(index, (_, member))| {
+            [member.member.client_url().socket(), member.member.peer_url().socket()].map(|at| {
+                Listener {
+                    address: at.ip(),
+                    port: at.port(),
+                    process: "etcd".to_owned(),
+                    pid: Some(pid(index)),
+                }
+            })
+        });
+        let processes = running().map(|(index, (cluster, _))| EtcdProcess {
+            pid: pid(index),
+            unit: Some(Layout::of(&cluster.name).unit_name()),
+        });
+        let peers: BTreeSet<SocketAddr> = mine
+            .iter()
+            .flat_map(|(cluster, _)| cluster.members.values())
+            .map(|member| member.member.peer_url().socket())
+            .collect();
+        let own = mine.first().map(|(_, member)| member.member.peer_address);
+        let mut clusters: BTreeMap<_, _> = mine.iter().map(|(cluster, _)| asked(cluster)).collect();
+        for (index, (cluster, _)) in running() {
+            if let Some(facts) = clusters.get_mut(&cluster.name)
+                && let Observed::Known(unit) = &mut facts.unit
+            {
+                unit.main_pid = pid(index);
+            }
+        }
+        HostFacts {
+            machine: machine(),
+            etcd_user: present(host.account.then(|| Account {
+                login_shell: "/usr/sbin/nologin".to_owned(),
+                group: "etcd".to_owned(),
+            })),
+            site: present(host.site.clone()),
+            listeners: listeners.collect(),
+            etcd_processes: processes.collect(),
+            heavy_services: BTreeSet::new(),
+            releases: spec
+                .clusters
+                .values()
+                .map(|cluster| (cluster.version, release(host.releases.get(&cluster.version))))
+                .collect(),
+            sources: peers.iter().filter_map(|at| Some((at.ip(), Observed::Known(own?)))).collect(),
+            reach: peers.iter().map(|at| (*at, Reach::Refused)).collect(),
+            clusters,
+            other_clusters: host
+                .members
+                .iter()
+                .filter(|(name, member)| {
+                    member.marker.is_some() && mine.iter().all(|(spec, _)| spec.name != **name)
+                })
+                .map(|(name, _)| name.to_string())
+                .collect(),
+        }
+    }
+
+    fn member_facts(&self, host: &HostName, spec: &ClusterSpec) -> MemberFacts {
+        let empty = SimMember::default();
+        let member = self.hosts[host].members.get(&spec.name).unwrap_or(&empty);
+        MemberFacts {
+            cluster: spec.name.clone(),
+            marker: present(member.marker.clone()),
+            quorum_seen: member.quorum_seen,
+            token: present(member.token.clone()),
+            files: files(&Layout::of(&spec.name), member),
+            pki_generation: present(member.generation.as_ref().map(|g| g.name.clone())),
+            data: present(member.directories.then(|| DataDirectory {
+                mode: 0o700,
+                owner: "etcd".to_owned(),
+                group: "etcd".to_owned(),
+                empty: member.log.is_none(),
+                wal: member.log.is_some(),
+            })),
+            unit: present(member.loaded.as_ref().map(|(loaded, enabled)| UnitFacts {
+                active: self.unit_state(host, spec).to_owned(),
+                sub: "running".to_owned(),
+                enabled: *enabled,
+                needs_reload: member.unit.as_ref() != Some(loaded),
+                drop_ins: Vec::new(),
+                main_pid: 0,
+            })),
+            running: present(member.process.as_ref().map(|text| arguments(text))),
+            etcd: self.etcd_facts(host, spec, member),
+        }
+    }
+
+    fn unit_state(&self, host: &HostName, spec: &ClusterSpec) -> &'static str {
+        let member = &self.hosts[host].members[&spec.name];
+        match (&member.process, &member.log) {
+            (None, _) => "inactive",
+            (Some(_), Some(log))
+                if self.quorate().contains(&(spec.name.clone(), log.cluster_id())) =>
+            {
+                "active"
+            }
+            (Some(_), _) => "activating",
+        }
+    }
+
+    fn etcd_facts(
+        &self,
+        host: &HostName,
+        spec: &ClusterSpec,
+        member: &SimMember,
+    ) -> Observed<EtcdFacts> {
+        let (Some(_), Some(log)) = (&member.process, &member.log) else { return Observed::Absent };
+        let key = (spec.name.clone(), log.cluster_id());
+        if !self.quorate().contains(&key) {
+            return Observed::Unknown("context deadline exceeded".to_owned());
+        }
+        let running = &self.running()[&key];
+        let id_of = |host: &HostName| {
+            self.hosts[host].members[&spec.name].log.as_ref().map(|log| log.member_id())
+        };
+        // A member publishes its client URL once it is in the quorum for the first time.
+        let published = |name: &str| {
+            let host = self.hosts.get(name).and_then(|host| host.members.get(&spec.name));
+            host.is_some_and(|member| member.quorum_seen)
+        };
+        let members = log.initial_cluster.split(',').filter_map(|entry| {
+            let (name, url) = entry.split_once('=')?;
+            Some(ListedMember {
+                id: crate::world::Log { name: name.to_owned(), ..log.clone() }.member_id(),
+                name: name.to_owned(),
+                peer_urls: vec![url.to_owned()],
+                client_urls: published(name).then(|| url.to_owned()).into_iter().collect(),
+                learner: false,
+            })
+        });
+        assert!(running.contains(host), "a member that runs is among those that run");
+        Observed::Known(EtcdFacts {
+            cluster_id: log.cluster_id(),
+            member_id: log.member_id(),
+            leader: running.first().and_then(id_of),
+            version: member.process.as_deref().and_then(version_in).unwrap_or_default(),
+            db_size: 20_480,
+            db_in_use: 16_384,
+            raft_index: 10,
+            raft_applied: 10,
+            raft_term: 2,
+            learner: false,
+            errors: Vec::new(),
+            members: Observed::Known(members.collect()),
+        })
+    }
+}
+
+fn present<T>(value: Option<T>) -> Observed<T> {
+    value.map_or(Observed::Absent, Observed::Known)
+}
+
+fn machine() -> Machine {
+    Machine {
+        arch: Ok(Arch::Amd64),
+        distribution: "Debian GNU/Linux 12 (bookworm)".to_owned(),
+        systemd: Some(252),
+        missing_tools: BTreeSet::new(),
+        cores: 4,
+        memory: 16_000_000_000,
+        data_free: 1 << 40,
+        release_free: 1 << 40,
+        clock_skew_ms: 3,
+        clock_error_ms: 5,
+        boot_id: "0".to_owned(),
+        downloaders: BTreeSet::from(["curl".to_owned()]),
+    }
+}
+
+fn release(archive: Option<&String>) -> Observed<InstalledRelease> {
+    present(archive.map(|sha256| InstalledRelease {
+        archive_sha256: sha256.clone(),
+        damaged: BTreeSet::new(),
+    }))
+}
+
+fn files(layout: &Layout, member: &SimMember) -> BTreeMap<String, Observed<FileFacts>> {
+    let mut files = BTreeMap::new();
+    for dir in directories(layout) {
+        let facts = FileFacts {
+            mode: dir.mode,
+            owner: dir.owner,
+            group: dir.group,
+            sha256: String::new(),
+            text: None,
+        };
+        files.insert(dir.path, present(member.directories.then_some(facts)));
+    }
+    files.insert(
+        layout.unit_file(),
+        present(member.unit.as_ref().map(|text| file(text, (0o644, "root", "root"), true))),
+    );
+    for pki_file in PkiFile::ALL {
+        let content = member.generation.as_ref().and_then(|g| g.files.get(&pki_file));
+        let public = pki_file.name().ends_with(".crt");
+        let facts = content.map(|text| file(text, attributes(pki_file), public));
+        files.insert(layout.pki_file(pki_file), present(facts));
+    }
+    let manifest = member.generation.as_ref().map(manifest);
+    let manifest = manifest.map(|text| file(&text, (0o644, "root", "root"), true));
+    files.insert(layout.pki_manifest(), present(manifest));
+    files
+}
+
+fn file(text: &str, (mode, owner, group): (u32, &str, &str), public: bool) -> FileFacts {
+    FileFacts {
+        mode,
+        owner: owner.to_owned(),
+        group: group.to_owned(),
+        sha256: Sha256Digest::of(text.as_bytes()).to_string(),
+        text: public.then(|| text.to_owned()),
+    }
+}
+
+fn manifest(generation: &Generation) -> String {
+    let line = |(file, text): (&PkiFile, &String)| {
+        format!("{}  {}\n", Sha256Digest::of(text.as_bytes()), file.name())
+    };
+    generation.files.iter().map(line).collect()
+}
+
+/// The arguments of a unit's `ExecStart=`, for the simple values that quorate itself renders.
+pub fn arguments(unit: &str) -> Vec<String> {
+    unit.lines()
+        .map(|line| line.trim().trim_end_matches('\\').trim())
+        .filter(|line| line.starts_with("--"))
+        .map(str::to_owned)
+        .collect()
+}
+
+/// The version of the program that a unit starts.
+pub fn version_in(unit: &str) -> Option<String> {
+    let line = unit.lines().find_map(|line| line.strip_prefix("ExecStart="))?;
+    line.split('/').nth(4).map(str::to_owned)
+}

@@ -1,0 +1,194 @@
+//! Inventories: a plain one, and generated ones.
+
+use std::collections::BTreeMap;
+use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
+use std::sync::Arc;
+
+use inventories::inventory::{
+    Arch, Bootstrap, Cluster, Flag, FlagValue, Host, PkiSettings, Place, Ports, Release,
+    ReleaseSource, Runtime, Site, Ssh,
+};
+use inventories::{ClusterName, EtcdVersion, HostName, Inventory, Minor, SiteName};
+use pki::{CaKind, CertificateAuthority};
+use planner::spec::{Authorities, Authority};
+use planner::{SiteSpec, expand};
+use proptest::prelude::*;
+use time::OffsetDateTime;
+use time::macros::datetime;
+
+use crate::world::{AuthorityPair, World};
+
+/// The operator's clock in every story.
+pub const NOW: OffsetDateTime = datetime!(2026-11-23 03:00 UTC);
+
+/// What a generated site looks like.
+#[derive(Debug, Clone)]
+pub struct Shape {
+    /// Names of hosts, in the order of their addresses.
+    pub hosts: Vec<String>,
+    /// For each cluster, how many of the hosts it uses.
+    pub clusters: Vec<usize>,
+    /// The release that all of them run.
+    pub version: EtcdVersion,
+    /// Whether the hosts have IPv6 addresses.
+    pub ipv6: bool,
+    /// The operator's flag, where there is one.
+    pub quota: Option<i64>,
+}
+
+/// Shapes of one or two clusters of 1, 3 or 5 members on up to five hosts.
+pub fn shapes() -> impl Strategy<Value = Shape> {
+    let version = prop_oneof![
+        Just(EtcdVersion::new(Minor::V3_4, 23)),
+        Just(EtcdVersion::new(Minor::V3_5, 35)),
+        Just(EtcdVersion::new(Minor::V3_6, 16)),
+        Just(EtcdVersion::new(Minor::V3_7, 3)),
+    ];
+    let sizes = prop::collection::vec(prop_oneof![Just(1_usize), Just(3), Just(5)], 1..=2);
+    let names = prop::collection::btree_set("[a-z][a-z0-9]{0,5}", 5).prop_map(Vec::from_iter);
+    (names.prop_shuffle(), sizes, version, any::<bool>(), prop::option::of(1_i64..1 << 33))
+        .prop_map(|(hosts, clusters, version, ipv6, quota)| Shape {
+            hosts,
+            clusters,
+            version,
+            ipv6,
+            quota,
+        })
+}
+
+/// A site of one cluster of so many members, as most stories want it.
+pub fn plain(members: usize) -> Shape {
+    Shape {
+        hosts: (1..=members).map(|number| format!("etcd-{number}")).collect(),
+        clusters: vec![members],
+        version: EtcdVersion::new(Minor::V3_6, 16),
+        ipv6: false,
+        quota: None,
+    }
+}
+
+/// A name that is known to be one.
+pub fn host(name: &str) -> HostName {
+    HostName::new(name).unwrap_or_else(|error| panic!("{name} {error}"))
+}
+
+/// The name of the cluster with this number.
+pub fn cluster(number: usize) -> ClusterName {
+    ClusterName::new(&format!("c{number}")).unwrap_or_else(|error| panic!("c{number} {error}"))
+}
+
+impl Shape {
+    /// The inventory of this shape.
+    pub fn inventory(&self) -> Inventory {
+        let address = |index: usize| {
+            let last = u16::try_from(index + 11).unwrap_or(u16::MAX);
+            if self.ipv6 {
+                IpAddr::V6(Ipv6Addr::new(0xfd77, 0, 0, 0, 0, 0, 0, last))
+            } else {
+                IpAddr::V4(Ipv4Addr::new(10, 77, 0, u8::try_from(last).unwrap_or(u8::MAX)))
+            }
+        };
+        let hosts = self
+            .hosts
+            .iter()
+            .enumerate()
+            .map(|(index, name)| (host(name), plain_host(address(index))));
+        let clusters = self
+            .clusters
+            .iter()
+            .enumerate()
+            .map(|(number, size)| (cluster(number), self.plain_cluster(number, *size)));
+        let sha256 = Minor::ALL.map(|_| ((self.version, Arch::Amd64), "ab".repeat(32)));
+        Inventory {
+            site: Site {
+                name: SiteName::new("lab").unwrap_or_else(|error| panic!("lab {error}")),
+                confirm: false,
+            },
+            hosts: hosts.collect(),
+            clusters: clusters.collect(),
+            pki: PkiSettings::default(),
+            release: Release {
+                source: ReleaseSource::Url(
+                    "http://10.77.0.1/v{version}/etcd-{arch}.tar.gz".to_owned(),
+                ),
+                sha256: BTreeMap::from(sha256),
+            },
+        }
+    }
+
+    fn plain_cluster(&self, number: usize, size: usize) -> Cluster {
+        let offset = u16::try_from(number * 10).unwrap_or_default();
+        let flags = self.quota.map(|quota| {
+            let flag = Flag { value: FlagValue::Int(quota), place: Place::default() };
+            ("quota-backend-bytes".to_owned(), flag)
+        });
+        Cluster {
+            version: self.version,
+            members: self.hosts.iter().take(size).map(|name| host(name)).collect(),
+            runtime: Runtime::Systemd,
+            bootstrap: Bootstrap::Static,
+            ports: Ports { client: 2379 + offset, peer: 2380 + offset, metrics: 2381 + offset },
+            client_ca: cluster(0),
+            flags: flags.into_iter().collect(),
+            place: Place { file: "quorate.toml".to_owned(), line: 20 },
+            places: BTreeMap::new(),
+        }
+    }
+
+    /// The desired state of this shape, with CAs that were made for it.
+    pub fn spec(&self, authorities: &BTreeMap<ClusterName, AuthorityPair>) -> SiteSpec {
+        let public = |authority: &CertificateAuthority| Authority {
+            pem: authority.certificate().pem(),
+            facts: authority.certificate().facts().clone(),
+        };
+        let inventory = self.inventory();
+        let authorities = inventory.clusters.iter().map(|(name, settings)| {
+            let peer = Some(public(&authorities[name].peer));
+            let client = Some(public(&authorities[&settings.client_ca].client));
+            (name.clone(), Authorities { peer, client })
+        });
+        expand(&inventory, &authorities.collect())
+            .unwrap_or_else(|error| panic!("the shape expands: {error}"))
+    }
+
+    /// Empty hosts for this shape, and its desired state.
+    pub fn world(&self) -> (World, SiteSpec) {
+        let authorities = authorities(self.clusters.len());
+        let spec = self.spec(&authorities);
+        let world = World::of_hosts(self.hosts.iter().map(|name| host(name)), authorities, NOW);
+        (world, spec)
+    }
+}
+
+fn plain_host(address: IpAddr) -> Host {
+    Host {
+        address,
+        peer_address: address,
+        sans: Vec::new(),
+        ssh: Ssh {
+            host: address.to_string(),
+            port: None,
+            user: None,
+            identity_files: Vec::new(),
+            host_keys: Vec::new(),
+            connect_timeout: None,
+        },
+        place: Place { file: "quorate.toml".to_owned(), line: 10 },
+    }
+}
+
+/// CAs for so many clusters.
+pub fn authorities(clusters: usize) -> Arc<BTreeMap<ClusterName, AuthorityPair>> {
+    let site = SiteName::new("lab").unwrap_or_else(|error| panic!("lab {error}"));
+    let make = |kind, name: &ClusterName| {
+        CertificateAuthority::generate(kind, &site, name, NOW)
+            .unwrap_or_else(|error| panic!("a CA can be made: {error}"))
+    };
+    let pair = |number| {
+        let name = cluster(number);
+        let pair =
+            AuthorityPair { peer: make(CaKind::Peer, &name), client: make(CaKind::Client, &name) };
+        (name, pair)
+    };
+    Arc::new((0..clusters).map(pair).collect())
+}

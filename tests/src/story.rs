@@ -1,0 +1,42 @@
+//! Whole runs of quorate over the simulated world: observe, plan, execute.
+
+use std::sync::Arc;
+
+use planner::{Plan, Policy, SiteSpec, plan};
+use quorate::engine::bind;
+use quorate::engine::execute::{ApplyReport, execute};
+use quorate::engine::hosts::Hosts;
+use tokio::sync::watch;
+
+use crate::sim::{Crash, Repeat, Sim};
+use crate::world::World;
+
+/// One `quorate plan`.
+pub fn plan_of(world: &World, spec: &SiteSpec) -> Plan {
+    plan(spec, &world.observe(spec), &Policy::default())
+        .unwrap_or_else(|defect| panic!("a plan can be made: {defect}"))
+}
+
+/// One `quorate apply`: the world after it, and how it ended.
+pub fn apply(
+    world: World,
+    spec: &SiteSpec,
+    parallelism: usize,
+    crash: Option<Crash>,
+    repeat: Repeat,
+) -> (World, ApplyReport) {
+    let sim = Sim::new(world, crash, repeat);
+    let runtime = tokio::runtime::Builder::new_current_thread()
+        .build()
+        .unwrap_or_else(|error| panic!("a runtime starts: {error}"));
+    let report = runtime.block_on(async {
+        let facts = sim.observe(spec).await;
+        let plan = plan(spec, &facts, &Policy::default())
+            .unwrap_or_else(|defect| panic!("a plan can be made: {defect}"));
+        assert!(plan.report.blocked.is_empty(), "blocked: {:#?}", plan.report.blocked);
+        let bindings = bind::tokens(&plan, &facts).unwrap_or_else(|error| panic!("{error}"));
+        let (_keep, stop) = watch::channel(false);
+        execute(&plan, Arc::new(sim.clone()), bindings, parallelism, stop, |_| {}).await
+    });
+    (sim.world(), report)
+}

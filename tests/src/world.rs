@@ -1,0 +1,218 @@
+//! The state of the simulated hosts, and the rules that hold between them.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::sync::Arc;
+
+use inventories::{ClusterName, EtcdVersion, HostName, SiteName};
+use pki::{CertificateAuthority, Sha256Digest};
+use planner::facts::Marker;
+use templates::BootstrapToken;
+use templates::layout::PkiFile;
+use time::OffsetDateTime;
+
+/// All hosts, and what is remembered about the clusters that ever had a quorum on them.
+#[derive(Debug, Clone)]
+pub struct World {
+    /// The operator's clock.
+    pub now: OffsetDateTime,
+    /// Hosts by name.
+    pub hosts: BTreeMap<HostName, SimHost>,
+    /// The CAs beside the inventory, by cluster.
+    pub authorities: Arc<BTreeMap<ClusterName, AuthorityPair>>,
+    /// The id of the one cluster of each name that ever had a quorum.
+    pub formed: BTreeMap<ClusterName, String>,
+    /// What was done, for the story of a failure.
+    pub story: Vec<String>,
+}
+
+/// The two CAs of a cluster.
+#[derive(Debug)]
+pub struct AuthorityPair {
+    /// Signs peers.
+    pub peer: CertificateAuthority,
+    /// Signs servers and clients.
+    pub client: CertificateAuthority,
+}
+
+/// One host.
+#[derive(Debug, Clone)]
+pub struct SimHost {
+    /// Whether SSH gets through.
+    pub reachable: bool,
+    /// The site that marked it.
+    pub site: Option<SiteName>,
+    /// Whether the account etcd is there.
+    pub account: bool,
+    /// Installed releases, with the digest of their archive.
+    pub releases: BTreeMap<EtcdVersion, String>,
+    /// What is there of each cluster.
+    pub members: BTreeMap<ClusterName, SimMember>,
+}
+
+/// What a host holds of one cluster.
+#[derive(Debug, Clone, Default)]
+pub struct SimMember {
+    /// Whether the directories are there.
+    pub directories: bool,
+    /// The certificates in use.
+    pub generation: Option<Generation>,
+    /// The stored bootstrap token.
+    pub token: Option<BootstrapToken>,
+    /// The unit's file.
+    pub unit: Option<String>,
+    /// The text that systemd has in memory, and whether it starts at boot.
+    pub loaded: Option<(String, bool)>,
+    /// The unit text that the running process was started from.
+    pub process: Option<String>,
+    /// The write-ahead log.
+    pub log: Option<Log>,
+    /// Whether the unit has written its witness.
+    pub quorum_seen: bool,
+    /// Our marker.
+    pub marker: Option<Marker>,
+}
+
+/// A generation of certificates.
+#[derive(Debug, Clone)]
+pub struct Generation {
+    /// Its directory's name.
+    pub name: String,
+    /// Content by file; a key's is its digest only, nobody reads more.
+    pub files: BTreeMap<PkiFile, String>,
+}
+
+/// A member's write-ahead log: what it was born with, which no later flag changes.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Log {
+    /// The member's name.
+    pub name: String,
+    /// Token of its bootstrap.
+    pub token: String,
+    /// Names and peer URLs of its bootstrap.
+    pub initial_cluster: String,
+}
+
+impl Log {
+    /// etcd's cluster id: of the token and the peer URLs alone.
+    pub fn cluster_id(&self) -> String {
+        short_hash(&format!("cluster {} {}", self.token, self.initial_cluster))
+    }
+
+    /// etcd's member id.
+    pub fn member_id(&self) -> String {
+        short_hash(&format!("member {} {} {}", self.token, self.initial_cluster, self.name))
+    }
+
+    /// How many members its cluster was born with.
+    pub fn voters(&self) -> usize {
+        self.initial_cluster.split(',').count()
+    }
+}
+
+fn short_hash(text: &str) -> String {
+    Sha256Digest::of(text.as_bytes()).to_string()[..16].to_owned()
+}
+
+impl World {
+    /// Hosts with nothing on them.
+    pub fn of_hosts(
+        hosts: impl IntoIterator<Item = HostName>,
+        authorities: Arc<BTreeMap<ClusterName, AuthorityPair>>,
+        now: OffsetDateTime,
+    ) -> Self {
+        let empty = SimHost {
+            reachable: true,
+            site: None,
+            account: false,
+            releases: BTreeMap::new(),
+            members: BTreeMap::new(),
+        };
+        Self {
+            now,
+            hosts: hosts.into_iter().map(|name| (name, empty.clone())).collect(),
+            authorities,
+            formed: BTreeMap::new(),
+            story: Vec::new(),
+        }
+    }
+
+    /// The running members of each cluster, by the cluster that their log was born in.
+    pub fn running(&self) -> BTreeMap<(ClusterName, String), BTreeSet<HostName>> {
+        let mut running: BTreeMap<_, BTreeSet<HostName>> = BTreeMap::new();
+        for (host, state) in &self.hosts {
+            for (cluster, member) in &state.members {
+                if let (Some(_), Some(log)) = (&member.process, &member.log) {
+                    let key = (cluster.clone(), log.cluster_id());
+                    running.entry(key).or_default().insert(host.clone());
+                }
+            }
+        }
+        running
+    }
+
+    /// Clusters that have a quorum now.
+    pub fn quorate(&self) -> BTreeSet<(ClusterName, String)> {
+        let voters = |cluster: &ClusterName, hosts: &BTreeSet<HostName>| {
+            let log = hosts.first().and_then(|host| self.hosts[host].members[cluster].log.as_ref());
+            log.map_or(usize::MAX, Log::voters)
+        };
+        self.running()
+            .into_iter()
+            .filter(|((cluster, _), hosts)| hosts.len() > voters(cluster, hosts) / 2)
+            .map(|(key, _)| key)
+            .collect()
+    }
+
+    /// Lets time pass: members that reach each other elect a leader, and systemd witnesses it.
+    /// Two clusters of one name, both with a quorum, are the disaster that tokens are there to
+    /// prevent.
+    pub fn settle(&mut self) {
+        for (cluster, id) in self.quorate() {
+            let first = self.formed.entry(cluster.clone()).or_insert_with(|| id.clone());
+            assert_eq!(
+                *first,
+                id,
+                "a second cluster {cluster} was formed\n{}",
+                self.story.join("\n")
+            );
+            for host in self.hosts.values_mut() {
+                if let Some(member) = host.members.get_mut(&cluster)
+                    && member.process.is_some()
+                    && member.log.as_ref().is_some_and(|log| log.cluster_id() == id)
+                {
+                    member.quorum_seen = true;
+                }
+            }
+        }
+    }
+
+    /// A digest of everything that an apply is responsible for. Random values are masked.
+    pub fn digest(&self) -> BTreeMap<String, String> {
+        let mut digest = BTreeMap::new();
+        for (name, host) in &self.hosts {
+            digest.insert(format!("{name}/site"), format!("{:?}", host.site));
+            digest.insert(format!("{name}/account"), host.account.to_string());
+            digest.insert(format!("{name}/releases"), format!("{:?}", host.releases));
+            for (cluster, member) in &host.members {
+                let mut put = |what: &str, value: String| {
+                    digest.insert(format!("{name}/{cluster}/{what}"), value);
+                };
+                put("directories", member.directories.to_string());
+                put(
+                    "certificates",
+                    format!("{:?}", member.generation.as_ref().map(|g| g.files.len())),
+                );
+                put("token", member.token.is_some().to_string());
+                put("unit", format!("{:?}", member.unit));
+                put("enabled", format!("{:?}", member.loaded.as_ref().map(|(_, enabled)| enabled)));
+                put("running", member.process.is_some().to_string());
+                put(
+                    "log",
+                    member.log.as_ref().map_or(String::new(), |log| log.initial_cluster.clone()),
+                );
+                put("marked", member.marker.is_some().to_string());
+            }
+        }
+        digest
+    }
+}

@@ -1,0 +1,80 @@
+//! The laws of design, over generated sites. Each is a property: what breaks it is shrunk to the
+//! smallest site and printed as a story.
+
+use proptest::prelude::*;
+use quorate_tests::sim::{Crash, Repeat};
+use quorate_tests::site::{Shape, shapes};
+use quorate_tests::story::{apply, plan_of};
+
+proptest! {
+    #![proptest_config(ProptestConfig { cases: 48, failure_persistence: None, ..ProptestConfig::default() })]
+
+    #[test]
+    fn plan_is_deterministic(shape in shapes()) {
+        let (world, spec) = shape.world();
+        prop_assert_eq!(plan_of(&world, &spec), plan_of(&world, &spec));
+    }
+
+    #[test]
+    fn apply_then_plan_is_empty(shape in shapes(), parallelism in 1_usize..20) {
+        let (world, spec) = shape.world();
+        let (world, report) = apply(world, &spec, parallelism, None, Repeat::Once);
+        prop_assert_eq!(report.failed().count(), 0, "{}", world.story.join("\n"));
+        let again = plan_of(&world, &spec);
+        prop_assert!(again.is_empty(), "{:#?}", again.steps);
+        prop_assert_eq!(again.report.blocked.len() + again.report.warnings.len(), 0);
+    }
+
+    #[test]
+    fn every_step_run_twice_equals_once(shape in shapes()) {
+        let (world, spec) = shape.world();
+        let (once, _) = apply(world.clone(), &spec, 1, None, Repeat::Once);
+        let (twice, report) = apply(world, &spec, 1, None, Repeat::Twice);
+        prop_assert_eq!(report.failed().count(), 0, "{}", twice.story.join("\n"));
+        prop_assert_eq!(masked(&once), masked(&twice));
+    }
+
+    #[test]
+    fn stop_after_any_step_then_replan_converges(shape in shapes(), at in any::<prop::sample::Index>(), after in any::<bool>()) {
+        let (world, spec) = shape.world();
+        let steps = plan_of(&world, &spec).steps.len();
+        let (calm, _) = apply(world.clone(), &spec, 1, None, Repeat::Once);
+        let number = at.index(steps);
+        let crash = if after { Crash::After(number) } else { Crash::Before(number) };
+        let (stopped, _) = apply(world, &spec, 4, Some(crash), Repeat::Once);
+        let (resumed, report) = apply(stopped, &spec, 4, None, Repeat::Once);
+        prop_assert_eq!(report.failed().count(), 0, "{}", resumed.story.join("\n"));
+        prop_assert!(plan_of(&resumed, &spec).is_empty());
+        prop_assert_eq!(masked(&calm), masked(&resumed));
+    }
+
+    #[test]
+    fn host_order_and_names_do_not_matter(shape in shapes(), seed in any::<prop::sample::Index>()) {
+        let renamed = Shape {
+            hosts: (0..shape.hosts.len()).map(|n| format!("h{}", (n + seed.index(5)) % 5)).collect(),
+            ..shape.clone()
+        };
+        let verbs = |shape: &Shape| {
+            let (world, spec) = shape.world();
+            let mut verbs: Vec<String> = plan_of(&world, &spec)
+                .steps
+                .iter()
+                .map(|step| step.id.0.split('/').skip(1).collect::<Vec<_>>().join("/"))
+                .collect();
+            verbs.sort();
+            verbs
+        };
+        prop_assert_eq!(verbs(&shape), verbs(&renamed));
+    }
+}
+
+/// The digest of a world with tokens out of sight: each run draws its own.
+fn masked(world: &quorate_tests::world::World) -> Vec<(String, String)> {
+    let mask = |text: String| {
+        let tokens = world.hosts.values().flat_map(|host| host.members.values());
+        tokens
+            .filter_map(|member| member.token.as_ref())
+            .fold(text, |text, token| text.replace(token.as_str(), "TOKEN"))
+    };
+    world.digest().into_iter().map(|(key, value)| (key, mask(value))).collect()
+}
