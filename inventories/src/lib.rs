@@ -36,3 +36,8 @@ pub use version::{EtcdVersion, Minor};
 pub fn json_schema() -> serde_json::Value {
     schema::inventory_schema().clone()
 }
+
+/// The reference of the inventory, the page `docs/inventory.md`.
+pub fn reference() -> String {
+    schema::reference::page()
+}

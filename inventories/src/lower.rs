@@ -100,8 +100,8 @@ pub(crate) fn inventory(
 
     let pki = main.pki.as_ref().map(|raw| pki::settings(raw, report));
     let release = files.layers(|main| main.release.as_ref(), |file| file.release.as_ref());
-    let release = release::release(&release, report);
     release::every_version_is_pinned(&release, &clusters, report);
+    let release = release::release(&release, report);
 
     Some(Inventory {
         site: site??,

@@ -1,5 +1,6 @@
 //! Collects what is wrong while an inventory is read.
 
+use std::collections::BTreeSet;
 use std::ops::Range;
 
 use crate::diagnostic::{Diagnostic, Excerpt, Location, Related, Severity};
@@ -95,6 +96,7 @@ impl Finding {
 pub(crate) struct Report<'a> {
     files: Vec<File<'a>>,
     findings: Vec<Finding>,
+    holes: BTreeSet<Vec<String>>,
 }
 
 struct File<'a> {
@@ -107,7 +109,7 @@ struct File<'a> {
 impl<'a> Report<'a> {
     pub(crate) fn new(sources: impl IntoIterator<Item = &'a Source>) -> Self {
         let files = sources.into_iter().map(File::new).collect();
-        Self { files, findings: Vec::new() }
+        Self { files, findings: Vec::new(), holes: BTreeSet::new() }
     }
 
     pub(crate) fn add(&mut self, finding: Finding) {
@@ -117,6 +119,27 @@ impl<'a> Report<'a> {
     /// Says that a file has syntax errors: what seems to be missing there may only be unreadable.
     pub(crate) fn mark_broken(&mut self, file: usize) {
         self.files[file].broken = true;
+    }
+
+    /// Notes that something at this path of the inventory was reported and taken out, so that
+    /// nobody complains that it is missing.
+    pub(crate) fn add_hole(&mut self, path: &[&str]) {
+        self.holes.insert(path.iter().map(|&part| part.to_owned()).collect());
+    }
+
+    /// Whether something was taken out at this path or below it.
+    pub(crate) fn has_hole(&self, path: &[&str]) -> bool {
+        self.holes
+            .iter()
+            .any(|hole| hole.len() >= path.len() && path.iter().eq(&hole[..path.len()]))
+    }
+
+    /// Keeps a part of a value out of every excerpt; all of it if the file writes that part in
+    /// another way, with escapes.
+    pub(crate) fn hide_part(&mut self, at: &At, part: &str) {
+        let File { source, hidden, .. } = &mut self.files[at.file];
+        let start = source.text[at.span.clone()].find(part).map(|found| at.span.start + found);
+        hidden.push(start.map_or(at.span.clone(), |start| start..start + part.len()));
     }
 
     /// Keeps a value out of every excerpt.
@@ -140,6 +163,7 @@ impl<'a> Report<'a> {
     pub(crate) fn finish(mut self) -> Vec<Diagnostic> {
         let broken = self.files.iter().any(|file| file.broken);
         self.findings.retain(|finding| !(finding.absence && broken));
+        self.drop_consequences_of_syntax();
         self.findings.sort_by(|a, b| {
             let key = |f: &Finding| (f.at.file, f.at.span.start, f.severity, f.at.span.end);
             key(a).cmp(&key(b)).then_with(|| a.message.cmp(&b.message))
@@ -161,16 +185,34 @@ impl<'a> Report<'a> {
         let files = &self.files;
         self.findings.into_iter().map(|finding| diagnostic(files, finding)).collect()
     }
+
+    /// What the parser makes of a line that it cannot read has mistakes of its own; they are not
+    /// the user's.
+    fn drop_consequences_of_syntax(&mut self) {
+        let line = |at: &At| (at.file, self.files[at.file].position(at.span.start).0);
+        let unreadable = self.findings.iter().filter(|finding| finding.code == SYNTAX);
+        let unreadable: BTreeSet<_> = unreadable.map(|finding| line(&finding.at)).collect();
+        let files = &self.files;
+        self.findings.retain(|finding| {
+            let at = &finding.at;
+            let line = files[at.file].position(at.span.start).0;
+            finding.code == SYNTAX || !unreadable.contains(&(at.file, line))
+        });
+    }
 }
 
+/// The code of what TOML itself does not allow.
+pub(crate) const SYNTAX: &str = "syntax";
+
 fn diagnostic(files: &[File<'_>], finding: Finding) -> Diagnostic {
+    let scrub = |text: String| files.iter().fold(text, |text, file| file.without_secrets(text));
     let Finding { severity, code, message, at, label, hint, related, absence: _ } = finding;
     Diagnostic {
         severity,
         code,
-        message,
-        label,
-        hint,
+        message: scrub(message),
+        label: label.map(scrub),
+        hint: hint.map(scrub),
         at: files[at.file].location(&at.span),
         related: related
             .map(|(at, label)| Related { label, at: files[at.file].location(&at.span) }),
@@ -182,7 +224,7 @@ impl<'a> File<'a> {
         let text = if source.text.len() > crate::source::MAX_BYTES { "" } else { &source.text };
         let breaks = text.bytes().enumerate().filter(|(_, byte)| *byte == b'\n');
         let line_starts = std::iter::once(0).chain(breaks.map(|(at, _)| at + 1)).collect();
-        Self { source, line_starts, hidden: secret::private_keys(text), broken: false }
+        Self { source, line_starts, hidden: secret::secrets(text), broken: false }
     }
 
     fn location(&self, span: &Range<usize>) -> Location {
@@ -194,6 +236,14 @@ impl<'a> File<'a> {
         let excerpt = Excerpt::cut(self.line(line), line_start, &(start..end), &self.hidden);
         let file = self.source.name.clone();
         Location { file, span: start..end, line, column, end_line, end_column, excerpt }
+    }
+
+    /// A message that quotes the file must not quote what excerpts hide.
+    fn without_secrets(&self, text: String) -> String {
+        let hidden =
+            self.hidden.iter().map(|range| self.source.text[range.clone()].trim_matches('"'));
+        let hidden = hidden.flat_map(str::lines).filter(|secret| secret.len() > 3);
+        hidden.fold(text, |text, secret| text.replace(secret, "***"))
     }
 
     /// The nearest character boundary at or before `byte`.

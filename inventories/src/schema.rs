@@ -23,7 +23,7 @@ const LABEL: &str = "^[a-z0-9]([a-z0-9-]{0,61}[a-z0-9])?$";
 /// The inventory of one site: its hosts, the etcd clusters on them, and where software and keys
 /// come from.
 #[derive(Debug, Default, Deserialize, JsonSchema)]
-#[serde(deny_unknown_fields, rename_all = "kebab-case", default)]
+#[serde(deny_unknown_fields, rename_all = "kebab-case")]
 #[schemars(title = "quorate inventory")]
 pub(crate) struct InventoryFile {
     /// More files to read, relative to this one. Only `[defaults]` and `[release]` may stand in
@@ -51,7 +51,7 @@ pub(crate) struct InventoryFile {
 
 /// A file that an inventory includes.
 #[derive(Debug, Default, Deserialize, JsonSchema)]
-#[serde(deny_unknown_fields, rename_all = "kebab-case", default)]
+#[serde(deny_unknown_fields, rename_all = "kebab-case")]
 pub(crate) struct IncludedFile {
     /// Settings for every host and cluster that does not set them itself.
     pub(crate) defaults: Option<Defaults>,
@@ -61,7 +61,7 @@ pub(crate) struct IncludedFile {
 
 /// The site that the file describes.
 #[derive(Debug, Default, Deserialize, JsonSchema)]
-#[serde(deny_unknown_fields, rename_all = "kebab-case", default)]
+#[serde(deny_unknown_fields, rename_all = "kebab-case")]
 pub(crate) struct Site {
     /// The site's name, a DNS label. It is written into the marker on every host, and a host that
     /// is marked by another site is refused.
@@ -74,7 +74,7 @@ pub(crate) struct Site {
 
 /// Settings for every host and cluster that does not set them itself.
 #[derive(Debug, Default, Deserialize, JsonSchema)]
-#[serde(deny_unknown_fields, rename_all = "kebab-case", default)]
+#[serde(deny_unknown_fields, rename_all = "kebab-case")]
 pub(crate) struct Defaults {
     /// How to log in to hosts that do not say otherwise.
     pub(crate) ssh: Option<SshDefaults>,
@@ -84,7 +84,7 @@ pub(crate) struct Defaults {
 
 /// How to log in, for hosts that do not say otherwise.
 #[derive(Debug, Default, Deserialize, JsonSchema)]
-#[serde(deny_unknown_fields, rename_all = "kebab-case", default)]
+#[serde(deny_unknown_fields, rename_all = "kebab-case")]
 pub(crate) struct SshDefaults {
     /// Login user: root, or a user with `sudo -n`. Default: what SSH's own configuration says.
     pub(crate) user: Option<Loc<String>>,
@@ -92,7 +92,7 @@ pub(crate) struct SshDefaults {
     #[schemars(range(min = 1, max = 65535))]
     pub(crate) port: Option<Loc<i64>>,
     /// One private key file or several, tried in order before the agent's keys. A relative path
-    /// starts at this file's folder, `~/` at your home.
+    /// starts at the inventory's folder, `~/` at your home.
     pub(crate) identity_file: Option<Loc<OneOrMany>>,
     /// Pins of the host key, one or several, as `ssh-keygen -lf` prints them (`SHA256:…`).
     /// Default: known_hosts decides. `quorate trust` writes them.
@@ -104,7 +104,7 @@ pub(crate) struct SshDefaults {
 
 /// Settings for clusters that do not say otherwise.
 #[derive(Debug, Default, Deserialize, JsonSchema)]
-#[serde(deny_unknown_fields, rename_all = "kebab-case", default)]
+#[serde(deny_unknown_fields, rename_all = "kebab-case")]
 pub(crate) struct ClusterDefaults {
     /// The etcd release of clusters that name none, such as `"3.6.16"`.
     #[schemars(regex(pattern = r"^3\.[4-7]\.(0|[1-9][0-9]*)$"))]
@@ -118,7 +118,7 @@ pub(crate) struct ClusterDefaults {
 
 /// A machine that quorate may log in to.
 #[derive(Debug, Default, Deserialize, JsonSchema)]
-#[serde(deny_unknown_fields, rename_all = "kebab-case", default)]
+#[serde(deny_unknown_fields, rename_all = "kebab-case")]
 pub(crate) struct Host {
     /// The IP address where etcd listens for clients, and for peers unless `peer-address` is set.
     #[schemars(required)]
@@ -134,7 +134,7 @@ pub(crate) struct Host {
 
 /// How to log in to one host.
 #[derive(Debug, Default, Deserialize, JsonSchema)]
-#[serde(deny_unknown_fields, rename_all = "kebab-case", default)]
+#[serde(deny_unknown_fields, rename_all = "kebab-case")]
 pub(crate) struct Ssh {
     /// Name or address to log in at. Default: the host's `address`.
     pub(crate) host: Option<Loc<String>>,
@@ -144,7 +144,7 @@ pub(crate) struct Ssh {
     #[schemars(range(min = 1, max = 65535))]
     pub(crate) port: Option<Loc<i64>>,
     /// One private key file or several, tried in order before the agent's keys. A relative path
-    /// starts at this file's folder, `~/` at your home.
+    /// starts at the inventory's folder, `~/` at your home.
     pub(crate) identity_file: Option<Loc<OneOrMany>>,
     /// Pins of the host key, one or several, as `ssh-keygen -lf` prints them (`SHA256:…`).
     /// Default: known_hosts decides. `quorate trust` writes them.
@@ -156,7 +156,7 @@ pub(crate) struct Ssh {
 
 /// An etcd cluster.
 #[derive(Debug, Default, Deserialize, JsonSchema)]
-#[serde(deny_unknown_fields, rename_all = "kebab-case", default)]
+#[serde(deny_unknown_fields, rename_all = "kebab-case")]
 pub(crate) struct Cluster {
     /// The etcd release that every member runs, such as `"3.6.16"`. Default: the version in
     /// `[defaults.cluster]`; one of the two is needed.
@@ -183,7 +183,7 @@ pub(crate) struct Cluster {
 
 /// How the members of a new cluster find each other.
 #[derive(Debug, Default, Deserialize, JsonSchema)]
-#[serde(deny_unknown_fields, rename_all = "kebab-case", default)]
+#[serde(deny_unknown_fields, rename_all = "kebab-case")]
 pub(crate) struct Bootstrap {
     /// Every member is started with the whole list. It has no settings.
     #[serde(rename = "static")]
@@ -192,12 +192,12 @@ pub(crate) struct Bootstrap {
 
 /// A bootstrap from the list of members has no settings.
 #[derive(Debug, Default, Deserialize, JsonSchema)]
-#[serde(deny_unknown_fields, default)]
+#[serde(deny_unknown_fields)]
 pub(crate) struct StaticBootstrap {}
 
 /// The TCP ports of a cluster's members.
 #[derive(Debug, Default, Deserialize, JsonSchema)]
-#[serde(deny_unknown_fields, rename_all = "kebab-case", default)]
+#[serde(deny_unknown_fields, rename_all = "kebab-case")]
 pub(crate) struct Ports {
     /// Clients, with TLS. Default: 2379.
     #[schemars(range(min = 1, max = 65535))]
@@ -212,7 +212,7 @@ pub(crate) struct Ports {
 
 /// For whom the keys of the certificate authorities are sealed.
 #[derive(Debug, Default, Deserialize, JsonSchema)]
-#[serde(deny_unknown_fields, rename_all = "kebab-case", default)]
+#[serde(deny_unknown_fields, rename_all = "kebab-case")]
 pub(crate) struct Pki {
     /// Who can open the sealed CA keys: age public keys (`age1…`) or SSH public keys
     /// (`ssh-ed25519 …`, `ssh-rsa …`).
@@ -224,14 +224,14 @@ pub(crate) struct Pki {
 
 /// Where etcd's release archives come from, and their checksums.
 #[derive(Debug, Default, Deserialize, JsonSchema)]
-#[serde(deny_unknown_fields, rename_all = "kebab-case", default)]
+#[serde(deny_unknown_fields, rename_all = "kebab-case")]
 pub(crate) struct Release {
     /// Where the archive is downloaded; `{version}` and `{arch}` are filled in. Default: the
     /// official releases.
     #[schemars(regex(pattern = "^https?://"))]
     pub(crate) url: Option<Loc<String>>,
     /// The archive on the machine that runs quorate, instead of `url`; it is pushed over SSH. A
-    /// relative path starts at this file's folder; `{version}` and `{arch}` are filled in.
+    /// relative path starts at the inventory's folder; `{version}` and `{arch}` are filled in.
     pub(crate) path: Option<Loc<String>>,
     /// The sha256 of each archive, in hexadecimal, by version and architecture, such as
     /// `"3.6.16-amd64"`. `quorate release pin VERSION` writes them.

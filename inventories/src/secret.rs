@@ -5,9 +5,10 @@
 
 use std::ops::Range;
 
-/// The private keys in a text, whatever the text around them looks like.
-pub(crate) fn private_keys(text: &str) -> Vec<Range<usize>> {
-    let mut found = Vec::new();
+/// The secrets in a text, also in one that is not valid TOML: private keys, and what stands behind
+/// a key that is named after a secret.
+pub(crate) fn secrets(text: &str) -> Vec<Range<usize>> {
+    let mut found = named_secrets(text);
     for (start, _) in text.match_indices(AGE_PREFIX) {
         let key = text[start..].bytes().take_while(|b| b.is_ascii_alphanumeric() || *b == b'-');
         found.push(start..start + key.count());
@@ -17,6 +18,25 @@ pub(crate) fn private_keys(text: &str) -> Vec<Range<usize>> {
         let end = text[start..].find(PEM_END).map_or(text.len(), |at| start + at);
         found.push(start..end);
         from = end.max(start + PEM_BEGIN.len());
+    }
+    found
+}
+
+fn named_secrets(text: &str) -> Vec<Range<usize>> {
+    let mut found = Vec::new();
+    let mut start = 0;
+    for line in text.split_inclusive('\n') {
+        let named = line.match_indices('=').find(|(at, _)| {
+            let before = line[..*at].trim_end();
+            let key = before.rsplit(|c: char| c.is_whitespace() || "{,".contains(c)).next();
+            key.is_some_and(names_a_secret)
+        });
+        if let Some((at, _)) = named {
+            let value = line[at + 1..].trim();
+            let from = start + line.len() - line[at + 1..].trim_start().len();
+            found.push(from..from + value.len());
+        }
+        start += line.len();
     }
     found
 }
@@ -43,10 +63,13 @@ mod tests {
     use super::*;
 
     #[test]
-    fn private_keys_are_found_in_any_text() {
-        let text = "x = AGE-SECRET-KEY-1QQ rest\n-----BEGIN OPENSSH PRIVATE KEY-----\nabc\n";
-        let hidden: Vec<_> = private_keys(text).into_iter().map(|range| &text[range]).collect();
-        assert_eq!(hidden, ["AGE-SECRET-KEY-1QQ", "-----BEGIN OPENSSH PRIVATE KEY-----\nabc\n"]);
+    fn secrets_are_found_in_any_text() {
+        let text = "x = { ssh.password = \"p4ss\" }\nx = AGE-SECRET-KEY-1QQ rest\n-----BEGIN OPENSSH PRIVATE KEY-----\nabc\n";
+        let hidden: Vec<_> = secrets(text).into_iter().map(|range| &text[range]).collect();
+        assert_eq!(
+            hidden,
+            ["\"p4ss\" }", "AGE-SECRET-KEY-1QQ", "-----BEGIN OPENSSH PRIVATE KEY-----\nabc\n"]
+        );
     }
 
     #[test]

@@ -32,7 +32,11 @@ impl Walk<'_, '_> {
         let others = schema.get("additionalProperties").filter(|schema| schema.is_object());
         let required = schema.get("required").and_then(Value::as_array).into_iter().flatten();
         for name in required.filter_map(Value::as_str) {
-            if !table.contains_key(name) {
+            let misspelt = |key: &Spanned<DeString<'_>>| {
+                !properties.contains_key(&**key.get_ref())
+                    && closest(key.get_ref(), properties.keys().map(String::as_str)) == Some(name)
+            };
+            if !table.contains_key(name) && !table.keys().any(misspelt) {
                 self.missing(name, at);
             }
         }
@@ -46,6 +50,8 @@ impl Walk<'_, '_> {
             self.path.push(name);
             if self.value(&mut value, &at, schema) {
                 table.insert(key, value);
+            } else {
+                self.note_hole(None);
             }
             self.path.pop();
         }
@@ -67,23 +73,27 @@ impl Walk<'_, '_> {
                     let at = At::new(self.file, item.span());
                     if self.value(&mut item, &at, schema) {
                         items.push(item);
+                    } else {
+                        self.note_hole(None);
                     }
                 }
             }
-            DeValue::Integer(number) => {
-                if i64::from_str_radix(number.as_str(), number.radix()).is_err() {
-                    let key = self.key();
-                    self.report.add(Finding::error(
-                        "number-too-large",
-                        &here,
-                        format!("the number of `{key}` does not fit into 64 bits"),
-                    ));
-                    return false;
-                }
+            DeValue::Integer(number)
+                if i64::from_str_radix(number.as_str(), number.radix()).is_err() =>
+            {
+                let message = format!("the number of `{}` does not fit into 64 bits", self.key());
+                self.report.add(Finding::error("number-too-large", &here, message));
+                return false;
             }
             _ => {}
         }
         true
+    }
+
+    /// Something at the current path, or at a key below it, is taken out.
+    fn note_hole(&mut self, key: Option<&str>) {
+        let path = self.path.iter().map(String::as_str).chain(key).collect::<Vec<_>>();
+        self.report.add_hole(&path);
     }
 
     fn missing(&mut self, name: &str, at: &At) {
@@ -102,6 +112,7 @@ impl Walk<'_, '_> {
         if secret::names_a_secret(name) {
             self.report.hide(&At::new(self.file, value.span()));
         }
+        self.note_hole(Some(name));
         if let Some((code, message, hint)) = advice::unsupported(&self.path, name) {
             self.report.add(Finding::error(code, &at, message).hint(hint));
             return;
@@ -111,7 +122,11 @@ impl Walk<'_, '_> {
         } else {
             format!("[{}]", self.path.join("."))
         };
-        let hint = match closest(name, known.keys().map(String::as_str)) {
+        let meant = closest(name, known.keys().map(String::as_str));
+        if meant.is_some() {
+            self.note_hole(meant);
+        }
+        let hint = match meant {
             Some(meant) => format!("did you mean `{meant}`?"),
             None if known.is_empty() => format!("{table} has no keys"),
             None => {
@@ -130,7 +145,7 @@ impl Walk<'_, '_> {
         let finding = Finding::error(
             "wrong-type",
             at,
-            format!("`{}` has to be {}, not {found}", escape(&key), expected.join(" or ")),
+            format!("`{}` has to be {}, not {found}", escape(&key), alternatives(&expected)),
         );
         let hint = advice::mistyped(&self.path, value.get_ref(), &mut allowed(schema));
         self.report.add(finding.maybe_hint(hint));
@@ -138,6 +153,14 @@ impl Walk<'_, '_> {
 
     fn key(&self) -> String {
         self.path.join(".")
+    }
+}
+
+/// `a, b or c`.
+fn alternatives(words: &[&str]) -> String {
+    match words {
+        [most @ .., last] if !most.is_empty() => format!("{} or {last}", most.join(", ")),
+        _ => words.concat(),
     }
 }
 

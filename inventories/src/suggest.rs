@@ -16,7 +16,7 @@ pub fn closest<'a>(word: &str, candidates: impl IntoIterator<Item = &'a str>) ->
         .map(|candidate| (strsim::osa_distance(&folded, &fold(candidate)), candidate))
         .filter(|(distance, candidate)| {
             let letters = length.max(candidate.chars().count());
-            *distance <= letters.div_ceil(3).min(4) && *distance < letters
+            *distance <= (letters / 3).clamp(1, 4) && *distance < letters
         })
         .min_by_key(|(distance, _)| *distance)
         .map(|(_, candidate)| candidate)

@@ -4,14 +4,12 @@ use std::ops::Range;
 
 use toml::de::DeTable;
 
-use crate::report::{At, Finding, Report};
+use crate::report::{At, Finding, Report, SYNTAX};
 use crate::source::{MAX_BYTES, Source};
 
-mod keys;
+use keys::MAX_DEPTH;
 
-/// The most parts a dotted key may have. The inventory needs 4; trees that are nested without
-/// bound would overflow the stack when they are walked or dropped.
-const MAX_KEY_PARTS: usize = 16;
+mod keys;
 
 /// Reads one file. `None` if it is too large or too deeply nested to be looked at.
 pub(crate) fn parse<'s>(
@@ -32,16 +30,11 @@ pub(crate) fn parse<'s>(
         return None;
     }
     let keys = keys::Keys::read(&source.text);
-    if let Some(span) = keys.deeper_than(MAX_KEY_PARTS) {
+    if let Some(span) = keys.too_deep() {
         report.mark_broken(file);
-        report.add(
-            Finding::error(
-                "nesting",
-                &At::new(file, span),
-                format!("the key has more than {MAX_KEY_PARTS} parts"),
-            )
-            .hint("no key of an inventory has more than 4, such as hosts.etcd-1.ssh.port"),
-        );
+        let message = format!("tables and lists stand in each other more than {MAX_DEPTH} deep");
+        let hint = "the deepest key of an inventory is like clusters.main.bootstrap.static";
+        report.add(Finding::error("nesting", &At::new(file, span), message).hint(hint));
         return None;
     }
     let (table, errors) = DeTable::parse_recoverable(&source.text);
@@ -51,11 +44,10 @@ pub(crate) fn parse<'s>(
         let at = At::new(file, span.clone());
         report.add(match error.message() {
             "duplicate key" => duplicate(file, source, &at, &span, &keys),
-            message => Finding::error("syntax", &at, message.to_owned()).maybe_hint(advice(
-                message,
-                &source.text,
-                &span,
-            )),
+            message => {
+                let (message, hint) = explain(message, &source.text, &span);
+                Finding::error(SYNTAX, &at, message).maybe_hint(hint)
+            }
         });
     }
     Some(table)
@@ -78,14 +70,22 @@ fn duplicate(
     }
 }
 
-/// What to write, for the mistakes that people make most.
-fn advice(message: &str, text: &str, span: &Range<usize>) -> Option<String> {
-    let before = text[..text.floor_char_boundary(span.start)].trim_end();
-    if message.contains("recursion") {
-        return Some("an inventory needs 4 levels at most".to_owned());
+/// The parser's message and what to write, for the mistakes that people make most.
+fn explain(message: &str, text: &str, span: &Range<usize>) -> (String, Option<String>) {
+    let start = text.floor_char_boundary(span.start);
+    let line_start = text[..start].rfind('\n').map_or(0, |end| end + 1);
+    let line = text[line_start..].lines().next().unwrap_or_default();
+    let (key, value) = line.split_once('=').unwrap_or((line, ""));
+    let (key, value) = (key.trim(), value.trim());
+    if line.contains('=') && value.is_empty() {
+        return ("the key has no value".to_owned(), Some(format!("write: {key} = \"…\"")));
     }
-    if message.contains("string values must be quoted") || before.ends_with('=') {
-        return Some("write texts in quotes: key = \"value\"".to_owned());
+    let bare = value.chars().all(|c| c.is_alphanumeric() || ".-_/:@+~".contains(c));
+    if bare && !value.is_empty() && value.len() < MAX_BARE {
+        return (message.to_owned(), Some(format!("write texts in quotes: {key} = \"{value}\"")));
     }
-    None
+    (message.to_owned(), None)
 }
+
+/// Longer values are not repeated in a hint.
+const MAX_BARE: usize = 80;

@@ -29,6 +29,11 @@ impl Excerpt {
     ) -> Self {
         let begin = span.start.saturating_sub(line_start).min(line.len());
         let end = span.end.saturating_sub(line_start).clamp(begin, line.len());
+        let line_end = line_start + line.len();
+        let hidden: Vec<_> = hidden
+            .iter()
+            .filter(|range| range.start < line_end && range.end > line_start)
+            .collect();
         let lead = line[..begin].chars().count();
         let skip = if line.chars().nth(WIDTH).is_some() { lead.saturating_sub(LEAD) } else { 0 };
         let mut excerpt = Self { code: String::new(), highlight: 0..0 };
@@ -66,7 +71,8 @@ mod tests {
 
     #[test]
     fn hidden_bytes_are_starred() {
-        let excerpt = Excerpt::cut("key = \"sécret\"", 10, &(16..25), &[17..24]);
+        let secret = 17..24;
+        let excerpt = Excerpt::cut("key = \"sécret\"", 10, &(16..25), &[secret]);
         assert_eq!(excerpt.code, "key = \"******\"");
         assert_eq!(&excerpt.code[excerpt.highlight], "\"******\"");
     }

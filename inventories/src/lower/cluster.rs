@@ -108,6 +108,7 @@ fn cluster(
     };
     if let Some(bootstrap) = &raw.bootstrap
         && bootstrap.static_.is_none()
+        && !report.has_hole(&["clusters", written, "bootstrap"])
     {
         let at = At::new(0, bootstrap.span());
         let finding =
@@ -147,6 +148,11 @@ fn cluster_version(
     }
     if let Some((version, at)) = &defaults.version {
         return Some(((*version)?, at.clone()));
+    }
+    if report.has_hole(&["clusters", name, "version"])
+        || report.has_hole(&["defaults", "cluster", "version"])
+    {
+        return None;
     }
     let newest = EtcdVersion::newest_known(crate::Minor::V3_6);
     let message = format!("the cluster \"{}\" has no `version`", escape(name));

@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 use std::net::IpAddr;
 
 use super::{Layer, name, ssh};
-use crate::inventory::{Host, San};
+use crate::inventory::{Host, San, Ssh};
 use crate::names::HostName;
 use crate::report::{At, Finding, Report};
 use crate::schema::{self, Loc};
@@ -20,7 +20,9 @@ pub(super) struct Known<'a> {
 
 impl Known<'_> {
     pub(super) fn contains(&self, name: &str) -> bool {
-        self.written.keys().any(|known| known.value() == name)
+        // A name with a mistake has been reported where it is declared.
+        let means = |known: &str| known == name || name::repaired(known).as_deref() == Some(name);
+        self.written.keys().any(|known| means(known))
     }
 
     pub(super) fn closest(&self, name: &str) -> Option<&str> {
@@ -71,14 +73,18 @@ fn host(
     let sans: Vec<San> = sans.collect();
     let settings = raw.ssh.as_ref().map(|raw| ssh::host(&Layer { file: 0, raw }, report));
     let (login, settings) = settings.unwrap_or_default();
-    let login = login.or_else(|| {
-        // A wrong ssh.host has been reported; it is not replaced by the address.
-        let unset = raw.ssh.as_ref().is_none_or(|ssh| ssh.host.is_none());
-        unset.then(|| Some((address?.to_string(), at.clone()))).flatten()
-    });
-    let (login, login_at) = login?;
+    // A wrong ssh.host has been reported; it is not replaced by the address.
+    let by_address = raw.ssh.as_ref().is_none_or(|ssh| ssh.host.is_none());
+    let (login, login_at) = match login {
+        Some((host, at)) => (host, at),
+        None if by_address => (address?.to_string(), at.clone()),
+        None => return None,
+    };
     let ssh = settings.or(defaults.clone()).finish(login);
-    seen.login(name, &ssh.host, ssh.port, &login_at, report);
+    // Two hosts of one address have one login too; that is one mistake, not two.
+    if !by_address || address.is_some_and(|address| seen.belongs_to(address, name)) {
+        seen.login(name, &ssh, &login_at, report);
+    }
     let address = address?;
     Some(Host {
         address,
@@ -113,47 +119,36 @@ impl Seen {
         let owner = self.addresses.entry(address.to_canonical());
         let owner = owner.or_insert_with(|| Owner { host: host.to_owned(), at: at.clone() });
         if owner.host != host {
+            let message =
+                format!("the {key} {address} is also an address of the host \"{}\"", owner.host);
             report.add(
-                Finding::error(
-                    "duplicate-address",
-                    at,
-                    format!(
-                        "the {key} {address} is also an address of the host \"{}\"",
-                        owner.host
-                    ),
-                )
-                .label("again here")
-                .related(&owner.at, "first here")
-                .hint("every host needs an address of its own"),
+                Finding::error("duplicate-address", at, message)
+                    .label("again here")
+                    .related(&owner.at, "first here")
+                    .hint("every host needs an address of its own"),
             );
         }
     }
 
-    fn login(
-        &mut self,
-        host: &str,
-        at: &str,
-        port: Option<u16>,
-        here: &At,
-        report: &mut Report<'_>,
-    ) {
+    fn belongs_to(&self, address: IpAddr, host: &str) -> bool {
+        self.addresses.get(&address.to_canonical()).is_some_and(|owner| owner.host == host)
+    }
+
+    fn login(&mut self, host: &str, ssh: &Ssh, at: &At, report: &mut Report<'_>) {
         // Without a port, SSH's own configuration may name another than 22; that is not known here.
-        let port = port.unwrap_or(22);
-        let owner = self.logins.entry((at.to_ascii_lowercase(), port));
-        let owner = owner.or_insert_with(|| Owner { host: host.to_owned(), at: here.clone() });
+        let port = ssh.port.unwrap_or(22);
+        let owner = self.logins.entry((ssh.host.to_ascii_lowercase(), port));
+        let owner = owner.or_insert_with(|| Owner { host: host.to_owned(), at: at.clone() });
         if owner.host != host {
+            let message = format!(
+                "the login {} port {port} is also that of the host \"{}\"",
+                ssh.host, owner.host
+            );
             report.add(
-                Finding::error(
-                    "duplicate-login",
-                    here,
-                    format!(
-                        "the login {at} port {port} is also that of the host \"{}\"",
-                        owner.host
-                    ),
-                )
-                .label("again here")
-                .related(&owner.at, "first here")
-                .hint("two hosts are two machines: give each its own ssh.host or ssh.port"),
+                Finding::error("duplicate-login", at, message)
+                    .label("again here")
+                    .related(&owner.at, "first here")
+                    .hint("two hosts are two machines: give each its own ssh.host or ssh.port"),
             );
         }
     }

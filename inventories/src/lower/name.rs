@@ -19,7 +19,7 @@ pub(super) fn refused(what: &str, name: &str, at: &At) -> Finding {
 }
 
 /// The label that was probably meant.
-fn repaired(name: &str) -> Option<String> {
+pub(super) fn repaired(name: &str) -> Option<String> {
     let better: String = name.to_lowercase().replace(['_', '.', ' '], "-");
     (better != name && crate::HostName::new(&better).is_ok()).then_some(better)
 }

@@ -27,7 +27,7 @@ pub(super) fn settings(raw: &Loc<schema::Pki>, report: &mut Report<'_>) -> PkiSe
     }
     let plain_keys = raw.plain_keys.as_ref().is_some_and(|plain| *plain.value());
     let none = written.is_none_or(|list| list.is_empty());
-    if none && !plain_keys {
+    if none && !plain_keys && !report.has_hole(&["pki"]) {
         let at = written.map_or(At::new(0, raw.span()), |list| At::new(0, list.span()));
         let message = "the keys of the certificate authorities have to be sealed for somebody";
         let hint = "write: recipients = [\"age1…\"] with your public key (`age-keygen` makes one)\nor, to keep the keys unsealed: plain-keys = true";

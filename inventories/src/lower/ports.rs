@@ -11,6 +11,9 @@ use crate::schema;
 /// etcd's registered ports, and the next one for metrics.
 const DEFAULT: Ports = Ports { client: 2379, peer: 2380, metrics: 2381 };
 
+/// Stands for a port that has been reported; it collides with nothing.
+const REFUSED: u16 = 0;
+
 /// How far apart the ports are that are proposed for clusters on one host.
 const STRIDE: u16 = 100;
 
@@ -43,7 +46,7 @@ pub(super) fn read(raw: Option<&schema::Ports>, cluster: &At, report: &mut Repor
     let mut one = |key, written: Option<&schema::Loc<i64>>, default: u16| match written {
         Some(number) => {
             let at = At::new(0, number.span());
-            (port(key, *number.value(), &at, report).unwrap_or(default), at)
+            (port(key, *number.value(), &at, report).unwrap_or(REFUSED), at)
         }
         None => (default, cluster.clone()),
     };
@@ -62,7 +65,9 @@ pub(super) fn overlaps(clusters: &[Lowered], report: &mut Report<'_>) {
     let mut told = BTreeSet::new();
     for (index, cluster) in clusters.iter().enumerate() {
         for host in &cluster.members {
-            for (use_, port, at) in cluster.ports.each() {
+            for (use_, port, at) in
+                cluster.ports.each().into_iter().filter(|port| port.1 != REFUSED)
+            {
                 let (other, other_use, other_at) =
                     *taken.entry((host, port)).or_insert((index, use_, at));
                 if (other, other_use) == (index, use_) || !told.insert((index, other)) {

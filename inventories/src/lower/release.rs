@@ -71,8 +71,8 @@ fn check_url(url: &str, at: &At, report: &mut Report<'_>) {
         return;
     };
     let authority = rest.split(['/', '?', '#']).next().unwrap_or_default();
-    if authority.contains('@') {
-        report.hide(at);
+    if let Some((login, _)) = authority.rsplit_once('@') {
+        report.hide_part(at, login);
         let message = "`url` holds a user or a password in plain";
         let hint = "leave it out; a mirror that asks for one can be used through `path`";
         report.add(Finding::error("plain-secret", at, message).hint(hint));
@@ -157,12 +157,14 @@ fn read_digest(text: &str, at: &At, report: &mut Report<'_>) -> Option<String> {
 /// Reports versions that no checksum is pinned for. Which architecture a host has is only known
 /// once it has been seen; that there is none at all is known now.
 pub(super) fn every_version_is_pinned(
-    release: &Release,
+    layers: &[Layer<'_, schema::Release>],
     clusters: &[Lowered],
     report: &mut Report<'_>,
 ) {
-    let pinned: BTreeSet<EtcdVersion> =
-        release.sha256.keys().map(|(version, _)| *version).collect();
+    // Also what is pinned with a mistake: that has been reported.
+    let pins = layers.iter().flat_map(|layer| layer.raw.sha256.iter().flatten());
+    let versions = pins.filter_map(|(key, _)| key.split('-').next()?.parse().ok());
+    let pinned: BTreeSet<EtcdVersion> = versions.collect();
     for (version, at) in clusters.iter().filter_map(|cluster| cluster.version.as_ref()) {
         if !pinned.contains(version) {
             let message = format!("no checksum is pinned for the release of etcd {version}");

@@ -97,19 +97,21 @@ impl Read<'_, '_> {
         let finding =
             |why: &str| Finding::error("ssh", &at, format!("ssh.{key} {why}: \"{shown}\""));
         let named = |hint: &str| hint.to_owned();
+        let plain =
+            if key == "host" { A_HOST } else { "write the name of the login, such as \"ops\"" };
         let problem = if raw.is_empty() {
             Some(finding("is empty").hint(named("leave the key out, or write a value")))
         } else if raw.starts_with('-') {
-            Some(finding("begins with '-', as an option of ssh would"))
+            Some(finding("begins with '-', as an option of ssh would").hint(named(plain)))
         } else if raw.chars().any(|c| c.is_control() || c.is_whitespace()) {
-            Some(finding("has a blank or a control character in it"))
+            Some(finding("has a blank or a control character in it").hint(named(plain)))
         } else if let Some(odd) = odd_character(raw) {
             Some(finding("is not plain ASCII").label(format!("{odd} is not a plain letter")))
         } else if key == "host" {
             self.not_a_host(raw).map(|(why, hint)| finding(why).hint(hint))
         } else {
             raw.contains(['/', ':', '$', '`', '"', '\'', '\\', ';', '|', '&', '<', '>', '(', ')'])
-                .then(|| finding("is not a user name"))
+                .then(|| finding("is not a user name").hint(named(plain)))
         };
         match problem {
             Some(problem) => {
@@ -141,10 +143,7 @@ impl Read<'_, '_> {
             ));
         }
         let plain = |c: char| c.is_ascii_alphanumeric() || matches!(c, '.' | '-' | '_');
-        (!raw.chars().all(plain)).then(|| {
-            let hint = "write a host name, an IP address or an alias of ~/.ssh/config";
-            ("is not a host name", hint.to_owned())
-        })
+        (!raw.chars().all(plain)).then(|| ("is not a host name", A_HOST.to_owned()))
     }
 
     fn port(&mut self, raw: &Loc<i64>) -> Option<u16> {
@@ -196,6 +195,8 @@ impl Read<'_, '_> {
         parsed
     }
 }
+
+const A_HOST: &str = "write a host name, an IP address or an alias of ~/.ssh/config";
 
 const TIMEOUTS: std::ops::RangeInclusive<Duration> =
     Duration::from_millis(100)..=Duration::from_secs(600);

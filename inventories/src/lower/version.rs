@@ -61,7 +61,7 @@ fn judge(version: EtcdVersion, at: &At, report: &mut Report<'_>) -> bool {
         let message = format!(
             "etcd {version} can become inconsistent when authentication is used; 3.4.22 mended that"
         );
-        report.add(Finding::warning("unsafe-version", at, message).hint(instead.clone()));
+        report.add(Finding::warning("unsafe-version", at, message).hint(instead));
     }
     if minor == Minor::V3_4 {
         let message =

@@ -10,8 +10,9 @@ use std::ops::Range;
 use toml_parser::Source;
 use toml_parser::parser::{Event, EventKind, RecursionGuard, parse_document};
 
-/// Values that are nested deeper are refused by the parser of the tree.
-const MAX_VALUE_DEPTH: u32 = 64;
+/// The deepest that tables and lists may stand in each other. The inventory needs 5 levels; trees
+/// that are nested without bound would overflow the stack when they are walked or dropped.
+pub(crate) const MAX_DEPTH: usize = 16;
 
 /// The keys of a file.
 pub(crate) struct Keys {
@@ -19,7 +20,7 @@ pub(crate) struct Keys {
     written: HashMap<usize, KeyId>,
     /// Where each key is given its value for the first time.
     defined: HashMap<KeyId, Range<usize>>,
-    longest: Option<(usize, Range<usize>)>,
+    too_deep: Option<Range<usize>>,
 }
 
 /// A key together with everything that it stands in.
@@ -32,7 +33,7 @@ impl Keys {
         let source = Source::new(text);
         let tokens = source.lex().into_vec();
         let mut events = Vec::with_capacity(tokens.len());
-        let mut guard = RecursionGuard::new(&mut events, MAX_VALUE_DEPTH);
+        let mut guard = RecursionGuard::new(&mut events, MAX_DEPTH as u32);
         parse_document(&tokens, &mut guard, &mut ());
         let mut reader = Reader::new(source);
         for event in &events {
@@ -41,9 +42,9 @@ impl Keys {
         reader.keys
     }
 
-    /// The first key with more than `most` parts, such as the 3 of `a.b.c`.
-    pub(crate) fn deeper_than(&self, most: usize) -> Option<Range<usize>> {
-        self.longest.as_ref().filter(|(parts, _)| *parts > most).map(|(_, span)| span.clone())
+    /// The first place that is nested deeper than [`MAX_DEPTH`].
+    pub(crate) fn too_deep(&self) -> Option<Range<usize>> {
+        self.too_deep.clone()
     }
 
     /// Where the key that is written at `span` has its value first, if that is another place.
@@ -57,12 +58,12 @@ struct Reader<'s> {
     source: Source<'s>,
     keys: Keys,
     ids: HashMap<(KeyId, Cow<'s, str>), KeyId>,
-    next: KeyId,
+    /// By key: how many tables and lists it stands in.
+    depths: Vec<usize>,
     /// The table that keys are relative to.
     base: KeyId,
-    /// The key that is being read, and how many parts it has so far.
+    /// The key that is being read, as far as it is read.
     cursor: KeyId,
-    parts: usize,
     last: Option<(KeyId, Range<usize>)>,
     /// The tables around the current value.
     around: Vec<Around>,
@@ -81,15 +82,14 @@ enum Container {
 
 impl<'s> Reader<'s> {
     fn new(source: Source<'s>) -> Self {
-        let keys = Keys { written: HashMap::new(), defined: HashMap::new(), longest: None };
+        let keys = Keys { written: HashMap::new(), defined: HashMap::new(), too_deep: None };
         Self {
             source,
             keys,
             ids: HashMap::new(),
-            next: ROOT + 1,
+            depths: vec![0],
             base: ROOT,
             cursor: ROOT,
-            parts: 0,
             last: None,
             around: Vec::new(),
         }
@@ -105,17 +105,18 @@ impl<'s> Reader<'s> {
                 self.start_at(self.cursor);
             }
             EventKind::ArrayTableClose => {
-                let element = self.fresh();
+                self.define();
+                let element = self.fresh(event);
                 self.start_at(element);
             }
             EventKind::InlineTableOpen => {
                 let in_array =
                     self.around.last().is_some_and(|around| around.inside == Container::Array);
-                let table = if in_array { self.fresh() } else { self.cursor };
+                let table = if in_array { self.fresh(event) } else { self.cursor };
                 self.enter(table, Container::Table);
             }
             EventKind::ArrayOpen => {
-                let array = self.fresh();
+                let array = self.fresh(event);
                 self.enter(array, Container::Array);
             }
             EventKind::InlineTableClose | EventKind::ArrayClose => {
@@ -123,7 +124,7 @@ impl<'s> Reader<'s> {
                 self.start_at(base);
             }
             EventKind::Scalar | EventKind::ValueSep | EventKind::Newline => {
-                self.start_at(self.base)
+                self.start_at(self.base);
             }
             EventKind::KeySep | EventKind::Whitespace | EventKind::Comment | EventKind::Error => {}
         }
@@ -133,17 +134,14 @@ impl<'s> Reader<'s> {
         let Some(raw) = self.source.get(event) else { return };
         let mut name = Cow::Borrowed("");
         raw.decode_key(&mut name, &mut ());
-        let next = self.next;
-        self.cursor = *self.ids.entry((self.cursor, name)).or_insert(next);
-        if self.cursor == next {
-            self.next += 1;
-        }
+        let next = self.depths.len();
+        let key = *self.ids.entry((self.cursor, name)).or_insert(next);
         let span = event.span().start()..event.span().end();
-        self.keys.written.insert(span.start, self.cursor);
-        self.parts += 1;
-        if self.keys.longest.as_ref().is_none_or(|(parts, _)| self.parts > *parts) {
-            self.keys.longest = Some((self.parts, span.clone()));
+        if key == next {
+            self.add(&span);
         }
+        self.cursor = key;
+        self.keys.written.insert(span.start, self.cursor);
         self.last = Some((self.cursor, span));
     }
 
@@ -153,15 +151,24 @@ impl<'s> Reader<'s> {
         }
     }
 
-    fn fresh(&mut self) -> KeyId {
-        self.next += 1;
-        self.next - 1
+    /// A table or list without a name, in the current key.
+    fn fresh(&mut self, event: &Event) -> KeyId {
+        self.add(&(event.span().start()..event.span().end()));
+        self.depths.len() - 1
+    }
+
+    /// Adds one below the current key.
+    fn add(&mut self, span: &Range<usize>) {
+        let depth = self.depths[self.cursor] + 1;
+        self.depths.push(depth);
+        if depth > MAX_DEPTH && self.keys.too_deep.is_none() {
+            self.keys.too_deep = Some(span.clone());
+        }
     }
 
     fn start_at(&mut self, base: KeyId) {
         self.base = base;
         self.cursor = base;
-        self.parts = 0;
     }
 
     fn enter(&mut self, table: KeyId, inside: Container) {
@@ -195,9 +202,11 @@ mod tests {
     }
 
     #[test]
-    fn long_keys_are_found() {
-        let keys = Keys::read("a.b.c = 1\nd = 1");
-        assert_eq!(keys.deeper_than(2), Some(4..5));
-        assert_eq!(keys.deeper_than(3), None);
+    fn depth_counts_over_headers_dots_tables_and_lists() {
+        let deep = |text: &str| Keys::read(text).too_deep();
+        assert_eq!(deep("[a.b.c.d]\ne.f.g.h = { i.j.k.l = [[[[1]]]] }"), None);
+        assert_eq!(deep("[a.b.c.d]\ne.f.g.h = { i.j.k.l = [[[[{}]]]] }"), Some(36..37));
+        assert_eq!(deep(&format!("{}z = 1", "a.".repeat(16))), Some(32..33));
+        assert_eq!(deep(&"[[".repeat(8)), None);
     }
 }

@@ -34,6 +34,7 @@ pub(super) fn read(
     };
     if let Some(further) = &other.client_ca
         && further.value() != owner.value()
+        && clusters.keys().any(|name| name.value() == further.value())
     {
         let message = format!(
             "the cluster \"{}\" has no client CA of its own: it uses that of \"{}\"",

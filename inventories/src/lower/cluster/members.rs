@@ -41,7 +41,9 @@ pub(super) fn read(
         }
     }
     let at = At::new(0, written.span());
-    count(cluster, seen.len(), &at, report);
+    if !report.has_hole(&["clusters", cluster, "members"]) {
+        count(cluster, seen.len(), &at, report);
+    }
     members
 }
 
@@ -66,13 +68,11 @@ fn count(cluster: &str, number: usize, at: &At, report: &mut Report<'_>) {
         )
         .hint("every write waits for a majority: write 3, 5 or 7 members"),
         _ if number.is_multiple_of(2) => {
-            let (fewer, spare) = (number - 1, (number - 1) / 2);
-            Finding::warning(
-                "member-count",
-                at,
-                format!("the cluster \"{cluster}\" has {number} members, an even number"),
-            )
-            .hint(format!("{number} members survive the loss of {spare}, and so do {fewer}: write {fewer} or {}", number + 1))
+            let (fewer, more) = (number - 1, number + 1);
+            let message = format!("the cluster \"{cluster}\" has {number} members, an even number");
+            Finding::warning("member-count", at, message).hint(format!(
+                "{number} members survive no more losses than {fewer}: write {fewer} or {more}"
+            ))
         }
         _ => return,
     };

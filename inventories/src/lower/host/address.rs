@@ -20,7 +20,7 @@ pub(super) fn read(key: &str, text: &str, at: &At, report: &mut Report<'_>) -> O
     };
     match unfit(address) {
         Some((why, hint)) => {
-            report.add(refuse(format!("may not be {address}: {why}"), hint));
+            report.add(refuse(format!("may not be \"{address}\": {why}"), hint));
             None
         }
         None => Some(address),

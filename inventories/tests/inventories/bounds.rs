@@ -1,0 +1,95 @@
+//! However large, deep or broken a file is: an answer, at once, and never a panic.
+
+use std::time::{Duration, Instant};
+
+use inventories::{MAX_BYTES, Parsed, Source, includes, parse};
+
+use crate::flags;
+
+fn answer(text: String) -> Parsed {
+    let source = Source::new("quorate.toml", text);
+    includes(&source);
+    parse(&source, &[], flags::check)
+}
+
+/// Runs on a stack as small as a thread of a library may have.
+fn on_a_small_stack(text: String) -> Parsed {
+    let thread = std::thread::Builder::new().stack_size(512 * 1024);
+    thread.spawn(|| answer(text)).unwrap().join().expect("the stack is large enough")
+}
+
+#[test]
+fn a_hundred_megabytes_are_refused_at_once() {
+    let text = "a = 1\n".repeat(100 * MAX_BYTES / 6);
+    let started = Instant::now();
+    let parsed = answer(text);
+    assert!(started.elapsed() < Duration::from_millis(500), "{:?}", started.elapsed());
+    assert_eq!(parsed.diagnostics[0].code, "file-too-large");
+    assert_eq!(parsed.diagnostics.len(), 1);
+}
+
+#[test]
+fn deep_nesting_of_every_kind_is_refused() {
+    let half = MAX_BYTES / 2 - 64;
+    let deep = [
+        format!("a = {}", "[".repeat(2 * half)),
+        format!("a = {}{}", "[".repeat(half), "]".repeat(half)),
+        format!("a = {}1", "{a=".repeat(half / 3)),
+        format!("a = {}", "[{a=".repeat(half / 4)),
+        format!("{}a = 1", "a.".repeat(half)),
+        format!("[{}a]", "a.".repeat(half)),
+        format!("[[{}a]]", "a.".repeat(half)),
+        format!("x = {{ {}a = 1 }}", "a.".repeat(half)),
+        "a.a.a.a.a.a.a.a.a.a.a.a.a.a.a.a = {".repeat(1_000),
+    ];
+    for text in deep {
+        let begin: String = text.chars().take(20).collect();
+        let parsed = on_a_small_stack(text);
+        assert!(parsed.inventory.is_none(), "{begin}");
+        assert!(!parsed.diagnostics.is_empty(), "{begin}");
+    }
+}
+
+#[test]
+fn a_megabyte_of_mistakes_is_a_hundred_answers_in_seconds() {
+    let fill = |line: &str| line.repeat((MAX_BYTES - 1) / line.len());
+    let mut many_keys = String::from("[hosts]\n");
+    for number in 0.. {
+        let host = format!("H{number}.address=1\n");
+        if many_keys.len() + host.len() > MAX_BYTES {
+            break;
+        }
+        many_keys.push_str(&host);
+    }
+    let texts = [
+        fill("x\n"),
+        fill("a=1\n"),
+        fill("[a]\n"),
+        fill("\"\n"),
+        fill("password=\n"),
+        fill("AGE-SECRET-KEY-1 "),
+        format!("a = \"{}\"", "x".repeat(MAX_BYTES - 10)),
+        format!("a = [{}]", "1,".repeat(MAX_BYTES / 2 - 10)),
+        many_keys,
+    ];
+    for text in texts {
+        let begin: String = text.chars().take(20).collect();
+        let started = Instant::now();
+        let parsed = on_a_small_stack(text);
+        assert!(parsed.inventory.is_none(), "{begin}");
+        assert!(parsed.diagnostics.len() <= 100, "{begin}");
+        eprintln!("{begin:?} {:?}", started.elapsed());
+        assert!(started.elapsed() < Duration::from_secs(20), "{begin}: {:?}", started.elapsed());
+    }
+}
+
+#[test]
+fn a_thousand_hosts_fit() {
+    let hosts =
+        |n: usize| format!("[hosts.h{n}]\naddress = \"10.0.{}.{}\"\n", n / 250, n % 250 + 1);
+    let minimal = include_str!("../../examples/minimal.toml");
+    let text = format!("{minimal}\n{}", (0..1_000).map(hosts).collect::<String>());
+    let parsed = answer(text);
+    assert_eq!(parsed.diagnostics, []);
+    assert_eq!(parsed.inventory.unwrap().hosts.len(), 1_003);
+}

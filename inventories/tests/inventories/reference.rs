@@ -1,0 +1,14 @@
+//! The inventory's reference and its JSON Schema come from the types that read it.
+
+use std::path::Path;
+
+#[test]
+fn the_reference_in_docs_is_the_generated_one() {
+    let path = Path::new(env!("CARGO_MANIFEST_DIR")).join("../docs/inventory.md");
+    let generated = inventories::reference();
+    if std::env::var_os("REWRITE").is_some() {
+        std::fs::write(&path, &generated).unwrap();
+    }
+    let written = std::fs::read_to_string(&path).unwrap_or_default();
+    assert!(written == generated, "docs/inventory.md is out of date: REWRITE=1 writes it anew");
+}
