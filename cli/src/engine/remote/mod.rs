@@ -37,3 +37,4 @@ pub use host_trust::HostKeyError;
 pub use probe::Reach;
 pub use script::{NulError, quote};
 pub use target::{AgentChoice, HostKeyPolicy, Target};
+pub(crate) use text::clean;
