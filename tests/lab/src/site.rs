@@ -211,16 +211,29 @@ mod tests {
     fn site(options: SiteOptions) -> Site {
         let host = |number: u8| SiteHost {
             name: format!("etcd-{number}"),
-            address: format!("10.77.0.1{number}"),
-            host_key: "SHA256:abc".to_owned(),
+            address: match options.family {
+                Family::V4 => format!("10.77.0.1{number}"),
+                Family::V6 => format!("fd77::{number}"),
+            },
+            host_key: format!("SHA256:{}", "A".repeat(43)),
         };
         Site {
-            hosts: vec![host(1), host(2), host(3)],
+            hosts: [1, 2, 3].map(host).into(),
             options,
             key: "/cache/keys/operator".into(),
             source: ("url", "http://10.77.0.1:8077/v{version}".to_owned()),
             arch: "amd64".to_owned(),
             sha256: "00".repeat(32),
+        }
+    }
+
+    #[test]
+    fn the_inventory_is_one_that_can_be_read() {
+        for family in [Family::V4, Family::V6] {
+            let text = site(SiteOptions { family, ..SiteOptions::default() }).text();
+            let source = inventories::Source::new("quorate.toml", text);
+            let read = inventories::parse(&source, &[], |_, _, _| Ok(()));
+            assert!(read.inventory.is_some(), "{:#?}", read.diagnostics);
         }
     }
 
