@@ -1,7 +1,7 @@
 //! A host of a lab: booted, killed, reached over SSH, cut off.
 
 use std::ffi::OsString;
-use std::fs;
+use std::fs::{self, File};
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
 use std::path::PathBuf;
 use std::process::{Command, Output, Stdio};
@@ -98,14 +98,17 @@ impl Host {
 
     /// Boots it, unless it runs, and waits until it takes logins.
     pub fn boot(&self) -> Result<(), LabError> {
+        let guard = self.lock()?;
         if !self.is_running()? {
             self.start()?;
         }
+        drop(guard);
         self.wait_until_ready()
     }
 
     /// Ends it as a power cut does: nothing on it gets to say a last word.
     pub fn kill(&self) -> Result<(), LabError> {
+        let _guard = self.lock()?;
         let group = self.cgroup()?;
         if let Some(init) = self.init(&group) {
             // Its death ends everything in the container, and lets nspawn clean up after itself.
@@ -162,7 +165,7 @@ impl Host {
     }
 
     /// Starts it without waiting.
-    pub(crate) fn start(&self) -> Result<(), LabError> {
+    fn start(&self) -> Result<(), LabError> {
         let state = self.read_state()?;
         let Some(own) = state.hosts.get(&self.id) else {
             return Err(LabError::NoHost { lab: self.lab.clone(), host: self.id });
@@ -200,7 +203,7 @@ impl Host {
     }
 
     /// Waits until the host takes logins, also of users other than root.
-    pub(crate) fn wait_until_ready(&self) -> Result<(), LabError> {
+    fn wait_until_ready(&self) -> Result<(), LabError> {
         let group = self.cgroup()?;
         let began = Instant::now();
         while !self.init(&group).is_some_and(takes_logins) {
@@ -233,6 +236,11 @@ impl Host {
             |state| network.apply_faults(&state.faults),
         )?;
         state.map(drop).ok_or_else(|| LabError::NoLab(self.lab.clone()))
+    }
+
+    /// Waits until nobody else boots or kills it.
+    fn lock(&self) -> Result<File, LabError> {
+        cache::lock(&self.state.folder().join(format!("{}.lock", self.id)))
     }
 
     fn read_state(&self) -> Result<LabState, LabError> {

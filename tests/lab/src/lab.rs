@@ -16,7 +16,7 @@ use crate::fault::Faults;
 use crate::host::Host;
 use crate::image;
 use crate::ledger::{Ledger, Resource};
-use crate::limits;
+use crate::machine;
 use crate::mirror;
 use crate::name::{HostId, LabName};
 use crate::network::Network;
@@ -117,7 +117,7 @@ impl Lab {
         let image = image::ensure(options.tell)?;
         let file = StateFile::of(&options.name);
         let _guard = file.lock()?;
-        limits::ensure_raised()?;
+        machine::prepare()?;
         let state = ensure_state(&file, options, &image)?;
         let lab = Self { name: options.name.clone(), subnet: state.subnet, stay: options.stay };
         let network = lab.network();

@@ -25,7 +25,7 @@ pub mod host;
 pub mod image;
 pub mod lab;
 pub mod ledger;
-pub mod limits;
+mod machine;
 pub mod mirror;
 pub mod name;
 pub mod network;

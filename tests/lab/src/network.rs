@@ -4,6 +4,7 @@
 //! container engine's, most often) don't see the hosts' frames, and the lab's don't touch the
 //! machine's. The only trace outside is one interface with the operator's addresses.
 
+use std::fs;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
@@ -55,11 +56,13 @@ impl Network {
         if !Path::new("/sys/class/net").join(&link).exists() {
             let (v4, v6) = (self.subnet.operator_v4(), self.subnet.operator_v6());
             let (prefix_v4, prefix_v6) = (Subnet::PREFIX_V4, Subnet::PREFIX_V6);
+            batch(None, &format!("link add {link} type veth peer name op netns {switch}\n"))?;
+            // On a machine that has IPv6 switched off, this link has it all the same.
+            let _ = fs::write(format!("/proc/sys/net/ipv6/conf/{link}/disable_ipv6"), "0");
             batch(
                 None,
                 &format!(
-                    "link add {link} type veth peer name op netns {switch}\n\
-                     addr add {v4}/{prefix_v4} dev {link}\n\
+                    "addr add {v4}/{prefix_v4} dev {link}\n\
                      addr add {v6}/{prefix_v6} dev {link} nodad\n\
                      link set {link} up\n"
                 ),

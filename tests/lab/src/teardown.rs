@@ -11,7 +11,7 @@ use crate::error::LabError;
 use crate::host::Host;
 use crate::lab::{Note, Tell};
 use crate::ledger::{Ledger, Resource};
-use crate::limits;
+use crate::machine;
 use crate::name::LabName;
 use crate::network::namespace_path;
 use crate::state::{LabState, Process, StateFile, known_labs};
@@ -31,7 +31,7 @@ pub fn take_down(name: &LabName) -> Result<Ended, LabError> {
     undo(&Ledger::in_folder(state.folder()))?;
     fs::remove_dir_all(state.folder()).map_err(LabError::file("remove", state.folder()))?;
     if known_labs().is_empty() {
-        limits::restore()?;
+        machine::restore()?;
     }
     Ok(ended)
 }
