@@ -159,7 +159,11 @@ pub(crate) fn prove(from: &Place<'_>, all: &[Place<'_>]) -> Step {
 /// Writes what the cluster is, once that is proven.
 pub(crate) fn marker(place: &Place<'_>, all: &[Place<'_>]) -> Step {
     let action = if place.facts.marker.is_absent() { Action::Create } else { Action::Update };
-    let step = place.step("marker", action, StepKind::WriteMarker, place.wanted());
+    let kind = StepKind::WriteMarker {
+        endpoint: place.member.member.client_url().to_string(),
+        version: place.cluster.version,
+    };
+    let step = place.step("marker", action, kind, place.wanted());
     step.guarded(Guard::HasLog).after(all.iter().map(|place| place.id("prove")))
 }
 

@@ -215,8 +215,13 @@ pub enum StepKind {
         /// The version that all must run.
         version: EtcdVersion,
     },
-    /// Writes the marker that says what this cluster is.
-    WriteMarker,
+    /// Writes the marker that says what this cluster is, as the member itself says.
+    WriteMarker {
+        /// The member's client URL.
+        endpoint: String,
+        /// The release whose client asks it.
+        version: EtcdVersion,
+    },
 }
 
 /// What `--initial-cluster-state` says.

@@ -86,7 +86,7 @@ impl World {
                 start(member(host, step))
             }
             StepKind::ProveHealthy { endpoints, .. } => self.prove(step, endpoints),
-            StepKind::WriteMarker => self.write_marker(step),
+            StepKind::WriteMarker { .. } => self.write_marker(step),
         }
     }
 

@@ -42,7 +42,7 @@ pub fn describe(kind: &StepKind) -> String {
             "prove the cluster healthy: {} member(s) at {version}, one leader, a write read back",
             endpoints.len()
         ),
-        StepKind::WriteMarker => "record the cluster's id".to_owned(),
+        StepKind::WriteMarker { .. } => "record the cluster's id".to_owned(),
     }
 }
 
