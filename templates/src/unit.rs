@@ -45,13 +45,12 @@ impl UnitText {
 
     /// The text to write. The unit of a formed member holds no token and stays as it is.
     pub fn bind(&self, token: &BootstrapToken) -> String {
-        bind(&self.text, token)
+        self.text.replacen(
+            &format!("{TOKEN_LINE}{PLACEHOLDER}"),
+            &format!("{TOKEN_LINE}{token}"),
+            1,
+        )
     }
-}
-
-/// Fills the token into a text that [`UnitText::as_str`] gave, as a plan holds it.
-pub fn bind(text: &str, token: &BootstrapToken) -> String {
-    text.replacen(&format!("{TOKEN_LINE}{PLACEHOLDER}"), &format!("{TOKEN_LINE}{token}"), 1)
 }
 
 /// Renders the unit of a member.
