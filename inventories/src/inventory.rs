@@ -85,14 +85,26 @@ pub struct Ssh {
 
 /// A pinned SSH host key: `SHA256:` and the unpadded base64 of the key's digest, as ssh-keygen prints it.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
-pub struct HostKeyPin(pub(crate) String);
+pub struct HostKeyPin(String);
 
 impl HostKeyPin {
+    /// A pin, if the text is one.
+    pub fn new(text: &str) -> Option<Self> {
+        let digest = text.strip_prefix("SHA256:")?;
+        let base64 = |b: u8| b.is_ascii_alphanumeric() || b == b'+' || b == b'/';
+        // 43 characters hold 258 bits; of the last one only 4 are the digest's, the rest are zero.
+        let whole = digest.len() == 43 && digest.ends_with(LAST_OF_DIGEST);
+        (whole && digest.bytes().all(base64)).then(|| Self(text.to_owned()))
+    }
+
     /// The pin as ssh-keygen prints it.
     pub fn as_str(&self) -> &str {
         &self.0
     }
 }
+
+const LAST_OF_DIGEST: [char; 16] =
+    ['A', 'E', 'I', 'M', 'Q', 'U', 'Y', 'c', 'g', 'k', 'o', 's', 'w', '0', '4', '8'];
 
 /// An etcd cluster.
 #[derive(Debug, Clone, PartialEq, Eq)]

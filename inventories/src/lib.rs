@@ -18,6 +18,8 @@ mod structure;
 mod syntax;
 
 pub mod diagnostic;
+pub mod draft;
+pub mod edit;
 pub mod flag;
 pub mod inventory;
 pub mod names;

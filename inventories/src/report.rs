@@ -10,7 +10,7 @@ use crate::source::Source;
 
 /// The most findings that are kept, so that a file of garbage does not become a gigabyte of
 /// complaints. Nobody reads the hundredth.
-const MOST: usize = 100;
+pub(crate) const MOST: usize = 100;
 
 /// A place in one of the files.
 #[derive(Debug, Clone, PartialEq, Eq)]

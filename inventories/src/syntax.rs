@@ -4,7 +4,7 @@ use std::ops::Range;
 
 use toml::de::DeTable;
 
-use crate::report::{At, Finding, Report, SYNTAX};
+use crate::report::{At, Finding, MOST, Report, SYNTAX};
 use crate::source::{MAX_BYTES, Source};
 
 use keys::MAX_DEPTH;
@@ -38,8 +38,10 @@ pub(crate) fn parse<'s>(
         return None;
     }
     let (table, errors) = DeTable::parse_recoverable(&source.text);
-    for error in &errors {
+    if !errors.is_empty() {
         report.mark_broken(file);
+    }
+    for error in errors.iter().take(MOST) {
         let span = error.span().unwrap_or(0..0);
         let at = At::new(file, span.clone());
         report.add(match error.message() {
@@ -51,6 +53,11 @@ pub(crate) fn parse<'s>(
         });
     }
     Some(table)
+}
+
+/// Whether a text is nested too deeply to be made a tree of.
+pub(crate) fn is_too_deep(text: &str) -> bool {
+    keys::Keys::read(text).too_deep().is_some()
 }
 
 fn duplicate(
