@@ -1,20 +1,45 @@
 //! The steps that bring a formed cluster back to what is wanted.
 
+use std::collections::BTreeSet;
+
+use inventories::HostName;
 use templates::unit::RenderError;
 
 use crate::assess::View;
 use crate::ensure::{self, Place};
 use crate::facts::Observed;
 use crate::form;
-use crate::plan::{Action, FormationState, Guard, Step, StepKind, Why};
+use crate::plan::{Action, FormationState, Guard, Step, StepId, StepKind, Why};
+use crate::policy::Policy;
+use crate::report::PlanReport;
+use crate::roll;
 
-/// Plans for the members of a formed cluster whose hosts were seen.
-pub(crate) fn steps(view: &View<'_>, places: &[Place<'_>]) -> Result<Vec<Step>, RenderError> {
+/// Plans for the members of a formed cluster whose hosts were seen. `after` are the disruptive
+/// steps of clusters on the same hosts: one at a time holds across them too.
+pub(crate) fn steps(
+    view: &View<'_>,
+    places: &[Place<'_>],
+    after: &BTreeSet<StepId>,
+    policy: &Policy,
+    report: &mut PlanReport,
+) -> Result<Vec<Step>, RenderError> {
+    let restarting: BTreeSet<&HostName> =
+        roll::candidates(places).into_iter().map(|candidate| candidate.host()).collect();
+    // A member that is down is started and the cluster proven before another one is taken down.
+    let mut after = after.clone();
+    after.extend(places.first().map(|first| first.id("prove")));
+    let roll = roll::steps(view, places, &after, policy, report);
     let mut steps = Vec::new();
     let mut unmarked = Vec::new();
     for place in places {
         if view.was_member(place.name, place.facts) {
-            steps.extend(mend(place)?);
+            let restart = roll.iter().find(|step| step.id == place.id("restart"));
+            let turn = match restart {
+                Some(restart) => Turn::Restart(restart),
+                None if restarting.contains(place.name) => Turn::Held,
+                None => Turn::None,
+            };
+            steps.extend(mend(place, &turn)?);
             unmarked.extend(place.facts.marker.is_absent().then_some(place));
         } else {
             steps.extend(form::late(place, places)?);
@@ -27,10 +52,21 @@ pub(crate) fn steps(view: &View<'_>, places: &[Place<'_>]) -> Result<Vec<Step>, 
         steps.push(form::prove(first, places));
         steps.extend(unmarked.into_iter().map(|place| form::marker(place, places)));
     }
+    steps.extend(roll);
     Ok(steps)
 }
 
-fn mend(place: &Place<'_>) -> Result<Vec<Step>, RenderError> {
+/// Whether a member is to be restarted in this plan.
+enum Turn<'s> {
+    /// It needs no restart.
+    None,
+    /// It does, by this step.
+    Restart(&'s Step),
+    /// It does, and it is not safe now.
+    Held,
+}
+
+fn mend(place: &Place<'_>, turn: &Turn<'_>) -> Result<Vec<Step>, RenderError> {
     let mut steps: Vec<Step> = Vec::new();
     steps.extend(ensure::claim(place));
     steps.extend(ensure::account(place));
@@ -40,9 +76,20 @@ fn mend(place: &Place<'_>) -> Result<Vec<Step>, RenderError> {
     let needs = [
         place.id("certificates"),
         place.id("directories"),
-        place.host_id(&format!("install-etcd-{}", place.cluster.version)),
+        place.host_id(&ensure::release_verb(place.cluster.version)),
     ];
-    steps.extend(unit(place)?.map(|step| step.after(needs.clone())));
+    // The unit is written just before the restart, and not at all while the restart is held back:
+    // a member that crashes earlier comes back with settings that are proven, not with new ones
+    // that no member has tried.
+    let unit = match turn {
+        Turn::None => unit(place)?,
+        Turn::Restart(restart) => {
+            let before = restart.after.iter().filter(|id| **id != place.id("unit")).cloned();
+            unit(place)?.map(|step| step.after(before))
+        }
+        Turn::Held => None,
+    };
+    steps.extend(unit.map(|step| step.after(needs.clone())));
     let is_down = place.facts.unit.known().is_none_or(|unit| !unit.is_up());
     if is_down && !matches!(place.facts.unit, Observed::Unknown(_)) {
         let why = Why::Drift { changes: vec!["the member does not run".to_owned()] };

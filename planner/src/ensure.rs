@@ -3,8 +3,8 @@
 
 use std::collections::BTreeSet;
 
-use inventories::HostName;
 use inventories::inventory::ReleaseSource;
+use inventories::{EtcdVersion, HostName};
 use templates::BootstrapToken;
 use templates::layout::ReleaseLayout;
 use templates::unit::RenderError;
@@ -130,8 +130,13 @@ pub(crate) fn release(place: &Place<'_>) -> Option<Step> {
     };
     let (action, why) = action_for(&changes, place, observed.is_absent());
     let kind = StepKind::InstallRelease { version, arch, source, sha256: sha256.clone(), by };
-    let step = place.host_step(&format!("install-etcd-{version}"), action, kind, why);
+    let step = place.host_step(&release_verb(version), action, kind, why);
     Some(step.after([place.host_id("claim")]))
+}
+
+/// The verb of the step that installs a release.
+pub(crate) fn release_verb(version: EtcdVersion) -> String {
+    format!("install-etcd-{version}")
 }
 
 /// The directories of a member have the right owners and modes.

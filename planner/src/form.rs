@@ -86,7 +86,7 @@ fn prepare(
         place.id("discard"),
         place.id("certificates"),
         place.id("token"),
-        place.host_id(&format!("install-etcd-{}", place.cluster.version)),
+        place.host_id(&ensure::release_verb(place.cluster.version)),
     ];
     steps.extend(unit.map(|step| step.after(before)));
     Ok(steps)
@@ -120,7 +120,7 @@ fn begin(place: &Place<'_>, all: &[Place<'_>], anew: bool) -> Vec<Step> {
                 .after(every("token"))
                 .after([
                     place.id("certificates"),
-                    place.host_id(&format!("install-etcd-{}", place.cluster.version)),
+                    place.host_id(&ensure::release_verb(place.cluster.version)),
                 ]),
         );
     }

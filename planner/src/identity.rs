@@ -187,11 +187,12 @@ fn members(cluster: &ClusterSpec, view: &View<'_>, report: &mut PlanReport) {
     }
 }
 
+/// Another patch of the same minor is a roll. Another minor is an upgrade with gates of its own.
 fn version(cluster: &ClusterSpec, view: &View<'_>, report: &mut PlanReport) {
-    let wanted = cluster.version.to_string();
+    let minor = format!("{}.", cluster.version.minor());
     let others: Vec<String> = view
         .answers()
-        .filter(|(_, etcd)| etcd.version != wanted)
+        .filter(|(_, etcd)| !etcd.version.starts_with(&minor))
         .map(|(host, etcd)| format!("{host} runs {}", etcd.version))
         .collect();
     if !others.is_empty() {
@@ -199,7 +200,7 @@ fn version(cluster: &ClusterSpec, view: &View<'_>, report: &mut PlanReport) {
             cluster,
             "version",
             "changing-version",
-            format!("the inventory wants etcd {wanted}, and {}", others.join(", ")),
+            format!("the inventory wants etcd {}, and {}", cluster.version, others.join(", ")),
         ));
     }
 }

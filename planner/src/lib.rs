@@ -23,6 +23,7 @@ mod preflight;
 pub mod progress;
 pub mod quorum;
 pub mod report;
+mod roll;
 pub mod spec;
 pub mod text;
 

@@ -25,9 +25,9 @@ pub struct Plan {
 }
 
 impl Plan {
-    /// Whether there is nothing to do and nothing refused.
+    /// Whether there is nothing to do, nothing refused and nothing held back.
     pub fn is_empty(&self) -> bool {
-        self.steps.is_empty() && self.report.blocked.is_empty()
+        self.steps.is_empty() && self.report.blocked.is_empty() && self.report.held.is_empty()
     }
 
     /// The step of this name.
@@ -208,6 +208,30 @@ pub enum StepKind {
     },
     /// Starts the member, and leaves at once: it is ready only when the cluster has a quorum.
     StartMember,
+    /// Moves drop-ins that are not ours out of the unit's way; they are kept.
+    MoveDropIns {
+        /// Where each is and where it goes.
+        moves: BTreeMap<String, String>,
+    },
+    /// Hands leadership to another member, where this one leads.
+    MoveLeader {
+        /// The other members' names and client URLs.
+        others: BTreeMap<HostName, String>,
+    },
+    /// Restarts a running member.
+    RestartMember,
+    /// Waits until a restarted member is back: it answers, has caught up with the log, and there is
+    /// no alarm that was not there before.
+    AwaitRejoin {
+        /// The member's own client URL.
+        endpoint: String,
+        /// The other members' names and client URLs.
+        others: BTreeMap<HostName, String>,
+        /// The version that it must run.
+        version: EtcdVersion,
+        /// Alarms that were there before.
+        alarms: BTreeSet<String>,
+    },
     /// Waits until the cluster is proven healthy, as seen from this host.
     ProveHealthy {
         /// Every member's name and client URL.
@@ -264,6 +288,14 @@ pub enum Guard {
     },
     /// The member has its write-ahead log.
     HasLog,
+    /// At least so many of the other members answer, know a leader and are no learners, as they say
+    /// themselves at this moment.
+    OthersHealthy {
+        /// The other members' names and client URLs.
+        others: BTreeMap<HostName, String>,
+        /// How many must be healthy.
+        needed: usize,
+    },
     /// The member has its write-ahead log, or never had a quorum and carries no marker: it has
     /// nothing to forget.
     HasLogOrNeverFormed,

@@ -1,6 +1,6 @@
 //! From what is wanted and what was seen to a plan.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use templates::unit::RenderError;
 
@@ -8,7 +8,7 @@ use crate::assess::{self, View};
 use crate::ensure::Place;
 use crate::facts::{Observed, SiteFacts};
 use crate::graph::{self, CycleError};
-use crate::plan::{Plan, Step, StepId};
+use crate::plan::{Plan, Step, StepId, StepKind};
 use crate::policy::Policy;
 use crate::report::{Finding, Formation, PlanReport};
 use crate::spec::{ClusterSpec, SiteSpec};
@@ -30,11 +30,17 @@ pub enum PlanError {
 pub fn plan(spec: &SiteSpec, facts: &SiteFacts, policy: &Policy) -> Result<Plan, PlanError> {
     let mut report = PlanReport { unseen: unseen(facts), ..PlanReport::default() };
     let mut steps = Vec::new();
+    let mut disruptive: Vec<Step> = Vec::new();
     for cluster in spec.clusters.values() {
         let view = assess::assess(cluster, facts);
         preflight::check(spec, cluster, &view, facts, policy, &mut report);
         identity::check(spec, cluster, &view, &mut report);
-        steps.extend(cluster_steps(spec, cluster, &view, facts, &mut report)?);
+        corrupt(cluster, &view, &mut report);
+        let after = sharing_hosts(cluster, &disruptive);
+        let planned = cluster_steps(spec, cluster, &view, facts, &after, policy, &mut report)?;
+        let ends = planned.iter().filter(|s| matches!(s.kind, StepKind::AwaitRejoin { .. }));
+        disruptive.extend(ends.cloned());
+        steps.extend(planned);
         report.clusters.insert(cluster.name.clone(), view.now);
     }
     unmanaged(spec, facts, &mut report);
@@ -54,6 +60,8 @@ fn cluster_steps(
     cluster: &ClusterSpec,
     view: &View<'_>,
     facts: &SiteFacts,
+    after: &BTreeSet<StepId>,
+    policy: &Policy,
     report: &mut PlanReport,
 ) -> Result<Vec<Step>, RenderError> {
     let place = |(name, member)| {
@@ -64,8 +72,38 @@ fn cluster_steps(
     let places: Vec<Place<'_>> = cluster.members.iter().filter_map(place).collect();
     match view.now.formation {
         Formation::Absent | Formation::Begun => form::steps(&places, report),
-        Formation::Formed => converge::steps(view, &places),
+        Formation::Formed => converge::steps(view, &places, after, policy, report),
         Formation::Unknown => Ok(Vec::new()),
+    }
+}
+
+/// The ends of restarts, of clusters planned before, that share a host with this one.
+fn sharing_hosts(cluster: &ClusterSpec, disruptive: &[Step]) -> BTreeSet<StepId> {
+    let clusters: BTreeSet<_> = disruptive
+        .iter()
+        .filter(|step| cluster.members.contains_key(&step.host))
+        .map(|step| &step.cluster)
+        .collect();
+    disruptive
+        .iter()
+        .filter(|step| clusters.contains(&step.cluster))
+        .map(|step| step.id.clone())
+        .collect()
+}
+
+/// A corrupt member must be found and replaced before anything else is touched.
+fn corrupt(cluster: &ClusterSpec, view: &View<'_>, report: &mut PlanReport) {
+    for alarm in view.now.alarms.iter().filter(|alarm| alarm.contains("CORRUPT")) {
+        report.blocked.push(Finding {
+            code: "corrupt",
+            host: None,
+            cluster: Some(cluster.name.clone()),
+            message: format!("etcd raised an alarm: {alarm}"),
+            hint: Some(format!(
+                "compare the members: quorate etcdctl --cluster {} -- endpoint hashkv --cluster",
+                cluster.name
+            )),
+        });
     }
 }
 

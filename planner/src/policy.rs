@@ -1,7 +1,11 @@
 //! The operator's choices and the thresholds of preflight, each with its argument.
 
+use std::collections::BTreeSet;
+
+use inventories::ClusterName;
+
 /// What the operator allows, and where preflight draws its lines.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Policy {
     /// Below this many processors preflight warns (etcd's hardware guide: 2 to 4 for a small cluster).
     pub min_cores: u32,
@@ -11,6 +15,8 @@ pub struct Policy {
     pub skew_warn_ms: i64,
     /// Above this skew no certificate is issued: it would not be valid yet, or not any more, on the host.
     pub skew_refuse_ms: i64,
+    /// Clusters that may lose their quorum while a member restarts.
+    pub allow_outage: BTreeSet<ClusterName>,
 }
 
 /// Bytes that etcd's write-ahead log needs besides the database: 64 MB a file, one being filled and
@@ -31,6 +37,7 @@ impl Default for Policy {
             min_memory: 7_500_000_000,
             skew_warn_ms: 1_000,
             skew_refuse_ms: 60_000,
+            allow_outage: BTreeSet::new(),
         }
     }
 }

@@ -18,6 +18,8 @@ pub struct PlanReport {
     pub warnings: Vec<Finding>,
     /// What is wrong or not supported; nothing of the plan is executed while there is one.
     pub blocked: Vec<Finding>,
+    /// Changes that are wanted and held back, because they are not safe now. The rest goes on.
+    pub held: Vec<Finding>,
     /// What will be due later.
     pub waiting: Vec<Finding>,
     /// What there is on the hosts that the inventory does not name; it is left alone.

@@ -13,6 +13,11 @@ pub const STATE_ROOT: &str = "/var/lib/quorate";
 /// The name of the site that owns the host, on one line.
 pub const SITE_FILE: &str = "/var/lib/quorate/site";
 
+/// Where a foreign file that is in the way is kept: out of systemd's sight, and not lost.
+pub fn moved_aside(path: &str) -> String {
+    format!("{STATE_ROOT}/moved-aside{path}")
+}
+
 /// The paths and names of one cluster on each of its hosts.
 ///
 /// A cluster name is a DNS label, so no path here needs quoting, in a unit or in a shell.

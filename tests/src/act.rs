@@ -43,6 +43,12 @@ impl World {
             return Err(StepErrorKind::Unreachable("connect: timed out".to_owned()));
         }
         check_guard(step, host, bindings)?;
+        if let Guard::OthersHealthy { others, needed } = &step.guard {
+            self.others_healthy(step, others, *needed)?;
+        }
+        let Some(host) = self.hosts.get_mut(&step.host) else {
+            panic!("{} wants a host that the world lacks", step.id);
+        };
         match &step.kind {
             StepKind::ClaimHost { site } => Ok(put(&mut host.site, Some(site.clone()))),
             StepKind::CreateAccount => Ok(put(&mut host.account, true)),
@@ -84,6 +90,62 @@ impl World {
                     return failed("Failed to locate executable");
                 }
                 start(member(host, step))
+            }
+            StepKind::MoveDropIns { moves } => {
+                let drop_ins = &mut member(host, step).drop_ins;
+                let before = drop_ins.len();
+                drop_ins.retain(|file| !moves.contains_key(file));
+                Ok(changed(drop_ins.len() != before))
+            }
+            StepKind::MoveLeader { others } => {
+                let cluster = cluster_of(step);
+                if self.leaders.get(cluster) != Some(&step.host) {
+                    return Ok(Done::Already);
+                }
+                let running = self.running();
+                let mut followers = others.keys().filter(|other| {
+                    running
+                        .iter()
+                        .any(|((name, _), hosts)| name == cluster && hosts.contains(*other))
+                });
+                let Some(next) = followers.next() else { return failed("no member to lead") };
+                self.leaders.insert(cluster.clone(), next.clone());
+                Ok(Done::Changed)
+            }
+            StepKind::RestartMember => {
+                let stopping = member(host, step);
+                if stopping.process.is_none() {
+                    return failed("the member does not run");
+                }
+                // While it is down the others must carry the quorum, unless an outage is allowed.
+                stopping.process = None;
+                if matches!(step.guard, Guard::OthersHealthy { .. }) {
+                    let cluster = cluster_of(step);
+                    assert!(
+                        self.quorate().iter().any(|(name, _)| name == cluster),
+                        "{} took the cluster below quorum\n{}",
+                        step.id,
+                        self.story.join("\n")
+                    );
+                }
+                self.settle();
+                let Some(host) = self.hosts.get_mut(&step.host) else { return failed("no host") };
+                start(member(host, step))
+            }
+            StepKind::AwaitRejoin { version, others, .. } => {
+                let cluster = cluster_of(step);
+                let running = self.running();
+                let quorate = self.quorate();
+                let Some(key) = quorate.iter().find(|(name, _)| name == cluster) else {
+                    return failed("the cluster has no leader");
+                };
+                let mine = &self.hosts[&step.host].members[cluster];
+                let runs = mine.process.as_deref().and_then(version_in);
+                if !running[key].contains(&step.host) || runs != Some(version.to_string()) {
+                    return failed("the member is not back");
+                }
+                assert!(!others.contains_key(&step.host), "{} waits for itself", step.id);
+                Ok(Done::Changed)
             }
             StepKind::ProveHealthy { endpoints, .. } => self.prove(step, endpoints),
             StepKind::WriteMarker { .. } => self.write_marker(step),
@@ -127,6 +189,23 @@ impl World {
         Ok(Done::Changed)
     }
 
+    fn others_healthy(
+        &self,
+        step: &Step,
+        others: &BTreeMap<HostName, String>,
+        needed: usize,
+    ) -> Result<(), StepErrorKind> {
+        let (cluster, quorate) = (cluster_of(step), self.quorate());
+        let running = self.running();
+        let members = quorate.iter().find(|(name, _)| name == cluster).map(|key| &running[key]);
+        let healthy =
+            members.map_or(0, |up| others.keys().filter(|other| up.contains(*other)).count());
+        if healthy >= needed {
+            return Ok(());
+        }
+        Err(StepErrorKind::Guard(format!("{healthy} of {needed} other members are healthy")))
+    }
+
     fn prove(&self, step: &Step, endpoints: &BTreeMap<HostName, String>) -> Act {
         let cluster = cluster_of(step);
         let quorate = self.quorate();
@@ -164,7 +243,7 @@ impl World {
 
 fn check_guard(step: &Step, host: &mut SimHost, bindings: &Bindings) -> Result<(), StepErrorKind> {
     let holds = match &step.guard {
-        Guard::Nothing => true,
+        Guard::Nothing | Guard::OthersHealthy { .. } => true,
         Guard::HostIsFree => match (&host.site, &step.kind) {
             (Some(owner), StepKind::ClaimHost { site }) => owner == site,
             (None, _) => true,

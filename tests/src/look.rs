@@ -126,7 +126,7 @@ impl World {
                 sub: "running".to_owned(),
                 enabled: *enabled,
                 needs_reload: member.unit.as_ref() != Some(loaded),
-                drop_ins: Vec::new(),
+                drop_ins: member.drop_ins.clone(),
                 main_pid: 0,
             })),
             running: present(member.process.as_ref().map(|text| arguments(text))),
@@ -181,7 +181,7 @@ impl World {
         Observed::Known(EtcdFacts {
             cluster_id: log.cluster_id(),
             member_id: log.member_id(),
-            leader: running.first().and_then(id_of),
+            leader: self.leaders.get(&spec.name).and_then(id_of),
             version: member.process.as_deref().and_then(version_in).unwrap_or_default(),
             db_size: 20_480,
             db_in_use: 16_384,

@@ -17,6 +17,13 @@ pub fn plan_of(world: &World, spec: &SiteSpec) -> Plan {
         .unwrap_or_else(|defect| panic!("a plan can be made: {defect}"))
 }
 
+/// A world in which a first apply has formed every cluster.
+pub fn formed(world: World, spec: &SiteSpec) -> World {
+    let (world, report) = apply(world, spec, 8, None, Repeat::Once);
+    assert_eq!(report.failed().count(), 0, "{}", world.story.join("\n"));
+    world
+}
+
 /// One `quorate apply`: the world after it, and how it ended.
 pub fn apply(
     world: World,

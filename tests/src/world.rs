@@ -21,6 +21,8 @@ pub struct World {
     pub authorities: Arc<BTreeMap<ClusterName, AuthorityPair>>,
     /// The id of the one cluster of each name that ever had a quorum.
     pub formed: BTreeMap<ClusterName, String>,
+    /// Who leads each cluster that has a quorum.
+    pub leaders: BTreeMap<ClusterName, HostName>,
     /// What was done, for the story of a failure.
     pub story: Vec<String>,
 }
@@ -62,6 +64,8 @@ pub struct SimMember {
     pub unit: Option<String>,
     /// The text that systemd has in memory, and whether it starts at boot.
     pub loaded: Option<(String, bool)>,
+    /// Drop-ins that somebody else wrote.
+    pub drop_ins: Vec<String>,
     /// The unit text that the running process was started from.
     pub process: Option<String>,
     /// The write-ahead log.
@@ -132,6 +136,7 @@ impl World {
             hosts: hosts.into_iter().map(|name| (name, empty.clone())).collect(),
             authorities,
             formed: BTreeMap::new(),
+            leaders: BTreeMap::new(),
             story: Vec::new(),
         }
     }
@@ -167,7 +172,18 @@ impl World {
     /// Two clusters of one name, both with a quorum, are the disaster that tokens are there to
     /// prevent.
     pub fn settle(&mut self) {
-        for (cluster, id) in self.quorate() {
+        let running = self.running();
+        let quorate = self.quorate();
+        self.leaders.retain(|cluster, leader| {
+            quorate.iter().any(|key| key.0 == *cluster && running[key].contains(leader))
+        });
+        for key in &quorate {
+            let first = running[key].first().cloned();
+            if let (None, Some(first)) = (self.leaders.get(&key.0), first) {
+                self.leaders.insert(key.0.clone(), first);
+            }
+        }
+        for (cluster, id) in quorate {
             let first = self.formed.entry(cluster.clone()).or_insert_with(|| id.clone());
             assert_eq!(
                 *first,

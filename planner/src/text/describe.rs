@@ -38,6 +38,16 @@ pub fn describe(kind: &StepKind) -> String {
             "write and enable the unit, as a member of a formed cluster".to_owned()
         }
         StepKind::StartMember => "start the member".to_owned(),
+        StepKind::MoveDropIns { moves } => {
+            let moves: Vec<String> =
+                moves.iter().map(|(from, to)| format!("{from} -> {to}")).collect();
+            format!("move aside what quorate did not write: {}", moves.join(", "))
+        }
+        StepKind::MoveLeader { others: _ } => "hand leadership to another member".to_owned(),
+        StepKind::RestartMember => "restart the member".to_owned(),
+        StepKind::AwaitRejoin { .. } => {
+            "wait until it answers, has caught up, and no new alarm is up".to_owned()
+        }
         StepKind::ProveHealthy { endpoints, version } => format!(
             "prove the cluster healthy: {} member(s) at {version}, one leader, a write read back",
             endpoints.len()

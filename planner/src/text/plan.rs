@@ -17,6 +17,7 @@ pub fn plan(plan: &Plan, style: Style) -> String {
     section(&mut out, findings(&plan.report.unmanaged, "unmanaged", Paint::Dim, style));
     section(&mut out, findings(&plan.report.waiting, "waiting", Paint::Dim, style));
     section(&mut out, findings(&plan.report.blocked, "blocked", Paint::Red, style));
+    section(&mut out, findings(&plan.report.held, "held back", Paint::Red, style));
     section(&mut out, steps(plan, style));
     section(&mut out, consequences(plan, style));
     section(&mut out, vec![summary(plan, style)]);
@@ -121,6 +122,11 @@ fn summary(plan: &Plan, style: Style) -> String {
             "Plan blocked: {} problem(s), nothing will be changed.",
             plan.report.blocked.len()
         );
+        return style.paint(Paint::Red, &text);
+    }
+    if plan.steps.is_empty() && !plan.report.held.is_empty() {
+        let text =
+            format!("Nothing can be done now: {} change(s) held back.", plan.report.held.len());
         return style.paint(Paint::Red, &text);
     }
     if plan.steps.is_empty() {

@@ -1,0 +1,220 @@
+//! Restarts: which members need one, in which order, and what must hold for each. One member at a
+//! time, the leader last, and the next only when the last is back and caught up.
+
+mod reasons;
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use inventories::HostName;
+use templates::layout;
+
+use crate::assess::View;
+use crate::ensure::{self, Place};
+use crate::plan::{Action, Guard, Step, StepId, StepKind, Why};
+use crate::policy::Policy;
+use crate::report::{Finding, PlanReport, QuorumNote};
+use reasons::{Reason, reasons};
+
+/// A member that needs a restart, and why.
+pub(crate) struct Candidate<'p, 'a> {
+    place: &'p Place<'a>,
+    reasons: Vec<Reason>,
+}
+
+impl<'a> Candidate<'_, 'a> {
+    /// Its host.
+    pub(crate) fn host(&self) -> &'a HostName {
+        self.place.name
+    }
+}
+
+/// The members that run, and run something else than is wanted. A member that is down needs a
+/// start, not a restart.
+pub(crate) fn candidates<'p, 'a>(places: &'p [Place<'a>]) -> Vec<Candidate<'p, 'a>> {
+    places
+        .iter()
+        .filter(|place| place.facts.unit.known().is_some_and(|unit| unit.is_up()))
+        .map(|place| Candidate { place, reasons: reasons(place) })
+        .filter(|candidate| !candidate.reasons.is_empty())
+        .collect()
+}
+
+/// Plans the restarts of a cluster, or says in the report why they are held back. `after` are steps
+/// that must have ended before the first restart.
+pub(crate) fn steps(
+    view: &View<'_>,
+    places: &[Place<'_>],
+    after: &BTreeSet<StepId>,
+    policy: &Policy,
+    report: &mut PlanReport,
+) -> Vec<Step> {
+    let mut candidates = candidates(places);
+    let Some(cluster) = places.first().map(|place| place.cluster) else { return Vec::new() };
+    if candidates.is_empty() {
+        return Vec::new();
+    }
+    if let Some(held) = held(view, places, &candidates, policy) {
+        report.held.push(held);
+        return Vec::new();
+    }
+    let leader = view.now.leader.clone();
+    candidates.sort_by_key(|candidate| {
+        let answers = candidate.place.facts.etcd.known().is_some();
+        (answers, Some(candidate.place.name) == leader.as_ref(), candidate.place.name)
+    });
+    let outage = policy.allow_outage.contains(&cluster.name);
+    let mut steps = Vec::new();
+    let mut before = after.clone();
+    for candidate in &candidates {
+        let place = candidate.place;
+        let leads = leader.as_ref() == Some(place.name) && cluster.members.len() > 1;
+        steps.extend(restart(candidate, places, &before, leads, outage));
+        report.quorum.push(QuorumNote {
+            cluster: cluster.name.clone(),
+            what: format!("restart {}", place.name),
+            up: view.now.quorum.healthy.saturating_sub(1),
+            needed: view.now.quorum.size(),
+        });
+        if leads {
+            report.clients.push(format!(
+                "cluster {}: leadership moves off {}; writes wait for the handover",
+                cluster.name, place.name
+            ));
+        }
+        before = BTreeSet::from([place.id("rejoin")]);
+    }
+    report.clients.push(format!(
+        "cluster {}: clients of a restarting member reconnect to another one",
+        cluster.name
+    ));
+    steps
+}
+
+fn restart(
+    candidate: &Candidate<'_, '_>,
+    places: &[Place<'_>],
+    before: &BTreeSet<StepId>,
+    leads: bool,
+    outage: bool,
+) -> Vec<Step> {
+    let place = candidate.place;
+    let others: BTreeMap<HostName, String> = place
+        .cluster
+        .members
+        .iter()
+        .filter(|(name, _)| *name != place.name)
+        .map(|(name, member)| (name.clone(), member.member.client_url().to_string()))
+        .collect();
+    let mut steps = Vec::new();
+    let drop_ins = place.facts.unit.known().map_or(&[][..], |unit| &unit.drop_ins);
+    if !drop_ins.is_empty() {
+        let why = Why::Drift { changes: vec!["quorate wrote no drop-in".to_owned()] };
+        let moves = drop_ins.iter().map(|file| (file.clone(), layout::moved_aside(file))).collect();
+        let kind = StepKind::MoveDropIns { moves };
+        steps.push(place.step("drop-ins", Action::Delete, kind, why).after(before.iter().cloned()));
+    }
+    if leads {
+        let why = Why::Safety { note: "the leader restarts last, and hands over first".to_owned() };
+        let kind = StepKind::MoveLeader { others: others.clone() };
+        let step = place.step("move-leader", Action::Run, kind, why);
+        steps.push(step.after(before.iter().cloned()).after(member_needs(place)));
+    }
+    let changes = candidate.reasons.iter().map(Reason::to_string).collect();
+    let guard = if outage {
+        Guard::HasLog
+    } else {
+        Guard::OthersHealthy { others: others.clone(), needed: others.len() }
+    };
+    let restart =
+        place.step("restart", Action::Run, StepKind::RestartMember, Why::Drift { changes });
+    steps.push(
+        restart.guarded(guard).after(before.iter().cloned()).after(member_needs(place)).after([
+            place.id("move-leader"),
+            place.id("unit"),
+            place.id("drop-ins"),
+        ]),
+    );
+    let alarms: BTreeSet<String> =
+        places.iter().flat_map(|p| p.facts.etcd.known()).flat_map(|e| e.errors.clone()).collect();
+    let kind = StepKind::AwaitRejoin {
+        endpoint: place.member.member.client_url().to_string(),
+        others,
+        version: place.cluster.version,
+        alarms,
+    };
+    let why = Why::Safety { note: "the next one waits until this one is back".to_owned() };
+    steps.push(place.step("rejoin", Action::Check, kind, why).after([place.id("restart")]));
+    steps
+}
+
+/// What a member's restart relies on.
+fn member_needs(place: &Place<'_>) -> Vec<StepId> {
+    vec![
+        place.id("certificates"),
+        place.id("directories"),
+        place.host_id(&ensure::release_verb(place.cluster.version)),
+    ]
+}
+
+/// Why the restarts of a cluster can't be begun now.
+fn held(
+    view: &View<'_>,
+    places: &[Place<'_>],
+    candidates: &[Candidate<'_, '_>],
+    policy: &Policy,
+) -> Option<Finding> {
+    let cluster = places.first()?.cluster;
+    let hold = |code, message: String, hint: String| {
+        Some(Finding {
+            code,
+            host: None,
+            cluster: Some(cluster.name.clone()),
+            message,
+            hint: Some(hint),
+        })
+    };
+    let names: Vec<&str> = candidates.iter().map(|c| c.place.name.as_str()).collect();
+    let needs = format!("{} need(s) a restart", names.join(", "));
+    let out_of_space = view.now.alarms.iter().any(|alarm| alarm.contains("NOSPACE"));
+    let raises_quota = |candidate: &Candidate<'_, '_>| {
+        candidate.reasons.iter().any(|reason| reason.is_about("quota-backend-bytes"))
+    };
+    if out_of_space && !candidates.iter().all(raises_quota) {
+        return hold(
+            "roll-under-alarm",
+            format!("{needs}, but the cluster has a NOSPACE alarm"),
+            "raise quota-backend-bytes, or compact, defragment and disarm first".to_owned(),
+        );
+    }
+    if policy.allow_outage.contains(&cluster.name) {
+        return None;
+    }
+    if view.now.quorum.voters <= 2 {
+        return hold(
+            "needs-outage",
+            format!("{needs}, and a restart costs this cluster its quorum while it lasts"),
+            format!("quorate apply --allow-outage {}", cluster.name),
+        );
+    }
+    let repaired = |host: &HostName| {
+        places.iter().any(|place| {
+            place.name == host && place.facts.unit.known().is_none_or(|unit| !unit.is_up())
+        })
+    };
+    let mut missing: Vec<String> = view.unseen.iter().map(|host| host.to_string()).collect();
+    missing.extend(view.now.down.keys().filter(|host| !repaired(host)).map(HostName::to_string));
+    if !missing.is_empty() {
+        return hold(
+            "roll-waits",
+            format!(
+                "{needs}, but {} is not healthy; one member at a time is enough",
+                missing.join(", ")
+            ),
+            format!(
+                "bring it back first, or accept an outage: quorate apply --allow-outage {}",
+                cluster.name
+            ),
+        );
+    }
+    None
+}

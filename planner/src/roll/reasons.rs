@@ -1,0 +1,126 @@
+//! Why a member needs a restart, by meaning.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::fmt;
+
+use inventories::EtcdVersion;
+
+use crate::ensure::Place;
+use crate::facts::Observed;
+use crate::plan::FormationState;
+
+/// One reason to restart a member.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(super) enum Reason {
+    /// A flag of the running process is not what is wanted.
+    Flag {
+        /// Its name, without dashes.
+        name: String,
+        /// What the process was started with.
+        is: Option<String>,
+        /// What is wanted.
+        wanted: Option<String>,
+    },
+    /// It runs another patch of the release.
+    Version {
+        /// What it says it runs.
+        is: String,
+        /// What is wanted.
+        wanted: EtcdVersion,
+    },
+    /// Its unit was changed in something that systemd applies at the start.
+    Unit,
+    /// A drop-in that is not ours changes the unit.
+    DropIn(String),
+}
+
+impl Reason {
+    /// Whether the reason is this flag.
+    pub(super) fn is_about(&self, flag: &str) -> bool {
+        matches!(self, Reason::Flag { name, .. } if name == flag)
+    }
+}
+
+impl fmt::Display for Reason {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Reason::Flag { name, is, wanted } => {
+                let show =
+                    |value: &Option<String>| value.clone().unwrap_or_else(|| "unset".to_owned());
+                write!(f, "restart needed because --{name}: {} -> {}", show(is), show(wanted))
+            }
+            Reason::Version { is, wanted } => {
+                write!(f, "restart needed because it runs etcd {is} -> {wanted}")
+            }
+            Reason::Unit => f.write_str("restart needed because the unit's settings changed"),
+            Reason::DropIn(path) => write!(f, "restart needed because of the drop-in {path}"),
+        }
+    }
+}
+
+/// Every reason to restart a member that runs.
+pub(super) fn reasons(place: &Place<'_>) -> Vec<Reason> {
+    let mut reasons = Vec::new();
+    if let Observed::Known(running) = &place.facts.running {
+        reasons.extend(flags(running, &place.member.member.arguments()));
+    }
+    if let Some(etcd) = place.facts.etcd.known()
+        && etcd.version != place.cluster.version.to_string()
+    {
+        let (is, wanted) = (etcd.version.clone(), place.cluster.version);
+        reasons.push(Reason::Version { is, wanted });
+    }
+    if let Some(unit) = place.facts.unit.known() {
+        reasons.extend(unit.drop_ins.iter().cloned().map(Reason::DropIn));
+    }
+    if reasons.is_empty() && unit_differs(place) {
+        reasons.push(Reason::Unit);
+    }
+    reasons
+}
+
+/// Flags that only matter on an empty disk are not compared: turning `new` into `existing` restarts
+/// nothing.
+fn flags(running: &[String], wanted: &[String]) -> Vec<Reason> {
+    let (running, wanted) = (by_name(running), by_name(wanted));
+    let mut reasons = Vec::new();
+    let names: BTreeSet<&str> = running.keys().chain(wanted.keys()).copied().collect();
+    for name in names {
+        let (is, wanted) = (running.get(name), wanted.get(name));
+        if is != wanted {
+            reasons.push(Reason::Flag {
+                name: name.to_owned(),
+                is: is.map(|value| (*value).to_owned()),
+                wanted: wanted.map(|value| (*value).to_owned()),
+            });
+        }
+    }
+    reasons
+}
+
+fn by_name(arguments: &[String]) -> BTreeMap<&str, &str> {
+    arguments
+        .iter()
+        .filter_map(|argument| argument.strip_prefix("--"))
+        .map(|argument| argument.split_once('=').unwrap_or((argument, "")))
+        .filter(|(name, _)| !name.starts_with("initial-") && !name.starts_with("discovery"))
+        .collect()
+}
+
+/// Whether the unit on the host says something else about how the process is run: not how it is
+/// formed, and not in comments.
+fn unit_differs(place: &Place<'_>) -> bool {
+    let path = place.member.member.layout().unit_file();
+    let seen = place.facts.files.get(&path).and_then(Observed::known);
+    let Some(seen) = seen.and_then(|file| file.text.as_deref()) else { return false };
+    let Ok(wanted) = place.member.unit(FormationState::Existing) else { return false };
+    settings(seen) != settings(wanted.as_str())
+}
+
+fn settings(unit: &str) -> Vec<&str> {
+    // The program's path is the version's, which has a reason of its own.
+    const OTHERWISE: [&str; 5] = ["#", "Assert", "ExecStartPost=", "--initial-", "ExecStart="];
+    let applies =
+        |line: &&str| !line.is_empty() && !OTHERWISE.iter().any(|prefix| line.starts_with(prefix));
+    unit.lines().map(|line| line.trim().trim_end_matches('\\').trim()).filter(applies).collect()
+}

@@ -1,0 +1,157 @@
+//! Restarts of formed clusters: one member at a time, the leader last, never below quorum. The
+//! simulated world panics when a restart costs a quorum that was not given up for lost.
+
+use inventories::EtcdVersion;
+use planner::{Plan, Policy, StepKind, plan};
+use proptest::prelude::*;
+use quorate_tests::sim::{Crash, Repeat};
+use quorate_tests::site::{Shape, cluster, host, plain, shapes};
+use quorate_tests::story::{apply, formed, plan_of};
+
+/// The same site, wanting something that only a restart brings.
+fn changed(shape: &Shape) -> Shape {
+    Shape {
+        quota: Some(shape.quota.unwrap_or(1 << 31) + 1),
+        version: EtcdVersion::new(shape.version.minor(), shape.version.patch() + 1),
+        ..shape.clone()
+    }
+}
+
+fn restarts(plan: &Plan) -> Vec<&str> {
+    plan.steps
+        .iter()
+        .filter(|step| step.kind == StepKind::RestartMember)
+        .map(|step| step.host.as_str())
+        .collect()
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig { cases: 48, failure_persistence: None, ..ProptestConfig::default() })]
+
+    #[test]
+    fn a_roll_stopped_anywhere_converges_and_never_costs_the_quorum(
+        shape in shapes().prop_filter("a single member can't be rolled", |s| !s.clusters.contains(&1)),
+        at in any::<prop::sample::Index>(),
+        after in any::<bool>(),
+    ) {
+        let (world, spec) = shape.world();
+        let world = formed(world, &spec);
+        let wanted = changed(&shape).spec(&world.authorities);
+        let steps = plan_of(&world, &wanted).steps.len();
+        prop_assert!(steps > 0);
+        let number = at.index(steps);
+        let crash = if after { Crash::After(number) } else { Crash::Before(number) };
+        let (stopped, _) = apply(world, &wanted, 8, Some(crash), Repeat::Once);
+        let (rolled, report) = apply(stopped, &wanted, 8, None, Repeat::Once);
+        prop_assert_eq!(report.failed().count(), 0, "{}", rolled.story.join("\n"));
+        let again = plan_of(&rolled, &wanted);
+        prop_assert!(again.is_empty(), "{:#?}", again);
+    }
+}
+
+#[test]
+fn the_leader_restarts_last_and_hands_over_first() {
+    let shape = plain(3);
+    let (world, spec) = shape.world();
+    let mut world = formed(world, &spec);
+    world.leaders.insert(cluster(0), host("etcd-2"));
+    let plan = plan_of(&world, &changed(&shape).spec(&world.authorities));
+    assert_eq!(restarts(&plan), ["etcd-1", "etcd-3", "etcd-2"]);
+    let moves: Vec<&str> = plan
+        .steps
+        .iter()
+        .filter(|step| matches!(step.kind, StepKind::MoveLeader { .. }))
+        .map(|step| step.id.0.as_str())
+        .collect();
+    assert_eq!(moves, ["etcd-2/c0/move-leader"]);
+}
+
+#[test]
+fn clusters_that_share_a_host_take_turns() {
+    let shape = Shape { clusters: vec![3, 3], ..plain(3) };
+    let (world, spec) = shape.world();
+    let world = formed(world, &spec);
+    let plan = plan_of(&world, &changed(&shape).spec(&world.authorities));
+    let first_of_second = plan
+        .steps
+        .iter()
+        .find(|step| step.kind == StepKind::RestartMember && step.cluster == Some(cluster(1)))
+        .unwrap();
+    assert!(
+        first_of_second.after.iter().any(|id| id.0.ends_with("c0/rejoin")),
+        "{} waits for no restart of the other cluster: {:?}",
+        first_of_second.id,
+        first_of_second.after
+    );
+}
+
+#[test]
+fn a_member_that_is_down_is_started_before_another_is_taken_down() {
+    let shape = plain(3);
+    let (world, spec) = shape.world();
+    let mut world = formed(world, &spec);
+    world.hosts.get_mut("etcd-2").unwrap().members.get_mut("c0").unwrap().process = None;
+    world.settle();
+    let wanted = changed(&shape).spec(&world.authorities);
+    let (rolled, report) = apply(world, &wanted, 8, None, Repeat::Once);
+    assert_eq!(report.failed().count(), 0, "{}", rolled.story.join("\n"));
+    assert!(plan_of(&rolled, &wanted).is_empty());
+}
+
+#[test]
+fn a_roll_waits_while_a_host_can_not_be_seen() {
+    let shape = plain(3);
+    let (world, spec) = shape.world();
+    let mut world = formed(world, &spec);
+    world.hosts.get_mut("etcd-3").unwrap().reachable = false;
+    let plan = plan_of(&world, &changed(&shape).spec(&world.authorities));
+    assert_eq!(restarts(&plan), Vec::<&str>::new());
+    assert_eq!(plan.report.held.iter().map(|f| f.code).collect::<Vec<_>>(), ["roll-waits"]);
+    assert!(!plan.is_empty());
+}
+
+#[test]
+fn a_single_member_restarts_only_when_an_outage_is_allowed() {
+    let shape = plain(1);
+    let (world, spec) = shape.world();
+    let world = formed(world, &spec);
+    let wanted = changed(&shape).spec(&world.authorities);
+    let plan_with = |policy: &Policy| plan(&wanted, &world.observe(&wanted), policy).unwrap();
+    let careful = plan_with(&Policy::default());
+    assert_eq!(careful.report.held.iter().map(|f| f.code).collect::<Vec<_>>(), ["needs-outage"]);
+    let allowed = Policy { allow_outage: [cluster(0)].into(), ..Policy::default() };
+    assert_eq!(restarts(&plan_with(&allowed)), ["etcd-1"]);
+}
+
+#[test]
+fn a_foreign_drop_in_is_moved_aside_with_a_restart() {
+    let (world, spec) = plain(3).world();
+    let mut world = formed(world, &spec);
+    let path = "/etc/systemd/system/etcd-c0.service.d/tuning.conf".to_owned();
+    world.hosts.get_mut("etcd-1").unwrap().members.get_mut("c0").unwrap().drop_ins =
+        vec![path.clone()];
+    let plan = plan_of(&world, &spec);
+    let step = plan.step(&planner::StepId("etcd-1/c0/drop-ins".to_owned())).unwrap();
+    let StepKind::MoveDropIns { moves } = &step.kind else { panic!("{step:?}") };
+    assert_eq!(moves.get(&path), Some(&format!("/var/lib/quorate/moved-aside{path}")));
+    assert_eq!(restarts(&plan), ["etcd-1"]);
+}
+
+#[test]
+fn corruption_stops_everything() {
+    let (world, spec) = plain(3).world();
+    let world = formed(world, &spec);
+    let mut facts = world.observe(&changed(&plain(3)).spec(&world.authorities));
+    for host in facts.hosts.values_mut() {
+        let planner::Observed::Known(host) = host else { continue };
+        let Some(planner::Observed::Known(etcd)) = host.clusters.get_mut("c0").map(|m| &mut m.etcd)
+        else {
+            continue;
+        };
+        etcd.errors = vec!["alarm:CORRUPT".to_owned()];
+    }
+    let wanted = changed(&plain(3)).spec(&world.authorities);
+    let plan = plan(&wanted, &facts, &Policy::default()).unwrap();
+    assert!(plan.steps.is_empty());
+    assert!(plan.report.blocked.iter().any(|finding| finding.code == "corrupt"));
+}
