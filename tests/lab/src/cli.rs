@@ -177,13 +177,19 @@ fn run(cli: &Cli) -> Result<(), LabError> {
             say(&format!("{} rebooted in {:.1} s", one.host, began.elapsed().as_secs_f32()));
             Ok(())
         }
-        Command::Kill(one) => host(one.host)?.kill(),
-        Command::Freeze(one) => host(one.host)?.freeze(),
-        Command::Thaw(one) => host(one.host)?.thaw(),
-        Command::Cut(one) => host(one.host)?.cut(),
-        Command::Partition(two) => host(two.host)?.partition(&host(two.other)?),
-        Command::Silence(silence) => host(silence.host)?.silence(silence.port),
-        Command::Heal(one) => host(one.host)?.heal(),
+        Command::Kill(one) => done(host(one.host)?.kill(), one.host, "is off"),
+        Command::Freeze(one) => done(host(one.host)?.freeze(), one.host, "stands still"),
+        Command::Thaw(one) => done(host(one.host)?.thaw(), one.host, "goes on"),
+        Command::Cut(one) => done(host(one.host)?.cut(), one.host, "is cut off"),
+        Command::Partition(two) => {
+            let parted = host(two.host)?.partition(&host(two.other)?);
+            done(parted, two.host, &format!("and {} do not reach each other", two.other))
+        }
+        Command::Silence(silence) => {
+            let silenced = host(silence.host)?.silence(silence.port);
+            done(silenced, silence.host, &format!("is silent on port {}", silence.port))
+        }
+        Command::Heal(one) => done(host(one.host)?.heal(), one.host, "is reached by all"),
         Command::Inventory(inventory) => write_inventory(&lab()?, inventory),
         Command::Prepare(wanted) => prepare(&wanted.versions),
         Command::Down => {
@@ -270,6 +276,12 @@ fn prepare(versions: &[Version]) -> Result<(), LabError> {
         let release = releases::ensure(*version, tell)?;
         say(&format!("etcd {version}  {}", release.archive.display()));
     }
+    Ok(())
+}
+
+fn done(result: Result<(), LabError>, host: HostId, what: &str) -> Result<(), LabError> {
+    result?;
+    say(&format!("{host} {what}"));
     Ok(())
 }
 

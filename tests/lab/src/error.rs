@@ -73,7 +73,7 @@ pub enum LabError {
     #[error("no subnet of 10.77.0.0/16 is free")]
     NoSubnet,
     /// A host did not come up in time.
-    #[error("{host} did not answer within {seconds} s; its console says:\n{console}")]
+    #[error("{host} did not come up in {seconds} s; its console says:\n{console}")]
     BootTimeout {
         /// The host.
         host: HostId,
