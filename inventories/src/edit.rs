@@ -72,6 +72,7 @@ fn not_a_table(path: &str) -> EditError {
 }
 
 /// How a table is written that does not exist yet.
+#[derive(Clone, Copy)]
 enum Shape {
     /// `ssh.host-key = …` in the table around it.
     Dotted,

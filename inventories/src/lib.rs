@@ -2,7 +2,7 @@
 //!
 //! - [`parse`] turns texts into a validated [`Inventory`] or into [`Diagnostic`]s.
 //! - [`names`], [`version`], [`inventory`]: types that cannot hold a bad value.
-//! - [`json_schema`], [`reference`], [`edit`], [`draft`]: the file format for editors, readers and
+//! - [`json_schema`], [`reference()`], [`edit`], [`draft`]: the file format for editors, readers and
 //!   the commands that write it.
 //!
 //! Nothing here reads a file: texts come in as arguments, diagnostics go out as values.

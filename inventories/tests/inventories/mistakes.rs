@@ -79,3 +79,29 @@ fn every_answer_can_be_printed_on_any_terminal() {
         assert_eq!(obeyed, None, "{}:\n{said}", path.display());
     }
 }
+
+#[test]
+fn the_json_form_has_places_and_excerpts() {
+    let main = Source::new("quorate.toml", "[site]\n\"näme\" = \"prod\"\n");
+    let parsed = parse(&main, &[], flags::check);
+    let found = parsed.diagnostics.iter().find(|found| found.code == "unknown-key").unwrap();
+    let expected = serde_json::json!({
+        "severity": "error",
+        "code": "unknown-key",
+        "summary": "unknown key `näme` in [site]",
+        "detail": "did you mean `name`?",
+        "range": {
+            "filename": "quorate.toml",
+            "start": { "line": 2, "column": 1, "byte": 7 },
+            "end": { "line": 2, "column": 7, "byte": 14 },
+        },
+        "snippet": {
+            "context": null,
+            "code": "\"näme\" = \"prod\"",
+            "start_line": 2,
+            "highlight_start_offset": 0,
+            "highlight_end_offset": 7,
+        },
+    });
+    assert_eq!(serde_json::to_value(found).unwrap(), expected);
+}

@@ -12,3 +12,14 @@ fn the_reference_in_docs_is_the_generated_one() {
     let written = std::fs::read_to_string(&path).unwrap_or_default();
     assert!(written == generated, "docs/inventory.md is out of date: REWRITE=1 writes it anew");
 }
+
+#[test]
+fn the_schema_is_draft_07_without_references() {
+    let schema = inventories::json_schema();
+    assert_eq!(schema["$schema"], "http://json-schema.org/draft-07/schema#");
+    let text = schema.to_string();
+    assert!(!text.contains("$ref") && !text.contains("\"null\""), "{text}");
+    let host = &schema["properties"]["hosts"]["additionalProperties"];
+    assert_eq!(host["additionalProperties"], false);
+    assert_eq!(host["required"], serde_json::json!(["address"]));
+}
