@@ -75,7 +75,7 @@ fn leaf_changes(place: &Place<'_>, request: &LeafRequest, now: OffsetDateTime) -
     match place.facts.certificate(file) {
         Some(facts) => pki::drift::difference(&facts, request, &authority.facts, now)
             .iter()
-            .map(|change| format!("{}: {}", file.name(), change.at(now)))
+            .map(|change| format!("{}: {change}", file.name()))
             .collect(),
         None => vec![format!("{} can't be read as a certificate", file.name())],
     }

@@ -12,6 +12,7 @@ mod certificates;
 mod converge;
 mod ensure;
 pub mod facts;
+pub mod fingerprint;
 mod form;
 pub mod graph;
 mod identity;

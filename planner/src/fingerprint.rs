@@ -1,0 +1,179 @@
+//! What decided a plan, as lines that can be compared and explained: a saved plan is refused when
+//! one of them moved, and the refusal names it. Measurements are not among them: a plan does not go
+//! stale because a disk filled by a megabyte. Leader and membership are.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::fmt::Write as _;
+
+use pki::Sha256Digest;
+
+use crate::facts::{
+    DataDirectory, EtcdFacts, FileFacts, HostFacts, InstalledRelease, ListedMember, MemberFacts,
+    Observed, SiteFacts, UnitFacts,
+};
+use crate::plan::Plan;
+use crate::report::Finding;
+
+/// The facts that decided, by name. Values are short: long contents stand as digests.
+pub type Fingerprint = BTreeMap<String, String>;
+
+/// The name of a plan: equal for equal steps, whoever plans them and when.
+pub fn hash(plan: &Plan) -> String {
+    let Plan { site, steps, report } = plan;
+    let refused: Vec<&str> =
+        report.blocked.iter().chain(&report.held).map(|finding| finding.code).collect();
+    // Writing a plan as JSON fails for no plan: its keys are texts, its numbers whole.
+    let text = serde_json::to_string(&(site, steps, refused)).unwrap_or_default();
+    Sha256Digest::of(text.as_bytes()).to_string()
+}
+
+/// The first characters of a plan's hash, for people and for `--expect`.
+pub fn short(hash: &str) -> &str {
+    hash.get(..12).unwrap_or(hash)
+}
+
+/// Everything about the hosts that decided a plan.
+pub fn of(facts: &SiteFacts, plan: &Plan) -> Fingerprint {
+    let mut print = Fingerprint::new();
+    for (name, host) in &facts.hosts {
+        match host {
+            Observed::Known(host) => host_lines(name.as_str(), host, &mut print),
+            // Why it can't be seen may read differently each time; that it can't is the fact.
+            Observed::Absent | Observed::Unknown(_) => {
+                print.insert(format!("{name}: seen"), "no".to_owned());
+            }
+        }
+    }
+    let report = &plan.report;
+    for Finding { code, host, cluster, message: _, hint: _ } in
+        report.warnings.iter().chain(&report.blocked).chain(&report.held)
+    {
+        let mut key = String::from("verdict");
+        for part in [host.as_ref().map(|h| h.as_str()), cluster.as_ref().map(|c| c.as_str())] {
+            let _ = write!(key, " {}", part.unwrap_or("-"));
+        }
+        print.insert(format!("{key} {code}"), "found".to_owned());
+    }
+    print
+}
+
+/// What moved between two looks, one line each.
+pub fn moved(then: &Fingerprint, now: &Fingerprint) -> Vec<String> {
+    let keys: BTreeSet<&String> = then.keys().chain(now.keys()).collect();
+    let show = |value: Option<&String>| value.map_or("nothing", String::as_str).to_owned();
+    keys.into_iter()
+        .filter(|key| then.get(*key) != now.get(*key))
+        .map(|key| format!("{key}: {} -> {}", show(then.get(key)), show(now.get(key))))
+        .collect()
+}
+
+fn observed<T>(value: &Observed<T>, show: impl FnOnce(&T) -> String) -> String {
+    match value {
+        Observed::Known(value) => show(value),
+        Observed::Absent => "absent".to_owned(),
+        Observed::Unknown(_) => "unknown".to_owned(),
+    }
+}
+
+fn host_lines(name: &str, host: &HostFacts, print: &mut Fingerprint) {
+    let HostFacts {
+        // Measurements decide through verdicts; the rest of the machine does not change a plan.
+        machine,
+        etcd_user,
+        site,
+        listeners: _,
+        etcd_processes: _,
+        heavy_services: _,
+        releases,
+        sources: _,
+        reach: _,
+        clusters,
+        other_clusters,
+    } = host;
+    let mut put = |what: &str, value: String| print.insert(format!("{name}: {what}"), value);
+    put("architecture", format!("{:?}", machine.arch));
+    put("account", observed(etcd_user, |account| account.group.clone()));
+    put("site", observed(site, ToString::to_string));
+    put("other clusters", other_clusters.iter().cloned().collect::<Vec<_>>().join(" "));
+    for (version, release) in releases {
+        let show = |InstalledRelease { archive_sha256, damaged }: &InstalledRelease| {
+            format!("{} damaged {damaged:?}", short(archive_sha256))
+        };
+        put(&format!("release {version}"), observed(release, show));
+    }
+    for (cluster, member) in clusters {
+        member_lines(&format!("{name} ({cluster})"), member, print);
+    }
+}
+
+fn member_lines(name: &str, member: &MemberFacts, print: &mut Fingerprint) {
+    let MemberFacts {
+        cluster: _,
+        marker,
+        quorum_seen,
+        token,
+        files,
+        // A generation's name is random; its files are compared.
+        pki_generation: _,
+        data,
+        unit,
+        running,
+        etcd,
+    } = member;
+    let mut put = |what: &str, value: String| print.insert(format!("{name}: {what}"), value);
+    put("marker", observed(marker, |marker| marker.cluster_id.clone()));
+    put("ever in a quorum", quorum_seen.to_string());
+    put("token", observed(token, |token| short(token.as_str()).to_owned()));
+    for (path, file) in files {
+        let show = |FileFacts { mode, owner, group, sha256, text: _ }: &FileFacts| {
+            format!("{mode:04o} {owner}:{group} {}", short(sha256))
+        };
+        put(path, observed(file, show));
+    }
+    let show = |DataDirectory { mode, owner, group, empty, wal }: &DataDirectory| {
+        format!("{mode:04o} {owner}:{group} empty {empty} log {wal}")
+    };
+    put("data directory", observed(data, show));
+    let show = |unit: &UnitFacts| {
+        let UnitFacts { active: _, sub: _, enabled, needs_reload, drop_ins, main_pid: _ } = unit;
+        format!("up {} enabled {enabled} stale {needs_reload} {}", unit.is_up(), drop_ins.join(" "))
+    };
+    put("unit", observed(unit, show));
+    let digest = |arguments: &Vec<String>| {
+        short(&Sha256Digest::of(arguments.join("\n").as_bytes()).to_string()).to_owned()
+    };
+    put("running flags", observed(running, digest));
+    etcd_lines(etcd, put);
+}
+
+fn etcd_lines(etcd: &Observed<EtcdFacts>, mut put: impl FnMut(&str, String) -> Option<String>) {
+    let Observed::Known(etcd) = etcd else {
+        put("answers", "no".to_owned());
+        return;
+    };
+    let EtcdFacts {
+        cluster_id,
+        member_id,
+        leader,
+        version,
+        db_size: _,
+        db_in_use: _,
+        raft_index: _,
+        raft_applied: _,
+        raft_term: _,
+        learner,
+        errors,
+        members,
+    } = etcd;
+    put("cluster id", cluster_id.clone());
+    put("member id", member_id.clone());
+    put("leader", leader.clone().unwrap_or_default());
+    put("version", version.clone());
+    put("learner", learner.to_string());
+    put("alarms", errors.join(" "));
+    let row = |ListedMember { id, name, peer_urls, client_urls: _, learner }: &ListedMember| {
+        format!("{name}={} {id} learner {learner}", peer_urls.join(","))
+    };
+    let list = |list: &Vec<ListedMember>| list.iter().map(row).collect::<Vec<_>>().join("; ");
+    put("members", observed(members, list));
+}
