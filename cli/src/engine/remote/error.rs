@@ -243,10 +243,10 @@ impl RemoteError {
             RemoteError::Killed { .. } => {
                 Some("see 'journalctl -k' on the host: the kernel kills when memory runs out".to_owned())
             }
-            RemoteError::Frame { .. }
-            | RemoteError::Deadline { .. }
-            | RemoteError::Lost { .. }
-            | RemoteError::Argument(_) => None,
+            RemoteError::Frame { .. } | RemoteError::Deadline { .. } | RemoteError::Lost { .. } => {
+                Some("run the command again: it looks at the host before it acts".to_owned())
+            }
+            RemoteError::Argument(_) => None,
         }
     }
 }

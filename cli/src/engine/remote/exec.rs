@@ -7,9 +7,10 @@ use ssh2::{Channel, Session};
 use tokio::sync::oneshot;
 
 use super::call::{Call, Reply};
-use super::error::{Progress, RemoteError, SudoRefusal};
+use super::error::{RemoteError, SudoRefusal};
 use super::frame::{FrameError, FrameReader};
 use super::link::{is_broken, would_block};
+use super::outgoing::Outgoing;
 use super::script;
 use super::text::Tail;
 
@@ -21,20 +22,25 @@ const CHUNK: usize = 32 * 1024;
 /// libssh2's code for a channel that the server refused to open.
 const OPEN_REFUSED: ssh2::ErrorCode = ssh2::ErrorCode::Session(-21);
 
+/// How often, and after what pause, a refused opening is tried again although nothing of ours is
+/// in its way: sshd counts a session for a moment longer than it lasts.
+const REOPENINGS: u32 = 5;
+const REOPENING_PAUSE: Duration = Duration::from_millis(100);
+
 /// A run of a script.
 pub(crate) struct Exec {
-    call: Call,
     user: String,
     sudo: bool,
     answer: Option<oneshot::Sender<Result<Reply, RemoteError>>>,
-    head: Vec<u8>,
-    tail: Vec<u8>,
-    sent: Position,
+    outgoing: Outgoing,
+    stdin_closed: bool,
     frame: FrameReader,
     stderr: Tail,
     started: Instant,
     deadline: Instant,
     give_up: Option<Instant>,
+    refusals: u32,
+    not_before: Option<Instant>,
     stage: Stage,
 }
 
@@ -45,14 +51,6 @@ enum Stage {
     Talking(Channel),
     Closing(Channel),
     Gone,
-}
-
-/// Which part of the stream is next: head, blobs, tail, and then the end of the stream.
-#[derive(Clone, Copy, Default)]
-struct Position {
-    part: usize,
-    offset: usize,
-    closed: bool,
 }
 
 /// What a step came to.
@@ -71,40 +69,39 @@ pub(crate) enum Step {
 impl Exec {
     /// A run that waits for its turn. Its clock starts now.
     pub(crate) fn new(
-        call: Call,
+        call: &Call,
         user: &str,
         sudo: bool,
         answer: oneshot::Sender<Result<Reply, RemoteError>>,
     ) -> Option<Self> {
-        let nonce = match nonce() {
-            Ok(nonce) => nonce,
-            Err(error) => {
-                let _ = answer.send(Err(RemoteError::Session { why: error.to_string() }));
-                return None;
-            }
+        let prepare = || -> Result<(String, Outgoing), RemoteError> {
+            let nonce = nonce().map_err(|error| RemoteError::Session { why: error.to_string() })?;
+            let outgoing = Outgoing::new(call, &nonce)?;
+            Ok((nonce, outgoing))
         };
-        let head = match script::head(&call, &nonce) {
-            Ok(head) => head,
+        let (nonce, outgoing) = match prepare() {
+            Ok(prepared) => prepared,
             Err(error) => {
-                let _ = answer.send(Err(error.into()));
+                // The caller may have stopped waiting.
+                let _ = answer.send(Err(error));
                 return None;
             }
         };
         let started = Instant::now();
         Some(Self {
-            tail: script::tail(&nonce),
-            frame: FrameReader::new(nonce, call.max_reply),
-            deadline: started + call.deadline,
             user: user.to_owned(),
             sudo,
             answer: Some(answer),
-            head,
-            sent: Position::default(),
+            outgoing,
+            stdin_closed: false,
+            frame: FrameReader::new(nonce, call.max_reply),
             stderr: Tail::default(),
             started,
+            deadline: started + call.deadline,
             give_up: None,
+            refusals: 0,
+            not_before: None,
             stage: Stage::Waiting,
-            call,
         })
     }
 
@@ -118,9 +115,10 @@ impl Exec {
         matches!(self.stage, Stage::Opening)
     }
 
-    /// Whether this run has not been given a channel yet.
+    /// Whether this run has no channel yet, and may ask for one.
     pub(crate) fn is_waiting(&self) -> bool {
         matches!(self.stage, Stage::Waiting)
+            && self.not_before.is_none_or(|time| Instant::now() >= time)
     }
 
     /// Lets a waiting run ask for its channel.
@@ -130,11 +128,10 @@ impl Exec {
 
     /// When to look again even if the socket stays silent.
     pub(crate) fn next_look(&self) -> Option<Instant> {
-        match (self.give_up, &self.answer) {
-            (Some(give_up), _) => Some(give_up),
-            (None, Some(_)) => Some(self.deadline),
-            (None, None) => None,
-        }
+        let end = self.give_up.or(self.answer.is_some().then_some(self.deadline));
+        let waiting = matches!(self.stage, Stage::Waiting);
+        let again = self.not_before.filter(|time| waiting && *time > Instant::now());
+        end.into_iter().chain(again).min()
     }
 
     /// Moves the run on as far as the socket allows. `Err` when the connection broke.
@@ -162,7 +159,7 @@ impl Exec {
 
     /// The connection is gone: answers what is still open.
     pub(crate) fn lose(&mut self, why: &str) {
-        let error = RemoteError::Lost { why: why.to_owned(), progress: self.progress() };
+        let error = RemoteError::Lost { why: why.to_owned(), progress: self.outgoing.progress() };
         self.send(Err(error));
         self.stage = Stage::Gone;
     }
@@ -176,7 +173,11 @@ impl Exec {
                 return Ok(Step::Blocked);
             }
             Err(error) if is_broken(&error) => return Err(error),
-            Err(error) if error.code() == OPEN_REFUSED && !alone => {
+            Err(error)
+                if error.code() == OPEN_REFUSED && (!alone || self.refusals < REOPENINGS) =>
+            {
+                self.refusals += u32::from(alone);
+                self.not_before = Some(Instant::now() + REOPENING_PAUSE);
                 self.stage = Stage::Waiting;
                 return Ok(Step::Refused);
             }
@@ -227,53 +228,27 @@ impl Exec {
 
     fn write(&mut self, channel: &mut Channel) -> Result<usize, ssh2::Error> {
         let mut total = 0;
-        while total < STEP_BYTES && !self.sent.closed {
-            let Some(rest) = self.rest() else {
+        while total < STEP_BYTES && !self.stdin_closed {
+            let Some(rest) = self.outgoing.rest() else {
                 match channel.send_eof() {
-                    Ok(()) => self.sent.closed = true,
                     Err(error) if would_block(&error) => break,
                     Err(error) if is_broken(&error) => return Err(error),
-                    Err(_) => self.sent.closed = true,
+                    _ => self.stdin_closed = true,
                 }
                 break;
             };
             match channel.write(&rest[..rest.len().min(CHUNK)]) {
+                Ok(0) => break,
                 Ok(count) => {
-                    self.sent.offset += count;
+                    self.outgoing.advance(count);
                     total += count;
-                    if count == 0 {
-                        break;
-                    }
                 }
                 Err(error) if error.kind() == io::ErrorKind::WouldBlock => break,
                 // The script has read what it wanted and gone; its reply says whether that was right.
-                Err(_) => self.sent.closed = true,
+                Err(_) => self.stdin_closed = true,
             }
         }
         Ok(total)
-    }
-
-    /// What is left of the current part of the stream; moves on to the next part when it is empty.
-    fn rest(&mut self) -> Option<&[u8]> {
-        loop {
-            let left = self.part(self.sent.part)?.len() - self.sent.offset;
-            if left > 0 {
-                break;
-            }
-            self.sent.part += 1;
-            self.sent.offset = 0;
-        }
-        self.part(self.sent.part).map(|bytes| &bytes[self.sent.offset..])
-    }
-
-    fn part(&self, index: usize) -> Option<&[u8]> {
-        let blobs = self.call.payload.lengths().count();
-        match index {
-            0 => Some(&self.head),
-            index if index <= blobs => self.call.payload.blob(index - 1),
-            index if index == blobs + 1 => Some(&self.tail),
-            _ => None,
-        }
     }
 
     fn read(&mut self, channel: &mut Channel) -> Result<usize, ssh2::Error> {
@@ -320,18 +295,8 @@ impl Exec {
         // A reply that is already complete is not late.
         if self.answer.is_some() && self.give_up.is_none() && Instant::now() >= self.deadline {
             let after = self.started.elapsed();
-            let (progress, said) = (self.progress(), self.stderr.text());
+            let (progress, said) = (self.outgoing.progress(), self.stderr.text());
             self.send(Err(RemoteError::Deadline { after, progress, said }));
-        }
-    }
-
-    fn progress(&self) -> Progress {
-        // Only a complete script is run, and no part of it can be known to have arrived before
-        // all of it was handed to the connection.
-        if self.sent.part == 0 && self.sent.offset < self.head.len() {
-            Progress::NotStarted
-        } else {
-            Progress::Unknown
         }
     }
 

@@ -12,13 +12,14 @@ use ssh2::{BlockDirections, ErrorCode, MethodType, Session};
 
 use super::error::RemoteError;
 use super::host_key::HostKey;
+use super::target::Target;
 
 /// libssh2's code for "try again when the socket is ready".
 const EAGAIN: ErrorCode = ErrorCode::Session(-37);
 /// Between two probes of a silent connection; three unanswered ones end it.
-pub(crate) const PROBE_INTERVAL: Duration = Duration::from_secs(5);
-/// A connection without a sign of life for this long is lost.
-pub(crate) const SILENCE_LIMIT: Duration = Duration::from_secs(15);
+pub(crate) const PROBE_INTERVAL: Duration = Duration::from_secs(4);
+/// A connection without a sign of life for this long is lost: three probes.
+pub(crate) const SILENCE_LIMIT: Duration = Duration::from_secs(12);
 
 /// A session and the socket below it.
 pub(crate) struct Link {
@@ -44,32 +45,6 @@ impl Stopped {
 }
 
 impl Link {
-    /// Connects to the first address that answers, each within `timeout`.
-    pub(crate) fn connect(
-        addresses: &[SocketAddr],
-        timeout: Duration,
-    ) -> Result<TcpStream, RemoteError> {
-        let mut last = None;
-        for address in addresses {
-            match TcpStream::connect_timeout(address, timeout).and_then(prepare) {
-                Ok(stream) => return Ok(stream),
-                Err(error) => last = Some((*address, error)),
-            }
-        }
-        Err(match last {
-            Some((address, error)) => {
-                let why = match error.kind() {
-                    io::ErrorKind::TimedOut => {
-                        format!("no answer within {:.1} s", timeout.as_secs_f64())
-                    }
-                    _ => error.to_string(),
-                };
-                RemoteError::Connect { address, why }
-            }
-            None => RemoteError::Resolve { host: String::new(), why: "no address".to_owned() },
-        })
-    }
-
     /// Exchanges keys over `stream`, offering these host key algorithms in this order. The host's
     /// key is not checked yet.
     pub(crate) fn handshake(
@@ -158,6 +133,28 @@ pub(crate) fn is_broken(error: &ssh2::Error) -> bool {
 pub(crate) fn wait(fds: &mut [PollFd<'_>], timeout: Duration) {
     let timeout = Timespec::try_from(timeout).unwrap_or(Timespec { tv_sec: 60, tv_nsec: 0 });
     let _ = poll(fds, Some(&timeout));
+}
+
+/// Connects to the first address of the target that answers, each within its timeout.
+pub(crate) fn dial(target: &Target, addresses: &[SocketAddr]) -> Result<TcpStream, RemoteError> {
+    let timeout = target.connect_timeout;
+    let mut failure =
+        RemoteError::Resolve { host: target.host.clone(), why: "it has no address".to_owned() };
+    for address in addresses {
+        match TcpStream::connect_timeout(address, timeout).and_then(prepare) {
+            Ok(stream) => return Ok(stream),
+            Err(error) => {
+                let why = match error.kind() {
+                    io::ErrorKind::TimedOut => {
+                        format!("no answer within {:.1} s", timeout.as_secs_f64())
+                    }
+                    _ => error.to_string(),
+                };
+                failure = RemoteError::Connect { address: *address, why };
+            }
+        }
+    }
+    Err(failure)
 }
 
 /// Without this, each small packet waits for the acknowledgement of the last (Nagle), and a host

@@ -9,7 +9,7 @@ use super::auth::authenticate;
 use super::error::RemoteError;
 use super::host_key::HostKey;
 use super::host_trust::{ALGORITHM_GROUPS, HostKeyError, Trust};
-use super::link::Link;
+use super::link::{Link, dial};
 use super::target::Target;
 
 /// How long the server may take from its greeting to letting us in. A slow sshd (reverse DNS,
@@ -61,7 +61,7 @@ pub(crate) fn greet(
     addresses: &[SocketAddr],
     algorithms: &str,
 ) -> Result<(Link, HostKey), RemoteError> {
-    let stream = Link::connect(addresses, target.connect_timeout)?;
+    let stream = dial(target, addresses)?;
     Link::handshake(stream, algorithms, Instant::now() + LOGIN_TIME)
 }
 

@@ -18,6 +18,7 @@ mod identity;
 mod known_hosts;
 mod link;
 mod login;
+mod outgoing;
 mod probe;
 mod script;
 mod target;

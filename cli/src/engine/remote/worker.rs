@@ -18,8 +18,6 @@ use super::target::Target;
 
 /// sshd's default `MaxSessions`. A server that allows fewer refuses, and the limit follows.
 const MAX_CHANNELS: usize = 10;
-/// The longest sleep of an idle thread; everything that matters wakes it up earlier.
-const IDLE: Duration = Duration::from_secs(60);
 
 /// What the thread is asked to do.
 enum Request {
@@ -67,8 +65,9 @@ impl Handle {
             |progress| RemoteError::Lost { why: "it was closed before".to_owned(), progress };
         self.requests.send(Request::Run(call, answer)).map_err(|_| lost(Progress::NotStarted))?;
         self.ring();
-        // The thread answers every run that it takes; it cannot have taken this one.
-        answered.await.unwrap_or_else(|_| Err(lost(Progress::NotStarted)))
+        // The thread answers before it ends, unless it ended while this was on its way. Whether
+        // the script was taken up is then not known here.
+        answered.await.unwrap_or_else(|_| Err(lost(Progress::Unknown)))
     }
 
     /// Ends the session; runs that are still open are lost.
@@ -148,7 +147,7 @@ impl Worker {
         if gone && self.runs.is_empty() {
             return Err(End::because("the host closed it"));
         }
-        if !self.runs.is_empty() && self.heard.elapsed() > SILENCE_LIMIT {
+        if !self.runs.is_empty() && self.heard.elapsed() >= SILENCE_LIMIT {
             let seconds = SILENCE_LIMIT.as_secs();
             return Err(End::because(format!("no sign of life for {seconds} s")));
         }
@@ -164,7 +163,7 @@ impl Worker {
                     if self.runs.is_empty() {
                         self.heard = Instant::now();
                     }
-                    self.runs.extend(Exec::new(call, &self.target.user, self.target.sudo, answer));
+                    self.runs.extend(Exec::new(&call, &self.target.user, self.target.sudo, answer));
                 }
                 Ok(Request::Close(done)) => {
                     return Err(End { why: "it was closed by us".to_owned(), done: Some(done) });
@@ -193,7 +192,7 @@ impl Worker {
             match step {
                 Step::Moved => moved = true,
                 Step::Blocked => {}
-                Step::Refused => self.max_channels = channels - 1,
+                Step::Refused => self.max_channels = (channels - 1).max(1),
                 Step::Over => {
                     self.runs.remove(index);
                     moved = true;
@@ -246,7 +245,8 @@ impl Worker {
         let now = Instant::now();
         let looks = self.runs.iter().filter_map(Exec::next_look);
         let probe = self.probed + PROBE_INTERVAL;
-        let next = looks.chain([probe]).min().unwrap_or(now + IDLE);
+        let silence = (!self.runs.is_empty()).then(|| self.heard + SILENCE_LIMIT);
+        let next = looks.chain(silence).fold(probe, Instant::min);
         next.saturating_duration_since(now).max(Duration::from_millis(1))
     }
 

@@ -42,14 +42,14 @@ async fn a_silent_link_is_given_up_within_seconds() {
         matches!(outcome, Err(RemoteError::Lost { progress: Progress::Unknown, .. })),
         "{outcome:?}"
     );
-    assert!(started.elapsed() < Duration::from_secs(25), "{:?}", started.elapsed());
+    assert!(started.elapsed() < Duration::from_secs(15), "{:?}", started.elapsed());
 }
 
 #[tokio::test]
 async fn a_long_quiet_script_is_not_taken_for_a_silent_link() {
     let sshd = Sshd::start();
     let connection = sshd.connect().await;
-    let reply = run(&connection, "sleep 20; echo awake").await.unwrap();
+    let reply = run(&connection, "sleep 14; echo awake").await.unwrap();
     assert_eq!(reply.stdout, b"awake\n");
 }
 
@@ -68,7 +68,7 @@ async fn a_host_that_hangs_up_while_nothing_runs_is_noticed() {
 async fn a_killed_shell_is_not_success() {
     let sshd = Sshd::start();
     let connection = sshd.connect().await;
-    let error = run(&connection, "echo dying >&2; kill -9 $$; sleep 5").await.unwrap_err();
+    let error = run(&connection, "echo dying >&2; kill -9 $$").await.unwrap_err();
     let RemoteError::Killed { signal, said } = &error else { panic!("{error:?}") };
     assert_eq!((signal.as_str(), said.as_str()), ("KILL", "dying"));
     assert!(error.outcome_unknown());
@@ -82,13 +82,13 @@ async fn a_deadline_ends_the_wait_and_leaves_the_connection_usable() {
     let sshd = Sshd::start();
     let connection = sshd.connect().await;
     let started = Instant::now();
-    let asked = Call { deadline: Duration::from_secs(1), ..call("echo waiting >&2; sleep 20") };
+    let asked = Call { deadline: Duration::from_secs(4), ..call("echo waiting >&2; sleep 20") };
     let error = connection.run(asked).await.unwrap_err();
     let RemoteError::Deadline { progress: Progress::Unknown, said, .. } = &error else {
         panic!("{error:?}")
     };
     assert_eq!(said, "waiting");
-    assert!(started.elapsed() < Duration::from_secs(5));
+    assert!(started.elapsed() < Duration::from_secs(10));
     assert!(run(&connection, "true").await.is_ok());
 }
 
