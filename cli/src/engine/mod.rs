@@ -2,12 +2,16 @@
 //!
 //! - [`hosts`]: the one door to the hosts; SSH in production, the strict simulator in tests.
 //! - [`execute`]: drives a plan over that door and emits [`event`]s. It prints nothing.
+//! - [`pool`]: one connection a host.
 //! - [`remote`]: the SSH transport.
+//! - [`etcd`]: what `etcdctl` says, parsed.
 //! - [`release`]: release archives on the operator's side.
 
 pub mod bind;
+pub mod etcd;
 pub mod event;
 pub mod execute;
 pub mod hosts;
+pub mod pool;
 pub mod release;
 pub mod remote;

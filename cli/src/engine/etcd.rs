@@ -1,0 +1,21 @@
+//! What `etcdctl -w json` says, read without believing it: every answer of a host is a value or an
+//! error, never a panic.
+//!
+//! - [`statuses`] reads `endpoint status`, [`member_list`] reads `member list`, [`alarms`] reads
+//!   `alarm list`.
+//! - Each takes what the program printed, its log lines on stderr among it, and finds the answer.
+//! - etcd leaves out what is zero or empty: a `leader` that is not there is no leader, but an id
+//!   that is not there is a damaged answer.
+
+mod alarms;
+mod answer;
+mod members;
+mod number;
+mod status;
+#[cfg(test)]
+mod tests;
+
+pub use alarms::{Alarm, alarms};
+pub use answer::EtcdctlError;
+pub use members::member_list;
+pub use status::{EndpointStatus, statuses};
