@@ -1,0 +1,21 @@
+# shellcheck shell=sh
+# FILE SITE: writes the name of the site that owns this host.
+
+file=$1 site=$2
+
+root=${file%/*}
+parents_of "$root"
+[ -d "$root" ] || mkdir -m 0700 "$root"
+[ ! -e "$file" ] || already
+
+begin_file "$file"
+printf '%s\n' "$site" >"$work"
+chmod 0600 "$work"
+sync "$work"
+# A link is made by one of two sites that come at once, never by both.
+if ! ln -T "$work" "$file" 2>/dev/null; then
+    host_is_free "$file" "$site"
+    already
+fi
+sync "$root"
+changed

@@ -1,0 +1,38 @@
+# shellcheck shell=sh
+# UNIT DATA_DIR TOKEN MARKER WITNESS: takes a bootstrap that never had a quorum off this host.
+
+unit=$1 data=$2 token=$3 marker=$4 witness=$5
+
+moved=no
+if [ "$(of_unit "$unit" LoadState)" = loaded ]; then
+    state=$(of_unit "$unit" ActiveState)
+    if [ "$state" != inactive ] && [ "$state" != failed ]; then
+        systemctl stop "$unit"
+        moved=yes
+    fi
+    # It may have found its quorum until it stopped.
+    if [ -e "$marker" ] || [ -e "$witness" ]; then
+        [ "$moved" = no ] || systemctl start --no-block "$unit"
+        never_formed "$marker" "$witness"
+    fi
+    # A reboot before the next step must not begin the old bootstrap again.
+    [ "$(systemctl is-enabled "$unit" 2>/dev/null || true)" != enabled ] ||
+        systemctl disable --quiet "$unit"
+fi
+
+# The directory itself stays: it may be a mount point.
+for entry in "$data"/* "$data"/.[!.]* "$data"/..?*; do
+    if [ -e "$entry" ] || [ -L "$entry" ]; then
+        rm -rf -- "$entry"
+        moved=yes
+    fi
+done
+[ ! -d "$data" ] || sync "$data"
+# The token goes last: as long as it is there, what is left of the data is known to be ours.
+if [ -e "$token" ]; then
+    rm -f -- "$token"
+    sync "${token%/*}"
+    moved=yes
+fi
+[ "$moved" = yes ] || already
+changed

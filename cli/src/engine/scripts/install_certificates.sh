@@ -1,0 +1,54 @@
+# shellcheck shell=sh
+# PKI_DIR GENERATION GROUP (NAME MODE OWNER:GROUP)…, payload: the files in that order, then their
+# sha256sum lines, the manifest. All of them come into use at once, with one rename of `current`.
+
+pki=$1 generation=$2 group=$3
+shift 3
+
+swept "$pki/generation"
+work=$(mktemp -d "$pki/.quorate-generation.XXXXXX")
+index=1
+for name; do
+    case $((index % 3)) in
+    1)
+        # The transport numbers the blobs.
+        eval "length=\$blob$((index / 3 + 1))"
+        recv "$length" >"$work/$name"
+        file=$work/$name
+        ;;
+    2) chmod "$name" "$file" ;;
+    0) chown "$name" "$file" ;;
+    esac
+    index=$((index + 1))
+done
+eval "length=\$blob$((index / 3 + 1))"
+recv "$length" >"$work/manifest"
+arrived
+chown root:root "$work/manifest"
+chmod 0644 "$work/manifest"
+(cd "$work" && sha256sum --check --strict --quiet manifest) ||
+    fail "the certificates did not arrive as they were sent"
+sync "$work"/*
+chown "root:$group" "$work"
+chmod 0750 "$work"
+sync "$work"
+mv -T "$work" "$pki/$generation"
+work=
+sync "$pki"
+
+previous=
+[ ! -L "$pki/current" ] || previous=$(readlink "$pki/current")
+swept "$pki/current"
+link=$(mktemp -u "$pki/.quorate-current.XXXXXX")
+ln -sT "$generation" "$link"
+mv -fT "$link" "$pki/current"
+sync "$pki"
+
+# The generation before this one stays: whoever reads a file at this moment finds its other half.
+for entry in "$pki"/*; do
+    case ${entry##*/} in
+    current | "$generation" | "$previous") ;;
+    *) [ -L "$entry" ] || [ ! -f "$entry/manifest" ] || rm -rf -- "$entry" ;;
+    esac
+done
+changed

@@ -1,0 +1,120 @@
+# shellcheck shell=sh
+# DIR SHA256 VERSION URL SECONDS BYTES: installs the archive of that sha256 as DIR. It is downloaded
+# from URL within so many seconds and bytes; where URL is empty, it is the payload.
+#
+# The manifest beside the binaries tells a later look whether they are still what was installed,
+# without reading them: inode, size, mtime and ctime survive the renaming of their directory.
+
+dir=$1 sha256=$2 version=$3 url=$4 seconds=$5 bytes=$6
+
+# is_whole: whether DIR came from this archive and every file is as it was then.
+is_whole() {
+    [ -f "$dir/manifest" ] || return 1
+    origin=
+    while read -r kind name digest stat; do
+        case $kind in
+        quorate-release) ;;
+        archive) origin=$name ;;
+        file)
+            found=$(sha256sum <"$dir/$name") || return 1
+            [ "${found%% *}" = "$digest" ] || return 1
+            [ "$(stat -c '%i.%s.%Y.%Z' "$dir/$name")" = "$stat" ] || return 1
+            ;;
+        *) return 1 ;;
+        esac
+    done <"$dir/manifest" 2>/dev/null
+    [ "$origin" = "$sha256" ]
+}
+
+undownloaded() { printf 'undownloaded %s\n' "$*"; exit 82; }
+
+# download FILE: within the time and size that are given; the checksum is the judge of the rest.
+download() {
+    limit=$((bytes + 1))
+    said="$work/said"
+    if command -v curl >/dev/null; then
+        { timeout "$seconds" curl -q --globoff --silent --show-error --fail --location \
+            --proto '=http,https' --proto-redir '=http,https' --connect-timeout 10 \
+            --url "$url" 2>"$said" || echo "$?" >"$work/failed"; } | head -c "$limit" >"$1"
+    elif command -v wget >/dev/null; then
+        { timeout "$seconds" wget --no-config --no-verbose --tries=1 --timeout=30 \
+            --output-document=- -- "$url" 2>"$said" || echo "$?" >"$work/failed"; } |
+            head -c "$limit" >"$1"
+    else
+        undownloaded "the host has neither curl nor wget"
+    fi
+    if [ "$(stat -c %s "$1")" -gt "$bytes" ]; then
+        undownloaded "$url is longer than $bytes bytes"
+    fi
+    if [ -e "$work/failed" ]; then
+        [ "$(cat "$work/failed")" != 124 ] || undownloaded "$url took longer than $seconds s"
+        undownloaded "$(tr '\n' ' ' <"$said")"
+    fi
+}
+
+is_whole && already
+
+root=${dir%/*}
+parents_of "$dir"
+swept "$dir"
+work=$(mktemp -d "$root/.quorate-${dir##*/}.XXXXXX")
+archive="$work/archive.tar.gz"
+if [ -n "$url" ]; then
+    download "$archive"
+else
+    recv "$blob1" >"$archive"
+    arrived
+fi
+got=$(sha256sum <"$archive")
+got=${got%% *}
+[ "$got" = "$sha256" ] ||
+    fail "the archive${url:+ from $url} has sha256 $got, and the inventory wants $sha256; nothing was installed"
+
+# The whole list first: a name that the archive lacks would fail as a full disk does.
+tar -tzf "$archive" >"$work/list"
+set --
+while read -r entry; do
+    case $entry in
+    */*/*) ;;
+    */etcd | */etcdctl | */etcdutl) set -- "$@" "$entry" ;;
+    esac
+done <"$work/list"
+mkdir "$work/unpacked" "$work/new"
+tar -xzf "$archive" -C "$work/unpacked" --no-same-owner --no-same-permissions -- "$@"
+for file in "$work"/unpacked/*/*; do
+    if [ ! -f "$file" ] || [ -L "$file" ]; then
+        fail "${file##*/} in the archive is not a file"
+    fi
+    mv -nT "$file" "$work/new/${file##*/}"
+done
+for name in etcd etcdctl; do
+    [ -f "$work/new/$name" ] || fail "the archive holds no $name"
+done
+chown root:root "$work"/new/*
+chmod 0755 "$work"/new/* "$work/new"
+
+said=$("$work/new/etcd" --version) || fail "the archive's etcd does not run on this host"
+case $said in
+"etcd Version: $version
+"*) ;;
+*) fail "the archive's etcd is not $version: it says $(printf '%s' "$said" | head -n 1)" ;;
+esac
+
+{
+    echo "quorate-release 1"
+    echo "archive $sha256"
+    for file in "$work"/new/etcd*; do
+        digest=$(sha256sum <"$file")
+        echo "file ${file##*/} ${digest%% *} $(stat -c '%i.%s.%Y.%Z' "$file")"
+    done
+} >"$work/manifest"
+mv -T "$work/manifest" "$work/new/manifest"
+chmod 0644 "$work/new/manifest"
+sync "$work"/new/* "$work/new"
+
+if [ -e "$dir" ] || [ -L "$dir" ]; then
+    mv -T "$dir" "$work/old"
+fi
+mv -T "$work/new" "$dir"
+sync "$root"
+changed

@@ -1,0 +1,81 @@
+# shellcheck shell=sh disable=SC2154,SC2317
+# (The transport sets blob1 and its like; not every script uses every function.)
+#
+# What every step's script begins with. The transport runs it as root with `sh`; see `Call`.
+#
+# The arguments are three for the guard, see guards.sh, then the step's own.
+#
+# How a script ends, which `answer.rs` reads:
+#
+#   status 0    the last line is `changed` or `already`
+#   status 80   `refused REASON`: what the plan relied on is no longer so; nothing was changed
+#   status 81   `cut`: the payload did not arrive whole; nothing was changed
+#   status 82   `undownloaded REASON`: this host could not fetch an archive; nothing was changed
+#   any other   `failed REASON`, then more of the host's own words; without such a line, a command
+#               failed and said why on stderr
+#
+# A file is replaced whole or not at all: what is new is written beside it under a name of our own,
+# synced, renamed over it, and the directory synced. `.quorate-NAME.??????` that an earlier run left
+# behind when it was killed is swept by the next run that writes NAME.
+
+set -eu
+
+work=
+trap 'if [ -n "$work" ]; then rm -rf -- "$work"; fi' EXIT
+
+changed() { echo changed; exit 0; }
+already() { echo already; exit 0; }
+refuse() { printf 'refused %s\n' "$*"; exit 80; }
+fail() { printf 'failed %s\n' "$*"; exit 1; }
+
+# The payload is here in full; to be asked after the last `recv` and before the first change.
+arrived() {
+    whole || { echo cut; exit 81; }
+}
+
+# swept PATH: removes what killed runs left of PATH.
+swept() {
+    for stale in "${1%/*}/.quorate-${1##*/}".??????; do
+        if [ -e "$stale" ] || [ -L "$stale" ]; then
+            rm -rf -- "$stale"
+        fi
+    done
+}
+
+# begin_file PATH: an empty file beside PATH for root's eyes only, in $work.
+begin_file() {
+    swept "$1"
+    work=$(mktemp "${1%/*}/.quorate-${1##*/}.XXXXXX")
+}
+
+# is_written PATH MODE OWNER:GROUP: whether PATH already is what $work holds.
+is_written() {
+    [ -f "$1" ] && [ ! -L "$1" ] &&
+        [ "$(stat -c '%a %U:%G' "$1")" = "$2 $3" ] &&
+        [ "$(sha256sum <"$1")" = "$(sha256sum <"$work")" ]
+}
+
+# end_file PATH MODE OWNER:GROUP: $work becomes PATH.
+end_file() {
+    chown "$3" "$work"
+    chmod "$2" "$work"
+    sync "$work"
+    mv -fT "$work" "$1"
+    work=
+    sync "${1%/*}"
+}
+
+# parents_of PATH: makes the directories above PATH, which anybody may pass through.
+parents_of() {
+    (umask 022 && mkdir -p "${1%/*}")
+}
+
+# of_unit UNIT PROPERTY: what systemd says of it.
+of_unit() {
+    systemctl show --property "$2" --value "$1"
+}
+
+# journal_of UNIT: the end of its journal.
+journal_of() {
+    journalctl -u "$1" -n 15 -o cat --no-pager 2>/dev/null || true
+}

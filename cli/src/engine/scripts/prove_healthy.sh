@@ -1,0 +1,36 @@
+# shellcheck shell=sh
+# ETCDCTL CACERT CERT KEY ENDPOINTS SECONDS TEST_KEY NONCE: asks every member until all are healthy or
+# the time is over, then writes, reads and removes a key. Prints one section for each question:
+# a line `= QUESTION STATUS`, then what etcdctl said on stdout. Others judge.
+
+etcdctl=$1 cacert=$2 cert=$3 key=$4 endpoints=$5 seconds=$6 test_key=$7 nonce=$8
+
+# Without an environment: an ETCDCTL_… of the host would contradict our flags, which is fatal.
+ask() {
+    env -i "$etcdctl" --cacert="$cacert" --cert="$cert" --key="$key" \
+        --dial-timeout=2s --command-timeout=5s "$@"
+}
+
+# section QUESTION ARGS…: what etcdctl answers; never fails.
+section() {
+    question=$1
+    shift
+    status=0
+    answer=$(ask "$@" 2>&1) || status=$?
+    printf '= %s %s\n%s\n' "$question" "$status" "$answer"
+}
+
+everywhere="--endpoints=$endpoints"
+now() { cut -d. -f1 /proc/uptime; }
+end=$(($(now) + seconds))
+until ask "$everywhere" endpoint health >/dev/null 2>&1; do
+    [ "$(now)" -lt "$end" ] || break
+    sleep 0.2
+done
+section health "$everywhere" -w json endpoint health
+section status "$everywhere" -w json endpoint status
+section alarms "$everywhere" -w json alarm list
+section put "$everywhere" put "$test_key" "$nonce"
+section get "$everywhere" get "$test_key" --print-value-only --consistency=l
+section del "$everywhere" del "$test_key"
+changed

@@ -1,0 +1,17 @@
+# shellcheck shell=sh
+# ETCDCTL CACERT CERT KEY ENDPOINT MARKER: prints the digest of the marker, or `absent`, its text on
+# one line, then what the member says of itself.
+
+etcdctl=$1 cacert=$2 cert=$3 key=$4 endpoint=$5 marker=$6
+
+if [ -e "$marker" ]; then
+    digest=$(sha256sum <"$marker")
+    printf '%s\n%s\n' "${digest%% *}" "$(tr '\n' ' ' <"$marker")"
+else
+    printf 'absent\n\n'
+fi
+said=$(env -i "$etcdctl" --cacert="$cacert" --cert="$cert" --key="$key" --endpoints="$endpoint" \
+    --dial-timeout=2s --command-timeout=5s -w json endpoint status 2>&1) ||
+    { printf 'failed the member does not say which cluster it is of\n%s\n' "$said"; exit 1; }
+printf '%s\n' "$said"
+already

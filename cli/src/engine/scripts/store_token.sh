@@ -1,0 +1,11 @@
+# shellcheck shell=sh
+# FILE, payload: the bootstrap token.
+
+file=$1
+
+begin_file "$file"
+recv "$blob1" >"$work"
+arrived
+is_written "$file" 600 root:root && already
+end_file "$file" 0600 root:root
+changed

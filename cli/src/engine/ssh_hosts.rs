@@ -1,0 +1,162 @@
+//! The hosts of a site over SSH: what production runs.
+//!
+//! A step is one script (`scripts/*.sh`) that checks the step's guard, acts, and answers with a
+//! word. Values go there as arguments or payload, keys only as payload.
+//!
+//! - `calls`, `certificates`, `install`, `prove`, `marker`: from a step to its script.
+//! - `answer`, `failure`: from the script's reply to what was done, or why not.
+//! - `explain`, `log_line`: etcd's own words, in plain ones.
+
+mod answer;
+mod calls;
+mod certificates;
+mod explain;
+mod failure;
+mod guard;
+mod install;
+mod log_line;
+mod marker;
+mod proof;
+mod prove;
+mod script;
+#[cfg(test)]
+mod tests;
+
+use std::sync::Arc;
+
+use inventories::inventory::ReleaseSource;
+use inventories::{HostName, SiteName};
+use planner::plan::Fetch;
+use planner::{SiteFacts, SiteSpec, Step, StepKind};
+use templates::Layout;
+use time::OffsetDateTime;
+
+use super::hosts::{Bindings, Done, Hosts, StepError, StepErrorKind};
+use super::observe;
+use super::pool::Pool;
+use super::release::Archives;
+use failure::Failure;
+
+pub use certificates::Issuers;
+pub use explain::{Explanation, explain};
+
+/// The hosts of a site, each over one shared connection.
+#[derive(Debug)]
+pub struct SshHosts {
+    site: SiteName,
+    pool: Arc<Pool>,
+    archives: Archives,
+    issuers: Issuers,
+}
+
+impl SshHosts {
+    /// The hosts of `site`. Steps that issue certificates need their CAs among `issuers`.
+    pub fn new(site: SiteName, pool: Arc<Pool>, archives: Archives, issuers: Issuers) -> Self {
+        Self { site, pool, archives, issuers }
+    }
+
+    async fn perform(&self, step: &Step, bindings: &Bindings) -> Result<Done, Failure> {
+        let call = match &step.kind {
+            StepKind::ClaimHost { site } => calls::claim_host(step, site.as_str())?,
+            StepKind::CreateAccount => calls::create_account(step)?,
+            StepKind::InstallRelease { version, arch: _, source, sha256, by } => {
+                let wanted = install::Wanted { version: *version, source, sha256 };
+                return self.install(step, &wanted, *by).await;
+            }
+            StepKind::PrepareDirectories { directories } => {
+                calls::prepare_directories(step, directories)?
+            }
+            StepKind::InstallCertificates { leaves, client_ca } => {
+                let now = OffsetDateTime::now_utc();
+                certificates::install(step, &self.issuers, leaves, client_ca, now)?
+            }
+            StepKind::StoreToken => calls::store_token(step, bindings)?,
+            StepKind::DiscardBootstrap => calls::discard_bootstrap(step)?,
+            StepKind::WriteUnit { text, formation } => {
+                calls::write_unit(step, text, *formation, bindings)?
+            }
+            StepKind::StartMember => calls::start_member(step, bindings)?,
+            StepKind::MoveDropIns { .. }
+            | StepKind::MoveLeader { .. }
+            | StepKind::RestartMember
+            | StepKind::AwaitRejoin { .. } => return Err(not_built()),
+            StepKind::ProveHealthy { endpoints, version } => {
+                let wanted = prove::Wanted { endpoints, version: *version };
+                return self.prove(step, &wanted).await;
+            }
+            StepKind::WriteMarker { endpoint, version } => {
+                let connection = self.pool.connection(&step.host).await?;
+                return marker::write(step, &self.site, endpoint, *version, &connection).await;
+            }
+        };
+        let connection = self.pool.connection(&step.host).await?;
+        Ok(answer::read(&connection.run(call).await?)?.done)
+    }
+
+    async fn install(
+        &self,
+        step: &Step,
+        wanted: &install::Wanted<'_>,
+        by: Fetch,
+    ) -> Result<Done, Failure> {
+        let connection = self.pool.connection(&step.host).await?;
+        match (by, wanted.source) {
+            (Fetch::Host, ReleaseSource::Url(url)) => {
+                install::by_host(step, wanted, url, &self.archives, &connection).await
+            }
+            (Fetch::Host | Fetch::Operator, _) => {
+                install::push(step, wanted, &self.archives, &connection).await
+            }
+        }
+    }
+
+    async fn prove(&self, step: &Step, wanted: &prove::Wanted<'_>) -> Result<Done, Failure> {
+        let connection = self.pool.connection(&step.host).await?;
+        let unproven = match prove::prove(step, wanted, &connection).await {
+            Ok(done) => return Ok(done),
+            Err(unproven) => unproven,
+        };
+        let mut failure = unproven.failure;
+        let layout = guard::layout(step)?;
+        for host in &unproven.silent {
+            let journal = self.journal(host, &layout).await;
+            failure = failure.with_words_of(host, journal.as_bytes());
+        }
+        Err(failure)
+    }
+
+    /// The end of a member's journal; why there is none, where there is none.
+    async fn journal(&self, host: &HostName, layout: &Layout) -> String {
+        let read = async {
+            let connection = self.pool.connection(host).await?;
+            answer::read(&connection.run(calls::read_journal(layout)).await?)
+        };
+        match read.await {
+            Ok(answer) => answer.body,
+            Err(failure) => failure.kind.to_string(),
+        }
+    }
+}
+
+fn not_built() -> Failure {
+    Failure::local("rolling restarts are not supported yet")
+}
+
+impl Hosts for SshHosts {
+    async fn observe(&self, spec: &SiteSpec) -> SiteFacts {
+        observe::observe(&self.pool, spec).await
+    }
+
+    async fn run(&self, step: &Step, bindings: &Bindings) -> Result<Done, StepError> {
+        match self.perform(step, bindings).await {
+            Ok(done) => Ok(done),
+            Err(failure) => {
+                if matches!(failure.kind, StepErrorKind::Unknown(_) | StepErrorKind::Unreachable(_))
+                {
+                    self.pool.forget(&step.host).await;
+                }
+                Err(failure.on(&step.host))
+            }
+        }
+    }
+}

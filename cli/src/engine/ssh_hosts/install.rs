@@ -1,0 +1,72 @@
+//! Installing a release: by the host's own download, or by a push from here.
+
+use std::time::Duration;
+
+use inventories::EtcdVersion;
+use inventories::inventory::ReleaseSource;
+use planner::Step;
+use templates::layout::ReleaseLayout;
+
+use super::answer;
+use super::calls;
+use super::failure::Failure;
+use super::guard;
+use super::script;
+use crate::engine::hosts::Done;
+use crate::engine::release::{Archives, MAX_ARCHIVE};
+use crate::engine::remote::{Call, Connection, Payload};
+
+/// How long a host's download may take, in seconds. Where it takes longer, a push is no worse.
+const DOWNLOAD_SECONDS: u64 = 300;
+/// How long a push may take; unpacking and syncing included.
+const LONG: Duration = Duration::from_secs(900);
+
+/// What is to be installed.
+pub(super) struct Wanted<'a> {
+    pub(super) version: EtcdVersion,
+    pub(super) source: &'a ReleaseSource,
+    pub(super) sha256: &'a str,
+}
+
+/// The host downloads; where it can't, the archive is fetched here and pushed.
+pub(super) async fn by_host(
+    step: &Step,
+    wanted: &Wanted<'_>,
+    url: &str,
+    archives: &Archives,
+    connection: &Connection,
+) -> Result<Done, Failure> {
+    let reply = connection.run(call(step, wanted, url, Payload::new())?).await?;
+    let Some(why) = answer::undownloaded(&reply) else {
+        return Ok(answer::read(&reply)?.done);
+    };
+    push(step, wanted, archives, connection).await.map_err(|failure| {
+        failure.with_words(format!("the host could not download it: {why}").as_bytes())
+    })
+}
+
+/// The archive is fetched here, once for all hosts, and pushed as it is: compressed.
+pub(super) async fn push(
+    step: &Step,
+    wanted: &Wanted<'_>,
+    archives: &Archives,
+    connection: &Connection,
+) -> Result<Done, Failure> {
+    let archive = archives.get(wanted.source, wanted.sha256).await.map_err(Failure::local)?;
+    let call = call(step, wanted, "", Payload::new().with(archive))?;
+    Ok(answer::read(&connection.run(call).await?)?.done)
+}
+
+fn call(step: &Step, wanted: &Wanted<'_>, url: &str, payload: Payload) -> Result<Call, Failure> {
+    let mut args = guard::arguments(step, None)?;
+    args.extend([
+        ReleaseLayout::of(wanted.version).dir(),
+        wanted.sha256.to_owned(),
+        wanted.version.to_string(),
+        url.to_owned(),
+        DOWNLOAD_SECONDS.to_string(),
+        MAX_ARCHIVE.to_string(),
+    ]);
+    let call = calls::call(script::INSTALL_RELEASE, args, payload);
+    Ok(Call { deadline: LONG, ..call })
+}

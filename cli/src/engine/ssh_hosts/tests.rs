@@ -1,0 +1,8 @@
+//! The scripts of the steps, run for real by dash and bash in a scratch folder.
+
+mod bench;
+mod certificates;
+mod files;
+mod guards;
+mod lint;
+mod release;

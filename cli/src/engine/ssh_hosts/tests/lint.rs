@@ -1,0 +1,51 @@
+//! Every script by someone else's eyes.
+
+use std::io::Write as _;
+use std::process::{Command, Stdio};
+
+use super::super::script::*;
+
+const ALL: [&str; 13] = [
+    CLAIM_HOST,
+    CREATE_ACCOUNT,
+    DISCARD_BOOTSTRAP,
+    INSTALL_CERTIFICATES,
+    INSTALL_RELEASE,
+    PREPARE_DIRECTORIES,
+    PROVE_HEALTHY,
+    READ_IDENTITY,
+    READ_JOURNAL,
+    START_MEMBER,
+    STORE_TOKEN,
+    WRITE_MARKER,
+    WRITE_UNIT,
+];
+
+/// What a program says of a script on its stdin.
+fn opinion(program: &mut Command, script: &str) -> Option<String> {
+    let mut child =
+        program.stdin(Stdio::piped()).stdout(Stdio::piped()).stderr(Stdio::piped()).spawn().ok()?;
+    child.stdin.take().unwrap().write_all(script.as_bytes()).unwrap();
+    let output = child.wait_with_output().unwrap();
+    let said = [output.stdout, output.stderr].concat();
+    Some(String::from_utf8_lossy(&said).into_owned())
+}
+
+#[test]
+fn shellcheck_has_nothing_to_say() {
+    for script in ALL {
+        let said = opinion(Command::new("shellcheck").args(["--shell=sh", "-"]), script);
+        assert_eq!(said.as_deref(), Some(""), "is shellcheck installed?");
+    }
+}
+
+#[test]
+fn every_script_fits_where_it_is_sent() {
+    for script in ALL {
+        assert!(!script.contains('\0') && script.ends_with('\n'));
+        for shell in super::bench::SHELLS {
+            let said = opinion(Command::new(shell).args(["-n", "/dev/stdin"]), script);
+            assert_eq!(said.as_deref(), Some(""), "{shell}");
+        }
+    }
+}
