@@ -2,6 +2,7 @@
 //!
 //! - [`hosts`]: the one door to the hosts; SSH in production, the strict simulator in tests.
 //! - [`execute`]: drives a plan over that door and emits [`event`]s. It prints nothing.
+//! - [`observe`]: one look at every host, as facts.
 //! - [`pool`]: one connection a host.
 //! - [`remote`]: the SSH transport.
 //! - [`etcd`]: what `etcdctl` says, parsed.
@@ -12,6 +13,7 @@ pub mod etcd;
 pub mod event;
 pub mod execute;
 pub mod hosts;
+pub mod observe;
 pub mod pool;
 pub mod release;
 pub mod remote;

@@ -1,0 +1,112 @@
+//! Looking at the hosts: one connection and one read-only script a host, and the reply as facts.
+//!
+//! - [`observe`] looks at every host at once, and then, only for clusters that no host knows as
+//!   formed, asks which members reach each other.
+//! - `request` says what is asked, `records` takes the reply apart, and each other module reads one
+//!   part of it, without running anything.
+//! - What a host did not say is unknown, and never absent. What a fact can't do without makes the
+//!   whole host unknown.
+
+mod clock;
+mod data;
+mod files;
+mod host;
+mod machine;
+mod member;
+mod network;
+mod processes;
+mod reach;
+mod records;
+mod releases;
+mod request;
+#[cfg(test)]
+mod tests;
+mod units;
+
+use std::collections::BTreeMap;
+use std::sync::Arc;
+use std::time::{Duration, SystemTime};
+
+use inventories::HostName;
+use planner::facts::{HostFacts, Observed};
+use planner::{SiteFacts, SiteSpec};
+use time::OffsetDateTime;
+use tokio::task::JoinSet;
+
+use super::pool::Pool;
+use super::remote::{Call, Payload, RemoteError, Reply, clean};
+use clock::Span;
+use request::Request;
+
+/// The script that looks.
+const SCRIPT: &str = include_str!("scripts/facts.sh");
+/// A look takes a tenth of a second; a member without a quorum makes it wait.
+const LOOK_TIME: Duration = Duration::from_secs(60);
+/// The longest reply: every text of several clusters at its limit.
+const MAX_REPLY: usize = 8 * 1024 * 1024;
+
+/// Looks at every host that the clusters of `spec` use. A host that can't be seen is an answer.
+pub async fn observe(pool: &Arc<Pool>, spec: &SiteSpec) -> SiteFacts {
+    let observed_at = OffsetDateTime::now_utc();
+    let mut looks = JoinSet::new();
+    for (host, request) in Request::all(spec) {
+        let pool = Arc::clone(pool);
+        looks.spawn(async move {
+            let seen = look(&pool, &host, &request).await;
+            (host, seen)
+        });
+    }
+    let mut hosts: BTreeMap<HostName, Observed<HostFacts>> =
+        looks.join_all().await.into_iter().collect();
+    for (host, reached) in reach::ask(pool, spec, &hosts).await {
+        if let Some(Observed::Known(facts)) = hosts.get_mut(&host) {
+            facts.reach = reached;
+        }
+    }
+    SiteFacts { observed_at, hosts }
+}
+
+async fn look(pool: &Pool, host: &HostName, request: &Request) -> Observed<HostFacts> {
+    match ask(pool, host, request).await {
+        Ok((reply, span)) => match host::read(request, &reply, span) {
+            Ok(facts) => Observed::Known(facts),
+            Err(why) => Observed::Unknown(why),
+        },
+        Err(error) => Observed::Unknown(unreached(&error)),
+    }
+}
+
+async fn ask(
+    pool: &Pool,
+    host: &HostName,
+    request: &Request,
+) -> Result<(Reply, Span), RemoteError> {
+    let connection = pool.connection(host).await?;
+    let call = Call {
+        script: SCRIPT,
+        args: request.arguments(),
+        payload: Payload::new(),
+        deadline: LOOK_TIME,
+        max_reply: MAX_REPLY,
+    };
+    let sent = SystemTime::now();
+    let reply = match connection.run(call).await {
+        Ok(reply) => reply,
+        Err(error) => {
+            if let RemoteError::Lost { .. } = error {
+                pool.forget(host).await;
+            }
+            return Err(error);
+        }
+    };
+    Ok((reply, Span { sent, received: SystemTime::now() }))
+}
+
+/// Where on the way it failed, why, and what to try, in one line.
+fn unreached(error: &RemoteError) -> String {
+    let text = match error.hint() {
+        Some(hint) => format!("{}: {error} ({hint})", error.stage()),
+        None => format!("{}: {error}", error.stage()),
+    };
+    clean(text.as_bytes())
+}

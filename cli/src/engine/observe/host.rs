@@ -1,0 +1,104 @@
+//! One host's reply as facts.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use inventories::SiteName;
+use planner::facts::{Account, HostFacts, Observed};
+use templates::layout::SITE_FILE;
+
+use super::clock::{self, Span};
+use super::files::Files;
+use super::records::Records;
+use super::request::Request;
+use super::{data, machine, member, network, processes, releases, units};
+use crate::engine::remote::{Reply, clean};
+
+/// Reads a reply. An error is why the host counts as not seen.
+pub(super) fn read(request: &Request, reply: &Reply, span: Span) -> Result<HostFacts, String> {
+    if reply.status != 0 {
+        let said =
+            if reply.stderr.is_empty() { String::new() } else { format!(": {}", reply.stderr) };
+        return Err(format!("the look ended with status {}{said}", reply.status));
+    }
+    let records = Records::parse(&reply.stdout).map_err(|error| error.to_string())?;
+    facts(request, &records, span)
+}
+
+/// Puts the records together.
+pub(super) fn facts(request: &Request, records: &Records, span: Span) -> Result<HostFacts, String> {
+    let files = Files::read(records)?;
+    let skew = clock::skew(records, span)?;
+    let room = data::room(records, &files, request)?;
+    let machine = machine::read(records, skew, room)?;
+    let processes = processes::read(records)?;
+    let listeners = if machine.missing_tools.contains("ss") {
+        Vec::new()
+    } else {
+        network::listeners(records)?
+    };
+    let versions = request.versions();
+    let releases = versions.into_iter().map(|version| (version, releases::read(&files, version)));
+    let unit_names: Vec<String> =
+        request.members.iter().map(|member| member.layout().unit_name()).collect();
+    let clusters: BTreeMap<_, _> = request
+        .members
+        .iter()
+        .zip(units::read(records, &unit_names))
+        .map(|(member, unit)| (member.cluster.clone(), member::read(records, &files, member, unit)))
+        .collect();
+    Ok(HostFacts {
+        machine,
+        etcd_user: account(records),
+        site: site(&files),
+        listeners,
+        etcd_processes: processes.etcd,
+        heavy_services: processes.heavy,
+        releases: releases.collect(),
+        sources: network::sources(records, &request.peers),
+        reach: BTreeMap::new(),
+        other_clusters: others(request, records)?,
+        clusters,
+    })
+}
+
+fn site(files: &Files) -> Observed<SiteName> {
+    match files.text(SITE_FILE) {
+        Observed::Known(text) => match text.trim_end().parse() {
+            Ok(site) => Observed::Known(site),
+            Err(error) => Observed::Unknown(format!("what {SITE_FILE} says {error}")),
+        },
+        Observed::Absent => Observed::Absent,
+        Observed::Unknown(why) => Observed::Unknown(why),
+    }
+}
+
+/// `getent` ends with 2 where there is no such account, and with something else where it could not
+/// look.
+fn account(records: &Records) -> Observed<Account> {
+    let said = records.text("account").unwrap_or_default();
+    match said.split_once(' ') {
+        Some(("0", entry)) => {
+            let fields: Vec<&str> = entry.trim_end().split(':').collect();
+            let group = records.text("group").unwrap_or_default();
+            let group = group.split(':').next().unwrap_or_default();
+            match fields[..] {
+                [_, _, _, _, _, _, shell] => Observed::Known(Account {
+                    login_shell: clean(shell.as_bytes()),
+                    group: clean(group.as_bytes()),
+                }),
+                _ => Observed::Unknown("the account can't be read".to_owned()),
+            }
+        }
+        Some(("2", _)) => Observed::Absent,
+        Some((status, _)) => Observed::Unknown(format!("getent ended with status {status}")),
+        None => Observed::Unknown("the host did not say its accounts".to_owned()),
+    }
+}
+
+fn others(request: &Request, records: &Records) -> Result<BTreeSet<String>, String> {
+    let asked: BTreeSet<&str> =
+        request.members.iter().map(|member| member.cluster.as_str()).collect();
+    let marked = records.need("marked", "which clusters it carries")?;
+    let others = marked.lines().filter(|name| !name.is_empty() && !asked.contains(name));
+    Ok(others.map(|name| clean(name.as_bytes())).collect())
+}

@@ -1,0 +1,137 @@
+//! What is on a host of one cluster's member.
+
+use std::collections::BTreeMap;
+
+use base64::Engine as _;
+use base64::engine::general_purpose::STANDARD;
+use planner::facts::{EtcdFacts, FileFacts, Marker, MemberFacts, Observed, UnitFacts};
+use planner::layout::directories;
+use templates::layout::PkiFile;
+use templates::{BootstrapToken, Layout, Member};
+
+use super::data;
+use super::files::Files;
+use super::records::Records;
+use crate::engine::etcd::{self, EtcdctlError};
+
+/// The version of the marker's format that this quorate knows.
+const MARKER_FORMAT: u32 = 1;
+
+/// Puts together what the host said of a member.
+pub(super) fn read(
+    records: &Records,
+    files: &Files,
+    member: &Member,
+    unit: Observed<UnitFacts>,
+) -> MemberFacts {
+    let layout = member.layout();
+    let cluster = member.cluster.as_str();
+    MemberFacts {
+        cluster: member.cluster.clone(),
+        marker: parsed(files.text(&layout.marker()), marker),
+        // Whether it was in a quorum decides whether its data may be thrown away: only a clear no
+        // is a no.
+        quorum_seen: !files.inode(&layout.quorum_witness()).is_absent(),
+        token: parsed(files.text(&layout.token_file()), token),
+        files: file_facts(files, &layout),
+        pki_generation: files.link(&layout.pki_current()),
+        data: data::directory(records, files, &layout, cluster),
+        running: running(records, cluster, &unit),
+        etcd: etcd(records, cluster, &unit),
+        unit,
+    }
+}
+
+fn parsed<T>(text: Observed<&str>, parse: impl Fn(&str) -> Result<T, String>) -> Observed<T> {
+    match text {
+        Observed::Known(text) => match parse(text) {
+            Ok(value) => Observed::Known(value),
+            Err(why) => Observed::Unknown(why),
+        },
+        Observed::Absent => Observed::Absent,
+        Observed::Unknown(why) => Observed::Unknown(why),
+    }
+}
+
+fn marker(text: &str) -> Result<Marker, String> {
+    let marker: Marker = serde_json::from_str(text).map_err(|error| error.to_string())?;
+    if marker.format == MARKER_FORMAT {
+        Ok(marker)
+    } else {
+        Err(format!("it is of format {}, and this quorate knows {MARKER_FORMAT}", marker.format))
+    }
+}
+
+fn token(text: &str) -> Result<BootstrapToken, String> {
+    text.trim_end().parse().map_err(|error| format!("it {error}"))
+}
+
+fn file_facts(files: &Files, layout: &Layout) -> BTreeMap<String, Observed<FileFacts>> {
+    let mut paths: Vec<String> =
+        directories(layout).into_iter().map(|directory| directory.path).collect();
+    paths.extend([layout.unit_file(), layout.pki_manifest(), layout.marker(), layout.token_file()]);
+    paths.extend(PkiFile::ALL.map(|file| layout.pki_file(file)));
+    paths.into_iter().map(|path| (path.clone(), files.facts(&path))).collect()
+}
+
+/// Whether a process of the unit can be asked anything; if not, the answer to whatever was asked.
+fn process<T>(unit: &Observed<UnitFacts>) -> Result<(), Observed<T>> {
+    match unit {
+        Observed::Known(unit) if unit.main_pid != 0 => Ok(()),
+        Observed::Known(_) | Observed::Absent => Err(Observed::Absent),
+        Observed::Unknown(why) => Err(Observed::Unknown(why.clone())),
+    }
+}
+
+/// The argument list crosses the shell in base64, because an argument may hold anything but NUL.
+fn running(records: &Records, cluster: &str, unit: &Observed<UnitFacts>) -> Observed<Vec<String>> {
+    if let Err(answer) = process(unit) {
+        return answer;
+    }
+    let said = records.text(&format!("argv:{cluster}")).unwrap_or_default();
+    let bytes = STANDARD.decode(said.trim()).unwrap_or_default();
+    let Ok(text) = String::from_utf8(bytes) else {
+        return Observed::Unknown("its arguments are not text".to_owned());
+    };
+    match text.strip_suffix('\0').map(|text| text.split('\0').skip(1).map(str::to_owned).collect())
+    {
+        Some(arguments) => Observed::Known(arguments),
+        None => Observed::Unknown("the host did not say its arguments".to_owned()),
+    }
+}
+
+fn etcd(records: &Records, cluster: &str, unit: &Observed<UnitFacts>) -> Observed<EtcdFacts> {
+    if let Err(answer) = process(unit) {
+        return answer;
+    }
+    let answer = |question: &str| {
+        let said = records.text(&format!("{question}:{cluster}"));
+        said.map(answer).ok_or_else(|| "no etcdctl on the host could ask it".to_owned())
+    };
+    let status = answer("status")
+        .and_then(|(said, status)| etcd::statuses(said).map_err(|error| reason(&error, status)));
+    let members = answer("members")
+        .and_then(|(said, status)| etcd::member_list(said).map_err(|error| reason(&error, status)));
+    let members = match members {
+        Ok(members) => Observed::Known(members),
+        Err(why) => Observed::Unknown(why),
+    };
+    match status.map(|statuses| statuses.into_iter().next()) {
+        Ok(Some(status)) => Observed::Known(EtcdFacts { members, ..status.facts }),
+        Ok(None) => Observed::Unknown("etcdctl printed no answer".to_owned()),
+        Err(why) => Observed::Unknown(why),
+    }
+}
+
+/// What etcdctl said, and its exit status, which the script adds as a last line.
+fn answer(said: &str) -> (&str, &str) {
+    said.trim_end().rsplit_once('\n').unwrap_or(("", said.trim()))
+}
+
+fn reason(error: &EtcdctlError, status: &str) -> String {
+    match (error, status) {
+        (EtcdctlError::Unreadable, "124") => "no answer in 5 s".to_owned(),
+        (EtcdctlError::Unreadable, status) => format!("{error}; it ended with status {status}"),
+        (EtcdctlError::Refused(_), _) => error.to_string(),
+    }
+}

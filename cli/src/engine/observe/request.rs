@@ -1,0 +1,123 @@
+//! What is asked of one host, as the arguments of `facts.sh`.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::net::IpAddr;
+
+use inventories::{EtcdVersion, HostName};
+use planner::SiteSpec;
+use planner::layout::directories;
+use templates::layout::{PkiFile, ReleaseLayout, SITE_FILE, USER};
+use templates::{Layout, Member};
+
+use super::{machine, processes};
+
+/// What is asked of one host.
+#[derive(Debug, Clone)]
+pub(super) struct Request {
+    /// The members that belong here, one a cluster.
+    pub(super) members: Vec<Member>,
+    /// The peers that they have elsewhere.
+    pub(super) peers: BTreeSet<IpAddr>,
+}
+
+impl Request {
+    /// The request for each host that a cluster uses.
+    pub(super) fn all(spec: &SiteSpec) -> BTreeMap<HostName, Self> {
+        let mut requests: BTreeMap<HostName, Self> = BTreeMap::new();
+        for cluster in spec.clusters.values() {
+            for (host, member) in &cluster.members {
+                let request = requests
+                    .entry(host.clone())
+                    .or_insert_with(|| Self { members: Vec::new(), peers: BTreeSet::new() });
+                request.members.push(member.member.clone());
+                let others = cluster.members.iter().filter(|(other, _)| *other != host);
+                request.peers.extend(others.map(|(_, peer)| peer.member.peer_address));
+            }
+        }
+        requests
+    }
+
+    /// The releases that the members run.
+    pub(super) fn versions(&self) -> BTreeSet<EtcdVersion> {
+        self.members.iter().map(|member| member.version).collect()
+    }
+
+    /// The words that the script reads. All of them are made of names, numbers and our own paths:
+    /// the script relies on that no value holds a blank.
+    pub(super) fn arguments(&self) -> Vec<String> {
+        let mut words = vec![
+            "format=1".to_owned(),
+            format!("account={USER}"),
+            format!("text={SITE_FILE}"),
+            format!("records={}", records_root()),
+            format!("releases={}", ReleaseLayout::ROOT),
+            format!("room={}", ReleaseLayout::ROOT),
+        ];
+        for version in self.versions() {
+            words.push(format!("release={version}"));
+            words.push(format!("text={}", ReleaseLayout::of(version).manifest()));
+        }
+        for member in &self.members {
+            words.extend(files_of(&member.layout()));
+            words.push(format!("room={}", member.layout().data_dir()));
+            words.push(format!("member={}", member_word(member)));
+        }
+        words.extend(self.peers.iter().map(|peer| format!("route={peer}")));
+        words.extend(processes::NAMES.iter().map(|name| format!("process={name}")));
+        words.extend(machine::tools().map(|tool| format!("tool={tool}")));
+        words
+    }
+}
+
+/// Where quorate keeps its records: the directory that the site's file is in.
+fn records_root() -> &'static str {
+    SITE_FILE.rsplit_once('/').map_or("", |(directory, _)| directory)
+}
+
+/// Keys are hashed and never shown; the text of everything else is public.
+fn files_of(layout: &Layout) -> Vec<String> {
+    let mut words: Vec<String> = directories(layout)
+        .into_iter()
+        .map(|directory| format!("directory={}", directory.path))
+        .collect();
+    words.push(format!("directory={}", layout.wal_dir()));
+    words.push(format!("directory={}", layout.quorum_witness()));
+    words.push(format!("link={}", layout.pki_current()));
+    let texts = [layout.pki_manifest(), layout.unit_file(), layout.marker(), layout.token_file()];
+    words.extend(texts.map(|path| format!("text={path}")));
+    words.extend(PkiFile::ALL.map(|file| {
+        let kind = if is_secret(file) { "secret" } else { "text" };
+        format!("{kind}={}", layout.pki_file(file))
+    }));
+    words
+}
+
+fn is_secret(file: PkiFile) -> bool {
+    match file {
+        PkiFile::ServerKey | PkiFile::PeerKey | PkiFile::HealthcheckKey => true,
+        PkiFile::ClientCa
+        | PkiFile::PeerCa
+        | PkiFile::ServerCert
+        | PkiFile::PeerCert
+        | PkiFile::HealthcheckCert => false,
+    }
+}
+
+/// The fields of a member, in the order in which the script takes them.
+fn member_word(member: &Member) -> String {
+    let layout = member.layout();
+    [
+        member.cluster.to_string(),
+        layout.unit_name(),
+        layout.data_dir(),
+        layout.wal_dir(),
+        layout.marker(),
+        layout.quorum_witness(),
+        member.loopback_client_url().to_string(),
+        ReleaseLayout::of(member.version).etcdctl(),
+        layout.pki_file(PkiFile::ClientCa),
+        layout.pki_file(PkiFile::HealthcheckCert),
+        layout.pki_file(PkiFile::HealthcheckKey),
+    ]
+    .join(",")
+}

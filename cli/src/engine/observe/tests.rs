@@ -1,0 +1,1 @@
+//! A look for real at a tree of our own, and what can be made of a reply.

@@ -1,0 +1,111 @@
+//! What systemd says of the members' units.
+
+use planner::facts::{Observed, UnitFacts};
+
+use super::records::Records;
+use crate::engine::remote::clean;
+
+/// The facts of each unit that was asked for, in that order.
+pub(super) fn read(records: &Records, asked: &[String]) -> Vec<Observed<UnitFacts>> {
+    let blocks = blocks(records, asked.len());
+    match blocks {
+        Ok(blocks) => {
+            asked.iter().zip(blocks).map(|(unit, block)| read_unit(unit, block)).collect()
+        }
+        Err(why) => asked.iter().map(|_| Observed::Unknown(why.clone())).collect(),
+    }
+}
+
+fn blocks(records: &Records, count: usize) -> Result<Vec<&str>, String> {
+    let said = records.need("units", "what its units do")?;
+    let (status, said) = said.split_once(' ').unwrap_or((said, ""));
+    if status != "0" {
+        let why = clean(said.lines().next().unwrap_or_default().as_bytes());
+        return Err(format!("systemctl failed: {why}"));
+    }
+    let blocks: Vec<&str> = said.trim_matches('\n').split("\n\n").collect();
+    if blocks.len() == count {
+        Ok(blocks)
+    } else {
+        Err(format!("systemctl spoke of {} units, not {count}", blocks.len()))
+    }
+}
+
+fn read_unit(unit: &str, block: &str) -> Observed<UnitFacts> {
+    let property =
+        |name: &str| block.lines().find_map(|line| line.strip_prefix(name)?.strip_prefix('='));
+    let need = |name: &str| {
+        property(name).ok_or_else(|| format!("systemctl did not say the {name} of {unit}"))
+    };
+    let read = || {
+        if need("Id")? != unit {
+            return Err(format!("{unit} is another name of {}", clean(need("Id")?.as_bytes())));
+        }
+        if need("LoadState")? == "not-found" {
+            return Ok(None);
+        }
+        let pid = need("MainPID")?;
+        Ok(Some(UnitFacts {
+            active: clean(need("ActiveState")?.as_bytes()),
+            sub: clean(need("SubState")?.as_bytes()),
+            enabled: need("UnitFileState")? == "enabled",
+            needs_reload: need("NeedDaemonReload")? == "yes",
+            drop_ins: need("DropInPaths")?
+                .split_whitespace()
+                .map(|p| clean(p.as_bytes()))
+                .collect(),
+            main_pid: pid.parse().map_err(|_| format!("systemctl said an odd pid of {unit}"))?,
+        }))
+    };
+    match read() {
+        Ok(Some(facts)) => Observed::Known(facts),
+        Ok(None) => Observed::Absent,
+        Err(why) => Observed::Unknown(why),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const RUNNING: &str = "MainPID=412\nId=etcd-main.service\nLoadState=loaded\nActiveState=active\n\
+        SubState=running\nDropInPaths=/etc/systemd/system/etcd-main.service.d/a.conf\n\
+        UnitFileState=enabled\nNeedDaemonReload=no\n";
+    const GONE: &str = "MainPID=0\nId=etcd-events.service\nLoadState=not-found\n\
+        ActiveState=inactive\nSubState=dead\nDropInPaths=\nUnitFileState=\nNeedDaemonReload=no\n";
+
+    fn units(said: &str) -> Vec<Observed<UnitFacts>> {
+        let reply = format!("units {}\n{said}\n", said.len());
+        let asked = ["etcd-main.service".to_owned(), "etcd-events.service".to_owned()];
+        read(&Records::parse(reply.as_bytes()).unwrap(), &asked)
+    }
+
+    #[test]
+    fn each_unit_is_read_from_its_own_block() {
+        let units = units(&format!("0 {RUNNING}\n{GONE}"));
+        let main = units[0].known().unwrap();
+        assert_eq!((main.active.as_str(), main.main_pid, main.enabled), ("active", 412, true));
+        assert_eq!(main.drop_ins, ["/etc/systemd/system/etcd-main.service.d/a.conf"]);
+        assert!(units[1].is_absent());
+    }
+
+    #[test]
+    fn a_systemctl_that_fails_makes_units_unknown() {
+        for said in [
+            "1 System has not been booted with systemd as init system (PID 1). Can't operate.",
+            "124 ",
+            "0 ",
+            &format!("0 {RUNNING}"),
+            &format!("0 {GONE}\n{RUNNING}"),
+        ] {
+            for unit in units(said) {
+                assert!(matches!(unit, Observed::Unknown(_)), "{said}");
+            }
+        }
+        let nothing = read(&Records::parse(b"").unwrap(), &["etcd-main.service".to_owned()]);
+        assert_eq!(
+            nothing,
+            [Observed::Unknown("the host did not say what its units do".to_owned())]
+        );
+    }
+}

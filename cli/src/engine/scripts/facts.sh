@@ -1,0 +1,294 @@
+# shellcheck shell=sh
+# Looks at a host and changes nothing: no file is written, not even a temporary one.
+#
+# The arguments are words KEY=VALUE, `format=1` first; request.rs makes them and says what each
+# means. No value holds a blank, a comma or a character that a shell globs, so lists of them are
+# strings with blanks between.
+#
+# The reply is records, `KEY LENGTH`, newline, LENGTH bytes, newline. What is in a file is data of a
+# record, whatever it looks like. A record that is missing says nothing; it does not say "absent".
+#
+# A look is made often and on many hosts: each command is run once for all that is asked of it, and
+# what the shell can read by itself costs no command at all.
+
+exec </dev/null 2>/dev/null
+set -f
+nl='
+'
+
+say() { printf '%s %s\n%s\n' "$1" "${#2}" "$2"; }
+
+say clock-first "$(date +%s.%N)"
+
+# The largest file whose text is shown, and the largest that is hashed without a reason.
+text_limit=131072
+hash_limit=1048576
+
+account='' releases='' records=''
+looked=' ' hashed=' ' shown=' ' versions='' members='' room='' routes='' processes='' tools=''
+[ "$1" = format=1 ] || exit 64
+shift
+for word do
+    value=${word#*=}
+    case $word in
+    account=*) account=$value ;;
+    directory=* | link=*) looked="$looked$value " ;;
+    secret=*) looked="$looked$value " hashed="$hashed$value " ;;
+    text=*) looked="$looked$value " hashed="$hashed$value " shown="$shown$value " ;;
+    releases=*) releases=$value ;;
+    release=*) versions="$versions $value" ;;
+    records=*) records=$value ;;
+    member=*) members="$members $value" ;;
+    room=*) room="$room $value" ;;
+    route=*) routes="${routes}route get $value$nl" ;;
+    process=*) processes="$processes $value" ;;
+    tool=*) tools="$tools $value" ;;
+    *) exit 64 ;;
+    esac
+done
+
+# Sets the fields of a member word.
+member() {
+    IFS=,
+    # shellcheck disable=SC2086
+    set -- $1
+    unset IFS
+    name=$1 unit=$2 data=$3 wal=$4 marker=$5 witness=$6 url=$7 etcdctl=$8
+    shift 8
+    cacert=$1 cert=$2 key=$3
+}
+
+machine() {
+    [ -d /run/systemd/system ] && say systemd "$(systemctl --version)"
+    say arch "$(uname -m)"
+    IFS= read -r line </sys/devices/system/cpu/online && say cpus "$line"
+    IFS= read -r line </proc/meminfo && say memory "$line"
+    IFS= read -r line </proc/sys/kernel/random/boot_id && say boot-id "$line"
+    while IFS= read -r line; do
+        case $line in PRETTY_NAME=*) say distribution "${line#*=}" ;; esac
+    done </etc/os-release
+    found=
+    for tool in $tools; do
+        command -v "$tool" >/dev/null && found="$found $tool"
+    done
+    say tools "$found"
+}
+
+account() {
+    entry=$(getent passwd "$account")
+    say account "$? $entry"
+    gid=${entry#*:*:*:}
+    [ -z "$entry" ] || say group "$(getent group "${gid%%:*}")"
+}
+
+# Each path that is there, or the nearest above it, with the bytes that a user may still write.
+room() {
+    set --
+    for path in $room; do
+        while [ -n "$path" ] && [ ! -e "$path" ]; do path=${path%/*}; done
+        set -- "$@" "${path:-/}"
+    done
+    [ "$#" -eq 0 ] || say room "$(df -B1 --output=avail,file -- "$@")"
+}
+
+# Processes of the names that are asked for, each with its cgroups.
+processes() {
+    found=
+    set +f
+    for dir in /proc/[0-9]*; do
+        IFS= read -r comm <"$dir/comm" || continue
+        case " $processes " in
+        *" $comm "*)
+            found="$found${dir#/proc/} $comm$nl"
+            while IFS= read -r line; do found="$found$line$nl"; done <"$dir/cgroup"
+            found="$found$nl"
+            ;;
+        esac
+    done
+    set -f
+    say processes "$found"
+}
+
+# Who else is on the host: ports and routes matter until a cluster is formed.
+network() {
+    forming=
+    for word in $members; do
+        member "$word"
+        [ -e "$marker" ] || [ -e "$witness" ] || forming=yes
+    done
+    say forming "$forming"
+    [ -n "$forming" ] || return 0
+    listeners=$(ss -Hltnp) && say listeners "$listeners"
+    [ -z "$routes" ] ||
+        say routes "$(printf %s "$routes" | ip -oneline -force -batch - 2>&1)"
+}
+
+# The files that a release's manifest names: "PATH STAT" a line.
+manifests() {
+    binaries='' installed=$nl
+    for version in $versions; do
+        while read -r kind file _ stamp _; do
+            [ "$kind" = file ] || continue
+            case $file in '' | .* | *[!a-z0-9._-]*) continue ;; esac
+            binaries="$binaries $releases/$version/$file"
+            installed="$installed$releases/$version/$file $stamp$nl"
+        done <"$releases/$version/manifest"
+    done
+}
+
+# Whether a directory holds a match of a glob, said as a word.
+# shellcheck disable=SC2086
+holds() {
+    set +f
+    for entry in $1; do
+        if [ -e "$entry" ] || [ -L "$entry" ]; then
+            set -f
+            answer=yes
+            return
+        fi
+    done
+    set -f
+    # A directory that can't be read looks like an empty one to a glob.
+    if ls -A -- "$2" >/dev/null; then answer=no; else answer=unreadable; fi
+}
+
+data() {
+    logs=
+    for word in $members; do
+        member "$word"
+        [ -d "$data" ] || continue
+        holds "$data/* $data/.[!.]* $data/..?*" "$data"
+        full=$answer answer=no
+        [ ! -d "$wal" ] || holds "$wal/*.wal" "$wal"
+        say "data:$name" "$full $answer"
+        set +f
+        for log in "$wal"/*.wal "${wal%/*}/snap/db"; do
+            case ${log##*/} in *[!0-9a-z.-]*) continue ;; esac
+            [ ! -f "$log" ] || logs="$logs $log"
+        done
+        set -f
+    done
+}
+
+# What each file is, then the digests and texts of those that are small regular files.
+# shellcheck disable=SC2086
+files() {
+    say files "$looked$binaries$logs"
+    # A path that is not there has its line too, in its place: the order tells whose it is.
+    stats=$(stat -c '%f %i.%s.%Y.%Z %s %U %G %b %B %N' -- $looked$binaries$logs 2>&1)
+    say stat "$stats"
+    set -- $looked$binaries$logs
+    hash='' show='' total=0
+    IFS=$nl
+    for line in $stats; do
+        path=$1
+        shift
+        mode=${line%% *} line=${line#* }
+        stamp=${line%% *} line=${line#* }
+        size=${line%% *}
+        case $mode in 8???) ;; *) continue ;; esac
+        case $size in '' | *[!0-9]*) continue ;; esac
+        case $hashed in
+        *" $path "*)
+            [ "$size" -gt "$hash_limit" ] || hash="$hash $path"
+            ;;
+        esac
+        case $shown in
+        *" $path "*)
+            [ "$size" -gt "$text_limit" ] || show="$show $path" total=$((total + size))
+            ;;
+        esac
+        case " $binaries " in
+        *" $path "*)
+            case $installed in
+            *"$nl$path $stamp$nl"*) ;;
+            *) hash="$hash $path" ;;
+            esac
+            ;;
+        esac
+    done
+    unset IFS
+    [ -z "$hash" ] || say sha256 "$(sha256sum -- $hash)"
+    [ -n "$show" ] || return 0
+    texts=$(cat -- $show && echo .)
+    # A shell drops NUL, and every text after it would begin too early.
+    if [ "${#texts}" -ne $((total + 1)) ]; then
+        texts=$(cat -- $show | tr '\0' '\1' && echo .)
+    fi
+    say shown "$show"
+    say texts "${texts%.}"
+}
+
+# shellcheck disable=SC2086
+markers() {
+    found=
+    set +f
+    for file in "$records"/*/marker; do
+        [ -e "$file" ] || continue
+        file=${file%/marker}
+        found="$found${file##*/}$nl"
+    done
+    set -f
+    say marked "$found"
+}
+
+# shellcheck disable=SC2086
+units() {
+    set --
+    for word in $members; do
+        member "$word"
+        set -- "$@" "$unit"
+    done
+    [ "$#" -gt 0 ] || return 0
+    units=$(timeout 10 systemctl show \
+        -p Id,LoadState,ActiveState,SubState,UnitFileState,NeedDaemonReload,DropInPaths,MainPID \
+        -- "$@" 2>&1)
+    say units "$? $units"
+}
+
+# An etcd without a quorum does not answer, so each question has its time; both at once take it once.
+ask() {
+    timeout 5 env -i "$etcdctl" --endpoints="$url" --cacert="$cacert" --cert="$cert" --key="$key" \
+        --dial-timeout=2s --command-timeout=3s "$@" -w json 2>&1
+}
+
+etcd() {
+    if [ ! -x "$etcdctl" ]; then
+        set +f
+        for etcdctl in "$releases"/*/etcdctl; do :; done
+        set -f
+    fi
+    [ -x "$etcdctl" ] || return 0
+    { ask endpoint status; printf '\n%s\n' "$?"; } | {
+        listed=$(ask member list; printf '\n%s\n' "$?")
+        say "status:$name" "$(cat)"
+        say "members:$name" "$listed"
+    }
+}
+
+# What runs: its arguments, and what it says itself.
+running() {
+    rest="$units$nl$nl"
+    for word in $members; do
+        member "$word"
+        block="$nl${rest%%"$nl$nl"*}" rest=${rest#*"$nl$nl"}
+        pid=${block##*"$nl"MainPID=}
+        pid=${pid%%"$nl"*}
+        case $pid in 0 | '' | *[!0-9]*) continue ;; esac
+        say "argv:$name" "$(base64 -w 0 "/proc/$pid/cmdline")"
+        etcd
+    done
+}
+
+machine
+account
+units
+room
+processes
+network
+markers
+manifests
+data
+files
+running
+say clock-last "$(date +%s.%N)"
