@@ -204,10 +204,11 @@ impl RemoteError {
             RemoteError::Lost { progress, .. } | RemoteError::Deadline { progress, .. } => {
                 *progress == Progress::Unknown
             }
-            RemoteError::Killed { .. } => true,
             // Without the beginning of a reply nothing says that our shell ever started, nor that
-            // it did not.
-            RemoteError::Frame { .. } => true,
+            // it did not; and a word of sudo that we do not know may be a warning.
+            RemoteError::Killed { .. }
+            | RemoteError::Frame { .. }
+            | RemoteError::Sudo { why: SudoRefusal::Other, .. } => true,
             _ => false,
         }
     }

@@ -159,6 +159,8 @@ impl Exec {
 
     /// The connection is gone: answers what is still open.
     pub(crate) fn lose(&mut self, why: &str) {
+        // The whole reply may have come before.
+        self.answer_complete();
         let error = RemoteError::Lost { why: why.to_owned(), progress: self.outgoing.progress() };
         self.send(Err(error));
         self.stage = Stage::Gone;
