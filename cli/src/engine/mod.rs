@@ -7,6 +7,7 @@
 //! - [`remote`]: the SSH transport.
 //! - [`etcd`]: what `etcdctl` says, parsed.
 //! - [`release`]: release archives on the operator's side.
+//! - [`ssh_hosts`]: the door to the hosts that production uses.
 
 pub mod bind;
 pub mod etcd;
@@ -17,3 +18,4 @@ pub mod observe;
 pub mod pool;
 pub mod release;
 pub mod remote;
+pub mod ssh_hosts;

@@ -42,8 +42,11 @@ pub enum ArchiveError {
 pub struct Archives {
     /// Where relative paths begin: the inventory's folder.
     base: PathBuf,
-    fetched: Mutex<BTreeMap<String, Arc<OnceCell<Arc<[u8]>>>>>,
+    fetched: Mutex<BTreeMap<String, Fetched>>,
 }
+
+/// An archive that whoever comes first fetches for everybody.
+type Fetched = Arc<OnceCell<Arc<[u8]>>>;
 
 impl Archives {
     /// An empty store; relative paths of the inventory begin at `base`.

@@ -24,8 +24,27 @@ gone_wrong() {
     exit 1
 }
 
-state=$(of_unit "$unit" ActiveState)
-pid=$(of_unit "$unit" MainPID)
+# look: what systemd says of the unit at this moment.
+look() {
+    said=$(systemctl show "$unit" --property=ActiveState,SubState,MainPID,NRestarts,Result,AssertResult,Job)
+    while IFS='=' read -r property value; do
+        case $property in
+        ActiveState) state=$value ;;
+        SubState) substate=$value ;;
+        MainPID) pid=$value ;;
+        NRestarts) restarts=$value ;;
+        Result) result=$value ;;
+        AssertResult) asserted=$value ;;
+        Job) job=$value ;;
+        esac
+    done <<SAID
+$said
+SAID
+}
+
+# systemd leaves out what is not there.
+state='' substate='' pid=0 restarts=0 result='' asserted=yes job=''
+look
 if [ "$pid" != 0 ]; then
     case $state in
     active | activating | reloading)
@@ -38,21 +57,21 @@ if [ "$pid" != 0 ]; then
 fi
 
 systemctl reset-failed "$unit"
-restarts=$(of_unit "$unit" NRestarts)
+look
+before=$restarts
 systemctl start --no-block "$unit"
 
 # A member that has begun its log has found its place; one that has not may be about to say why.
 tries=0
 while [ "$tries" -lt 10 ]; do
-    state=$(of_unit "$unit" ActiveState)
-    pid=$(of_unit "$unit" MainPID)
+    job=''
+    look
     [ "$state" != active ] || changed
-    [ "$state" != failed ] || gone_wrong "$unit failed: $(of_unit "$unit" Result)"
-    if [ "$(of_unit "$unit" SubState)" = auto-restart ] || [ "$(of_unit "$unit" NRestarts)" != "$restarts" ]; then
-        gone_wrong "$unit ended at once: $(of_unit "$unit" Result)"
+    [ "$state" != failed ] || gone_wrong "$unit failed: $result"
+    if [ "$substate" = auto-restart ] || [ "$restarts" != "$before" ]; then
+        gone_wrong "$unit ended at once: $result"
     fi
-    if [ "$state" = inactive ] && [ "$(of_unit "$unit" AssertResult)" = no ] &&
-        [ "$(of_unit "$unit" Job)" = 0 ]; then
+    if [ "$state" = inactive ] && [ "$asserted" = no ] && [ -z "$job" ]; then
         gone_wrong "$unit refuses to start without its write-ahead log"
     fi
     if [ -n "$token" ] && [ "$pid" != 0 ] && [ "$tries" -gt 1 ] && log_in "$wal"; then

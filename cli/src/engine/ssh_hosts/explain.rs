@@ -79,6 +79,11 @@ const TABLE: &[(&[&str], &str, &str)] = &[
         "go back to 3.5, remove the v2 data, then upgrade",
     ),
     (
+        &["asserts failed", "Assertion failed for"],
+        "the member's write-ahead log is missing, and without it the member does not start",
+        "if its disk is lost, the member must be replaced",
+    ),
+    (
         &["address already in use"],
         "another process listens on the member's port",
         "find it with ss -ltnp on the host",

@@ -24,11 +24,13 @@ impl Failure {
     }
 
     /// The step could not be prepared on the operator's side.
+    #[expect(clippy::needless_pass_by_value, reason = "errors are mapped with it")]
     pub(super) fn local(why: impl ToString) -> Self {
         Self::of(StepErrorKind::Local(why.to_string()))
     }
 
     /// The host tried and failed.
+    #[expect(clippy::needless_pass_by_value, reason = "errors are mapped with it")]
     pub(super) fn failed(why: impl ToString) -> Self {
         Self::of(StepErrorKind::Failed(why.to_string()))
     }

@@ -124,7 +124,7 @@ fn health(sections: &Sections<'_>, expected: &Expected<'_>) -> Vec<Problem> {
     let (_, said) = sections.get("health");
     let read = |line: &str| serde_json::from_str::<Vec<Health>>(line).ok();
     let Some(answers) = said.lines().rev().find_map(read) else {
-        return vec![unreadable("health", last_line(said))];
+        return vec![unreadable("health", &last_line(said))];
     };
     let mut problems = Vec::new();
     for (host, url) in expected.endpoints {
@@ -143,7 +143,7 @@ fn status(sections: &Sections<'_>, expected: &Expected<'_>) -> Vec<Problem> {
     let (_, said) = sections.get("status");
     let answers = match etcd::statuses(said) {
         Ok(answers) => answers,
-        Err(error) => return vec![unreadable("status", error)],
+        Err(error) => return vec![unreadable("status", &error)],
     };
     let mut problems = Vec::new();
     let (mut clusters, mut leaders) = (BTreeMap::new(), BTreeMap::new());
@@ -174,7 +174,7 @@ fn alarms(sections: &Sections<'_>) -> Vec<Problem> {
     let (_, said) = sections.get("alarms");
     match etcd::alarms(said) {
         Ok(alarms) => alarms.iter().map(|alarm| Problem::Alarm(alarm.to_string())).collect(),
-        Err(error) => vec![unreadable("alarms", error)],
+        Err(error) => vec![unreadable("alarms", &error)],
     }
 }
 
@@ -190,7 +190,7 @@ fn serving(sections: &Sections<'_>, expected: &Expected<'_>) -> Option<Problem> 
         .then(|| Problem::NotServing(format!("read back {read:?}")))
 }
 
-fn unreadable(question: &'static str, why: impl ToString) -> Problem {
+fn unreadable(question: &'static str, why: &dyn fmt::Display) -> Problem {
     Problem::Unreadable { question, said: why.to_string() }
 }
 

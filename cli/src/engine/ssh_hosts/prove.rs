@@ -19,7 +19,7 @@ use crate::engine::remote::{Call, Connection, Payload};
 
 /// How long all members may take to become healthy together, in seconds. They started before this:
 /// an election takes seconds, a slow disk some more.
-const PATIENCE: u64 = 90;
+const PATIENCE: u64 = 60;
 /// Beyond that: the last questions, each with etcdctl's own timeout.
 const LONG: Duration = Duration::from_secs(PATIENCE + 60);
 /// A leader may just be changing while the members are asked one after the other.
