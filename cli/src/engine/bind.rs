@@ -52,3 +52,6 @@ fn random() -> Result<BootstrapToken, BindError> {
     getrandom::fill(&mut bytes).map_err(BindError)?;
     Ok(BootstrapToken::from_random(bytes))
 }
+
+#[cfg(test)]
+mod tests;

@@ -52,13 +52,13 @@ pub(super) fn undownloaded(reply: &Reply) -> Option<String> {
 fn failed(status: i32, text: &str, stderr: &str) -> Failure {
     let (why, rest) = reason(text, "failed");
     if why.is_empty() {
-        // A command of the script failed; it said why itself.
-        let last = stderr.lines().next_back().unwrap_or_default();
+        // A command of the script failed; the last thing it said is why.
+        let (before, last) = stderr.rsplit_once('\n').unwrap_or(("", stderr));
         let why = match last {
             "" => format!("the script ended with status {status}"),
             last => last.to_owned(),
         };
-        return Failure::failed(why).with_words(stderr.as_bytes());
+        return Failure::failed(why).with_words(before.as_bytes());
     }
     Failure::failed(why).with_words(format!("{rest}\n{stderr}").as_bytes())
 }
@@ -101,5 +101,6 @@ mod tests {
         assert_eq!(failure.words, ["line one"]);
         let failure = read(&reply(3, "", "a\nchown: invalid user: 'etcd'")).unwrap_err();
         assert_eq!(failure.kind.to_string(), "chown: invalid user: 'etcd'");
+        assert_eq!(failure.words, ["a"]);
     }
 }

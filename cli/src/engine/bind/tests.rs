@@ -1,0 +1,108 @@
+use std::collections::{BTreeMap, BTreeSet};
+
+use inventories::HostName;
+use inventories::inventory::Arch;
+use planner::facts::{HostFacts, Machine, MemberFacts};
+use planner::plan::{Action, Guard, Step, StepId, Why};
+use time::OffsetDateTime;
+
+use super::*;
+
+fn cluster() -> ClusterName {
+    "main".parse().unwrap()
+}
+
+fn token(digit: char) -> BootstrapToken {
+    digit.to_string().repeat(32).parse().unwrap()
+}
+
+/// A plan with one step of each kind, on one host.
+fn plan(kinds: Vec<StepKind>) -> Plan {
+    let step = |kind| Step {
+        id: StepId("a/main/step".to_owned()),
+        host: "a".parse().unwrap(),
+        cluster: Some(cluster()),
+        action: Action::Create,
+        kind,
+        guard: Guard::NeverFormed,
+        after: BTreeSet::new(),
+        why: Why::Unfinished,
+    };
+    let steps = kinds.into_iter().map(step).collect();
+    Plan { site: "prod".parse().unwrap(), steps, report: Default::default() }
+}
+
+/// Hosts that store these tokens.
+fn facts(hosts: &[(&str, Observed<BootstrapToken>)]) -> SiteFacts {
+    let hosts = hosts.iter().map(|(name, token)| (name.parse().unwrap(), host(token.clone())));
+    let hosts: BTreeMap<HostName, Observed<HostFacts>> = hosts.collect();
+    SiteFacts { observed_at: OffsetDateTime::UNIX_EPOCH, hosts }
+}
+
+fn host(token: Observed<BootstrapToken>) -> Observed<HostFacts> {
+    let member = MemberFacts {
+        cluster: cluster(),
+        marker: Observed::Absent,
+        quorum_seen: false,
+        token,
+        files: BTreeMap::new(),
+        pki_generation: Observed::Absent,
+        data: Observed::Absent,
+        unit: Observed::Absent,
+        running: Observed::Absent,
+        etcd: Observed::Absent,
+    };
+    let machine = Machine {
+        arch: Ok(Arch::Amd64),
+        distribution: String::new(),
+        systemd: None,
+        missing_tools: BTreeSet::new(),
+        cores: 0,
+        memory: 0,
+        data_free: 0,
+        release_free: 0,
+        clock_skew_ms: 0,
+        clock_error_ms: 0,
+        boot_id: String::new(),
+        downloaders: BTreeSet::new(),
+    };
+    Observed::Known(HostFacts {
+        machine,
+        etcd_user: Observed::Absent,
+        site: Observed::Absent,
+        listeners: Vec::new(),
+        etcd_processes: Vec::new(),
+        heavy_services: BTreeSet::new(),
+        releases: BTreeMap::new(),
+        sources: BTreeMap::new(),
+        reach: BTreeMap::new(),
+        clusters: BTreeMap::from([(cluster(), member)]),
+        other_clusters: BTreeSet::new(),
+    })
+}
+
+#[test]
+fn an_interrupted_bootstrap_goes_on_with_its_token() {
+    let facts = facts(&[
+        ("a", Observed::Absent),
+        ("b", Observed::Known(token('b'))),
+        ("c", Observed::Known(token('c'))),
+    ]);
+    let bound = tokens(&plan(vec![StepKind::StoreToken]), &facts).unwrap();
+    assert_eq!(bound.tokens[&cluster()], token('b'));
+}
+
+#[test]
+fn a_discarded_bootstrap_gets_a_new_token_every_time() {
+    let facts = facts(&[("a", Observed::Known(token('a')))]);
+    let plan = plan(vec![StepKind::DiscardBootstrap, StepKind::StoreToken]);
+    let [one, two] = [(); 2].map(|()| tokens(&plan, &facts).unwrap().tokens[&cluster()].clone());
+    assert!(one != token('a') && one != two);
+}
+
+#[test]
+fn a_cluster_that_is_formed_already_binds_nothing() {
+    let facts = facts(&[("a", Observed::Known(token('a')))]);
+    let bound = tokens(&plan(vec![StepKind::StartMember]), &facts).unwrap();
+    assert_eq!(bound, Bindings::default());
+}
