@@ -1,3 +1,20 @@
 //! Everything of quorate that touches the world: SSH, the terminal, files, exit codes.
+//!
+//! - [`args`], [`commands`]: the command line, and one file for each command.
+//! - [`site`], [`rewrite`], [`authorities`], [`keys`]: the inventory and the CAs on the operator's disk.
+//! - [`engine`]: everything that acts on hosts. It prints nothing.
+//! - [`terminal`], [`report`]: everything that is shown.
+//! - [`exit`], [`error`], [`interrupt`]: how it ends.
 
+pub mod args;
+pub mod authorities;
+pub mod commands;
 pub mod engine;
+pub mod error;
+pub mod exit;
+pub mod interrupt;
+pub mod keys;
+pub mod report;
+pub mod rewrite;
+pub mod site;
+pub mod terminal;

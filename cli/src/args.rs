@@ -1,0 +1,104 @@
+//! The command line, as clap reads it. What an argument means is said by its command.
+
+use std::path::PathBuf;
+
+use clap::{Args, Parser, Subcommand};
+
+use crate::commands::{
+    apply, client_cert, completions, etcdctl, graph, init, pki, plan, release, status, trust,
+};
+use crate::terminal::ColorChoice;
+
+/// Plan and apply etcd clusters on hosts reached over SSH
+///
+/// From nothing to a cluster: quorate init USER@HOST…, quorate trust, quorate apply.
+/// Exit codes: 0 done, 1 failed, 2 changes, 3 stale, 4 unreachable, 5 locked, 6 partial,
+/// 7 rolled back, 8 blocked, 64 usage, 65 bad inventory, 130 interrupted.
+#[derive(Debug, Parser)]
+#[command(name = "quorate", version, propagate_version = false, max_term_width = 100)]
+pub struct Cli {
+    /// What every command takes.
+    #[command(flatten)]
+    pub global: Global,
+    /// What to do.
+    #[command(subcommand)]
+    pub command: Command,
+}
+
+/// What every command takes.
+#[derive(Debug, Args)]
+pub struct Global {
+    /// The inventory
+    #[arg(
+        short,
+        long,
+        global = true,
+        value_name = "PATH",
+        env = "QUORATE_INVENTORY",
+        default_value = "quorate.toml",
+        help_heading = "Global options"
+    )]
+    pub inventory: PathBuf,
+    /// How many hosts or steps are worked on at once
+    #[arg(
+        long,
+        global = true,
+        value_name = "N",
+        default_value_t = 10,
+        value_parser = clap::value_parser!(u16).range(1..=1000),
+        help_heading = "Global options"
+    )]
+    pub parallelism: u16,
+    /// When to colour output
+    #[arg(
+        long,
+        global = true,
+        value_name = "WHEN",
+        default_value = "auto",
+        hide_possible_values = true,
+        help = "When to colour output: auto, always, never",
+        help_heading = "Global options"
+    )]
+    pub color: ColorChoice,
+    /// Say only results, warnings and errors
+    #[arg(short, long, global = true, conflicts_with = "verbose", help_heading = "Global options")]
+    pub quiet: bool,
+    /// Say more about what is being done
+    #[arg(short, long, global = true, help_heading = "Global options")]
+    pub verbose: bool,
+}
+
+/// What to do.
+#[derive(Debug, Subcommand)]
+pub enum Command {
+    /// Write an inventory for these hosts and make its CAs
+    Init(init::InitArgs),
+    /// Show the hosts' SSH keys and pin them in the inventory
+    Trust(trust::TrustArgs),
+    /// Check the inventory, without touching a host
+    Validate,
+    /// Show what apply would do
+    Plan(plan::PlanArgs),
+    /// Make the hosts what the inventory says
+    Apply(apply::ApplyArgs),
+    /// Show how the clusters are
+    Status(status::StatusArgs),
+    /// Run etcdctl on a member's host, with its endpoints and certificate
+    Etcdctl(etcdctl::EtcdctlArgs),
+    /// Issue a certificate for a client, such as an API server
+    ClientCert(client_cert::ClientCertArgs),
+    /// Make certificate authorities
+    #[command(subcommand)]
+    Pki(pki::PkiCommand),
+    /// Pin etcd releases
+    #[command(subcommand)]
+    Release(release::ReleaseCommand),
+    /// Draw the plan
+    Graph(graph::GraphArgs),
+    /// Print the JSON Schema of the inventory, for editors
+    Schema,
+    /// Print a completion script for a shell
+    Completions(completions::CompletionsArgs),
+    /// Print the version
+    Version,
+}

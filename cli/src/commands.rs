@@ -1,0 +1,128 @@
+//! The commands, one file each: read arguments, call what does the work, show what came of it.
+
+use std::ffi::OsString;
+use std::path::PathBuf;
+
+use clap::Parser as _;
+use clap::error::ErrorKind;
+
+use crate::args::{Cli, Command};
+use crate::error::{CliError, While};
+use crate::exit::ExitCode;
+use crate::site::Site;
+use crate::terminal::{Terminal, Verbosity};
+
+pub mod apply;
+pub mod client_cert;
+pub mod completions;
+pub mod etcdctl;
+pub mod graph;
+pub mod init;
+pub mod pki;
+pub mod plan;
+pub mod release;
+pub mod status;
+pub mod trust;
+
+mod approval;
+mod hosts;
+mod planning;
+mod schema;
+mod validate;
+mod version;
+
+/// What every command works with.
+#[derive(Debug)]
+pub struct Context {
+    /// Where it reads from and writes to.
+    pub terminal: Terminal,
+    /// The inventory's path, as the operator gave it.
+    pub inventory: PathBuf,
+    /// How many hosts or steps are worked on at once.
+    pub parallelism: usize,
+}
+
+/// Runs a command line, program name first, to its exit code.
+pub fn run(arguments: impl IntoIterator<Item = OsString>) -> std::process::ExitCode {
+    let cli = match Cli::try_parse_from(arguments) {
+        Ok(cli) => cli,
+        Err(error) => return usage(&error).into(),
+    };
+    let verbosity = match (cli.global.quiet, cli.global.verbose) {
+        (true, _) => Verbosity::Quiet,
+        (false, true) => Verbosity::Verbose,
+        (false, false) => Verbosity::Normal,
+    };
+    let context = Context {
+        terminal: Terminal::new(cli.global.color, verbosity),
+        inventory: cli.global.inventory,
+        parallelism: usize::from(cli.global.parallelism),
+    };
+    let ended = dispatch(&context, cli.command);
+    finish(&context.terminal, ended).into()
+}
+
+impl Context {
+    /// The inventory, after its warnings were shown.
+    pub fn site(&self) -> Result<Site, CliError> {
+        let site = Site::load(&self.inventory)?;
+        self.terminal.diagnostics(&site.warnings);
+        Ok(site)
+    }
+
+    /// Runs what waits for hosts. One thread is enough: each connection has its own.
+    pub fn block_on<T>(&self, work: impl Future<Output = T>) -> Result<T, CliError> {
+        let runtime = tokio::runtime::Builder::new_current_thread()
+            .enable_all()
+            .build()
+            .map_err(|error| CliError::failed(While::new("cannot start", error)))?;
+        let done = runtime.block_on(work);
+        // A thread that still reads stdin must not keep the process.
+        runtime.shutdown_background();
+        Ok(done)
+    }
+}
+
+fn dispatch(context: &Context, command: Command) -> Result<u8, CliError> {
+    let code = match command {
+        Command::Init(arguments) => init::run(context, &arguments)?,
+        Command::Trust(arguments) => trust::run(context, &arguments)?,
+        Command::Validate => validate::run(context)?,
+        Command::Plan(arguments) => plan::run(context, &arguments)?,
+        Command::Apply(arguments) => apply::run(context, &arguments)?,
+        Command::Status(arguments) => status::run(context, &arguments)?,
+        Command::Etcdctl(arguments) => return etcdctl::run(context, &arguments),
+        Command::ClientCert(arguments) => client_cert::run(context, &arguments)?,
+        Command::Pki(command) => pki::run(context, &command)?,
+        Command::Release(command) => release::run(context, &command)?,
+        Command::Graph(arguments) => graph::run(context, &arguments)?,
+        Command::Schema => schema::run(context)?,
+        Command::Completions(arguments) => completions::run(context, &arguments),
+        Command::Version => version::run(context),
+    };
+    Ok(code.number())
+}
+
+fn finish(terminal: &Terminal, ended: Result<u8, CliError>) -> u8 {
+    let code = ended.unwrap_or_else(|error| {
+        terminal.error(&error);
+        error.kind.number()
+    });
+    match terminal.finish() {
+        Some(trouble) => {
+            let error = CliError::failed(While::new("cannot write the output", trouble));
+            terminal.error(&error);
+            // What was done counts more than that it could not be said.
+            if code == ExitCode::Done.number() { error.kind.number() } else { code }
+        }
+        None => code,
+    }
+}
+
+/// `--help` is an answer and goes to stdout; anything else is a usage error.
+fn usage(error: &clap::Error) -> u8 {
+    let asked = matches!(error.kind(), ErrorKind::DisplayHelp | ErrorKind::DisplayVersion);
+    // A reader that went away is no error.
+    let _ = error.print();
+    if asked { ExitCode::Done.number() } else { ExitCode::Usage.number() }
+}

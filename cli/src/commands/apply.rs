@@ -1,0 +1,153 @@
+//! `quorate apply`
+
+use std::cell::RefCell;
+use std::collections::BTreeSet;
+use std::sync::Arc;
+use std::time::{Duration, Instant};
+
+use clap::Args;
+use pki::CaKind;
+use planner::StepKind;
+use time::OffsetDateTime;
+use tokio::sync::watch;
+
+use super::{Context, approval};
+use super::hosts::Door;
+use super::planning::{self, Planned};
+use crate::engine::bind;
+use crate::engine::execute::{ApplyReport, execute};
+use crate::engine::hosts::Hosts;
+use crate::error::CliError;
+use crate::exit::ExitCode;
+use crate::interrupt::Interrupts;
+use crate::keys::{self, IdentityArgs, OpenAuthorities};
+use crate::report::apply::Ending;
+use crate::report::reporter::Reporter;
+use crate::site::Site;
+
+/// Arguments of `quorate apply`.
+#[derive(Debug, Args)]
+pub struct ApplyArgs {
+    /// Apply the plan without asking; the plan is made and shown all the same
+    #[arg(short, long)]
+    yes: bool,
+    /// Tell it as one JSON object a line
+    #[arg(long, requires = "yes")]
+    json: bool,
+    /// The site's name, for sites whose inventory says confirm = true
+    #[arg(long, value_name = "SITE")]
+    confirm: Option<String>,
+    /// What opens the CAs.
+    #[command(flatten)]
+    identity: IdentityArgs,
+}
+
+pub(super) fn run(context: &Context, arguments: &ApplyArgs) -> Result<ExitCode, CliError> {
+    let reporter = RefCell::new(if arguments.json {
+        Reporter::json(&context.terminal)
+    } else {
+        Reporter::human(&context.terminal)
+    });
+    let ended = context.block_on(apply(context, arguments, &reporter)).and_then(|ended| ended);
+    reporter.borrow_mut().end(&ended);
+    ended
+}
+
+async fn apply(
+    context: &Context,
+    arguments: &ApplyArgs,
+    reporter: &RefCell<Reporter<'_>>,
+) -> Result<ExitCode, CliError> {
+    let mut interrupts = Interrupts::listen().map_err(CliError::failed)?;
+    let site = Site::load(&context.inventory)?;
+    reporter.borrow_mut().warnings(&site.warnings);
+    approval::confirm_site(&site.inventory.site, arguments.confirm.as_deref())?;
+    let spec = site.spec()?;
+    let door = Door::of(context, &site)?;
+    let planned = interrupts.give_way(planning::make(context, spec, &door.hosts())).await?;
+    let code = planning::verdict(&planned.plan);
+    reporter.borrow_mut().planned(&planned.plan, code);
+    if planned.plan.steps.is_empty() {
+        return Ok(code);
+    }
+    let authorities = open(context, arguments, &site, &planned)?;
+    if !arguments.yes {
+        interrupts.give_way(approval::ask(&context.terminal, QUESTION)).await?;
+    }
+    let hosts = Arc::new(door.with_authorities(authorities));
+    Ok(code.first(execute_plan(context, hosts, &planned, &mut interrupts, reporter).await?))
+}
+
+/// Opens the CAs that the plan's certificates are issued by; none where it issues none.
+fn open(
+    context: &Context,
+    arguments: &ApplyArgs,
+    site: &Site,
+    planned: &Planned,
+) -> Result<OpenAuthorities, CliError> {
+    let mut wanted = BTreeSet::new();
+    for step in &planned.plan.steps {
+        if let (StepKind::InstallCertificates { client_ca, .. }, Some(cluster)) =
+            (&step.kind, &step.cluster)
+        {
+            wanted.insert((cluster.clone(), CaKind::Peer));
+            wanted.insert((client_ca.clone(), CaKind::Client));
+        }
+    }
+    let now = OffsetDateTime::now_utc();
+    keys::open(site, wanted, &arguments.identity, &context.terminal, now)
+}
+
+async fn execute_plan<H: Hosts>(
+    context: &Context,
+    hosts: Arc<H>,
+    planned: &Planned,
+    interrupts: &mut Interrupts,
+    reporter: &RefCell<Reporter<'_>>,
+) -> Result<ExitCode, CliError> {
+    let bindings = bind::tokens(&planned.plan, &planned.facts).map_err(CliError::failed)?;
+    let begun = Instant::now();
+    let ending = RefCell::new(Ending::of(&planned.plan));
+    let (stop, stopped) = watch::channel(false);
+    let emit = |event| {
+        reporter.borrow_mut().event(&event);
+        ending.borrow_mut().fold(event);
+    };
+    let work = execute(&planned.plan, hosts, bindings, context.parallelism, stopped, emit);
+    drive(work, &stop, interrupts, reporter).await?;
+    let mut ending = ending.into_inner();
+    ending.elapsed = begun.elapsed();
+    reporter.borrow_mut().ending(&ending, &planned.spec);
+    Ok(ending.code())
+}
+
+/// Lets an apply run. The first interrupt lets it come to its end in an orderly way; the second
+/// leaves at once.
+async fn drive(
+    work: impl Future<Output = ApplyReport>,
+    stop: &watch::Sender<bool>,
+    interrupts: &mut Interrupts,
+    reporter: &RefCell<Reporter<'_>>,
+) -> Result<(), CliError> {
+    let mut work = std::pin::pin!(work);
+    loop {
+        tokio::select! {
+            _ = &mut work => return Ok(()),
+            () = interrupts.next() => {
+                if *stop.borrow() {
+                    let message = "interrupted twice; what was running may be half done";
+                    return Err(CliError::new(ExitCode::Interrupted, message)
+                        .hint("the next quorate plan looks at what is there"));
+                }
+                stop.send_replace(true);
+            }
+            () = tokio::time::sleep(TICK) => reporter.borrow_mut().tick(),
+        }
+    }
+}
+
+/// The words that readers of other plans know.
+const QUESTION: &str = "Do you want to perform these actions?";
+
+/// How often what moves on the terminal is drawn again.
+const TICK: Duration = Duration::from_millis(100);

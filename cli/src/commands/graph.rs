@@ -1,0 +1,43 @@
+//! `quorate graph`
+
+use clap::{Args, ValueEnum};
+use planner::text;
+
+use super::{Context, plan, planning};
+use crate::error::CliError;
+use crate::exit::ExitCode;
+
+/// Arguments of `quorate graph`.
+#[derive(Debug, Args)]
+pub struct GraphArgs {
+    /// The language to draw in
+    #[arg(long, value_name = "FORMAT", default_value = "dot")]
+    format: Format,
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+enum Format {
+    /// Graphviz
+    Dot,
+    /// Mermaid, for Markdown
+    Mermaid,
+}
+
+pub(super) fn run(context: &Context, arguments: &GraphArgs) -> Result<ExitCode, CliError> {
+    let plan = plan::make(context)?.plan;
+    let code = planning::verdict(&plan);
+    if code != ExitCode::Done {
+        let blocked = text::findings(
+            &plan.report.blocked,
+            "blocked",
+            text::Paint::Red,
+            context.terminal.message_style(),
+        );
+        context.terminal.say_always(&blocked.join("\n"));
+    }
+    context.terminal.print(&match arguments.format {
+        Format::Dot => text::dot(&plan),
+        Format::Mermaid => text::mermaid(&plan),
+    });
+    Ok(code)
+}

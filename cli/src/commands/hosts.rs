@@ -1,0 +1,71 @@
+//! The production hosts of a site, and who logs in to them.
+
+use std::collections::BTreeMap;
+use std::env;
+use std::path::PathBuf;
+use std::sync::Arc;
+
+use inventories::SiteName;
+
+use super::Context;
+use crate::engine::pool::{Operator, Pool, target};
+use crate::engine::release::Archives;
+use crate::engine::ssh_hosts::{Issuers, SshHosts};
+use crate::error::{CliError, While};
+use crate::exit::ExitCode;
+use crate::keys::OpenAuthorities;
+use crate::site::Site;
+
+/// The way to the hosts of a site: one pool of connections for all that a command does.
+#[derive(Debug)]
+pub(super) struct Door {
+    site: SiteName,
+    folder: PathBuf,
+    /// The connections.
+    pub(super) pool: Arc<Pool>,
+}
+
+impl Door {
+    /// No connection is made yet.
+    pub(super) fn of(context: &Context, site: &Site) -> Result<Self, CliError> {
+        let operator = operator()?;
+        let mut targets = BTreeMap::new();
+        for (name, host) in &site.inventory.hosts {
+            let target = target(&host.ssh, &operator).map_err(|error| {
+                let doing = format!("host {name}: ssh.host-key");
+                CliError::new(ExitCode::Inventory, While::new(doing, error))
+            })?;
+            targets.insert(name.clone(), target);
+        }
+        Ok(Self {
+            site: site.inventory.site.name.clone(),
+            folder: site.folder().to_owned(),
+            pool: Arc::new(Pool::new(targets, context.parallelism)),
+        })
+    }
+
+    /// The hosts, to be looked at.
+    pub(super) fn hosts(&self) -> SshHosts {
+        self.with_authorities(BTreeMap::new())
+    }
+
+    /// The hosts, for steps that issue certificates.
+    pub(super) fn with_authorities(&self, authorities: OpenAuthorities) -> SshHosts {
+        let mut issuers = Issuers::default();
+        for ((cluster, _), authority) in authorities {
+            issuers.insert(cluster, authority);
+        }
+        let archives = Archives::new(self.folder.clone());
+        SshHosts::new(self.site.clone(), Arc::clone(&self.pool), archives, issuers)
+    }
+}
+
+/// Who runs this program.
+pub(super) fn operator() -> Result<Operator, CliError> {
+    let named = |name: &str| env::var(name).ok().filter(|value| !value.is_empty());
+    let user = named("USER").or_else(|| named("LOGNAME")).unwrap_or_else(|| "root".to_owned());
+    let home = env::home_dir().ok_or_else(|| {
+        CliError::failed("there is no home directory, where SSH keys lie").hint("set HOME")
+    })?;
+    Ok(Operator { user, home })
+}

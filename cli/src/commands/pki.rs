@@ -1,0 +1,86 @@
+//! `quorate pki`
+
+use clap::Subcommand;
+use inventories::inventory::{Cluster, PkiSettings};
+use inventories::{ClusterName, Inventory};
+use pki::{CaKind, Recipient};
+use time::OffsetDateTime;
+
+use super::Context;
+use crate::authorities::{AuthorityFolder, Born, Keeping};
+use crate::error::{CliError, While};
+use crate::exit::ExitCode;
+use crate::terminal::Terminal;
+
+/// What to do with certificate authorities.
+#[derive(Debug, Subcommand)]
+pub enum PkiCommand {
+    /// Make the CAs of clusters that have none; those that are there stay as they are
+    Init,
+}
+
+pub(super) fn run(context: &Context, command: &PkiCommand) -> Result<ExitCode, CliError> {
+    match command {
+        PkiCommand::Init => {
+            let site = context.site()?;
+            make_authorities(&site.inventory, &site.authorities, &context.terminal)?;
+            Ok(ExitCode::Done)
+        }
+    }
+}
+
+/// Makes the CAs that the clusters of an inventory still lack, and says so.
+pub(super) fn make_authorities(
+    inventory: &Inventory,
+    folder: &AuthorityFolder,
+    terminal: &Terminal,
+) -> Result<(), CliError> {
+    let keeping = keeping(&inventory.pki)?;
+    let now = OffsetDateTime::now_utc();
+    let mut made = false;
+    for (name, cluster) in &inventory.clusters {
+        let kinds = own_kinds(name, cluster);
+        let place = folder.of(name);
+        match folder.ensure(&inventory.site.name, name, kinds, &keeping, now)? {
+            Born::Made => {
+                made = true;
+                terminal.print(&format!("made the CAs of cluster {name} in {}", place.display()));
+            }
+            Born::AlreadyThere => {
+                let message = format!("cluster {name} has its CAs in {} already", place.display());
+                terminal.print(&message);
+            }
+        }
+    }
+    if made {
+        match keeping {
+            Keeping::Sealed(_) => {
+                terminal.say("commit pki/: without the CAs nobody can renew a certificate");
+            }
+            Keeping::Plain => terminal.warn(
+                "the CA keys are NOT sealed ([pki] plain-keys = true): whoever reads pki/*/*.key \
+                 can open and impersonate every cluster of the site; don't commit them, and keep \
+                 a copy in a safe place",
+            ),
+        }
+    }
+    Ok(())
+}
+
+/// A cluster that shares another's client CA has only a peer CA of its own.
+fn own_kinds(name: &ClusterName, cluster: &Cluster) -> &'static [CaKind] {
+    if cluster.client_ca == *name { &CaKind::ALL } else { &[CaKind::Peer] }
+}
+
+fn keeping(settings: &PkiSettings) -> Result<Keeping, CliError> {
+    if settings.plain_keys {
+        return Ok(Keeping::Plain);
+    }
+    let recipient = |text: &String| {
+        Recipient::parse(text).map_err(|error| {
+            let doing = format!("[pki] recipients: {text:?}");
+            CliError::new(ExitCode::Inventory, While::new(doing, error))
+        })
+    };
+    settings.recipients.iter().map(recipient).collect::<Result<_, _>>().map(Keeping::Sealed)
+}

@@ -1,0 +1,68 @@
+//! Looking at the hosts and planning: what `plan`, `apply`, `graph` and `status` begin with.
+
+use std::time::{Duration, Instant};
+
+use planner::{Plan, Policy, SiteFacts, SiteSpec, plan};
+
+use super::Context;
+use crate::engine::hosts::Hosts;
+use crate::error::CliError;
+use crate::exit::ExitCode;
+use crate::report::human::Spinner;
+
+/// What was wanted, what was seen, and what follows.
+#[derive(Debug)]
+pub(super) struct Planned {
+    pub(super) spec: SiteSpec,
+    pub(super) facts: SiteFacts,
+    pub(super) plan: Plan,
+}
+
+/// Looks at every host and plans.
+pub(super) async fn make<H: Hosts>(
+    context: &Context,
+    spec: SiteSpec,
+    hosts: &H,
+) -> Result<Planned, CliError> {
+    let facts = observe(context, &spec, hosts).await;
+    let plan = plan(&spec, &facts, &Policy::default()).map_err(CliError::failed)?;
+    Ok(Planned { spec, facts, plan })
+}
+
+async fn observe<H: Hosts>(context: &Context, spec: &SiteSpec, hosts: &H) -> SiteFacts {
+    let begun = Instant::now();
+    let mut names: Vec<_> = spec.clusters.values().flat_map(|c| c.members.keys()).collect();
+    names.sort();
+    names.dedup();
+    let what = format!("looking at {} host{}", names.len(), if names.len() == 1 { "" } else { "s" });
+    let spinner = Spinner::new(&context.terminal);
+    let mut look = std::pin::pin!(hosts.observe(spec));
+    let facts = loop {
+        spinner.draw(&what);
+        tokio::select! {
+            facts = &mut look => break facts,
+            () = tokio::time::sleep(Duration::from_millis(100)) => {}
+        }
+    };
+    context.terminal.clear();
+    context.terminal.say_more(&format!("{what} took {:.1} s", begun.elapsed().as_secs_f64()));
+    facts
+}
+
+/// What a plan comes to before anything is applied.
+pub(super) fn verdict(plan: &Plan) -> ExitCode {
+    let report = &plan.report;
+    let mut code = ExitCode::Done;
+    if !report.unseen.is_empty() {
+        code = code.first(ExitCode::Unreachable);
+    }
+    // Not being able to look is no refusal: it is named as what it is.
+    let refused = report.blocked.iter().any(|finding| finding.code != UNSEEN);
+    if refused || !report.held.is_empty() {
+        code = code.first(ExitCode::Blocked);
+    }
+    code
+}
+
+/// The planner's word for what is blocked only because a host was not seen.
+const UNSEEN: &str = "unseen";

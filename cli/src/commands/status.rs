@@ -1,0 +1,33 @@
+//! `quorate status`
+
+use clap::Args;
+
+use super::{Context, plan};
+use crate::error::CliError;
+use crate::exit::ExitCode;
+use crate::report::json;
+use crate::report::status::{self, Status};
+
+/// Arguments of `quorate status`.
+#[derive(Debug, Args)]
+pub struct StatusArgs {
+    /// Print the status as one JSON document
+    #[arg(long)]
+    json: bool,
+}
+
+pub(super) fn run(context: &Context, arguments: &StatusArgs) -> Result<ExitCode, CliError> {
+    let planned = plan::make(context).inspect_err(|error| {
+        if arguments.json {
+            json::print_error(&context.terminal, error);
+        }
+    })?;
+    let status = Status::of(&planned.spec, &planned.facts, &planned.plan.report);
+    let code = status.code();
+    if arguments.json {
+        json::print_document(&context.terminal, &status)?;
+    } else {
+        context.terminal.print(&status::text(&status, context.terminal.style()));
+    }
+    Ok(code)
+}

@@ -1,0 +1,148 @@
+//! `quorate trust`
+
+use std::collections::BTreeMap;
+use std::sync::Arc;
+
+use clap::Args;
+use inventories::inventory::{Host, HostKeyPin};
+use inventories::{HostName, edit};
+use planner::text::{Paint, Style};
+use tokio::sync::Semaphore;
+use tokio::task::JoinSet;
+
+use super::hosts::operator;
+use super::{Context, approval};
+use crate::engine::pool::target;
+use crate::engine::remote::{RemoteError, ScannedKey, scan_host_keys};
+use crate::error::CliError;
+use crate::exit::ExitCode;
+use crate::interrupt::Interrupts;
+use crate::rewrite::rewrite;
+
+/// Arguments of `quorate trust`.
+#[derive(Debug, Args)]
+pub struct TrustArgs {
+    /// Pin what the hosts show without asking; a pin that a host no longer fits is never replaced
+    #[arg(short, long)]
+    yes: bool,
+}
+
+/// How a host's keys compare with its pins.
+#[derive(Debug, PartialEq, Eq)]
+enum Standing {
+    /// It has no pin.
+    New,
+    /// One of its keys is pinned.
+    Pinned,
+    /// It has a pin, and no key that fits: another machine, or a reinstalled one.
+    Changed,
+}
+
+type Scanned = BTreeMap<HostName, Result<Vec<ScannedKey>, RemoteError>>;
+
+pub(super) fn run(context: &Context, arguments: &TrustArgs) -> Result<ExitCode, CliError> {
+    let site = context.site()?;
+    let hosts = &site.inventory.hosts;
+    context.block_on(async {
+        let mut interrupts = Interrupts::listen().map_err(CliError::failed)?;
+        let scanned = interrupts.give_way(scan(hosts, context.parallelism)).await?;
+        let terminal = &context.terminal;
+        terminal.print(&show(hosts, &scanned, terminal.style()));
+
+        let mut code = ExitCode::Done;
+        let mut pins = BTreeMap::new();
+        for (name, keys) in &scanned {
+            let Ok(keys) = keys else {
+                code = code.first(ExitCode::Unreachable);
+                continue;
+            };
+            match standing(&hosts[name], keys) {
+                Standing::Pinned => {}
+                Standing::Changed if arguments.yes => {
+                    terminal.warn(&format!("{name}: the pin was NOT replaced, because of --yes"));
+                    code = code.first(ExitCode::Blocked);
+                }
+                Standing::New | Standing::Changed => {
+                    pins.extend(keys.first().and_then(pin).map(|pin| (name.clone(), pin)));
+                }
+            }
+        }
+        if pins.is_empty() {
+            terminal.say("Nothing to pin.");
+            return Ok(code);
+        }
+        if !arguments.yes {
+            let question = "Compare the fingerprints with those on the hosts \
+                 (ssh-keygen -lf /etc/ssh/ssh_host_ed25519_key.pub).\n\
+                 Do you want to pin these keys?";
+            interrupts.give_way(approval::ask(terminal, question)).await?;
+        }
+        for (name, pin) in &pins {
+            let pins = std::slice::from_ref(pin);
+            rewrite(&site.path, |text| edit::set_host_key_pins(text, name, pins))?;
+        }
+        terminal.print(&format!("Pinned {} host(s) in {}.", pins.len(), site.path.display()));
+        Ok(code)
+    })?
+}
+
+async fn scan(
+    hosts: &BTreeMap<HostName, Host>,
+    parallelism: usize,
+) -> Result<Scanned, CliError> {
+    let operator = operator()?;
+    let permits = Arc::new(Semaphore::new(parallelism.max(1)));
+    let mut scans = JoinSet::new();
+    for (name, host) in hosts {
+        let target = target(&host.ssh, &operator)
+            .map_err(|error| CliError::new(ExitCode::Inventory, error))?;
+        let (name, permits) = (name.clone(), Arc::clone(&permits));
+        scans.spawn(async move {
+            // The semaphore is never closed, and without a permit the scan is only less patient.
+            let _permit = permits.acquire().await.ok();
+            (name, scan_host_keys(target).await)
+        });
+    }
+    Ok(scans.join_all().await.into_iter().collect())
+}
+
+fn standing(host: &Host, keys: &[ScannedKey]) -> Standing {
+    let pins = &host.ssh.host_keys;
+    if pins.is_empty() {
+        Standing::New
+    } else if keys.iter().filter_map(pin).any(|key| pins.contains(&key)) {
+        Standing::Pinned
+    } else {
+        Standing::Changed
+    }
+}
+
+fn pin(key: &ScannedKey) -> Option<HostKeyPin> {
+    HostKeyPin::new(&key.fingerprint.to_string())
+}
+
+fn show(hosts: &BTreeMap<HostName, Host>, scanned: &Scanned, style: Style) -> String {
+    let mut lines = Vec::new();
+    for (name, keys) in scanned {
+        let place = &hosts[name].ssh.host;
+        let bold = style.paint(Paint::Bold, name.as_str());
+        let keys = match keys {
+            Ok(keys) => keys,
+            Err(error) => {
+                let label = style.paint(Paint::Red, "not reached");
+                lines.push(format!("{bold} ({place}): {label}: {error}"));
+                continue;
+            }
+        };
+        let (paint, word) = match standing(&hosts[name], keys) {
+            Standing::New => (Paint::Green, "new"),
+            Standing::Pinned => (Paint::Dim, "pinned already"),
+            Standing::Changed => (Paint::Red, "CHANGED: none of these is the pinned key"),
+        };
+        lines.push(format!("{bold} ({place}): {}", style.paint(paint, word)));
+        for key in keys {
+            lines.push(format!("  {:<20} {}", key.kind, key.fingerprint));
+        }
+    }
+    lines.join("\n")
+}

@@ -1,0 +1,47 @@
+//! Ctrl-C and SIGTERM.
+
+use std::future::Future;
+use std::io;
+
+use tokio::signal::unix::{Signal, SignalKind, signal};
+
+use crate::error::CliError;
+use crate::exit::ExitCode;
+
+/// Both ways in which an operator, or whoever runs us, says stop.
+#[derive(Debug)]
+pub struct Interrupts {
+    interrupt: Signal,
+    terminate: Signal,
+}
+
+impl Interrupts {
+    /// From now on the signals end nothing by themselves.
+    pub fn listen() -> io::Result<Self> {
+        Ok(Self {
+            interrupt: signal(SignalKind::interrupt())?,
+            terminate: signal(SignalKind::terminate())?,
+        })
+    }
+
+    /// Waits for the next one.
+    pub async fn next(&mut self) {
+        tokio::select! {
+            _ = self.interrupt.recv() => {}
+            _ = self.terminate.recv() => {}
+        }
+    }
+
+    /// Does what may be dropped at any moment, because it changes nothing.
+    pub async fn give_way<T>(
+        &mut self,
+        work: impl Future<Output = Result<T, CliError>>,
+    ) -> Result<T, CliError> {
+        tokio::select! {
+            done = work => done,
+            () = self.next() => {
+                Err(CliError::new(ExitCode::Interrupted, "interrupted; nothing was changed"))
+            }
+        }
+    }
+}

@@ -1,0 +1,106 @@
+//! Opening CA keys: which private keys of the operator open them, and asking for passphrases.
+
+use std::collections::BTreeMap;
+use std::env;
+use std::fs::File;
+use std::io::Read as _;
+use std::path::{Path, PathBuf};
+
+use clap::Args;
+use inventories::{ClusterName, Inventory};
+use pki::{CaKind, CertificateAuthority, Identity, Recipient};
+use time::OffsetDateTime;
+use zeroize::Zeroizing;
+
+use crate::error::{CliError, While};
+use crate::exit::ExitCode;
+use crate::site::Site;
+use crate::terminal::Terminal;
+
+/// An identity file is a few hundred bytes; a larger one is another file.
+const LARGEST_IDENTITY: u64 = 64 * 1024;
+
+/// The operator's keys.
+#[derive(Debug, Args)]
+pub struct IdentityArgs {
+    /// A private key that opens the sealed CA keys: an age identity file or an OpenSSH private key.
+    /// May be given several times. Default: the key in ~/.ssh that is a recipient of [pki]
+    #[arg(long = "identity", value_name = "FILE")]
+    pub files: Vec<PathBuf>,
+}
+
+/// Opened CAs, by the cluster that they belong to.
+pub type OpenAuthorities = BTreeMap<(ClusterName, CaKind), CertificateAuthority>;
+
+/// Opens CAs. Nobody is asked for anything where their keys are plain.
+pub fn open(
+    site: &Site,
+    wanted: impl IntoIterator<Item = (ClusterName, CaKind)>,
+    arguments: &IdentityArgs,
+    terminal: &Terminal,
+    now: OffsetDateTime,
+) -> Result<OpenAuthorities, CliError> {
+    let wanted: Vec<(ClusterName, CaKind)> = wanted.into_iter().collect();
+    let mut sealed = false;
+    for (cluster, kind) in &wanted {
+        sealed |= site.authorities.is_sealed(cluster, *kind)?;
+    }
+    let identities =
+        if sealed { identities(&site.inventory, arguments, terminal)? } else { Vec::new() };
+    let mut open = BTreeMap::new();
+    for (cluster, kind) in wanted {
+        let authority = site.authorities.open(&cluster, kind, &identities, now)?;
+        open.insert((cluster, kind), authority);
+    }
+    Ok(open)
+}
+
+fn identities(
+    inventory: &Inventory,
+    arguments: &IdentityArgs,
+    terminal: &Terminal,
+) -> Result<Vec<Identity>, CliError> {
+    let mut files = arguments.files.clone();
+    if files.is_empty() {
+        files = usual(&inventory.pki.recipients);
+        for file in &files {
+            terminal.say_more(&format!("opening the CA keys with {}", file.display()));
+        }
+    }
+    if files.is_empty() {
+        return Err(CliError::failed("the CA keys are sealed, and no key that opens them is here")
+            .hint("give the private key of one of the recipients in [pki]: --identity FILE"));
+    }
+    files.iter().map(|file| identity(file, terminal)).collect()
+}
+
+/// The operator's own SSH keys, those that the inventory names as recipients.
+fn usual(recipients: &[String]) -> Vec<PathBuf> {
+    let Some(home) = env::home_dir() else { return Vec::new() };
+    let recipients: Vec<Recipient> =
+        recipients.iter().filter_map(|text| Recipient::parse(text).ok()).collect();
+    ["id_ed25519", "id_rsa"]
+        .map(|name| home.join(".ssh").join(name))
+        .into_iter()
+        .filter(|key| {
+            let own = public_half(key);
+            key.exists() && own.is_some_and(|own| recipients.contains(&own))
+        })
+        .collect()
+}
+
+/// The recipient that an SSH key's `.pub` file makes.
+pub fn public_half(key: &Path) -> Option<Recipient> {
+    let text = std::fs::read_to_string(key.with_extension("pub")).ok()?;
+    Recipient::parse(text.lines().next()?).ok()
+}
+
+fn identity(file: &Path, terminal: &Terminal) -> Result<Identity, CliError> {
+    let doing = || format!("cannot use the identity {}", file.display());
+    let mut text = Zeroizing::new(String::with_capacity(LARGEST_IDENTITY as usize));
+    File::open(file)
+        .and_then(|opened| opened.take(LARGEST_IDENTITY).read_to_string(&mut text))
+        .map_err(|error| CliError::new(ExitCode::Failed, While::new(doing(), error)))?;
+    let ask = || terminal.ask_passphrase(&format!("Passphrase for {}: ", file.display()));
+    Identity::parse(&text, ask).map_err(|error| CliError::failed(While::new(doing(), error)))
+}

@@ -1,0 +1,167 @@
+//! What an apply came to, folded from its events.
+
+use std::collections::BTreeMap;
+use std::time::Duration;
+
+use planner::plan::{Action, Count, Plan};
+use planner::progress::Outcome;
+use planner::{Step, StepId};
+
+use crate::engine::event::Event;
+use crate::engine::hosts::{StepError, StepErrorKind};
+use crate::exit::ExitCode;
+
+/// How far an apply came, and why not further.
+#[derive(Debug)]
+pub struct Ending<'a> {
+    plan: &'a Plan,
+    outcomes: BTreeMap<StepId, Outcome>,
+    errors: BTreeMap<StepId, StepError>,
+    /// How long the apply took.
+    pub elapsed: Duration,
+}
+
+impl<'a> Ending<'a> {
+    /// An apply of which nothing has happened.
+    pub fn of(plan: &'a Plan) -> Self {
+        let (outcomes, errors) = (BTreeMap::new(), BTreeMap::new());
+        Self { plan, outcomes, errors, elapsed: Duration::ZERO }
+    }
+
+    /// Takes in what happened.
+    pub fn fold(&mut self, event: Event) {
+        if let Event::StepFinished { id, outcome, error, .. } = event {
+            self.errors.extend(error.map(|error| (id.clone(), error)));
+            self.outcomes.insert(id, outcome);
+        }
+    }
+
+    /// Steps that ended in one of these ways, in the plan's order.
+    pub fn steps(&self, ended: impl Fn(&Outcome) -> bool) -> Vec<&'a Step> {
+        let wanted = |step: &&Step| self.outcomes.get(&step.id).is_some_and(&ended);
+        self.plan.steps.iter().filter(wanted).collect()
+    }
+
+    /// The steps that failed, which are the root causes, and why.
+    pub fn failures(&self) -> Vec<(&'a Step, Option<&StepError>)> {
+        let failed = self.steps(|outcome| *outcome == Outcome::Failed);
+        failed.into_iter().map(|step| (step, self.errors.get(&step.id))).collect()
+    }
+
+    /// The steps that never began because another one failed.
+    pub fn skipped_because_of(&self, root: &StepId) -> Vec<&'a Step> {
+        self.steps(|outcome| matches!(outcome, Outcome::Skipped { because } if because == root))
+    }
+
+    /// What was made, changed and taken away.
+    pub fn count(&self) -> Count {
+        let mut count = Count::default();
+        for step in self.steps(|outcome| *outcome == Outcome::Done) {
+            match step.action {
+                Action::Create => count.add += 1,
+                Action::Update | Action::Run => count.change += 1,
+                Action::Delete => count.destroy += 1,
+                Action::Replace => {
+                    count.add += 1;
+                    count.destroy += 1;
+                }
+                Action::Check => {}
+            }
+        }
+        count
+    }
+
+    /// The exit code that this ending means.
+    pub fn code(&self) -> ExitCode {
+        let mut code = ExitCode::Done;
+        if !self.steps(|outcome| *outcome == Outcome::NotStarted).is_empty() {
+            code = code.first(ExitCode::Interrupted);
+        }
+        for (_, error) in self.failures() {
+            code = code.first(match error.map(|error| &error.kind) {
+                Some(StepErrorKind::Unreachable(_)) => ExitCode::Unreachable,
+                // It may have been done, so saying that nothing was changed would be a guess.
+                Some(StepErrorKind::Unknown(_)) => ExitCode::Partial,
+                Some(_) | None => ExitCode::Failed,
+            });
+        }
+        if code != ExitCode::Done && self.count() != Count::default() {
+            code = code.first(ExitCode::Partial);
+        }
+        code
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use planner::plan::{Guard, Why};
+    use planner::report::PlanReport;
+    use planner::StepKind;
+
+    fn plan(steps: &[(&str, Action)]) -> Plan {
+        let step = |(id, action): &(&str, Action)| Step {
+            id: StepId((*id).to_owned()),
+            host: "h".parse().unwrap(),
+            cluster: None,
+            action: *action,
+            kind: StepKind::CreateAccount,
+            guard: Guard::Nothing,
+            after: Default::default(),
+            why: Why::Unfinished,
+        };
+        let steps = steps.iter().map(step).collect();
+        Plan { site: "s".parse().unwrap(), steps, report: PlanReport::default() }
+    }
+
+    fn code(ends: &[(Action, Outcome, Option<StepErrorKind>)]) -> ExitCode {
+        let names = ["a", "b", "c"];
+        let steps: Vec<_> = ends.iter().zip(names).map(|(end, name)| (name, end.0)).collect();
+        let plan = plan(&steps);
+        let mut ending = Ending::of(&plan);
+        for ((_, outcome, kind), name) in ends.iter().zip(names) {
+            let host = "h".parse().unwrap();
+            let (words, hint) = (Vec::new(), None);
+            let error = kind.as_ref().map(|kind| StepError { host, kind: copy(kind), words, hint });
+            ending.fold(Event::StepFinished {
+                id: StepId(name.to_owned()),
+                outcome: outcome.clone(),
+                elapsed: Duration::ZERO,
+                error,
+            });
+        }
+        ending.code()
+    }
+
+    fn copy(kind: &StepErrorKind) -> StepErrorKind {
+        match kind {
+            StepErrorKind::Guard(why) => StepErrorKind::Guard(why.clone()),
+            StepErrorKind::Failed(why) => StepErrorKind::Failed(why.clone()),
+            StepErrorKind::Unknown(why) => StepErrorKind::Unknown(why.clone()),
+            StepErrorKind::Unreachable(why) => StepErrorKind::Unreachable(why.clone()),
+            StepErrorKind::Local(why) => StepErrorKind::Local(why.clone()),
+        }
+    }
+
+    #[test]
+    fn the_exit_code_says_whether_anything_was_changed() {
+        let why = || "x".to_owned();
+        let failed = || (Action::Create, Outcome::Failed, Some(StepErrorKind::Failed(why())));
+        let gone = || (Action::Create, Outcome::Failed, Some(StepErrorKind::Unreachable(why())));
+        let lost = || (Action::Create, Outcome::Failed, Some(StepErrorKind::Unknown(why())));
+        let done = || (Action::Create, Outcome::Done, None);
+        let looked = || (Action::Check, Outcome::Done, None);
+        let already = || (Action::Create, Outcome::AlreadyDone, None);
+        let never = || (Action::Create, Outcome::NotStarted, None);
+
+        assert_eq!(code(&[done(), looked()]), ExitCode::Done);
+        assert_eq!(code(&[failed()]), ExitCode::Failed);
+        assert_eq!(code(&[already(), looked(), failed()]), ExitCode::Failed);
+        assert_eq!(code(&[done(), failed()]), ExitCode::Partial);
+        assert_eq!(code(&[gone()]), ExitCode::Unreachable);
+        assert_eq!(code(&[done(), gone()]), ExitCode::Partial);
+        assert_eq!(code(&[lost()]), ExitCode::Partial);
+        assert_eq!(code(&[done(), failed(), never()]), ExitCode::Interrupted);
+        assert_eq!(code(&[never()]), ExitCode::Interrupted);
+    }
+}

@@ -1,0 +1,79 @@
+//! The end of an apply for people: the root cause first, then what finished and what did not begin.
+
+use std::fmt::Write as _;
+
+use planner::progress::Outcome;
+use planner::text::{Paint, Style};
+use planner::{SiteSpec, Step};
+
+use super::why;
+use crate::exit::ExitCode;
+use crate::report::apply::Ending;
+use crate::report::endpoints;
+
+/// What to read when an apply is over, and what to run next.
+pub fn ending(ending: &Ending<'_>, spec: &SiteSpec, style: Style) -> String {
+    match ending.code() {
+        ExitCode::Done => success(ending, spec, style),
+        code => failure(ending, code, style),
+    }
+}
+
+fn success(ending: &Ending<'_>, spec: &SiteSpec, style: Style) -> String {
+    let count = ending.count();
+    let totals = format!(
+        "Apply complete! {} added, {} changed, {} destroyed.",
+        count.add, count.change, count.destroy
+    );
+    let mut text = format!("\n{}{}\n\n", style.paint(Paint::Green, &totals), time(ending));
+    for (name, cluster) in &spec.clusters {
+        let _ = writeln!(text, "Endpoints of {name}: {}", endpoints(cluster).join(","));
+    }
+    text.push_str(
+        "\nNext:\n  \
+         quorate status\n  \
+         quorate etcdctl -- member list -w table\n  \
+         quorate client-cert --cn NAME --out DIR\n",
+    );
+    text
+}
+
+fn failure(ending: &Ending<'_>, code: ExitCode, style: Style) -> String {
+    let mut text = String::from("\n");
+    for (step, error) in ending.failures() {
+        let _ = writeln!(text, "{}: {}", style.paint(Paint::Red, "root cause"), step.id);
+        for line in error.iter().flat_map(|error| why(error, style)) {
+            let _ = writeln!(text, "    {line}");
+        }
+        let skipped = ending.skipped_because_of(&step.id);
+        if !skipped.is_empty() {
+            let _ = writeln!(text, "    not begun because of it: {}", names(&skipped));
+        }
+    }
+    let not_begun = ending.steps(|outcome| *outcome == Outcome::NotStarted);
+    if !not_begun.is_empty() {
+        let _ = writeln!(text, "not begun because of the interrupt: {}", names(&not_begun));
+    }
+    let finished =
+        ending.steps(|outcome| matches!(outcome, Outcome::Done | Outcome::AlreadyDone));
+    if !finished.is_empty() {
+        let _ = writeln!(text, "finished: {}", names(&finished));
+    }
+    let head = match code {
+        ExitCode::Interrupted => "Apply interrupted.",
+        ExitCode::Partial => "Apply failed; a part was applied.",
+        _ => "Apply failed; nothing was changed.",
+    };
+    let _ = writeln!(text, "\n{}{}", style.paint(Paint::Red, head), time(ending));
+    text.push_str("The next quorate apply goes on from what is there.\n");
+    text
+}
+
+fn names(steps: &[&Step]) -> String {
+    let names: Vec<&str> = steps.iter().map(|step| step.id.0.as_str()).collect();
+    names.join(", ")
+}
+
+fn time(ending: &Ending<'_>) -> String {
+    format!(" ({:.1} s)", ending.elapsed.as_secs_f64())
+}

@@ -1,0 +1,221 @@
+//! A plan as one JSON document. The format is an interface, so it has structs of its own.
+
+use std::collections::BTreeMap;
+
+use planner::plan::{Count, Plan, Step, Why};
+use planner::report::{ClusterNow, Finding, Formation, PlanReport, QuorumNote};
+use planner::text::describe;
+use serde::Serialize;
+
+use crate::exit::ExitCode;
+
+/// Version of the documents that `--json` prints. A new minor only adds keys; a reader refuses a
+/// major that it does not know.
+pub const FORMAT_VERSION: &str = "1.0";
+
+/// A plan.
+#[derive(Debug, Serialize)]
+pub struct PlanDocument<'a> {
+    format_version: &'static str,
+    quorate_version: &'static str,
+    site: &'a str,
+    exit_code: u8,
+    reason: &'static str,
+    summary: Summary,
+    /// Whether an apply has to open the CA keys.
+    needs_ca_keys: bool,
+    clusters: BTreeMap<&'a str, ClusterDocument<'a>>,
+    /// Hosts that could not be seen, and why.
+    unseen: BTreeMap<&'a str, &'a str>,
+    steps: Vec<StepDocument<'a>>,
+    quorum: Vec<QuorumDocument<'a>>,
+    one_way: &'a [String],
+    clients: &'a [String],
+    warnings: Vec<FindingDocument<'a>>,
+    blocked: Vec<FindingDocument<'a>>,
+    /// Changes that are wanted and not safe now; the rest goes on without them.
+    held: Vec<FindingDocument<'a>>,
+    waiting: Vec<FindingDocument<'a>>,
+    unmanaged: Vec<FindingDocument<'a>>,
+}
+
+/// Totals: things made, changed in place and taken away.
+#[derive(Debug, Clone, Copy, Serialize)]
+pub struct Summary {
+    add: usize,
+    change: usize,
+    destroy: usize,
+}
+
+/// How a cluster is now.
+#[derive(Debug, Serialize)]
+pub struct ClusterDocument<'a> {
+    formation: &'static str,
+    cluster_id: Option<&'a str>,
+    voters: usize,
+    healthy: usize,
+    needed: usize,
+    margin: usize,
+    leader: Option<&'a str>,
+    down: BTreeMap<&'a str, &'a str>,
+    alarms: &'a [String],
+}
+
+/// A step.
+#[derive(Debug, Serialize)]
+pub struct StepDocument<'a> {
+    id: &'a str,
+    host: &'a str,
+    cluster: Option<&'a str>,
+    action: &'static str,
+    description: String,
+    after: Vec<&'a str>,
+    why: WhyDocument<'a>,
+}
+
+#[derive(Debug, Serialize)]
+#[serde(tag = "because", rename_all = "kebab-case")]
+enum WhyDocument<'a> {
+    Wanted { file: Option<&'a str>, line: Option<u32> },
+    Drift { changes: &'a [String] },
+    Unfinished,
+    Safety { note: &'a str },
+}
+
+/// Something found on a host or of a cluster.
+#[derive(Debug, Serialize)]
+pub struct FindingDocument<'a> {
+    code: &'a str,
+    host: Option<&'a str>,
+    cluster: Option<&'a str>,
+    message: &'a str,
+    hint: Option<&'a str>,
+}
+
+#[derive(Debug, Serialize)]
+struct QuorumDocument<'a> {
+    cluster: &'a str,
+    what: &'a str,
+    up: usize,
+    needed: usize,
+    margin: usize,
+}
+
+impl<'a> PlanDocument<'a> {
+    /// The document of a plan that a command ends with `code` for.
+    pub fn new(plan: &'a Plan, code: ExitCode) -> Self {
+        let Plan { site, steps, report } = plan;
+        let PlanReport {
+            clusters,
+            unseen,
+            warnings,
+            blocked,
+            held,
+            waiting,
+            unmanaged,
+            quorum,
+            one_way,
+            clients,
+        } = report;
+        Self {
+            format_version: FORMAT_VERSION,
+            quorate_version: env!("CARGO_PKG_VERSION"),
+            site: site.as_str(),
+            exit_code: code.number(),
+            reason: code.reason(),
+            summary: Summary::from(plan.count()),
+            needs_ca_keys: plan.needs_ca_keys(),
+            clusters: clusters
+                .iter()
+                .map(|(name, now)| (name.as_str(), ClusterDocument::from(now)))
+                .collect(),
+            unseen: unseen.iter().map(|(host, why)| (host.as_str(), why.as_str())).collect(),
+            steps: steps.iter().map(StepDocument::from).collect(),
+            quorum: quorum.iter().map(QuorumDocument::from).collect(),
+            one_way,
+            clients,
+            warnings: findings(warnings),
+            blocked: findings(blocked),
+            held: findings(held),
+            waiting: findings(waiting),
+            unmanaged: findings(unmanaged),
+        }
+    }
+}
+
+fn findings(found: &[Finding]) -> Vec<FindingDocument<'_>> {
+    found.iter().map(FindingDocument::from).collect()
+}
+
+impl From<Count> for Summary {
+    fn from(count: Count) -> Self {
+        let Count { add, change, destroy } = count;
+        Self { add, change, destroy }
+    }
+}
+
+impl<'a> From<&'a ClusterNow> for ClusterDocument<'a> {
+    fn from(now: &'a ClusterNow) -> Self {
+        let ClusterNow { formation, cluster_id, quorum, leader, down, alarms } = now;
+        Self {
+            formation: match formation {
+                Formation::Absent => "absent",
+                Formation::Begun => "begun",
+                Formation::Formed => "formed",
+                Formation::Unknown => "unknown",
+            },
+            cluster_id: cluster_id.as_deref(),
+            voters: quorum.voters,
+            healthy: quorum.healthy,
+            needed: quorum.size(),
+            margin: quorum.margin(),
+            leader: leader.as_ref().map(|host| host.as_str()),
+            down: down.iter().map(|(host, state)| (host.as_str(), state.as_str())).collect(),
+            alarms,
+        }
+    }
+}
+
+impl<'a> From<&'a Step> for StepDocument<'a> {
+    fn from(step: &'a Step) -> Self {
+        let Step { id, host, cluster, action, kind, guard: _, after, why } = step;
+        Self {
+            id: &id.0,
+            host: host.as_str(),
+            cluster: cluster.as_ref().map(|cluster| cluster.as_str()),
+            action: action.word(),
+            description: describe(kind),
+            after: after.iter().map(|id| id.0.as_str()).collect(),
+            why: match why {
+                Why::Wanted { place } => WhyDocument::Wanted {
+                    file: place.as_ref().map(|place| place.file.as_str()),
+                    line: place.as_ref().map(|place| place.line),
+                },
+                Why::Drift { changes } => WhyDocument::Drift { changes },
+                Why::Unfinished => WhyDocument::Unfinished,
+                Why::Safety { note } => WhyDocument::Safety { note },
+            },
+        }
+    }
+}
+
+impl<'a> From<&'a Finding> for FindingDocument<'a> {
+    fn from(finding: &'a Finding) -> Self {
+        let Finding { code, host, cluster, message, hint } = finding;
+        Self {
+            code,
+            host: host.as_ref().map(|host| host.as_str()),
+            cluster: cluster.as_ref().map(|cluster| cluster.as_str()),
+            message,
+            hint: hint.as_deref(),
+        }
+    }
+}
+
+impl<'a> From<&'a QuorumNote> for QuorumDocument<'a> {
+    fn from(note: &'a QuorumNote) -> Self {
+        let QuorumNote { cluster, what, up, needed } = note;
+        let margin = up.saturating_sub(*needed);
+        Self { cluster: cluster.as_str(), what, up: *up, needed: *needed, margin }
+    }
+}

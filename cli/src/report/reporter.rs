@@ -1,0 +1,94 @@
+//! Who is told how an apply goes: people or programs.
+
+use inventories::Diagnostic;
+use planner::{Plan, SiteSpec, text};
+
+use super::apply::Ending;
+use super::human::{self, Human};
+use super::json::Stream;
+use crate::engine::event::Event;
+use crate::error::CliError;
+use crate::exit::ExitCode;
+use crate::terminal::Terminal;
+
+/// Tells how an apply goes.
+#[derive(Debug)]
+pub struct Reporter<'a> {
+    terminal: &'a Terminal,
+    audience: Audience<'a>,
+}
+
+#[derive(Debug)]
+enum Audience<'a> {
+    People(Human<'a>),
+    Programs(Stream<'a>),
+}
+
+impl<'a> Reporter<'a> {
+    /// Tells people: results on stdout, progress on stderr.
+    pub fn human(terminal: &'a Terminal) -> Self {
+        Self { terminal, audience: Audience::People(Human::new(terminal)) }
+    }
+
+    /// Tells programs: nothing but JSON on stdout.
+    pub fn json(terminal: &'a Terminal) -> Self {
+        Self { terminal, audience: Audience::Programs(Stream::begin(terminal)) }
+    }
+
+    /// What somebody should look at in the inventory.
+    pub fn warnings(&mut self, found: &[Diagnostic]) {
+        match &mut self.audience {
+            Audience::People(_) => self.terminal.diagnostics(found),
+            Audience::Programs(stream) => stream.diagnostics(found),
+        }
+    }
+
+    /// The plan that is to be applied, and what it comes to by itself.
+    pub fn planned(&mut self, plan: &Plan, code: ExitCode) {
+        match &mut self.audience {
+            Audience::People(_) => {
+                self.terminal.print(&text::plan(plan, self.terminal.style()));
+            }
+            Audience::Programs(stream) => stream.planned(plan, code),
+        }
+    }
+
+    /// Something happened.
+    pub fn event(&mut self, event: &Event) {
+        match &mut self.audience {
+            Audience::People(human) => human.event(event),
+            Audience::Programs(stream) => stream.event(event),
+        }
+    }
+
+    /// Time has passed.
+    pub fn tick(&mut self) {
+        match &mut self.audience {
+            Audience::People(human) => human.tick(),
+            Audience::Programs(stream) => stream.tick(),
+        }
+    }
+
+    /// Every step has ended, or will never begin.
+    pub fn ending(&mut self, ending: &Ending<'_>, spec: &SiteSpec) {
+        match &mut self.audience {
+            Audience::People(_) => {
+                self.terminal.clear();
+                self.terminal.print(&human::ending(ending, spec, self.terminal.style()));
+            }
+            Audience::Programs(stream) => stream.ending(ending, spec),
+        }
+    }
+
+    /// The command is over. People see the error from whoever called it.
+    pub fn end(&mut self, ended: &Result<ExitCode, CliError>) {
+        match (&mut self.audience, ended) {
+            (Audience::People(_), _) => self.terminal.clear(),
+            (Audience::Programs(stream), Ok(code)) => stream.end(*code),
+            (Audience::Programs(stream), Err(error)) => {
+                stream.error(error);
+                stream.end(error.kind);
+            }
+        }
+    }
+}

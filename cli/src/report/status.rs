@@ -1,0 +1,304 @@
+//! How the clusters of a site are: each member's state, and what is wrong.
+
+use std::collections::BTreeMap;
+
+use pki::CertFacts;
+use pki::expiry::Phase;
+use planner::facts::{EtcdFacts, HostFacts, MemberFacts, Observed};
+use planner::report::{ClusterNow, Formation, PlanReport};
+use planner::spec::ClusterSpec;
+use planner::{SiteFacts, SiteSpec};
+use serde::Serialize;
+use templates::layout::PkiFile;
+use time::OffsetDateTime;
+use time::format_description::well_known::Rfc3339;
+
+use super::plan_document::FORMAT_VERSION;
+use crate::exit::ExitCode;
+
+mod text;
+
+pub use text::text;
+
+/// How a site is. Also the document that `quorate status --json` prints.
+#[derive(Debug, Serialize)]
+pub struct Status {
+    format_version: &'static str,
+    quorate_version: &'static str,
+    site: String,
+    exit_code: u8,
+    reason: &'static str,
+    clusters: BTreeMap<String, ClusterStatus>,
+}
+
+/// How a cluster is.
+#[derive(Debug, Serialize)]
+struct ClusterStatus {
+    formation: Formation,
+    cluster_id: Option<String>,
+    leader: Option<String>,
+    voters: usize,
+    healthy: usize,
+    needed: usize,
+    margin: usize,
+    alarms: Vec<String>,
+    /// Everything that is not as it should be; empty when healthy.
+    problems: Vec<String>,
+    members: BTreeMap<String, MemberStatus>,
+}
+
+/// How a member is.
+#[derive(Debug, Serialize)]
+struct MemberStatus {
+    state: MemberState,
+    /// Why it is not up.
+    why: Option<String>,
+    endpoint: String,
+    member_id: Option<String>,
+    version: Option<String>,
+    leader: bool,
+    learner: bool,
+    db_size_bytes: Option<u64>,
+    db_in_use_bytes: Option<u64>,
+    raft_term: Option<u64>,
+    raft_index: Option<u64>,
+    /// Entries of the log that other members have and this one has not applied yet.
+    raft_lag: Option<u64>,
+    certificates: Vec<CertificateStatus>,
+}
+
+/// Whether a member serves.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "kebab-case")]
+enum MemberState {
+    /// It answers and knows a leader.
+    Up,
+    /// It does not answer, or knows no leader.
+    Down,
+    /// Its host could not be seen.
+    Unreachable,
+}
+
+/// How long a certificate lasts.
+#[derive(Debug, Serialize)]
+struct CertificateStatus {
+    file: &'static str,
+    not_after: String,
+    /// Whole days that are left; negative once expired.
+    days_left: i64,
+    state: CertificateState,
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "kebab-case")]
+enum CertificateState {
+    NotYetValid,
+    Valid,
+    RenewDue,
+    Expired,
+}
+
+impl Status {
+    /// Tells the status from what was wanted and seen, and from how the planner read it.
+    pub fn of(spec: &SiteSpec, facts: &SiteFacts, report: &PlanReport) -> Self {
+        let mut code = ExitCode::Done;
+        let mut clusters = BTreeMap::new();
+        for (name, cluster) in &spec.clusters {
+            let Some(now) = report.clusters.get(name) else { continue };
+            let status = ClusterStatus::of(cluster, now, facts);
+            if !status.problems.is_empty() {
+                code = code.first(ExitCode::Failed);
+            }
+            clusters.insert(name.to_string(), status);
+        }
+        if !report.unseen.is_empty() {
+            code = code.first(ExitCode::Unreachable);
+        }
+        Self {
+            format_version: FORMAT_VERSION,
+            quorate_version: env!("CARGO_PKG_VERSION"),
+            site: spec.site.to_string(),
+            exit_code: code.number(),
+            reason: code.reason(),
+            clusters,
+        }
+    }
+
+    /// The exit code that the status means: unhealthy is [`ExitCode::Failed`].
+    pub fn code(&self) -> ExitCode {
+        ExitCode::ALL
+            .into_iter()
+            .find(|code| code.number() == self.exit_code)
+            .unwrap_or(ExitCode::Failed)
+    }
+}
+
+impl ClusterStatus {
+    fn of(cluster: &ClusterSpec, now: &ClusterNow, facts: &SiteFacts) -> Self {
+        let ClusterNow { formation, cluster_id, quorum, leader, down: _, alarms } = now;
+        let newest = |etcd: &EtcdFacts| etcd.raft_index;
+        let known = |host| facts.hosts.get(host).and_then(Observed::known);
+        let answers = cluster.members.keys().filter_map(|host| {
+            known(host)?.clusters.get(&cluster.name)?.etcd.known()
+        });
+        let newest = answers.map(newest).max().unwrap_or_default();
+        let members: BTreeMap<String, MemberStatus> = cluster
+            .members
+            .iter()
+            .map(|(host, wanted)| {
+                let endpoint = wanted.member.client_url().to_string();
+                let mut status = match facts.hosts.get(host) {
+                    Some(Observed::Known(seen)) => {
+                        MemberStatus::seen(cluster, seen, endpoint, newest, facts.observed_at)
+                    }
+                    Some(Observed::Unknown(why)) => MemberStatus::unseen(endpoint, why.clone()),
+                    Some(Observed::Absent) | None => {
+                        MemberStatus::unseen(endpoint, "was not looked at".to_owned())
+                    }
+                };
+                status.leader = leader.as_ref() == Some(host);
+                (host.to_string(), status)
+            })
+            .collect();
+        let mut status = Self {
+            formation: *formation,
+            cluster_id: cluster_id.clone(),
+            leader: leader.as_ref().map(ToString::to_string),
+            voters: quorum.voters,
+            healthy: quorum.healthy,
+            needed: quorum.size(),
+            margin: quorum.margin(),
+            alarms: alarms.clone(),
+            problems: Vec::new(),
+            members,
+        };
+        status.problems = status.find_problems(quorum.holds());
+        status
+    }
+
+    fn find_problems(&self, quorate: bool) -> Vec<String> {
+        let mut problems = Vec::new();
+        match self.formation {
+            Formation::Absent => problems.push("not formed yet: quorate apply forms it".to_owned()),
+            Formation::Begun => {
+                problems.push("a bootstrap was begun and never had a quorum".to_owned());
+            }
+            Formation::Unknown => problems.push("not every host could be seen".to_owned()),
+            Formation::Formed if !quorate => problems.push(format!(
+                "no quorum: {} of {} members up, {} needed",
+                self.healthy, self.voters, self.needed
+            )),
+            Formation::Formed if self.leader.is_none() => problems.push("no leader".to_owned()),
+            Formation::Formed => {}
+        }
+        problems.extend(self.alarms.iter().map(|alarm| format!("alarm {alarm}")));
+        for (name, member) in &self.members {
+            if self.formation == Formation::Formed && member.state != MemberState::Up {
+                let why = member.why.as_deref().unwrap_or("down");
+                problems.push(format!("{name}: {why}"));
+            }
+            for certificate in &member.certificates {
+                let file = certificate.file;
+                match certificate.state {
+                    CertificateState::Expired => {
+                        problems.push(format!("{name}: {file} expired on {}", certificate.not_after));
+                    }
+                    CertificateState::NotYetValid => {
+                        problems.push(format!("{name}: {file} is not valid yet"));
+                    }
+                    CertificateState::Valid | CertificateState::RenewDue => {}
+                }
+            }
+        }
+        problems
+    }
+}
+
+impl MemberStatus {
+    fn unseen(endpoint: String, why: String) -> Self {
+        Self {
+            state: MemberState::Unreachable,
+            why: Some(why),
+            endpoint,
+            member_id: None,
+            version: None,
+            leader: false,
+            learner: false,
+            db_size_bytes: None,
+            db_in_use_bytes: None,
+            raft_term: None,
+            raft_index: None,
+            raft_lag: None,
+            certificates: Vec::new(),
+        }
+    }
+
+    fn seen(
+        cluster: &ClusterSpec,
+        host: &HostFacts,
+        endpoint: String,
+        newest: u64,
+        now: OffsetDateTime,
+    ) -> Self {
+        let Some(member) = host.clusters.get(&cluster.name) else {
+            return Self::unseen(endpoint, "the host said nothing of this cluster".to_owned());
+        };
+        let certificates = certificates(member, now);
+        let Some(etcd) = member.etcd.known() else {
+            let why = Some(why_down(member));
+            let state = MemberState::Down;
+            return Self { state, why, certificates, ..Self::unseen(endpoint, String::new()) };
+        };
+        let led = etcd.leader.is_some();
+        Self {
+            state: if led { MemberState::Up } else { MemberState::Down },
+            why: (!led).then(|| "it answers, and knows no leader".to_owned()),
+            endpoint,
+            member_id: Some(etcd.member_id.clone()),
+            version: Some(etcd.version.clone()),
+            leader: false,
+            learner: etcd.learner,
+            db_size_bytes: Some(etcd.db_size),
+            db_in_use_bytes: Some(etcd.db_in_use),
+            raft_term: Some(etcd.raft_term),
+            raft_index: Some(etcd.raft_index),
+            raft_lag: Some(newest.saturating_sub(etcd.raft_applied)),
+            certificates,
+        }
+    }
+}
+
+fn why_down(member: &MemberFacts) -> String {
+    match (&member.unit, &member.etcd) {
+        (Observed::Known(unit), Observed::Unknown(why)) if unit.is_up() => {
+            format!("its unit is {}, but it does not answer: {why}", unit.active)
+        }
+        (Observed::Known(unit), _) => format!("its unit is {} ({})", unit.active, unit.sub),
+        (Observed::Absent, _) => "it has no unit".to_owned(),
+        (Observed::Unknown(why), _) => format!("its unit is not known: {why}"),
+    }
+}
+
+/// The certificates that expire; the CAs last ten years and are looked at beside the inventory.
+fn certificates(member: &MemberFacts, now: OffsetDateTime) -> Vec<CertificateStatus> {
+    let files = [PkiFile::ServerCert, PkiFile::PeerCert, PkiFile::HealthcheckCert];
+    let read = |file: PkiFile| Some(CertificateStatus::of(file, &member.certificate(file)?, now));
+    files.into_iter().filter_map(read).collect()
+}
+
+impl CertificateStatus {
+    fn of(file: PkiFile, facts: &CertFacts, now: OffsetDateTime) -> Self {
+        let expiry = facts.expiry(now);
+        Self {
+            file: file.name(),
+            not_after: facts.not_after.format(&Rfc3339).unwrap_or_default(),
+            days_left: expiry.remaining.whole_days(),
+            state: match expiry.phase {
+                Phase::NotYetValid => CertificateState::NotYetValid,
+                Phase::Valid => CertificateState::Valid,
+                Phase::RenewDue => CertificateState::RenewDue,
+                Phase::Expired => CertificateState::Expired,
+            },
+        }
+    }
+}

@@ -1,0 +1,112 @@
+//! A status for people: one headline and one table a cluster, then what is wrong.
+
+use planner::report::Formation;
+use planner::text::{Paint, Style};
+
+use super::{CertificateState, ClusterStatus, MemberState, MemberStatus, Status};
+
+const COLUMNS: [&str; 8] =
+    ["MEMBER", "STATE", "ROLE", "VERSION", "DB SIZE", "RAFT LAG", "CERTIFICATES", "ENDPOINT"];
+
+/// The status as text.
+pub fn text(status: &Status, style: Style) -> String {
+    let clusters: Vec<String> =
+        status.clusters.iter().map(|(name, cluster)| of_cluster(name, cluster, style)).collect();
+    clusters.join("\n")
+}
+
+fn of_cluster(name: &str, cluster: &ClusterStatus, style: Style) -> String {
+    let (paint, word) = match cluster.problems.is_empty() {
+        true => (Paint::Green, "healthy"),
+        false => (Paint::Red, "unhealthy"),
+    };
+    let leader = cluster.leader.as_deref().unwrap_or("none");
+    let mut lines = vec![format!(
+        "{}: {}, {} of {} members up, leader {leader}, {} needed, margin {}",
+        style.paint(Paint::Bold, &format!("Cluster {name}")),
+        style.paint(paint, word),
+        cluster.healthy,
+        cluster.voters,
+        cluster.needed,
+        cluster.margin
+    )];
+    if cluster.formation != Formation::Absent {
+        let mut rows = vec![COLUMNS.map(str::to_owned)];
+        rows.extend(cluster.members.iter().map(|(name, member)| row(name, member)));
+        lines.extend(table(&rows));
+    }
+    for problem in &cluster.problems {
+        lines.push(format!("{}: {problem}", style.paint(Paint::Red, "problem")));
+    }
+    lines.join("\n") + "\n"
+}
+
+fn row(name: &str, member: &MemberStatus) -> [String; 8] {
+    let unknown = || "-".to_owned();
+    let role = match (member.leader, member.learner) {
+        (true, _) => "leader",
+        (false, true) => "learner",
+        (false, false) if member.member_id.is_some() => "voter",
+        (false, false) => "-",
+    };
+    [
+        name.to_owned(),
+        match member.state {
+            MemberState::Up => "up",
+            MemberState::Down => "DOWN",
+            MemberState::Unreachable => "UNREACHABLE",
+        }
+        .to_owned(),
+        role.to_owned(),
+        member.version.clone().unwrap_or_else(unknown),
+        member.db_size_bytes.map_or_else(unknown, bytes),
+        member.raft_lag.map_or_else(unknown, |lag| lag.to_string()),
+        certificates(member),
+        member.endpoint.clone(),
+    ]
+}
+
+/// The one that ends first stands for all.
+fn certificates(member: &MemberStatus) -> String {
+    let Some(first) = member.certificates.iter().min_by_key(|c| c.days_left) else {
+        return "-".to_owned();
+    };
+    match first.state {
+        CertificateState::Valid => format!("{} days", first.days_left),
+        CertificateState::RenewDue => format!("{} days, renew", first.days_left),
+        CertificateState::Expired => "EXPIRED".to_owned(),
+        CertificateState::NotYetValid => "NOT YET VALID".to_owned(),
+    }
+}
+
+fn bytes(size: u64) -> String {
+    const UNITS: [&str; 4] = ["B", "kB", "MB", "GB"];
+    let mut value = size as f64;
+    let mut unit = 0;
+    while value >= 1000.0 && unit + 1 < UNITS.len() {
+        value /= 1000.0;
+        unit += 1;
+    }
+    if unit == 0 { format!("{size} B") } else { format!("{value:.1} {}", UNITS[unit]) }
+}
+
+fn table(rows: &[[String; 8]]) -> Vec<String> {
+    let width = |column: usize| rows.iter().map(|row| row[column].chars().count()).max();
+    let widths: Vec<usize> = (0..COLUMNS.len()).map(|c| width(c).unwrap_or_default()).collect();
+    let line = |row: &[String; 8]| {
+        let cells = row.iter().zip(&widths).map(|(cell, width)| format!("{cell:<width$}"));
+        format!("  {}", cells.collect::<Vec<_>>().join("  ")).trim_end().to_owned()
+    };
+    rows.iter().map(line).collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn sizes_are_short_and_decimal_as_etcdctl_writes_them() {
+        let shown = [0, 999, 20_480, 1_500_000, 8_589_934_592].map(bytes);
+        assert_eq!(shown, ["0 B", "999 B", "20.5 kB", "1.5 MB", "8.6 GB"]);
+    }
+}

@@ -1,0 +1,160 @@
+//! A site on the operator's disk: the inventory, what it includes, and the CAs beside it.
+
+use std::env;
+use std::fs::File;
+use std::io::{self, Read as _};
+use std::path::{Path, PathBuf};
+
+use inventories::{ClusterName, Diagnostic, Inventory, MAX_BYTES, Parsed, Source};
+use planner::SiteSpec;
+use planner::spec::ClusterSpec;
+
+use crate::authorities::AuthorityFolder;
+use crate::error::{CliError, While};
+use crate::exit::ExitCode;
+
+/// A site whose inventory is sound.
+#[derive(Debug)]
+pub struct Site {
+    /// The inventory's file.
+    pub path: PathBuf,
+    /// What it says.
+    pub inventory: Inventory,
+    /// The CAs beside it.
+    pub authorities: AuthorityFolder,
+    /// What somebody should look at in the inventory.
+    pub warnings: Vec<Diagnostic>,
+}
+
+impl Site {
+    /// Reads an inventory and what it includes.
+    pub fn load(path: &Path) -> Result<Self, CliError> {
+        Self::of_text(path, Self::text(path)?)
+    }
+
+    /// The text of an inventory.
+    pub fn text(path: &Path) -> Result<String, CliError> {
+        read_text(path).map_err(|error| unreadable(path, error))
+    }
+
+    /// The site that the inventory would be if its file had this text.
+    pub fn of_text(path: &Path, text: String) -> Result<Self, CliError> {
+        let main = Source::new(path.display().to_string(), text);
+        let (included, mut diagnostics) = read_included(path, &main);
+        let all_read = diagnostics.is_empty();
+        let Parsed { inventory, diagnostics: found } =
+            inventories::parse(&main, &included, templates::flags::check);
+        diagnostics.extend(found);
+        match inventory {
+            Some(inventory) if all_read => Ok(Self {
+                path: path.to_owned(),
+                inventory: with_rebased_keys(inventory, folder_of(path)),
+                authorities: AuthorityFolder::beside(path),
+                warnings: diagnostics,
+            }),
+            _ => {
+                let message = format!("{} can't be used as it is", path.display());
+                Err(CliError { diagnostics, ..CliError::new(ExitCode::Inventory, message) })
+            }
+        }
+    }
+
+    /// The folder of the inventory, where relative paths begin.
+    pub fn folder(&self) -> &Path {
+        folder_of(&self.path)
+    }
+
+    /// The desired state, with the public halves of the CAs.
+    pub fn spec(&self) -> Result<SiteSpec, CliError> {
+        let authorities = self.authorities.public(&self.inventory)?;
+        planner::expand(&self.inventory, &authorities)
+            .map_err(|error| CliError::new(ExitCode::Inventory, error))
+    }
+}
+
+/// The cluster that a command works on: the one that was named, or the only one.
+pub fn choose_cluster<'a>(
+    spec: &'a SiteSpec,
+    named: Option<&ClusterName>,
+) -> Result<&'a ClusterSpec, CliError> {
+    let names: Vec<&str> = spec.clusters.keys().map(ClusterName::as_str).collect();
+    let hint = format!("the inventory has: {}", names.join(", "));
+    match named {
+        Some(name) => spec.clusters.get(name).ok_or_else(|| {
+            let message = format!("the inventory has no cluster {name}");
+            CliError::new(ExitCode::Usage, message).hint(hint)
+        }),
+        None if names.len() == 1 => Ok(&spec.clusters[names[0]]),
+        None => {
+            let message = "the inventory has several clusters; say which one with --cluster NAME";
+            Err(CliError::new(ExitCode::Usage, message).hint(hint))
+        }
+    }
+}
+
+/// The folder of a file, `.` where the path names none.
+pub fn folder_of(path: &Path) -> &Path {
+    match path.parent() {
+        Some(folder) if folder != Path::new("") => folder,
+        _ => Path::new("."),
+    }
+}
+
+/// Relative paths of private keys begin at the inventory's folder, and `~/` at the home.
+fn with_rebased_keys(mut inventory: Inventory, folder: &Path) -> Inventory {
+    let home = env::home_dir();
+    let rebase = |path: &PathBuf| match (path.strip_prefix("~"), &home) {
+        (Ok(rest), Some(home)) => home.join(rest),
+        (Ok(_), None) | (Err(_), _) => folder.join(path),
+    };
+    for host in inventory.hosts.values_mut() {
+        let files = host.ssh.identity_files.iter().map(rebase).collect();
+        host.ssh.identity_files = files;
+    }
+    inventory
+}
+
+fn read_included(path: &Path, main: &Source) -> (Vec<Source>, Vec<Diagnostic>) {
+    let mut included = Vec::new();
+    let mut diagnostics = Vec::new();
+    for include in inventories::includes(main) {
+        let file = folder_of(path).join(&include.path);
+        match read_text(&file) {
+            Ok(text) => included.push(Source::new(file.display().to_string(), text)),
+            Err(error) => {
+                let reason = error.to_string();
+                diagnostics.push(inventories::unreadable_include(main, &include, &reason));
+            }
+        }
+    }
+    (included, diagnostics)
+}
+
+/// Reads a text. Of a file that is too large no more is read than shows it, so that a wrong path
+/// costs no memory.
+pub fn read_text(path: &Path) -> io::Result<String> {
+    let file = File::open(path)?;
+    if file.metadata()?.is_dir() {
+        return Err(io::Error::new(io::ErrorKind::IsADirectory, "is a directory"));
+    }
+    let mut bytes = Vec::new();
+    file.take(MAX_BYTES as u64 + 1).read_to_end(&mut bytes)?;
+    if bytes.len() > MAX_BYTES {
+        return Ok(String::from_utf8_lossy(&bytes).into_owned());
+    }
+    String::from_utf8(bytes)
+        .map_err(|_| io::Error::new(io::ErrorKind::InvalidData, "is not UTF-8 text"))
+}
+
+fn unreadable(path: &Path, error: io::Error) -> CliError {
+    let missing = error.kind() == io::ErrorKind::NotFound;
+    let doing = format!("cannot read the inventory {}", path.display());
+    let error = CliError::new(ExitCode::Inventory, While::new(doing, error));
+    if missing {
+        error.hint("write one with: quorate init USER@HOST…").hint(
+            "or name it with --inventory PATH or QUORATE_INVENTORY",
+        )
+    } else {
+        error
+    }
+}

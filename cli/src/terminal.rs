@@ -1,0 +1,238 @@
+//! The terminal: the only place that prints. Results go to stdout, everything else to stderr.
+
+use std::env;
+use std::io::{self, BufRead as _, IsTerminal as _, Write};
+use std::sync::Mutex;
+
+use clap::ValueEnum;
+use inventories::Diagnostic;
+use inventories::diagnostic::{self, Colour};
+use pki::Passphrase;
+use planner::text::{Paint, Style};
+use rustix::termios::tcgetwinsize;
+
+use crate::error::CliError;
+
+mod passphrase;
+mod safe;
+
+pub use safe::safe;
+
+/// When output is coloured.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, ValueEnum)]
+pub enum ColorChoice {
+    /// On a terminal, unless NO_COLOR is set
+    #[default]
+    Auto,
+    /// Always
+    Always,
+    /// Never
+    Never,
+}
+
+/// How much is said on stderr.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+pub enum Verbosity {
+    /// Errors and warnings only.
+    Quiet,
+    /// What is being done.
+    Normal,
+    /// More of it.
+    Verbose,
+}
+
+/// Where a command reads from and writes to.
+///
+/// A reader that went away (`quorate plan | head -1`) is not an error: what was to be printed is
+/// dropped, and the command goes on, because an apply must not stop in the middle for that. Any
+/// other failure to write is kept until [`finish`](Self::finish).
+#[derive(Debug)]
+pub struct Terminal {
+    verbosity: Verbosity,
+    out: Style,
+    err: Style,
+    live: bool,
+    trouble: Mutex<Option<io::Error>>,
+}
+
+impl Terminal {
+    /// The terminal of this process.
+    pub fn new(choice: ColorChoice, verbosity: Verbosity) -> Self {
+        let dumb = env::var_os("TERM").is_none_or(|term| term == "dumb");
+        Self {
+            verbosity,
+            out: style(choice, io::stdout().is_terminal() && !dumb),
+            err: style(choice, io::stderr().is_terminal() && !dumb),
+            live: io::stderr().is_terminal() && !dumb && verbosity != Verbosity::Quiet,
+            trouble: Mutex::new(None),
+        }
+    }
+
+    /// How results are styled.
+    pub fn style(&self) -> Style {
+        self.out
+    }
+
+    /// How messages are styled.
+    pub fn message_style(&self) -> Style {
+        self.err
+    }
+
+    /// Whether a line of stderr may be drawn over: a person looks at it.
+    pub fn is_live(&self) -> bool {
+        self.live
+    }
+
+    /// How wide stderr is, in columns.
+    pub fn width(&self) -> usize {
+        tcgetwinsize(io::stderr()).map_or(80, |size| usize::from(size.ws_col)).max(20)
+    }
+
+    /// Prints a result.
+    pub fn print(&self, text: &str) {
+        self.keep(write_to(io::stdout().lock(), &with_newline(safe(text, self.out))));
+    }
+
+    /// Prints a result that is not ours to change, byte by byte.
+    pub fn print_bytes(&self, bytes: &[u8]) {
+        self.keep(write_to(io::stdout().lock(), bytes));
+    }
+
+    /// Prints bytes that are not ours to change to stderr.
+    pub fn say_bytes(&self, bytes: &[u8]) {
+        self.keep(write_to(io::stderr().lock(), bytes));
+    }
+
+    /// Says what is being done.
+    pub fn say(&self, text: &str) {
+        if self.verbosity > Verbosity::Quiet {
+            self.say_always(text);
+        }
+    }
+
+    /// Says what only a curious reader wants to know.
+    pub fn say_more(&self, text: &str) {
+        if self.verbosity == Verbosity::Verbose {
+            self.say_always(text);
+        }
+    }
+
+    /// Says what nobody should miss.
+    pub fn warn(&self, text: &str) {
+        self.say_always(&format!("{}: {text}", self.err.paint(Paint::Yellow, "warning")));
+    }
+
+    /// Says it whatever the verbosity.
+    pub fn say_always(&self, text: &str) {
+        self.keep(write_to(io::stderr().lock(), &with_newline(safe(text, self.err))));
+    }
+
+    /// Shows the error that ends the command: its chain, then its hints.
+    pub fn error(&self, error: &CliError) {
+        self.diagnostics(&error.diagnostics);
+        let head = self.err.paint(Paint::Red, "error");
+        let mut text = String::new();
+        for (depth, message) in error.chain().iter().enumerate() {
+            let label = if depth == 0 { format!("{head}:") } else { "  caused by:".to_owned() };
+            text.push_str(&format!("{label} {}\n", message.replace('\n', "\n    ")));
+        }
+        for hint in &error.hints {
+            let label = self.err.paint(Paint::Bold, "hint");
+            text.push_str(&format!("  {label}: {}\n", hint.replace('\n', "\n        ")));
+        }
+        self.say_always(&text);
+    }
+
+    /// Shows what is wrong with an inventory, or worth a look.
+    pub fn diagnostics(&self, found: &[Diagnostic]) {
+        let colour = match self.err {
+            Style::Plain => Colour::Never,
+            Style::Colour => Colour::Always,
+        };
+        self.say_always(&diagnostic::render_all(found, colour));
+    }
+
+    /// Draws a line that the next one replaces. Nothing where [`is_live`](Self::is_live) is false.
+    pub fn draw(&self, line: &str) {
+        if self.live {
+            let line = safe(line, self.err);
+            self.keep(write_to(io::stderr().lock(), format!("\r{line}\u{1b}[K").as_bytes()));
+        }
+    }
+
+    /// Takes the drawn line away.
+    pub fn clear(&self) {
+        if self.live {
+            self.keep(write_to(io::stderr().lock(), b"\r\x1b[K"));
+        }
+    }
+
+    /// Whether somebody can be asked.
+    pub fn can_ask(&self) -> bool {
+        io::stdin().is_terminal() && io::stderr().is_terminal()
+    }
+
+    /// Asks, and reads one line. `None` at the end of input. May be dropped while it waits.
+    pub async fn ask(&self, question: &str) -> io::Result<Option<String>> {
+        write_to(io::stderr().lock(), safe(question, self.err).as_bytes())?;
+        // Reading stdin can't be given up, so a thread does it, and is left behind if need be.
+        let read = || {
+            let mut answer = String::new();
+            let length = io::stdin().lock().read_line(&mut answer)?;
+            Ok((length > 0).then(|| answer.trim().to_owned()))
+        };
+        tokio::task::spawn_blocking(read).await.map_err(io::Error::other)?
+    }
+
+    /// Asks for a passphrase, which does not show. `None` where nobody can be asked, or where
+    /// Ctrl-C is the answer.
+    pub fn ask_passphrase(&self, question: &str) -> Option<Passphrase> {
+        if !self.can_ask() {
+            return None;
+        }
+        write_to(io::stderr().lock(), safe(question, self.err).as_bytes()).ok()?;
+        let answer = passphrase::read();
+        self.keep(write_to(io::stderr().lock(), b"\n"));
+        answer
+    }
+
+    /// What kept output from being written, such as a full disk. Asked once, at the end.
+    pub fn finish(&self) -> Option<io::Error> {
+        self.trouble.lock().ok()?.take()
+    }
+
+    fn keep(&self, result: io::Result<()>) {
+        let Err(error) = result else { return };
+        if error.kind() == io::ErrorKind::BrokenPipe {
+            return;
+        }
+        if let Ok(mut trouble) = self.trouble.lock() {
+            trouble.get_or_insert(error);
+        }
+    }
+}
+
+fn write_to(mut stream: impl Write, bytes: &[u8]) -> io::Result<()> {
+    stream.write_all(bytes)?;
+    stream.flush()
+}
+
+fn with_newline(mut text: String) -> Vec<u8> {
+    if !text.is_empty() && !text.ends_with('\n') {
+        text.push('\n');
+    }
+    text.into_bytes()
+}
+
+/// `--color` decides, then NO_COLOR, then CLICOLOR_FORCE, then whether a person looks at it.
+fn style(choice: ColorChoice, interactive: bool) -> Style {
+    let set = |name: &str| env::var_os(name).is_some_and(|value| !value.is_empty());
+    let forced = || env::var_os("CLICOLOR_FORCE").is_some_and(|v| !v.is_empty() && v != "0");
+    let coloured = match choice {
+        ColorChoice::Always => true,
+        ColorChoice::Never => false,
+        ColorChoice::Auto if set("NO_COLOR") => false,
+        ColorChoice::Auto => forced() || interactive,
+    };
+    if coloured { Style::Colour } else { Style::Plain }
+}
