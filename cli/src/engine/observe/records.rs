@@ -44,6 +44,12 @@ impl Records {
         self.text(key).ok_or_else(|| format!("the host did not say {what}"))
     }
 
+    /// What the host spoke of.
+    #[cfg(test)]
+    pub(super) fn keys(&self) -> Vec<String> {
+        self.0.keys().cloned().collect()
+    }
+
     /// The same records with another body each, as if the host had said that.
     #[cfg(test)]
     pub(super) fn map(self, mut change: impl FnMut(&str, Vec<u8>) -> Option<Vec<u8>>) -> Self {
