@@ -57,7 +57,8 @@ pub struct HostFacts {
     pub etcd_user: Observed<Account>,
     /// The site that marked this host as its own.
     pub site: Observed<SiteName>,
-    /// TCP sockets in state LISTEN.
+    /// TCP sockets in state LISTEN. Looked at only while a cluster that was asked for has no sign of
+    /// being formed here; else empty, as `sources` is.
     pub listeners: Vec<Listener>,
     /// Processes named `etcd`, ours too.
     pub etcd_processes: Vec<EtcdProcess>,
