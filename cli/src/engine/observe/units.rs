@@ -41,10 +41,11 @@ fn read_unit(unit: &str, block: &str) -> Observed<UnitFacts> {
         if need("Id")? != unit {
             return Err(format!("{unit} is another name of {}", clean(need("Id")?.as_bytes())));
         }
-        if need("LoadState")? == "not-found" {
+        let pid = need("MainPID")?;
+        // A unit whose file was taken away under a running process is still a unit.
+        if need("LoadState")? == "not-found" && pid == "0" {
             return Ok(None);
         }
-        let pid = need("MainPID")?;
         Ok(Some(UnitFacts {
             active: clean(need("ActiveState")?.as_bytes()),
             sub: clean(need("SubState")?.as_bytes()),
@@ -87,6 +88,12 @@ mod tests {
         assert_eq!((main.active.as_str(), main.main_pid, main.enabled), ("active", 412, true));
         assert_eq!(main.drop_ins, ["/etc/systemd/system/etcd-main.service.d/a.conf"]);
         assert!(units[1].is_absent());
+    }
+
+    #[test]
+    fn a_process_outlives_its_unit_file() {
+        let running = RUNNING.replace("LoadState=loaded", "LoadState=not-found");
+        assert!(units(&format!("0 {running}\n{GONE}"))[0].known().is_some_and(UnitFacts::is_up));
     }
 
     #[test]
