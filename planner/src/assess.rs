@@ -34,13 +34,19 @@ impl<'a> View<'a> {
 
     /// Whether the member on this host ever took part in the cluster. One that a stopped bootstrap
     /// left unstarted never did, though the list names it: it has published no client URL.
+    ///
+    /// A host without even the token of the bootstrap proves nothing: it may be a new machine under
+    /// an old name. Without a list that says otherwise its member counts as one that took part.
     pub(crate) fn was_member(&self, host: &HostName, facts: &MemberFacts) -> bool {
         let published =
             |member: &ListedMember| member.name == host.as_str() && !member.client_urls.is_empty();
         facts.quorum_seen
             || !facts.marker.is_absent()
             || facts.data.known().is_some_and(|data| data.wal)
-            || self.listed().is_some_and(|list| list.iter().any(published))
+            || match self.listed() {
+                Some(list) => list.iter().any(published),
+                None => facts.token.known().is_none(),
+            }
     }
 }
 

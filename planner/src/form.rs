@@ -22,7 +22,7 @@ pub(crate) fn steps(
         steps.extend(begin(place, places, anew));
     }
     steps.extend(settle(places)?);
-    note(places, anew, report);
+    note(places, &steps, anew, report);
     Ok(steps)
 }
 
@@ -176,9 +176,10 @@ fn settled_unit(place: &Place<'_>) -> Result<Step, RenderError> {
     Ok(place.step("settle", Action::Update, kind, why).guarded(Guard::HasLog))
 }
 
-fn note(places: &[Place<'_>], anew: bool, report: &mut PlanReport) {
+fn note(places: &[Place<'_>], steps: &[Step], anew: bool, report: &mut PlanReport) {
     let Some(first) = places.first() else { return };
-    let names: Vec<&str> = places.iter().map(|place| place.name.as_str()).collect();
+    let starts = steps.iter().filter(|step| step.kind == StepKind::StartMember);
+    let names: Vec<&str> = starts.map(|step| step.host.as_str()).collect();
     let quorum = crate::quorum::Quorum { voters: places.len(), healthy: places.len() };
     report.quorum.push(QuorumNote {
         cluster: first.cluster.name.clone(),

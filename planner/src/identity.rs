@@ -4,7 +4,7 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use inventories::HostName;
 use pki::{CaKind, CertFacts};
-use templates::layout::PkiFile;
+use templates::layout::{PkiFile, ReleaseLayout};
 
 use crate::assess::View;
 use crate::facts::{ListedMember, MemberFacts, Observed};
@@ -53,18 +53,28 @@ fn authorities(cluster: &ClusterSpec, view: &View<'_>, report: &mut PlanReport) 
         let carried = carried(view, file);
         match authority {
             Some(authority) => {
+                let mut others: BTreeMap<&str, Vec<&HostName>> = BTreeMap::new();
                 for (host, ca) in &carried {
                     if ca.fingerprint != authority.facts.fingerprint {
-                        report.blocked.push(other_ca(cluster, host, kind, ca, authority));
+                        others.entry(&ca.subject).or_default().push(host);
                     }
                 }
+                let findings = others
+                    .iter()
+                    .map(|(subject, hosts)| other_ca(cluster, hosts, kind, subject, authority));
+                report.blocked.extend(findings);
             }
             None if carried.is_empty() => report.blocked.push(finding(
                 cluster,
                 None,
                 "no-ca",
                 format!("cluster {} has no {kind} CA beside the inventory", cluster.name),
-                "quorate pki init",
+                if view.unseen.is_empty() {
+                    "quorate pki init"
+                } else {
+                    "hosts that can't be seen may carry one: pull pki/ from the checkout that made \
+                     it; only a cluster that never had one needs `quorate pki init`"
+                },
             )),
             None => report.blocked.push(finding(
                 cluster,
@@ -89,18 +99,20 @@ fn carried<'a>(view: &View<'a>, file: PkiFile) -> BTreeMap<&'a HostName, CertFac
 
 fn other_ca(
     cluster: &ClusterSpec,
-    host: &HostName,
+    hosts: &[&HostName],
     kind: CaKind,
-    carried: &CertFacts,
+    carried: &str,
     wanted: &Authority,
 ) -> Finding {
+    let names: Vec<&str> = hosts.iter().map(|host| host.as_str()).collect();
     finding(
         cluster,
-        Some(host),
+        hosts.first().copied().filter(|_| hosts.len() == 1),
         "other-ca",
         format!(
-            "the {kind} CA on this host is \"{}\", and the inventory's is \"{}\"",
-            carried.subject, wanted.facts.subject
+            "the {kind} CA on {} is \"{carried}\", and the inventory's is \"{}\"",
+            names.join(", "),
+            wanted.facts.subject
         ),
         "pull or commit pki/: two checkouts hold different CAs, and the one on the hosts counts",
     )
@@ -114,7 +126,7 @@ fn markers(spec: &SiteSpec, cluster: &ClusterSpec, view: &View<'_>, report: &mut
             }
             Observed::Known(marker) if view.now.cluster_id.as_ref() != Some(&marker.cluster_id) => {
                 format!(
-                    "its marker names cluster id {}, and the cluster that answers has {}",
+                    "its marker names cluster id {}, and the rest of the cluster is {}",
                     marker.cluster_id,
                     view.now.cluster_id.as_deref().unwrap_or("none")
                 )
@@ -148,10 +160,53 @@ fn one_cluster(cluster: &ClusterSpec, view: &View<'_>, report: &mut PlanReport) 
     }
 }
 
+/// A member of the formed cluster: its name, what else identifies it, and its peer URLs.
+struct Formed {
+    name: String,
+    id: Option<String>,
+    peer_urls: Vec<String>,
+}
+
+/// The members as etcd lists them; where no member that knows a leader answers, as the units on the
+/// hosts remember them.
+fn formed_members(cluster: &ClusterSpec, view: &View<'_>) -> Option<Vec<Formed>> {
+    if let Some(listed) = view.listed() {
+        let formed = |member: &ListedMember| Formed {
+            name: member.name.clone(),
+            id: Some(member.id.clone()),
+            peer_urls: member.peer_urls.clone(),
+        };
+        return Some(listed.iter().map(formed).collect());
+    }
+    let list = view
+        .members
+        .iter()
+        .filter(|(host, member)| view.was_member(host, member))
+        .find_map(|(_, member)| argument(unit_text(cluster, member)?, "initial-cluster"))?;
+    let formed = |entry: &str| {
+        let (name, url) = entry.split_once('=')?;
+        Some(Formed { name: name.to_owned(), id: None, peer_urls: vec![url.to_owned()] })
+    };
+    list.split(',').map(formed).collect()
+}
+
+fn unit_text<'a>(cluster: &ClusterSpec, member: &'a MemberFacts) -> Option<&'a str> {
+    let path = templates::Layout::of(&cluster.name).unit_file();
+    member.files.get(&path)?.known()?.text.as_deref()
+}
+
+/// The value of a flag on the command line of a unit that quorate wrote.
+fn argument<'a>(unit: &'a str, flag: &str) -> Option<&'a str> {
+    let lines = unit.lines().map(|line| line.trim().trim_end_matches('\\').trim());
+    lines
+        .map(|line| line.trim_matches('"'))
+        .find_map(|line| line.strip_prefix("--")?.strip_prefix(flag)?.strip_prefix('='))
+}
+
 fn members(cluster: &ClusterSpec, view: &View<'_>, report: &mut PlanReport) {
-    let Some(listed) = view.listed() else { return };
-    let running: BTreeMap<&str, &ListedMember> =
-        listed.iter().map(|member| (member.name.as_str(), member)).collect();
+    let Some(formed) = formed_members(cluster, view) else { return };
+    let running: BTreeMap<&str, &Formed> =
+        formed.iter().map(|member| (member.name.as_str(), member)).collect();
     let wanted: BTreeSet<&str> = cluster.members.keys().map(HostName::as_str).collect();
     let mut differences = Vec::new();
     for name in wanted.iter().filter(|name| !running.contains_key(**name)) {
@@ -159,7 +214,8 @@ fn members(cluster: &ClusterSpec, view: &View<'_>, report: &mut PlanReport) {
     }
     for (name, member) in running.iter().filter(|(name, _)| !wanted.contains(**name)) {
         let name = if name.is_empty() { "an unstarted member" } else { name };
-        differences.push(format!("{name} ({}) is a member and not in `members`", member.id));
+        let id = member.id.as_ref().map_or(String::new(), |id| format!(" ({id})"));
+        differences.push(format!("{name}{id} is a member and not in `members`"));
     }
     if !differences.is_empty() {
         report.blocked.push(unsupported(
@@ -191,9 +247,12 @@ fn members(cluster: &ClusterSpec, view: &View<'_>, report: &mut PlanReport) {
 fn version(cluster: &ClusterSpec, view: &View<'_>, report: &mut PlanReport) {
     let minor = format!("{}.", cluster.version.minor());
     let others: Vec<String> = view
-        .answers()
-        .filter(|(_, etcd)| !etcd.version.starts_with(&minor))
-        .map(|(host, etcd)| format!("{host} runs {}", etcd.version))
+        .members
+        .iter()
+        .filter(|(host, member)| view.was_member(host, member))
+        .filter_map(|(host, member)| Some((host, version_of(cluster, member)?)))
+        .filter(|(_, version)| !version.starts_with(&minor))
+        .map(|(host, version)| format!("{host} runs {version}"))
         .collect();
     if !others.is_empty() {
         report.blocked.push(unsupported(
@@ -203,6 +262,15 @@ fn version(cluster: &ClusterSpec, view: &View<'_>, report: &mut PlanReport) {
             format!("the inventory wants etcd {}, and {}", cluster.version, others.join(", ")),
         ));
     }
+}
+
+/// What a member runs, or would run if it were started: what the unit names.
+fn version_of<'a>(cluster: &ClusterSpec, member: &'a MemberFacts) -> Option<&'a str> {
+    if let Some(etcd) = member.etcd.known() {
+        return Some(&etcd.version);
+    }
+    let program = unit_text(cluster, member)?.lines().find_map(|l| l.strip_prefix("ExecStart="))?;
+    program.strip_prefix(ReleaseLayout::ROOT)?.strip_prefix('/')?.split('/').next()
 }
 
 fn unsupported(
@@ -233,14 +301,26 @@ fn lost_members(cluster: &ClusterSpec, view: &View<'_>, report: &mut PlanReport)
             Observed::Known(data) if !data.wal => "its write-ahead log is gone",
             Observed::Known(_) | Observed::Unknown(_) => continue,
         };
-        if view.was_member(host, member) {
-            report.blocked.push(finding(
-                cluster,
-                Some(host),
-                "lost-member",
-                format!("the member has lost its memory: {why}; it must not start again as the same member"),
-                "it has to be replaced by a new member, which is not supported yet; the cluster is left as it is",
-            ));
+        if !view.was_member(host, member) {
+            continue;
         }
+        let message = if view.listed().is_none() && member.token.is_absent() {
+            format!(
+                "{why}, and no member answers that could say whether it ever had one; a member \
+                 that lost its memory must not start again as the same member"
+            )
+        } else {
+            format!(
+                "the member has lost its memory: {why}; it must not start again as the same member"
+            )
+        };
+        report.blocked.push(finding(
+            cluster,
+            Some(host),
+            "lost-member",
+            message,
+            "it has to be replaced by a new member, which is not supported yet; the cluster is \
+             left as it is",
+        ));
     }
 }

@@ -71,11 +71,14 @@ fn unseen(cluster: &ClusterSpec, view: &View<'_>, report: &mut PlanReport) {
             host: Some((*host).clone()),
             cluster: Some(cluster.name.clone()),
             message: format!(
-                "cluster {} can't be formed while this host can't be seen: it might hold the \
-                 cluster's data",
+                "whether cluster {} is formed is not known while this host can't be seen: it might \
+                 hold the cluster's data",
                 cluster.name
             ),
-            hint: Some("make the host reachable, or take it out of `members`".to_owned()),
+            hint: Some(
+                "make the host reachable; take it out of `members` only if it never was one"
+                    .to_owned(),
+            ),
         });
     }
 }

@@ -123,7 +123,7 @@ impl World {
             })),
             unit: present(member.loaded.as_ref().map(|(loaded, enabled)| UnitFacts {
                 active: self.unit_state(host, spec).to_owned(),
-                sub: "running".to_owned(),
+                sub: sub_state(self.unit_state(host, spec)).to_owned(),
                 enabled: *enabled,
                 needs_reload: member.unit.as_ref() != Some(loaded),
                 drop_ins: member.drop_ins.clone(),
@@ -164,8 +164,8 @@ impl World {
         };
         // A member publishes its client URL once it is in the quorum for the first time.
         let published = |name: &str| {
-            let host = self.hosts.get(name).and_then(|host| host.members.get(&spec.name));
-            host.is_some_and(|member| member.quorum_seen)
+            let of_cluster = self.published.iter().filter(|(id, _)| *id == key.1);
+            of_cluster.into_iter().any(|(_, host)| host.as_str() == name)
         };
         let members = log.initial_cluster.split(',').filter_map(|entry| {
             let (name, url) = entry.split_once('=')?;
@@ -192,6 +192,14 @@ impl World {
             errors: Vec::new(),
             members: Observed::Known(members.collect()),
         })
+    }
+}
+
+fn sub_state(active: &str) -> &'static str {
+    match active {
+        "active" => "running",
+        "activating" => "start",
+        _ => "dead",
     }
 }
 

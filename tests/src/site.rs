@@ -137,18 +137,7 @@ impl Shape {
 
     /// The desired state of this shape, with CAs that were made for it.
     pub fn spec(&self, authorities: &BTreeMap<ClusterName, AuthorityPair>) -> SiteSpec {
-        let public = |authority: &CertificateAuthority| Authority {
-            pem: authority.certificate().pem(),
-            facts: authority.certificate().facts().clone(),
-        };
-        let inventory = self.inventory();
-        let authorities = inventory.clusters.iter().map(|(name, settings)| {
-            let peer = Some(public(&authorities[name].peer));
-            let client = Some(public(&authorities[&settings.client_ca].client));
-            (name.clone(), Authorities { peer, client })
-        });
-        expand(&inventory, &authorities.collect())
-            .unwrap_or_else(|error| panic!("the shape expands: {error}"))
+        spec_of(&self.inventory(), authorities)
     }
 
     /// Empty hosts for this shape, and its desired state.
@@ -175,6 +164,24 @@ fn plain_host(address: IpAddr) -> Host {
         },
         place: Place { file: "quorate.toml".to_owned(), line: 10 },
     }
+}
+
+/// The desired state of an inventory that these CAs lie beside.
+pub fn spec_of(
+    inventory: &Inventory,
+    authorities: &BTreeMap<ClusterName, AuthorityPair>,
+) -> SiteSpec {
+    let public = |authority: &CertificateAuthority| Authority {
+        pem: authority.certificate().pem(),
+        facts: authority.certificate().facts().clone(),
+    };
+    let authorities = inventory.clusters.iter().map(|(name, settings)| {
+        let peer = Some(public(&authorities[name].peer));
+        let client = Some(public(&authorities[&settings.client_ca].client));
+        (name.clone(), Authorities { peer, client })
+    });
+    expand(inventory, &authorities.collect())
+        .unwrap_or_else(|error| panic!("the inventory expands: {error}"))
 }
 
 /// CAs for so many clusters.

@@ -4,8 +4,9 @@ use std::sync::Arc;
 
 use planner::{Plan, Policy, SiteSpec, plan};
 use quorate::engine::bind;
+use quorate::engine::event::Event;
 use quorate::engine::execute::{ApplyReport, execute};
-use quorate::engine::hosts::Hosts;
+use quorate::engine::hosts::Bindings;
 use tokio::sync::watch;
 
 use crate::sim::{Crash, Repeat, Sim};
@@ -32,18 +33,29 @@ pub fn apply(
     crash: Option<Crash>,
     repeat: Repeat,
 ) -> (World, ApplyReport) {
+    let facts = world.observe(spec);
+    let plan = plan_of(&world, spec);
+    assert!(plan.report.blocked.is_empty(), "blocked: {:#?}", plan.report.blocked);
+    let bindings = bind::tokens(&plan, &facts).unwrap_or_else(|error| panic!("{error}"));
+    execute_in(world, &plan, bindings, parallelism, crash, repeat, |_| {})
+}
+
+/// Executes a plan that was made before.
+pub fn execute_in(
+    world: World,
+    plan: &Plan,
+    bindings: Bindings,
+    parallelism: usize,
+    crash: Option<Crash>,
+    repeat: Repeat,
+    listen: impl FnMut(Event),
+) -> (World, ApplyReport) {
     let sim = Sim::new(world, crash, repeat);
     let runtime = tokio::runtime::Builder::new_current_thread()
         .build()
         .unwrap_or_else(|error| panic!("a runtime starts: {error}"));
-    let report = runtime.block_on(async {
-        let facts = sim.observe(spec).await;
-        let plan = plan(spec, &facts, &Policy::default())
-            .unwrap_or_else(|defect| panic!("a plan can be made: {defect}"));
-        assert!(plan.report.blocked.is_empty(), "blocked: {:#?}", plan.report.blocked);
-        let bindings = bind::tokens(&plan, &facts).unwrap_or_else(|error| panic!("{error}"));
-        let (_keep, stop) = watch::channel(false);
-        execute(&plan, Arc::new(sim.clone()), bindings, parallelism, stop, |_| {}).await
-    });
+    let (_keep, stop) = watch::channel(false);
+    let hosts = Arc::new(sim.clone());
+    let report = runtime.block_on(execute(plan, hosts, bindings, parallelism, stop, listen));
     (sim.world(), report)
 }

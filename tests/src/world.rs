@@ -23,6 +23,8 @@ pub struct World {
     pub formed: BTreeMap<ClusterName, String>,
     /// Who leads each cluster that has a quorum.
     pub leaders: BTreeMap<ClusterName, HostName>,
+    /// Members that were in a quorum once, by cluster id: the others keep what they published.
+    pub published: BTreeSet<(String, HostName)>,
     /// What was done, for the story of a failure.
     pub story: Vec<String>,
 }
@@ -49,6 +51,19 @@ pub struct SimHost {
     pub releases: BTreeMap<EtcdVersion, String>,
     /// What is there of each cluster.
     pub members: BTreeMap<ClusterName, SimMember>,
+}
+
+impl SimHost {
+    /// A new machine.
+    pub fn empty() -> Self {
+        Self {
+            reachable: true,
+            site: None,
+            account: false,
+            releases: BTreeMap::new(),
+            members: BTreeMap::new(),
+        }
+    }
 }
 
 /// What a host holds of one cluster.
@@ -124,18 +139,12 @@ impl World {
         authorities: Arc<BTreeMap<ClusterName, AuthorityPair>>,
         now: OffsetDateTime,
     ) -> Self {
-        let empty = SimHost {
-            reachable: true,
-            site: None,
-            account: false,
-            releases: BTreeMap::new(),
-            members: BTreeMap::new(),
-        };
         Self {
             now,
-            hosts: hosts.into_iter().map(|name| (name, empty.clone())).collect(),
+            hosts: hosts.into_iter().map(|name| (name, SimHost::empty())).collect(),
             authorities,
             formed: BTreeMap::new(),
+            published: BTreeSet::new(),
             leaders: BTreeMap::new(),
             story: Vec::new(),
         }
@@ -191,12 +200,13 @@ impl World {
                 "a second cluster {cluster} was formed\n{}",
                 self.story.join("\n")
             );
-            for host in self.hosts.values_mut() {
+            for (name, host) in &mut self.hosts {
                 if let Some(member) = host.members.get_mut(&cluster)
                     && member.process.is_some()
                     && member.log.as_ref().is_some_and(|log| log.cluster_id() == id)
                 {
                     member.quorum_seen = true;
+                    self.published.insert((id.clone(), name.clone()));
                 }
             }
         }

@@ -5,7 +5,7 @@ use inventories::inventory::FlagValue;
 use super::{Subject, cluster_of_unit, push_once};
 use crate::facts::Observed;
 use crate::policy::{DEFAULT_QUOTA_BYTES, Policy, RELEASE_BYTES, WAL_BYTES};
-use crate::report::{Formation, PlanReport};
+use crate::report::{Finding, Formation, PlanReport};
 
 /// The oldest systemd that knows every directive of the unit.
 const OLDEST_SYSTEMD: u32 = 247;
@@ -25,7 +25,9 @@ pub(super) fn check(subject: &Subject<'_>, policy: &Policy, report: &mut PlanRep
 fn machine(subject: &Subject<'_>, report: &mut PlanReport) {
     let machine = &subject.facts.machine;
     let mut block = |code, message, hint: &str| {
-        push_once(&mut report.blocked, subject.host_finding(code, message, hint));
+        let host = (code != "no-checksum").then(|| subject.name.clone());
+        let finding = Finding { host, ..subject.host_finding(code, message, hint) };
+        push_once(&mut report.blocked, finding);
     };
     match &machine.arch {
         Err(arch) => block(
@@ -77,6 +79,7 @@ fn clock(subject: &Subject<'_>, policy: &Policy, report: &mut PlanReport) {
     let message = format!("the clock is {:.1} s {direction} this machine's", skew as f64 / 1000.0);
     let hint = "let chrony or systemd-timesyncd set both clocks";
     if skew > policy.skew_refuse_ms {
+        let message = format!("{message}: too far apart to issue certificates");
         push_once(&mut report.blocked, subject.host_finding("clock-skew", message, hint));
     } else if skew > policy.skew_warn_ms {
         push_once(&mut report.warnings, subject.host_finding("clock-skew", message, hint));
@@ -132,26 +135,28 @@ fn size(subject: &Subject<'_>, policy: &Policy, report: &mut PlanReport) {
 }
 
 /// Room for the log and twice the quota: the database itself and a copy while it is defragmented.
+/// The clusters of a host share its disk, and what they fill already counts as free.
 fn room(subject: &Subject<'_>, report: &mut PlanReport) {
-    let quota = match subject.member.member.flags.get("quota-backend-bytes") {
-        Some(FlagValue::Int(quota)) if *quota > 0 => quota.unsigned_abs(),
-        _ => DEFAULT_QUOTA_BYTES,
-    };
     let machine = &subject.facts.machine;
-    let layout = subject.member.member.layout();
-    let needed = WAL_BYTES + 2 * quota;
+    let clusters = subject.spec.clusters.values();
+    let here = clusters.filter_map(|cluster| cluster.members.get(subject.name));
+    let quotas: Vec<u64> = here.map(|member| quota(&member.member)).collect();
+    let needed = quotas.iter().map(|quota| WAL_BYTES + 2 * quota).sum();
     if machine.data_free < needed {
-        report.blocked.push(subject.finding(
-            "disk-too-small",
-            format!(
-                "{} free for {}; {} is needed (write-ahead log, and twice the quota of {})",
-                bytes(machine.data_free),
-                layout.data_dir(),
-                bytes(needed),
-                bytes(quota)
+        let quotas: Vec<String> = quotas.into_iter().map(bytes).collect();
+        push_once(
+            &mut report.blocked,
+            subject.host_finding(
+                "disk-too-small",
+                format!(
+                    "{} free for data; {} is needed (write-ahead log, and twice the quota of {})",
+                    bytes(machine.data_free),
+                    bytes(needed),
+                    quotas.join(" and ")
+                ),
+                "give the host a larger disk, or set a smaller quota-backend-bytes",
             ),
-            "give the host a larger disk, or set a smaller quota-backend-bytes",
-        ));
+        );
     }
     let installed = subject.facts.releases.get(&subject.cluster.version);
     if !matches!(installed, Some(Observed::Known(_))) && machine.release_free < RELEASE_BYTES {
@@ -168,6 +173,13 @@ fn room(subject: &Subject<'_>, report: &mut PlanReport) {
                 "free some space on that file system",
             ),
         );
+    }
+}
+
+fn quota(member: &templates::Member) -> u64 {
+    match member.flags.get("quota-backend-bytes") {
+        Some(FlagValue::Int(quota)) if *quota > 0 => quota.unsigned_abs(),
+        _ => DEFAULT_QUOTA_BYTES,
     }
 }
 

@@ -6,7 +6,7 @@ use std::collections::BTreeMap;
 use inventories::{ClusterName, HostName};
 
 use super::{Paint, Style, describe, now};
-use crate::plan::{Action, Plan, Step, Why};
+use crate::plan::{Action, PlaceRef, Plan, Step, Why};
 use crate::report::Finding;
 
 /// Renders a plan.
@@ -61,22 +61,34 @@ fn steps(plan: &Plan, style: Style) -> Vec<String> {
             Some(cluster) => format!("member {host} of {cluster}"),
             None => format!("host {host}"),
         };
-        lines.push(style.paint(Paint::Bold, &heading));
+        let place = common_place(&steps);
+        let wanted = place.map_or(String::new(), |place| format!(" (wanted by {place})"));
+        lines.push(style.paint(Paint::Bold, &heading) + &style.paint(Paint::Dim, &wanted));
         for step in steps {
-            lines.extend(step_lines(step, style));
+            lines.extend(step_lines(step, place, style));
         }
     }
     lines
 }
 
-fn step_lines(step: &Step, style: Style) -> Vec<String> {
+/// The first place in the inventory that asks for one of these steps: most have the same, and it is
+/// told once.
+fn common_place<'a>(steps: &[&'a Step]) -> Option<&'a PlaceRef> {
+    steps.iter().find_map(|step| match &step.why {
+        Why::Wanted { place } => place.as_ref(),
+        Why::Drift { .. } | Why::Unfinished | Why::Safety { .. } => None,
+    })
+}
+
+fn step_lines(step: &Step, told: Option<&PlaceRef>, style: Style) -> Vec<String> {
     let verb = step.id.0.rsplit('/').next().unwrap_or_default();
     let symbol = style.paint(paint_of(step.action), &format!("{:>3}", step.action.symbol()));
     let mut lines = vec![format!("{symbol} {verb:<22} {}", describe(&step.kind))];
     let note = |text: &str| style.paint(Paint::Dim, &format!("{:26} {text}", ""));
     match &step.why {
         Why::Wanted { place } => {
-            lines.extend(place.iter().map(|place| note(&format!("wanted by {place}"))));
+            let other = place.as_ref().filter(|place| Some(*place) != told);
+            lines.extend(other.map(|place| note(&format!("wanted by {place}"))));
         }
         Why::Drift { changes } => lines.extend(changes.iter().map(|change| note(change))),
         Why::Unfinished => lines.push(note("an earlier run stopped before this")),

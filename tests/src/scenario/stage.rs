@@ -1,0 +1,245 @@
+//! What a scenario plays on, and what its commands do there.
+
+mod desired;
+mod run;
+
+use std::collections::BTreeMap;
+
+use inventories::{ClusterName, Inventory, SiteName};
+use planner::facts::Reach;
+use planner::text::{self, Style};
+use planner::{Plan, Policy, SiteFacts, SiteSpec};
+use templates::layout::PkiFile;
+
+use super::hosts;
+use super::twist::{Twist, What};
+use crate::site::{Shape, authorities, cluster, host, plain, spec_of};
+use crate::world::World;
+
+/// The stage of one scenario: nothing is on it before the command `site`.
+#[derive(Debug, Default)]
+pub struct Stage {
+    scene: Option<Scene>,
+}
+
+/// A site in the middle of its story.
+#[derive(Debug)]
+struct Scene {
+    inventory: Inventory,
+    /// Clusters whose CAs lie beside the inventory.
+    at_hand: BTreeMap<ClusterName, CaFiles>,
+    world: World,
+    twists: Vec<Twist>,
+    bootstraps: u8,
+}
+
+/// Whether a cluster's CAs lie beside the inventory.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum CaFiles {
+    Here,
+    Missing,
+}
+
+/// What a command answers, or why it can't be understood.
+type Told = Result<String, String>;
+
+impl Stage {
+    /// Does what one line says and gives the answer.
+    ///
+    /// - The site: `site members=N [clusters=N] [hosts=N] [version=V] [ipv6]`.
+    /// - The inventory, after that: `inventory version V|members H…|address H ADDRESS|
+    ///   flag NAME NUMBER|name SITE|no-ca C|new-ca|no-checksum|without C|from-file`.
+    /// - What happens to hosts: `host H unreachable|reachable|new`, `stop H`, `wipe H`,
+    ///   `other-ca H`, `other-site H`, `marker H site NAME|cluster-id ID|unreadable`, `remove-unit H`.
+    /// - What is so on hosts: `listener H PORT PROCESS`, `disk H SIZE [releases]`, `clock H ±Ns`,
+    ///   `cores H N`, `memory H SIZE`, `arch H NAME`, `systemd H VERSION|none`, `missing H TOOL`,
+    ///   `no-downloader H`, `foreign-etcd H [UNIT]`, `service H UNIT`, `source H ADDRESS|none|unknown`,
+    ///   `reach H TO silent|untried`, `site-unknown H`, `foreign-data H`, `data-unknown H`,
+    ///   `damaged H FILE`.
+    /// - Questions: `plan`, `steps`, `hosts`, `apply [killed-before=STEP|killed-after=STEP]`.
+    ///
+    /// # Errors
+    /// A line that is none of these.
+    pub fn tell(&mut self, line: &str) -> Told {
+        let words: Vec<&str> = line.split_whitespace().collect();
+        if let ["site", ref options @ ..] = words[..] {
+            self.scene = Some(Scene::new(options)?);
+            return Ok(String::new());
+        }
+        let scene = self.scene.as_mut().ok_or("a story begins with `site`")?;
+        match words[..] {
+            ["plan"] => Ok(masked(&text::plan(&scene.plan(), Style::Plain))),
+            ["steps"] => Ok(run::steps(&scene.plan())),
+            ["hosts"] => Ok(hosts::describe(&scene.world)),
+            ["apply", ref options @ ..] => scene.apply(options),
+            ["inventory", ref words @ ..] => scene.change_inventory(words).map(|()| String::new()),
+            _ => scene.happen(&words).map(|()| String::new()),
+        }
+    }
+}
+
+impl Scene {
+    fn new(options: &[&str]) -> Result<Self, String> {
+        let mut shape = Shape { clusters: Vec::new(), ..plain(0) };
+        let (mut members, mut clusters, mut hosts) = (3, 1, 0);
+        for option in options {
+            match option.split_once('=') {
+                Some(("members", count)) => members = number(count)?,
+                Some(("clusters", count)) => clusters = number(count)?,
+                Some(("hosts", count)) => hosts = number(count)?,
+                Some(("version", version)) => shape.version = parsed(version)?,
+                None if *option == "ipv6" => shape.ipv6 = true,
+                _ => return Err(format!("a site has no {option}")),
+            }
+        }
+        shape.hosts = plain(hosts.max(members)).hosts;
+        shape.clusters = vec![members; clusters];
+        let (world, _) = shape.world();
+        let inventory = shape.inventory();
+        let at_hand = inventory.clusters.keys().map(|name| (name.clone(), CaFiles::Here)).collect();
+        Ok(Self { inventory, at_hand, world, twists: Vec::new(), bootstraps: 0 })
+    }
+
+    fn spec(&self) -> SiteSpec {
+        let mut spec = spec_of(&self.inventory, &self.world.authorities);
+        for (name, cluster) in &mut spec.clusters {
+            if self.at_hand.get(name) != Some(&CaFiles::Here) {
+                cluster.authorities.peer = None;
+            }
+            if self.at_hand.get(&cluster.client_ca) != Some(&CaFiles::Here) {
+                cluster.authorities.client = None;
+            }
+        }
+        spec
+    }
+
+    fn facts(&self, spec: &SiteSpec) -> SiteFacts {
+        let mut facts = self.world.observe(spec);
+        self.twists.iter().for_each(|twist| twist.apply(spec, &mut facts));
+        facts
+    }
+
+    fn plan(&self) -> Plan {
+        let spec = self.spec();
+        planner::plan(&spec, &self.facts(&spec), &Policy::default())
+            .unwrap_or_else(|defect| panic!("a plan can be made: {defect}"))
+    }
+
+    /// What happens to a host, or is found there.
+    fn happen(&mut self, words: &[&str]) -> Result<(), String> {
+        let [_, name, ..] = *words else { return Err("no such command".to_owned()) };
+        let Some(state) = self.world.hosts.get_mut(&host(name)) else {
+            return Err(format!("the world has no host {name}"));
+        };
+        let members = state.members.values_mut();
+        match *words {
+            ["host", _, "unreachable"] => state.reachable = false,
+            ["host", _, "reachable"] => state.reachable = true,
+            ["host", _, "new"] => *state = crate::world::SimHost::empty(),
+            ["stop", _] => members.for_each(|member| member.process = None),
+            ["wipe", _] => members.for_each(|member| (member.process, member.log) = (None, None)),
+            ["remove-unit", _] => members.for_each(|member| {
+                (member.unit, member.loaded, member.process) = (None, None, None);
+            }),
+            ["other-site", _] => {
+                state.site = Some(SiteName::new("other").map_err(|error| error.to_string())?);
+            }
+            ["other-ca", _] => {
+                let others = authorities(1);
+                let pem = others[&cluster(0)].peer.certificate().pem();
+                for generation in members.filter_map(|member| member.generation.as_mut()) {
+                    generation.files.insert(PkiFile::PeerCa, pem.clone());
+                }
+            }
+            ["marker", _, "site", site] => {
+                let site = SiteName::new(site).map_err(|error| error.to_string())?;
+                members
+                    .filter_map(|member| member.marker.as_mut())
+                    .for_each(|marker| marker.site = site.clone());
+            }
+            ["marker", _, "cluster-id", id] => members
+                .filter_map(|member| member.marker.as_mut())
+                .for_each(|marker| marker.cluster_id = id.to_owned()),
+            _ => {
+                let what = circumstance(words)?;
+                self.twists.push(Twist { host: host(name), what });
+            }
+        }
+        Ok(())
+    }
+}
+
+/// The text with the random ends of CA names counted instead.
+fn masked(text: &str) -> String {
+    let mut seen: Vec<&str> = Vec::new();
+    let mut parts = text.split(" CA ");
+    let mut out = parts.next().unwrap_or_default().to_owned();
+    for part in parts {
+        out += " CA ";
+        let end = part.find(|c: char| !c.is_ascii_hexdigit()).unwrap_or(part.len());
+        let (name, rest) = part.split_at(end);
+        if name.len() == 8 {
+            let position = seen.iter().position(|known| *known == name).unwrap_or_else(|| {
+                seen.push(name);
+                seen.len() - 1
+            });
+            out += &format!("#{}{rest}", position + 1);
+        } else {
+            out += part;
+        }
+    }
+    out
+}
+
+/// What is so on a host, beyond what the world models.
+fn circumstance(words: &[&str]) -> Result<What, String> {
+    Ok(match *words {
+        ["listener", _, port, process] => What::Listener(parsed(port)?, process.to_owned()),
+        ["disk", _, size] => What::DataFree(bytes(size)?),
+        ["disk", _, size, "releases"] => What::ReleaseFree(bytes(size)?),
+        ["clock", _, skew] => {
+            let seconds: f64 = parsed(skew.trim_end_matches('s'))?;
+            What::Clock((seconds * 1000.0) as i64)
+        }
+        ["cores", _, cores] => What::Cores(parsed(cores)?),
+        ["memory", _, size] => What::Memory(bytes(size)?),
+        ["arch", _, arch] => What::Arch(arch.to_owned()),
+        ["systemd", _, "none"] => What::Systemd(None),
+        ["systemd", _, version] => What::Systemd(Some(parsed(version)?)),
+        ["missing", _, tool] => What::MissingTool(tool.to_owned()),
+        ["no-downloader", _] => What::NoDownloader,
+        ["foreign-etcd", _] => What::ForeignEtcd(None),
+        ["foreign-etcd", _, unit] => What::ForeignEtcd(Some(unit.to_owned())),
+        ["service", _, unit] => What::Service(unit.to_owned()),
+        ["source", _, "none"] => What::NoRoute,
+        ["source", _, "unknown"] => What::SourceUnknown,
+        ["source", _, address] => What::Source(parsed(address)?),
+        ["reach", _, to, "silent"] => What::Reach(host(to), Reach::Silent),
+        ["reach", _, to, "untried"] => What::Reach(host(to), Reach::Untried),
+        ["site-unknown", _] => What::SiteUnknown,
+        ["foreign-data", _] => What::ForeignData,
+        ["data-unknown", _] => What::DataUnknown,
+        ["marker", _, "unreadable"] => What::MarkerUnknown,
+        ["damaged", _, file] => What::Damaged(file.to_owned()),
+        _ => return Err("no such command".to_owned()),
+    })
+}
+
+fn number(text: &str) -> Result<usize, String> {
+    parsed(text)
+}
+
+fn parsed<T: std::str::FromStr>(text: &str) -> Result<T, String> {
+    text.parse().map_err(|_| format!("{text} is not what stands here"))
+}
+
+/// A size such as `5GiB` or `300MiB`.
+fn bytes(text: &str) -> Result<u64, String> {
+    let unit = |suffix: &str, shift: u32| {
+        let count = text.strip_suffix(suffix)?;
+        Some(parsed::<u64>(count).map(|count| count << shift))
+    };
+    unit("GiB", 30)
+        .or_else(|| unit("MiB", 20))
+        .unwrap_or_else(|| Err(format!("{text} has no unit")))
+}

@@ -1,0 +1,65 @@
+//! Changes of the inventory: the commands `inventory …`.
+
+use inventories::SiteName;
+use inventories::inventory::{Flag, FlagValue, Place, ReleaseSource};
+use inventories::{ClusterName, HostName};
+
+use super::{CaFiles, Scene, parsed};
+use crate::site::{authorities, host};
+
+impl Scene {
+    pub(super) fn change_inventory(&mut self, words: &[&str]) -> Result<(), String> {
+        let inventory = &mut self.inventory;
+        match *words {
+            ["version", version] => {
+                let version = parsed(version)?;
+                let pins = &mut inventory.release.sha256;
+                let all: Vec<_> =
+                    pins.iter().map(|((_, arch), sum)| (*arch, sum.clone())).collect();
+                pins.extend(all.into_iter().map(|(arch, sum)| ((version, arch), sum)));
+                inventory.clusters.values_mut().for_each(|cluster| cluster.version = version);
+            }
+            ["members", ref names @ ..] => {
+                let names: Vec<HostName> = names.iter().map(|name| host(name)).collect();
+                for cluster in inventory.clusters.values_mut() {
+                    cluster.members.clone_from(&names);
+                }
+            }
+            ["address", name, address] => {
+                let address = parsed(address)?;
+                let Some(host) = inventory.hosts.get_mut(&host(name)) else {
+                    return Err(format!("the inventory has no host {name}"));
+                };
+                (host.address, host.peer_address) = (address, address);
+            }
+            ["flag", name, number] => {
+                let value = FlagValue::Int(parsed(number)?);
+                let flag = Flag { value, place: Place::default() };
+                for cluster in inventory.clusters.values_mut() {
+                    cluster.flags.insert(name.to_owned(), flag.clone());
+                }
+            }
+            ["name", name] => {
+                inventory.site.name = SiteName::new(name).map_err(|error| error.to_string())?;
+            }
+            ["no-ca", name] => {
+                self.at_hand.insert(cluster_name(name)?, CaFiles::Missing);
+            }
+            ["new-ca"] => self.world.authorities = authorities(self.world.authorities.len()),
+            ["no-checksum"] => inventory.release.sha256.clear(),
+            ["without", name] => {
+                inventory.clusters.remove(&cluster_name(name)?);
+            }
+            ["from-file"] => {
+                let path = "artifacts/etcd-v{version}-linux-{arch}.tar.gz".to_owned();
+                inventory.release.source = ReleaseSource::Path(path);
+            }
+            _ => return Err("no such change of an inventory".to_owned()),
+        }
+        Ok(())
+    }
+}
+
+fn cluster_name(text: &str) -> Result<ClusterName, String> {
+    ClusterName::new(text).map_err(|error| error.to_string())
+}

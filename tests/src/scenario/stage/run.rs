@@ -1,0 +1,107 @@
+//! An apply in a scenario, told in few lines.
+
+use std::collections::BTreeMap;
+
+use planner::progress::Outcome;
+use planner::text::{self, Style};
+use planner::{Plan, StepId};
+use quorate::engine::bind;
+use quorate::engine::event::Event;
+use quorate::engine::hosts::Bindings;
+use templates::BootstrapToken;
+
+use super::{Scene, Told};
+use crate::sim::{Crash, Repeat};
+use crate::story::execute_in;
+
+/// Each step with what must be done before, the essential part only.
+pub(super) fn steps(plan: &Plan) -> String {
+    let edges = planner::graph::essential_edges(&plan.steps);
+    let line = |step: &planner::Step| {
+        let before: Vec<&str> = edges
+            .iter()
+            .filter(|(_, to)| *to == step.id)
+            .map(|(from, _)| from.0.as_str())
+            .collect();
+        let after = if before.is_empty() { String::new() } else { " after ".to_owned() };
+        format!("{:>3} {}{after}{}\n", step.action.symbol(), step.id, before.join(", "))
+    };
+    plan.steps.iter().map(line).collect()
+}
+
+impl Scene {
+    pub(super) fn apply(&mut self, options: &[&str]) -> Told {
+        let spec = self.spec();
+        let facts = self.facts(&spec);
+        let plan = self.plan();
+        if !plan.report.blocked.is_empty() {
+            return Ok(text::plan(&plan, Style::Plain));
+        }
+        let crash = crash(&plan, options)?;
+        let bindings = bind::tokens(&plan, &facts).map_err(|error| error.to_string())?;
+        let bindings = self.reproducible(bindings, &facts);
+        let mut failures = Vec::new();
+        let listen = |event| {
+            if let Event::StepFinished { id, error: Some(error), .. } = event {
+                failures.push((id, error));
+            }
+        };
+        let world = self.world.clone();
+        let (world, report) = execute_in(world, &plan, bindings, 1, crash, Repeat::Once, listen);
+        self.world = world;
+        let mut out = totals(&report.outcomes);
+        if crash.is_some() {
+            out += &format!("quorate was {}\n", options.join(" ").replace('=', " "));
+        } else {
+            out.extend(failures.iter().map(|(id, error)| format!("failed {id}: {error}\n")));
+        }
+        Ok(out)
+    }
+
+    /// Tokens that nobody drew yet are counted instead, so that ids are the same in every run.
+    fn reproducible(&mut self, drawn: Bindings, facts: &planner::SiteFacts) -> Bindings {
+        let stored = |token: &BootstrapToken| {
+            let hosts = facts.hosts.values().filter_map(|host| host.known());
+            let mut members = hosts.flat_map(|host| host.clusters.values());
+            members.any(|member| member.token.known() == Some(token))
+        };
+        let mut replace = |token: BootstrapToken| {
+            if stored(&token) {
+                return token;
+            }
+            self.bootstraps += 1;
+            BootstrapToken::from_random([self.bootstraps; 16])
+        };
+        let tokens = drawn.tokens.into_iter().map(|(name, token)| (name, replace(token))).collect();
+        Bindings { tokens }
+    }
+}
+
+/// With one step at a time, steps run in the order of the plan.
+fn crash(plan: &Plan, options: &[&str]) -> Result<Option<Crash>, String> {
+    let [option] = *options else { return Ok(None) };
+    let (when, id) = option.split_once('=').ok_or("no such option")?;
+    let position = plan.steps.iter().position(|step| step.id.0 == id);
+    let number = position.ok_or_else(|| format!("the plan has no step {id}"))?;
+    match when {
+        "killed-before" => Ok(Some(Crash::Before(number))),
+        "killed-after" => Ok(Some(Crash::After(number))),
+        _ => Err("no such option".to_owned()),
+    }
+}
+
+fn totals(outcomes: &BTreeMap<StepId, Outcome>) -> String {
+    let count = |wanted: fn(&Outcome) -> bool| outcomes.values().filter(|o| wanted(o)).count();
+    let done = count(|outcome| matches!(outcome, Outcome::Done));
+    let already = count(|outcome| matches!(outcome, Outcome::AlreadyDone));
+    let failed = count(|outcome| matches!(outcome, Outcome::Failed));
+    let never = outcomes.len() - done - already - failed;
+    let part = |count: usize, word: &str| (count > 0).then(|| format!("{count} {word}"));
+    let parts = [
+        part(done, "done"),
+        part(already, "done already"),
+        part(failed, "failed"),
+        part(never, "never begun"),
+    ];
+    format!("steps: {}\n", parts.into_iter().flatten().collect::<Vec<_>>().join(", "))
+}

@@ -1,0 +1,150 @@
+//! Circumstances that the simulated world does not model, put into what is seen of it: they decide
+//! only whether a plan is made.
+
+use std::net::{IpAddr, Ipv4Addr};
+
+use inventories::HostName;
+use planner::facts::{EtcdProcess, HostFacts, Listener, MemberFacts, Observed, Reach};
+use planner::{SiteFacts, SiteSpec};
+
+/// One circumstance of one host.
+#[derive(Debug, Clone)]
+pub struct Twist {
+    /// The host.
+    pub host: HostName,
+    /// What is so there.
+    pub what: What,
+}
+
+/// What can be so on a host.
+#[derive(Debug, Clone)]
+pub enum What {
+    /// A process listens on every address of this port.
+    Listener(u16, String),
+    /// Only so many bytes are free for data.
+    DataFree(u64),
+    /// Only so many bytes are free for releases.
+    ReleaseFree(u64),
+    /// The clock is ahead of the operator's by so many milliseconds.
+    Clock(i64),
+    /// Processors.
+    Cores(u32),
+    /// Bytes of memory.
+    Memory(u64),
+    /// A processor that no etcd release is made for.
+    Arch(String),
+    /// systemd's version; `None` where it does not run the host.
+    Systemd(Option<u32>),
+    /// A program that is missing.
+    MissingTool(String),
+    /// No program that downloads.
+    NoDownloader,
+    /// An etcd that quorate did not start, with its unit.
+    ForeignEtcd(Option<String>),
+    /// A heavy service beside etcd.
+    Service(String),
+    /// Connections to the other hosts leave from this address.
+    Source(IpAddr),
+    /// There is no route to the other hosts.
+    NoRoute,
+    /// The route to the other hosts could not be asked for.
+    SourceUnknown,
+    /// What becomes of a connection to another host's peer ports.
+    Reach(HostName, Reach),
+    /// Nobody could tell whose the host is.
+    SiteUnknown,
+    /// Something that quorate did not put there is in the data directory.
+    ForeignData,
+    /// Nobody could look into the data directory.
+    DataUnknown,
+    /// The marker can't be read.
+    MarkerUnknown,
+    /// A file of the installed release is another than was installed.
+    Damaged(String),
+}
+
+impl Twist {
+    /// Puts the circumstance into what was seen.
+    pub fn apply(&self, spec: &SiteSpec, facts: &mut SiteFacts) {
+        let Some(Observed::Known(host)) = facts.hosts.get_mut(&self.host) else { return };
+        match &self.what {
+            What::Reach(to, reach) => reach_to(spec, host, to, *reach),
+            what => on_host(what, host),
+        }
+    }
+}
+
+fn on_host(what: &What, host: &mut HostFacts) {
+    let machine = &mut host.machine;
+    match what {
+        What::Listener(port, process) => host.listeners.push(Listener {
+            address: IpAddr::V4(Ipv4Addr::UNSPECIFIED),
+            port: *port,
+            process: process.clone(),
+            pid: Some(77),
+        }),
+        What::DataFree(bytes) => machine.data_free = *bytes,
+        What::ReleaseFree(bytes) => machine.release_free = *bytes,
+        What::Clock(ms) => machine.clock_skew_ms = *ms,
+        What::Cores(cores) => machine.cores = *cores,
+        What::Memory(bytes) => machine.memory = *bytes,
+        What::Arch(arch) => machine.arch = Err(arch.clone()),
+        What::Systemd(version) => machine.systemd = *version,
+        What::MissingTool(tool) => {
+            machine.missing_tools.insert(tool.clone());
+        }
+        What::NoDownloader => machine.downloaders.clear(),
+        What::ForeignEtcd(unit) => {
+            host.etcd_processes.push(EtcdProcess { pid: 4242, unit: unit.clone() });
+        }
+        What::Service(unit) => {
+            host.heavy_services.insert(unit.clone());
+        }
+        What::Source(address) => sources(host, &Observed::Known(*address)),
+        What::NoRoute => sources(host, &Observed::Absent),
+        What::SourceUnknown => sources(host, &Observed::Unknown("ip: not found".to_owned())),
+        What::Reach(..) => {}
+        What::SiteUnknown => host.site = Observed::Unknown(denied()),
+        What::ForeignData | What::DataUnknown | What::MarkerUnknown => {
+            host.clusters.values_mut().for_each(|member| in_member(what, member));
+        }
+        What::Damaged(file) => {
+            for release in host.releases.values_mut() {
+                if let Observed::Known(release) = release {
+                    release.damaged.insert(file.clone());
+                }
+            }
+        }
+    }
+}
+
+fn in_member(what: &What, member: &mut MemberFacts) {
+    match what {
+        What::DataUnknown => member.data = Observed::Unknown(denied()),
+        What::MarkerUnknown => member.marker = Observed::Unknown("not JSON".to_owned()),
+        _ => {
+            member.data = Observed::Known(planner::facts::DataDirectory {
+                mode: 0o755,
+                owner: "postgres".to_owned(),
+                group: "postgres".to_owned(),
+                empty: false,
+                wal: false,
+            });
+        }
+    }
+}
+
+fn denied() -> String {
+    "permission denied".to_owned()
+}
+
+fn sources(host: &mut HostFacts, source: &Observed<IpAddr>) {
+    host.sources.values_mut().for_each(|seen| *seen = source.clone());
+}
+
+fn reach_to(spec: &SiteSpec, host: &mut HostFacts, to: &HostName, reach: Reach) {
+    for cluster in spec.clusters.values() {
+        let Some(peer) = cluster.members.get(to) else { continue };
+        host.reach.insert(peer.member.peer_url().socket(), reach);
+    }
+}
