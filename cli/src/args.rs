@@ -10,12 +10,8 @@ use crate::commands::{
 use crate::terminal::ColorChoice;
 
 /// Plan and apply etcd clusters on hosts reached over SSH
-///
-/// From nothing to a cluster: quorate init USER@HOST…, quorate trust, quorate apply.
-/// Exit codes: 0 done, 1 failed, 2 changes, 3 stale, 4 unreachable, 5 locked, 6 partial,
-/// 7 rolled back, 8 blocked, 64 usage, 65 bad inventory, 130 interrupted.
 #[derive(Debug, Parser)]
-#[command(name = "quorate", version, propagate_version = false, max_term_width = 100)]
+#[command(name = "quorate", version, max_term_width = 100, after_help = AFTER_HELP)]
 pub struct Cli {
     /// What every command takes.
     #[command(flatten)]
@@ -24,6 +20,12 @@ pub struct Cli {
     #[command(subcommand)]
     pub command: Command,
 }
+
+const AFTER_HELP: &str = "\
+From nothing to a cluster: quorate init USER@HOST…, quorate trust, quorate apply
+
+Exit codes: 0 done, 1 failed, 2 changes, 3 stale, 4 unreachable, 5 locked, 6 partial,
+7 rolled back, 8 blocked, 64 usage, 65 bad inventory, 130 interrupted";
 
 /// What every command takes.
 #[derive(Debug, Args)]

@@ -17,7 +17,6 @@ use time::OffsetDateTime;
 
 use crate::error::{CliError, While};
 use crate::exit::ExitCode;
-use crate::site::folder_of;
 
 /// Far more than any CA's file holds; a larger one is another file.
 const LARGEST_FILE: u64 = 256 * 1024;
@@ -47,7 +46,7 @@ pub enum Born {
 impl AuthorityFolder {
     /// The folder beside an inventory.
     pub fn beside(inventory: &Path) -> Self {
-        Self(folder_of(inventory).join("pki"))
+        Self(inventory.with_file_name("pki"))
     }
 
     /// Where the CAs of a cluster lie.
@@ -191,10 +190,7 @@ impl AuthorityFolder {
     }
 }
 
-fn store(
-    authority: CertificateAuthority,
-    keeping: &Keeping,
-) -> Result<StoredAuthority, CliError> {
+fn store(authority: CertificateAuthority, keeping: &Keeping) -> Result<StoredAuthority, CliError> {
     match keeping {
         Keeping::Sealed(recipients) => {
             StoredAuthority::sealed(&authority, recipients).map_err(CliError::failed)
@@ -254,9 +250,6 @@ fn text(path: &Path, bytes: Vec<u8>) -> Result<String, CliError> {
     String::from_utf8(bytes).map_err(|_| bad_file(path, "is not text"))
 }
 
-fn bad_file(
-    path: &Path,
-    error: impl Into<Box<dyn std::error::Error + Send + Sync>>,
-) -> CliError {
+fn bad_file(path: &Path, error: impl Into<Box<dyn std::error::Error + Send + Sync>>) -> CliError {
     CliError::new(ExitCode::Inventory, While::new(format!("cannot use {}", path.display()), error))
 }

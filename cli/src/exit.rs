@@ -86,7 +86,9 @@ impl ExitCode {
             ExitCode::Changes => {
                 "There are changes to apply. Only with `plan --detailed-exitcode`."
             }
-            ExitCode::Stale => "The plan is stale: the hosts or the inventory moved since it was made.",
+            ExitCode::Stale => {
+                "The plan is stale: the hosts or the inventory moved since it was made."
+            }
             ExitCode::Unreachable => "Some host could not be reached.",
             ExitCode::Locked => "Somebody else holds the lock.",
             ExitCode::Partial => "A part was applied; the rest failed or never began.",

@@ -151,9 +151,9 @@ fn unreadable(path: &Path, error: io::Error) -> CliError {
     let doing = format!("cannot read the inventory {}", path.display());
     let error = CliError::new(ExitCode::Inventory, While::new(doing, error));
     if missing {
-        error.hint("write one with: quorate init USER@HOST…").hint(
-            "or name it with --inventory PATH or QUORATE_INVENTORY",
-        )
+        error
+            .hint("write one with: quorate init USER@HOST…")
+            .hint("or name it with --inventory PATH or QUORATE_INVENTORY")
     } else {
         error
     }

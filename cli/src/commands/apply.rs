@@ -11,9 +11,9 @@ use planner::StepKind;
 use time::OffsetDateTime;
 use tokio::sync::watch;
 
-use super::{Context, approval};
 use super::hosts::Door;
 use super::planning::{self, Planned};
+use super::{Context, approval};
 use crate::engine::bind;
 use crate::engine::execute::{ApplyReport, execute};
 use crate::engine::hosts::Hosts;

@@ -47,9 +47,8 @@ pub(super) fn run(context: &Context, arguments: &ClientCertArgs) -> Result<ExitC
     let mut open =
         keys::open(&site, [signer.clone()], &arguments.identity, &context.terminal, now)?;
     let authority = open.remove(&signer).ok_or_else(|| CliError::failed("the CA is not open"))?;
-    let leaf = authority
-        .issue(&LeafRequest::client(&arguments.cn), now)
-        .map_err(CliError::failed)?;
+    let leaf =
+        authority.issue(&LeafRequest::client(&arguments.cn), now).map_err(CliError::failed)?;
     files.write(&authority, &leaf).map_err(|error| {
         let doing = format!("cannot write to {}", arguments.out.display());
         CliError::failed(While::new(doing, error))

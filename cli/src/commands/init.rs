@@ -40,7 +40,7 @@ pub struct InitArgs {
     /// An age or SSH public key that the CA keys are sealed for; may be given several times.
     /// Default: ~/.ssh/id_ed25519.pub
     #[arg(long = "recipient", value_name = "KEY", conflicts_with = "plain_keys")]
-    recipients: Vec<Recipient>,
+    recipients: Vec<String>,
     /// Keep the CA keys as they are: whoever reads them can open the cluster
     #[arg(long)]
     plain_keys: bool,
@@ -51,7 +51,8 @@ pub(super) fn run(context: &Context, arguments: &InitArgs) -> Result<ExitCode, C
     let terminal = &context.terminal;
     if path.exists() {
         let message = format!("{} is there already", path.display());
-        return Err(CliError::failed(message).hint("init never overwrites; edit it, or name another with -i"));
+        return Err(CliError::failed(message)
+            .hint("init never overwrites; edit it, or name another with -i"));
     }
     let keys = keys(arguments, terminal)?;
     let site = arguments.site.clone().map_or_else(|| site_of(path), Ok)?;
@@ -87,7 +88,8 @@ fn keys(arguments: &InitArgs, terminal: &Terminal) -> Result<DraftKeys, CliError
         return Ok(DraftKeys::Plain);
     }
     if !arguments.recipients.is_empty() {
-        return Ok(DraftKeys::Sealed(arguments.recipients.iter().map(Recipient::to_string).collect()));
+        let all = arguments.recipients.iter().map(|text| recipient(text));
+        return all.collect::<Result<_, _>>().map(DraftKeys::Sealed);
     }
     let key = std::env::home_dir().map(|home| home.join(".ssh/id_ed25519"));
     let own = key.as_deref().and_then(|key| Some((key, public_half(key)?)));
@@ -103,6 +105,13 @@ fn keys(arguments: &InitArgs, terminal: &Terminal) -> Result<DraftKeys, CliError
         key.display()
     ));
     Ok(DraftKeys::Sealed(vec![recipient.to_string()]))
+}
+
+/// Read here and not by clap, which would show what was given: it may be the private key.
+fn recipient(text: &str) -> Result<String, CliError> {
+    Recipient::parse(text)
+        .map(|key| key.to_string())
+        .map_err(|error| CliError::new(ExitCode::Usage, While::new("--recipient", error)))
 }
 
 /// The name of the folder that the inventory lies in, where that is a name for a site.

@@ -39,7 +39,9 @@ pub(super) fn run(context: &Context, arguments: &PlanArgs) -> Result<ExitCode, C
     } else {
         context.terminal.print(&text::plan(plan, context.terminal.style()));
         if plan.needs_ca_keys() {
-            context.terminal.say("Applying needs the CA keys; where they are sealed: --identity FILE.");
+            context
+                .terminal
+                .say("Applying needs the CA keys; where they are sealed: --identity FILE.");
         }
     }
     Ok(code)

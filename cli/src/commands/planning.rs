@@ -34,7 +34,8 @@ async fn observe<H: Hosts>(context: &Context, spec: &SiteSpec, hosts: &H) -> Sit
     let mut names: Vec<_> = spec.clusters.values().flat_map(|c| c.members.keys()).collect();
     names.sort();
     names.dedup();
-    let what = format!("looking at {} host{}", names.len(), if names.len() == 1 { "" } else { "s" });
+    let what =
+        format!("looking at {} host{}", names.len(), if names.len() == 1 { "" } else { "s" });
     let spinner = Spinner::new(&context.terminal);
     let mut look = std::pin::pin!(hosts.observe(spec));
     let facts = loop {

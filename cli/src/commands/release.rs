@@ -1,9 +1,9 @@
 //! `quorate release`
 
 use clap::Subcommand;
+use inventories::EtcdVersion;
 use inventories::edit::{self, EditError};
 use inventories::inventory::Arch;
-use inventories::EtcdVersion;
 
 use super::Context;
 use crate::engine::release::fetch_sums;

@@ -86,10 +86,7 @@ pub(super) fn run(context: &Context, arguments: &TrustArgs) -> Result<ExitCode, 
     })?
 }
 
-async fn scan(
-    hosts: &BTreeMap<HostName, Host>,
-    parallelism: usize,
-) -> Result<Scanned, CliError> {
+async fn scan(hosts: &BTreeMap<HostName, Host>, parallelism: usize) -> Result<Scanned, CliError> {
     let operator = operator()?;
     let permits = Arc::new(Semaphore::new(parallelism.max(1)));
     let mut scans = JoinSet::new();

@@ -95,9 +95,9 @@ impl<'a> Ending<'a> {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use planner::StepKind;
     use planner::plan::{Guard, Why};
     use planner::report::PlanReport;
-    use planner::StepKind;
 
     fn plan(steps: &[(&str, Action)]) -> Plan {
         let step = |(id, action): &(&str, Action)| Step {

@@ -81,11 +81,9 @@ impl<'a> Stream<'a> {
     /// The plan: its findings, every step, the totals, and the whole as one document.
     pub fn planned(&mut self, plan: &Plan, code: ExitCode) {
         let report = &plan.report;
-        for (level, found) in [
-            ("warn", &report.warnings),
-            ("error", &report.held),
-            ("error", &report.blocked),
-        ] {
+        for (level, found) in
+            [("warn", &report.warnings), ("error", &report.held), ("error", &report.blocked)]
+        {
             for finding in found {
                 let more = json!({ "diagnostic": FindingDocument::from(finding) });
                 self.line(level, "diagnostic", &finding.message, more);
@@ -189,8 +187,7 @@ impl<'a> Stream<'a> {
     pub fn error(&mut self, error: &CliError) {
         self.diagnostics(&error.diagnostics);
         let summary = error.to_string();
-        let diagnostic =
-            json!({ "severity": "error", "summary": summary, "hints": error.hints });
+        let diagnostic = json!({ "severity": "error", "summary": summary, "hints": error.hints });
         self.line("error", "diagnostic", &summary, json!({ "diagnostic": diagnostic }));
     }
 

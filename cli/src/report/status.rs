@@ -138,9 +138,10 @@ impl ClusterStatus {
         let ClusterNow { formation, cluster_id, quorum, leader, down: _, alarms } = now;
         let newest = |etcd: &EtcdFacts| etcd.raft_index;
         let known = |host| facts.hosts.get(host).and_then(Observed::known);
-        let answers = cluster.members.keys().filter_map(|host| {
-            known(host)?.clusters.get(&cluster.name)?.etcd.known()
-        });
+        let answers = cluster
+            .members
+            .keys()
+            .filter_map(|host| known(host)?.clusters.get(&cluster.name)?.etcd.known());
         let newest = answers.map(newest).max().unwrap_or_default();
         let members: BTreeMap<String, MemberStatus> = cluster
             .members
@@ -193,7 +194,12 @@ impl ClusterStatus {
         }
         problems.extend(self.alarms.iter().map(|alarm| format!("alarm {alarm}")));
         for (name, member) in &self.members {
-            if self.formation == Formation::Formed && member.state != MemberState::Up {
+            let counts = match member.state {
+                MemberState::Up => false,
+                MemberState::Down => self.formation == Formation::Formed,
+                MemberState::Unreachable => true,
+            };
+            if counts {
                 let why = member.why.as_deref().unwrap_or("down");
                 problems.push(format!("{name}: {why}"));
             }
@@ -201,7 +207,8 @@ impl ClusterStatus {
                 let file = certificate.file;
                 match certificate.state {
                     CertificateState::Expired => {
-                        problems.push(format!("{name}: {file} expired on {}", certificate.not_after));
+                        problems
+                            .push(format!("{name}: {file} expired on {}", certificate.not_after));
                     }
                     CertificateState::NotYetValid => {
                         problems.push(format!("{name}: {file} is not valid yet"));

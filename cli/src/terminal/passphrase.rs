@@ -33,7 +33,7 @@ impl Drop for Restore {
     }
 }
 
-fn line(input: impl io::Read) -> Option<Passphrase> {
+fn line(input: impl io::BufRead) -> Option<Passphrase> {
     // One buffer of the final size: one that grew would leave a copy in freed memory.
     let mut typed = Zeroizing::new(Vec::with_capacity(LONGEST));
     for byte in input.bytes() {

@@ -74,10 +74,7 @@ mod tests {
     fn nothing_but_colour_reaches_the_terminal() {
         let hostile = "\u{1b}[31mred\u{1b}[0m\u{1b}[2J\u{1b}]0;t\u{7} a\u{202e}b\r\n\tend\u{9b}5m";
         assert_eq!(visible(hostile, Style::Plain), "red[2J]0;t ab\n\tend5m");
-        assert_eq!(
-            visible(hostile, Style::Colour),
-            "\u{1b}[31mred\u{1b}[0m[2J]0;t ab\n\tend5m"
-        );
+        assert_eq!(visible(hostile, Style::Colour), "\u{1b}[31mred\u{1b}[0m[2J]0;t ab\n\tend5m");
     }
 
     #[test]

@@ -54,8 +54,7 @@ fn failure(ending: &Ending<'_>, code: ExitCode, style: Style) -> String {
     if !not_begun.is_empty() {
         let _ = writeln!(text, "not begun because of the interrupt: {}", names(&not_begun));
     }
-    let finished =
-        ending.steps(|outcome| matches!(outcome, Outcome::Done | Outcome::AlreadyDone));
+    let finished = ending.steps(|outcome| matches!(outcome, Outcome::Done | Outcome::AlreadyDone));
     if !finished.is_empty() {
         let _ = writeln!(text, "finished: {}", names(&finished));
     }

@@ -1,0 +1,136 @@
+//! Reading, writing and pinning inventories.
+
+use std::os::unix::fs::PermissionsExt as _;
+
+use crate::sandbox::{RECIPIENT, Sandbox, snapshot};
+
+#[test]
+fn every_mistake_is_reported_at_once() {
+    let sandbox = Sandbox::new();
+    sandbox.write(
+        "quorate.toml",
+        "[site]\nname = \"Prod!\"\n\
+         [hosts.etcd-1]\naddres = \"10.0.0.1\"\n\
+         [clusters.main]\nversion = \"3.9.1\"\nmembers = [\"etcd-1\", \"etcd-9\"]\n",
+    );
+    let ended = sandbox.run(&["validate"]);
+    assert_eq!((ended.code, ended.stdout.as_str()), (65, ""));
+    snapshot("mistakes.txt", &ended.stderr);
+}
+
+#[test]
+fn a_missing_inventory_names_the_way_to_one() {
+    let ended = Sandbox::new().run(&["plan"]);
+    assert_eq!(ended.code, 65);
+    assert!(ended.stderr.contains("quorate.toml"), "{}", ended.stderr);
+    assert!(ended.stderr.contains("quorate init"), "{}", ended.stderr);
+}
+
+#[test]
+fn what_is_no_inventory_is_refused() {
+    let sandbox = Sandbox::new();
+    std::fs::write(sandbox.path("binary"), b"\xff\xfe\0").unwrap();
+    for path in ["binary", ".", "/dev/zero"] {
+        let ended = sandbox.run(&["validate", "-i", path]);
+        assert_eq!(ended.code, 65, "{path}: {}", ended.stderr);
+    }
+}
+
+#[test]
+fn a_sound_inventory_is_called_sound() {
+    let ended = Sandbox::with_site().run(&["validate"]);
+    assert_eq!(ended.code, 0, "{}", ended.stderr);
+    let expected = "quorate.toml: site lab is sound\n  \
+                    cluster main: etcd 3.6.16, etcd-1, etcd-2, etcd-3\n";
+    assert_eq!((ended.stdout.as_str(), ended.stderr.as_str()), (expected, ""));
+}
+
+#[test]
+fn includes_are_relative_to_the_inventory() {
+    let sandbox = Sandbox::with_site();
+    let main = format!("include = [\"../common.toml\"]\n{}", sandbox.read("quorate.toml"));
+    sandbox.write("sites/a.toml", &main);
+    let ended = sandbox.run(&["validate", "-i", "sites/a.toml"]);
+    assert_eq!(ended.code, 65);
+    assert!(ended.stderr.contains("sites/a.toml:1:"), "{}", ended.stderr);
+    sandbox.write("common.toml", "[defaults.ssh]\nconnect-timeout = \"3s\"\n");
+    let ended = sandbox.run(&["validate", "-i", "sites/a.toml"]);
+    assert_eq!(ended.code, 0, "{}", ended.stderr);
+}
+
+#[test]
+fn the_inventory_is_named_by_flag_then_environment() {
+    let sandbox = Sandbox::with_site();
+    std::fs::rename(sandbox.path("quorate.toml"), sandbox.path("a.toml")).unwrap();
+    let code = |command: &mut std::process::Command| command.output().unwrap().status.code();
+    assert_eq!(code(sandbox.command(&["validate"]).env("QUORATE_INVENTORY", "a.toml")), Some(0));
+    let both = ["validate", "-i", "b.toml"];
+    assert_eq!(code(sandbox.command(&both).env("QUORATE_INVENTORY", "a.toml")), Some(65));
+}
+
+#[test]
+fn init_writes_a_site_that_only_lacks_what_it_could_not_fetch() {
+    let sandbox = Sandbox::new();
+    let hosts = ["root@10.0.0.1", "root@10.0.0.2", "ops@10.0.0.3:2222"];
+    let arguments = [&["init", "--site", "prod", "--recipient", RECIPIENT], &hosts[..]].concat();
+    let ended = sandbox.run(&arguments);
+    assert_eq!(ended.code, 0, "{}", ended.stderr);
+    assert!(ended.stderr.contains("quorate release pin 3.6."), "{}", ended.stderr);
+    assert!(sandbox.path("pki/main/peer-ca.key.age").exists());
+
+    let again = sandbox.run(&arguments);
+    assert_eq!(again.code, 1);
+    assert!(again.stderr.contains("already"), "{}", again.stderr);
+
+    let text = sandbox.read("quorate.toml");
+    sandbox.write(
+        "mirror/SHA256SUMS",
+        &format!("{}  etcd-v3.6.16-linux-amd64.tar.gz\n", "a".repeat(64)),
+    );
+    let path = "path = \"mirror/etcd-v{version}-linux-{arch}.tar.gz\"";
+    sandbox.write("quorate.toml", &text.replace("# [release] ", &format!("[release]\n{path}\n# ")));
+    let pinned = sandbox.run(&["release", "pin", "3.6.16"]);
+    assert_eq!(pinned.code, 0, "{}", pinned.stderr);
+    assert!(sandbox.read("quorate.toml").contains(&"a".repeat(64)));
+    assert!(sandbox.read("quorate.toml").contains("# One file is one site"), "a comment was lost");
+    let valid = sandbox.run(&["validate"]);
+    assert_eq!(valid.code, 0, "{}", valid.stderr);
+}
+
+#[test]
+fn init_does_not_guess_who_opens_the_keys() {
+    let sandbox = Sandbox::new();
+    let ended = sandbox.run(&["init", "root@10.0.0.1"]);
+    assert_eq!(ended.code, 64);
+    for option in ["--recipient", "--plain-keys"] {
+        assert!(ended.stderr.contains(option), "{}", ended.stderr);
+    }
+    assert!(!sandbox.path("quorate.toml").exists());
+}
+
+#[test]
+fn an_edited_inventory_keeps_its_mode_and_its_place_behind_a_symlink() {
+    let sandbox = Sandbox::with_site();
+    let text = sandbox.read("quorate.toml");
+    sandbox.write(
+        "real/site.toml",
+        &text.replace(
+            "[release.sha256]",
+            "[release]\npath = \"m/{version}-{arch}.tgz\"\n\n[release.sha256]",
+        ),
+    );
+    let mode =
+        |name: &str| std::fs::metadata(sandbox.path(name)).unwrap().permissions().mode() & 0o777;
+    std::fs::set_permissions(
+        sandbox.path("real/site.toml"),
+        std::fs::Permissions::from_mode(0o640),
+    )
+    .unwrap();
+    std::os::unix::fs::symlink("real/site.toml", sandbox.path("link.toml")).unwrap();
+    sandbox.write("m/SHA256SUMS", &format!("{}  3.6.16-amd64.tgz\n", "b".repeat(64)));
+    let ended = sandbox.run(&["release", "pin", "3.6.16", "-i", "link.toml"]);
+    assert_eq!(ended.code, 0, "{}", ended.stderr);
+    assert!(sandbox.path("link.toml").is_symlink());
+    assert!(sandbox.read("real/site.toml").contains(&"b".repeat(64)));
+    assert_eq!(mode("real/site.toml"), 0o640);
+}

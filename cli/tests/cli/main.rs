@@ -1,0 +1,10 @@
+//! The program as its users run it: arguments in, text and exit codes out.
+
+#![expect(clippy::unwrap_used, reason = "helpers of tests, which fail where they unwrap")]
+
+mod authorities;
+mod inventory;
+mod output;
+mod planning;
+mod sandbox;
+mod usage;
