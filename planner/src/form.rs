@@ -19,7 +19,7 @@ pub(crate) fn steps(
     let mut steps = Vec::new();
     for place in places {
         steps.extend(prepare(place, token, anew)?);
-        steps.extend(begin(place, places, anew));
+        steps.extend(begin(place, places, token, anew));
     }
     steps.extend(settle(places)?);
     note(places, &steps, anew, report);
@@ -28,8 +28,10 @@ pub(crate) fn steps(
 
 /// Plans a member that a stopped bootstrap left unstarted, while the others went on to a quorum.
 pub(crate) fn late(place: &Place<'_>, all: &[Place<'_>]) -> Result<Vec<Step>, RenderError> {
-    let mut steps = prepare(place, chosen_token(all), false)?;
-    steps.extend(begin(place, all, false));
+    let token = chosen_token(all);
+    let mut steps = prepare(place, token, false)?;
+    // The others run: it waits for nothing of theirs.
+    steps.extend(begin(place, std::slice::from_ref(place), token, false));
     steps.push(marker(place, all));
     steps.push(settled_unit(place)?.after([place.id("marker")]));
     Ok(steps)
@@ -92,9 +94,14 @@ fn prepare(
     Ok(steps)
 }
 
-/// The token, and the start.
-fn begin(place: &Place<'_>, all: &[Place<'_>], anew: bool) -> Vec<Step> {
-    let every = |verb: &str| all.iter().map(|other| other.id(verb)).collect::<Vec<StepId>>();
+/// The token, and the start: when all of `together` have what they need.
+fn begin(
+    place: &Place<'_>,
+    together: &[Place<'_>],
+    token: Option<&BootstrapToken>,
+    anew: bool,
+) -> Vec<Step> {
+    let every = |verb: &str| together.iter().map(|other| other.id(verb)).collect::<Vec<StepId>>();
     let mut steps = Vec::new();
     let begun = !place.facts.token.is_absent() || !place.facts.data.is_absent();
     if anew && begun {
@@ -104,7 +111,7 @@ fn begin(place: &Place<'_>, all: &[Place<'_>], anew: bool) -> Vec<Step> {
         let step = place.step("discard", Action::Delete, StepKind::DiscardBootstrap, why);
         steps.push(step.guarded(Guard::NeverFormed));
     }
-    if anew || place.facts.token.known() != chosen_token(all) || place.facts.token.is_absent() {
+    if anew || place.facts.token.known() != token || place.facts.token.is_absent() {
         let action = if anew && begun { Action::Replace } else { Action::Create };
         let step = place.step("token", action, StepKind::StoreToken, place.wanted());
         let step = step.guarded(Guard::NeverFormed).after([place.id("directories")]);

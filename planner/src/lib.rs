@@ -15,6 +15,7 @@ pub mod facts;
 pub mod fingerprint;
 mod form;
 pub mod graph;
+mod holes;
 mod identity;
 pub mod layout;
 pub mod plan;

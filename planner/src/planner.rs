@@ -12,7 +12,7 @@ use crate::plan::{Plan, Step, StepId, StepKind};
 use crate::policy::Policy;
 use crate::report::{Finding, Formation, PlanReport};
 use crate::spec::{ClusterSpec, SiteSpec};
-use crate::{converge, form, identity, preflight};
+use crate::{converge, form, holes, identity, preflight};
 
 /// Why there is no plan: always a defect of quorate, never of an inventory or a host.
 #[derive(Debug, thiserror::Error)]
@@ -67,6 +67,7 @@ fn cluster_steps(
     let place = |(name, member)| {
         let host = facts.hosts.get(name)?.known()?;
         let seen = view.members.get(name)?;
+        holes::holes(cluster, member, host, seen).is_empty().then_some(())?;
         Some(Place { spec, cluster, name, member, host, facts: seen, now: facts.observed_at })
     };
     let places: Vec<Place<'_>> = cluster.members.iter().filter_map(place).collect();

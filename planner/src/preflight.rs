@@ -8,6 +8,7 @@ use inventories::{ClusterName, HostName};
 
 use crate::assess::View;
 use crate::facts::{HostFacts, Observed, SiteFacts};
+use crate::holes;
 use crate::policy::Policy;
 use crate::report::{Finding, Formation, PlanReport};
 use crate::spec::{ClusterSpec, MemberSpec, SiteSpec};
@@ -53,11 +54,30 @@ pub(crate) fn check(
         let Some(Observed::Known(host)) = facts.hosts.get(name) else { continue };
         let subject = Subject { spec, cluster, member, name, facts: host, formation };
         host::check(&subject, policy, report);
+        not_known(&subject, report);
         if formation != Formation::Formed {
             network::check(&subject, report);
         }
     }
     unseen(cluster, view, report);
+}
+
+/// A cluster is formed only when everything is known; a formed one goes on without the member.
+fn not_known(subject: &Subject<'_>, report: &mut PlanReport) {
+    let Some(facts) = subject.facts.clusters.get(&subject.cluster.name) else { return };
+    let holes = holes::holes(subject.cluster, subject.member, subject.facts, facts);
+    let Some((first, rest)) = holes.split_first() else { return };
+    let more = if rest.is_empty() { String::new() } else { format!(", and {} more", rest.len()) };
+    let finding = subject.finding(
+        "not-known",
+        format!("can't look at {first}{more}; nothing is done to this member"),
+        "see what is wrong on the host: its disk may be failing",
+    );
+    if subject.formation == Formation::Formed {
+        report.warnings.push(finding);
+    } else {
+        report.blocked.push(finding);
+    }
 }
 
 /// A cluster is formed only when all its hosts are seen: one that is not might hold its data.

@@ -6,9 +6,11 @@
 //! - [`sim`]: the world behind the engine's door to the hosts.
 //! - [`site`]: inventories, given and generated.
 //! - [`story`]: whole runs of quorate.
+//! - [`checker`]: an independent reading of a plan.
 //! - [`scenario`]: stories as text files.
 
 pub mod act;
+pub mod checker;
 pub mod look;
 pub mod scenario;
 pub mod sim;

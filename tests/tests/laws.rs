@@ -1,10 +1,14 @@
 //! The laws of design, over generated sites. Each is a property: what breaks it is shrunk to the
 //! smallest site and printed as a story.
 
+use planner::facts::{HostFacts, MemberFacts, Observed};
+use planner::{Policy, SiteFacts, SiteSpec, plan};
 use proptest::prelude::*;
+use quorate_tests::checker::violations;
 use quorate_tests::sim::{Crash, Repeat};
-use quorate_tests::site::{Shape, shapes};
+use quorate_tests::site::{Shape, host, shapes};
 use quorate_tests::story::{apply, plan_of};
+use quorate_tests::world::World;
 
 proptest! {
     #![proptest_config(ProptestConfig { cases: 48, failure_persistence: None, ..ProptestConfig::default() })]
@@ -49,6 +53,44 @@ proptest! {
     }
 
     #[test]
+    fn checker_accepts_every_plan(
+        shape in shapes(),
+        at in any::<prop::sample::Index>(),
+        after in any::<bool>(),
+        unseen in prop::collection::vec(any::<prop::sample::Index>(), 0..2),
+        quota in prop::option::of(1_i64..1 << 33),
+    ) {
+        let (mut world, spec) = stopped(&shape, at, after);
+        for index in unseen {
+            let name = shape.hosts[index.index(shape.hosts.len())].as_str();
+            world.hosts.get_mut(&host(name)).unwrap().reachable = false;
+        }
+        let spec = match quota {
+            Some(_) => Shape { quota, ..shape }.spec(&world.authorities),
+            None => spec,
+        };
+        let facts = world.observe(&spec);
+        let plan = plan(&spec, &facts, &Policy::default()).unwrap();
+        prop_assert_eq!(violations(&plan, &spec, &facts), Vec::<String>::new());
+    }
+
+    #[test]
+    fn unknown_fact_never_deletes(
+        shape in shapes(),
+        at in any::<prop::sample::Index>(),
+        after in any::<bool>(),
+        blind in prop::collection::vec((any::<prop::sample::Index>(), 0..BLINDS), 1..4),
+    ) {
+        let (world, spec) = stopped(&shape, at, after);
+        let mut facts = world.observe(&spec);
+        for (index, what) in blind {
+            make_unknown(&mut facts, index, what);
+        }
+        let plan = plan(&spec, &facts, &Policy::default()).unwrap();
+        prop_assert_eq!(violations(&plan, &spec, &facts), Vec::<String>::new());
+    }
+
+    #[test]
     fn host_order_and_names_do_not_matter(shape in shapes(), seed in any::<prop::sample::Index>()) {
         let renamed = Shape {
             hosts: (0..shape.hosts.len()).map(|n| format!("h{}", (n + seed.index(5)) % 5)).collect(),
@@ -68,8 +110,51 @@ proptest! {
     }
 }
 
+/// A world in which an apply was killed somewhere, or not at all.
+fn stopped(shape: &Shape, at: prop::sample::Index, after: bool) -> (World, SiteSpec) {
+    let (world, spec) = shape.world();
+    let number = at.index(plan_of(&world, &spec).steps.len() + 1);
+    let crash = if after { Crash::After(number) } else { Crash::Before(number) };
+    let (world, _) = apply(world, &spec, 4, Some(crash), Repeat::Once);
+    (world, spec)
+}
+
+/// How many kinds of facts [`make_unknown`] knows.
+const BLINDS: usize = 12;
+
+/// Takes one fact of one host away.
+fn make_unknown(facts: &mut SiteFacts, index: prop::sample::Index, what: usize) {
+    fn unknown<T>(fact: &mut Observed<T>) {
+        *fact = Observed::Unknown("permission denied".to_owned());
+    }
+    let position = index.index(facts.hosts.len());
+    let Some(Observed::Known(host)) = facts.hosts.values_mut().nth(position) else { return };
+    let HostFacts { site, etcd_user, releases, clusters, .. } = host;
+    match what {
+        0 => return unknown(site),
+        1 => return unknown(etcd_user),
+        2 => return releases.values_mut().for_each(unknown),
+        _ => {}
+    }
+    for MemberFacts { marker, token, files, pki_generation, data, unit, running, etcd, .. } in
+        clusters.values_mut()
+    {
+        match what {
+            3 => unknown(marker),
+            4 => unknown(token),
+            5 => files.values_mut().for_each(unknown),
+            6 => unknown(pki_generation),
+            7 => unknown(data),
+            8 => unknown(unit),
+            9 => unknown(running),
+            10 => unknown(etcd),
+            _ => files.values_mut().take(index.index(10)).for_each(unknown),
+        }
+    }
+}
+
 /// The digest of a world with tokens out of sight: each run draws its own.
-fn masked(world: &quorate_tests::world::World) -> Vec<(String, String)> {
+fn masked(world: &World) -> Vec<(String, String)> {
     let mask = |text: String| {
         let tokens = world.hosts.values().flat_map(|host| host.members.values());
         tokens

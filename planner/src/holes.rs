@@ -1,0 +1,42 @@
+//! What could not be looked at on a host that answered otherwise: a failing disk, a file of another
+//! file system. What a member's steps rely on must be known, whatever it is.
+
+use crate::facts::{HostFacts, MemberFacts, Observed};
+use crate::layout::directories;
+use crate::spec::{ClusterSpec, MemberSpec};
+use templates::layout::PkiFile;
+
+/// Each thing that is not known and that steps for this member would rely on, with the reason.
+pub(crate) fn holes(
+    cluster: &ClusterSpec,
+    member: &MemberSpec,
+    host: &HostFacts,
+    facts: &MemberFacts,
+) -> Vec<String> {
+    let layout = member.member.layout();
+    let mut files = vec![layout.unit_file(), layout.pki_manifest()];
+    files.extend(directories(&layout).into_iter().map(|directory| directory.path));
+    files.extend(PkiFile::ALL.map(|file| layout.pki_file(file)));
+    let mut holes = Vec::new();
+    let mut look = |what: &str, reason: Option<&String>| {
+        holes.extend(reason.map(|reason| format!("{what}: {reason}")));
+    };
+    look("the account etcd", why_unknown(&host.etcd_user));
+    let release = host.releases.get(&cluster.version);
+    look(&format!("etcd {}", cluster.version), release.and_then(why_unknown));
+    look("the bootstrap's token", why_unknown(&facts.token));
+    look("the certificates in use", why_unknown(&facts.pki_generation));
+    look("the data directory", why_unknown(&facts.data));
+    look("the unit's state", why_unknown(&facts.unit));
+    for path in files {
+        look(&path, facts.files.get(&path).and_then(why_unknown));
+    }
+    holes
+}
+
+fn why_unknown<T>(observed: &Observed<T>) -> Option<&String> {
+    match observed {
+        Observed::Unknown(why) => Some(why),
+        Observed::Known(_) | Observed::Absent => None,
+    }
+}

@@ -1,0 +1,127 @@
+//! An independent reading of a plan: it shares types with the planner, and no code. Whatever the
+//! planner decides, a plan that breaks one of these rules is a defect.
+
+mod forming;
+mod reading;
+mod unknown;
+
+use planner::plan::{FormationState, Guard};
+use planner::{Observed, Plan, SiteFacts, SiteSpec, Step, StepKind};
+
+use reading::Reading;
+
+/// Every rule that a plan breaks, in words; empty for a plan that may be executed.
+pub fn violations(plan: &Plan, spec: &SiteSpec, facts: &SiteFacts) -> Vec<String> {
+    let reading = Reading::of(plan, spec, facts);
+    let mut found = reading.disorder();
+    if found.is_empty() {
+        found.extend(refused_plans_do_nothing(&reading));
+        found.extend(nothing_is_done_unseen(&reading));
+        found.extend(guards_stand_where_they_must(&reading));
+        found.extend(starts_have_what_they_need(&reading));
+        found.extend(restarts_come_one_by_one(&reading));
+        found.extend(forming::violations(&reading));
+        found.extend(unknown::violations(&reading));
+    }
+    found
+}
+
+/// What is refused is refused before the first change.
+fn refused_plans_do_nothing(reading: &Reading<'_>) -> Option<String> {
+    let plan = reading.plan;
+    let both = !plan.report.blocked.is_empty() && !plan.steps.is_empty();
+    both.then(|| "the plan is blocked and has steps".to_owned())
+}
+
+fn nothing_is_done_unseen(reading: &Reading<'_>) -> Vec<String> {
+    let seen = |step: &&Step| {
+        let host = reading.facts.hosts.get(&step.host);
+        host.and_then(Observed::known).is_none()
+    };
+    let unseen = reading.plan.steps.iter().filter(seen);
+    unseen.map(|step| format!("{}: the host was not seen", step.id)).collect()
+}
+
+/// The world may move between plan and action: what can't be taken back checks again.
+fn guards_stand_where_they_must(reading: &Reading<'_>) -> Vec<String> {
+    let stands = |step: &Step| match &step.kind {
+        StepKind::ClaimHost { .. } => step.guard == Guard::HostIsFree,
+        StepKind::StoreToken | StepKind::DiscardBootstrap => step.guard == Guard::NeverFormed,
+        StepKind::StartMember => matches!(step.guard, Guard::HasLog | Guard::HasLogOrNeverFormed),
+        StepKind::WriteMarker { .. } => step.guard == Guard::HasLog,
+        StepKind::WriteUnit { .. } => matches!(step.guard, Guard::FileIs { .. } | Guard::HasLog),
+        StepKind::RestartMember => reading.keeps_quorum(step),
+        StepKind::CreateAccount
+        | StepKind::InstallRelease { .. }
+        | StepKind::PrepareDirectories { .. }
+        | StepKind::InstallCertificates { .. }
+        | StepKind::MoveDropIns { .. }
+        | StepKind::MoveLeader { .. }
+        | StepKind::AwaitRejoin { .. }
+        | StepKind::ProveHealthy { .. } => true,
+    };
+    let loose = reading.plan.steps.iter().filter(|step| !stands(step));
+    loose.map(|step| format!("{}: the guard {:?} is too weak", step.id, step.guard)).collect()
+}
+
+/// A member starts only on a host that has all it needs: seen there, or put there before.
+fn starts_have_what_they_need(reading: &Reading<'_>) -> Vec<String> {
+    let mut found = Vec::new();
+    for start in reading.steps(|kind| *kind == StepKind::StartMember) {
+        let mut need = |what: &str, seen: bool, makes: &dyn Fn(&StepKind) -> bool| {
+            let made = reading.makers(start, makes);
+            let pending = made.iter().any(|maker| !reading.is_before(maker, start));
+            if (made.is_empty() && !seen) || pending {
+                found.push(format!("{}: it starts without {what}", start.id));
+            }
+        };
+        let here = reading.here(start);
+        need("its directories", here.directories, &|kind| {
+            matches!(kind, StepKind::PrepareDirectories { .. })
+        });
+        need("certificates", here.certificates, &|kind| {
+            matches!(kind, StepKind::InstallCertificates { .. })
+        });
+        need(
+            "its release",
+            here.release,
+            &|kind| matches!(kind, StepKind::InstallRelease { version, .. } if *version == here.version),
+        );
+        let unit = |kind: &StepKind| matches!(kind, StepKind::WriteUnit { .. });
+        let written = reading.makers(start, &unit);
+        if !here.unit && !written.iter().any(|write| reading.is_before(write, start)) {
+            found.push(format!("{}: it starts without a unit", start.id));
+        }
+        let at_once =
+            |write: &&&Step| !reading.is_before(write, start) && !reading.is_before(start, write);
+        if written.iter().any(|write| at_once(&write)) {
+            found.push(format!("{}: its unit is written while it starts", start.id));
+        }
+    }
+    found
+}
+
+/// Of two restarts in a cluster one waits until the other member is back.
+fn restarts_come_one_by_one(reading: &Reading<'_>) -> Vec<String> {
+    let restarts = reading.steps(|kind| *kind == StepKind::RestartMember);
+    let waits = |first: &Step, second: &Step| {
+        reading
+            .makers(first, &|kind| matches!(kind, StepKind::AwaitRejoin { .. }))
+            .iter()
+            .any(|back| reading.is_before(first, back) && reading.is_before(back, second))
+    };
+    let mut found = Vec::new();
+    for (index, one) in restarts.iter().enumerate() {
+        for other in restarts[index + 1..].iter().filter(|other| other.cluster == one.cluster) {
+            if !waits(one, other) && !waits(other, one) {
+                found.push(format!("{} and {}: two members restart at once", one.id, other.id));
+            }
+        }
+    }
+    found
+}
+
+/// Whether a step writes a unit of this formation.
+fn writes_unit(kind: &StepKind, wanted: FormationState) -> bool {
+    matches!(kind, StepKind::WriteUnit { formation, .. } if *formation == wanted)
+}

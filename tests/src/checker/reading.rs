@@ -1,0 +1,138 @@
+//! A plan beside the facts that it was made from, and the questions that rules ask of both.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use inventories::{ClusterName, EtcdVersion, HostName};
+use planner::facts::{HostFacts, MemberFacts};
+use planner::plan::Guard;
+use planner::spec::ClusterSpec;
+use planner::{Observed, Plan, SiteFacts, SiteSpec, Step, StepId, StepKind};
+use templates::Layout;
+use templates::layout::PkiFile;
+
+/// A plan, what was wanted and what was seen.
+pub(super) struct Reading<'a> {
+    pub(super) plan: &'a Plan,
+    pub(super) spec: &'a SiteSpec,
+    pub(super) facts: &'a SiteFacts,
+    /// Everything that must have ended before each step begins.
+    before: BTreeMap<&'a StepId, BTreeSet<&'a StepId>>,
+}
+
+/// What was seen of the things that a member's start needs.
+pub(super) struct Here {
+    pub(super) version: EtcdVersion,
+    pub(super) directories: bool,
+    pub(super) certificates: bool,
+    pub(super) release: bool,
+    pub(super) unit: bool,
+}
+
+impl<'a> Reading<'a> {
+    pub(super) fn of(plan: &'a Plan, spec: &'a SiteSpec, facts: &'a SiteFacts) -> Self {
+        let mut before: BTreeMap<&StepId, BTreeSet<&StepId>> = BTreeMap::new();
+        for step in &plan.steps {
+            let mut all: BTreeSet<&StepId> = step.after.iter().collect();
+            for direct in &step.after {
+                all.extend(before.get(direct).into_iter().flatten().copied());
+            }
+            before.insert(&step.id, all);
+        }
+        Self { plan, spec, facts, before }
+    }
+
+    /// Names that are given twice, and dependencies on what does not come earlier.
+    pub(super) fn disorder(&self) -> Vec<String> {
+        let mut known = BTreeSet::new();
+        let mut found = Vec::new();
+        for step in &self.plan.steps {
+            for id in step.after.iter().filter(|id| !known.contains(*id)) {
+                found.push(format!("{}: it comes after {id}, which is not before it", step.id));
+            }
+            if !known.insert(&step.id) {
+                found.push(format!("{}: two steps have this name", step.id));
+            }
+        }
+        found
+    }
+
+    /// The steps of a kind.
+    pub(super) fn steps(&self, is: impl Fn(&StepKind) -> bool) -> Vec<&'a Step> {
+        self.plan.steps.iter().filter(|step| is(&step.kind)).collect()
+    }
+
+    /// The steps of a kind on the host of a step, for its cluster or for the whole host.
+    pub(super) fn makers(&self, of: &Step, is: &dyn Fn(&StepKind) -> bool) -> Vec<&'a Step> {
+        let near = |step: &&Step| {
+            step.host == of.host && (step.cluster == of.cluster || step.cluster.is_none())
+        };
+        self.plan.steps.iter().filter(near).filter(|step| is(&step.kind)).collect()
+    }
+
+    /// Whether one step has ended before another begins.
+    pub(super) fn is_before(&self, first: &Step, second: &Step) -> bool {
+        self.before[&second.id].contains(&first.id)
+    }
+
+    /// The cluster that a step serves.
+    pub(super) fn cluster(&self, step: &Step) -> &'a ClusterSpec {
+        let name = step.cluster.as_ref().unwrap_or_else(|| panic!("{} has no cluster", step.id));
+        &self.spec.clusters[name]
+    }
+
+    pub(super) fn host(&self, host: &HostName) -> Option<&'a HostFacts> {
+        self.facts.hosts.get(host)?.known()
+    }
+
+    pub(super) fn member(&self, host: &HostName, cluster: &ClusterName) -> Option<&'a MemberFacts> {
+        self.host(host)?.clusters.get(cluster)
+    }
+
+    /// The member that a step serves, as it was seen.
+    pub(super) fn seen(&self, step: &Step) -> Option<&'a MemberFacts> {
+        self.member(&step.host, step.cluster.as_ref()?)
+    }
+
+    /// Whether anything on any host says that the cluster once had a quorum.
+    pub(super) fn is_formed(&self, cluster: &ClusterSpec) -> bool {
+        let mut members = cluster.members.keys().filter_map(|h| self.member(h, &cluster.name));
+        members.any(|member| {
+            member.quorum_seen
+                || !matches!(member.marker, Observed::Absent)
+                || member.etcd.known().is_some_and(|etcd| etcd.leader.is_some())
+        })
+    }
+
+    /// Whether a restart leaves enough members that answer at that moment.
+    pub(super) fn keeps_quorum(&self, restart: &Step) -> bool {
+        let voters = self.cluster(restart).members.len();
+        match &restart.guard {
+            Guard::OthersHealthy { others, needed } => {
+                *needed > voters / 2
+                    && others.len() >= *needed
+                    && !others.contains_key(&restart.host)
+            }
+            _ => false,
+        }
+    }
+
+    pub(super) fn here(&self, start: &Step) -> Here {
+        let cluster = self.cluster(start);
+        let layout = Layout::of(&cluster.name);
+        let member = self.seen(start);
+        let file = |path: &String| {
+            member.and_then(|m| m.files.get(path)).is_some_and(|seen| seen.known().is_some())
+        };
+        let releases = self.host(&start.host).map(|host| &host.releases);
+        let release = releases.and_then(|releases| releases.get(&cluster.version)?.known());
+        Here {
+            version: cluster.version,
+            directories: [layout.config_dir(), layout.data_dir(), layout.state_dir()]
+                .iter()
+                .all(file),
+            certificates: PkiFile::ALL.iter().all(|pki_file| file(&layout.pki_file(*pki_file))),
+            release: release.is_some(),
+            unit: file(&layout.unit_file()),
+        }
+    }
+}

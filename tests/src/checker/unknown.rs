@@ -1,0 +1,51 @@
+//! What could not be looked at is not made, changed or taken away.
+
+use planner::facts::Observed;
+use planner::{Step, StepKind};
+use templates::Layout;
+use templates::layout::PkiFile;
+
+use super::reading::Reading;
+
+pub(super) fn violations(reading: &Reading<'_>) -> Vec<String> {
+    let blind = reading.plan.steps.iter().filter(|step| touches_unknown(reading, step));
+    blind.map(|step| format!("{}: what it touches could not be looked at", step.id)).collect()
+}
+
+fn touches_unknown(reading: &Reading<'_>, step: &Step) -> bool {
+    let Some(host) = reading.host(&step.host) else { return true };
+    let member = reading.seen(step);
+    let layout = step.cluster.as_ref().map(Layout::of);
+    let file =
+        |path: String| member.and_then(|member| member.files.get(&path)).is_some_and(is_unknown);
+    match &step.kind {
+        StepKind::ClaimHost { .. } => is_unknown(&host.site),
+        StepKind::CreateAccount => is_unknown(&host.etcd_user),
+        StepKind::InstallRelease { version, .. } => {
+            host.releases.get(version).is_some_and(is_unknown)
+        }
+        StepKind::StoreToken => member.is_some_and(|m| is_unknown(&m.token)),
+        StepKind::DiscardBootstrap => {
+            member.is_some_and(|m| is_unknown(&m.token) || is_unknown(&m.data))
+        }
+        StepKind::WriteUnit { .. } => layout.is_some_and(|layout| file(layout.unit_file())),
+        StepKind::WriteMarker { .. } => member.is_some_and(|m| is_unknown(&m.marker)),
+        StepKind::StartMember => member.is_some_and(|m| is_unknown(&m.unit) || is_unknown(&m.data)),
+        // A generation is replaced as a whole: one file that is known to be wrong is enough.
+        StepKind::InstallCertificates { .. } => layout.is_some_and(|layout| {
+            PkiFile::ALL.iter().all(|pki_file| file(layout.pki_file(*pki_file)))
+        }),
+        StepKind::PrepareDirectories { directories } => {
+            directories.iter().all(|directory| file(directory.path.clone()))
+        }
+        StepKind::RestartMember => member.is_some_and(|m| is_unknown(&m.running)),
+        StepKind::MoveDropIns { .. } => member.is_some_and(|m| is_unknown(&m.unit)),
+        StepKind::MoveLeader { .. }
+        | StepKind::AwaitRejoin { .. }
+        | StepKind::ProveHealthy { .. } => false,
+    }
+}
+
+fn is_unknown<T>(observed: &Observed<T>) -> bool {
+    matches!(observed, Observed::Unknown(_))
+}

@@ -1,0 +1,219 @@
+//! The checker rejects what it is there to reject: good plans, each broken in one way.
+
+use std::collections::BTreeSet;
+
+use planner::facts::{Observed, SiteFacts};
+use planner::plan::{Action, FormationState, Guard};
+use planner::report::Finding;
+use planner::{Plan, SiteSpec, Step, StepId, StepKind};
+use quorate_tests::checker::violations;
+use quorate_tests::site::{Shape, cluster, host, plain};
+use quorate_tests::story::{formed, plan_of};
+use quorate_tests::world::World;
+
+/// A plan with what it was made from.
+struct Case {
+    plan: Plan,
+    spec: SiteSpec,
+    facts: SiteFacts,
+}
+
+impl Case {
+    fn of(world: &World, spec: SiteSpec) -> Self {
+        let case = Self { plan: plan_of(world, &spec), facts: world.observe(&spec), spec };
+        assert_eq!(case.found(), [""; 0]);
+        case
+    }
+
+    fn forming() -> Self {
+        let (world, spec) = plain(3).world();
+        Self::of(&world, spec)
+    }
+
+    fn of_formed(change: impl FnOnce(&mut World), quota: Option<i64>) -> Self {
+        let (world, spec) = plain(3).world();
+        let mut world = formed(world, &spec);
+        change(&mut world);
+        let spec = Shape { quota, ..plain(3) }.spec(&world.authorities);
+        Self::of(&world, spec)
+    }
+
+    fn found(&self) -> Vec<String> {
+        violations(&self.plan, &self.spec, &self.facts)
+    }
+
+    fn step(&mut self, id: &str) -> &mut Step {
+        let found = self.plan.steps.iter_mut().find(|step| step.id.0 == id);
+        found.unwrap_or_else(|| panic!("the plan has no step {id}"))
+    }
+
+    fn remove(&mut self, id: &str) {
+        self.plan.steps.retain(|step| step.id.0 != id);
+        for step in &mut self.plan.steps {
+            step.after.retain(|before| before.0 != id);
+        }
+    }
+
+    fn rejected(&self, why: &str) {
+        let found = self.found();
+        assert!(found.iter().any(|found| found.contains(why)), "{why}: {found:#?}");
+    }
+}
+
+fn last(id: &str, kind: StepKind, guard: Guard) -> Step {
+    let parts: Vec<&str> = id.split('/').collect();
+    Step {
+        id: StepId(id.to_owned()),
+        host: host(parts[0]),
+        cluster: Some(cluster(0)),
+        action: Action::Run,
+        kind,
+        guard,
+        after: BTreeSet::new(),
+        why: planner::plan::Why::Unfinished,
+    }
+}
+
+#[test]
+fn a_step_after_nothing_is_rejected() {
+    let mut case = Case::forming();
+    case.step("etcd-1/c0/unit").after.insert(StepId("etcd-1/c0/dance".to_owned()));
+    case.rejected("etcd-1/c0/unit: it comes after etcd-1/c0/dance, which is not before it");
+}
+
+#[test]
+fn two_steps_of_one_name_are_rejected() {
+    let mut case = Case::forming();
+    let twin = case.plan.steps[0].clone();
+    case.plan.steps.push(twin);
+    case.rejected("two steps have this name");
+}
+
+#[test]
+fn a_start_that_does_not_wait_is_rejected() {
+    for (dropped, why) in [
+        ("unit", "it starts without a unit"),
+        ("certificates", "it starts without certificates"),
+        ("token", "etcd-1 has no token yet"),
+    ] {
+        let mut case = Case::forming();
+        let id = format!("etcd-1/c0/{dropped}");
+        case.remove(&id);
+        case.rejected(why);
+    }
+    let mut case = Case::forming();
+    case.remove("etcd-2/install-etcd-3.6.16");
+    case.rejected("etcd-2/c0/start: it starts without its release");
+}
+
+#[test]
+fn a_start_before_the_others_have_their_tokens_is_rejected() {
+    let mut case = Case::forming();
+    let start = case.step("etcd-1/c0/start");
+    start.after.retain(|id| !id.0.starts_with("etcd-3/"));
+    case.rejected("etcd-1/c0/start: etcd-3 has no token yet");
+    case.rejected("etcd-1/c0/start: etcd-3 has no unit yet");
+}
+
+#[test]
+fn a_marker_before_the_proof_is_rejected() {
+    let mut case = Case::forming();
+    case.step("etcd-2/c0/marker").after.clear();
+    case.rejected("etcd-2/c0/marker: it comes before the proof");
+    let mut case = Case::forming();
+    case.step("etcd-1/c0/prove").after.retain(|id| !id.0.starts_with("etcd-3/"));
+    case.rejected("it comes before the proof");
+}
+
+#[test]
+fn a_unit_of_a_formed_cluster_before_the_marker_is_rejected() {
+    let mut case = Case::forming();
+    let prove = StepId("etcd-1/c0/prove".to_owned());
+    case.step("etcd-2/c0/settle").after = BTreeSet::from([prove]);
+    case.rejected("etcd-2/c0/settle: it says that the cluster is formed");
+}
+
+#[test]
+fn a_start_without_its_guard_is_rejected() {
+    let mut case = Case::forming();
+    case.step("etcd-1/c0/start").guard = Guard::Nothing;
+    case.rejected("etcd-1/c0/start: the guard Nothing is too weak");
+}
+
+#[test]
+fn a_step_on_an_unseen_host_is_rejected() {
+    let mut case = Case::forming();
+    case.facts.hosts.insert(host("etcd-2"), Observed::Unknown("no route".to_owned()));
+    case.rejected("etcd-2/claim: the host was not seen");
+    case.rejected("etcd-1/c0/start: a cluster is formed while etcd-2 is unseen");
+}
+
+#[test]
+fn a_blocked_plan_with_steps_is_rejected() {
+    let mut case = Case::forming();
+    let finding =
+        Finding { code: "x", host: None, cluster: None, message: String::new(), hint: None };
+    case.plan.report.blocked.push(finding);
+    case.rejected("the plan is blocked and has steps");
+}
+
+#[test]
+fn discarding_a_formed_cluster_is_rejected() {
+    let mut case = Case::of_formed(|_| {}, None);
+    let discard = last("etcd-1/c0/discard", StepKind::DiscardBootstrap, Guard::NeverFormed);
+    case.plan.steps.push(discard);
+    case.rejected("data that may have had a quorum is discarded");
+}
+
+#[test]
+fn a_start_without_memory_is_rejected() {
+    let stop = |world: &mut World| {
+        let state = world.hosts.get_mut(&host("etcd-2")).unwrap();
+        state.members.get_mut(&cluster(0)).unwrap().process = None;
+    };
+    let mut case = Case::of_formed(stop, None);
+    let Some(Observed::Known(seen)) = case.facts.hosts.get_mut(&host("etcd-2")) else { panic!() };
+    let member = seen.clusters.get_mut(&cluster(0)).unwrap();
+    if let Observed::Known(data) = &mut member.data {
+        data.wal = false;
+    }
+    case.rejected("etcd-2/c0/start: a member without its memory starts");
+}
+
+#[test]
+fn two_restarts_at_once_are_rejected() {
+    let mut case = Case::of_formed(|_| {}, Some(1 << 32));
+    for id in ["etcd-1", "etcd-2", "etcd-3"] {
+        case.step(&format!("{id}/c0/restart")).after.retain(|id| !id.0.ends_with("/rejoin"));
+    }
+    case.remove("etcd-2/c0/unit");
+    case.remove("etcd-3/c0/unit");
+    case.rejected("two members restart at once");
+}
+
+#[test]
+fn a_restart_that_counts_nobody_is_rejected() {
+    let mut case = Case::of_formed(|_| {}, Some(1 << 32));
+    case.step("etcd-2/c0/restart").guard = Guard::HasLog;
+    case.rejected("etcd-2/c0/restart: the guard HasLog is too weak");
+}
+
+#[test]
+fn writing_over_what_could_not_be_looked_at_is_rejected() {
+    let mut case = Case::forming();
+    let Some(Observed::Known(seen)) = case.facts.hosts.get_mut(&host("etcd-1")) else { panic!() };
+    let member = seen.clusters.get_mut(&cluster(0)).unwrap();
+    member.token = Observed::Unknown("permission denied".to_owned());
+    case.rejected("etcd-1/c0/token: what it touches could not be looked at");
+}
+
+#[test]
+fn a_unit_that_is_written_while_the_member_starts_is_rejected() {
+    let mut case = Case::forming();
+    let StepKind::WriteUnit { text, .. } = case.step("etcd-1/c0/settle").kind.clone() else {
+        panic!()
+    };
+    let kind = StepKind::WriteUnit { text, formation: FormationState::New };
+    case.plan.steps.push(last("etcd-1/c0/again", kind, Guard::HasLog));
+    case.rejected("its unit is written while it starts");
+}
