@@ -3,6 +3,7 @@
 use std::env;
 use std::io::{self, BufRead as _, IsTerminal as _, Write};
 use std::sync::Mutex;
+use std::sync::atomic::{AtomicBool, Ordering};
 
 use clap::ValueEnum;
 use inventories::Diagnostic;
@@ -52,6 +53,7 @@ pub struct Terminal {
     out: Style,
     err: Style,
     live: bool,
+    drawn: AtomicBool,
     trouble: Mutex<Option<io::Error>>,
 }
 
@@ -64,6 +66,7 @@ impl Terminal {
             out: style(choice, io::stdout().is_terminal() && !dumb),
             err: style(choice, io::stderr().is_terminal() && !dumb),
             live: io::stderr().is_terminal() && !dumb && verbosity != Verbosity::Quiet,
+            drawn: AtomicBool::new(false),
             trouble: Mutex::new(None),
         }
     }
@@ -156,13 +159,14 @@ impl Terminal {
     pub fn draw(&self, line: &str) {
         if self.live {
             let line = safe(line, self.err);
+            self.drawn.store(true, Ordering::Relaxed);
             self.keep(write_to(io::stderr().lock(), format!("\r{line}\u{1b}[K").as_bytes()));
         }
     }
 
     /// Takes the drawn line away.
     pub fn clear(&self) {
-        if self.live {
+        if self.drawn.swap(false, Ordering::Relaxed) {
             self.keep(write_to(io::stderr().lock(), b"\r\x1b[K"));
         }
     }
