@@ -4,13 +4,14 @@
 use std::collections::BTreeMap;
 
 use inventories::{ClusterName, HostName};
-use pki::{LeafKind, LeafRequest, Sha256Digest};
+use pki::{CertificateAuthority, LeafKind, LeafRequest, Sha256Digest};
 use planner::facts::Marker;
 use planner::plan::{FormationState, Guard};
 use planner::{Step, StepKind};
 use quorate::engine::hosts::{Bindings, Done, StepError, StepErrorKind};
 use templates::layout::PkiFile;
 use templates::{BootstrapToken, Layout, UnitText};
+use time::OffsetDateTime;
 
 use crate::look::{arguments, version_in};
 use crate::world::{Generation, Log, SimHost, SimMember, World};
@@ -43,7 +44,7 @@ impl World {
             return Err(StepErrorKind::Unreachable("connect: timed out".to_owned()));
         }
         check_guard(step, host, bindings)?;
-        if let Guard::OthersHealthy { others, needed } = &step.guard {
+        if let Guard::OthersHealthy { others, needed, .. } = &step.guard {
             self.others_healthy(step, others, *needed)?;
         }
         let Some(host) = self.hosts.get_mut(&step.host) else {
@@ -97,7 +98,7 @@ impl World {
                 drop_ins.retain(|file| !moves.contains_key(file));
                 Ok(changed(drop_ins.len() != before))
             }
-            StepKind::MoveLeader { others } => {
+            StepKind::MoveLeader { others, .. } => {
                 let cluster = cluster_of(step);
                 if self.leaders.get(cluster) != Some(&step.host) {
                     return Ok(Done::Already);
@@ -159,30 +160,22 @@ impl World {
         client_ca: &ClusterName,
     ) -> Act {
         let now = self.now;
+        let issued = std::sync::Arc::clone(&self.issued);
         let authorities = std::sync::Arc::clone(&self.authorities);
         let peer = &authorities[cluster_of(step)].peer;
         let client = &authorities[client_ca].client;
         let Some(host) = self.hosts.get_mut(&step.host) else { return failed("no host") };
         let member = member(host, step);
         in_directories(member)?;
-        let mut files = BTreeMap::from([
-            (PkiFile::ClientCa, client.certificate().pem()),
-            (PkiFile::PeerCa, peer.certificate().pem()),
-        ]);
-        for request in leaves {
-            let (authority, cert, key) = match request.kind() {
-                LeafKind::Peer => (peer, PkiFile::PeerCert, PkiFile::PeerKey),
-                LeafKind::Server => (client, PkiFile::ServerCert, PkiFile::ServerKey),
-                LeafKind::HealthCheck => {
-                    (client, PkiFile::HealthcheckCert, PkiFile::HealthcheckKey)
-                }
-                LeafKind::Client => panic!("{}: no client's key belongs on an etcd host", step.id),
-            };
-            let leaf = authority
-                .issue(request, now)
-                .map_err(|error| StepErrorKind::Local(error.to_string()))?;
-            files.insert(cert, leaf.certificate.pem());
-            files.insert(key, Sha256Digest::of(leaf.key.expose()).to_string());
+        let wanted =
+            format!("{} {} {leaves:?} {now}", peer.certificate().pem(), client.certificate().pem());
+        let known = issued.lock().map(|issued| issued.get(&wanted).cloned()).unwrap_or_default();
+        let files = match known {
+            Some(files) => files,
+            None => issue(peer, client, leaves, now)?,
+        };
+        if let Ok(mut issued) = issued.lock() {
+            issued.insert(wanted, files.clone());
         }
         let number = member.generation.as_ref().map_or(0, |old| old.name.len());
         member.generation = Some(Generation { name: "g".repeat(number + 1), files });
@@ -239,6 +232,33 @@ impl World {
         };
         Ok(put(&mut member.marker, Some(marker)))
     }
+}
+
+/// The files of a generation, really issued.
+fn issue(
+    peer: &CertificateAuthority,
+    client: &CertificateAuthority,
+    leaves: &[LeafRequest],
+    now: OffsetDateTime,
+) -> Result<BTreeMap<PkiFile, String>, StepErrorKind> {
+    let mut files = BTreeMap::from([
+        (PkiFile::ClientCa, client.certificate().pem()),
+        (PkiFile::PeerCa, peer.certificate().pem()),
+    ]);
+    for request in leaves {
+        let (authority, cert, key) = match request.kind() {
+            LeafKind::Peer => (peer, PkiFile::PeerCert, PkiFile::PeerKey),
+            LeafKind::Server => (client, PkiFile::ServerCert, PkiFile::ServerKey),
+            LeafKind::HealthCheck => (client, PkiFile::HealthcheckCert, PkiFile::HealthcheckKey),
+            LeafKind::Client => panic!("no client's key belongs on an etcd host"),
+        };
+        let leaf = authority
+            .issue(request, now)
+            .map_err(|error| StepErrorKind::Local(error.to_string()))?;
+        files.insert(cert, leaf.certificate.pem());
+        files.insert(key, Sha256Digest::of(leaf.key.expose()).to_string());
+    }
+    Ok(files)
 }
 
 fn check_guard(step: &Step, host: &mut SimHost, bindings: &Bindings) -> Result<(), StepErrorKind> {
@@ -342,6 +362,21 @@ fn start(member: &mut SimMember) -> Act {
     }
     member.process = Some(unit);
     Ok(Done::Changed)
+}
+
+impl SimHost {
+    /// What systemd does at boot: it reads every unit and starts those that are enabled.
+    pub fn boot(&mut self) {
+        for member in self.members.values_mut() {
+            if let (Some(unit), Some((_, enabled))) = (member.unit.clone(), member.loaded.clone()) {
+                member.loaded = Some((unit, enabled));
+            }
+            if member.loaded.as_ref().is_some_and(|(_, enabled)| *enabled) {
+                // One that refuses to start stays down, as systemd leaves it.
+                let _ = start(member);
+            }
+        }
+    }
 }
 
 fn born(unit: &str) -> Log {

@@ -5,6 +5,7 @@
 //! - [`look`] and [`act`]: what observing and doing mean in that world.
 //! - [`sim`]: the world behind the engine's door to the hosts.
 //! - [`site`]: inventories, given and generated.
+//! - [`model`]: an exhaustive walk through everything that can happen.
 //! - [`story`]: whole runs of quorate.
 //! - [`checker`]: an independent reading of a plan.
 //! - [`scenario`]: stories as text files.
@@ -12,6 +13,7 @@
 pub mod act;
 pub mod checker;
 pub mod look;
+pub mod model;
 pub mod scenario;
 pub mod sim;
 pub mod site;

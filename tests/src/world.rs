@@ -1,7 +1,7 @@
 //! The state of the simulated hosts, and the rules that hold between them.
 
 use std::collections::{BTreeMap, BTreeSet};
-use std::sync::Arc;
+use std::sync::{Arc, Mutex};
 
 use inventories::{ClusterName, EtcdVersion, HostName, SiteName};
 use pki::{CertificateAuthority, Sha256Digest};
@@ -25,6 +25,8 @@ pub struct World {
     pub leaders: BTreeMap<ClusterName, HostName>,
     /// Members that were in a quorum once, by cluster id: the others keep what they published.
     pub published: BTreeSet<(String, HostName)>,
+    /// Certificates that were issued: the same request gives the same ones, which no rule minds.
+    pub issued: Arc<Mutex<BTreeMap<String, BTreeMap<PkiFile, String>>>>,
     /// What was done, for the story of a failure.
     pub story: Vec<String>,
 }
@@ -146,6 +148,7 @@ impl World {
             formed: BTreeMap::new(),
             published: BTreeSet::new(),
             leaders: BTreeMap::new(),
+            issued: Arc::default(),
             story: Vec::new(),
         }
     }

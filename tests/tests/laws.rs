@@ -25,7 +25,7 @@ proptest! {
         let (world, report) = apply(world, &spec, parallelism, None, Repeat::Once);
         prop_assert_eq!(report.failed().count(), 0, "{}", world.story.join("\n"));
         let again = plan_of(&world, &spec);
-        prop_assert!(again.is_empty(), "{:#?}", again.steps);
+        prop_assert!(again.is_empty(), "{:#?}", again.report);
         prop_assert_eq!(again.report.blocked.len() + again.report.warnings.len(), 0);
     }
 
