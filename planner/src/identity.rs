@@ -301,7 +301,8 @@ fn lost_members(cluster: &ClusterSpec, view: &View<'_>, report: &mut PlanReport)
             Observed::Known(data) if !data.wal => "its write-ahead log is gone",
             Observed::Known(_) | Observed::Unknown(_) => continue,
         };
-        if !view.was_member(host, member) {
+        // A process that runs has its log: the look was taken while the member began it.
+        if !view.was_member(host, member) || member.running.known().is_some() {
             continue;
         }
         let message = if view.listed().is_none() && member.token.is_absent() {

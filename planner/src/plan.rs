@@ -215,8 +215,12 @@ pub enum StepKind {
     },
     /// Hands leadership to another member, where this one leads.
     MoveLeader {
+        /// The member's own client URL.
+        endpoint: String,
         /// The other members' names and client URLs.
         others: BTreeMap<HostName, String>,
+        /// The release whose `etcdctl` asks.
+        version: EtcdVersion,
     },
     /// Restarts a running member.
     RestartMember,
@@ -295,6 +299,8 @@ pub enum Guard {
         others: BTreeMap<HostName, String>,
         /// How many must be healthy.
         needed: usize,
+        /// The release whose `etcdctl` asks.
+        version: EtcdVersion,
     },
     /// The member has its write-ahead log, or never had a quorum and carries no marker: it has
     /// nothing to forget.

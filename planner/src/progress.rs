@@ -66,6 +66,16 @@ impl Progress {
         Some(ready)
     }
 
+    /// Takes this very step, whatever else may run now. False where it may not run.
+    pub fn take(&mut self, id: &StepId) -> bool {
+        let may = !self.stopping && self.waiting.get(id).is_some_and(BTreeSet::is_empty);
+        if may {
+            self.waiting.remove(id);
+            self.running.insert(id.clone());
+        }
+        may
+    }
+
     /// Records how a running step ended. A failure skips everything that depends on it.
     pub fn finish(&mut self, id: &StepId, outcome: Outcome) {
         self.running.remove(id);

@@ -115,7 +115,11 @@ fn restart(
     }
     if leads {
         let why = Why::Safety { note: "the leader restarts last, and hands over first".to_owned() };
-        let kind = StepKind::MoveLeader { others: others.clone() };
+        let kind = StepKind::MoveLeader {
+            endpoint: place.member.member.client_url().to_string(),
+            others: others.clone(),
+            version: place.cluster.version,
+        };
         let step = place.step("move-leader", Action::Run, kind, why);
         steps.push(step.after(before.iter().cloned()).after(member_needs(place)));
     }
@@ -123,7 +127,11 @@ fn restart(
     let guard = if outage {
         Guard::HasLog
     } else {
-        Guard::OthersHealthy { others: others.clone(), needed: others.len() }
+        Guard::OthersHealthy {
+            others: others.clone(),
+            needed: others.len(),
+            version: place.cluster.version,
+        }
     };
     let restart =
         place.step("restart", Action::Run, StepKind::RestartMember, Why::Drift { changes });

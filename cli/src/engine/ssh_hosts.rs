@@ -3,7 +3,7 @@
 //! A step is one script (`scripts/*.sh`) that checks the step's guard, acts, and answers with a
 //! word. Values go there as arguments or payload, keys only as payload.
 //!
-//! - `calls`, `certificates`, `install`, `prove`, `marker`: from a step to its script.
+//! - `calls`, `certificates`, `install`, `prove`, `marker`, `roll`: from a step to its script.
 //! - `answer`, `failure`: from the script's reply to what was done, or why not.
 //! - `explain`, `log_line`: etcd's own words, in plain ones.
 
@@ -18,6 +18,7 @@ mod log_line;
 mod marker;
 mod proof;
 mod prove;
+mod roll;
 mod script;
 #[cfg(test)]
 mod tests;
@@ -76,10 +77,14 @@ impl SshHosts {
                 calls::write_unit(step, text, *formation, bindings)?
             }
             StepKind::StartMember => calls::start_member(step, bindings)?,
-            StepKind::MoveDropIns { .. }
-            | StepKind::MoveLeader { .. }
-            | StepKind::RestartMember
-            | StepKind::AwaitRejoin { .. } => return Err(not_built()),
+            StepKind::MoveDropIns { moves } => roll::move_drop_ins(step, moves)?,
+            StepKind::MoveLeader { endpoint, others, version } => {
+                roll::move_leader(step, endpoint, others, *version)?
+            }
+            StepKind::RestartMember => roll::restart_member(step)?,
+            StepKind::AwaitRejoin { endpoint, others, version, alarms } => {
+                roll::await_rejoin(step, endpoint, others, *version, alarms)?
+            }
             StepKind::ProveHealthy { endpoints, version } => {
                 let wanted = prove::Wanted { endpoints, version: *version };
                 return self.prove(step, &wanted).await;
@@ -136,10 +141,6 @@ impl SshHosts {
             Err(failure) => failure.kind.to_string(),
         }
     }
-}
-
-fn not_built() -> Failure {
-    Failure::local("rolling restarts are not supported yet")
 }
 
 impl Hosts for SshHosts {

@@ -43,7 +43,7 @@ pub fn describe(kind: &StepKind) -> String {
                 moves.iter().map(|(from, to)| format!("{from} -> {to}")).collect();
             format!("move aside what quorate did not write: {}", moves.join(", "))
         }
-        StepKind::MoveLeader { others: _ } => "hand leadership to another member".to_owned(),
+        StepKind::MoveLeader { .. } => "hand leadership to another member".to_owned(),
         StepKind::RestartMember => "restart the member".to_owned(),
         StepKind::AwaitRejoin { .. } => {
             "wait until it answers, has caught up, and no new alarm is up".to_owned()

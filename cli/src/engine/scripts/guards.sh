@@ -6,6 +6,8 @@
 #   never-formed  MARKER WITNESS   neither exists: the member here never was in a quorum
 #   file-is       PATH "DIGEST…"   the file has one of these sha256; the word `absent` is a digest too
 #   has-log       WAL_DIR -        the directory holds a write-ahead log
+#   others-healthy "NEEDED ETCDCTL CACERT CERT KEY" "ENDPOINT…"
+#                                  so many of these members are healthy voters as they say themselves
 #   has-log-or-never-formed  WAL_DIR "MARKER WITNESS"
 
 host_is_free() {
@@ -40,8 +42,21 @@ log_in() {
     return 1
 }
 
+# others_healthy "NEEDED ETCDCTL CACERT CERT KEY" "ENDPOINT…": no path or URL of ours holds a blank.
+others_healthy() {
+    # shellcheck disable=SC2086
+    set -- "$2" $1
+    endpoints=$1 needed=$2
+    shift 2
+    # shellcheck disable=SC2086
+    healthy_among "$@" $endpoints
+    [ "$healthy" -ge "$needed" ] ||
+        refuse "$healthy of the other members are healthy, and $needed must be"
+}
+
 case $1 in
 nothing) ;;
+others-healthy) others_healthy "$2" "$3" ;;
 host-is-free) host_is_free "$2" "$3" ;;
 never-formed) never_formed "$2" "$3" ;;
 file-is) file_is "$2" "$3" ;;

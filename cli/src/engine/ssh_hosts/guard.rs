@@ -6,6 +6,7 @@ use templates::Layout;
 use templates::layout::SITE_FILE;
 
 use super::failure::Failure;
+use super::prove::credentials;
 
 /// The arguments of the step's guard. `wanted` is the sha256 of what the step writes: a file that
 /// is so already does not stand in the way of a step that was done and is done again.
@@ -32,8 +33,10 @@ pub(super) fn arguments(step: &Step, wanted: Option<&str>) -> Result<Vec<String>
             let marks = format!("{} {}", layout.marker(), layout.quorum_witness());
             ["has-log-or-never-formed".to_owned(), layout.wal_dir(), marks]
         }
-        Guard::OthersHealthy { .. } => {
-            return Err(Failure::local("rolling restarts are not supported yet"));
+        Guard::OthersHealthy { others, needed, version } => {
+            let tools = credentials(&layout(step)?, *version).join(" ");
+            let endpoints: Vec<&str> = others.values().map(String::as_str).collect();
+            ["others-healthy".to_owned(), format!("{needed} {tools}"), endpoints.join(" ")]
         }
         Guard::HasLog => ["has-log".to_owned(), layout(step)?.wal_dir(), String::new()],
     };

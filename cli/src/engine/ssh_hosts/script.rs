@@ -4,21 +4,26 @@ macro_rules! script {
     ($name:literal) => {
         concat!(
             include_str!("../scripts/preamble.sh"),
+            include_str!("../scripts/members.sh"),
             include_str!("../scripts/guards.sh"),
             include_str!(concat!("../scripts/", $name, ".sh"))
         )
     };
 }
 
+pub(super) const AWAIT_REJOIN: &str = script!("await_rejoin");
 pub(super) const CLAIM_HOST: &str = script!("claim_host");
 pub(super) const CREATE_ACCOUNT: &str = script!("create_account");
 pub(super) const DISCARD_BOOTSTRAP: &str = script!("discard_bootstrap");
 pub(super) const INSTALL_CERTIFICATES: &str = script!("install_certificates");
 pub(super) const INSTALL_RELEASE: &str = script!("install_release");
+pub(super) const MOVE_DROP_INS: &str = script!("move_drop_ins");
+pub(super) const MOVE_LEADER: &str = script!("move_leader");
 pub(super) const PREPARE_DIRECTORIES: &str = script!("prepare_directories");
 pub(super) const PROVE_HEALTHY: &str = script!("prove_healthy");
 pub(super) const READ_IDENTITY: &str = script!("read_identity");
 pub(super) const READ_JOURNAL: &str = script!("read_journal");
+pub(super) const RESTART_MEMBER: &str = script!("restart_member");
 pub(super) const START_MEMBER: &str = script!("start_member");
 pub(super) const STORE_TOKEN: &str = script!("store_token");
 pub(super) const WRITE_MARKER: &str = script!("write_marker");

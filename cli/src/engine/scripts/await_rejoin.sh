@@ -1,0 +1,62 @@
+# shellcheck shell=sh
+# ETCDCTL CACERT CERT KEY UNIT ENDPOINT VERSION SECONDS ALARMS OTHER…: waits until the member at
+# ENDPOINT answers as a healthy voter of VERSION, has applied what the others had when it came back,
+# and shows no alarm that is not in ALARMS.
+
+tools="$1 $2 $3 $4" unit=$5 own=$6 version=$7 seconds=$8
+shift 8
+alarms=$1
+shift
+
+now() { cut -d. -f1 /proc/uptime; }
+
+# status_of ENDPOINT FIELD
+status_of() {
+    # shellcheck disable=SC2086
+    ask $tools --endpoints="$1" endpoint status 2>/dev/null | field "$2"
+}
+
+goal=0
+for other; do
+    index=$(status_of "$other" RaftIndex)
+    [ "${index:-0}" -le "$goal" ] || goal=$index
+done
+
+why="it does not answer"
+end=$(($(now) + seconds))
+while :; do
+    # shellcheck disable=SC2086
+    if said=$(ask $tools --endpoints="$own" endpoint status 2>/dev/null); then
+        applied=$(printf '%s\n' "$said" | field RaftAppliedIndex)
+        [ -n "$applied" ] || applied=$(printf '%s\n' "$said" | field RaftIndex)
+        runs=$(printf '%s\n' "$said" | field Version)
+        if [ "$(printf '%s\n' "$said" | field Leader)" = 0 ]; then
+            why="it knows no leader"
+        elif [ "$runs" != "$version" ]; then
+            fail "it runs etcd $runs, not $version"
+        elif [ "${applied:-0}" -lt "$goal" ]; then
+            why="it has applied $applied of $goal entries of the log"
+        elif [ "$(of_unit "$unit" ActiveState)" != active ]; then
+            why="systemd does not see it as ready"
+        else
+            break
+        fi
+    fi
+    if [ "$(now)" -ge "$end" ]; then
+        printf 'failed the member is not back: %s\n' "$why"
+        journal_of "$unit"
+        exit 1
+    fi
+    sleep 0.2
+done
+
+# Not as fields: etcdctl 3.4 panics over alarms as fields.
+# shellcheck disable=SC2086
+raised=$(ask_plain $tools --endpoints="$own" alarm list 2>/dev/null | sed -n 's/.*alarm:\([A-Z]*\).*/\1/p')
+for alarm in $raised; do
+    case $alarms in
+    *"$alarm"*) ;;
+    *) fail "a new alarm is up: $alarm" ;;
+    esac
+done
+changed

@@ -1,0 +1,26 @@
+# shellcheck shell=sh
+# ETCDCTL CACERT CERT KEY ENDPOINT OTHER…: where the member at ENDPOINT leads, hands leadership to
+# the first of the others that is healthy.
+
+tools="$1 $2 $3 $4" own=$5
+shift 5
+
+# shellcheck disable=SC2086
+said=$(ask $tools --endpoints="$own" endpoint status 2>&1) || fail "the member does not answer: $said"
+leader=$(printf '%s\n' "$said" | field Leader)
+own_id=$(printf '%s\n' "$said" | field MemberID)
+[ "$leader" = "$own_id" ] || already
+
+for other; do
+    # shellcheck disable=SC2086
+    said=$(ask $tools --endpoints="$other" endpoint status 2>/dev/null) || continue
+    [ "$(printf '%s\n' "$said" | field Leader)" = "$own_id" ] || continue
+    [ "$(printf '%s\n' "$said" | field IsLearner)" != true ] || continue
+    # etcdctl wants the id in hex and shows it in decimal.
+    target=$(printf '%x' "$(printf '%s\n' "$said" | field MemberID)")
+    # shellcheck disable=SC2086
+    if ask $tools --endpoints="$own" move-leader "$target" >/dev/null 2>&1; then
+        changed
+    fi
+done
+fail "no other member is fit to lead"

@@ -1,0 +1,64 @@
+//! Steps of a roll: each is one script with values that are known before.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::time::Duration;
+
+use inventories::{EtcdVersion, HostName};
+use planner::Step;
+
+use super::calls;
+use super::failure::Failure;
+use super::guard;
+use super::prove::credentials;
+use super::script;
+use crate::engine::remote::{Call, Payload};
+
+/// How long a restarted member may take to be back, in seconds: it reads its database, finds the
+/// leader and catches up with the log.
+const PATIENCE: u64 = 180;
+
+pub(super) fn move_drop_ins(
+    step: &Step,
+    moves: &BTreeMap<String, String>,
+) -> Result<Call, Failure> {
+    let pairs = moves.iter().flat_map(|(from, to)| [from.clone(), to.clone()]);
+    calls::guarded(step, script::MOVE_DROP_INS, pairs)
+}
+
+pub(super) fn move_leader(
+    step: &Step,
+    endpoint: &str,
+    others: &BTreeMap<HostName, String>,
+    version: EtcdVersion,
+) -> Result<Call, Failure> {
+    let mut args = credentials(&guard::layout(step)?, version).to_vec();
+    args.push(endpoint.to_owned());
+    args.extend(others.values().cloned());
+    calls::guarded(step, script::MOVE_LEADER, args)
+}
+
+pub(super) fn restart_member(step: &Step) -> Result<Call, Failure> {
+    calls::guarded(step, script::RESTART_MEMBER, [guard::layout(step)?.unit_name()])
+}
+
+pub(super) fn await_rejoin(
+    step: &Step,
+    endpoint: &str,
+    others: &BTreeMap<HostName, String>,
+    version: EtcdVersion,
+    alarms: &BTreeSet<String>,
+) -> Result<Call, Failure> {
+    let layout = guard::layout(step)?;
+    let mut args = guard::arguments(step, None)?;
+    args.extend(credentials(&layout, version));
+    args.extend([
+        layout.unit_name(),
+        endpoint.to_owned(),
+        version.to_string(),
+        PATIENCE.to_string(),
+        alarms.iter().map(String::as_str).collect::<Vec<_>>().join(" "),
+    ]);
+    args.extend(others.values().cloned());
+    let call = calls::call(script::AWAIT_REJOIN, args, Payload::new());
+    Ok(Call { deadline: Duration::from_secs(PATIENCE + 30), ..call })
+}
