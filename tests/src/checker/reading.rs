@@ -107,7 +107,7 @@ impl<'a> Reading<'a> {
     pub(super) fn keeps_quorum(&self, restart: &Step) -> bool {
         let voters = self.cluster(restart).members.len();
         match &restart.guard {
-            Guard::OthersHealthy { others, needed } => {
+            Guard::OthersHealthy { others, needed, .. } => {
                 *needed > voters / 2
                     && others.len() >= *needed
                     && !others.contains_key(&restart.host)
