@@ -145,16 +145,18 @@ fn markers(spec: &SiteSpec, cluster: &ClusterSpec, view: &View<'_>, report: &mut
 }
 
 fn one_cluster(cluster: &ClusterSpec, view: &View<'_>, report: &mut PlanReport) {
-    let ids: BTreeMap<&str, &HostName> =
-        view.answers().map(|(host, etcd)| (etcd.cluster_id.as_str(), host)).collect();
+    let mut ids: BTreeMap<&str, Vec<&str>> = BTreeMap::new();
+    for (host, etcd) in view.answers() {
+        ids.entry(&etcd.cluster_id).or_default().push(host.as_str());
+    }
     if ids.len() > 1 {
         let parts: Vec<String> =
-            ids.iter().map(|(id, host)| format!("{host} is of {id}")).collect();
+            ids.iter().map(|(id, hosts)| format!("{} of {id}", hosts.join(", "))).collect();
         report.blocked.push(finding(
             cluster,
             None,
             "two-clusters",
-            format!("the members do not form one cluster: {}", parts.join(", ")),
+            format!("the members do not form one cluster: {}", parts.join("; ")),
             "find the one that holds the data before anything else",
         ));
     }

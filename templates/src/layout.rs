@@ -10,6 +10,9 @@ pub const USER: &str = "etcd";
 /// quorate's own records on a host: root's, 0700.
 pub const STATE_ROOT: &str = "/var/lib/quorate";
 
+/// Where the data of all clusters lies; the account's home.
+pub const DATA_ROOT: &str = "/var/lib/etcd";
+
 /// The name of the site that owns the host, on one line.
 pub const SITE_FILE: &str = "/var/lib/quorate/site";
 
@@ -75,7 +78,7 @@ impl Layout {
 
     /// etcd's data directory, 0700 and owned by etcd.
     pub fn data_dir(&self) -> String {
-        format!("/var/lib/etcd/{}", self.cluster)
+        format!("{DATA_ROOT}/{}", self.cluster)
     }
 
     /// The directory of the member's write-ahead log: without it a member has lost its memory.

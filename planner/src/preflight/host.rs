@@ -1,6 +1,7 @@
 //! The machine itself: what it is, what it has, and whose it is.
 
 use inventories::inventory::FlagValue;
+use templates::layout::SITE_FILE;
 
 use super::{Subject, cluster_of_unit, push_once};
 use crate::facts::Observed;
@@ -104,7 +105,7 @@ fn owner(subject: &Subject<'_>, report: &mut PlanReport) {
             subject.host_finding(
                 "other-site",
                 format!("can't tell which site this host belongs to: {why}"),
-                "look at /var/lib/quorate/site on the host",
+                &format!("look at {SITE_FILE} on the host"),
             ),
         ),
         Observed::Known(_) | Observed::Absent => {}

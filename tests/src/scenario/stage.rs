@@ -55,7 +55,7 @@ impl Stage {
     ///   `cores H N`, `memory H SIZE`, `arch H NAME`, `systemd H VERSION|none`, `missing H TOOL`,
     ///   `no-downloader H`, `foreign-etcd H [UNIT]`, `service H UNIT`, `source H ADDRESS|none|unknown`,
     ///   `reach H TO silent|untried`, `site-unknown H`, `foreign-data H`, `data-unknown H`,
-    ///   `damaged H FILE`.
+    ///   `damaged H FILE`, `alarm H NAME`, `answers-as H CLUSTER-ID`.
     /// - Questions: `plan`, `steps`, `hosts`, `apply [killed-before=STEP|killed-after=STEP]`.
     ///
     /// # Errors
@@ -220,6 +220,8 @@ fn circumstance(words: &[&str]) -> Result<What, String> {
         ["foreign-data", _] => What::ForeignData,
         ["data-unknown", _] => What::DataUnknown,
         ["marker", _, "unreadable"] => What::MarkerUnknown,
+        ["alarm", _, alarm] => What::Alarm(alarm.to_owned()),
+        ["answers-as", _, id] => What::ClusterId(id.to_owned()),
         ["damaged", _, file] => What::Damaged(file.to_owned()),
         _ => return Err("no such command".to_owned()),
     })

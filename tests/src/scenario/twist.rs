@@ -4,7 +4,7 @@
 use std::net::{IpAddr, Ipv4Addr};
 
 use inventories::HostName;
-use planner::facts::{EtcdProcess, HostFacts, Listener, MemberFacts, Observed, Reach};
+use planner::facts::{EtcdFacts, EtcdProcess, HostFacts, Listener, MemberFacts, Observed, Reach};
 use planner::{SiteFacts, SiteSpec};
 
 /// One circumstance of one host.
@@ -59,6 +59,10 @@ pub enum What {
     DataUnknown,
     /// The marker can't be read.
     MarkerUnknown,
+    /// The member reports this alarm.
+    Alarm(String),
+    /// The member answers as part of a cluster with this id.
+    ClusterId(String),
     /// A file of the installed release is another than was installed.
     Damaged(String),
 }
@@ -105,7 +109,11 @@ fn on_host(what: &What, host: &mut HostFacts) {
         What::SourceUnknown => sources(host, &Observed::Unknown("ip: not found".to_owned())),
         What::Reach(..) => {}
         What::SiteUnknown => host.site = Observed::Unknown(denied()),
-        What::ForeignData | What::DataUnknown | What::MarkerUnknown => {
+        What::ForeignData
+        | What::DataUnknown
+        | What::MarkerUnknown
+        | What::Alarm(_)
+        | What::ClusterId(_) => {
             host.clusters.values_mut().for_each(|member| in_member(what, member));
         }
         What::Damaged(file) => {
@@ -122,6 +130,8 @@ fn in_member(what: &What, member: &mut MemberFacts) {
     match what {
         What::DataUnknown => member.data = Observed::Unknown(denied()),
         What::MarkerUnknown => member.marker = Observed::Unknown("not JSON".to_owned()),
+        What::Alarm(alarm) => answers(member, |etcd| etcd.errors.push(alarm.clone())),
+        What::ClusterId(id) => answers(member, |etcd| etcd.cluster_id.clone_from(id)),
         _ => {
             member.data = Observed::Known(planner::facts::DataDirectory {
                 mode: 0o755,
@@ -131,6 +141,12 @@ fn in_member(what: &What, member: &mut MemberFacts) {
                 wal: false,
             });
         }
+    }
+}
+
+fn answers(member: &mut MemberFacts, change: impl FnOnce(&mut EtcdFacts)) {
+    if let Observed::Known(etcd) = &mut member.etcd {
+        change(etcd);
     }
 }
 
