@@ -1,0 +1,72 @@
+//! The cluster as etcd itself tells it, asked on a member's host without quorate.
+
+use std::collections::BTreeSet;
+
+use quorate_lab::Host;
+use quorate_lab::releases::Version;
+use serde_json::Value;
+
+use super::{Stage, on};
+
+/// A cluster and its members' version.
+#[derive(Debug, Clone)]
+pub(crate) struct Members {
+    pub(crate) cluster: &'static str,
+    pub(crate) version: Version,
+    pub(crate) count: usize,
+    pub(crate) client_port: u16,
+}
+
+impl Members {
+    /// The cluster `main` on the default ports.
+    pub(crate) fn of_main(version: Version, count: usize) -> Self {
+        Self { cluster: "main", version, count, client_port: 2379 }
+    }
+
+    /// Runs etcdctl on a host, where it must end well.
+    #[track_caller]
+    pub(crate) fn etcdctl(&self, host: &Host, arguments: &str) -> String {
+        on(host, &self.command(arguments))
+    }
+
+    /// The command line of etcdctl on a host, which asks the member there.
+    pub(crate) fn command(&self, arguments: &str) -> String {
+        let Self { cluster, version, client_port, count: _ } = self;
+        let pki = format!("/etc/etcd/{cluster}/pki/current");
+        format!(
+            "ETCDCTL_API=3 /opt/quorate/etcd/{version}/etcdctl \
+             --endpoints=https://127.0.0.1:{client_port} --cacert={pki}/client-ca.crt \
+             --cert={pki}/healthcheck.crt --key={pki}/healthcheck.key {arguments}"
+        )
+    }
+
+    /// One cluster, of as many members as are wanted, all at the version and led by one.
+    #[track_caller]
+    pub(crate) fn expect_whole(&self, stage: &Stage) {
+        let host = stage.host(1);
+        let status: Value =
+            serde_json::from_str(&self.etcdctl(&host, "endpoint status --cluster -w json"))
+                .unwrap();
+        let members = status.as_array().unwrap();
+        assert_eq!(members.len(), self.count, "{status:#}");
+        let each = |path: &[&str]| -> BTreeSet<String> {
+            let field = |member: &Value| {
+                let value = path.iter().fold(&member["Status"], |value, key| &value[key]);
+                value.to_string()
+            };
+            members.iter().map(field).collect()
+        };
+        let version = format!("\"{}\"", self.version);
+        assert_eq!(each(&["version"]), BTreeSet::from([version]), "{status:#}");
+        assert_eq!(each(&["header", "cluster_id"]).len(), 1, "{status:#}");
+        assert_eq!(each(&["leader"]).len(), 1, "{status:#}");
+        assert_eq!(each(&["header", "member_id"]).len(), self.count, "{status:#}");
+        self.etcdctl(&host, "endpoint health --cluster");
+    }
+
+    /// The cluster's id, which stays as long as the cluster is the same.
+    pub(crate) fn id(&self, host: &Host) -> String {
+        let list: Value = serde_json::from_str(&self.etcdctl(host, "member list -w json")).unwrap();
+        list["header"]["cluster_id"].to_string()
+    }
+}

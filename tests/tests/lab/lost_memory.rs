@@ -1,0 +1,28 @@
+//! A member whose write-ahead log is gone has forgotten what it promised.
+
+use quorate_lab::SiteOptions;
+
+use crate::harness::{Members, NEWEST, Stage, on};
+
+#[test]
+fn a_member_without_its_log_does_not_start_and_is_named() {
+    let stage = Stage::formed("m-lost", 3, &SiteOptions::default());
+    let members = Members::of_main(NEWEST, 3);
+    let id = members.id(&stage.host(1));
+    let lost = stage.host(3);
+    on(&lost, "systemctl kill -s KILL etcd-main; rm -rf /var/lib/etcd/main/member");
+    lost.reboot().unwrap();
+    let state = "sleep 6; systemctl show etcd-main -p ActiveState -p AssertResult";
+    let state = on(&lost, state);
+    assert!(state.contains("AssertResult=no"), "{state}");
+    assert!(!state.contains("ActiveState=active"), "{state}");
+    assert_eq!(on(&lost, "pgrep -x etcd || echo none"), "none");
+    on(&lost, "test ! -e /var/lib/etcd/main/member");
+
+    stage.run(&["plan"]).ends(8).says("[lost-member]").says("etcd-3");
+    stage.run(&["apply", "--yes"]).ends(8).says("[lost-member]");
+    stage.run(&["status"]).ends(1).says("etcd-3");
+    on(&lost, "test ! -e /var/lib/etcd/main/member");
+    assert_eq!(members.id(&stage.host(1)), id);
+    members.etcdctl(&stage.host(1), "put still alive");
+}

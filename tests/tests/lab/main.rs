@@ -1,0 +1,18 @@
+//! quorate on real hosts: the program as it is released, against systemd, sshd and etcd.
+//!
+//! Needs root. `./dev test`, or with the release built:
+//! `cargo test -p quorate-tests --features lab --test lab -- --test-threads=1`.
+
+#![expect(clippy::unwrap_used, reason = "a test that can't go on is to panic")]
+#![expect(clippy::print_stdout, reason = "what was measured is shown with --show-output")]
+
+mod harness;
+
+mod client_certificates;
+mod first_apply;
+mod lost_memory;
+mod refusals;
+mod secrets;
+mod security;
+mod stopped;
+mod tools;

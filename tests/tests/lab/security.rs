@@ -1,0 +1,123 @@
+//! What a formed cluster looks like to somebody who distrusts quorate: the unit, the files, the
+//! certificates.
+
+use std::fs;
+
+use quorate_lab::{Host, SiteOptions};
+
+use crate::harness::{Stage, here, on};
+
+/// What `systemd-analyze security` may find at most, of 10.
+const MOST_EXPOSURE: f64 = 1.5;
+
+#[test]
+fn the_running_unit_and_its_files_are_closed() {
+    let stage = Stage::formed("x-files", 3, &SiteOptions::default());
+    for host in stage.hosts() {
+        exposure(&host);
+        modes(&host);
+        process(&host);
+    }
+    println!("systemd-analyze security: {}", exposure(&stage.host(1)));
+}
+
+fn exposure(host: &Host) -> f64 {
+    let last = on(host, "systemd-analyze security --no-pager etcd-main.service | tail -1");
+    // → Overall exposure level for etcd-main.service: 1.2 OK :-)
+    let level = last.split(": ").nth(1).and_then(|rest| rest.split(' ').next()).unwrap_or_default();
+    let level: f64 = level.parse().unwrap_or_else(|_| panic!("{last}"));
+    assert!(level <= MOST_EXPOSURE, "{last}");
+    on(host, "systemd-analyze verify /etc/systemd/system/etcd-main.service");
+    level
+}
+
+fn modes(host: &Host) {
+    let mode = |path: &str| on(host, &format!("stat -L -c '%a %U:%G' {path}"));
+    let pki = "/etc/etcd/main/pki/current";
+    for key in ["server.key", "peer.key", "healthcheck.key"] {
+        assert_eq!(mode(&format!("{pki}/{key}")), "600 etcd:etcd", "{key}");
+    }
+    assert_eq!(mode("/var/lib/etcd/main"), "700 etcd:etcd");
+    assert_eq!(mode("/var/lib/etcd/main/member"), "700 etcd:etcd");
+    assert_eq!(mode("/var/lib/quorate"), "700 root:root");
+    assert_eq!(mode("/etc/systemd/system/etcd-main.service"), "644 root:root");
+    let open = "find /etc/etcd /var/lib/etcd /var/lib/quorate /opt/quorate -perm /022 ! -type l";
+    assert_eq!(on(host, open), "", "others may write there");
+    let not_root_s = "find /opt/quorate ! -user root";
+    assert_eq!(on(host, not_root_s), "", "whoever owns a binary can change it");
+    assert_eq!(on(host, "getent passwd etcd | cut -d: -f7 | grep -c nologin"), "1");
+}
+
+fn process(host: &Host) {
+    let status = on(host, "cat /proc/$(pgrep -x etcd)/status");
+    let field = |name: &str| {
+        let line = status.lines().find(|line| line.starts_with(name)).unwrap_or_default();
+        line.split_whitespace().skip(1).map(str::to_owned).collect::<Vec<_>>()
+    };
+    assert_eq!(field("CapEff:"), ["0000000000000000"]);
+    assert_eq!(field("NoNewPrivs:"), ["1"]);
+    assert_eq!(field("Seccomp:"), ["2"]);
+    let owner = on(host, "ps -o user= -p $(pgrep -x etcd)");
+    assert_eq!(owner, "etcd");
+}
+
+#[test]
+fn every_installed_certificate_passes_openssl() {
+    let stage = Stage::formed("x-certs", 3, &SiteOptions::default());
+    for host in stage.hosts() {
+        let folder = stage.folder().join(host.name());
+        fs::create_dir_all(&folder).unwrap();
+        let path = |name: &str| folder.join(name).display().to_string();
+        for name in ["client-ca.crt", "peer-ca.crt", "server.crt", "peer.crt", "healthcheck.crt"] {
+            let text = on(&host, &format!("cat /etc/etcd/main/pki/current/{name}"));
+            fs::write(folder.join(name), text + "\n").unwrap();
+        }
+        let verify = |ca: &str, purpose: &str, name: &str| {
+            let (ca, leaf) = (path(ca), path(name));
+            let arguments = [
+                "verify",
+                "-x509_strict",
+                "-check_ss_sig",
+                "-purpose",
+                purpose,
+                "-CAfile",
+                &ca,
+                &leaf,
+            ];
+            here("openssl", &arguments)
+        };
+        for (ca, purpose, name) in [
+            ("client-ca.crt", "sslserver", "server.crt"),
+            ("client-ca.crt", "sslclient", "server.crt"),
+            ("peer-ca.crt", "sslserver", "peer.crt"),
+            ("peer-ca.crt", "sslclient", "peer.crt"),
+            ("client-ca.crt", "sslclient", "healthcheck.crt"),
+        ] {
+            verify(ca, purpose, name);
+        }
+        let address = host.address().to_string();
+        for (name, address) in
+            [("server.crt", &*address), ("server.crt", "127.0.0.1"), ("peer.crt", &*address)]
+        {
+            let leaf = path(name);
+            let said = here("openssl", &["x509", "-in", &leaf, "-noout", "-checkip", address]);
+            assert!(said.contains("does match"), "{name}: {said}");
+        }
+        one_key(&host);
+    }
+}
+
+/// Each certificate on the host belongs to the key beside it. The keys stay there.
+fn one_key(host: &Host) {
+    let program = on(host, "command -v openssl || true");
+    if program.is_empty() {
+        return;
+    }
+    for name in ["server", "peer", "healthcheck"] {
+        let pair = format!(
+            "cd /etc/etcd/main/pki/current && a=$(openssl x509 -in {name}.crt -noout -pubkey) && \
+             b=$(openssl pkey -in {name}.key -pubout) && test \"$a\" = \"$b\""
+        );
+        on(host, &pair);
+    }
+}
