@@ -28,10 +28,12 @@ struct Binary {
 }
 
 fn binaries() -> [Binary; 4] {
-    let arch = releases::architecture().unwrap();
+    let arch = releases::architecture().expect("an architecture");
     VERSIONS.map(|version| Binary {
-        version: version.to_string().parse().unwrap(),
-        program: releases::ensure_binaries(version, &arch, |_| {}).unwrap().join("etcd"),
+        version: version.to_string().parse().expect("a version of the table"),
+        program: releases::ensure_binaries(version, &arch, |_| {})
+            .unwrap_or_else(|error| panic!("etcd {version} can't be had: {error}"))
+            .join("etcd"),
     })
 }
 
