@@ -18,8 +18,10 @@ for other; do
     [ "$(printf '%s\n' "$said" | field IsLearner)" != true ] || continue
     # etcdctl wants the id in hex and shows it in decimal.
     target=$(printf '%x' "$(printf '%s\n' "$said" | field MemberID)")
+    # Not in fields: etcdctl would hand over all the same, and end with an error as it has no such
+    # words for it.
     # shellcheck disable=SC2086
-    if ask $tools --endpoints="$own" move-leader "$target" >/dev/null 2>&1; then
+    if ask_plain $tools --endpoints="$own" move-leader "$target" >/dev/null 2>&1; then
         changed
     fi
 done

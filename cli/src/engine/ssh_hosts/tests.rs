@@ -5,4 +5,5 @@ mod certificates;
 mod files;
 mod guards;
 mod lint;
+mod move_leader;
 mod release;
