@@ -31,6 +31,8 @@ mod schema;
 mod validate;
 mod version;
 
+pub use planning::PolicyArgs;
+
 /// What every command works with.
 #[derive(Debug)]
 pub struct Context {

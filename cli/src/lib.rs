@@ -16,5 +16,6 @@ pub mod interrupt;
 pub mod keys;
 pub mod report;
 pub mod rewrite;
+pub mod saved_plan;
 pub mod site;
 pub mod terminal;

@@ -2,6 +2,7 @@
 
 use std::cell::RefCell;
 use std::collections::BTreeSet;
+use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
@@ -12,7 +13,7 @@ use time::OffsetDateTime;
 use tokio::sync::watch;
 
 use super::hosts::Door;
-use super::planning::{self, Planned};
+use super::planning::{self, Planned, PolicyArgs};
 use super::{Context, approval};
 use crate::engine::bind;
 use crate::engine::execute::{ApplyReport, execute};
@@ -23,11 +24,18 @@ use crate::interrupt::Interrupts;
 use crate::keys::{self, IdentityArgs, OpenAuthorities};
 use crate::report::apply::Ending;
 use crate::report::reporter::Reporter;
+use crate::saved_plan::{self, SavedPlan};
 use crate::site::Site;
 
 /// Arguments of `quorate apply`.
 #[derive(Debug, Args)]
 pub struct ApplyArgs {
+    /// A plan that `quorate plan --out` saved: exactly that is applied, without asking
+    #[arg(value_name = "PLAN", conflicts_with_all = ["expect", "allow_outage"])]
+    saved: Option<PathBuf>,
+    /// The hash of the plan that was reviewed: no other is applied
+    #[arg(long, value_name = "HASH")]
+    expect: Option<String>,
     /// Apply the plan without asking; the plan is made and shown all the same
     #[arg(short, long)]
     yes: bool,
@@ -40,6 +48,9 @@ pub struct ApplyArgs {
     /// What opens the CAs.
     #[command(flatten)]
     identity: IdentityArgs,
+    /// What is allowed.
+    #[command(flatten)]
+    policy: PolicyArgs,
 }
 
 pub(super) fn run(context: &Context, arguments: &ApplyArgs) -> Result<ExitCode, CliError> {
@@ -64,14 +75,23 @@ async fn apply(
     approval::confirm_site(&site.inventory.site, arguments.confirm.as_deref())?;
     let spec = site.spec()?;
     let door = Door::of(context, &site)?;
-    let planned = interrupts.give_way(planning::make(context, spec, &door.hosts())).await?;
+    let saved = arguments.saved.as_deref().map(SavedPlan::read).transpose()?;
+    let allowed = saved.as_ref().map_or(&arguments.policy, SavedPlan::policy);
+    let hosts = door.hosts();
+    let planned = interrupts.give_way(planning::make(context, spec, &hosts, allowed)).await?;
     let code = planning::verdict(&planned.plan);
     reporter.borrow_mut().planned(&planned.plan, code);
+    if let Some(saved) = &saved {
+        saved.check(&planned.plan, &planned.facts)?;
+    }
+    if let Some(expected) = &arguments.expect {
+        saved_plan::expect(&planned.plan, expected)?;
+    }
     if planned.plan.steps.is_empty() {
         return Ok(code);
     }
     let authorities = open(context, arguments, &site, &planned)?;
-    if !arguments.yes {
+    if !arguments.yes && saved.is_none() {
         interrupts.give_way(approval::ask(&context.terminal, QUESTION)).await?;
     }
     let hosts = Arc::new(door.with_authorities(authorities));

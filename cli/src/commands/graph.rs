@@ -3,7 +3,8 @@
 use clap::{Args, ValueEnum};
 use planner::text;
 
-use super::{Context, plan, planning};
+use super::planning::{self, PolicyArgs};
+use super::{Context, plan};
 use crate::error::CliError;
 use crate::exit::ExitCode;
 
@@ -13,6 +14,9 @@ pub struct GraphArgs {
     /// The language to draw in
     #[arg(long, value_name = "FORMAT", default_value = "dot")]
     format: Format,
+    /// What is allowed.
+    #[command(flatten)]
+    policy: PolicyArgs,
 }
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
@@ -24,7 +28,7 @@ enum Format {
 }
 
 pub(super) fn run(context: &Context, arguments: &GraphArgs) -> Result<ExitCode, CliError> {
-    let plan = plan::make(context)?.plan;
+    let plan = plan::make(context, &arguments.policy)?.plan;
     let code = planning::verdict(&plan);
     if code != ExitCode::Done {
         let blocked = text::findings(

@@ -1,16 +1,19 @@
 //! `quorate plan`
 
+use std::path::PathBuf;
+
 use clap::Args;
-use planner::text;
+use planner::{Plan, fingerprint, text};
 
 use super::Context;
 use super::hosts::Door;
-use super::planning::{self, Planned};
+use super::planning::{self, Planned, PolicyArgs};
 use crate::error::CliError;
 use crate::exit::ExitCode;
 use crate::interrupt::Interrupts;
 use crate::report::json;
 use crate::report::plan_document::PlanDocument;
+use crate::saved_plan::SavedPlan;
 
 /// Arguments of `quorate plan`.
 #[derive(Debug, Args)]
@@ -21,10 +24,16 @@ pub struct PlanArgs {
     /// Exit with 2 where there are changes to apply
     #[arg(long)]
     detailed_exitcode: bool,
+    /// Save what is planned, for `quorate apply FILE`
+    #[arg(long, value_name = "FILE")]
+    out: Option<PathBuf>,
+    /// What is allowed.
+    #[command(flatten)]
+    policy: PolicyArgs,
 }
 
 pub(super) fn run(context: &Context, arguments: &PlanArgs) -> Result<ExitCode, CliError> {
-    let planned = make(context).inspect_err(|error| {
+    let planned = make(context, &arguments.policy).inspect_err(|error| {
         if arguments.json {
             json::print_error(&context.terminal, error);
         }
@@ -34,10 +43,14 @@ pub(super) fn run(context: &Context, arguments: &PlanArgs) -> Result<ExitCode, C
     if arguments.detailed_exitcode && !plan.steps.is_empty() {
         code = code.first(ExitCode::Changes);
     }
+    if let Some(path) = &arguments.out {
+        SavedPlan::of(plan, &planned.facts, &arguments.policy).write(path)?;
+    }
     if arguments.json {
         json::print_document(&context.terminal, &PlanDocument::new(plan, code))?;
     } else {
         context.terminal.print(&text::plan(plan, context.terminal.style()));
+        how_to_apply(context, arguments, plan);
         if plan.needs_ca_keys() {
             context
                 .terminal
@@ -47,13 +60,26 @@ pub(super) fn run(context: &Context, arguments: &PlanArgs) -> Result<ExitCode, C
     Ok(code)
 }
 
+/// How to apply exactly what was shown.
+fn how_to_apply(context: &Context, arguments: &PlanArgs, plan: &Plan) {
+    if plan.steps.is_empty() {
+        return;
+    }
+    let hash = fingerprint::hash(plan);
+    let command = match &arguments.out {
+        Some(path) => format!("quorate apply {}", path.display()),
+        None => format!("quorate apply --expect {}", fingerprint::short(&hash)),
+    };
+    context.terminal.say(&format!("To perform exactly these actions: {command}"));
+}
+
 /// Looks and plans, and changes nothing.
-pub(super) fn make(context: &Context) -> Result<Planned, CliError> {
+pub(super) fn make(context: &Context, allowed: &PolicyArgs) -> Result<Planned, CliError> {
     let site = context.site()?;
     let spec = site.spec()?;
     context.block_on(async {
         let hosts = Door::of(context, &site)?.hosts();
         let mut interrupts = Interrupts::listen().map_err(CliError::failed)?;
-        interrupts.give_way(planning::make(context, spec, &hosts)).await
+        interrupts.give_way(planning::make(context, spec, &hosts, allowed)).await
     })?
 }

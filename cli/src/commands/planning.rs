@@ -2,7 +2,10 @@
 
 use std::time::{Duration, Instant};
 
+use clap::Args;
+use inventories::ClusterName;
 use planner::{Plan, Policy, SiteFacts, SiteSpec, plan};
+use serde::{Deserialize, Serialize};
 
 use super::Context;
 use crate::engine::hosts::Hosts;
@@ -18,14 +21,38 @@ pub(super) struct Planned {
     pub(super) plan: Plan,
 }
 
+/// What the operator allows, the same for every command that plans.
+#[derive(Debug, Clone, PartialEq, Eq, Default, Args, Serialize, Deserialize)]
+pub struct PolicyArgs {
+    /// Let this cluster lose its quorum while a member restarts (may be given again)
+    #[arg(long, value_name = "CLUSTER")]
+    allow_outage: Vec<ClusterName>,
+}
+
+impl PolicyArgs {
+    /// The policy, for clusters that the site has.
+    fn policy(&self, spec: &SiteSpec) -> Result<Policy, CliError> {
+        if let Some(unknown) = self.allow_outage.iter().find(|c| !spec.clusters.contains_key(*c)) {
+            let message = format!("--allow-outage {unknown}: the inventory has no such cluster");
+            return Err(CliError::new(ExitCode::Usage, message));
+        }
+        Ok(Policy {
+            allow_outage: self.allow_outage.iter().cloned().collect(),
+            ..Policy::default()
+        })
+    }
+}
+
 /// Looks at every host and plans.
 pub(super) async fn make<H: Hosts>(
     context: &Context,
     spec: SiteSpec,
     hosts: &H,
+    allowed: &PolicyArgs,
 ) -> Result<Planned, CliError> {
+    let policy = allowed.policy(&spec)?;
     let facts = observe(context, &spec, hosts).await;
-    let plan = plan(&spec, &facts, &Policy::default()).map_err(CliError::failed)?;
+    let plan = plan(&spec, &facts, &policy).map_err(CliError::failed)?;
     Ok(Planned { spec, facts, plan })
 }
 

@@ -2,6 +2,7 @@
 
 use clap::Args;
 
+use super::planning::PolicyArgs;
 use super::{Context, plan};
 use crate::error::CliError;
 use crate::exit::ExitCode;
@@ -17,7 +18,7 @@ pub struct StatusArgs {
 }
 
 pub(super) fn run(context: &Context, arguments: &StatusArgs) -> Result<ExitCode, CliError> {
-    let planned = plan::make(context).inspect_err(|error| {
+    let planned = plan::make(context, &PolicyArgs::default()).inspect_err(|error| {
         if arguments.json {
             json::print_error(&context.terminal, error);
         }

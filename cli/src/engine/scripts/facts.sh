@@ -288,7 +288,8 @@ processes
 network
 markers
 manifests
+# Before the data: a member that answers has its log, and one that is just starting may not yet.
+running
 data
 files
-running
 say clock-last "$(date +%s.%N)"

@@ -1,8 +1,9 @@
 # shellcheck shell=sh
-# UNIT: restarts the member, and sees it through its first moments. Whether it comes back into the
+# UNIT WAL_DIR: restarts the member, and sees it through its first moments. Whether it comes back into the
 # cluster is asked by the step after this one.
 
 unit=$1
+log_in "$2" || refuse "$2 holds no write-ahead log: the member would not start again"
 before=$(of_unit "$unit" MainPID)
 [ "$before" != 0 ] || fail "$unit does not run"
 systemctl reset-failed "$unit"

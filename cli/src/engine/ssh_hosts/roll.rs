@@ -38,7 +38,8 @@ pub(super) fn move_leader(
 }
 
 pub(super) fn restart_member(step: &Step) -> Result<Call, Failure> {
-    calls::guarded(step, script::RESTART_MEMBER, [guard::layout(step)?.unit_name()])
+    let layout = guard::layout(step)?;
+    calls::guarded(step, script::RESTART_MEMBER, [layout.unit_name(), layout.wal_dir()])
 }
 
 pub(super) fn await_rejoin(

@@ -1,0 +1,183 @@
+//! A plan in a file. It holds no steps to replay: it names the plan, and what decided it. Applying
+//! it plans again and goes on only where the same comes out; else it says what moved.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::fs;
+use std::path::Path;
+
+use inventories::SiteName;
+use planner::{Plan, SiteFacts, fingerprint};
+use serde::{Deserialize, Serialize};
+
+use crate::commands::PolicyArgs;
+use crate::error::{CliError, While};
+use crate::exit::ExitCode;
+
+/// The version of the file's format.
+const FORMAT: u32 = 1;
+
+/// The longest file that is read, in bytes: a site of ten thousand hosts stays far below.
+const MAX_BYTES: u64 = 256 * 1024 * 1024;
+
+/// A plan's name, its steps by name, and the facts that decided it. No secret, nothing random.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct SavedPlan {
+    format_version: u32,
+    site: SiteName,
+    hash: String,
+    steps: BTreeSet<String>,
+    allowed: PolicyArgs,
+    decided_by: BTreeMap<String, String>,
+}
+
+impl SavedPlan {
+    /// What is to be saved of a plan.
+    pub fn of(plan: &Plan, facts: &SiteFacts, allowed: &PolicyArgs) -> Self {
+        Self {
+            format_version: FORMAT,
+            site: plan.site.clone(),
+            hash: fingerprint::hash(plan),
+            steps: plan.steps.iter().map(|step| step.id.to_string()).collect(),
+            allowed: allowed.clone(),
+            decided_by: fingerprint::of(facts, plan),
+        }
+    }
+
+    /// What was allowed when the plan was made.
+    pub fn policy(&self) -> &PolicyArgs {
+        &self.allowed
+    }
+
+    /// Writes the file anew.
+    pub fn write(&self, path: &Path) -> Result<(), CliError> {
+        let doing = || format!("cannot save the plan to {}", path.display());
+        let text = serde_json::to_string_pretty(self)
+            .map_err(|error| CliError::failed(While::new(doing(), error)))?;
+        fs::write(path, text + "\n").map_err(|error| CliError::failed(While::new(doing(), error)))
+    }
+
+    /// Reads a file that `write` wrote.
+    pub fn read(path: &Path) -> Result<Self, CliError> {
+        let doing = || format!("cannot read the plan in {}", path.display());
+        let trouble = |error| CliError::failed(While::new(doing(), error));
+        if fs::metadata(path).map_err(trouble)?.len() > MAX_BYTES {
+            return Err(CliError::failed(format!("{}: it is too long for a plan", doing())));
+        }
+        let text = fs::read_to_string(path).map_err(trouble)?;
+        let saved: Self = serde_json::from_str(&text).map_err(|error| {
+            CliError::failed(While::new(doing(), error)).hint("quorate plan --out FILE writes one")
+        })?;
+        if saved.format_version != FORMAT {
+            let version = saved.format_version;
+            return Err(CliError::failed(format!("{}: format {version} is not known", doing())));
+        }
+        Ok(saved)
+    }
+
+    /// Refuses a plan that is no longer the one that was saved, and lists what moved.
+    pub fn check(&self, plan: &Plan, facts: &SiteFacts) -> Result<(), CliError> {
+        let now = Self::of(plan, facts, &self.allowed);
+        if *self == now {
+            return Ok(());
+        }
+        let mut moved = Vec::new();
+        if self.site != now.site {
+            moved.push(format!("site: {} -> {}", self.site, now.site));
+        }
+        moved.extend(self.steps.difference(&now.steps).map(|step| format!("- step {step}")));
+        moved.extend(now.steps.difference(&self.steps).map(|step| format!("+ step {step}")));
+        moved.extend(fingerprint::moved(&self.decided_by, &now.decided_by));
+        if moved.is_empty() {
+            moved.push("what the steps do: the inventory or quorate itself is another".to_owned());
+        }
+        Err(stale(&format!(
+            "the saved plan is stale; since it was made:\n  {}",
+            moved.join("\n  ")
+        )))
+    }
+}
+
+/// Refuses a plan whose hash does not begin with what the operator expects.
+pub fn expect(plan: &Plan, expected: &str) -> Result<(), CliError> {
+    let hash = fingerprint::hash(plan);
+    if expected.len() >= fingerprint::short(&hash).len() && hash.starts_with(expected) {
+        return Ok(());
+    }
+    Err(stale(&format!(
+        "the plan is {}, and {expected} was expected: something moved since it was reviewed",
+        fingerprint::short(&hash)
+    )))
+}
+
+fn stale(message: &str) -> CliError {
+    CliError::new(ExitCode::Stale, message.to_owned()).hint("quorate plan shows the plan of now")
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn saved() -> SavedPlan {
+        SavedPlan {
+            format_version: FORMAT,
+            site: SiteName::new("lab").unwrap(),
+            hash: "ab".repeat(32),
+            allowed: PolicyArgs::default(),
+            steps: BTreeSet::from(["etcd-1/main/start".to_owned()]),
+            decided_by: BTreeMap::from([("etcd-1: site".to_owned(), "lab".to_owned())]),
+        }
+    }
+
+    fn empty() -> (Plan, SiteFacts) {
+        let plan = Plan {
+            site: SiteName::new("lab").unwrap(),
+            steps: Vec::new(),
+            report: planner::report::PlanReport::default(),
+        };
+        let facts =
+            SiteFacts { observed_at: time::OffsetDateTime::UNIX_EPOCH, hosts: BTreeMap::new() };
+        (plan, facts)
+    }
+
+    #[test]
+    fn a_saved_plan_survives_its_file() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("plan.json");
+        saved().write(&path).unwrap();
+        assert_eq!(SavedPlan::read(&path).unwrap(), saved());
+    }
+
+    #[test]
+    fn what_is_no_saved_plan_is_refused() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("plan.json");
+        let mut other = saved();
+        other.format_version = 2;
+        other.write(&path).unwrap();
+        assert!(SavedPlan::read(&path).is_err());
+        fs::write(&path, "{}").unwrap();
+        assert!(SavedPlan::read(&path).is_err());
+    }
+
+    #[test]
+    fn the_same_plan_is_fresh_and_another_is_stale_with_what_moved() {
+        let (plan, facts) = empty();
+        SavedPlan::of(&plan, &facts, &PolicyArgs::default()).check(&plan, &facts).unwrap();
+        let error = saved().check(&plan, &facts).unwrap_err();
+        assert_eq!(error.kind, ExitCode::Stale);
+        let text = error.source.to_string();
+        assert!(text.contains("- step etcd-1/main/start"), "{text}");
+        assert!(text.contains("etcd-1: site: lab -> nothing"), "{text}");
+    }
+
+    #[test]
+    fn a_hash_must_be_given_in_full_or_by_its_short_form() {
+        let (plan, _) = empty();
+        let hash = fingerprint::hash(&plan);
+        expect(&plan, &hash).unwrap();
+        expect(&plan, fingerprint::short(&hash)).unwrap();
+        assert!(expect(&plan, &hash[..4]).is_err());
+        assert!(expect(&plan, "000000000000").is_err());
+    }
+}
