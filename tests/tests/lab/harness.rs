@@ -4,6 +4,7 @@ mod cluster;
 mod run;
 mod traces;
 mod watch;
+mod writer;
 
 use std::cell::RefCell;
 use std::fs;
@@ -21,6 +22,7 @@ pub(crate) use cluster::Members;
 pub(crate) use run::Run;
 pub(crate) use traces::Traces;
 pub(crate) use watch::Watch;
+pub(crate) use writer::Writer;
 
 /// The newest patch of each line that can be had, and the last 3.4 that can.
 pub(crate) const NEWEST: Version = Version::new(3, 6, 16);

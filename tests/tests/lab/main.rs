@@ -9,6 +9,7 @@
 mod harness;
 
 mod client_certificates;
+mod day_two;
 mod first_apply;
 mod lost_memory;
 mod refusals;

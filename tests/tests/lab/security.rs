@@ -103,21 +103,5 @@ fn every_installed_certificate_passes_openssl() {
             let said = here("openssl", &["x509", "-in", &leaf, "-noout", "-checkip", address]);
             assert!(said.contains("does match"), "{name}: {said}");
         }
-        one_key(&host);
-    }
-}
-
-/// Each certificate on the host belongs to the key beside it. The keys stay there.
-fn one_key(host: &Host) {
-    let program = on(host, "command -v openssl || true");
-    if program.is_empty() {
-        return;
-    }
-    for name in ["server", "peer", "healthcheck"] {
-        let pair = format!(
-            "cd /etc/etcd/main/pki/current && a=$(openssl x509 -in {name}.crt -noout -pubkey) && \
-             b=$(openssl pkey -in {name}.key -pubout) && test \"$a\" = \"$b\""
-        );
-        on(host, &pair);
     }
 }

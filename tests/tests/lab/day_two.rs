@@ -1,0 +1,167 @@
+//! A formed cluster that is not as the inventory says, by somebody's hand or by a new inventory.
+
+use quorate_lab::releases::{self, Version};
+use quorate_lab::{Host, SiteOptions};
+
+use crate::harness::{Members, NEWEST, Stage, Writer, eventually, on};
+
+fn main_pid(host: &Host) -> String {
+    on(host, "systemctl show -P MainPID etcd-main")
+}
+
+fn pids(stage: &Stage) -> Vec<String> {
+    stage.hosts().iter().map(main_pid).collect()
+}
+
+/// Shows a drift in the plan in these words, undoes it, and then nothing is left to do.
+#[track_caller]
+fn undo(stage: &Stage, words: &[&str]) {
+    let plan = stage.run(&["plan", "--detailed-exitcode"]).ends(2);
+    words.iter().fold(plan, |plan, word| plan.says(word));
+    stage.run(&["apply", "--yes"]).ends(0);
+    stage.expect_nothing_to_do();
+    Members::of_main(NEWEST, 3).expect_whole(stage);
+}
+
+#[test]
+fn what_somebody_changed_by_hand_is_shown_and_undone() {
+    let stage = Stage::formed("d-drift", 3, &SiteOptions::default());
+    let running = pids(&stage);
+
+    on(&stage.host(1), "chmod 0644 /etc/etcd/main/pki/current/peer.key");
+    undo(&stage, &["peer.key", "0644 -> 0600"]);
+
+    on(&stage.host(3), "rm /opt/quorate/etcd/3.6.16/etcd");
+    undo(&stage, &["etcd-3", "install-etcd-3.6.16"]);
+    on(&stage.host(3), "echo >> /opt/quorate/etcd/3.6.16/etcdctl");
+    undo(&stage, &["etcd-3", "install-etcd-3.6.16"]);
+
+    let unit = "/etc/systemd/system/etcd-main.service";
+    on(&stage.host(2), &format!("sed -i 's/^# etcd goes before.*/# by hand/' {unit}"));
+    undo(&stage, &["etcd-2", unit]);
+    on(&stage.host(2), "systemctl disable --quiet etcd-main");
+    undo(&stage, &["etcd-2", "not enabled"]);
+    assert_eq!(pids(&stage), running, "none of this needs a restart");
+
+    on(&stage.host(1), "systemctl stop etcd-main");
+    undo(&stage, &["etcd-1", "start the member"]);
+    let now = pids(&stage);
+    assert_eq!(now[1..], running[1..]);
+
+    on(&stage.host(2), &format!("sed -i 's/^CPUWeight=1000/CPUWeight=10/' {unit}"));
+    on(&stage.host(2), "systemctl daemon-reload");
+    undo(&stage, &["etcd-2", "restart"]);
+    assert_eq!([&pids(&stage)[0], &pids(&stage)[2]], [&now[0], &now[2]]);
+}
+
+#[test]
+fn a_foreign_drop_in_is_moved_aside_and_not_lost() {
+    let stage = Stage::formed("d-dropin", 3, &SiteOptions::default());
+    let folder = "/etc/systemd/system/etcd-main.service.d";
+    let write = format!(
+        "mkdir {folder} && printf '[Service]\\nEnvironment=BY=hand\\n' > {folder}/50-hand.conf && \
+         systemctl daemon-reload"
+    );
+    on(&stage.host(3), &write);
+    undo(&stage, &["etcd-3", "50-hand.conf", "moved-aside"]);
+    on(&stage.host(3), &format!("test ! -e {folder}/50-hand.conf"));
+    let kept =
+        on(&stage.host(3), "cat $(find /var/lib/quorate/moved-aside -name '*50-hand.conf*')");
+    assert!(kept.contains("BY=hand"), "{kept}");
+    let environment = on(&stage.host(3), "tr '\\0' '\\n' < /proc/$(pgrep -x etcd)/environ");
+    assert!(!environment.contains("BY=hand"), "{environment}");
+}
+
+#[test]
+fn a_changed_flag_is_rolled_out_under_load_and_no_write_is_lost() {
+    let stage = Stage::formed("d-flag", 3, &SiteOptions::default());
+    let members = Members::of_main(NEWEST, 3);
+    let id = members.id(&stage.host(1));
+    stage.edit(|text| {
+        text.replace("\n[pki]", "\n[clusters.main.etcd]\nsnapshot-count = 5000\n\n[pki]")
+    });
+    let plan = stage.run(&["plan", "--detailed-exitcode"]).ends(2);
+    let plan = plan.says("--snapshot-count").says("the leader restarts last");
+    plan.says("quorum main: restart etcd-").says("2 up, 2 needed, margin 0");
+    roll(&stage, &members, "a flag");
+    for host in stage.hosts() {
+        on(
+            &host,
+            "tr '\\0' '\\n' < /proc/$(pgrep -x etcd)/cmdline | grep -qx -- --snapshot-count=5000",
+        );
+    }
+    assert_eq!(members.id(&stage.host(1)), id);
+}
+
+#[test]
+fn a_patch_release_is_rolled_out_under_load_and_no_write_is_lost() {
+    let old = Version::new(3, 6, 14);
+    let stage =
+        Stage::formed("d-patch", 3, &SiteOptions { version: old, ..SiteOptions::default() });
+    let id = Members::of_main(old, 3).id(&stage.host(1));
+    let release = releases::ensure(NEWEST, |_| {}).unwrap();
+    let arch = releases::architecture().unwrap();
+    stage.edit(|text| {
+        let text = text.replace("version = \"3.6.14\"", "version = \"3.6.16\"");
+        format!("{text}\"{NEWEST}-{arch}\" = \"{}\"\n", release.sha256)
+    });
+    stage.run(&["plan", "--detailed-exitcode"]).ends(2).says("3.6.14 -> 3.6.16");
+    let members = Members::of_main(NEWEST, 3);
+    roll(&stage, &members, "3.6.14 to 3.6.16");
+    assert_eq!(members.id(&stage.host(1)), id);
+    // The way back needs no download.
+    on(&stage.host(1), "test -x /opt/quorate/etcd/3.6.14/etcd");
+}
+
+/// Applies what restarts every member, while a client writes.
+fn roll(stage: &Stage, members: &Members, what: &str) {
+    let before = pids(stage);
+    let writer = Writer::start(stage);
+    let apply = stage.run(&["apply", "--yes"]).ends(0);
+    let written = writer.finish();
+    written.expect_all_there(members, stage);
+    written.note(&format!("rolled {what} in {:.1} s", apply.took.as_secs_f64()));
+    let after = pids(stage);
+    assert!(
+        before.iter().zip(&after).all(|(before, after)| before != after),
+        "{before:?} {after:?}"
+    );
+    stage.expect_nothing_to_do();
+    members.expect_whole(stage);
+}
+
+#[test]
+fn a_roll_waits_while_a_member_is_down() {
+    let stage = Stage::formed("d-held", 3, &SiteOptions::default());
+    stage.edit(|text| {
+        text.replace("\n[pki]", "\n[clusters.main.etcd]\nsnapshot-count = 5000\n\n[pki]")
+    });
+    let before = pids(&stage);
+    stage.host(3).cut().unwrap();
+    // The member that is cut off may have led.
+    let members = Members::of_main(NEWEST, 2);
+    eventually("the other two have a leader", || {
+        let asked = stage.host(1).ssh(&members.command("get x")).unwrap();
+        asked.status.success()
+    });
+    let plan = stage.run(&["plan"]).says("held back").says("[roll-waits]").says("etcd-3");
+    plan.does_not_say("No changes").ends(8);
+    let apply = stage.run(&["apply", "--yes"]);
+    assert_ne!(apply.code, Some(0), "{}", apply.text());
+    stage.host(3).heal().unwrap();
+    assert_eq!(pids(&stage), before, "nobody was restarted");
+    eventually("the member is back", || stage.run(&["status"]).code == Some(0));
+    stage.run(&["apply", "--yes"]).ends(0);
+    stage.expect_nothing_to_do();
+}
+
+#[test]
+fn a_single_member_is_restarted_only_when_an_outage_is_allowed() {
+    let stage = Stage::formed("d-single", 1, &SiteOptions::default());
+    stage.edit(|text| {
+        text.replace("\n[pki]", "\n[clusters.main.etcd]\nsnapshot-count = 5000\n\n[pki]")
+    });
+    let before = pids(&stage);
+    stage.run(&["apply", "--yes"]).ends(8).says("[needs-outage]");
+    assert_eq!(pids(&stage), before);
+}
