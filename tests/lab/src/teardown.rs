@@ -25,7 +25,9 @@ pub fn take_down(name: &LabName) -> Result<Ended, LabError> {
     let state = StateFile::of(name);
     let _guard = state.lock()?;
     let ended = Ended::of(&Ledger::in_folder(state.folder()))?;
-    if let Some(lab) = state.read()? {
+    // A state that can't be read, which another version may have written, stands in nobody's way:
+    // the ledger names everything there is.
+    if let Ok(Some(lab)) = state.read() {
         kill_hosts(name, &lab);
     }
     undo(&Ledger::in_folder(state.folder()))?;

@@ -160,6 +160,14 @@ fn a_frozen_host_stands_still_until_it_is_thawed() {
 }
 
 #[test]
+fn a_lab_whose_state_another_version_wrote_is_taken_down_all_the_same() {
+    let lab = lab("t-format", 1);
+    fs::write("/run/quorate-lab/t-format/lab.json", "{\"format\": \"another\"}").unwrap();
+    lab.down().unwrap();
+    assert_eq!(traces::kinds("t-format"), [] as [&str; 0], "{:#?}", traces::of("t-format"));
+}
+
+#[test]
 fn a_command_on_a_host_ends_the_command_line_as_it_ended() {
     let _lab = lab("t-exit", 1);
     let run = |words: &[&str]| {
