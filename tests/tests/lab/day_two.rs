@@ -162,6 +162,28 @@ fn a_single_member_is_restarted_only_when_an_outage_is_allowed() {
         text.replace("\n[pki]", "\n[clusters.main.etcd]\nsnapshot-count = 5000\n\n[pki]")
     });
     let before = pids(&stage);
-    stage.run(&["apply", "--yes"]).ends(8).says("[needs-outage]");
+    stage.run(&["apply", "--yes"]).ends(8).says("[needs-outage]").says("--allow-outage main");
     assert_eq!(pids(&stage), before);
+    stage.run(&["apply", "--yes", "--allow-outage", "main"]).ends(0);
+    assert_ne!(pids(&stage), before);
+    stage.expect_nothing_to_do();
+}
+
+#[test]
+fn a_saved_plan_is_applied_as_it_was_reviewed_or_refused_as_stale() {
+    let stage = Stage::ready("d-saved", 3, &SiteOptions::default());
+    stage.run(&["plan", "--out", "first"]).ends(0);
+    stage.run(&["apply", "--yes", "first"]).ends(0);
+    stage.expect_nothing_to_do();
+    let before = stage.traces().without_data();
+    stage.run(&["apply", "--yes", "first"]).ends(3);
+    stage.traces().without_data().expect_same_as(&before);
+
+    on(&stage.host(2), "systemctl stop etcd-main");
+    stage.run(&["plan", "--out", "second"]).ends(0).says("etcd-2");
+    on(&stage.host(2), "systemctl start etcd-main");
+    let running = pids(&stage);
+    eventually("the member is back", || stage.run(&["status"]).code == Some(0));
+    stage.run(&["apply", "--yes", "second"]).ends(3).says("etcd-2");
+    assert_eq!(pids(&stage), running);
 }
