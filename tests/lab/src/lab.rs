@@ -116,11 +116,21 @@ impl Lab {
         teardown::sweep(options.tell)?;
         let image = image::ensure(options.tell)?;
         let file = StateFile::of(&options.name);
-        let _guard = file.lock()?;
+        let guard = file.lock()?;
         machine::prepare()?;
         let state = ensure_state(&file, options, &image)?;
         let lab = Self { name: options.name.clone(), subnet: state.subnet, stay: options.stay };
-        let network = lab.network();
+        let filled = lab.fill(&state, options.stay);
+        // A lab that could not be filled takes itself down when it is dropped, and takes the lock
+        // for that.
+        drop(guard);
+        filled.map(|()| lab)
+    }
+
+    /// Makes and boots what is written down and not there.
+    fn fill(&self, state: &LabState, stay: Stay) -> Result<(), LabError> {
+        let file = self.file();
+        let network = self.network();
         network.ensure_switch()?;
         let ids: Vec<HostId> = state.hosts.keys().copied().collect();
         ids.iter().try_for_each(|id| network.ensure_port(*id))?;
@@ -128,16 +138,16 @@ impl Lab {
         network.apply_faults(&state.faults)?;
         let addresses: [IpAddr; 2] =
             [state.subnet.operator_v4().into(), state.subnet.operator_v6().into()];
-        mirror::ensure(&lab.name, &addresses, &lab.ledger())?;
-        let hosts: Vec<Host> = ids.iter().map(|id| lab.handle(*id)).collect();
+        mirror::ensure(&self.name, &addresses, &self.ledger())?;
+        let hosts: Vec<Host> = ids.iter().map(|id| self.handle(*id)).collect();
         boot_all(&hosts)?;
         let lines: Result<String, LabError> = hosts.iter().map(Host::known_hosts_lines).collect();
         let known_hosts = file.folder().join("known_hosts");
         fs::write(&known_hosts, lines?).map_err(LabError::file("write", &known_hosts))?;
-        if options.stay == Stay::UntilDown {
+        if stay == Stay::UntilDown {
             file.update(|state| state.owner = None, |_| Ok(()))?;
         }
-        Ok(lab)
+        Ok(())
     }
 
     /// The lab of this name, which somebody else has brought up; dropping it leaves it up.

@@ -168,6 +168,15 @@ fn a_lab_whose_state_another_version_wrote_is_taken_down_all_the_same() {
 }
 
 #[test]
+fn a_lab_that_does_not_come_up_says_so_and_leaves_nothing() {
+    let in_the_way = "/run/quorate-lab/t-fails/known_hosts";
+    fs::create_dir_all(in_the_way).unwrap();
+    let error = Lab::up(&Options::hosts("t-fails".parse().unwrap(), 1)).unwrap_err();
+    assert!(error.to_string().contains(in_the_way), "{error}");
+    assert_eq!(traces::kinds("t-fails"), [] as [&str; 0], "{:#?}", traces::of("t-fails"));
+}
+
+#[test]
 fn a_command_on_a_host_ends_the_command_line_as_it_ended() {
     let _lab = lab("t-exit", 1);
     let run = |words: &[&str]| {
