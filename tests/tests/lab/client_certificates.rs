@@ -31,17 +31,17 @@ fn an_api_server_s_certificate_opens_the_client_port_and_not_the_peer_port() {
         format!("curl -sS --http1.1 --cacert /root/api/ca.crt {api} https://{to}:2379/health");
     assert!(on(&member, &health).contains("true"));
 
+    // In TLS 1.3 a client may learn of its refusal only by a closed connection.
     let members = |identity: &str| {
-        format!(
-            "curl -sS --http1.1 --cacert {own}/peer-ca.crt {identity} https://{to}:2380/members"
-        )
+        let url = format!("https://{to}:2380/members");
+        format!("curl -sS --http1.1 --tls-max 1.2 --cacert {own}/peer-ca.crt {identity} {url}")
     };
     assert!(on(&member, &members(peer)).contains("etcd-2"), "the peer port answers peers");
     for identity in [api, ""] {
         let refused = member.ssh(&members(identity)).unwrap();
         let words = String::from_utf8_lossy(&refused.stderr).into_owned();
         assert!(!refused.status.success(), "{}", String::from_utf8_lossy(&refused.stdout));
-        assert!(words.contains("alert") || words.contains("certificate"), "{words}");
+        assert!(words.contains("alert"), "{words}");
     }
     let health =
         format!("curl -sS --http1.1 --cacert /root/api/ca.crt {peer} https://{to}:2379/health");
