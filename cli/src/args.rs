@@ -5,7 +5,8 @@ use std::path::PathBuf;
 use clap::{Args, Parser, Subcommand};
 
 use crate::commands::{
-    apply, client_cert, completions, etcdctl, graph, init, pki, plan, release, status, trust,
+    apply, client_cert, completions, etcdctl, graph, history, init, pki, plan, release, status,
+    trust, unlock,
 };
 use crate::terminal::ColorChoice;
 
@@ -95,6 +96,10 @@ pub enum Command {
     /// Pin etcd releases
     #[command(subcommand)]
     Release(release::ReleaseCommand),
+    /// Show what was done on the hosts, and by whom
+    History(history::HistoryArgs),
+    /// Take the lock from an apply that will never give it back
+    Unlock(unlock::UnlockArgs),
     /// Draw the plan
     Graph(graph::GraphArgs),
     /// Print the JSON Schema of the inventory, for editors

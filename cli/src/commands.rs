@@ -17,12 +17,14 @@ pub mod client_cert;
 pub mod completions;
 pub mod etcdctl;
 pub mod graph;
+pub mod history;
 pub mod init;
 pub mod pki;
 pub mod plan;
 pub mod release;
 pub mod status;
 pub mod trust;
+pub mod unlock;
 
 mod approval;
 mod hosts;
@@ -97,6 +99,8 @@ fn dispatch(context: &Context, command: Command) -> Result<u8, CliError> {
         Command::ClientCert(arguments) => client_cert::run(context, &arguments)?,
         Command::Pki(command) => pki::run(context, &command)?,
         Command::Release(command) => release::run(context, &command)?,
+        Command::History(arguments) => history::run(context, &arguments)?,
+        Command::Unlock(arguments) => unlock::run(context, &arguments)?,
         Command::Graph(arguments) => graph::run(context, &arguments)?,
         Command::Schema => schema::run(context)?,
         Command::Completions(arguments) => completions::run(context, &arguments),

@@ -14,6 +14,7 @@ pub mod error;
 pub mod exit;
 pub mod interrupt;
 pub mod keys;
+pub mod provenance;
 pub mod report;
 pub mod rewrite;
 pub mod saved_plan;

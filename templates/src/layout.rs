@@ -16,6 +16,12 @@ pub const DATA_ROOT: &str = "/var/lib/etcd";
 /// The name of the site that owns the host, on one line.
 pub const SITE_FILE: &str = "/var/lib/quorate/site";
 
+/// The lock that an apply holds on a host.
+pub const LOCK_FILE: &str = "/var/lib/quorate/lock";
+
+/// What was done on a host, by whom: one JSON object a line, appended only.
+pub const JOURNAL_FILE: &str = "/var/lib/quorate/journal";
+
 /// Where a foreign file that is in the way is kept: out of systemd's sight, and not lost.
 pub fn moved_aside(path: &str) -> String {
     format!("{STATE_ROOT}/moved-aside{path}")
@@ -110,16 +116,6 @@ impl Layout {
     /// [`unit`](mod@crate::unit).
     pub fn quorum_witness(&self) -> String {
         format!("{}/quorum-seen", self.state_dir())
-    }
-
-    /// The journal of applied steps.
-    pub fn journal(&self) -> String {
-        format!("{}/journal", self.state_dir())
-    }
-
-    /// The lock that an apply holds.
-    pub fn lock(&self) -> String {
-        format!("{}/lock", self.state_dir())
     }
 }
 

@@ -8,7 +8,7 @@ use std::time::{Duration, Instant};
 
 use clap::Args;
 use pki::CaKind;
-use planner::StepKind;
+use planner::{StepKind, fingerprint};
 use time::OffsetDateTime;
 use tokio::sync::watch;
 
@@ -18,14 +18,18 @@ use super::{Context, approval};
 use crate::engine::bind;
 use crate::engine::execute::{ApplyReport, execute};
 use crate::engine::hosts::Hosts;
+use crate::engine::lock::Lock;
 use crate::error::CliError;
 use crate::exit::ExitCode;
 use crate::interrupt::Interrupts;
 use crate::keys::{self, IdentityArgs, OpenAuthorities};
+use crate::provenance::Provenance;
 use crate::report::apply::Ending;
 use crate::report::reporter::Reporter;
 use crate::saved_plan::{self, SavedPlan};
 use crate::site::Site;
+
+mod locked;
 
 /// Arguments of `quorate apply`.
 #[derive(Debug, Args)]
@@ -48,6 +52,12 @@ pub struct ApplyArgs {
     /// What opens the CAs.
     #[command(flatten)]
     identity: IdentityArgs,
+    /// Apply an inventory that is not committed
+    #[arg(long)]
+    allow_dirty: bool,
+    /// Apply an older commit of the inventory than the one that was applied last
+    #[arg(long)]
+    allow_older: bool,
     /// What is allowed.
     #[command(flatten)]
     policy: PolicyArgs,
@@ -94,8 +104,31 @@ async fn apply(
     if !arguments.yes && saved.is_none() {
         interrupts.give_way(approval::ask(&context.terminal, QUESTION)).await?;
     }
-    let hosts = Arc::new(door.with_authorities(authorities));
-    Ok(code.first(execute_plan(context, hosts, &planned, &mut interrupts, reporter).await?))
+    let provenance = Provenance::of(site.folder());
+    if let Some(provenance) = provenance.as_ref().filter(|_| !arguments.allow_dirty) {
+        provenance.refuse_dirty()?;
+    }
+    let taking = locked::take(context, &door.pool, &planned, provenance.as_ref());
+    let (lock, claim) = interrupts.give_way(taking).await?;
+    let ended = async {
+        if let Some(provenance) = provenance.as_ref().filter(|_| !arguments.allow_older) {
+            provenance.refuse_older(&lock.commits)?;
+        }
+        // Somebody may have been at work between the look and the lock.
+        let spec = planned.spec.clone();
+        let again = planning::make(context, spec, &hosts, allowed);
+        let again = interrupts.give_way(again).await?;
+        if fingerprint::hash(&again.plan) != fingerprint::hash(&planned.plan) {
+            SavedPlan::of(&planned.plan, &planned.facts, allowed)
+                .check(&again.plan, &again.facts)?;
+        }
+        let hosts = door.with_authorities(authorities);
+        let hosts = Arc::new(hosts.fenced(locked::fence(&lock, &claim, &planned)));
+        execute_plan(context, hosts, &planned, &lock, &mut interrupts, reporter).await
+    };
+    let ended = ended.await;
+    lock.free().await;
+    Ok(code.first(ended?))
 }
 
 /// Opens the CAs that the plan's certificates are issued by; none where it issues none.
@@ -122,6 +155,7 @@ async fn execute_plan<H: Hosts>(
     context: &Context,
     hosts: Arc<H>,
     planned: &Planned,
+    lock: &Lock,
     interrupts: &mut Interrupts,
     reporter: &RefCell<Reporter<'_>>,
 ) -> Result<ExitCode, CliError> {
@@ -134,25 +168,36 @@ async fn execute_plan<H: Hosts>(
         ending.borrow_mut().fold(event);
     };
     let work = execute(&planned.plan, hosts, bindings, context.parallelism, stopped, emit);
-    drive(work, &stop, interrupts, reporter).await?;
+    let lost = drive(work, &stop, lock, interrupts, reporter).await?;
     let mut ending = ending.into_inner();
     ending.elapsed = begun.elapsed();
     reporter.borrow_mut().ending(&ending, &planned.spec);
+    if let Some(why) = lost {
+        let message = format!("the lock was lost, and no further step was begun: {why}");
+        return Err(CliError::new(ending.code().first(ExitCode::Locked), message));
+    }
     Ok(ending.code())
 }
 
 /// Lets an apply run. The first interrupt lets it come to its end in an orderly way; the second
-/// leaves at once.
+/// leaves at once. Where the lock is lost meanwhile, says why.
 async fn drive(
     work: impl Future<Output = ApplyReport>,
     stop: &watch::Sender<bool>,
+    lock: &Lock,
     interrupts: &mut Interrupts,
     reporter: &RefCell<Reporter<'_>>,
-) -> Result<(), CliError> {
+) -> Result<Option<String>, CliError> {
     let mut work = std::pin::pin!(work);
+    let mut keep = std::pin::pin!(lock.keep());
+    let mut lost = None;
     loop {
         tokio::select! {
-            _ = &mut work => return Ok(()),
+            _ = &mut work => return Ok(lost),
+            why = &mut keep, if lost.is_none() => {
+                lost = Some(why);
+                stop.send_replace(true);
+            }
             () = interrupts.next() => {
                 if *stop.borrow() {
                     let message = "interrupted twice; what was running may be half done";

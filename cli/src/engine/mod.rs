@@ -14,6 +14,7 @@ pub mod etcd;
 pub mod event;
 pub mod execute;
 pub mod hosts;
+pub mod lock;
 pub mod observe;
 pub mod pool;
 pub mod release;

@@ -7,11 +7,12 @@
 //! - `answer`, `failure`: from the script's reply to what was done, or why not.
 //! - `explain`, `log_line`: etcd's own words, in plain ones.
 
-mod answer;
+pub(in crate::engine) mod answer;
 mod calls;
 mod certificates;
 mod explain;
 mod failure;
+mod fence;
 mod guard;
 mod install;
 mod log_line;
@@ -19,7 +20,7 @@ mod marker;
 mod proof;
 mod prove;
 mod roll;
-mod script;
+pub(in crate::engine) mod script;
 #[cfg(test)]
 mod tests;
 
@@ -37,9 +38,12 @@ use super::observe;
 use super::pool::Pool;
 use super::release::Archives;
 use failure::Failure;
+use fence::Fenced;
 
 pub use certificates::Issuers;
 pub use explain::{Explanation, explain};
+pub use fence::Fence;
+pub(in crate::engine) use fence::UNFENCED;
 
 /// The hosts of a site, each over one shared connection.
 #[derive(Debug)]
@@ -48,12 +52,26 @@ pub struct SshHosts {
     pool: Arc<Pool>,
     archives: Archives,
     issuers: Issuers,
+    /// What every step is fenced by; `None` where nobody else can be at work.
+    fence: Option<Fence>,
 }
 
 impl SshHosts {
     /// The hosts of `site`. Steps that issue certificates need their CAs among `issuers`.
     pub fn new(site: SiteName, pool: Arc<Pool>, archives: Archives, issuers: Issuers) -> Self {
-        Self { site, pool, archives, issuers }
+        Self { site, pool, archives, issuers, fence: None }
+    }
+
+    /// The same, with every step fenced by a lock and noted in the hosts' journals.
+    #[must_use]
+    pub fn fenced(self, fence: Fence) -> Self {
+        Self { fence: Some(fence), ..self }
+    }
+
+    /// The connection to a step's host, with the step's fence.
+    async fn door(&self, step: &Step) -> Result<Fenced, Failure> {
+        let words = self.fence.as_ref().map(|fence| fence.words(step)).transpose()?;
+        Ok(Fenced::new(self.pool.connection(&step.host).await?, words))
     }
 
     async fn perform(&self, step: &Step, bindings: &Bindings) -> Result<Done, Failure> {
@@ -90,11 +108,11 @@ impl SshHosts {
                 return self.prove(step, &wanted).await;
             }
             StepKind::WriteMarker { endpoint, version } => {
-                let connection = self.pool.connection(&step.host).await?;
+                let connection = self.door(step).await?;
                 return marker::write(step, &self.site, endpoint, *version, &connection).await;
             }
         };
-        let connection = self.pool.connection(&step.host).await?;
+        let connection = self.door(step).await?;
         Ok(answer::read(&connection.run(call).await?)?.done)
     }
 
@@ -104,7 +122,7 @@ impl SshHosts {
         wanted: &install::Wanted<'_>,
         by: Fetch,
     ) -> Result<Done, Failure> {
-        let connection = self.pool.connection(&step.host).await?;
+        let connection = self.door(step).await?;
         match (by, wanted.source) {
             (Fetch::Host, ReleaseSource::Url(url)) => {
                 install::by_host(step, wanted, url, &self.archives, &connection).await
@@ -116,7 +134,7 @@ impl SshHosts {
     }
 
     async fn prove(&self, step: &Step, wanted: &prove::Wanted<'_>) -> Result<Done, Failure> {
-        let connection = self.pool.connection(&step.host).await?;
+        let connection = self.door(step).await?;
         let unproven = match prove::prove(step, wanted, &connection).await {
             Ok(done) => return Ok(done),
             Err(unproven) => unproven,
@@ -133,7 +151,7 @@ impl SshHosts {
     /// The end of a member's journal; why there is none, where there is none.
     async fn journal(&self, host: &HostName, layout: &Layout) -> String {
         let read = async {
-            let connection = self.pool.connection(host).await?;
+            let connection = Fenced::unfenced(self.pool.connection(host).await?);
             answer::read(&connection.run(calls::read_journal(layout)).await?)
         };
         match read.await {

@@ -3,7 +3,8 @@
 #
 # What every step's script begins with. The transport runs it as root with `sh`; see `Call`.
 #
-# The arguments are three for the guard, see guards.sh, then the step's own.
+# The arguments are four for the fence and the journal, see fence.sh, three for the guard, see
+# guards.sh, then the step's own.
 #
 # How a script ends, which `answer.rs` reads:
 #
@@ -20,13 +21,20 @@
 
 set -eu
 
-work=
-trap 'if [ -n "$work" ]; then rm -rf -- "$work"; fi' EXIT
+work='' journal_line='' journal_file=''
+trap 'note failed; if [ -n "$work" ]; then rm -rf -- "$work"; fi' EXIT
 
-changed() { echo changed; exit 0; }
-already() { echo already; exit 0; }
-refuse() { printf 'refused %s\n' "$*"; exit 80; }
-fail() { printf 'failed %s\n' "$*"; exit 1; }
+# note OUTCOME: one line of the journal; what comes after an outcome is not noted.
+note() {
+    [ -z "$journal_line" ] ||
+        printf '%s,"outcome":"%s"}\n' "$journal_line" "$1" >>"$journal_file"
+    [ "$1" = begun ] || journal_line=
+}
+
+changed() { note 'done'; echo changed; exit 0; }
+already() { note already; echo already; exit 0; }
+refuse() { note refused; printf 'refused %s\n' "$*"; exit 80; }
+fail() { note failed; printf 'failed %s\n' "$*"; exit 1; }
 
 # The payload is here in full; to be asked after the last `recv` and before the first change.
 arrived() {

@@ -13,15 +13,15 @@ const UNDOWNLOADED: i32 = 82;
 
 /// What a script that did not fail said.
 #[derive(Debug, PartialEq, Eq)]
-pub(super) struct Answer {
+pub(in crate::engine) struct Answer {
     /// What it did.
-    pub(super) done: Done,
+    pub(in crate::engine) done: Done,
     /// What it printed before that word.
-    pub(super) body: String,
+    pub(in crate::engine) body: String,
 }
 
 /// Reads the reply of a script of ours.
-pub(super) fn read(reply: &Reply) -> Result<Answer, Failure> {
+pub(in crate::engine) fn read(reply: &Reply) -> Result<Answer, Failure> {
     let text = String::from_utf8_lossy(&reply.stdout);
     if reply.status == 0 {
         let text = text.trim_end();

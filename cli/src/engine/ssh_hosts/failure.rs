@@ -12,8 +12,8 @@ const MOST_WORDS: usize = 15;
 
 /// A [`StepError`] that does not name its host yet.
 #[derive(Debug)]
-pub(super) struct Failure {
-    pub(super) kind: StepErrorKind,
+pub(in crate::engine) struct Failure {
+    pub(in crate::engine) kind: StepErrorKind,
     pub(super) words: Vec<String>,
     pub(super) hint: Option<String>,
 }

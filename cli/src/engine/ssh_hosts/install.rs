@@ -10,11 +10,12 @@ use templates::layout::ReleaseLayout;
 use super::answer;
 use super::calls;
 use super::failure::Failure;
+use super::fence::Fenced;
 use super::guard;
 use super::script;
 use crate::engine::hosts::Done;
 use crate::engine::release::{Archives, MAX_ARCHIVE};
-use crate::engine::remote::{Call, Connection, Payload};
+use crate::engine::remote::{Call, Payload};
 
 /// How long a host's download may take, in seconds. Where it takes longer, a push is no worse.
 const DOWNLOAD_SECONDS: u64 = 300;
@@ -34,7 +35,7 @@ pub(super) async fn by_host(
     wanted: &Wanted<'_>,
     url: &str,
     archives: &Archives,
-    connection: &Connection,
+    connection: &Fenced,
 ) -> Result<Done, Failure> {
     let reply = connection.run(call(step, wanted, url, Payload::new())?).await?;
     let Some(why) = answer::undownloaded(&reply) else {
@@ -50,7 +51,7 @@ pub(super) async fn push(
     step: &Step,
     wanted: &Wanted<'_>,
     archives: &Archives,
-    connection: &Connection,
+    connection: &Fenced,
 ) -> Result<Done, Failure> {
     let archive = archives.get(wanted.source, wanted.sha256).await.map_err(Failure::local)?;
     let call = call(step, wanted, "", Payload::new().with(archive))?;

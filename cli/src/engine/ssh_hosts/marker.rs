@@ -7,12 +7,13 @@ use planner::facts::Marker;
 use super::answer;
 use super::calls;
 use super::failure::Failure;
+use super::fence::Fenced;
 use super::guard;
 use super::prove::credentials;
 use super::script;
 use crate::engine::etcd;
 use crate::engine::hosts::{Done, StepErrorKind};
-use crate::engine::remote::{Connection, Payload};
+use crate::engine::remote::Payload;
 
 /// The version of the marker's format that is written.
 const FORMAT: u32 = 1;
@@ -23,7 +24,7 @@ pub(super) async fn write(
     site: &SiteName,
     endpoint: &str,
     version: EtcdVersion,
-    connection: &Connection,
+    connection: &Fenced,
 ) -> Result<Done, Failure> {
     let layout = guard::layout(step)?;
     let look = credentials(&layout, version).into_iter();

@@ -11,11 +11,12 @@ use templates::layout::{PkiFile, ReleaseLayout};
 use super::answer;
 use super::calls;
 use super::failure::Failure;
+use super::fence::Fenced;
 use super::guard;
 use super::proof::{self, Expected, Problem};
 use super::script;
 use crate::engine::hosts::Done;
-use crate::engine::remote::{Call, Connection, Payload};
+use crate::engine::remote::{Call, Payload};
 
 /// How long all members may take to become healthy together, in seconds. They started before this:
 /// an election takes seconds, a slow disk some more.
@@ -49,7 +50,7 @@ impl<F: Into<Failure>> From<F> for Unproven {
 pub(super) async fn prove(
     step: &Step,
     wanted: &Wanted<'_>,
-    connection: &Connection,
+    connection: &Fenced,
 ) -> Result<Done, Unproven> {
     let mut problems = Vec::new();
     for _ in 0..ASKS {

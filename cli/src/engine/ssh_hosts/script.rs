@@ -4,6 +4,8 @@ macro_rules! script {
     ($name:literal) => {
         concat!(
             include_str!("../scripts/preamble.sh"),
+            include_str!("../scripts/lock.sh"),
+            include_str!("../scripts/fence.sh"),
             include_str!("../scripts/members.sh"),
             include_str!("../scripts/guards.sh"),
             include_str!(concat!("../scripts/", $name, ".sh"))
@@ -17,10 +19,14 @@ pub(super) const CREATE_ACCOUNT: &str = script!("create_account");
 pub(super) const DISCARD_BOOTSTRAP: &str = script!("discard_bootstrap");
 pub(super) const INSTALL_CERTIFICATES: &str = script!("install_certificates");
 pub(super) const INSTALL_RELEASE: &str = script!("install_release");
+pub(in crate::engine) const LOCK_BREAK: &str = script!("lock_break");
+pub(in crate::engine) const LOCK_KEEP: &str = script!("lock_keep");
+pub(in crate::engine) const LOCK_TAKE: &str = script!("lock_take");
 pub(super) const MOVE_DROP_INS: &str = script!("move_drop_ins");
 pub(super) const MOVE_LEADER: &str = script!("move_leader");
 pub(super) const PREPARE_DIRECTORIES: &str = script!("prepare_directories");
 pub(super) const PROVE_HEALTHY: &str = script!("prove_healthy");
+pub(in crate::engine) const READ_HISTORY: &str = script!("read_history");
 pub(super) const READ_IDENTITY: &str = script!("read_identity");
 pub(super) const READ_JOURNAL: &str = script!("read_journal");
 pub(super) const RESTART_MEMBER: &str = script!("restart_member");

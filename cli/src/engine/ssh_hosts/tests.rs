@@ -5,5 +5,6 @@ mod certificates;
 mod files;
 mod guards;
 mod lint;
+mod locks;
 mod move_leader;
 mod release;

@@ -20,6 +20,8 @@ pub(super) struct Bench {
 /// What is run.
 pub(super) struct Run<'a> {
     pub(super) script: &'a str,
+    /// Lock, generation, journal and its entry.
+    pub(super) fence: [String; 4],
     pub(super) args: Vec<String>,
     pub(super) blobs: Vec<Vec<u8>>,
     /// Bytes of the payload that don't arrive.
@@ -29,7 +31,8 @@ pub(super) struct Run<'a> {
 impl<'a> Run<'a> {
     pub(super) fn new<A: ToString>(script: &'a str, args: &[A]) -> Self {
         let args = args.iter().map(ToString::to_string).collect();
-        Self { script, args, blobs: Vec::new(), missing: 0 }
+        let fence = ["-"; 4].map(str::to_owned);
+        Self { script, fence, args, blobs: Vec::new(), missing: 0 }
     }
 
     /// A run whose step has no guard.
@@ -107,6 +110,7 @@ impl Bench {
         payload.truncate(payload.len() - run.missing);
         let mut child = as_root(self.shell)
             .args(["-c", &source, self.shell])
+            .args(&run.fence)
             .args(&run.args)
             .current_dir(self.root.path())
             .stdin(Stdio::piped())

@@ -5,7 +5,15 @@ use std::process::{Command, Stdio};
 
 use super::super::script::*;
 
-const ALL: [&str; 13] = [
+const ALL: [&str; 21] = [
+    AWAIT_REJOIN,
+    LOCK_BREAK,
+    LOCK_KEEP,
+    LOCK_TAKE,
+    MOVE_DROP_INS,
+    MOVE_LEADER,
+    READ_HISTORY,
+    RESTART_MEMBER,
     CLAIM_HOST,
     CREATE_ACCOUNT,
     DISCARD_BOOTSTRAP,

@@ -1,0 +1,99 @@
+//! The lock of an apply: which hosts, in whose name, and what fences the steps.
+
+use std::collections::BTreeSet;
+use std::sync::Arc;
+
+use inventories::HostName;
+use planner::{Observed, fingerprint};
+use time::OffsetDateTime;
+use time::format_description::well_known::Rfc3339;
+
+use super::super::Context;
+use super::super::planning::Planned;
+use crate::engine::lock::{self, Claim, Lock, LockError};
+use crate::engine::pool::Pool;
+use crate::engine::ssh_hosts::Fence;
+use crate::error::CliError;
+use crate::exit::ExitCode;
+use crate::provenance::Provenance;
+
+/// Takes the lock for a plan, and says whose lock had expired.
+pub(super) async fn take(
+    context: &Context,
+    pool: &Arc<Pool>,
+    planned: &Planned,
+    provenance: Option<&Provenance>,
+) -> Result<(Lock, Claim), CliError> {
+    let hosts = hosts(planned)?;
+    let claim = claim(planned, provenance);
+    let lock = lock::take(pool, &hosts, &claim).await.map_err(refused)?;
+    for (host, who) in &lock.expired {
+        context.terminal.say(&format!("{host}: the lock of {who} had expired and is taken over"));
+    }
+    Ok((lock, claim))
+}
+
+/// The fence of every step.
+pub(super) fn fence(lock: &Lock, claim: &Claim, planned: &Planned) -> Fence {
+    Fence {
+        generations: lock.generations.clone(),
+        who: claim.owner.clone(),
+        plan: fingerprint::short(&fingerprint::hash(&planned.plan)).to_owned(),
+        commit: claim.commit.clone(),
+    }
+}
+
+/// Every host of the plan's clusters that was seen; of each cluster a majority at least.
+fn hosts(planned: &Planned) -> Result<BTreeSet<HostName>, CliError> {
+    let touched: BTreeSet<&HostName> = planned.plan.steps.iter().map(|step| &step.host).collect();
+    let mut hosts = BTreeSet::new();
+    for cluster in planned.spec.clusters.values() {
+        if !cluster.members.keys().any(|member| touched.contains(member)) {
+            continue;
+        }
+        let is_seen =
+            |host: &&HostName| matches!(planned.facts.hosts.get(*host), Some(Observed::Known(_)));
+        let seen: Vec<&HostName> = cluster.members.keys().filter(is_seen).collect();
+        if seen.len() <= cluster.members.len() / 2 {
+            let message = format!(
+                "only {} of the {} hosts of cluster {} can be locked, which is no majority",
+                seen.len(),
+                cluster.members.len(),
+                cluster.name
+            );
+            return Err(CliError::new(ExitCode::Blocked, message)
+                .hint("somebody else could be at work on the others: make them reachable"));
+        }
+        hosts.extend(seen.into_iter().cloned());
+    }
+    Ok(hosts)
+}
+
+fn claim(planned: &Planned, provenance: Option<&Provenance>) -> Claim {
+    let named = |key: &str| std::env::var(key).ok().filter(|value| !value.is_empty());
+    let user = named("USER").or_else(|| named("LOGNAME")).unwrap_or_else(|| "root".to_owned());
+    let node = rustix::system::uname().nodename().to_string_lossy().into_owned();
+    let hash = fingerprint::hash(&planned.plan);
+    let job = named("CI_JOB_URL").map(|url| format!(", {url}")).unwrap_or_default();
+    let now = OffsetDateTime::now_utc();
+    let since = now.replace_nanosecond(0).unwrap_or(now);
+    Claim {
+        owner: one_line(&format!("{user}@{node}")),
+        since: since.format(&Rfc3339).unwrap_or_default(),
+        why: one_line(&format!("apply of plan {}{job}", fingerprint::short(&hash))),
+        commit: provenance.map(|provenance| provenance.commit.clone()),
+    }
+}
+
+/// The lock's file has one value a line.
+fn one_line(text: &str) -> String {
+    text.chars().map(|c| if c.is_control() { ' ' } else { c }).collect()
+}
+
+fn refused(error: LockError) -> CliError {
+    match error {
+        LockError::Held { .. } => CliError::new(ExitCode::Locked, error)
+            .hint("wait until it is done; if it never will be: quorate unlock"),
+        LockError::Failed { .. } | LockError::Random(_) => CliError::failed(error),
+    }
+}

@@ -1,0 +1,251 @@
+//! The lock of an apply: on every host that the plan touches and can be reached, and on a majority of
+//! each cluster's members at least. It is a lease: a killed apply holds nobody up for long, and the
+//! generation that every step checks keeps its leftovers from doing harm.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::sync::Arc;
+use std::time::Duration;
+
+use inventories::HostName;
+use templates::layout::{JOURNAL_FILE, LOCK_FILE};
+use tokio::task::JoinSet;
+
+use super::hosts::StepErrorKind;
+use super::pool::Pool;
+use super::remote::{Call, Payload};
+use super::ssh_hosts::{UNFENCED, answer, script};
+
+/// How long a lock lasts without being renewed. A killed apply is forgotten after this; a link that
+/// is away for less costs nothing.
+const LEASE: Duration = Duration::from_secs(60);
+
+/// How often the lease is renewed: twice may fail before it ends.
+const RENEW: Duration = Duration::from_secs(20);
+
+/// The longest a lock's script may take: it waits for scripts of others for 30 seconds.
+const DEADLINE: Duration = Duration::from_secs(45);
+
+/// Who takes the lock, and what for. Shown to whoever finds it taken; each a single line.
+#[derive(Debug, Clone)]
+pub struct Claim {
+    /// Person and machine.
+    pub owner: String,
+    /// When, as text.
+    pub since: String,
+    /// What for.
+    pub why: String,
+    /// The commit of the inventory, where it is in git.
+    pub commit: Option<String>,
+}
+
+/// Why the lock was not taken. Nothing stays locked.
+#[derive(Debug, thiserror::Error)]
+pub enum LockError {
+    /// Somebody else holds it.
+    #[error("{host}: {who}")]
+    Held {
+        /// Where.
+        host: HostName,
+        /// Who, since when and what for.
+        who: String,
+    },
+    /// A host failed.
+    #[error("{host}: {why}")]
+    Failed {
+        /// Where.
+        host: HostName,
+        /// In its own words.
+        why: String,
+    },
+    /// No random number could be drawn.
+    #[error("cannot draw a random number: {0}")]
+    Random(getrandom::Error),
+}
+
+/// A lock that is held.
+#[derive(Debug)]
+pub struct Lock {
+    pool: Arc<Pool>,
+    nonce: String,
+    /// The generation on each locked host.
+    pub generations: BTreeMap<HostName, u64>,
+    /// Locks that had expired and were taken over, by host.
+    pub expired: BTreeMap<HostName, String>,
+    /// The inventory commits that the last holders applied.
+    pub commits: BTreeSet<String>,
+}
+
+/// Takes the lock on all of these hosts, or on none. The first host decides between two who come at
+/// the same time: it is asked alone, and the others only by who has it.
+pub async fn take(
+    pool: &Arc<Pool>,
+    hosts: &BTreeSet<HostName>,
+    claim: &Claim,
+) -> Result<Lock, LockError> {
+    let mut random = [0; 16];
+    getrandom::fill(&mut random).map_err(LockError::Random)?;
+    let mut lock = Lock {
+        pool: Arc::clone(pool),
+        nonce: format!("{:032x}", u128::from_be_bytes(random)),
+        generations: BTreeMap::new(),
+        expired: BTreeMap::new(),
+        commits: BTreeSet::new(),
+    };
+    let taken = lock.take_all(hosts, claim).await;
+    match taken {
+        Ok(()) => Ok(lock),
+        Err(error) => {
+            lock.free().await;
+            Err(error)
+        }
+    }
+}
+
+impl Lock {
+    async fn take_all(
+        &mut self,
+        hosts: &BTreeSet<HostName>,
+        claim: &Claim,
+    ) -> Result<(), LockError> {
+        let Some(first) = hosts.first() else { return Ok(()) };
+        let body = take_one(&self.pool, first, &self.nonce, claim).await?;
+        self.note(first, &body);
+        let mut rest = JoinSet::new();
+        for host in hosts.iter().skip(1).cloned() {
+            let (pool, nonce, claim) = (Arc::clone(&self.pool), self.nonce.clone(), claim.clone());
+            rest.spawn(async move {
+                let taken = take_one(&pool, &host, &nonce, &claim).await;
+                (host, taken)
+            });
+        }
+        let mut refused = None;
+        while let Some(Ok((host, taken))) = rest.join_next().await {
+            match taken {
+                Ok(body) => self.note(&host, &body),
+                Err(error) => refused = Some(error),
+            }
+        }
+        refused.map_or(Ok(()), Err)
+    }
+
+    fn note(&mut self, host: &HostName, body: &str) {
+        for line in body.lines() {
+            match line.split_once(' ') {
+                Some(("generation", number)) => {
+                    self.generations.insert(host.clone(), number.parse().unwrap_or_default());
+                }
+                Some(("expired", who)) => {
+                    self.expired.insert(host.clone(), who.to_owned());
+                }
+                Some(("commit", commit)) if commit != "-" => {
+                    self.commits.insert(commit.to_owned());
+                }
+                _ => {}
+            }
+        }
+    }
+
+    /// Renews the lease until it is dropped or aborted. Returns when a host says that the lock is
+    /// somebody else's: then no further step may begin.
+    pub fn keep(&self) -> impl Future<Output = String> + use<> {
+        let (pool, nonce) = (Arc::clone(&self.pool), self.nonce.clone());
+        let hosts: Vec<HostName> = self.generations.keys().cloned().collect();
+        async move {
+            loop {
+                tokio::time::sleep(RENEW).await;
+                for host in &hosts {
+                    let args = [LEASE.as_secs().to_string(), nonce.clone()];
+                    // A host that can't be reached now may be there at the next turn.
+                    if let Err(StepErrorKind::Guard(why)) =
+                        run(&pool, host, script::LOCK_KEEP, &args).await
+                    {
+                        return format!("{host}: {why}");
+                    }
+                }
+            }
+        }
+    }
+
+    /// Gives the lock back. What can't be reached expires by itself.
+    pub async fn free(&self) {
+        let mut all = JoinSet::new();
+        for host in self.generations.keys() {
+            let host = host.clone();
+            let (pool, args) = (Arc::clone(&self.pool), ["0".to_owned(), self.nonce.clone()]);
+            all.spawn(async move { run(&pool, &host, script::LOCK_KEEP, &args).await.is_ok() });
+        }
+        while all.join_next().await.is_some() {}
+    }
+}
+
+async fn take_one(
+    pool: &Pool,
+    host: &HostName,
+    nonce: &str,
+    claim: &Claim,
+) -> Result<String, LockError> {
+    let Claim { owner, since, why, commit } = claim;
+    let args = [
+        LEASE.as_secs().to_string(),
+        nonce.to_owned(),
+        owner.clone(),
+        since.clone(),
+        why.clone(),
+        commit.clone().unwrap_or_else(|| "-".to_owned()),
+    ];
+    run(pool, host, script::LOCK_TAKE, &args).await.map_err(|kind| match kind {
+        StepErrorKind::Guard(who) => LockError::Held { host: host.clone(), who },
+        other => LockError::Failed { host: host.clone(), why: other.to_string() },
+    })
+}
+
+/// Says who holds the lock of a host, if anybody does; with `free` it is taken from them.
+pub async fn holder(pool: &Pool, host: &HostName, free: bool) -> Result<Option<String>, LockError> {
+    let mode = if free { "free" } else { "look" }.to_owned();
+    let said = run(pool, host, script::LOCK_BREAK, &[mode]).await;
+    let body =
+        said.map_err(|kind| LockError::Failed { host: host.clone(), why: kind.to_string() })?;
+    Ok(body.lines().find_map(|line| line.strip_prefix("held ")).map(str::to_owned))
+}
+
+/// The last lines of a host's journal.
+pub async fn journal(pool: &Pool, host: &HostName, lines: u32) -> Result<String, LockError> {
+    let args = [JOURNAL_FILE.to_owned(), lines.to_string()];
+    let said = run_with(pool, host, script::READ_HISTORY, &args).await;
+    said.map_err(|kind| LockError::Failed { host: host.clone(), why: kind.to_string() })
+}
+
+/// Runs a script on the lock.
+async fn run(
+    pool: &Pool,
+    host: &HostName,
+    script: &'static str,
+    args: &[String],
+) -> Result<String, StepErrorKind> {
+    let mut all = vec![LOCK_FILE.to_owned()];
+    all.extend_from_slice(args);
+    run_with(pool, host, script, &all).await
+}
+
+async fn run_with(
+    pool: &Pool,
+    host: &HostName,
+    script: &'static str,
+    args: &[String],
+) -> Result<String, StepErrorKind> {
+    let unreachable =
+        |error: super::remote::RemoteError| StepErrorKind::Unreachable(error.to_string());
+    let connection = pool.connection(host).await.map_err(unreachable)?;
+    let mut all: Vec<String> = UNFENCED.iter().map(|word| (*word).to_owned()).collect();
+    all.extend(["nothing", "", ""].map(str::to_owned));
+    all.extend_from_slice(args);
+    let call = Call {
+        script,
+        args: all,
+        payload: Payload::new(),
+        deadline: DEADLINE,
+        max_reply: 64 * 1024,
+    };
+    let reply = connection.run(call).await.map_err(unreachable)?;
+    answer::read(&reply).map(|answer| answer.body).map_err(|failure| failure.kind)
+}

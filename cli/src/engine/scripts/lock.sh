@@ -1,0 +1,51 @@
+# shellcheck shell=sh disable=SC2034
+# The lock of a host: a file of `KEY VALUE` lines. It outlives its holders, so that the generation only
+# ever grows. `until` is in seconds since `boot`, by the host's own clock, which nobody can set.
+
+# read_lock FILE: into generation, nonce, until, boot, owner, since, why, commit.
+read_lock() {
+    generation=0 nonce=- until=0 boot=- owner=nobody since=- why=- commit=-
+    [ -e "$1" ] || return 0
+    while IFS=' ' read -r key value; do
+        case $key in
+        generation) generation=$value ;;
+        nonce) nonce=$value ;;
+        until) until=$value ;;
+        boot) boot=$value ;;
+        owner) owner=$value ;;
+        since) since=$value ;;
+        why) why=$value ;;
+        commit) commit=$value ;;
+        esac
+    done <"$1"
+    case $generation$until in *[!0-9]*) fail "$1 can't be read as a lock" ;; esac
+}
+
+# write_lock FILE: from the same.
+write_lock() {
+    begin_file "$1"
+    printf '%s\n' "generation $generation" "nonce $nonce" "until $until" "boot $boot" \
+        "owner $owner" "since $since" "why $why" "commit $commit" >"$work"
+    end_file "$1" 600 root:root
+}
+
+booted() { cat /proc/sys/kernel/random/boot_id; }
+uptime_seconds() { cut -d. -f1 /proc/uptime; }
+
+# alone FILE: nobody else's script runs on this host while this one does.
+alone() {
+    (umask 077 && mkdir -p "${1%/*}")
+    exec 9>>"$1.flock"
+    flock -w 30 9 || refuse "a script of another run still works on this host"
+}
+
+# changing FILE: nobody else changes the lock's file meanwhile.
+changing() {
+    exec 8>>"$1.change"
+    flock -w 30 8 || refuse "somebody else is changing the lock of this host"
+}
+
+# is_held: whether the lock that was read is somebody's, at this moment.
+is_held() {
+    [ "$boot" = "$(booted)" ] && [ "$until" -gt "$(uptime_seconds)" ]
+}

@@ -1,0 +1,16 @@
+# shellcheck shell=sh
+# LOCK SECONDS NONCE: keeps the lock for so much longer; 0 gives it back.
+
+lock=$1
+[ -e "$lock" ] || refuse "the lock is gone"
+# Not `alone`: a step of ours may be running for minutes.
+changing "$lock"
+read_lock "$lock"
+[ "$nonce" = "$3" ] || refuse "$owner took the lock over: $why"
+if [ "$2" = 0 ]; then
+    until=0
+else
+    until=$(($(uptime_seconds) + $2))
+fi
+write_lock "$lock"
+changed

@@ -1,0 +1,22 @@
+# shellcheck shell=sh
+# LOCK SECONDS NONCE OWNER SINCE WHY COMMIT: takes the lock for so long. Prints who let it expire, the
+# commit of the last holder, and the generation.
+
+lock=$1
+alone "$lock"
+changing "$lock"
+read_lock "$lock"
+if [ "$nonce" != "$3" ]; then
+    if is_held; then
+        refuse "$owner holds the lock since $since: $why"
+    fi
+    [ "$until" = 0 ] || printf 'expired %s, since %s: %s\n' "$owner" "$since" "$why"
+    generation=$((generation + 1))
+fi
+printf 'commit %s\ngeneration %s\n' "$commit" "$generation"
+nonce=$3 owner=$4 since=$5 why=$6
+[ "$7" = - ] || commit=$7
+boot=$(booted)
+until=$(($(uptime_seconds) + $2))
+write_lock "$lock"
+changed
