@@ -104,6 +104,7 @@ async fn apply(
     if !arguments.yes && saved.is_none() {
         interrupts.give_way(approval::ask(&context.terminal, QUESTION)).await?;
     }
+    let unreviewed = arguments.yes && saved.is_none() && arguments.expect.is_none();
     let provenance = Provenance::of(site.folder());
     if let Some(provenance) = provenance.as_ref().filter(|_| !arguments.allow_dirty) {
         provenance.refuse_dirty()?;
@@ -114,17 +115,25 @@ async fn apply(
         if let Some(provenance) = provenance.as_ref().filter(|_| !arguments.allow_older) {
             provenance.refuse_older(&lock.commits)?;
         }
-        // Somebody may have been at work between the look and the lock.
+        // Somebody may have been at work between the look and the lock, if only what a killed run
+        // left behind. A plan that nobody reviewed gives way to the newer one.
         let spec = planned.spec.clone();
         let again = planning::make(context, spec, &hosts, allowed);
         let again = interrupts.give_way(again).await?;
         if fingerprint::hash(&again.plan) != fingerprint::hash(&planned.plan) {
-            SavedPlan::of(&planned.plan, &planned.facts, allowed)
-                .check(&again.plan, &again.facts)?;
+            if !unreviewed {
+                SavedPlan::of(&planned.plan, &planned.facts, allowed)
+                    .check(&again.plan, &again.facts)?;
+            }
+            context.terminal.say("The hosts changed since the look; the plan is now:");
+            reporter.borrow_mut().planned(&again.plan, planning::verdict(&again.plan));
+        }
+        if again.plan.steps.is_empty() {
+            return Ok(planning::verdict(&again.plan));
         }
         let hosts = door.with_authorities(authorities);
-        let hosts = Arc::new(hosts.fenced(locked::fence(&lock, &claim, &planned)));
-        execute_plan(context, hosts, &planned, &lock, &mut interrupts, reporter).await
+        let hosts = Arc::new(hosts.fenced(locked::fence(&lock, &claim, &again)));
+        execute_plan(context, hosts, &again, &lock, &mut interrupts, reporter).await
     };
     let ended = ended.await;
     lock.free().await;

@@ -2,6 +2,8 @@
 //! each cluster's members at least. It is a lease: a killed apply holds nobody up for long, and the
 //! generation that every step checks keeps its leftovers from doing harm.
 
+mod run_id;
+
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 use std::time::Duration;
@@ -48,6 +50,8 @@ pub enum LockError {
         host: HostName,
         /// Who, since when and what for.
         who: String,
+        /// The seconds after which it ends, if its holder does not renew it.
+        left: u64,
     },
     /// A host failed.
     #[error("{host}: {why}")]
@@ -82,11 +86,9 @@ pub async fn take(
     hosts: &BTreeSet<HostName>,
     claim: &Claim,
 ) -> Result<Lock, LockError> {
-    let mut random = [0; 16];
-    getrandom::fill(&mut random).map_err(LockError::Random)?;
     let mut lock = Lock {
         pool: Arc::clone(pool),
-        nonce: format!("{:032x}", u128::from_be_bytes(random)),
+        nonce: run_id::of_this_run().map_err(LockError::Random)?,
         generations: BTreeMap::new(),
         expired: BTreeMap::new(),
         commits: BTreeSet::new(),
@@ -193,10 +195,33 @@ async fn take_one(
         why.clone(),
         commit.clone().unwrap_or_else(|| "-".to_owned()),
     ];
-    run(pool, host, script::LOCK_TAKE, &args).await.map_err(|kind| match kind {
-        StepErrorKind::Guard(who) => LockError::Held { host: host.clone(), who },
-        other => LockError::Failed { host: host.clone(), why: other.to_string() },
-    })
+    let failed =
+        |kind: StepErrorKind| LockError::Failed { host: host.clone(), why: kind.to_string() };
+    let refusal = match run(pool, host, script::LOCK_TAKE, &args).await {
+        Err(StepErrorKind::Guard(refusal)) => refusal,
+        other => return other.map_err(failed),
+    };
+    let (holder, left, who) = held(&refusal);
+    if !run_id::is_over(holder) {
+        return Err(LockError::Held { host: host.clone(), who: who.to_owned(), left });
+    }
+    // A run of this very machine that was killed: nobody has to wait for its lease to end.
+    run(pool, host, script::LOCK_BREAK, &[holder.to_owned()]).await.map_err(failed)?;
+    run(pool, host, script::LOCK_TAKE, &args)
+        .await
+        .map(|body| format!("expired {who}\n{body}"))
+        .map_err(failed)
+}
+
+/// The holder's nonce, the seconds that are left to it, and words.
+fn held(refusal: &str) -> (&str, u64, &str) {
+    let mut parts = refusal.splitn(3, ' ');
+    let mut next = || parts.next().unwrap_or_default();
+    let (holder, left, who) = (next(), next(), next());
+    match left.parse() {
+        Ok(left) => (holder, left, who),
+        Err(_) => ("", 0, refusal),
+    }
 }
 
 /// Says who holds the lock of a host, if anybody does; with `free` it is taken from them.

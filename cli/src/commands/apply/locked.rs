@@ -28,7 +28,7 @@ pub(super) async fn take(
     let claim = claim(planned, provenance);
     let lock = lock::take(pool, &hosts, &claim).await.map_err(refused)?;
     for (host, who) in &lock.expired {
-        context.terminal.say(&format!("{host}: the lock of {who} had expired and is taken over"));
+        context.terminal.say(&format!("{host}: taken over from a run that is no more: {who}"));
     }
     Ok((lock, claim))
 }
@@ -92,8 +92,10 @@ fn one_line(text: &str) -> String {
 
 fn refused(error: LockError) -> CliError {
     match error {
-        LockError::Held { .. } => CliError::new(ExitCode::Locked, error)
-            .hint("wait until it is done; if it never will be: quorate unlock"),
+        LockError::Held { left, .. } => CliError::new(ExitCode::Locked, error).hint(format!(
+            "wait until it is done; if it was killed, its lock ends by itself in {left} s; to end \
+             it now: quorate unlock"
+        )),
         LockError::Failed { .. } | LockError::Random(_) => CliError::failed(error),
     }
 }

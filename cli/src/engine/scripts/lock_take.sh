@@ -1,6 +1,7 @@
 # shellcheck shell=sh
 # LOCK SECONDS NONCE OWNER SINCE WHY COMMIT: takes the lock for so long. Prints who let it expire, the
-# commit of the last holder, and the generation.
+# commit of the last holder, and the generation. Refuses with the holder's nonce, the seconds that
+# its lease still lasts, and words.
 
 lock=$1
 alone "$lock"
@@ -8,7 +9,7 @@ changing "$lock"
 read_lock "$lock"
 if [ "$nonce" != "$3" ]; then
     if is_held; then
-        refuse "$owner holds the lock since $since: $why"
+        refuse "$nonce $((until - $(uptime_seconds))) $owner holds the lock since $since: $why"
     fi
     [ "$until" = 0 ] || printf 'expired %s, since %s: %s\n' "$owner" "$since" "$why"
     generation=$((generation + 1))

@@ -33,7 +33,8 @@ fn one_takes_the_lock_and_another_is_told_who_has_it() {
         );
         let (status, said) = text(bench, &take(bench, "n2", "bob@b"));
         assert_eq!(status, 80);
-        assert_eq!(said, "refused ann@a holds the lock since noon: a why\n");
+        assert!(said.starts_with("refused n1 "), "{said}");
+        assert!(said.ends_with(" ann@a holds the lock since noon: a why\n"), "{said}");
         // Whoever has it may take it again, without a new generation.
         let (status, said) = text(bench, &take(bench, "n1", "ann@a"));
         assert_eq!((status, said.contains("generation 1")), (0, true), "{said}");
@@ -69,6 +70,20 @@ fn an_expired_lock_is_taken_over_and_said_so() {
         assert_eq!(status, 0);
         assert!(said.starts_with("expired ann@a, since noon: a why\n"), "{said}");
         assert!(said.contains("generation 2\n"), "{said}");
+    });
+}
+
+#[test]
+fn only_the_lock_of_the_run_that_is_over_is_broken() {
+    on_each_shell(|bench| {
+        bench.run(&take(bench, "n1", "ann@a"));
+        let free = |nonce: &str| {
+            let words = [bench.arg("lock"), nonce.to_owned()];
+            bench.run(&Run::unguarded(LOCK_BREAK, &words));
+            text(bench, &take(bench, "n2", "bob@b")).0
+        };
+        assert_eq!(free("n9"), 80);
+        assert_eq!(free("n1"), 0);
     });
 }
 
