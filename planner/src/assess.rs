@@ -4,7 +4,7 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use inventories::HostName;
 
-use crate::facts::{EtcdFacts, ListedMember, MemberFacts, Observed, SiteFacts};
+use crate::facts::{ALARM, EtcdFacts, ListedMember, MemberFacts, Observed, SiteFacts};
 use crate::quorum::Quorum;
 use crate::report::{ClusterNow, Formation};
 use crate::spec::ClusterSpec;
@@ -148,8 +148,8 @@ fn down(
 
 fn alarms(answers: &BTreeMap<&HostName, &EtcdFacts>) -> Vec<String> {
     // etcd reports more than alarms here, "etcdserver: no leader" for one.
-    let is_alarm = |error: &&String| error.contains("alarm:");
-    let all: BTreeSet<&String> =
-        answers.values().flat_map(|etcd| etcd.errors.iter().filter(is_alarm)).collect();
-    all.into_iter().cloned().collect()
+    let alarm = |error: &String| error.strip_prefix(ALARM).map(str::to_owned);
+    let all: BTreeSet<String> =
+        answers.values().flat_map(|etcd| etcd.errors.iter().filter_map(alarm)).collect();
+    all.into_iter().collect()
 }

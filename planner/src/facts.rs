@@ -275,11 +275,14 @@ pub struct EtcdFacts {
     pub raft_term: u64,
     /// Whether it is a learner.
     pub learner: bool,
-    /// Alarms and other errors that the member reports.
+    /// Alarms, as `alarm KIND of member ID`, and other errors that the member reports.
     pub errors: Vec<String>,
     /// The member list, as this member has it.
     pub members: Observed<Vec<ListedMember>>,
 }
+
+/// How an alarm begins among [`EtcdFacts::errors`].
+pub const ALARM: &str = "alarm ";
 
 /// One row of etcd's member list.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]

@@ -148,7 +148,7 @@ fn corruption_stops_everything() {
         else {
             continue;
         };
-        etcd.errors = vec!["alarm:CORRUPT".to_owned()];
+        etcd.errors = vec!["alarm CORRUPT of member 1".to_owned()];
     }
     let wanted = changed(&plain(3)).spec(&world.authorities);
     let plan = plan(&wanted, &facts, &Policy::default()).unwrap();

@@ -80,7 +80,7 @@ fn every_kind_of_deciding_fact_makes_a_plan_stale() {
         }),
         ("leader", |f| etcd(f).leader = Some("1".to_owned())),
         ("members", |f| etcd(f).members = Observed::Known(Vec::new())),
-        ("alarms", |f| etcd(f).errors.push("alarm:NOSPACE".to_owned())),
+        ("alarms", |f| etcd(f).errors.push("alarm NOSPACE of member 1".to_owned())),
         ("clock-skew", |f| host(f).machine.clock_skew_ms = 5_000),
     ];
     for (word, change) in cases {

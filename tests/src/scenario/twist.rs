@@ -4,7 +4,9 @@
 use std::net::{IpAddr, Ipv4Addr};
 
 use inventories::HostName;
-use planner::facts::{EtcdFacts, EtcdProcess, HostFacts, Listener, MemberFacts, Observed, Reach};
+use planner::facts::{
+    ALARM, EtcdFacts, EtcdProcess, HostFacts, Listener, MemberFacts, Observed, Reach,
+};
 use planner::{SiteFacts, SiteSpec};
 
 /// One circumstance of one host.
@@ -59,7 +61,7 @@ pub enum What {
     DataUnknown,
     /// The marker can't be read.
     MarkerUnknown,
-    /// The member reports this alarm.
+    /// The member reports an alarm of this kind.
     Alarm(String),
     /// The member answers as part of a cluster with this id.
     ClusterId(String),
@@ -130,7 +132,9 @@ fn in_member(what: &What, member: &mut MemberFacts) {
     match what {
         What::DataUnknown => member.data = Observed::Unknown(denied()),
         What::MarkerUnknown => member.marker = Observed::Unknown("not JSON".to_owned()),
-        What::Alarm(alarm) => answers(member, |etcd| etcd.errors.push(alarm.clone())),
+        What::Alarm(kind) => answers(member, |etcd| {
+            etcd.errors.push(format!("{ALARM}{kind} of member {}", etcd.member_id));
+        }),
         What::ClusterId(id) => answers(member, |etcd| etcd.cluster_id.clone_from(id)),
         _ => {
             member.data = Observed::Known(planner::facts::DataDirectory {

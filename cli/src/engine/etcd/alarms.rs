@@ -2,6 +2,8 @@
 
 use std::fmt;
 
+use planner::facts::ALARM;
+
 use super::answer::{EtcdctlError, read};
 use super::number::Number;
 use crate::engine::remote::clean;
@@ -17,7 +19,7 @@ pub struct Alarm {
 
 impl fmt::Display for Alarm {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "alarm {} of member {}", self.kind, self.member)
+        write!(f, "{ALARM}{} of member {}", self.kind, self.member)
     }
 }
 
