@@ -187,3 +187,37 @@ fn a_saved_plan_is_applied_as_it_was_reviewed_or_refused_as_stale() {
     stage.run(&["apply", "--yes", "second"]).ends(3).says("etcd-2");
     assert_eq!(pids(&stage), running);
 }
+
+#[test]
+fn a_full_database_is_named_and_holds_back_what_does_not_help() {
+    let stage = Stage::ready("d-full", 3, &SiteOptions::default());
+    let quota = |bytes: u64, more: &str| {
+        format!("\n[clusters.main.etcd]\nquota-backend-bytes = {bytes}\n{more}\n[pki]")
+    };
+    stage.edit(|text| text.replace("\n[pki]", &quota(16 << 20, "")));
+    stage.run(&["apply", "--yes"]).ends(0);
+    let members = Members::of_main(NEWEST, 3);
+    let fill = format!(
+        "head -c 1000000 /dev/zero | tr '\\0' x >/run/large; i=0; while [ $i -lt 40 ]; do \
+         {} </run/large || break; i=$((i + 1)); done; test $i -lt 40",
+        members.command("put large/$i")
+    );
+    on(&stage.host(1), &fill);
+    stage.run(&["status"]).ends(1).says("NOSPACE");
+
+    let before = pids(&stage);
+    stage.edit(|text| {
+        text.replace(&quota(16 << 20, ""), &quota(16 << 20, "snapshot-count = 5000\n"))
+    });
+    stage.run(&["apply", "--yes"]).ends(8).says("[roll-under-alarm]").says("NOSPACE");
+    assert_eq!(pids(&stage), before);
+
+    let larger = |text: &str| text.replace(&(16 << 20).to_string(), &(64 << 20).to_string());
+    stage.edit(larger);
+    stage.run(&["apply", "--yes"]).ends(0);
+    assert!(pids(&stage).iter().zip(&before).all(|(now, before)| now != before));
+    stage.run(&["etcdctl", "--", "alarm", "disarm"]).ends(0);
+    members.etcdctl(&stage.host(2), "put there is-room");
+    stage.run(&["status"]).ends(0).does_not_say("NOSPACE");
+    stage.expect_nothing_to_do();
+}
