@@ -32,8 +32,10 @@ impl Door {
         let mut targets = BTreeMap::new();
         for (name, host) in &site.inventory.hosts {
             let target = target(&host.ssh, &operator).map_err(|error| {
-                let doing = format!("host {name}: ssh.host-key");
-                CliError::new(ExitCode::Inventory, While::new(doing, error))
+                let hint = error.hint();
+                let doing = format!("host {name} has no login");
+                let error = CliError::new(ExitCode::Inventory, While::new(doing, error));
+                hint.into_iter().fold(error, CliError::hint)
             })?;
             targets.insert(name.clone(), target);
         }

@@ -9,7 +9,7 @@ use tokio::sync::{Mutex, Semaphore};
 
 use super::remote::{Connection, Counters, RemoteError, Target, connect};
 
-pub use login::{Operator, target};
+pub use login::{LoginError, Operator, target};
 
 /// The hosts that a run may log in to.
 #[derive(Debug)]

@@ -1,12 +1,24 @@
 //! From a host of the inventory to a login with every default resolved.
 
+use std::env;
 use std::path::PathBuf;
+use std::time::Duration;
 
 use inventories::inventory::Ssh;
 
-use crate::engine::remote::{FingerprintError, Target};
+use crate::engine::remote::config::{Settings, Subject, Tokens, files};
+use crate::engine::remote::{AgentChoice, ConfigError, ConfigProblem, FingerprintError, Target};
 
-/// Who runs quorate: where a host's settings say nothing, SSH's own defaults are this person's.
+/// ssh's own `UserKnownHostsFile`.
+const USER_KNOWN_HOSTS: [&str; 2] = ["~/.ssh/known_hosts", "~/.ssh/known_hosts2"];
+/// ssh's own `GlobalKnownHostsFile`.
+const GLOBAL_KNOWN_HOSTS: [&str; 2] = ["/etc/ssh/ssh_known_hosts", "/etc/ssh/ssh_known_hosts2"];
+/// ssh's own `ServerAliveCountMax`.
+const ALIVE_COUNT: u32 = 3;
+/// A shorter silence is a hiccup of any network.
+const LEAST_SILENCE: Duration = Duration::from_secs(3);
+
+/// Who runs quorate: where a host's settings say nothing, SSH's own are this person's.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Operator {
     /// Name on this machine.
@@ -15,35 +27,119 @@ pub struct Operator {
     pub home: PathBuf,
 }
 
-/// The login that a host's settings ask for.
+/// Why a host's settings make no login.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+pub enum LoginError {
+    /// A pin is not a fingerprint, which a validated inventory rules out.
+    #[error("ssh.host-key {0}")]
+    Pin(#[from] FingerprintError),
+    /// SSH's configuration cannot be followed.
+    #[error(transparent)]
+    Config(#[from] ConfigError),
+}
+
+impl LoginError {
+    /// What to do about it.
+    pub fn hint(&self) -> Option<String> {
+        match self {
+            LoginError::Pin(_) => None,
+            LoginError::Config(error) => Some(error.hint()),
+        }
+    }
+}
+
+/// The login that a host's settings ask for. What they leave out, `~/.ssh/config` and
+/// `/etc/ssh/ssh_config` say for the name in `ssh.host`; what these leave out is SSH's default.
 ///
 /// # Errors
-/// When a pin is not a fingerprint, which a validated inventory rules out.
-pub fn target(ssh: &Ssh, operator: &Operator) -> Result<Target, FingerprintError> {
-    let user = ssh.user.as_deref().unwrap_or(&operator.user);
-    let mut target = Target::new(&ssh.host, user, &operator.home);
-    if let Some(port) = ssh.port {
-        target.port = port;
-    }
+/// When SSH's configuration cannot be followed.
+pub fn target(ssh: &Ssh, operator: &Operator) -> Result<Target, LoginError> {
+    let given = Settings {
+        port: ssh.port,
+        user: ssh.user.clone(),
+        connect_timeout: ssh.connect_timeout.map(Some),
+        ..Settings::default()
+    };
+    let subject = Subject { host: &ssh.host, local_user: &operator.user };
+    let settings = files::read(subject, given, &operator.home)?;
+    let mut target = login(&ssh.host, &settings, operator)?;
     if !ssh.identity_files.is_empty() {
         target.identity_files = ssh.identity_files.clone();
     }
     target.host_keys.pins =
         ssh.host_keys.iter().map(|pin| pin.as_str().parse()).collect::<Result<_, _>>()?;
-    if let Some(timeout) = ssh.connect_timeout {
+    Ok(target)
+}
+
+/// The login that the settings for `original` ask for.
+fn login(original: &str, settings: &Settings, operator: &Operator) -> Result<Target, ConfigError> {
+    let host = settings.host_name.clone().unwrap_or_else(|| original.to_owned());
+    let user = settings.user.as_deref().unwrap_or(&operator.user);
+    let mut target = Target::new(&host, user, &operator.home);
+    target.port = settings.port.unwrap_or(target.port);
+    target.host_key_alias = settings.host_key_alias.clone();
+    target.family = settings.family.unwrap_or_default();
+    target.identities_only = settings.identities_only.unwrap_or_default();
+    if let Some(timeout) = settings.connect_timeout.flatten().filter(|time| !time.is_zero()) {
         target.connect_timeout = timeout;
     }
+    if let Some(interval) = settings.alive_interval.filter(|time| !time.is_zero()) {
+        let count = settings.alive_count.unwrap_or(ALIVE_COUNT).max(1);
+        target.silence_limit = interval.saturating_mul(count).max(LEAST_SILENCE);
+    }
+    let tokens = Tokens {
+        home: &operator.home.to_string_lossy(),
+        local_user: &operator.user,
+        original,
+        host: &host,
+        port: target.port,
+        user,
+        key_name: settings.host_key_alias.as_deref().unwrap_or(original),
+        uid: rustix::process::getuid().as_raw(),
+        variable: &|name| env::var(name).ok(),
+    };
+    paths(&mut target, settings, &tokens).map_err(|problem| ConfigError {
+        place: format!("SSH configuration of {original}"),
+        problem,
+    })?;
     Ok(target)
+}
+
+fn paths(
+    target: &mut Target,
+    settings: &Settings,
+    tokens: &Tokens<'_>,
+) -> Result<(), ConfigProblem> {
+    let fill = |files: &[String]| -> Result<Vec<PathBuf>, ConfigProblem> {
+        let named = files.iter().filter(|file| !file.eq_ignore_ascii_case("none"));
+        named.map(|file| tokens.path(file).map(PathBuf::from)).collect()
+    };
+    if !settings.identity_files.is_empty() {
+        target.identity_files = fill(&settings.identity_files)?;
+    }
+    if let Some(socket) = &settings.identity_agent {
+        target.agent = match socket.as_str() {
+            "none" => AgentChoice::Off,
+            "SSH_AUTH_SOCK" => AgentChoice::Environment,
+            socket => AgentChoice::Socket(
+                match socket.strip_prefix('$') {
+                    Some(name) if !name.starts_with('{') => tokens.path(&format!("${{{name}}}"))?,
+                    _ => tokens.path(socket)?,
+                }
+                .into(),
+            ),
+        };
+    }
+    let words = |words: [&str; 2]| words.map(str::to_owned).to_vec();
+    let user = settings.user_known_hosts.clone().unwrap_or_else(|| words(USER_KNOWN_HOSTS));
+    let global = settings.global_known_hosts.clone().unwrap_or_else(|| words(GLOBAL_KNOWN_HOSTS));
+    target.host_keys.known_hosts = fill(&[user, global].concat())?;
+    Ok(())
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
-    use std::time::Duration;
-
-    fn operator() -> Operator {
-        Operator { user: "ada".to_owned(), home: PathBuf::from("/nonexistent") }
-    }
 
     fn plain() -> Ssh {
         Ssh {
@@ -56,11 +152,21 @@ mod tests {
         }
     }
 
+    /// What becomes of a host's settings when this is the operator's `~/.ssh/config`.
+    fn with(config: &str, ssh: &Ssh) -> Result<Target, LoginError> {
+        let home = tempfile::tempdir().unwrap();
+        std::fs::create_dir(home.path().join(".ssh")).unwrap();
+        std::fs::write(home.path().join(".ssh/config"), config).unwrap();
+        target(ssh, &Operator { user: "ada".to_owned(), home: home.path().to_owned() })
+    }
+
     #[test]
-    fn what_the_inventory_leaves_out_is_the_operators() {
-        let target = target(&plain(), &operator()).unwrap();
+    fn what_nobody_says_is_the_operators() {
+        let target = with("", &plain()).unwrap();
         assert_eq!((target.user.as_str(), target.port, target.sudo), ("ada", 22, true));
         assert!(target.host_keys.pins.is_empty());
+        let known = &target.host_keys.known_hosts;
+        assert!(known[0].ends_with(".ssh/known_hosts") && known.len() == 4, "{known:?}");
     }
 
     #[test]
@@ -72,9 +178,57 @@ mod tests {
             connect_timeout: Some(Duration::from_secs(3)),
             ..plain()
         };
-        let target = target(&ssh, &operator()).unwrap();
+        let config = "User ops\nPort 1\nIdentityFile /other\nConnectTimeout 9\n";
+        let target = with(config, &ssh).unwrap();
         assert_eq!((target.user.as_str(), target.port, target.sudo), ("root", 2222, false));
         assert_eq!(target.identity_files, [PathBuf::from("/keys/id")]);
         assert_eq!(target.connect_timeout, Duration::from_secs(3));
+    }
+
+    #[test]
+    fn what_the_inventory_leaves_out_the_configuration_says() {
+        let config = "Host 10.*\n HostName host-%h\n Port 2222\n User ops\n \
+            IdentityFile /keys/%r@%h:%p\n IdentitiesOnly yes\n IdentityAgent none\n \
+            HostKeyAlias etcd\n UserKnownHostsFile /known/%k\n GlobalKnownHostsFile none\n \
+            ConnectTimeout 7\n ServerAliveInterval 20\n ServerAliveCountMax 2\n AddressFamily inet\n";
+        let target = with(config, &plain()).unwrap();
+        assert_eq!(target.host, "host-10.0.0.1");
+        assert_eq!((target.user.as_str(), target.port), ("ops", 2222));
+        assert_eq!(target.identity_files, [PathBuf::from("/keys/ops@host-10.0.0.1:2222")]);
+        assert!(target.identities_only);
+        assert_eq!(target.agent, AgentChoice::Off);
+        assert_eq!(target.known_as(), ("etcd", 22));
+        assert_eq!(target.host_keys.known_hosts, [PathBuf::from("/known/etcd")]);
+        assert_eq!(target.connect_timeout, Duration::from_secs(7));
+        assert_eq!(target.silence_limit, Duration::from_secs(40));
+    }
+
+    #[test]
+    fn the_user_of_the_inventory_is_the_one_that_blocks_are_matched_with() {
+        let ssh = Ssh { user: Some("root".to_owned()), ..plain() };
+        let config = "Match user root\n Port 7\nMatch user ada\n Port 8\n";
+        assert_eq!(with(config, &ssh).unwrap().port, 7);
+        assert_eq!(with(config, &plain()).unwrap().port, 8);
+    }
+
+    #[test]
+    fn a_line_that_cannot_be_followed_is_named() {
+        let error = with("Host *\n ProxyCommand nc %h %p\n", &plain()).unwrap_err();
+        let text = error.to_string();
+        assert!(text.ends_with("/.ssh/config:2: ProxyCommand is not supported"), "{text}");
+        assert!(error.hint().is_some());
+    }
+
+    #[test]
+    fn a_configuration_that_others_can_write_is_not_read() {
+        use std::os::unix::fs::PermissionsExt;
+        let home = tempfile::tempdir().unwrap();
+        let file = home.path().join(".ssh/config");
+        std::fs::create_dir(home.path().join(".ssh")).unwrap();
+        std::fs::write(&file, "User ops\n").unwrap();
+        std::fs::set_permissions(&file, std::fs::Permissions::from_mode(0o664)).unwrap();
+        let operator = Operator { user: "ada".to_owned(), home: home.path().to_owned() };
+        let error = target(&plain(), &operator).unwrap_err();
+        assert!(error.to_string().contains("can be written by others"), "{error}");
     }
 }

@@ -148,7 +148,7 @@ impl Login<'_> {
                 return Ok(true);
             }
         }
-        let Some(keys) = keys else { return Ok(false) };
+        let Some(keys) = keys.filter(|_| !target.identities_only) else { return Ok(false) };
         for key in &keys.left {
             let name = format!("agent key {}", clean(key.comment().as_bytes()));
             if self.attempt(name, || keys.agent.userauth(self.user, key))? {

@@ -153,10 +153,11 @@ pub async fn scan_host_keys(target: Target) -> Result<Vec<ScannedKey>, RemoteErr
 }
 
 fn scanned(target: &Target, key: &HostKey) -> ScannedKey {
+    let (host, port) = target.known_as();
     ScannedKey {
         kind: key.kind().to_owned(),
         fingerprint: key.fingerprint(),
-        known_hosts_line: key.known_hosts_line(&target.host, target.port),
+        known_hosts_line: key.known_hosts_line(host, port),
     }
 }
 

@@ -139,10 +139,11 @@ impl<'a> Trust<'a> {
     /// Reads the known_hosts files of the target.
     pub(crate) fn load(target: &'a Target) -> Result<Self, HostKeyError> {
         let mut known = Known::default();
+        let (host, port) = target.known_as();
         for file in &target.host_keys.known_hosts {
             let name = file.display().to_string();
             match std::fs::read(file) {
-                Ok(text) => known.read(&name, &text, &target.host, target.port),
+                Ok(text) => known.read(&name, &text, host, port),
                 Err(error) if error.kind() == io::ErrorKind::NotFound => {}
                 Err(error) => {
                     return Err(HostKeyError::Unreadable { file: name, why: error.to_string() });
@@ -199,16 +200,18 @@ impl<'a> Trust<'a> {
         if pins.contains(&offered.fingerprint()) {
             return Ok(());
         }
+        let (host, port) = self.target.known_as();
         Err(HostKeyError::Changed {
-            host: self.target.host.clone(),
-            port: self.target.port,
+            host: host.to_owned(),
+            port,
             offered: offered.clone(),
             known: pins.iter().map(|pin| (*pin, "the inventory".to_owned())).collect(),
         })
     }
 
     fn refuse(&self, offered: &HostKey, candidates: &[Entry]) -> HostKeyError {
-        let (host, port) = (self.target.host.clone(), self.target.port);
+        let (host, port) = self.target.known_as();
+        let host = host.to_owned();
         let offered = offered.clone();
         if self.known.keys.is_empty() {
             // A key under the plain name may belong to another machine behind the same name.

@@ -16,10 +16,10 @@ use super::target::Target;
 
 /// libssh2's code for "try again when the socket is ready".
 const EAGAIN: ErrorCode = ErrorCode::Session(-37);
-/// Between two probes of a silent connection; three unanswered ones end it.
-pub(crate) const PROBE_INTERVAL: Duration = Duration::from_secs(4);
-/// A connection without a sign of life for this long is lost: three probes.
+/// A connection without a sign of life for this long is lost, unless its owner says otherwise.
 pub(crate) const SILENCE_LIMIT: Duration = Duration::from_secs(12);
+/// How many probes a connection may leave unanswered until it is lost.
+pub(crate) const PROBES: u32 = 3;
 
 /// A session and the socket below it.
 pub(crate) struct Link {
@@ -141,7 +141,9 @@ pub(crate) fn dial(target: &Target, addresses: &[SocketAddr]) -> Result<TcpStrea
     let mut failure =
         RemoteError::Resolve { host: target.host.clone(), why: "it has no address".to_owned() };
     for address in addresses {
-        match TcpStream::connect_timeout(address, timeout).and_then(prepare) {
+        match TcpStream::connect_timeout(address, timeout)
+            .and_then(|stream| prepare(stream, target.silence_limit))
+        {
             Ok(stream) => return Ok(stream),
             Err(error) => {
                 let why = match error.kind() {
@@ -159,17 +161,14 @@ pub(crate) fn dial(target: &Target, addresses: &[SocketAddr]) -> Result<TcpStrea
 
 /// Without this, each small packet waits for the acknowledgement of the last (Nagle), and a host
 /// that lost power is noticed after hours.
-fn prepare(stream: TcpStream) -> io::Result<TcpStream> {
+fn prepare(stream: TcpStream, silence: Duration) -> io::Result<TcpStream> {
     use rustix::net::sockopt;
     stream.set_nodelay(true)?;
     sockopt::set_socket_keepalive(&stream, true)?;
-    sockopt::set_tcp_keepidle(&stream, PROBE_INTERVAL)?;
-    sockopt::set_tcp_keepintvl(&stream, PROBE_INTERVAL)?;
-    sockopt::set_tcp_keepcnt(&stream, 2)?;
+    sockopt::set_tcp_keepidle(&stream, silence / PROBES)?;
+    sockopt::set_tcp_keepintvl(&stream, silence / PROBES)?;
+    sockopt::set_tcp_keepcnt(&stream, PROBES - 1)?;
     #[cfg(target_os = "linux")]
-    sockopt::set_tcp_user_timeout(
-        &stream,
-        u32::try_from(SILENCE_LIMIT.as_millis()).unwrap_or(u32::MAX),
-    )?;
+    sockopt::set_tcp_user_timeout(&stream, u32::try_from(silence.as_millis()).unwrap_or(u32::MAX))?;
     Ok(stream)
 }

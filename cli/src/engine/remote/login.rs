@@ -6,6 +6,7 @@ use std::time::{Duration, Instant};
 use tokio::sync::oneshot;
 
 use super::auth::authenticate;
+use super::config::Family;
 use super::error::RemoteError;
 use super::host_key::HostKey;
 use super::host_trust::{ALGORITHM_GROUPS, HostKeyError, Trust};
@@ -20,9 +21,17 @@ const LOGIN_TIME: Duration = Duration::from_secs(30);
 /// hangs in it is left behind.
 pub(crate) async fn resolve(target: &Target) -> Result<Vec<SocketAddr>, RemoteError> {
     let name = (target.host.clone(), target.port);
+    let family = target.family;
     let (answer, answered) = oneshot::channel();
     std::thread::spawn(move || {
-        let found = name.to_socket_addrs().map(Iterator::collect::<Vec<_>>);
+        let found = name.to_socket_addrs().map(|found| {
+            let wanted = |address: &SocketAddr| match family {
+                Family::Any => true,
+                Family::V4 => address.is_ipv4(),
+                Family::V6 => address.is_ipv6(),
+            };
+            found.filter(wanted).collect::<Vec<_>>()
+        });
         // Nobody listens any more when the time was over.
         let _ = answer.send(found);
     });

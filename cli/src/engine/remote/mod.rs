@@ -7,6 +7,7 @@
 
 mod auth;
 mod call;
+pub(crate) mod config;
 mod connection;
 mod counters;
 mod error;
@@ -29,6 +30,7 @@ mod worker;
 
 pub use auth::{Attempt, AuthenticationEnd, AuthenticationError, Outcome};
 pub use call::{Call, Payload, Reply};
+pub use config::{ConfigError, ConfigProblem, Family};
 pub use connection::{Connection, ScannedKey, connect, scan_host_keys};
 pub use counters::Counters;
 pub use error::{Progress, RemoteError, Stage, SudoRefusal};

@@ -3,7 +3,9 @@
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
+use super::config::Family;
 use super::host_key::Fingerprint;
+use super::link::SILENCE_LIMIT;
 
 /// A login on a host. Whoever makes one has resolved names, defaults and configuration files; the
 /// transport takes it as it is.
@@ -11,6 +13,10 @@ use super::host_key::Fingerprint;
 pub struct Target {
     /// Name or address to connect to, and the name under which known_hosts lists the host.
     pub host: String,
+    /// The name under which known_hosts lists the host, whatever the port, if it is another one.
+    pub host_key_alias: Option<String>,
+    /// Which addresses of the name count.
+    pub family: Family,
     /// TCP port.
     pub port: u16,
     /// Login user.
@@ -19,10 +25,14 @@ pub struct Target {
     pub identity_files: Vec<PathBuf>,
     /// Where further keys come from.
     pub agent: AgentChoice,
+    /// Whether the agent is asked for the keys of the identity files only.
+    pub identities_only: bool,
     /// Which host keys are accepted.
     pub host_keys: HostKeyPolicy,
     /// How long one TCP connection attempt may take.
     pub connect_timeout: Duration,
+    /// A connection without a sign of life for this long is lost.
+    pub silence_limit: Duration,
     /// Whether scripts need `sudo -n` to run as root.
     pub sudo: bool,
 }
@@ -48,29 +58,33 @@ pub struct HostKeyPolicy {
 }
 
 impl Target {
-    /// A login with OpenSSH's defaults: port 22, known_hosts and the usual key files of `home`,
-    /// the agent of the environment, 10 s to connect.
+    /// A login with defaults: port 22, the usual key files of `home`, the agent of the environment,
+    /// 10 s to connect. No host key is known.
     pub fn new(host: &str, user: &str, home: &Path) -> Self {
         let ssh = home.join(".ssh");
         // Keys in security tokens (`id_…_sk`) are left out: only an agent can sign with them.
         let usual = ["id_ed25519", "id_ecdsa", "id_rsa"].map(|name| ssh.join(name));
         Self {
             host: host.to_owned(),
+            host_key_alias: None,
+            family: Family::Any,
             port: 22,
             user: user.to_owned(),
             identity_files: usual.into_iter().filter(|file| file.exists()).collect(),
             agent: AgentChoice::Environment,
-            host_keys: HostKeyPolicy {
-                pins: Vec::new(),
-                known_hosts: vec![
-                    ssh.join("known_hosts"),
-                    ssh.join("known_hosts2"),
-                    PathBuf::from("/etc/ssh/ssh_known_hosts"),
-                    PathBuf::from("/etc/ssh/ssh_known_hosts2"),
-                ],
-            },
+            identities_only: false,
+            host_keys: HostKeyPolicy { pins: Vec::new(), known_hosts: Vec::new() },
             connect_timeout: Duration::from_secs(10),
+            silence_limit: SILENCE_LIMIT,
             sudo: user != "root",
+        }
+    }
+
+    /// Name and port under which known_hosts lists the host.
+    pub(crate) fn known_as(&self) -> (&str, u16) {
+        match &self.host_key_alias {
+            Some(alias) => (alias, 22),
+            None => (&self.host, self.port),
         }
     }
 }

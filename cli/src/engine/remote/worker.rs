@@ -13,7 +13,7 @@ use super::call::{Call, Reply};
 use super::counters::Tally;
 use super::error::{Progress, RemoteError};
 use super::exec::{Exec, Step};
-use super::link::{Link, PROBE_INTERVAL, SILENCE_LIMIT, wait};
+use super::link::{Link, PROBES, wait};
 use super::target::Target;
 
 /// sshd's default `MaxSessions`. A server that allows fewer refuses, and the limit follows.
@@ -147,8 +147,8 @@ impl Worker {
         if gone && self.runs.is_empty() {
             return Err(End::because("the host closed it"));
         }
-        if !self.runs.is_empty() && self.heard.elapsed() >= SILENCE_LIMIT {
-            let seconds = SILENCE_LIMIT.as_secs();
+        if !self.runs.is_empty() && self.heard.elapsed() >= self.target.silence_limit {
+            let seconds = self.target.silence_limit.as_secs();
             return Err(End::because(format!("no sign of life for {seconds} s")));
         }
         Ok(())
@@ -219,7 +219,7 @@ impl Worker {
     }
 
     fn keep_alive(&mut self) -> Result<(), End> {
-        if self.probed.elapsed() < PROBE_INTERVAL {
+        if self.probed.elapsed() < self.probe_interval() {
             return Ok(());
         }
         self.probed = Instant::now();
@@ -233,7 +233,7 @@ impl Worker {
             return Ok(());
         }
         // Answers are wanted only while a run reads them.
-        let interval = u32::try_from(PROBE_INTERVAL.as_secs()).unwrap_or(u32::MAX);
+        let interval = u32::try_from(self.probe_interval().as_secs()).unwrap_or(u32::MAX);
         self.link.session.set_keepalive(!self.runs.is_empty(), interval);
         match self.link.session.keepalive_send() {
             Ok(_) => Ok(()),
@@ -241,11 +241,15 @@ impl Worker {
         }
     }
 
+    fn probe_interval(&self) -> Duration {
+        self.target.silence_limit / PROBES
+    }
+
     fn patience(&self) -> Duration {
         let now = Instant::now();
         let looks = self.runs.iter().filter_map(Exec::next_look);
-        let probe = self.probed + PROBE_INTERVAL;
-        let silence = (!self.runs.is_empty()).then(|| self.heard + SILENCE_LIMIT);
+        let probe = self.probed + self.probe_interval();
+        let silence = (!self.runs.is_empty()).then(|| self.heard + self.target.silence_limit);
         let next = looks.chain(silence).fold(probe, Instant::min);
         next.saturating_duration_since(now).max(Duration::from_millis(1))
     }

@@ -91,9 +91,7 @@ impl Sshd {
     pub(super) fn target(&self) -> Target {
         self.know(&format!("[127.0.0.1]:{} {}", self.port, self.host_key("ed25519")));
         Target {
-            host: "127.0.0.1".to_owned(),
             port: self.port,
-            user: user(),
             identity_files: vec![self.path("user")],
             agent: AgentChoice::Off,
             host_keys: HostKeyPolicy {
@@ -102,6 +100,7 @@ impl Sshd {
             },
             connect_timeout: Duration::from_secs(5),
             sudo: false,
+            ..Target::new("127.0.0.1", &user(), self.dir.path())
         }
     }
 

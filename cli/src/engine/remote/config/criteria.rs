@@ -1,0 +1,124 @@
+//! Whom a block of a configuration file is for.
+
+use super::error::ConfigProblem;
+use super::settings::Settings;
+use super::{Passes, Subject};
+use crate::engine::remote::known_hosts::matches_pattern;
+
+/// Whether the lines of a block count.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) enum Activity {
+    /// They do.
+    Active,
+    /// They do not.
+    Inactive,
+    /// Only this criterion, which is not supported, could tell.
+    Undecidable(String),
+}
+
+impl Activity {
+    /// Both must hold.
+    pub(crate) fn and(&self, other: Activity) -> Activity {
+        match (self, other) {
+            (Activity::Inactive, _) | (_, Activity::Inactive) => Activity::Inactive,
+            (Activity::Undecidable(why), _) => Activity::Undecidable(why.clone()),
+            (Activity::Active, other) => other,
+        }
+    }
+}
+
+/// A `Host` line: one pattern must match, and no negated one.
+pub(crate) fn host(patterns: &[String], name: &str) -> Activity {
+    let mut found = Activity::Inactive;
+    for pattern in patterns {
+        match pattern.strip_prefix('!') {
+            Some(negated) if matches_pattern(negated, name) => return Activity::Inactive,
+            None if matches_pattern(pattern, name) => found = Activity::Active,
+            _ => {}
+        }
+    }
+    found
+}
+
+/// What a `Match` line is held against.
+pub(crate) struct Criteria<'a> {
+    pub(crate) subject: Subject<'a>,
+    pub(crate) settings: &'a Settings,
+    pub(crate) passes: Passes,
+}
+
+impl Criteria<'_> {
+    /// Whether the line matches, and what it says about passes.
+    pub(crate) fn check(&self, words: &[String]) -> Result<(Activity, Passes), ConfigProblem> {
+        let mut activity = Activity::Active;
+        let mut passes = self.passes;
+        // ssh takes `host=name` for `host name` here.
+        let mut words = words.iter().flat_map(|word| match word.split_once('=') {
+            Some((criterion, value)) if is_word(criterion) => vec![criterion, value],
+            _ => vec![word.as_str()],
+        });
+        let mut count = 0;
+        while let Some(word) = words.next() {
+            let plain = word.strip_prefix('!').unwrap_or(word);
+            let negated = plain.len() < word.len();
+            let criterion = plain.to_ascii_lowercase();
+            let holds = match criterion.as_str() {
+                "canonical" | "final" => {
+                    if criterion == "final" && passes == Passes::First {
+                        passes = Passes::FinalWanted;
+                    }
+                    self.passes == Passes::Final
+                }
+                "all" => {
+                    if count > 0 || words.next().is_some() {
+                        return Err(ConfigProblem::Match(word.to_owned()));
+                    }
+                    true
+                }
+                "localnetwork" | "exec" | "tagged" | "command" | "sessiontype" | "version" => {
+                    count += 1;
+                    words.next().ok_or_else(|| ConfigProblem::Match(word.to_owned()))?;
+                    activity = activity.and(Activity::Undecidable(criterion));
+                    continue;
+                }
+                _ => {
+                    count += 1;
+                    let list = words.next().ok_or_else(|| ConfigProblem::Match(word.to_owned()))?;
+                    self.names(&criterion, list)
+                        .ok_or_else(|| ConfigProblem::Match(word.to_owned()))?
+                }
+            };
+            if holds == negated {
+                activity = Activity::Inactive;
+            }
+        }
+        Ok((activity, passes))
+    }
+
+    fn names(&self, criterion: &str, list: &str) -> Option<bool> {
+        let original = self.subject.host;
+        let local = self.subject.local_user;
+        Some(match criterion {
+            "host" => {
+                let name = self.settings.connect_name(original);
+                matches_list(&list.to_ascii_lowercase(), &name.to_ascii_lowercase())
+            }
+            "originalhost" => {
+                matches_list(&list.to_ascii_lowercase(), &original.to_ascii_lowercase())
+            }
+            "user" => matches_list(list, self.settings.user.as_deref().unwrap_or(local)),
+            "localuser" => matches_list(list, local),
+            _ => return None,
+        })
+    }
+}
+
+fn is_word(text: &str) -> bool {
+    text.trim_start_matches('!').bytes().all(|b| b.is_ascii_alphabetic())
+}
+
+/// Patterns with commas between them, of which none is negated for this name.
+fn matches_list(list: &str, name: &str) -> bool {
+    let patterns: Vec<String> = list.split(',').map(str::to_owned).collect();
+    host(&patterns, name) == Activity::Active
+}

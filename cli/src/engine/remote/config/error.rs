@@ -1,0 +1,76 @@
+//! What is wrong with a configuration file.
+
+/// A line of an `ssh_config` file that cannot be followed.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+#[error("{place}: {problem}")]
+pub struct ConfigError {
+    /// `file:line`, or the file.
+    pub place: String,
+    /// What is wrong.
+    pub problem: ConfigProblem,
+}
+
+/// Why a line cannot be followed.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+pub enum ConfigProblem {
+    /// It changes where or as whom we log in, or whom we trust, in a way that we lack.
+    #[error("{0} is not supported")]
+    Unsupported(String),
+    /// Whether its block holds cannot be known here, and it would change something.
+    #[error("'Match {criterion}' is not supported, and this block sets {keyword}")]
+    Undecidable {
+        /// The criterion.
+        criterion: String,
+        /// What the block sets.
+        keyword: String,
+    },
+    /// Its value is missing or makes no sense.
+    #[error("the value of {keyword} cannot be read: '{value}'")]
+    Value {
+        /// The keyword.
+        keyword: String,
+        /// The value.
+        value: String,
+    },
+    /// A quote is not closed.
+    #[error("a quote is not closed")]
+    Quote,
+    /// A `Match` line makes no sense.
+    #[error("the Match line cannot be read at '{0}'")]
+    Match(String),
+    /// A token or variable that is not known here.
+    #[error("{token} in '{value}' cannot be filled in")]
+    Token {
+        /// `%X` or `${NAME}`.
+        token: String,
+        /// Where it stands.
+        value: String,
+    },
+    /// Files include each other without end.
+    #[error("includes are nested more than 16 deep")]
+    Depth,
+    /// A file cannot be read.
+    #[error("cannot read {file}: {why}")]
+    Unreadable {
+        /// The file.
+        file: String,
+        /// What the system said.
+        why: String,
+    },
+    /// Somebody else could have written the file.
+    #[error("{0} can be written by others, or belongs to another user")]
+    Writable(String),
+}
+
+impl ConfigError {
+    /// What to do about it.
+    pub fn hint(&self) -> String {
+        match &self.problem {
+            ConfigProblem::Unsupported(_) | ConfigProblem::Undecidable { .. } => {
+                "give the host a name in ssh.host that this line is not for".to_owned()
+            }
+            ConfigProblem::Writable(file) => format!("run: chmod go-w {file}"),
+            _ => "see what ssh makes of it: ssh -G HOST".to_owned(),
+        }
+    }
+}

@@ -1,0 +1,193 @@
+//! What the lines say, before paths are filled in.
+
+use std::time::Duration;
+
+use super::error::ConfigProblem;
+use super::line::Line;
+
+/// What is known of a login. `None` and empty: nothing was said.
+#[derive(Debug, Clone, PartialEq, Eq, Default)]
+pub(crate) struct Settings {
+    /// The name to connect to, in which `%h` is the name as it was asked for.
+    pub(crate) host_name: Option<String>,
+    pub(crate) port: Option<u16>,
+    pub(crate) user: Option<String>,
+    /// In order, with tokens; `none` is no file.
+    pub(crate) identity_files: Vec<String>,
+    pub(crate) identities_only: Option<bool>,
+    /// A socket with tokens, `none`, `SSH_AUTH_SOCK`, or `$NAME` of a variable.
+    pub(crate) identity_agent: Option<String>,
+    /// Hops with commas between them, or `none`.
+    pub(crate) proxy_jump: Option<String>,
+    /// With tokens; `none` is no file.
+    pub(crate) user_known_hosts: Option<Vec<String>>,
+    /// With `~`.
+    pub(crate) global_known_hosts: Option<Vec<String>>,
+    pub(crate) host_key_alias: Option<String>,
+    /// `Some(None)`: as long as the system tries.
+    pub(crate) connect_timeout: Option<Option<Duration>>,
+    pub(crate) alive_interval: Option<Duration>,
+    pub(crate) alive_count: Option<u32>,
+    pub(crate) family: Option<Family>,
+    /// That names are looked up as they are was said before any line could say otherwise.
+    pub(crate) canonicalize: Option<Never>,
+    /// That no list of revoked keys is wanted was said first.
+    pub(crate) revoked_keys: Option<Never>,
+}
+
+/// Which addresses of a name count.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub enum Family {
+    /// All.
+    #[default]
+    Any,
+    /// IPv4.
+    V4,
+    /// IPv6.
+    V6,
+}
+
+/// The one value that is supported.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) struct Never;
+
+impl Settings {
+    /// The name to connect to when asked for `host`.
+    pub(crate) fn connect_name(&self, host: &str) -> String {
+        let name = self.host_name.as_deref().unwrap_or("%h");
+        let parts: Vec<String> = name.split("%%").map(|part| part.replace("%h", host)).collect();
+        parts.join("%").to_ascii_lowercase()
+    }
+
+    /// Takes what the line says, unless something was said before. A keyword that changes nothing
+    /// for us is passed over.
+    pub(crate) fn set(&mut self, line: &Line) -> Result<(), ConfigProblem> {
+        let wrong =
+            || ConfigProblem::Value { keyword: line.spelling.clone(), value: line.words.join(" ") };
+        let value =
+            || line.words.first().filter(|word| !word.is_empty()).cloned().ok_or_else(wrong);
+        match line.keyword.as_str() {
+            "hostname" => {
+                let name = value()?;
+                if name.replace("%%", "").replace("%h", "").contains('%') {
+                    return Err(wrong());
+                }
+                first(&mut self.host_name, name);
+            }
+            "port" => {
+                let port = value()?.parse().ok().filter(|port| *port > 0).ok_or_else(wrong)?;
+                first(&mut self.port, port);
+            }
+            "user" => first(&mut self.user, value()?),
+            "identityfile" => add(&mut self.identity_files, value()?),
+            "certificatefile" if !value()?.eq_ignore_ascii_case("none") => {
+                return Err(ConfigProblem::Unsupported(line.spelling.clone()));
+            }
+            "identitiesonly" => {
+                first(&mut self.identities_only, yes_or_no(&value()?).ok_or_else(wrong)?);
+            }
+            "identityagent" => first(&mut self.identity_agent, value()?),
+            "proxyjump" if self.proxy_jump.is_none() => {
+                if !value()?.eq_ignore_ascii_case("none") {
+                    return Err(ConfigProblem::Unsupported(line.spelling.clone()));
+                }
+                self.proxy_jump = Some("none".to_owned());
+            }
+            "proxycommand" if self.proxy_jump.is_none() => {
+                if !value()?.eq_ignore_ascii_case("none") {
+                    return Err(ConfigProblem::Unsupported(line.spelling.clone()));
+                }
+                self.proxy_jump = Some("none".to_owned());
+            }
+            "userknownhostsfile" => {
+                value()?;
+                first(&mut self.user_known_hosts, line.words.clone());
+            }
+            "globalknownhostsfile" => {
+                value()?;
+                first(&mut self.global_known_hosts, line.words.clone());
+            }
+            "hostkeyalias" => first(&mut self.host_key_alias, value()?.to_ascii_lowercase()),
+            "connecttimeout" => {
+                let time = value()?;
+                let time = match time.as_str() {
+                    "none" => None,
+                    time => Some(duration(time).ok_or_else(wrong)?),
+                };
+                first(&mut self.connect_timeout, time);
+            }
+            "serveraliveinterval" => {
+                let time = value()?;
+                let time = if time == "none" { Some(Duration::ZERO) } else { duration(&time) };
+                first(&mut self.alive_interval, time.ok_or_else(wrong)?);
+            }
+            "serveralivecountmax" => {
+                first(&mut self.alive_count, value()?.parse().map_err(|_| wrong())?);
+            }
+            "addressfamily" => {
+                let family = match value()?.to_ascii_lowercase().as_str() {
+                    "any" => Family::Any,
+                    "inet" => Family::V4,
+                    "inet6" => Family::V6,
+                    _ => return Err(wrong()),
+                };
+                first(&mut self.family, family);
+            }
+            "canonicalizehostname" => never(&mut self.canonicalize, line, &value()?)?,
+            // To look for a key that must not be trusted, and not to find the list, is no look.
+            "revokedhostkeys" => never(&mut self.revoked_keys, line, &value()?)?,
+            _ => {}
+        }
+        Ok(())
+    }
+}
+
+fn first<T>(slot: &mut Option<T>, value: T) {
+    slot.get_or_insert(value);
+}
+
+fn add(list: &mut Vec<String>, value: String) {
+    if !list.contains(&value) {
+        list.push(value);
+    }
+}
+
+fn never(slot: &mut Option<Never>, line: &Line, value: &str) -> Result<(), ConfigProblem> {
+    let off = ["no", "false", "none"].iter().any(|word| value.eq_ignore_ascii_case(word));
+    if slot.is_none() && !off {
+        return Err(ConfigProblem::Unsupported(line.spelling.clone()));
+    }
+    *slot = Some(Never);
+    Ok(())
+}
+
+fn yes_or_no(word: &str) -> Option<bool> {
+    match word.to_ascii_lowercase().as_str() {
+        "yes" | "true" => Some(true),
+        "no" | "false" => Some(false),
+        _ => None,
+    }
+}
+
+/// Seconds, or numbers with units after them, such as `1m30s`.
+fn duration(text: &str) -> Option<Duration> {
+    let mut total: u64 = 0;
+    let mut rest = text;
+    while !rest.is_empty() {
+        let end = rest.find(|c: char| !c.is_ascii_digit()).unwrap_or(rest.len());
+        let count: u64 = rest[..end].parse().ok()?;
+        let mut letters = rest[end..].chars();
+        let unit = match letters.next() {
+            None | Some('s' | 'S') => 1,
+            Some('m' | 'M') => 60,
+            Some('h' | 'H') => 3600,
+            Some('d' | 'D') => 86400,
+            Some('w' | 'W') => 604_800,
+            Some(_) => return None,
+        };
+        total = total.checked_add(count.checked_mul(unit)?)?;
+        rest = letters.as_str();
+    }
+    // ssh counts in a C int.
+    (!text.is_empty() && i32::try_from(total).is_ok()).then(|| Duration::from_secs(total))
+}

@@ -1,0 +1,232 @@
+//! What we read, held against what `ssh -G` reads.
+
+use std::collections::BTreeMap;
+use std::path::Path;
+use std::process::Command;
+
+use proptest::prelude::*;
+
+use super::files::include;
+use super::{ConfigError, ConfigProblem, Settings, Source, Subject, resolve};
+
+const HOSTS: [&str; 5] = ["web1", "web2.example.net", "db", "10.0.0.1", "WEB1"];
+
+/// Each is a file; `{dir}` is a folder that has the files of [`INCLUDED`].
+const CONFIGS: [&str; 18] = [
+    "",
+    "Host web* !web2*\n User a\n Port 2222\nHost *\n User b\n",
+    "Host web?\n  HostName %h.example.net\n  IdentityFile ~/.ssh/%h\n  IdentityFile=/x\n IdentityFile /x\nIdentityFile \"/with space\"\n",
+    "Host web1 db\nUser = first\nUser second\nHost db web1\nPort 7\nUser third\n",
+    "Match host web*,!web1\n User matched\nMatch originalhost db\n HostName other\nMatch host other\n Port 99\n",
+    "User early\nMatch user early host db\n Port 5\nMatch user late\n Port 6\nMatch !user late\n ConnectTimeout 3\n",
+    "Host web1\n HostName final.example.net\nMatch final host final.*\n User finally\nMatch final all\n Port 8\n",
+    "Match canonical all\n User never\nMatch all\n User all\n",
+    "Host db\n HostName target\nHost target\n User in-final-pass\nMatch final\n Port 12\n",
+    "Host web*\n Include {dir}/*.conf\n User after\nHost *\n User outside\nPort 1\n",
+    "Include {dir}/a.conf {dir}/missing {dir}/[b].conf\nUser last\n",
+    "IdentitiesOnly yes\nIdentityAgent ~/agent\n",
+    "UserKnownHostsFile /k1 /k2\nGlobalKnownHostsFile /g\nHostKeyAlias Alias\nUserKnownHostsFile /k3\n",
+    "ConnectTimeout 1m30\nServerAliveInterval 1h\nServerAliveCountMax 9\nAddressFamily inet6\n",
+    "ConnectTimeout none\nIdentityAgent none # with a note\nIdentityAgent x\n# User c\n\tUser\td\t\r\n",
+    "Match localuser {user} host=web1\n User local\nMatch !localuser {user}\n User remote\n",
+    "Host \"web1\" '10.*'\n User 'quoted name'\n IdentityFile a\\ b\\\"c\n",
+    "HoSt *\n hostNAME h%%x\n uSER X\n proxycommand none\n",
+];
+
+const INCLUDED: [(&str, &str); 3] = [
+    ("a.conf", "User from-a\nHost web1\n Port 11\nHost *\n ConnectTimeout 4\n"),
+    ("b.conf", "User from-b\nHostKeyAlias b\n"),
+    ("note.txt", "User wrong\n"),
+];
+
+#[test]
+fn every_file_is_read_as_ssh_reads_it() {
+    let dir = tempfile::tempdir().unwrap();
+    for (name, text) in INCLUDED {
+        std::fs::write(dir.path().join(name), text).unwrap();
+    }
+    let whoami = Command::new("id").arg("-un").output().unwrap().stdout;
+    let user = String::from_utf8(whoami).unwrap().trim().to_owned();
+    for config in CONFIGS {
+        let text = config.replace("{dir}", dir.path().to_str().unwrap()).replace("{user}", &user);
+        let file = dir.path().join("config");
+        std::fs::write(&file, &text).unwrap();
+        for host in HOSTS {
+            let found = read(&text, host, &user, dir.path());
+            let settings = found.unwrap_or_else(|error| panic!("{error}\n{text}"));
+            assert_eq!(shown(&settings, &user), reference(&file, host), "{host}\n{text}");
+        }
+    }
+}
+
+fn read(text: &str, host: &str, local_user: &str, home: &Path) -> Result<Settings, ConfigError> {
+    let source = Source {
+        name: "config".to_owned(),
+        text: text.to_owned(),
+        folder: "/nonexistent".to_owned(),
+    };
+    let load = |pattern: &str, folder: &str| include(pattern, folder, home);
+    resolve(Subject { host, local_user }, Settings::default(), &[source], &load)
+}
+
+/// What ssh makes of it; what it leaves out was not set.
+fn reference(file: &Path, host: &str) -> BTreeMap<String, String> {
+    let output = Command::new("ssh").arg("-G").arg("-F").arg(file).arg(host).output().unwrap();
+    assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
+    let text = String::from_utf8(output.stdout).unwrap();
+    let mut found: BTreeMap<String, String> = BTreeMap::new();
+    for line in text.lines() {
+        let (keyword, value) = line.split_once(' ').unwrap();
+        if KEYWORDS.contains(&keyword) {
+            let entry = found.entry(keyword.to_owned()).or_default();
+            entry.push_str(value);
+            entry.push('\n');
+        }
+    }
+    found
+}
+
+const KEYWORDS: [&str; 13] = [
+    "hostname",
+    "user",
+    "port",
+    "identityfile",
+    "identitiesonly",
+    "identityagent",
+    "userknownhostsfile",
+    "globalknownhostsfile",
+    "hostkeyalias",
+    "connecttimeout",
+    "serveraliveinterval",
+    "serveralivecountmax",
+    "addressfamily",
+];
+
+/// Our reading in the form of [`reference`], with ssh's defaults.
+fn shown(settings: &Settings, user: &str) -> BTreeMap<String, String> {
+    let home = std::env::home_dir().unwrap().display().to_string();
+    let filled = |path: &str| match path.strip_prefix('~') {
+        Some(below) => format!("{home}{below}"),
+        None => path.to_owned(),
+    };
+    let mut found = BTreeMap::new();
+    let mut show = |keyword: &str, value: Option<String>| {
+        if let Some(value) = value {
+            found.insert(keyword.to_owned(), format!("{value}\n"));
+        }
+    };
+    let or = |value: Option<String>, default: &str| value.or(Some(default.to_owned()));
+    show("hostname", settings.host_name.clone());
+    show("user", or(settings.user.clone(), user));
+    show("port", or(settings.port.map(|port| port.to_string()), "22"));
+    let usual = ["rsa", "ecdsa", "ecdsa_sk", "ed25519", "ed25519_sk", "xmss", "dsa"]
+        .map(|kind| format!("~/.ssh/id_{kind}"));
+    let files =
+        if settings.identity_files.is_empty() { &usual[..] } else { &settings.identity_files };
+    show("identityfile", Some(files.join("\n")));
+    let only = settings.identities_only.map(|only| if only { "yes" } else { "no" }.to_owned());
+    show("identitiesonly", or(only, "no"));
+    show("identityagent", settings.identity_agent.as_deref().map(filled));
+    show("hostkeyalias", settings.host_key_alias.clone());
+    let known = settings.user_known_hosts.clone().map(|files| files.join(" "));
+    show(
+        "userknownhostsfile",
+        or(
+            known,
+            &filled("~/.ssh/known_hosts ~/.ssh/known_hosts2").replace(" ~", &format!(" {home}")),
+        ),
+    );
+    let known = settings.global_known_hosts.clone().map(|files| files.join(" "));
+    show("globalknownhostsfile", or(known, "/etc/ssh/ssh_known_hosts /etc/ssh/ssh_known_hosts2"));
+    let timeout = settings.connect_timeout.flatten().map(|time| time.as_secs().to_string());
+    show("connecttimeout", or(timeout, "none"));
+    let interval = settings.alive_interval.map(|time| time.as_secs().to_string());
+    show("serveraliveinterval", or(interval, "0"));
+    show("serveralivecountmax", or(settings.alive_count.map(|count| count.to_string()), "3"));
+    let family = match settings.family.unwrap_or_default() {
+        super::Family::Any => "any",
+        super::Family::V4 => "inet",
+        super::Family::V6 => "inet6",
+    };
+    show("addressfamily", Some(family.to_owned()));
+    found
+}
+
+fn problem(text: &str) -> (String, ConfigProblem) {
+    let error = read(text, "web1", "ada", Path::new("/nonexistent")).unwrap_err();
+    (error.place, error.problem)
+}
+
+#[test]
+fn what_would_lead_elsewhere_and_is_not_supported_is_named_with_its_line() {
+    for (text, place, words) in [
+        ("\nProxyCommand nc %h %p\n", "config:2", "ProxyCommand is not supported"),
+        ("CanonicalizeHostname yes\n", "config:1", "CanonicalizeHostname is not supported"),
+        ("RevokedHostKeys /krl\n", "config:1", "RevokedHostKeys is not supported"),
+        (
+            "Match host web1 exec true\n LogLevel DEBUG\n HostName elsewhere\n",
+            "config:3",
+            "'Match exec' is not supported, and this block sets HostName",
+        ),
+        (
+            "Match localnetwork 10.0.0.0/8\nHost web1\nMatch tagged x\nUser y\n",
+            "config:4",
+            "'Match tagged' is not supported, and this block sets User",
+        ),
+        ("Port many\n", "config:1", "the value of Port cannot be read: 'many'"),
+        ("User\n", "config:1", "the value of User cannot be read: ''"),
+        ("User \"a\n", "config:1", "a quote is not closed"),
+        ("Match weather rain\n", "config:1", "the Match line cannot be read at 'weather'"),
+        ("Match host\n", "config:1", "the Match line cannot be read at 'host'"),
+        ("Match host a all\n", "config:1", "the Match line cannot be read at 'all'"),
+    ] {
+        let (at, problem) = problem(text);
+        assert_eq!((at.as_str(), problem.to_string().as_str()), (place, words), "{text}");
+    }
+}
+
+#[test]
+fn what_changes_nothing_is_passed_over() {
+    for text in [
+        "Match exec false\n LogLevel DEBUG\n ForwardAgent yes\n",
+        "User a\nMatch exec true\n User b\n",
+        "Match host db exec true\n User b\n ProxyCommand x\n",
+        "Host db\n ProxyCommand x\n",
+        "CanonicalizeHostname no\nCanonicalizeHostname yes\n",
+        "ProxyCommand none\nProxyCommand x\n",
+        "ControlMaster auto\nStrictHostKeyChecking no\nNonsense 1\n",
+    ] {
+        let found = read(text, "web1", "ada", Path::new("/nonexistent"));
+        assert!(found.is_ok(), "{text}{found:?}");
+    }
+}
+
+#[test]
+fn a_file_that_includes_itself_is_refused() {
+    let dir = tempfile::tempdir().unwrap();
+    let text = format!("Include {}/loop\n", dir.path().display());
+    std::fs::write(dir.path().join("loop"), &text).unwrap();
+    let error = read(&text, "web1", "ada", dir.path()).unwrap_err();
+    assert_eq!(error.problem, ConfigProblem::Depth);
+}
+
+proptest! {
+    #[test]
+    fn any_text_is_read_without_panic(text in "(?s).{0,300}") {
+        let none = |_: &str, _: &str| Ok(Vec::new());
+        let source = Source { name: "c".to_owned(), text, folder: String::new() };
+        let _ = resolve(Subject { host: "h", local_user: "u" }, Settings::default(), &[source], &none);
+    }
+
+    #[test]
+    fn any_lines_of_known_words_are_read_without_panic(
+        lines in proptest::collection::vec(
+            "(Host|Match|Match exec|Match final|HostName|Port|User|Include|IdentityFile|ConnectTimeout)( |=|\t)?[%h*!,\"'\\\\a0-9é~$# -]{0,12}",
+            0..12,
+        ),
+    ) {
+        let none = |_: &str, _: &str| Ok(Vec::new());
+        let source = Source { name: "c".to_owned(), text: lines.join("\n"), folder: String::new() };
+        let _ = resolve(Subject { host: "h", local_user: "u" }, Settings::default(), &[source], &none);
+    }
+}
