@@ -1,5 +1,7 @@
 //! When a saved plan is stale: when something moved that decided it, and not for noise.
 
+#![expect(clippy::unwrap_used, reason = "a test that can't go on is to panic")]
+
 use planner::facts::{HostFacts, MemberFacts, Observed, SiteFacts};
 use planner::{Policy, SiteSpec, fingerprint, plan};
 use quorate_tests::site::plain;
@@ -60,7 +62,8 @@ fn noise_does_not_make_a_plan_stale() {
 
 #[test]
 fn every_kind_of_deciding_fact_makes_a_plan_stale() {
-    let cases: [(&str, fn(&mut SiteFacts)); 12] = [
+    type Change = fn(&mut SiteFacts);
+    let cases: [(&str, Change); 12] = [
         ("seen", |f| {
             f.hosts.insert("etcd-2".parse().unwrap(), Observed::Unknown("timed out".to_owned()));
         }),
