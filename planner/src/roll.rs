@@ -63,6 +63,8 @@ pub(crate) fn steps(
         (answers, Some(candidate.place.name) == leader.as_ref(), candidate.place.name)
     });
     let outage = policy.allow_outage.contains(&cluster.name);
+    // Members that are down are started, and the cluster proven, before the first restart.
+    let started = places.iter().filter(|place| is_down(place)).count();
     let mut steps = Vec::new();
     let mut before = after.clone();
     for candidate in &candidates {
@@ -72,7 +74,7 @@ pub(crate) fn steps(
         report.quorum.push(QuorumNote {
             cluster: cluster.name.clone(),
             what: format!("restart {}", place.name),
-            up: view.now.quorum.healthy.saturating_sub(1),
+            up: (view.now.quorum.healthy + started).saturating_sub(1),
             needed: view.now.quorum.size(),
         });
         if leads {
@@ -164,6 +166,11 @@ fn member_needs(place: &Place<'_>) -> Vec<StepId> {
     ]
 }
 
+/// Whether a member does not run, so that this plan starts it.
+fn is_down(place: &Place<'_>) -> bool {
+    place.facts.unit.known().is_none_or(|unit| !unit.is_up())
+}
+
 /// Why the restarts of a cluster can't be begun now.
 fn held(
     view: &View<'_>,
@@ -182,7 +189,8 @@ fn held(
         })
     };
     let names: Vec<&str> = candidates.iter().map(|c| c.place.name.as_str()).collect();
-    let needs = format!("{} need(s) a restart", names.join(", "));
+    let verb = if names.len() == 1 { "needs" } else { "need" };
+    let needs = format!("{} {verb} a restart", names.join(", "));
     let out_of_space = view.now.alarms.iter().any(|alarm| alarm.contains("NOSPACE"));
     let raises_quota = |candidate: &Candidate<'_, '_>| {
         candidate.reasons.iter().any(|reason| reason.is_about("quota-backend-bytes"))
@@ -204,20 +212,15 @@ fn held(
             format!("quorate apply --allow-outage {}", cluster.name),
         );
     }
-    let repaired = |host: &HostName| {
-        places.iter().any(|place| {
-            place.name == host && place.facts.unit.known().is_none_or(|unit| !unit.is_up())
-        })
-    };
-    let mut missing: Vec<String> = view.unseen.iter().map(|host| host.to_string()).collect();
-    missing.extend(view.now.down.keys().filter(|host| !repaired(host)).map(HostName::to_string));
+    let started = |host: &HostName| places.iter().any(|place| place.name == host && is_down(place));
+    let unseen = view.unseen.iter().map(|host| format!("{host} can't be seen"));
+    let unhealthy = view.now.down.keys().filter(|host| !started(host));
+    let missing: Vec<String> =
+        unseen.chain(unhealthy.map(|host| format!("{host} is not healthy"))).collect();
     if !missing.is_empty() {
         return hold(
             "roll-waits",
-            format!(
-                "{needs}, but {} is not healthy; one member at a time is enough",
-                missing.join(", ")
-            ),
+            format!("{needs}, but {}, and one member at a time is enough", missing.join(", ")),
             format!(
                 "bring it back first, or accept an outage: quorate apply --allow-outage {}",
                 cluster.name
