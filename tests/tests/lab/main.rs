@@ -17,3 +17,4 @@ mod secrets;
 mod security;
 mod stopped;
 mod tools;
+mod two_operators;

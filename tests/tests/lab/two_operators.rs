@@ -1,0 +1,34 @@
+//! Two who apply at once: one does, the other is told so.
+
+use std::io::{BufRead as _, BufReader};
+use std::process::Stdio;
+use std::thread;
+
+use quorate_lab::SiteOptions;
+
+use crate::harness::{Members, NEWEST, Stage};
+
+#[test]
+fn whoever_comes_second_is_told_who_is_at_it_and_changes_nothing() {
+    let stage = Stage::ready("o-two", 3, &SiteOptions::default());
+    let mut first = stage
+        .command(&["apply", "--yes"])
+        .stdout(Stdio::null())
+        .stderr(Stdio::piped())
+        .spawn()
+        .unwrap();
+    let mut told = BufReader::new(first.stderr.take().unwrap()).lines();
+    let begun = told.find(|line| line.as_ref().is_ok_and(|line| line.contains("done")));
+    assert!(begun.is_some(), "the first one did nothing");
+    let rest = thread::spawn(move || told.count());
+
+    let second = stage.run(&["apply", "--yes"]).ends(5);
+    second.does_not_say("Apply complete");
+    // Looking is free at any time.
+    stage.run(&["plan"]).does_not_say("error");
+
+    assert!(first.wait().unwrap().success());
+    rest.join().unwrap();
+    stage.expect_nothing_to_do();
+    Members::of_main(NEWEST, 3).expect_whole(&stage);
+}
