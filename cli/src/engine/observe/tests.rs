@@ -2,6 +2,7 @@
 //! of the reply.
 
 mod captured;
+mod processes;
 mod releases;
 
 use std::fs;
