@@ -12,6 +12,7 @@ use templates::unit::RenderError;
 use time::OffsetDateTime;
 
 use crate::certificates;
+use crate::difference;
 use crate::facts::{FileFacts, HostFacts, MemberFacts, Observed};
 use crate::layout::{Directory, directories};
 use crate::plan::{Action, Fetch, FormationState, Guard, PlaceRef, Step, StepId, StepKind, Why};
@@ -216,9 +217,7 @@ pub(crate) fn unit(
     match observed {
         Observed::Known(seen) => {
             guard = Guard::FileIs { path: path.clone(), sha256: Some(seen.sha256.clone()) };
-            if seen.text.as_deref() != Some(bound.as_str()) {
-                changes.push(format!("{path}: content differs"));
-            }
+            changes.extend(difference::of_text(&path, seen.text.as_deref(), &bound));
             changes.extend(attribute_changes(&path, (0o644, "root", "root"), seen));
         }
         Observed::Absent => {}

@@ -10,6 +10,7 @@
 mod assess;
 mod certificates;
 mod converge;
+mod difference;
 mod ensure;
 pub mod facts;
 pub mod fingerprint;
