@@ -1,5 +1,6 @@
 //! One connection a host, made when it is first needed and shared by everything that a run does.
 
+mod hops;
 mod login;
 
 use std::collections::BTreeMap;

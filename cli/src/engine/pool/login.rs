@@ -6,6 +6,7 @@ use std::time::Duration;
 
 use inventories::inventory::Ssh;
 
+use super::hops::{self, Hop};
 use crate::engine::remote::config::{Settings, Subject, Tokens, files};
 use crate::engine::remote::{AgentChoice, ConfigError, ConfigProblem, FingerprintError, Target};
 
@@ -15,6 +16,8 @@ const USER_KNOWN_HOSTS: [&str; 2] = ["~/.ssh/known_hosts", "~/.ssh/known_hosts2"
 const GLOBAL_KNOWN_HOSTS: [&str; 2] = ["/etc/ssh/ssh_known_hosts", "/etc/ssh/ssh_known_hosts2"];
 /// ssh's own `ServerAliveCountMax`.
 const ALIVE_COUNT: u32 = 3;
+/// More hosts on the way are a circle.
+const MAX_HOPS: usize = 8;
 /// A shorter silence is a hiccup of any network.
 const LEAST_SILENCE: Duration = Duration::from_secs(3);
 
@@ -60,14 +63,44 @@ pub fn target(ssh: &Ssh, operator: &Operator) -> Result<Target, LoginError> {
         connect_timeout: ssh.connect_timeout.map(Some),
         ..Settings::default()
     };
-    let subject = Subject { host: &ssh.host, local_user: &operator.user };
-    let settings = files::read(subject, given, &operator.home)?;
-    let mut target = login(&ssh.host, &settings, operator)?;
+    let mut target = way(&ssh.host, given, None, operator, 0)?;
     if !ssh.identity_files.is_empty() {
         target.identity_files = ssh.identity_files.clone();
     }
     target.host_keys.pins =
         ssh.host_keys.iter().map(|pin| pin.as_str().parse()).collect::<Result<_, _>>()?;
+    Ok(target)
+}
+
+/// The login at `name` and those at the hosts before it: `before`, or those that the configuration
+/// names for this host.
+fn way(
+    name: &str,
+    given: Settings,
+    before: Option<&[Hop]>,
+    operator: &Operator,
+    depth: usize,
+) -> Result<Target, ConfigError> {
+    let at = |problem| ConfigError { place: format!("SSH configuration of {name}"), problem };
+    if depth > MAX_HOPS {
+        return Err(at(ConfigProblem::Circle));
+    }
+    let subject = Subject { host: name, local_user: &operator.user };
+    let settings = files::read(subject, given, &operator.home)?;
+    let mut target = login(name, &settings, operator)?;
+    let line = settings.proxy_jump.unwrap_or_else(|| "none".to_owned());
+    let hops = match before {
+        Some(hops) => hops.to_vec(),
+        None => hops::parse(&line).ok_or_else(|| {
+            at(ConfigProblem::Value { keyword: "ProxyJump".to_owned(), value: line })
+        })?,
+    };
+    if let Some((last, before)) = hops.split_last() {
+        // As in ssh: only the first hop may have jump hosts of its own.
+        let before = (!before.is_empty()).then_some(before);
+        let hop = way(&last.host, last.given.clone(), before, operator, depth + 1)?;
+        target.jump = Some(Box::new(hop));
+    }
     Ok(target)
 }
 
@@ -209,6 +242,29 @@ mod tests {
         let config = "Match user root\n Port 7\nMatch user ada\n Port 8\n";
         assert_eq!(with(config, &ssh).unwrap().port, 7);
         assert_eq!(with(config, &plain()).unwrap().port, 8);
+    }
+
+    #[test]
+    fn each_hop_has_a_login_of_its_own() {
+        let config = "Host 10.*\n ProxyJump gate,ops@inner:7\nHost gate\n HostName gate.example.net\n \
+            User porter\n ProxyJump outer\nHost inner\n Port 8\n IdentityFile /inner\n ProxyJump never\n";
+        let target = with(config, &plain()).unwrap();
+        let mut way = Vec::new();
+        let mut next = target.jump.as_deref();
+        while let Some(hop) = next {
+            way.push((hop.user.as_str(), hop.host.as_str(), hop.port));
+            next = hop.jump.as_deref();
+        }
+        let expected =
+            [("ops", "inner", 7), ("porter", "gate.example.net", 22), ("ada", "outer", 22)];
+        assert_eq!(way, expected);
+        assert_eq!(target.jump.unwrap().identity_files, [PathBuf::from("/inner")]);
+    }
+
+    #[test]
+    fn jump_hosts_that_lead_to_each_other_are_refused() {
+        let error = with("ProxyJump gate\n", &plain()).unwrap_err();
+        assert!(error.to_string().contains("go through each other"), "{error}");
     }
 
     #[test]

@@ -8,6 +8,7 @@ use super::auth::AuthenticationError;
 use super::frame::FrameError;
 use super::host_trust::HostKeyError;
 use super::script::NulError;
+use super::target::Target;
 
 /// Why a host could not be reached, or a script's outcome not be learned.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
@@ -27,6 +28,24 @@ pub enum RemoteError {
         address: SocketAddr,
         /// What the system said.
         why: String,
+    },
+    /// A jump host did not make the connection to the next host.
+    #[error("jump host {hop} cannot connect to {to}: {why}")]
+    Forward {
+        /// The jump host's login.
+        hop: String,
+        /// Where it should have connected to, as it knows the name.
+        to: String,
+        /// What it said.
+        why: String,
+    },
+    /// A host on the way could not be logged in to.
+    #[error("jump host {hop}: {error}")]
+    Hop {
+        /// Its login.
+        hop: String,
+        /// What went wrong there.
+        error: Box<RemoteError>,
     },
     /// The TCP connection stands, but no SSH server answered.
     #[error("no SSH server answered: {why}")]
@@ -179,11 +198,20 @@ impl fmt::Display for Stage {
 }
 
 impl RemoteError {
+    /// The same error, of a host on the way; the hop that is named already is the one that failed.
+    pub(crate) fn at_hop(self, hop: &Target) -> Self {
+        match self {
+            named @ (RemoteError::Hop { .. } | RemoteError::Forward { .. }) => named,
+            error => RemoteError::Hop { hop: hop.login_name(), error: Box::new(error) },
+        }
+    }
+
     /// Where on the way the error arose.
     pub fn stage(&self) -> Stage {
         match self {
             RemoteError::Resolve { .. } => Stage::Resolve,
-            RemoteError::Connect { .. } => Stage::Connect,
+            RemoteError::Connect { .. } | RemoteError::Forward { .. } => Stage::Connect,
+            RemoteError::Hop { error, .. } => error.stage(),
             RemoteError::Banner { .. } => Stage::Banner,
             RemoteError::KeyExchange { .. } => Stage::KeyExchange,
             RemoteError::HostKey(_) => Stage::HostKey,
@@ -223,6 +251,10 @@ impl RemoteError {
                 "check that the host is up and that port {} is open from here; ssh.host and ssh.port say where we connect",
                 address.port()
             )),
+            RemoteError::Forward { hop, to, .. } => Some(format!(
+                "check that {to} is up and reached from {hop}, and that sshd there allows it (AllowTcpForwarding)"
+            )),
+            RemoteError::Hop { error, .. } => error.hint(),
             RemoteError::Banner { .. } => Some(
                 "check that ssh.port is sshd's; a loaded sshd (MaxStartups) drops connections too: try a lower --parallelism"
                     .to_owned(),

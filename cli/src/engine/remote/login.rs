@@ -1,6 +1,7 @@
 //! From a target to a session that may run commands.
 
 use std::net::{SocketAddr, ToSocketAddrs};
+use std::os::fd::OwnedFd;
 use std::time::{Duration, Instant};
 
 use tokio::sync::oneshot;
@@ -10,6 +11,7 @@ use super::config::Family;
 use super::error::RemoteError;
 use super::host_key::HostKey;
 use super::host_trust::{ALGORITHM_GROUPS, HostKeyError, Trust};
+use super::jump::forward;
 use super::link::{Link, dial};
 use super::target::Target;
 
@@ -17,9 +19,15 @@ use super::target::Target;
 /// directory services) needs seconds; its own limit, `LoginGraceTime`, is 120 s.
 const LOGIN_TIME: Duration = Duration::from_secs(30);
 
-/// The addresses of the target's host. The system's resolver cannot be interrupted: a thread that
+/// The addresses of the host that we connect to ourselves. The system's resolver cannot be interrupted: a thread that
 /// hangs in it is left behind.
 pub(crate) async fn resolve(target: &Target) -> Result<Vec<SocketAddr>, RemoteError> {
+    let first = target.first_hop();
+    let found = resolve_name(first).await;
+    found.map_err(|error| if target.jump.is_some() { error.at_hop(first) } else { error })
+}
+
+async fn resolve_name(target: &Target) -> Result<Vec<SocketAddr>, RemoteError> {
     let name = (target.host.clone(), target.port);
     let family = target.family;
     let (answer, answered) = oneshot::channel();
@@ -64,13 +72,20 @@ pub(crate) fn login(target: &Target, addresses: &[SocketAddr]) -> Result<Link, R
     }
 }
 
-/// Connects and exchanges keys; nothing is trusted yet.
+/// Connects, through jump hosts if there are some, and exchanges keys; nothing of the target is trusted
+/// yet.
 pub(crate) fn greet(
     target: &Target,
     addresses: &[SocketAddr],
     algorithms: &str,
 ) -> Result<(Link, HostKey), RemoteError> {
-    let stream = dial(target, addresses)?;
+    let stream = match &target.jump {
+        None => OwnedFd::from(dial(target, addresses)?),
+        Some(hop) => {
+            let link = login(hop, addresses).map_err(|error| error.at_hop(hop))?;
+            forward(link, hop, target)?
+        }
+    };
     Link::handshake(stream, algorithms, Instant::now() + LOGIN_TIME)
 }
 

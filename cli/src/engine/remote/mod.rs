@@ -16,6 +16,7 @@ mod frame;
 mod host_key;
 mod host_trust;
 mod identity;
+mod jump;
 mod known_hosts;
 mod link;
 mod login;

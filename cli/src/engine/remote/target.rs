@@ -17,6 +17,8 @@ pub struct Target {
     pub host_key_alias: Option<String>,
     /// Which addresses of the name count.
     pub family: Family,
+    /// The host that the connection goes through, with a login and host keys of its own.
+    pub jump: Option<Box<Target>>,
     /// TCP port.
     pub port: u16,
     /// Login user.
@@ -67,6 +69,7 @@ impl Target {
         Self {
             host: host.to_owned(),
             host_key_alias: None,
+            jump: None,
             family: Family::Any,
             port: 22,
             user: user.to_owned(),
@@ -78,6 +81,16 @@ impl Target {
             silence_limit: SILENCE_LIMIT,
             sudo: user != "root",
         }
+    }
+
+    /// `user@host`, for messages.
+    pub(crate) fn login_name(&self) -> String {
+        format!("{}@{}", self.user, self.host)
+    }
+
+    /// The host that we connect to ourselves: the first jump host, or the host.
+    pub(crate) fn first_hop(&self) -> &Target {
+        self.jump.as_deref().map_or(self, Target::first_hop)
     }
 
     /// Name and port under which known_hosts lists the host.

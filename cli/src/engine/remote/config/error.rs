@@ -46,6 +46,9 @@ pub enum ConfigProblem {
         /// Where it stands.
         value: String,
     },
+    /// Jump hosts lead to each other without end.
+    #[error("jump hosts go through each other, or are more than 8")]
+    Circle,
     /// Files include each other without end.
     #[error("includes are nested more than 16 deep")]
     Depth,

@@ -87,11 +87,9 @@ impl Settings {
                 first(&mut self.identities_only, yes_or_no(&value()?).ok_or_else(wrong)?);
             }
             "identityagent" => first(&mut self.identity_agent, value()?),
-            "proxyjump" if self.proxy_jump.is_none() => {
-                if !value()?.eq_ignore_ascii_case("none") {
-                    return Err(ConfigProblem::Unsupported(line.spelling.clone()));
-                }
-                self.proxy_jump = Some("none".to_owned());
+            "proxyjump" => {
+                value()?;
+                first(&mut self.proxy_jump, line.words.concat());
             }
             "proxycommand" if self.proxy_jump.is_none() => {
                 if !value()?.eq_ignore_ascii_case("none") {

@@ -12,7 +12,7 @@ use super::{ConfigError, ConfigProblem, Settings, Source, Subject, resolve};
 const HOSTS: [&str; 5] = ["web1", "web2.example.net", "db", "10.0.0.1", "WEB1"];
 
 /// Each is a file; `{dir}` is a folder that has the files of [`INCLUDED`].
-const CONFIGS: [&str; 18] = [
+const CONFIGS: [&str; 20] = [
     "",
     "Host web* !web2*\n User a\n Port 2222\nHost *\n User b\n",
     "Host web?\n  HostName %h.example.net\n  IdentityFile ~/.ssh/%h\n  IdentityFile=/x\n IdentityFile /x\nIdentityFile \"/with space\"\n",
@@ -30,6 +30,8 @@ const CONFIGS: [&str; 18] = [
     "ConnectTimeout none\nIdentityAgent none # with a note\nIdentityAgent x\n# User c\n\tUser\td\t\r\n",
     "Match localuser {user} host=web1\n User local\nMatch !localuser {user}\n User remote\n",
     "Host \"web1\" '10.*'\n User 'quoted name'\n IdentityFile a\\ b\\\"c\n",
+    "Host web1\nProxyJump a@b:22,c\nHost db\nProxyJump none\nHost *\nProxyJump last\nProxyCommand never\n",
+    "Match host db\n ProxyCommand none\nMatch all\n ProxyJump [::1]:7\n",
     "HoSt *\n hostNAME h%%x\n uSER X\n proxycommand none\n",
 ];
 
@@ -86,7 +88,7 @@ fn reference(file: &Path, host: &str) -> BTreeMap<String, String> {
     found
 }
 
-const KEYWORDS: [&str; 13] = [
+const KEYWORDS: [&str; 14] = [
     "hostname",
     "user",
     "port",
@@ -100,6 +102,7 @@ const KEYWORDS: [&str; 13] = [
     "serveraliveinterval",
     "serveralivecountmax",
     "addressfamily",
+    "proxyjump",
 ];
 
 /// Our reading in the form of [`reference`], with ssh's defaults.
@@ -143,6 +146,7 @@ fn shown(settings: &Settings, user: &str) -> BTreeMap<String, String> {
     let interval = settings.alive_interval.map(|time| time.as_secs().to_string());
     show("serveraliveinterval", or(interval, "0"));
     show("serveralivecountmax", or(settings.alive_count.map(|count| count.to_string()), "3"));
+    show("proxyjump", settings.proxy_jump.clone().filter(|hops| hops != "none"));
     let family = match settings.family.unwrap_or_default() {
         super::Family::Any => "any",
         super::Family::V4 => "inet",

@@ -2,6 +2,7 @@
 
 mod authentication;
 mod host_keys;
+mod jump;
 mod reach;
 mod runs;
 mod shells;

@@ -1,0 +1,75 @@
+//! Hosts that are reached through others.
+
+use std::net::TcpListener;
+
+use super::sshd::{Sshd, call, keygen};
+use crate::engine::remote::{Call, Payload, Reach, RemoteError, Stage, Target, connect};
+
+fn through(hop: Target, target: Target) -> Target {
+    Target { jump: Some(Box::new(hop)), ..target }
+}
+
+#[tokio::test]
+async fn two_hops_lead_to_a_host_and_carry_much_in_both_directions() {
+    let (first, second, host) = (Sshd::start(), Sshd::start(), Sshd::start());
+    let way = through(through(first.target(), second.target()), host.target());
+    let connection = connect(way).await.unwrap_or_else(|error| panic!("{error}"));
+    let bytes: Vec<u8> = (0..3_000_000_u32).map(|n| (n % 251) as u8 + 1).collect();
+    let payload = Payload::new().with(bytes.clone());
+    let echo = Call { payload, max_reply: 4_000_000, ..call(r#"recv "$blob1""#) };
+    let reply = connection.run(echo).await.unwrap();
+    assert_eq!((reply.status, reply.stdout.len(), reply.stderr.as_str()), (0, bytes.len(), ""));
+    assert!(reply.stdout == bytes);
+    for server in [&first, &second, &host] {
+        assert!(server.log().contains("Accepted publickey"));
+    }
+    let open = TcpListener::bind("127.0.0.1:0").unwrap();
+    let reach = connection.can_reach(open.local_addr().unwrap(), std::time::Duration::from_secs(5));
+    assert_eq!(reach.await, Ok(Reach::Connected));
+}
+
+#[tokio::test]
+async fn a_refusal_names_the_hop_and_its_stage() {
+    let (first, second, host) = (Sshd::start(), Sshd::start(), Sshd::start());
+    let closed = TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap().port();
+    keygen(&first.path("other"), "ed25519", "");
+    let stranger = Target { identity_files: vec![first.path("other")], ..second.target() };
+    let mut unknown = second.target();
+    unknown.host_keys.known_hosts.clear();
+    let nameless = Target { host: "no.such.host.invalid".to_owned(), ..first.target() };
+    let hop = |target: Target| through(through(first.target(), target), host.target());
+    for (way, stage, words) in [
+        (hop(stranger), Stage::Authentication, "jump host"),
+        (hop(unknown), Stage::HostKey, "is not known"),
+        (
+            hop(Target { port: closed, ..second.target() }),
+            Stage::Connect,
+            "cannot connect to 127.0.0.1",
+        ),
+        (through(nameless, host.target()), Stage::Resolve, "jump host"),
+    ] {
+        let error = connect(way).await.unwrap_err();
+        assert_eq!(error.stage(), stage, "{error}");
+        assert!(error.to_string().contains(words) && error.hint().is_some(), "{error}");
+        assert!(matches!(error, RemoteError::Hop { .. } | RemoteError::Forward { .. }));
+    }
+    assert!(!host.log().contains("Accepted"));
+}
+
+#[tokio::test]
+async fn a_jump_host_that_goes_away_loses_the_connection() {
+    let (first, host) = (Sshd::start(), Sshd::start());
+    let cable = super::sshd::Cable::to(first.port);
+    first.know(&format!("[127.0.0.1]:{} {}", cable.port, first.host_key("ed25519")));
+    let hop =
+        Target { host_key_alias: Some("gate".to_owned()), port: cable.port, ..first.target() };
+    first.know(&format!("gate {}", first.host_key("ed25519")));
+    let connection = connect(through(hop, host.target())).await.unwrap();
+    let run = connection.run(call("sleep 30"));
+    let cut = async {
+        tokio::time::sleep(std::time::Duration::from_millis(300)).await;
+        cable.cut();
+    };
+    let (reply, ()) = tokio::join!(run, cut);
+    assert!(matches!(reply, Err(RemoteError::Lost { .. })), "{reply:?}");
+}
