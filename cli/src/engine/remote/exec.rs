@@ -323,15 +323,18 @@ impl Exec {
             Ok(_) => FrameError::Cut,
         };
         let said = self.said(&why);
-        // A command that was killed has exit status 0 in libssh2: the signal must be asked first.
+        // A command that was killed has exit status 0 in libssh2: the signal must be asked first. It
+        // dies of a broken pipe where we hung up on its flood, which is then the reason.
         let signal = channel.exit_signal().ok().and_then(|exit| exit.exit_signal);
         let refusal = SudoRefusal::read(&said).filter(|_| self.sudo);
         let error = match (signal, refusal, &why) {
-            (Some(signal), ..) => RemoteError::Killed { signal, said },
+            (Some(signal), _, why) if !matches!(why, FrameError::Flood { .. }) => {
+                RemoteError::Killed { signal, said }
+            }
             (None, Some(why), FrameError::Missing { .. }) => {
                 RemoteError::Sudo { user: self.user.clone(), why, said }
             }
-            (None, ..) => {
+            _ => {
                 RemoteError::Frame { why, status: channel.exit_status().unwrap_or_default(), said }
             }
         };
