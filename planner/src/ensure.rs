@@ -131,8 +131,7 @@ pub(crate) fn release(place: &Place<'_>) -> Option<Step> {
     };
     let (action, why) = action_for(&changes, place, observed.is_absent());
     let kind = StepKind::InstallRelease { version, arch, source, sha256: sha256.clone(), by };
-    let step = place.host_step(&release_verb(version), action, kind, why);
-    Some(step.after([place.host_id("claim")]))
+    Some(place.host_step(&release_verb(version), action, kind, why))
 }
 
 /// The verb of the step that installs a release.

@@ -22,8 +22,20 @@ pub(crate) fn steps(
         steps.extend(begin(place, places, token, anew));
     }
     steps.extend(settle(places)?);
+    releases_first(&mut steps);
     note(places, &steps, anew, report);
     Ok(steps)
+}
+
+/// An archive that is not what was pinned is found before anything of the cluster is on a host: a
+/// release beside others changes nothing by itself.
+fn releases_first(steps: &mut [Step]) {
+    let is_release = |step: &Step| matches!(step.kind, StepKind::InstallRelease { .. });
+    let releases: Vec<StepId> =
+        steps.iter().filter(|step| is_release(step)).map(|step| step.id.clone()).collect();
+    for step in steps.iter_mut().filter(|step| !is_release(step)) {
+        step.after.extend(releases.iter().cloned());
+    }
 }
 
 /// Plans a member that a stopped bootstrap left unstarted, while the others went on to a quorum.

@@ -1,5 +1,6 @@
 //! From what is wanted and what was seen to a plan.
 
+use std::collections::btree_map::Entry;
 use std::collections::{BTreeMap, BTreeSet};
 
 use templates::unit::RenderError;
@@ -50,8 +51,16 @@ pub fn plan(spec: &SiteSpec, facts: &SiteFacts, policy: &Policy) -> Result<Plan,
         report.one_way.clear();
         report.clients.clear();
     }
-    let by_id: BTreeMap<StepId, Step> =
-        steps.into_iter().map(|step| (step.id.clone(), step)).collect();
+    let mut by_id: BTreeMap<StepId, Step> = BTreeMap::new();
+    for step in steps {
+        match by_id.entry(step.id.clone()) {
+            // A step that serves several clusters waits for what each of them wants before it.
+            Entry::Occupied(mut known) => known.get_mut().after.extend(step.after),
+            Entry::Vacant(free) => {
+                free.insert(step);
+            }
+        }
+    }
     Ok(Plan { site: spec.site.clone(), steps: graph::in_order(by_id)?, report })
 }
 
