@@ -118,9 +118,9 @@ fn a_lab_runs_on_unified_control_groups() {
         [ -e /sys/fs/cgroup/cgroup.controllers ] || mount -t cgroup2 none /sys/fs/cgroup
         "$1" --name t-unified up 1 >&2
         "$1" --name t-unified ssh 1 'systemctl is-system-running --wait; stat -fc %T /sys/fs/cgroup'
-        "$1" --name t-unified freeze 1
+        "$1" --name t-unified freeze 1 >&2
         grep -x 'frozen 1' /sys/fs/cgroup/quorate-t-unified-etcd-1/cgroup.events
-        "$1" --name t-unified thaw 1
+        "$1" --name t-unified thaw 1 >&2
         "$1" --name t-unified reboot 1 >&2
         "$1" --name t-unified down >&2
     "#;
