@@ -40,8 +40,7 @@ impl<'a> View<'a> {
     pub(crate) fn was_member(&self, host: &HostName, facts: &MemberFacts) -> bool {
         let published =
             |member: &ListedMember| member.name == host.as_str() && !member.client_urls.is_empty();
-        facts.quorum_seen
-            || !facts.marker.is_absent()
+        facts.had_quorum()
             || facts.data.known().is_some_and(|data| data.wal)
             || match self.listed() {
                 Some(list) => list.iter().any(published),
@@ -69,7 +68,7 @@ pub(crate) fn assess<'a>(spec: &'a ClusterSpec, facts: &'a SiteFacts) -> View<'a
         members.iter().filter_map(|(host, facts)| Some((*host, facts.etcd.known()?))).collect();
     let healthy = answers.values().filter(|etcd| etcd.leader.is_some() && !etcd.learner).count();
     let now = ClusterNow {
-        formation: formation(&members, &answers, &unseen),
+        formation: formation(&members, &unseen),
         cluster_id: cluster_id(&members, &answers),
         quorum: Quorum { voters: voters(spec, &answers), healthy },
         leader: leader(&answers),
@@ -84,14 +83,12 @@ pub(crate) fn assess<'a>(spec: &'a ClusterSpec, facts: &'a SiteFacts) -> View<'a
 /// another host was not.
 fn formation(
     members: &BTreeMap<&HostName, &MemberFacts>,
-    answers: &BTreeMap<&HostName, &EtcdFacts>,
     unseen: &BTreeSet<&HostName>,
 ) -> Formation {
-    let had_quorum = |member: &&MemberFacts| member.quorum_seen || !member.marker.is_absent();
     let begun = |member: &&MemberFacts| {
         !member.token.is_absent() || member.data.known().is_some_and(|data| data.wal)
     };
-    if members.values().any(had_quorum) || answers.values().any(|etcd| etcd.leader.is_some()) {
+    if members.values().any(|member| member.shows_formed()) {
         Formation::Formed
     } else if !unseen.is_empty() {
         Formation::Unknown

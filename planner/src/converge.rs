@@ -23,12 +23,13 @@ pub(crate) fn steps(
     policy: &Policy,
     report: &mut PlanReport,
 ) -> Result<Vec<Step>, RenderError> {
+    let candidates = roll::candidates(places);
     let restarting: BTreeSet<&HostName> =
-        roll::candidates(places).into_iter().map(|candidate| candidate.host()).collect();
+        candidates.iter().map(|candidate| candidate.host()).collect();
     // A member that is down is started and the cluster proven before another one is taken down.
     let mut after = after.clone();
     after.extend(places.first().map(|first| first.id("prove")));
-    let roll = roll::steps(view, places, &after, policy, report);
+    let roll = roll::steps(view, places, candidates, &after, policy, report);
     let mut steps = Vec::new();
     let mut unmarked = Vec::new();
     for place in places {
@@ -90,7 +91,7 @@ fn mend(place: &Place<'_>, turn: &Turn<'_>) -> Result<Vec<Step>, RenderError> {
         Turn::Held => None,
     };
     steps.extend(unit.map(|step| step.after(needs.clone())));
-    let is_down = place.facts.unit.known().is_none_or(|unit| !unit.is_up());
+    let is_down = !place.facts.is_up();
     if is_down && !matches!(place.facts.unit, Observed::Unknown(_)) {
         let why = Why::Drift { changes: vec!["the member does not run".to_owned()] };
         let step = place.step("start", Action::Run, StepKind::StartMember, why);

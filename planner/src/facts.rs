@@ -300,6 +300,22 @@ pub struct ListedMember {
 }
 
 impl MemberFacts {
+    /// Whether anything on this host says that the cluster once had a quorum.
+    pub fn had_quorum(&self) -> bool {
+        self.quorum_seen || !self.marker.is_absent()
+    }
+
+    /// Whether the cluster counts as formed by what this member shows: it had a quorum, or it knows a
+    /// leader now.
+    pub fn shows_formed(&self) -> bool {
+        self.had_quorum() || self.etcd.known().is_some_and(|etcd| etcd.leader.is_some())
+    }
+
+    /// Whether a process of the member's unit is up or on its way.
+    pub fn is_up(&self) -> bool {
+        self.unit.known().is_some_and(UnitFacts::is_up)
+    }
+
     /// The certificate in use for a purpose, where it could be read.
     pub fn certificate(&self, file: PkiFile) -> Option<CertFacts> {
         let path = Layout::of(&self.cluster).pki_file(file);

@@ -5,7 +5,7 @@ use templates::BootstrapToken;
 use templates::unit::RenderError;
 
 use crate::ensure::{self, Place};
-use crate::facts::{Observed, UnitFacts};
+use crate::facts::Observed;
 use crate::plan::{Action, FormationState, Guard, Step, StepId, StepKind, Why};
 use crate::report::{PlanReport, QuorumNote};
 
@@ -58,7 +58,7 @@ fn must_begin_anew(
 ) -> Result<bool, RenderError> {
     for place in places {
         let has_log = place.facts.data.known().is_some_and(|data| data.wal);
-        let is_up = place.facts.unit.known().is_some_and(UnitFacts::is_up);
+        let is_up = place.facts.is_up();
         if !has_log && !is_up {
             continue;
         }
@@ -129,8 +129,10 @@ fn begin(
         let step = step.guarded(Guard::NeverFormed).after([place.id("directories")]);
         steps.push(step.after(every("discard")));
     }
-    let is_up = place.facts.unit.known().is_some_and(|unit| unit.is_up());
-    if !is_up || anew || steps.iter().any(|step| matches!(step.kind, StepKind::StoreToken)) {
+    if !place.facts.is_up()
+        || anew
+        || steps.iter().any(|step| matches!(step.kind, StepKind::StoreToken))
+    {
         let action = if anew && begun { Action::Replace } else { Action::Run };
         let step = place.step("start", action, StepKind::StartMember, place.wanted());
         steps.push(

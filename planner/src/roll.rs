@@ -33,7 +33,7 @@ impl<'a> Candidate<'_, 'a> {
 pub(crate) fn candidates<'p, 'a>(places: &'p [Place<'a>]) -> Vec<Candidate<'p, 'a>> {
     places
         .iter()
-        .filter(|place| place.facts.unit.known().is_some_and(|unit| unit.is_up()))
+        .filter(|place| place.facts.is_up())
         .map(|place| Candidate { place, reasons: reasons(place) })
         .filter(|candidate| !candidate.reasons.is_empty())
         .collect()
@@ -44,11 +44,11 @@ pub(crate) fn candidates<'p, 'a>(places: &'p [Place<'a>]) -> Vec<Candidate<'p, '
 pub(crate) fn steps(
     view: &View<'_>,
     places: &[Place<'_>],
+    mut candidates: Vec<Candidate<'_, '_>>,
     after: &BTreeSet<StepId>,
     policy: &Policy,
     report: &mut PlanReport,
 ) -> Vec<Step> {
-    let mut candidates = candidates(places);
     let Some(cluster) = places.first().map(|place| place.cluster) else { return Vec::new() };
     if candidates.is_empty() {
         return Vec::new();
@@ -64,7 +64,7 @@ pub(crate) fn steps(
     });
     let outage = policy.allow_outage.contains(&cluster.name);
     // Members that are down are started, and the cluster proven, before the first restart.
-    let started = places.iter().filter(|place| is_down(place)).count();
+    let started = places.iter().filter(|place| !place.facts.is_up()).count();
     let mut steps = Vec::new();
     let mut before = after.clone();
     for candidate in &candidates {
@@ -166,11 +166,6 @@ fn member_needs(place: &Place<'_>) -> Vec<StepId> {
     ]
 }
 
-/// Whether a member does not run, so that this plan starts it.
-fn is_down(place: &Place<'_>) -> bool {
-    place.facts.unit.known().is_none_or(|unit| !unit.is_up())
-}
-
 /// Why the restarts of a cluster can't be begun now.
 fn held(
     view: &View<'_>,
@@ -212,7 +207,8 @@ fn held(
             format!("quorate apply --allow-outage {}", cluster.name),
         );
     }
-    let started = |host: &HostName| places.iter().any(|place| place.name == host && is_down(place));
+    let started =
+        |host: &HostName| places.iter().any(|place| place.name == host && !place.facts.is_up());
     let unseen = view.unseen.iter().map(|host| format!("{host} can't be seen"));
     let unhealthy = view.now.down.keys().filter(|host| !started(host));
     let missing: Vec<String> =

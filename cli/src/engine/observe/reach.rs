@@ -56,16 +56,11 @@ fn questions(
 
 /// Members of a formed cluster talk, or etcd says that they don't.
 fn is_formed(cluster: &ClusterSpec, hosts: &BTreeMap<HostName, Observed<HostFacts>>) -> bool {
-    let knows = |member: &MemberFacts| {
-        member.quorum_seen
-            || !member.marker.is_absent()
-            || member.etcd.known().is_some_and(|etcd| etcd.leader.is_some())
-    };
     cluster
         .members
         .keys()
         .filter_map(|host| hosts.get(host)?.known()?.clusters.get(&cluster.name))
-        .any(knows)
+        .any(MemberFacts::shows_formed)
 }
 
 async fn reach(pool: &Pool, host: &HostName, peer: SocketAddr) -> Reach {
