@@ -1,6 +1,6 @@
 //! The desired state: the inventory expanded, member by member, with nothing left optional.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use inventories::inventory::{Arch, Cluster, Host, Place, ReleaseSource, Runtime};
 use inventories::{ClusterName, EtcdVersion, HostName, Inventory, SiteName};
@@ -20,6 +20,13 @@ pub struct SiteSpec {
     pub clusters: BTreeMap<ClusterName, ClusterSpec>,
     /// Archives: where from, and their pinned digests.
     pub release: ReleaseSpec,
+}
+
+impl SiteSpec {
+    /// Every host that a cluster uses.
+    pub fn hosts(&self) -> BTreeSet<&HostName> {
+        self.clusters.values().flat_map(|cluster| cluster.members.keys()).collect()
+    }
 }
 
 /// Where release archives come from.

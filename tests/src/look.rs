@@ -21,8 +21,7 @@ use crate::world::{Generation, SimHost, SimMember, World};
 impl World {
     /// Looks at every host that the clusters of `spec` use.
     pub fn observe(&self, spec: &SiteSpec) -> SiteFacts {
-        let names: BTreeSet<&HostName> =
-            spec.clusters.values().flat_map(|cluster| cluster.members.keys()).collect();
+        let names = spec.hosts();
         let look = |name: &HostName| match self.hosts.get(name) {
             Some(host) if host.reachable => Observed::Known(self.host_facts(name, host, spec)),
             Some(_) => Observed::Unknown("connect: timed out".to_owned()),

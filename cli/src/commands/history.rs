@@ -1,7 +1,5 @@
 //! `quorate history`
 
-use std::collections::BTreeSet;
-
 use clap::Args;
 use serde::{Deserialize, Serialize};
 
@@ -40,13 +38,12 @@ struct Entry {
 pub(super) fn run(context: &Context, arguments: &HistoryArgs) -> Result<ExitCode, CliError> {
     let site = context.site()?;
     let spec = site.spec()?;
-    let hosts: BTreeSet<_> =
-        spec.clusters.values().flat_map(|cluster| cluster.members.keys().cloned()).collect();
+    let hosts = spec.hosts();
     let mut entries = Vec::new();
     let code = context.block_on(async {
         let door = Door::of(context, &site)?;
         let mut code = ExitCode::Done;
-        for host in &hosts {
+        for host in hosts {
             match journal(&door.pool, host, arguments.lines).await {
                 Ok(text) => entries.extend(read(host.as_str(), &text)),
                 Err(error) => {

@@ -58,9 +58,7 @@ pub(super) async fn make<H: Hosts>(
 
 async fn observe<H: Hosts>(context: &Context, spec: &SiteSpec, hosts: &H) -> SiteFacts {
     let begun = Instant::now();
-    let mut names: Vec<_> = spec.clusters.values().flat_map(|c| c.members.keys()).collect();
-    names.sort();
-    names.dedup();
+    let names = spec.hosts();
     let what =
         format!("looking at {} host{}", names.len(), if names.len() == 1 { "" } else { "s" });
     let spinner = Spinner::new(&context.terminal);

@@ -1,7 +1,5 @@
 //! `quorate unlock`
 
-use std::collections::BTreeSet;
-
 use clap::Args;
 
 use super::hosts::Door;
@@ -22,14 +20,13 @@ pub struct UnlockArgs {
 pub(super) fn run(context: &Context, arguments: &UnlockArgs) -> Result<ExitCode, CliError> {
     let site = context.site()?;
     let spec = site.spec()?;
-    let hosts: BTreeSet<_> =
-        spec.clusters.values().flat_map(|cluster| cluster.members.keys().cloned()).collect();
+    let hosts = spec.hosts();
     context.block_on(async {
         let mut interrupts = Interrupts::listen().map_err(CliError::failed)?;
         let door = Door::of(context, &site)?;
         let mut code = ExitCode::Done;
         let mut locked = Vec::new();
-        for host in &hosts {
+        for host in hosts {
             match holder(&door.pool, host, false).await {
                 Ok(Some(who)) => {
                     context.terminal.print(&format!("{host}: {who}\n"));
