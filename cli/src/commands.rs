@@ -30,6 +30,7 @@ mod approval;
 mod hosts;
 mod planning;
 mod schema;
+mod selection;
 mod validate;
 mod version;
 

@@ -132,6 +132,7 @@ mod tests {
     fn empty() -> (Plan, SiteFacts) {
         let plan = Plan {
             site: SiteName::new("lab").unwrap(),
+            selection: planner::Selection::default(),
             steps: Vec::new(),
             report: planner::report::PlanReport::default(),
         };

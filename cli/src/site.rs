@@ -77,19 +77,25 @@ pub fn choose_cluster<'a>(
     spec: &'a SiteSpec,
     named: Option<&ClusterName>,
 ) -> Result<&'a ClusterSpec, CliError> {
-    let names: Vec<&str> = spec.clusters.keys().map(ClusterName::as_str).collect();
-    let hint = format!("the inventory has: {}", names.join(", "));
-    match named {
-        Some(name) => spec.clusters.get(name).ok_or_else(|| {
+    let hint = clusters_of(spec);
+    let mut all = spec.clusters.values();
+    match (named, all.next(), all.next()) {
+        (Some(name), ..) => spec.clusters.get(name).ok_or_else(|| {
             let message = format!("the inventory has no cluster {name}");
             CliError::new(ExitCode::Usage, message).hint(hint)
         }),
-        None if names.len() == 1 => Ok(&spec.clusters[names[0]]),
-        None => {
+        (None, Some(only), None) => Ok(only),
+        (None, ..) => {
             let message = "the inventory has several clusters; say which one with --cluster NAME";
             Err(CliError::new(ExitCode::Usage, message).hint(hint))
         }
     }
+}
+
+/// The names that a site's clusters have, for whoever used another.
+pub fn clusters_of(spec: &SiteSpec) -> String {
+    let names: Vec<&str> = spec.clusters.keys().map(ClusterName::as_str).collect();
+    format!("the inventory has: {}", names.join(", "))
 }
 
 /// The folder of a file, `.` where the path names none.

@@ -13,6 +13,7 @@ use crate::plan::{Action, FormationState, Guard, Step, StepId, StepKind, Why};
 use crate::policy::Policy;
 use crate::report::PlanReport;
 use crate::roll;
+use crate::selection;
 
 /// Plans for the members of a formed cluster whose hosts were seen. `after` are the disruptive
 /// steps of clusters on the same hosts: one at a time holds across them too.
@@ -23,7 +24,8 @@ pub(crate) fn steps(
     policy: &Policy,
     report: &mut PlanReport,
 ) -> Result<Vec<Step>, RenderError> {
-    let candidates = roll::candidates(places);
+    let selection = &policy.selection;
+    let candidates = roll::candidates(places, selection);
     let restarting: BTreeSet<&HostName> =
         candidates.iter().map(|candidate| candidate.host()).collect();
     // A member that is down is started and the cluster proven before another one is taken down.
@@ -32,7 +34,7 @@ pub(crate) fn steps(
     let roll = roll::steps(view, places, candidates, &after, policy, report);
     let mut steps = Vec::new();
     let mut unmarked = Vec::new();
-    for place in places {
+    for place in places.iter().filter(|place| selection.takes_host(place.name)) {
         if view.was_member(place.name, place.facts) {
             let restart = roll.iter().find(|step| step.id == place.id("restart"));
             let turn = match restart {
@@ -54,6 +56,9 @@ pub(crate) fn steps(
         steps.extend(unmarked.into_iter().map(|place| form::marker(place, places)));
     }
     steps.extend(roll);
+    if places.iter().any(|place| !place.facts.is_up() && !selection.takes_host(place.name)) {
+        selection::without_proof(&mut steps);
+    }
     Ok(steps)
 }
 

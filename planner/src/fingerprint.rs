@@ -5,6 +5,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::fmt::Write as _;
 
+use inventories::ClusterName;
 use pki::Sha256Digest;
 
 use crate::facts::{
@@ -19,11 +20,11 @@ pub type Fingerprint = BTreeMap<String, String>;
 
 /// The name of a plan: equal for equal steps, whoever plans them and when.
 pub fn hash(plan: &Plan) -> String {
-    let Plan { site, steps, report } = plan;
+    let Plan { site, selection, steps, report } = plan;
     let refused: Vec<&str> =
         report.blocked.iter().chain(&report.held).map(|finding| finding.code).collect();
     // Writing a plan as JSON fails for no plan: its keys are texts, its numbers whole.
-    let text = serde_json::to_string(&(site, steps, refused)).unwrap_or_default();
+    let text = serde_json::to_string(&(site, selection, steps, refused)).unwrap_or_default();
     Sha256Digest::of(text.as_bytes()).to_string()
 }
 
@@ -37,7 +38,7 @@ pub fn of(facts: &SiteFacts, plan: &Plan) -> Fingerprint {
     let mut print = Fingerprint::new();
     for (name, host) in &facts.hosts {
         match host {
-            Observed::Known(host) => host_lines(name.as_str(), host, &mut print),
+            Observed::Known(host) => host_lines(name.as_str(), host, plan, &mut print),
             // Why it can't be seen may read differently each time; that it can't is the fact.
             Observed::Absent | Observed::Unknown(_) => {
                 print.insert(format!("{name}: seen"), "no".to_owned());
@@ -75,7 +76,7 @@ fn observed<T>(value: &Observed<T>, show: impl FnOnce(&T) -> String) -> String {
     }
 }
 
-fn host_lines(name: &str, host: &HostFacts, print: &mut Fingerprint) {
+fn host_lines(name: &str, host: &HostFacts, plan: &Plan, print: &mut Fingerprint) {
     let HostFacts {
         // Measurements decide through verdicts; the rest of the machine does not change a plan.
         machine,
@@ -101,7 +102,9 @@ fn host_lines(name: &str, host: &HostFacts, print: &mut Fingerprint) {
         };
         put(&format!("release {version}"), observed(release, show));
     }
-    for (cluster, member) in clusters {
+    // What a narrowed plan is not about does not make it stale.
+    let judged = |cluster: &&ClusterName| plan.report.clusters.contains_key(*cluster);
+    for (cluster, member) in clusters.iter().filter(|(cluster, _)| judged(cluster)) {
         member_lines(&format!("{name} ({cluster})"), member, print);
     }
 }

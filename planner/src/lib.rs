@@ -27,6 +27,7 @@ pub mod progress;
 pub mod quorum;
 pub mod report;
 mod roll;
+pub mod selection;
 pub mod spec;
 pub mod text;
 
@@ -35,4 +36,5 @@ pub use facts::{HostFacts, Observed, SiteFacts};
 pub use plan::{Plan, Step, StepId, StepKind};
 pub use planner::{PlanError, plan};
 pub use policy::Policy;
+pub use selection::Selection;
 pub use spec::{SiteSpec, expand};

@@ -12,12 +12,15 @@ use templates::UnitText;
 
 use crate::layout::Directory;
 use crate::report::PlanReport;
+use crate::selection::Selection;
 
 /// What will be done, in an order that respects every dependency, and what was found on the way.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
 pub struct Plan {
     /// The site that the plan is for.
     pub site: SiteName,
+    /// What of the site it was made for.
+    pub selection: Selection,
     /// Steps, each after everything it depends on.
     pub steps: Vec<Step>,
     /// How things are, what is refused, and what waits.

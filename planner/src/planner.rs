@@ -3,6 +3,7 @@
 use std::collections::btree_map::Entry;
 use std::collections::{BTreeMap, BTreeSet};
 
+use inventories::HostName;
 use templates::unit::RenderError;
 
 use crate::assess::{self, View};
@@ -12,6 +13,7 @@ use crate::graph::{self, CycleError};
 use crate::plan::{Plan, Step, StepId, StepKind};
 use crate::policy::Policy;
 use crate::report::{Finding, Formation, PlanReport};
+use crate::selection::{self, Selection};
 use crate::spec::{ClusterSpec, SiteSpec};
 use crate::{converge, form, holes, identity, preflight};
 
@@ -29,10 +31,36 @@ pub enum PlanError {
 /// Plans. Pure: the same arguments give the same plan. While anything is blocked the plan has no
 /// steps, so that every finding is known before the first change.
 pub fn plan(spec: &SiteSpec, facts: &SiteFacts, policy: &Policy) -> Result<Plan, PlanError> {
-    let mut report = PlanReport { unseen: unseen(facts), ..PlanReport::default() };
+    let selection = &policy.selection;
+    let (mut steps, mut report) = decide(spec, facts, policy)?;
+    if !selection.is_everything() {
+        let all = Policy { selection: Selection::default(), ..policy.clone() };
+        let (whole, of_whole) = decide(spec, facts, &all)?;
+        let refused = |report: &PlanReport| [&report.blocked[..], &report.held[..]].concat();
+        report.left_out =
+            selection::left_out((&whole, &refused(&of_whole)), (&steps, &refused(&report)));
+    }
+    if !report.blocked.is_empty() {
+        steps.clear();
+        report.quorum.clear();
+        report.one_way.clear();
+        report.clients.clear();
+    }
+    let steps = graph::in_order(steps)?;
+    Ok(Plan { site: spec.site.clone(), selection: selection.clone(), steps, report })
+}
+
+/// What is to be done for the selected clusters, and what was found, blocked or not.
+fn decide(
+    spec: &SiteSpec,
+    facts: &SiteFacts,
+    policy: &Policy,
+) -> Result<(BTreeMap<StepId, Step>, PlanReport), RenderError> {
+    let judged = policy.selection.judged_hosts(spec);
+    let mut report = PlanReport { unseen: unseen(facts, &judged), ..PlanReport::default() };
     let mut steps = Vec::new();
     let mut disruptive: Vec<Step> = Vec::new();
-    for cluster in spec.clusters.values() {
+    for cluster in policy.selection.of(spec) {
         let view = assess::assess(cluster, facts);
         preflight::check(spec, cluster, &view, facts, policy, &mut report);
         identity::check(spec, cluster, &view, &mut report);
@@ -44,24 +72,22 @@ pub fn plan(spec: &SiteSpec, facts: &SiteFacts, policy: &Policy) -> Result<Plan,
         steps.extend(planned);
         report.clusters.insert(cluster.name.clone(), view.now);
     }
-    unmanaged(spec, facts, &mut report);
-    if !report.blocked.is_empty() {
-        steps.clear();
-        report.quorum.clear();
-        report.one_way.clear();
-        report.clients.clear();
-    }
+    unmanaged(spec, facts, &judged, &mut report);
+    Ok((merged(steps), report))
+}
+
+/// A step that serves several clusters is done once, and waits for what each of them wants before it.
+fn merged(steps: Vec<Step>) -> BTreeMap<StepId, Step> {
     let mut by_id: BTreeMap<StepId, Step> = BTreeMap::new();
     for step in steps {
         match by_id.entry(step.id.clone()) {
-            // A step that serves several clusters waits for what each of them wants before it.
             Entry::Occupied(mut known) => known.get_mut().after.extend(step.after),
             Entry::Vacant(free) => {
                 free.insert(step);
             }
         }
     }
-    Ok(Plan { site: spec.site.clone(), steps: graph::in_order(by_id)?, report })
+    by_id
 }
 
 fn cluster_steps(
@@ -81,7 +107,13 @@ fn cluster_steps(
     };
     let places: Vec<Place<'_>> = cluster.members.iter().filter_map(place).collect();
     match view.now.formation {
-        Formation::Absent | Formation::Begun => form::steps(&places, report),
+        Formation::Absent | Formation::Begun => {
+            if let Some(refusal) = selection::bootstrap(cluster, &policy.selection) {
+                report.blocked.push(refusal);
+                return Ok(Vec::new());
+            }
+            form::steps(&places, report)
+        }
         Formation::Formed => converge::steps(view, &places, after, policy, report),
         Formation::Unknown => Ok(Vec::new()),
     }
@@ -117,17 +149,22 @@ fn corrupt(cluster: &ClusterSpec, view: &View<'_>, report: &mut PlanReport) {
     }
 }
 
-fn unseen(facts: &SiteFacts) -> BTreeMap<inventories::HostName, String> {
-    let reason = |(name, host): (&inventories::HostName, &Observed<_>)| match host {
-        Observed::Unknown(why) => Some((name.clone(), why.clone())),
-        Observed::Known(_) | Observed::Absent => None,
+fn unseen(facts: &SiteFacts, judged: &BTreeSet<&HostName>) -> BTreeMap<HostName, String> {
+    let reason = |(name, host): (&HostName, &Observed<_>)| match host {
+        Observed::Unknown(why) if judged.contains(name) => Some((name.clone(), why.clone())),
+        Observed::Unknown(_) | Observed::Known(_) | Observed::Absent => None,
     };
     facts.hosts.iter().filter_map(reason).collect()
 }
 
 /// What the inventory no longer names is reported, and left alone.
-fn unmanaged(spec: &SiteSpec, facts: &SiteFacts, report: &mut PlanReport) {
-    for (name, host) in &facts.hosts {
+fn unmanaged(
+    spec: &SiteSpec,
+    facts: &SiteFacts,
+    judged: &BTreeSet<&HostName>,
+    report: &mut PlanReport,
+) {
+    for (name, host) in facts.hosts.iter().filter(|(name, _)| judged.contains(name)) {
         let Observed::Known(host) = host else { continue };
         for cluster in &host.other_clusters {
             if spec.clusters.keys().any(|known| known.as_str() == cluster) {

@@ -4,6 +4,8 @@ use std::collections::BTreeSet;
 
 use inventories::ClusterName;
 
+use crate::selection::Selection;
+
 /// What the operator allows, and where preflight draws its lines.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Policy {
@@ -17,6 +19,8 @@ pub struct Policy {
     pub skew_refuse_ms: i64,
     /// Clusters that may lose their quorum while a member restarts.
     pub allow_outage: BTreeSet<ClusterName>,
+    /// What the plan is narrowed to.
+    pub selection: Selection,
 }
 
 /// Bytes that etcd's write-ahead log needs besides the database: 64 MB a file, one being filled and
@@ -38,6 +42,7 @@ impl Default for Policy {
             skew_warn_ms: 1_000,
             skew_refuse_ms: 60_000,
             allow_outage: BTreeSet::new(),
+            selection: Selection::default(),
         }
     }
 }

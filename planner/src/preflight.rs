@@ -10,7 +10,7 @@ use crate::assess::View;
 use crate::facts::{HostFacts, Observed, SiteFacts};
 use crate::holes;
 use crate::policy::Policy;
-use crate::report::{Finding, Formation, PlanReport};
+use crate::report::{Finding, Formation, PlanReport, UNSEEN};
 use crate::spec::{ClusterSpec, MemberSpec, SiteSpec};
 
 /// One member's host, and where it stands.
@@ -87,7 +87,7 @@ fn unseen(cluster: &ClusterSpec, view: &View<'_>, report: &mut PlanReport) {
     }
     for host in &view.unseen {
         report.blocked.push(Finding {
-            code: "unseen",
+            code: UNSEEN,
             host: Some((*host).clone()),
             cluster: Some(cluster.name.clone()),
             message: format!(

@@ -1,6 +1,6 @@
 //! What a plan says besides its steps: how things are, what is refused and why, what waits.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use inventories::{ClusterName, HostName};
 use serde::Serialize;
@@ -22,6 +22,8 @@ pub struct PlanReport {
     pub held: Vec<Finding>,
     /// What will be due later.
     pub waiting: Vec<Finding>,
+    /// What a narrowed plan leaves out.
+    pub left_out: Vec<LeftOut>,
     /// What there is on the hosts that the inventory does not name; it is left alone.
     pub unmanaged: Vec<Finding>,
     /// What the steps do to each cluster's quorum, in the order of execution.
@@ -77,6 +79,22 @@ pub struct Finding {
     /// What to do about it.
     pub hint: Option<String>,
 }
+
+/// What a narrowed plan leaves out of one cluster, or of what serves whole hosts.
+#[derive(Debug, Clone, PartialEq, Eq, Default, Serialize)]
+pub struct LeftOut {
+    /// The cluster; `None` for what serves every cluster of a host.
+    pub cluster: Option<ClusterName>,
+    /// The hosts.
+    pub hosts: BTreeSet<HostName>,
+    /// How many steps.
+    pub steps: usize,
+    /// How many findings that would block the whole plan, or hold changes back.
+    pub problems: usize,
+}
+
+/// The code of what is blocked only because a host was not seen: no refusal, but a host to reach.
+pub const UNSEEN: &str = "unseen";
 
 /// What one step does to a cluster's quorum.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]

@@ -13,6 +13,7 @@ use crate::ensure::{self, Place};
 use crate::plan::{Action, Guard, Step, StepId, StepKind, Why};
 use crate::policy::Policy;
 use crate::report::{Finding, PlanReport, QuorumNote};
+use crate::selection::Selection;
 use reasons::{Reason, reasons};
 
 /// A member that needs a restart, and why.
@@ -30,10 +31,13 @@ impl<'a> Candidate<'_, 'a> {
 
 /// The members that run, and run something else than is wanted. A member that is down needs a
 /// start, not a restart.
-pub(crate) fn candidates<'p, 'a>(places: &'p [Place<'a>]) -> Vec<Candidate<'p, 'a>> {
+pub(crate) fn candidates<'p, 'a>(
+    places: &'p [Place<'a>],
+    selection: &Selection,
+) -> Vec<Candidate<'p, 'a>> {
     places
         .iter()
-        .filter(|place| place.facts.is_up())
+        .filter(|place| place.facts.is_up() && selection.takes_host(place.name))
         .map(|place| Candidate { place, reasons: reasons(place) })
         .filter(|candidate| !candidate.reasons.is_empty())
         .collect()
@@ -64,7 +68,7 @@ pub(crate) fn steps(
     });
     let outage = policy.allow_outage.contains(&cluster.name);
     // Members that are down are started, and the cluster proven, before the first restart.
-    let started = places.iter().filter(|place| !place.facts.is_up()).count();
+    let started = places.iter().filter(|place| is_started(place, policy)).count();
     let mut steps = Vec::new();
     let mut before = after.clone();
     for candidate in &candidates {
@@ -157,6 +161,11 @@ fn restart(
     steps
 }
 
+/// Whether this plan starts the member, which is down.
+fn is_started(place: &Place<'_>, policy: &Policy) -> bool {
+    !place.facts.is_up() && policy.selection.takes_host(place.name)
+}
+
 /// What a member's restart relies on.
 fn member_needs(place: &Place<'_>) -> Vec<StepId> {
     vec![
@@ -207,8 +216,9 @@ fn held(
             format!("quorate apply --allow-outage {}", cluster.name),
         );
     }
-    let started =
-        |host: &HostName| places.iter().any(|place| place.name == host && !place.facts.is_up());
+    let started = |host: &HostName| {
+        places.iter().any(|place| place.name == host && is_started(place, policy))
+    };
     let unseen = view.unseen.iter().map(|host| format!("{host} can't be seen"));
     let unhealthy = view.now.down.keys().filter(|host| !started(host));
     let missing: Vec<String> =

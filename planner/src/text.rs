@@ -3,6 +3,7 @@
 
 mod describe;
 mod graph;
+mod narrowed;
 mod now;
 mod plan;
 

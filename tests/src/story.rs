@@ -33,8 +33,21 @@ pub fn apply(
     crash: Option<Crash>,
     repeat: Repeat,
 ) -> (World, ApplyReport) {
+    apply_with(world, spec, &Policy::default(), parallelism, crash, repeat)
+}
+
+/// One `quorate apply` with choices of the operator's.
+pub fn apply_with(
+    world: World,
+    spec: &SiteSpec,
+    policy: &Policy,
+    parallelism: usize,
+    crash: Option<Crash>,
+    repeat: Repeat,
+) -> (World, ApplyReport) {
     let facts = world.observe(spec);
-    let plan = plan_of(&world, spec);
+    let plan =
+        plan(spec, &facts, policy).unwrap_or_else(|defect| panic!("a plan can be made: {defect}"));
     assert!(plan.report.blocked.is_empty(), "blocked: {:#?}", plan.report.blocked);
     let bindings = bind::tokens(&plan, &facts).unwrap_or_else(|error| panic!("{error}"));
     execute_in(world, &plan, bindings, parallelism, crash, repeat, |_| {})

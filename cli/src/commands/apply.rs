@@ -35,7 +35,7 @@ mod locked;
 #[derive(Debug, Args)]
 pub struct ApplyArgs {
     /// A plan that `quorate plan --out` saved: exactly that is applied, without asking
-    #[arg(value_name = "PLAN", conflicts_with_all = ["expect", "allow_outage"])]
+    #[arg(value_name = "PLAN", conflicts_with_all = ["expect", "allow_outage", "cluster", "host"])]
     saved: Option<PathBuf>,
     /// The hash of the plan that was reviewed: no other is applied
     #[arg(long, value_name = "HASH")]

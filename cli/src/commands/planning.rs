@@ -4,14 +4,16 @@ use std::time::{Duration, Instant};
 
 use clap::Args;
 use inventories::ClusterName;
-use planner::{Plan, Policy, SiteFacts, SiteSpec, plan};
+use planner::{Plan, Policy, SiteFacts, SiteSpec, plan, report};
 use serde::{Deserialize, Serialize};
 
 use super::Context;
+use super::selection::SelectionArgs;
 use crate::engine::hosts::Hosts;
 use crate::error::CliError;
 use crate::exit::ExitCode;
 use crate::report::human::Spinner;
+use crate::site::clusters_of;
 
 /// What was wanted, what was seen, and what follows.
 #[derive(Debug)]
@@ -27,17 +29,26 @@ pub struct PolicyArgs {
     /// Let this cluster lose its quorum while a member restarts (may be given again)
     #[arg(long, value_name = "CLUSTER")]
     allow_outage: Vec<ClusterName>,
+    /// What the plan is narrowed to.
+    #[command(flatten)]
+    selection: SelectionArgs,
 }
 
 impl PolicyArgs {
+    /// Nothing is allowed, and these clusters are looked at.
+    pub(super) fn of_clusters(clusters: &[ClusterName]) -> Self {
+        Self { selection: SelectionArgs::of_clusters(clusters), ..Self::default() }
+    }
+
     /// The policy, for clusters that the site has.
     fn policy(&self, spec: &SiteSpec) -> Result<Policy, CliError> {
         if let Some(unknown) = self.allow_outage.iter().find(|c| !spec.clusters.contains_key(*c)) {
             let message = format!("--allow-outage {unknown}: the inventory has no such cluster");
-            return Err(CliError::new(ExitCode::Usage, message));
+            return Err(CliError::new(ExitCode::Usage, message).hint(clusters_of(spec)));
         }
         Ok(Policy {
             allow_outage: self.allow_outage.iter().cloned().collect(),
+            selection: self.selection.selection(spec)?,
             ..Policy::default()
         })
     }
@@ -77,18 +88,15 @@ async fn observe<H: Hosts>(context: &Context, spec: &SiteSpec, hosts: &H) -> Sit
 
 /// What a plan comes to before anything is applied.
 pub(super) fn verdict(plan: &Plan) -> ExitCode {
-    let report = &plan.report;
+    let found = &plan.report;
     let mut code = ExitCode::Done;
-    if !report.unseen.is_empty() {
+    if !found.unseen.is_empty() {
         code = code.first(ExitCode::Unreachable);
     }
     // Not being able to look is no refusal: it is named as what it is.
-    let refused = report.blocked.iter().any(|finding| finding.code != UNSEEN);
-    if refused || !report.held.is_empty() {
+    let refused = found.blocked.iter().any(|finding| finding.code != report::UNSEEN);
+    if refused || !found.held.is_empty() {
         code = code.first(ExitCode::Blocked);
     }
     code
 }
-
-/// The planner's word for what is blocked only because a host was not seen.
-const UNSEEN: &str = "unseen";

@@ -1,6 +1,7 @@
 //! `quorate status`
 
 use clap::Args;
+use inventories::ClusterName;
 
 use super::planning::PolicyArgs;
 use super::{Context, plan};
@@ -15,14 +16,18 @@ pub struct StatusArgs {
     /// Print the status as one JSON document
     #[arg(long)]
     json: bool,
+    /// Only this cluster (may be given again)
+    #[arg(long, value_name = "NAME")]
+    cluster: Vec<ClusterName>,
 }
 
 pub(super) fn run(context: &Context, arguments: &StatusArgs) -> Result<ExitCode, CliError> {
-    let planned = plan::make(context, &PolicyArgs::default()).inspect_err(|error| {
-        if arguments.json {
-            json::print_error(&context.terminal, error);
-        }
-    })?;
+    let planned =
+        plan::make(context, &PolicyArgs::of_clusters(&arguments.cluster)).inspect_err(|error| {
+            if arguments.json {
+                json::print_error(&context.terminal, error);
+            }
+        })?;
     let status = Status::of(&planned.spec, &planned.facts, &planned.plan.report);
     let code = status.code();
     if arguments.json {

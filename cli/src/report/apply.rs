@@ -5,7 +5,8 @@ use std::time::Duration;
 
 use planner::plan::{Action, Count, Plan};
 use planner::progress::Outcome;
-use planner::{Step, StepId};
+use planner::spec::ClusterSpec;
+use planner::{SiteSpec, Step, StepId};
 
 use crate::engine::event::Event;
 use crate::engine::hosts::{StepError, StepErrorKind};
@@ -26,6 +27,11 @@ impl<'a> Ending<'a> {
     pub fn of(plan: &'a Plan) -> Self {
         let (outcomes, errors) = (BTreeMap::new(), BTreeMap::new());
         Self { plan, outcomes, errors, elapsed: Duration::ZERO }
+    }
+
+    /// The clusters that the plan was made for.
+    pub fn clusters<'s>(&'s self, spec: &'s SiteSpec) -> impl Iterator<Item = &'s ClusterSpec> {
+        self.plan.selection.of(spec)
     }
 
     /// Takes in what happened.
@@ -111,7 +117,8 @@ mod tests {
             why: Why::Unfinished,
         };
         let steps = steps.iter().map(step).collect();
-        Plan { site: "s".parse().unwrap(), steps, report: PlanReport::default() }
+        let (site, report) = ("s".parse().unwrap(), PlanReport::default());
+        Plan { site, selection: Default::default(), steps, report }
     }
 
     fn code(ends: &[(Action, Outcome, Option<StepErrorKind>)]) -> ExitCode {

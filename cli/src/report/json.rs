@@ -174,10 +174,9 @@ impl<'a> Stream<'a> {
     /// The totals, and where the clusters are.
     pub fn ending(&mut self, ending: &Ending<'_>, spec: &SiteSpec) {
         self.summary("Apply", "apply", ending.count());
-        let endpoints: BTreeMap<&str, Vec<String>> = spec
-            .clusters
-            .iter()
-            .map(|(name, cluster)| (name.as_str(), endpoints(cluster)))
+        let endpoints: BTreeMap<&str, Vec<String>> = ending
+            .clusters(spec)
+            .map(|cluster| (cluster.name.as_str(), endpoints(cluster)))
             .collect();
         let more = json!({ "outputs": { "endpoints": endpoints } });
         self.line("info", "outputs", "the clusters' endpoints", more);

@@ -2,8 +2,9 @@
 
 use std::collections::BTreeMap;
 
+use planner::Selection;
 use planner::plan::{Count, Plan, Step, Why};
-use planner::report::{ClusterNow, Finding, Formation, PlanReport, QuorumNote};
+use planner::report::{ClusterNow, Finding, Formation, LeftOut, PlanReport, QuorumNote};
 use planner::text::describe;
 use serde::Serialize;
 
@@ -11,7 +12,7 @@ use crate::exit::ExitCode;
 
 /// Version of the documents that `--json` prints. A new minor only adds keys; a reader refuses a
 /// major that it does not know.
-pub const FORMAT_VERSION: &str = "1.0";
+pub const FORMAT_VERSION: &str = "1.1";
 
 /// A plan.
 #[derive(Debug, Serialize)]
@@ -19,6 +20,7 @@ pub struct PlanDocument<'a> {
     format_version: &'static str,
     quorate_version: &'static str,
     site: &'a str,
+    selection: SelectionDocument<'a>,
     exit_code: u8,
     reason: &'static str,
     summary: Summary,
@@ -36,6 +38,8 @@ pub struct PlanDocument<'a> {
     /// Changes that are wanted and not safe now; the rest goes on without them.
     held: Vec<FindingDocument<'a>>,
     waiting: Vec<FindingDocument<'a>>,
+    /// What a narrowed plan leaves out; empty where nothing was selected.
+    left_out: Vec<LeftOutDocument<'a>>,
     unmanaged: Vec<FindingDocument<'a>>,
 }
 
@@ -45,6 +49,23 @@ pub struct Summary {
     add: usize,
     change: usize,
     destroy: usize,
+}
+
+/// What the plan was narrowed to; an empty list takes all.
+#[derive(Debug, Serialize)]
+struct SelectionDocument<'a> {
+    clusters: Vec<&'a str>,
+    hosts: Vec<&'a str>,
+}
+
+/// What a narrowed plan leaves out of a cluster; of what serves whole hosts where there is none.
+#[derive(Debug, Serialize)]
+struct LeftOutDocument<'a> {
+    cluster: Option<&'a str>,
+    hosts: Vec<&'a str>,
+    steps: usize,
+    /// Findings that would block the whole plan, or hold changes back.
+    problems: usize,
 }
 
 /// How a cluster is now.
@@ -104,7 +125,7 @@ struct QuorumDocument<'a> {
 impl<'a> PlanDocument<'a> {
     /// The document of a plan that a command ends with `code` for.
     pub fn new(plan: &'a Plan, code: ExitCode) -> Self {
-        let Plan { site, steps, report } = plan;
+        let Plan { site, selection, steps, report } = plan;
         let PlanReport {
             clusters,
             unseen,
@@ -112,6 +133,7 @@ impl<'a> PlanDocument<'a> {
             blocked,
             held,
             waiting,
+            left_out,
             unmanaged,
             quorum,
             one_way,
@@ -121,6 +143,7 @@ impl<'a> PlanDocument<'a> {
             format_version: FORMAT_VERSION,
             quorate_version: env!("CARGO_PKG_VERSION"),
             site: site.as_str(),
+            selection: SelectionDocument::from(selection),
             exit_code: code.number(),
             reason: code.reason(),
             summary: Summary::from(plan.count()),
@@ -138,6 +161,7 @@ impl<'a> PlanDocument<'a> {
             blocked: findings(blocked),
             held: findings(held),
             waiting: findings(waiting),
+            left_out: left_out.iter().map(LeftOutDocument::from).collect(),
             unmanaged: findings(unmanaged),
         }
     }
@@ -217,5 +241,27 @@ impl<'a> From<&'a QuorumNote> for QuorumDocument<'a> {
         let QuorumNote { cluster, what, up, needed } = note;
         let margin = up.saturating_sub(*needed);
         Self { cluster: cluster.as_str(), what, up: *up, needed: *needed, margin }
+    }
+}
+
+impl<'a> From<&'a Selection> for SelectionDocument<'a> {
+    fn from(selection: &'a Selection) -> Self {
+        let Selection { clusters, hosts } = selection;
+        Self {
+            clusters: clusters.iter().map(|cluster| cluster.as_str()).collect(),
+            hosts: hosts.iter().map(|host| host.as_str()).collect(),
+        }
+    }
+}
+
+impl<'a> From<&'a LeftOut> for LeftOutDocument<'a> {
+    fn from(left: &'a LeftOut) -> Self {
+        let LeftOut { cluster, hosts, steps, problems } = left;
+        Self {
+            cluster: cluster.as_ref().map(|cluster| cluster.as_str()),
+            hosts: hosts.iter().map(|host| host.as_str()).collect(),
+            steps: *steps,
+            problems: *problems,
+        }
     }
 }

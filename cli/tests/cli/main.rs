@@ -7,4 +7,5 @@ mod inventory;
 mod output;
 mod planning;
 mod sandbox;
+mod selection;
 mod usage;

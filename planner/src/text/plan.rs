@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 
 use inventories::{ClusterName, HostName};
 
-use super::{Paint, Style, describe, now};
+use super::{Paint, Style, describe, narrowed, now};
 use crate::plan::{Action, PlaceRef, Plan, Step, Why};
 use crate::report::Finding;
 
@@ -13,6 +13,7 @@ use crate::report::Finding;
 pub fn plan(plan: &Plan, style: Style) -> String {
     let mut out = Vec::new();
     now::clusters(&plan.report, style, &mut out);
+    section(&mut out, narrowed::lines(plan, style));
     section(&mut out, findings(&plan.report.warnings, "warning", Paint::Yellow, style));
     section(&mut out, findings(&plan.report.unmanaged, "unmanaged", Paint::Dim, style));
     section(&mut out, findings(&plan.report.waiting, "waiting", Paint::Dim, style));
@@ -142,10 +143,12 @@ fn summary(plan: &Plan, style: Style) -> String {
         return style.paint(Paint::Red, &text);
     }
     if plan.steps.is_empty() {
-        let text = if plan.report.unseen.is_empty() {
+        let text = if !plan.report.unseen.is_empty() {
+            "No changes on the hosts that could be seen."
+        } else if plan.selection.is_everything() {
             "No changes. Your clusters match the inventory."
         } else {
-            "No changes on the hosts that could be seen."
+            "No changes to what was selected."
         };
         return style.paint(Paint::Green, text);
     }

@@ -47,7 +47,7 @@ pub(super) fn fence(lock: &Lock, claim: &Claim, planned: &Planned) -> Fence {
 fn hosts(planned: &Planned) -> Result<BTreeSet<HostName>, CliError> {
     let touched: BTreeSet<&HostName> = planned.plan.steps.iter().map(|step| &step.host).collect();
     let mut hosts = BTreeSet::new();
-    for cluster in planned.spec.clusters.values() {
+    for cluster in planned.plan.selection.of(&planned.spec) {
         if !cluster.members.keys().any(|member| touched.contains(member)) {
             continue;
         }

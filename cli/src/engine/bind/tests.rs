@@ -29,7 +29,8 @@ fn plan(kinds: Vec<StepKind>) -> Plan {
         why: Why::Unfinished,
     };
     let steps = kinds.into_iter().map(step).collect();
-    Plan { site: "prod".parse().unwrap(), steps, report: Default::default() }
+    let site = "prod".parse().unwrap();
+    Plan { site, selection: Default::default(), steps, report: Default::default() }
 }
 
 /// Hosts that store these tokens.

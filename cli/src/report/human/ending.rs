@@ -26,7 +26,8 @@ fn success(ending: &Ending<'_>, spec: &SiteSpec, style: Style) -> String {
         count.add, count.change, count.destroy
     );
     let mut text = format!("\n{}{}\n\n", style.paint(Paint::Green, &totals), time(ending));
-    for (name, cluster) in &spec.clusters {
+    for cluster in ending.clusters(spec) {
+        let name = &cluster.name;
         let _ = writeln!(text, "Endpoints of {name}: {}", endpoints(cluster).join(","));
     }
     text.push_str(
