@@ -100,7 +100,9 @@ fn mend(place: &Place<'_>, turn: &Turn<'_>) -> Result<Vec<Step>, RenderError> {
     if is_down && !matches!(place.facts.unit, Observed::Unknown(_)) {
         let why = Why::Drift { changes: vec!["the member does not run".to_owned()] };
         let step = place.step("start", Action::Run, StepKind::StartMember, why);
-        steps.push(step.guarded(Guard::HasLog).after(needs).after([place.id("unit")]));
+        let settings = [place.id("unit"), place.id("drop-ins")];
+        steps.extend(ensure::drop_ins(place));
+        steps.push(step.guarded(Guard::HasLog).after(needs).after(settings));
     }
     Ok(steps)
 }

@@ -6,7 +6,7 @@ use std::collections::BTreeSet;
 use inventories::inventory::ReleaseSource;
 use inventories::{EtcdVersion, HostName};
 use templates::BootstrapToken;
-use templates::layout::ReleaseLayout;
+use templates::layout::{self, ReleaseLayout};
 use templates::unit::RenderError;
 
 use time::OffsetDateTime;
@@ -242,4 +242,16 @@ pub(crate) fn unit(
     let (action, why) = action_for(&changes, place, observed.is_absent());
     let kind = StepKind::WriteUnit { text, formation: state };
     Ok(Some(place.step("unit", action, kind, why).guarded(guard)))
+}
+
+/// Nothing that quorate did not write changes the unit; what does is moved out of systemd's sight.
+/// It changes what runs only at the next start.
+pub(crate) fn drop_ins(place: &Place<'_>) -> Option<Step> {
+    let drop_ins = &place.facts.unit.known()?.drop_ins;
+    if drop_ins.is_empty() {
+        return None;
+    }
+    let why = Why::Drift { changes: vec!["quorate wrote no drop-in".to_owned()] };
+    let moves = drop_ins.iter().map(|file| (file.clone(), layout::moved_aside(file))).collect();
+    Some(place.step("drop-ins", Action::Delete, StepKind::MoveDropIns { moves }, why))
 }

@@ -135,12 +135,14 @@ fn begin(
     {
         let action = if anew && begun { Action::Replace } else { Action::Run };
         let step = place.step("start", action, StepKind::StartMember, place.wanted());
+        steps.extend(ensure::drop_ins(place));
         steps.push(
             step.guarded(Guard::HasLogOrNeverFormed)
                 .after(every("unit"))
                 .after(every("token"))
                 .after([
                     place.id("certificates"),
+                    place.id("drop-ins"),
                     place.host_id(&ensure::release_verb(place.cluster.version)),
                 ]),
         );

@@ -6,7 +6,6 @@ mod reasons;
 use std::collections::{BTreeMap, BTreeSet};
 
 use inventories::HostName;
-use templates::layout;
 
 use crate::assess::View;
 use crate::ensure::{self, Place};
@@ -112,13 +111,7 @@ fn restart(
         .map(|(name, member)| (name.clone(), member.member.client_url().to_string()))
         .collect();
     let mut steps = Vec::new();
-    let drop_ins = place.facts.unit.known().map_or(&[][..], |unit| &unit.drop_ins);
-    if !drop_ins.is_empty() {
-        let why = Why::Drift { changes: vec!["quorate wrote no drop-in".to_owned()] };
-        let moves = drop_ins.iter().map(|file| (file.clone(), layout::moved_aside(file))).collect();
-        let kind = StepKind::MoveDropIns { moves };
-        steps.push(place.step("drop-ins", Action::Delete, kind, why).after(before.iter().cloned()));
-    }
+    steps.extend(ensure::drop_ins(place).map(|step| step.after(before.iter().cloned())));
     if leads {
         let why = Why::Safety { note: "the leader restarts last, and hands over first".to_owned() };
         let kind = StepKind::MoveLeader {

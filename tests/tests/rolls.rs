@@ -138,6 +138,19 @@ fn a_foreign_drop_in_is_moved_aside_with_a_restart() {
 }
 
 #[test]
+fn a_foreign_drop_in_of_a_member_that_is_down_is_moved_aside_before_it_starts() {
+    let (world, spec) = plain(3).world();
+    let mut world = formed(world, &spec);
+    let member = world.hosts.get_mut("etcd-1").unwrap().members.get_mut("c0").unwrap();
+    member.drop_ins = vec!["/etc/systemd/system/etcd-c0.service.d/tuning.conf".to_owned()];
+    member.process = None;
+    let (world, report) = apply(world, &spec, 8, None, Repeat::Once);
+    assert_eq!(report.failed().count(), 0, "{}", world.story.join("\n"));
+    let again = plan_of(&world, &spec);
+    assert!(again.is_empty(), "{again:#?}");
+}
+
+#[test]
 fn corruption_stops_everything() {
     let (world, spec) = plain(3).world();
     let world = formed(world, &spec);
