@@ -1,9 +1,10 @@
 //! The world behind the engine's door to the hosts, with crashes on demand.
 
+use std::collections::BTreeMap;
 use std::future::Future;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
-use planner::{SiteFacts, SiteSpec, Step};
+use planner::{SiteFacts, SiteSpec, Step, StepId};
 use quorate::engine::hosts::{Bindings, Done, Hosts, StepError, StepErrorKind};
 
 use crate::world::World;
@@ -26,6 +27,19 @@ pub enum Repeat {
     Twice,
 }
 
+/// A connection that is lost in the middle of a step.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Loss {
+    /// Before the step's script came to the host.
+    Before,
+    /// After its effect, before anybody hears of it.
+    After,
+    /// Its effect happens while the host is being reconnected to.
+    Meanwhile,
+    /// The host does not come back.
+    Forever,
+}
+
 /// The world, shared with the engine.
 #[derive(Debug, Clone)]
 pub struct Sim {
@@ -37,6 +51,9 @@ struct State {
     world: World,
     crash: Option<Crash>,
     repeat: Repeat,
+    losses: BTreeMap<usize, Loss>,
+    /// What still runs on a host although nobody listens.
+    orphans: BTreeMap<StepId, Bindings>,
     ran: usize,
     dead: bool,
 }
@@ -44,7 +61,15 @@ struct State {
 impl Sim {
     /// A door to a world.
     pub fn new(world: World, crash: Option<Crash>, repeat: Repeat) -> Self {
-        let state = State { world, crash, repeat, ran: 0, dead: false };
+        Self::with(State { crash, ..State::of(world, repeat) })
+    }
+
+    /// A door whose connections are lost in the middle of the attempts with these numbers.
+    pub fn losing(world: World, losses: BTreeMap<usize, Loss>) -> Self {
+        Self::with(State { losses, ..State::of(world, Repeat::Once) })
+    }
+
+    fn with(state: State) -> Self {
         Self { state: Arc::new(Mutex::new(state)) }
     }
 
@@ -65,6 +90,18 @@ impl Sim {
             state.dead = true;
             return Err(killed(step));
         }
+        assert!(!state.orphans.contains_key(&step.id), "{} runs twice at once", step.id);
+        match state.losses.get(&number).copied() {
+            None => {}
+            Some(Loss::Before | Loss::Forever) => return Err(lost(step)),
+            Some(Loss::After) => {
+                return state.world.act(step, bindings).and(Err(lost(step)));
+            }
+            Some(Loss::Meanwhile) => {
+                state.orphans.insert(step.id.clone(), bindings.clone());
+                return Err(lost(step));
+            }
+        }
         let mut result = state.world.act(step, bindings);
         if state.repeat == Repeat::Twice && result.is_ok() {
             result = state.world.act(step, bindings).and(result);
@@ -75,6 +112,18 @@ impl Sim {
         }
         result
     }
+}
+
+impl State {
+    fn of(world: World, repeat: Repeat) -> Self {
+        let (losses, orphans) = (BTreeMap::new(), BTreeMap::new());
+        Self { world, crash: None, repeat, losses, orphans, ran: 0, dead: false }
+    }
+}
+
+fn lost(step: &Step) -> StepError {
+    let kind = StepErrorKind::Lost("the link is down".to_owned());
+    StepError { kind, ..killed(step) }
 }
 
 fn killed(step: &Step) -> StepError {
@@ -97,5 +146,16 @@ impl Hosts for Sim {
         bindings: &Bindings,
     ) -> impl Future<Output = Result<Done, StepError>> + Send {
         std::future::ready(self.step(step, bindings))
+    }
+
+    fn reconnect(&self, step: &Step) -> impl Future<Output = Result<(), StepError>> + Send {
+        let mut state = self.state();
+        let gone = state.ran.checked_sub(1).and_then(|last| state.losses.get(&last))
+            == Some(&Loss::Forever);
+        if let Some(bindings) = state.orphans.remove(&step.id) {
+            // Whether it could be done at all is for whoever does it again to tell.
+            let _ = state.world.act(step, &bindings);
+        }
+        std::future::ready(if gone { Err(lost(step)) } else { Ok(()) })
     }
 }

@@ -63,7 +63,31 @@ pub fn execute_in(
     repeat: Repeat,
     listen: impl FnMut(Event),
 ) -> (World, ApplyReport) {
-    let sim = Sim::new(world, crash, repeat);
+    execute_on(&Sim::new(world, crash, repeat), plan, bindings, parallelism, listen)
+}
+
+/// One `quorate apply` over this door: the world after it, how it ended, and what was told.
+pub fn apply_on(
+    sim: &Sim,
+    spec: &SiteSpec,
+    parallelism: usize,
+) -> (World, ApplyReport, Vec<Event>) {
+    let world = sim.world();
+    let plan = plan_of(&world, spec);
+    let bindings = bind::tokens(&plan, &world.observe(spec));
+    let bindings = bindings.unwrap_or_else(|error| panic!("{error}"));
+    let mut events = Vec::new();
+    let (world, report) = execute_on(sim, &plan, bindings, parallelism, |event| events.push(event));
+    (world, report, events)
+}
+
+fn execute_on(
+    sim: &Sim,
+    plan: &Plan,
+    bindings: Bindings,
+    parallelism: usize,
+    listen: impl FnMut(Event),
+) -> (World, ApplyReport) {
     let runtime = tokio::runtime::Builder::new_current_thread()
         .build()
         .unwrap_or_else(|error| panic!("a runtime starts: {error}"));

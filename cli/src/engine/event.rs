@@ -2,6 +2,7 @@
 
 use std::time::Duration;
 
+use inventories::HostName;
 use planner::progress::Outcome;
 use planner::{StepId, plan::Action};
 
@@ -19,6 +20,24 @@ pub enum Event {
         id: StepId,
         /// What it means for the thing it touches.
         action: Action,
+    },
+    /// The connection to a step's host is lost; the host is waited for.
+    ConnectionLost {
+        /// The step.
+        id: StepId,
+        /// Its host.
+        host: HostName,
+        /// What happened to the connection.
+        why: String,
+    },
+    /// The host is back, nothing of the lost attempt runs any more, and the step is done again.
+    Reconnected {
+        /// The step.
+        id: StepId,
+        /// Its host.
+        host: HostName,
+        /// How long that took.
+        after: Duration,
     },
     /// A step ended, or will never begin.
     StepFinished {

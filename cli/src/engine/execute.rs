@@ -1,4 +1,7 @@
 //! Drives a plan: whatever may run now runs, at most so many at once, and each end is an event.
+//!
+//! A lost connection is no end: the step's host is waited for, and the step done again. It may have
+//! been done already, and then it says so.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
@@ -12,6 +15,9 @@ use tokio::task::JoinSet;
 
 use super::event::Event;
 use super::hosts::{Bindings, Done, Hosts, StepError};
+
+/// How often one step may lose its connection. A link that breaks each time is no link.
+const MOST_LOSSES: u32 = 3;
 
 /// How an apply ended.
 #[derive(Debug, Default)]
@@ -46,7 +52,7 @@ pub async fn execute<H: Hosts>(
     let steps: BTreeMap<&StepId, &Step> = plan.steps.iter().map(|step| (&step.id, step)).collect();
     let bindings = Arc::new(bindings);
     let mut progress = Progress::of(plan);
-    let mut running: JoinSet<Finished> = JoinSet::new();
+    let mut running: JoinSet<Turn> = JoinSet::new();
     let mut told: BTreeSet<StepId> = BTreeSet::new();
     emit(Event::Started { steps: plan.steps.len() });
     loop {
@@ -57,50 +63,90 @@ pub async fn execute<H: Hosts>(
             let Some(id) = progress.take_ready() else { break };
             let step = steps[&id].clone();
             emit(Event::StepStarted { id, action: step.action });
-            running.spawn(run(step, Arc::clone(&hosts), Arc::clone(&bindings)));
+            let attempt = Attempt { step, begun: Instant::now(), losses: 0 };
+            running.spawn(attempt.run(Arc::clone(&hosts), Arc::clone(&bindings)));
         }
-        let finished = tokio::select! {
-            finished = running.join_next() => finished,
+        let turn = tokio::select! {
+            turn = running.join_next() => turn,
             Ok(()) = stop.changed() => {
                 emit(Event::Stopping { running: progress.running().iter().cloned().collect() });
                 continue;
             }
         };
-        let Some(finished) = finished else { break };
+        let Some(turn) = turn else { break };
         // A step that panicked is a defect: it must not look like a step that is still running.
-        let finished = match finished {
-            Ok(finished) => finished,
+        let (attempt, result) = match turn {
+            Ok(Turn::Ran(attempt, Err(error)))
+                if error.kind.lost().is_some() && attempt.losses < MOST_LOSSES =>
+            {
+                let why = error.kind.lost().unwrap_or_default().to_owned();
+                let id = attempt.step.id.clone();
+                emit(Event::ConnectionLost { id, host: error.host.clone(), why });
+                running.spawn(attempt.reconnect(Arc::clone(&hosts), error));
+                continue;
+            }
+            Ok(Turn::Back(attempt, after)) => {
+                let (id, host) = (attempt.step.id.clone(), attempt.step.host.clone());
+                emit(Event::Reconnected { id, host, after });
+                running.spawn(attempt.run(Arc::clone(&hosts), Arc::clone(&bindings)));
+                continue;
+            }
+            Ok(Turn::Ran(attempt, result)) => (attempt, result),
             Err(defect) => std::panic::resume_unwind(defect.into_panic()),
         };
-        progress.finish(&finished.id, finished.outcome.clone());
-        told.insert(finished.id.clone());
-        emit(Event::StepFinished {
-            id: finished.id,
-            outcome: finished.outcome,
-            elapsed: finished.elapsed,
-            error: finished.error,
-        });
+        let (outcome, error) = match result {
+            Ok(Done::Changed) => (Outcome::Done, None),
+            Ok(Done::Already) => (Outcome::AlreadyDone, None),
+            Err(error) => (Outcome::Failed, Some(error)),
+        };
+        let (id, elapsed) = (attempt.step.id, attempt.begun.elapsed());
+        progress.finish(&id, outcome.clone());
+        told.insert(id.clone());
+        emit(Event::StepFinished { id, outcome, elapsed, error });
     }
     tell_never_begun(&progress, &told, &mut emit);
     ApplyReport { outcomes: progress.outcomes().clone(), interrupted: *stop.borrow() }
 }
 
-struct Finished {
-    id: StepId,
-    outcome: Outcome,
-    elapsed: Duration,
-    error: Option<StepError>,
+/// A step that is being done.
+struct Attempt {
+    step: Step,
+    begun: Instant,
+    /// How often its connection was lost.
+    losses: u32,
 }
 
-async fn run<H: Hosts>(step: Step, hosts: Arc<H>, bindings: Arc<Bindings>) -> Finished {
-    let begun = Instant::now();
-    let result = hosts.run(&step, &bindings).await;
-    let (outcome, error) = match result {
-        Ok(Done::Changed) => (Outcome::Done, None),
-        Ok(Done::Already) => (Outcome::AlreadyDone, None),
-        Err(error) => (Outcome::Failed, Some(error)),
-    };
-    Finished { id: step.id, outcome, elapsed: begun.elapsed(), error }
+/// What a task came to.
+enum Turn {
+    /// The step ran.
+    Ran(Attempt, Result<Done, StepError>),
+    /// After a lost connection the host is back, after so long.
+    Back(Attempt, Duration),
+}
+
+impl Attempt {
+    async fn run<H: Hosts>(self, hosts: Arc<H>, bindings: Arc<Bindings>) -> Turn {
+        let result = hosts.run(&self.step, &bindings).await;
+        Turn::Ran(self, result)
+    }
+
+    /// A host that does not come back leaves the step as `loss` says.
+    async fn reconnect<H: Hosts>(mut self, hosts: Arc<H>, mut loss: StepError) -> Turn {
+        let lost = Instant::now();
+        match hosts.reconnect(&self.step).await {
+            Ok(()) => {
+                self.losses += 1;
+                Turn::Back(self, lost.elapsed())
+            }
+            Err(gone) => {
+                let waited = lost.elapsed().as_secs();
+                loss.words.push(format!("not back after {waited} s: {}", gone.kind));
+                loss.hint = gone.hint.or(loss.hint);
+                self.losses = MOST_LOSSES;
+                Turn::Ran(self, Err(loss))
+            }
+        }
+    }
 }
 
 fn tell_never_begun(progress: &Progress, told: &BTreeSet<StepId>, emit: &mut impl FnMut(Event)) {

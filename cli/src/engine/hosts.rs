@@ -22,6 +22,11 @@ pub trait Hosts: Send + Sync + 'static {
         step: &Step,
         bindings: &Bindings,
     ) -> impl Future<Output = Result<Done, StepError>> + Send;
+
+    /// After an attempt at a step whose connection was lost: waits for its host, for a bounded time,
+    /// and sees to it that nothing of that attempt runs any more, or ever will. Then the step may be
+    /// done again.
+    fn reconnect(&self, step: &Step) -> impl Future<Output = Result<(), StepError>> + Send;
 }
 
 /// Values that no plan holds because they are random: bound once, when an apply begins.
@@ -64,14 +69,33 @@ pub enum StepErrorKind {
     /// The host tried and failed.
     #[error("{0}")]
     Failed(String),
-    /// The connection broke while the step ran: whether it was done is not known. The next plan
-    /// looks.
+    /// The connection broke while the step ran: whether it was done is not known.
     #[error("the connection was lost while the step ran ({0}); whether it was done is not known")]
+    Lost(String),
+    /// The host was reached before, and is not at the moment; nothing was changed.
+    #[error("not reached: {0}")]
+    Away(String),
+    /// The host gave no whole answer: whether the step was done is not known. The next plan looks.
+    #[error("whether it was done is not known: {0}")]
     Unknown(String),
-    /// The host could not be reached; nothing was changed.
+    /// The host does not let us in; nothing was changed.
     #[error("not reached: {0}")]
     Unreachable(String),
     /// It could not be prepared on the operator's side; nothing was changed.
     #[error("{0}")]
     Local(String),
+}
+
+impl StepErrorKind {
+    /// Why the connection is lost, where that is all that is wrong.
+    pub fn lost(&self) -> Option<&str> {
+        match self {
+            StepErrorKind::Lost(why) | StepErrorKind::Away(why) => Some(why),
+            StepErrorKind::Guard(_)
+            | StepErrorKind::Failed(_)
+            | StepErrorKind::Unknown(_)
+            | StepErrorKind::Unreachable(_)
+            | StepErrorKind::Local(_) => None,
+        }
+    }
 }

@@ -19,7 +19,7 @@ use super::ssh_hosts::{UNFENCED, answer, script};
 
 /// How long a lock lasts without being renewed. A killed apply is forgotten after this; a link that
 /// is away for less costs nothing.
-const LEASE: Duration = Duration::from_secs(60);
+pub(in crate::engine) const LEASE: Duration = Duration::from_secs(60);
 
 /// How often the lease is renewed: twice may fail before it ends.
 const RENEW: Duration = Duration::from_secs(20);
@@ -70,7 +70,8 @@ pub enum LockError {
 #[derive(Debug)]
 pub struct Lock {
     pool: Arc<Pool>,
-    nonce: String,
+    /// Whose it is.
+    pub nonce: String,
     /// The generation on each locked host.
     pub generations: BTreeMap<HostName, u64>,
     /// Locks that had expired and were taken over, by host.
@@ -155,12 +156,19 @@ impl Lock {
         async move {
             loop {
                 tokio::time::sleep(RENEW).await;
-                for host in &hosts {
+                // Side by side: the leases of the others must not wait for a host that is away.
+                let mut all = JoinSet::new();
+                for host in hosts.iter().cloned() {
                     let args = [LEASE.as_secs().to_string(), nonce.clone()];
+                    let pool = Arc::clone(&pool);
+                    all.spawn(async move {
+                        let kept = run(&pool, &host, script::LOCK_KEEP, &args).await;
+                        (host, kept)
+                    });
+                }
+                while let Some(Ok((host, kept))) = all.join_next().await {
                     // A host that can't be reached now may be there at the next turn.
-                    if let Err(StepErrorKind::Guard(why)) =
-                        run(&pool, host, script::LOCK_KEEP, &args).await
-                    {
+                    if let Err(StepErrorKind::Guard(why)) = kept {
                         return format!("{host}: {why}");
                     }
                 }

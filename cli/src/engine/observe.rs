@@ -90,15 +90,7 @@ async fn ask(
         max_reply: MAX_REPLY,
     };
     let sent = SystemTime::now();
-    let reply = match connection.run(call).await {
-        Ok(reply) => reply,
-        Err(error) => {
-            if let RemoteError::Lost { .. } = error {
-                pool.forget(host).await;
-            }
-            return Err(error);
-        }
-    };
+    let reply = connection.run(call).await?;
     Ok((reply, Span { sent, received: SystemTime::now() }))
 }
 

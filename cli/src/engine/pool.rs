@@ -36,7 +36,7 @@ impl Pool {
         }
     }
 
-    /// The connection to a host: the one that stands, or a new one. A failed login is not kept, so
+    /// The connection to a host: the one that stands, or a new one where there is none or it was lost. A failed login is not kept, so
     /// the next one who asks tries again.
     ///
     /// # Errors
@@ -44,7 +44,7 @@ impl Pool {
     pub async fn connection(&self, host: &HostName) -> Result<Connection, RemoteError> {
         let entry = self.entry(host)?;
         let mut kept = entry.connection.lock().await;
-        if let Some(connection) = &*kept {
+        if let Some(connection) = kept.as_ref().filter(|connection| !connection.is_over()) {
             return Ok(connection.clone());
         }
         // The pool never closes its semaphore, and without a permit it would only be less patient.
@@ -52,13 +52,6 @@ impl Pool {
         let connection = connect(entry.target.clone()).await?;
         *kept = Some(connection.clone());
         Ok(connection)
-    }
-
-    /// Forgets the connection to a host, after an error that says it is lost.
-    pub async fn forget(&self, host: &HostName) {
-        if let Some(entry) = self.hosts.get(host) {
-            *entry.connection.lock().await = None;
-        }
     }
 
     /// What each connection that stands cost so far.

@@ -4,12 +4,14 @@
 //! word. Values go there as arguments or payload, keys only as payload.
 //!
 //! - `calls`, `certificates`, `install`, `prove`, `marker`, `roll`: from a step to its script.
+//! - `door`, `fence`: the connection that a script goes over, and whose lock it acts under.
 //! - `answer`, `failure`: from the script's reply to what was done, or why not.
 //! - `explain`, `log_line`: etcd's own words, in plain ones.
 
 pub(in crate::engine) mod answer;
 mod calls;
 mod certificates;
+mod door;
 mod explain;
 mod failure;
 mod fence;
@@ -33,10 +35,11 @@ use planner::{SiteFacts, SiteSpec, Step, StepKind};
 use templates::Layout;
 use time::OffsetDateTime;
 
-use super::hosts::{Bindings, Done, Hosts, StepError, StepErrorKind};
+use super::hosts::{Bindings, Done, Hosts, StepError};
 use super::observe;
 use super::pool::Pool;
 use super::release::Archives;
+use door::Doors;
 use failure::Failure;
 use fence::Fenced;
 
@@ -52,26 +55,31 @@ pub struct SshHosts {
     pool: Arc<Pool>,
     archives: Archives,
     issuers: Issuers,
-    /// What every step is fenced by; `None` where nobody else can be at work.
-    fence: Option<Fence>,
+    /// What every step is fenced by; `None` where hosts are only looked at.
+    doors: Option<Doors>,
 }
 
 impl SshHosts {
     /// The hosts of `site`. Steps that issue certificates need their CAs among `issuers`.
     pub fn new(site: SiteName, pool: Arc<Pool>, archives: Archives, issuers: Issuers) -> Self {
-        Self { site, pool, archives, issuers, fence: None }
+        Self { site, pool, archives, issuers, doors: None }
     }
 
     /// The same, with every step fenced by a lock and noted in the hosts' journals.
     #[must_use]
     pub fn fenced(self, fence: Fence) -> Self {
-        Self { fence: Some(fence), ..self }
+        let doors = Some(Doors::new(Arc::clone(&self.pool), fence));
+        Self { doors, ..self }
     }
 
     /// The connection to a step's host, with the step's fence.
     async fn door(&self, step: &Step) -> Result<Fenced, Failure> {
-        let words = self.fence.as_ref().map(|fence| fence.words(step)).transpose()?;
-        Ok(Fenced::new(self.pool.connection(&step.host).await?, words))
+        self.doors()?.open(step).await
+    }
+
+    fn doors(&self) -> Result<&Doors, Failure> {
+        let doors = self.doors.as_ref();
+        doors.ok_or_else(|| Failure::local("nothing is done on hosts that are not locked"))
     }
 
     async fn perform(&self, step: &Step, bindings: &Bindings) -> Result<Done, Failure> {
@@ -167,15 +175,11 @@ impl Hosts for SshHosts {
     }
 
     async fn run(&self, step: &Step, bindings: &Bindings) -> Result<Done, StepError> {
-        match self.perform(step, bindings).await {
-            Ok(done) => Ok(done),
-            Err(failure) => {
-                if matches!(failure.kind, StepErrorKind::Unknown(_) | StepErrorKind::Unreachable(_))
-                {
-                    self.pool.forget(&step.host).await;
-                }
-                Err(failure.on(&step.host))
-            }
-        }
+        self.perform(step, bindings).await.map_err(|failure| failure.on(&step.host))
+    }
+
+    async fn reconnect(&self, step: &Step) -> Result<(), StepError> {
+        let reopened = async { self.doors()?.reopen(&step.host).await };
+        reopened.await.map_err(|failure: Failure| failure.on(&step.host))
     }
 }

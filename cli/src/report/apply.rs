@@ -85,9 +85,11 @@ impl<'a> Ending<'a> {
         }
         for (_, error) in self.failures() {
             code = code.first(match error.map(|error| &error.kind) {
-                Some(StepErrorKind::Unreachable(_)) => ExitCode::Unreachable,
+                Some(StepErrorKind::Unreachable(_) | StepErrorKind::Away(_)) => {
+                    ExitCode::Unreachable
+                }
                 // It may have been done, so saying that nothing was changed would be a guess.
-                Some(StepErrorKind::Unknown(_)) => ExitCode::Partial,
+                Some(StepErrorKind::Unknown(_) | StepErrorKind::Lost(_)) => ExitCode::Partial,
                 Some(_) | None => ExitCode::Failed,
             });
         }
@@ -144,6 +146,8 @@ mod tests {
         match kind {
             StepErrorKind::Guard(why) => StepErrorKind::Guard(why.clone()),
             StepErrorKind::Failed(why) => StepErrorKind::Failed(why.clone()),
+            StepErrorKind::Lost(why) => StepErrorKind::Lost(why.clone()),
+            StepErrorKind::Away(why) => StepErrorKind::Away(why.clone()),
             StepErrorKind::Unknown(why) => StepErrorKind::Unknown(why.clone()),
             StepErrorKind::Unreachable(why) => StepErrorKind::Unreachable(why.clone()),
             StepErrorKind::Local(why) => StepErrorKind::Local(why.clone()),
@@ -154,8 +158,8 @@ mod tests {
     fn the_exit_code_says_whether_anything_was_changed() {
         let why = || "x".to_owned();
         let failed = || (Action::Create, Outcome::Failed, Some(StepErrorKind::Failed(why())));
-        let gone = || (Action::Create, Outcome::Failed, Some(StepErrorKind::Unreachable(why())));
-        let lost = || (Action::Create, Outcome::Failed, Some(StepErrorKind::Unknown(why())));
+        let gone = || (Action::Create, Outcome::Failed, Some(StepErrorKind::Away(why())));
+        let lost = || (Action::Create, Outcome::Failed, Some(StepErrorKind::Lost(why())));
         let done = || (Action::Create, Outcome::Done, None);
         let looked = || (Action::Check, Outcome::Done, None);
         let already = || (Action::Create, Outcome::AlreadyDone, None);

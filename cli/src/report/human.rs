@@ -53,6 +53,15 @@ impl<'a> Human<'a> {
                 self.running.insert(id.clone(), Instant::now());
                 self.line_if_verbose(&format!("{:>9} begins   {id}", action.word()));
             }
+            Event::ConnectionLost { id, host, why } => {
+                self.line(&format!(
+                    "    {id}: lost the connection to {host}, reconnecting ({why})"
+                ));
+            }
+            Event::Reconnected { id, host, after } => {
+                let time = after.as_secs_f64();
+                self.line(&format!("    {id}: reconnected to {host} after {time:.1} s, goes on"));
+            }
             Event::StepFinished { id, outcome, elapsed, error } => {
                 self.running.remove(id);
                 self.finished(id, outcome, *elapsed, error.as_ref());

@@ -112,6 +112,17 @@ impl<'a> Stream<'a> {
                 let message = format!("{id}: {} begins", action.word());
                 self.line("info", "apply_start", &message, json!({ "hook": hook }));
             }
+            Event::ConnectionLost { id, host, why } => {
+                let hook = self.hooks.get(id).cloned().unwrap_or_default();
+                let message = format!("{id}: lost the connection to {host}, reconnecting ({why})");
+                self.line("warn", "connection_lost", &message, json!({ "hook": hook, "why": why }));
+            }
+            Event::Reconnected { id, host, after } => {
+                let mut hook = self.hooks.get(id).cloned().unwrap_or_default();
+                hook["waited_seconds"] = json!(after.as_secs());
+                let message = format!("{id}: reconnected to {host}, goes on");
+                self.line("info", "reconnected", &message, json!({ "hook": hook }));
+            }
             Event::StepFinished { id, outcome, elapsed, error } => {
                 self.running.remove(id);
                 self.finished(id, outcome, *elapsed, error.as_ref());

@@ -2,6 +2,7 @@
 
 mod cluster;
 mod run;
+mod seeded;
 mod traces;
 mod watch;
 mod writer;
@@ -20,6 +21,7 @@ use quorate_lab::{Host, Lab, LabName, Options, SiteOptions};
 
 pub(crate) use cluster::Members;
 pub(crate) use run::Run;
+pub(crate) use seeded::Seeded;
 pub(crate) use traces::Traces;
 pub(crate) use watch::Watch;
 pub(crate) use writer::Writer;

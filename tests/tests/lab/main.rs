@@ -11,6 +11,7 @@ mod harness;
 mod client_certificates;
 mod day_two;
 mod first_apply;
+mod lost_connections;
 mod lost_memory;
 mod refusals;
 mod secrets;

@@ -5,19 +5,7 @@ use std::time::Duration;
 
 use quorate_lab::SiteOptions;
 
-use crate::harness::{Members, NEWEST, Stage, on};
-
-/// Numbers that look random and are the same in every run (xorshift).
-struct Seeded(u64);
-
-impl Seeded {
-    fn below(&mut self, limit: u64) -> u64 {
-        self.0 ^= self.0 << 13;
-        self.0 ^= self.0 >> 7;
-        self.0 ^= self.0 << 17;
-        self.0 % limit
-    }
-}
+use crate::harness::{Members, NEWEST, Seeded, Stage, on};
 
 /// Takes everything away that quorate made, so that the next round begins with nothing.
 const WIPE: &str = "systemctl disable --now etcd-main 2>/dev/null; \

@@ -5,6 +5,7 @@ use std::sync::Arc;
 
 use inventories::HostName;
 use planner::{Observed, fingerprint};
+use templates::layout::{JOURNAL_FILE, LOCK_FILE};
 use time::OffsetDateTime;
 use time::format_description::well_known::Rfc3339;
 
@@ -36,6 +37,9 @@ pub(super) async fn take(
 /// The fence of every step.
 pub(super) fn fence(lock: &Lock, claim: &Claim, planned: &Planned) -> Fence {
     Fence {
+        lock: LOCK_FILE.to_owned(),
+        journal: JOURNAL_FILE.to_owned(),
+        nonce: lock.nonce.clone(),
         generations: lock.generations.clone(),
         who: claim.owner.clone(),
         plan: fingerprint::short(&fingerprint::hash(&planned.plan)).to_owned(),

@@ -78,6 +78,11 @@ impl fmt::Display for Outcome {
 }
 
 impl AuthenticationError {
+    /// Whether the host hung up instead of refusing.
+    pub fn hung_up(&self) -> bool {
+        matches!(self.end, AuthenticationEnd::HungUp { .. })
+    }
+
     /// What to try next.
     pub fn hint(&self) -> Option<String> {
         if let Some(locked) =

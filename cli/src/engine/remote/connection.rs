@@ -89,6 +89,16 @@ impl Connection {
         prober.reach(address, timeout).await
     }
 
+    /// Whether the connection has ended, as far as is known here: nothing will run on it again.
+    pub fn is_over(&self) -> bool {
+        self.inner.worker.is_over()
+    }
+
+    /// Whether both are the same login.
+    pub fn is_same(&self, other: &Connection) -> bool {
+        Arc::ptr_eq(&self.inner, &other.inner)
+    }
+
     /// What this connection cost so far.
     pub fn counters(&self) -> Counters {
         self.inner.tally.read()

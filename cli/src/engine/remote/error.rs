@@ -241,6 +241,22 @@ impl RemoteError {
         }
     }
 
+    /// Whether the host, or the way to it, is away and may come back. For hosts that were reached
+    /// before: of others a wrong name or address is more likely.
+    pub fn may_pass(&self) -> bool {
+        match self {
+            RemoteError::Lost { .. }
+            | RemoteError::Resolve { .. }
+            | RemoteError::Connect { .. }
+            | RemoteError::Forward { .. }
+            | RemoteError::Banner { .. }
+            | RemoteError::KeyExchange { .. } => true,
+            RemoteError::Authentication(error) => error.hung_up(),
+            RemoteError::Hop { error, .. } => error.may_pass(),
+            _ => false,
+        }
+    }
+
     /// What to try next.
     pub fn hint(&self) -> Option<String> {
         match self {

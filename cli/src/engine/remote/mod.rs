@@ -25,7 +25,7 @@ mod probe;
 mod script;
 mod target;
 #[cfg(test)]
-mod tests;
+pub(in crate::engine) mod tests;
 mod text;
 mod worker;
 

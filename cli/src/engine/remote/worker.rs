@@ -3,6 +3,7 @@
 use std::io::{Read, Write};
 use std::os::unix::net::UnixStream;
 use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::mpsc::{Receiver, Sender, TryRecvError, channel};
 use std::time::{Duration, Instant};
 
@@ -29,6 +30,7 @@ enum Request {
 pub(crate) struct Handle {
     requests: Sender<Request>,
     bell: UnixStream,
+    over: Arc<AtomicBool>,
 }
 
 impl Handle {
@@ -42,6 +44,7 @@ impl Handle {
         bell.set_nonblocking(true)?;
         door.set_nonblocking(true)?;
         let (requests, inbox) = channel();
+        let over = Arc::new(AtomicBool::new(false));
         let name = format!("ssh {}", target.host);
         let worker = Worker {
             link,
@@ -49,13 +52,14 @@ impl Handle {
             tally,
             inbox,
             door,
+            over: Arc::clone(&over),
             runs: Vec::new(),
             max_channels: MAX_CHANNELS,
             heard: Instant::now(),
             probed: Instant::now(),
         };
         std::thread::Builder::new().name(name).spawn(move || worker.serve())?;
-        Ok(Self { requests, bell })
+        Ok(Self { requests, bell, over })
     }
 
     /// Runs a script and waits for its outcome.
@@ -80,6 +84,11 @@ impl Handle {
         }
     }
 
+    /// Whether the session has ended: nothing will ever run on it again.
+    pub(crate) fn is_over(&self) -> bool {
+        self.over.load(Ordering::Acquire)
+    }
+
     fn ring(&self) {
         // A full pipe rings already.
         let _ = (&self.bell).write(&[1]);
@@ -92,6 +101,7 @@ struct Worker {
     tally: Arc<Tally>,
     inbox: Receiver<Request>,
     door: UnixStream,
+    over: Arc<AtomicBool>,
     runs: Vec<Exec>,
     max_channels: usize,
     heard: Instant,
@@ -117,6 +127,8 @@ impl Worker {
                 break end;
             }
         };
+        // Before anybody hears of it, so that whoever does finds it so.
+        self.over.store(true, Ordering::Release);
         for run in &mut self.runs {
             run.lose(&end.why);
         }

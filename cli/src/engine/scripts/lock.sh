@@ -32,17 +32,28 @@ write_lock() {
 booted() { cat /proc/sys/kernel/random/boot_id; }
 uptime_seconds() { cut -d. -f1 /proc/uptime; }
 
-# alone FILE: nobody else's script runs on this host while this one does.
+# alone FILE: no step runs on this host while this script does. Steps have the file open as 9, see
+# fence.sh.
 alone() {
     (umask 077 && mkdir -p "${1%/*}")
-    exec 9>>"$1.flock"
-    flock -w 30 9 || refuse "a script of another run still works on this host"
+    exec 7>>"$1.flock"
+    flock -w 30 7 || refuse "a script of another run still works on this host"
 }
 
 # changing FILE: nobody else changes the lock's file meanwhile.
 changing() {
     exec 8>>"$1.change"
     flock -w 30 8 || refuse "somebody else is changing the lock of this host"
+}
+
+# end_steps FILE: kills every step that runs on this host, with all that it began.
+end_steps() {
+    for open in /proc/[0-9]*/fd/9; do
+        if [ "$(readlink "$open" || true)" = "$1.flock" ]; then
+            process=${open#/proc/}
+            kill -9 "${process%%/*}" || true
+        fi
+    done 2>/dev/null
 }
 
 # is_held: whether the lock that was read is somebody's, at this moment.

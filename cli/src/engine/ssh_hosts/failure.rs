@@ -74,7 +74,10 @@ impl Failure {
 impl From<RemoteError> for Failure {
     fn from(error: RemoteError) -> Self {
         let why = error.to_string();
-        let kind = if error.outcome_unknown() {
+        let unknown = error.outcome_unknown();
+        let kind = if error.may_pass() {
+            if unknown { StepErrorKind::Lost(why) } else { StepErrorKind::Away(why) }
+        } else if unknown {
             StepErrorKind::Unknown(why)
         } else if let RemoteError::Argument(_) = error {
             StepErrorKind::Local(why)

@@ -1,17 +1,24 @@
 //! What stands in front of every step's arguments: the lock that it is fenced by, and its line for
 //! the host's journal. `scripts/fence.sh` reads it.
+//!
+//! A generation of the lock belongs to one connection. After a lost one the next begins with a new
+//! generation, so that nothing of what was sent over the lost one can still do anything.
 
 use std::collections::BTreeMap;
 
 use inventories::HostName;
 use planner::Step;
 use serde::Serialize;
-use templates::layout::{JOURNAL_FILE, LOCK_FILE};
 use time::OffsetDateTime;
 use time::format_description::well_known::Rfc3339;
 
+use super::answer;
+use super::calls;
 use super::failure::Failure;
-use crate::engine::remote::{Call, Connection, RemoteError, Reply};
+use super::guard;
+use super::script;
+use crate::engine::lock::LEASE;
+use crate::engine::remote::{Call, Connection, Payload, RemoteError, Reply};
 
 /// The words of a script that nobody fences and no journal notes.
 pub(in crate::engine) const UNFENCED: [&str; 4] = ["-"; 4];
@@ -19,7 +26,13 @@ pub(in crate::engine) const UNFENCED: [&str; 4] = ["-"; 4];
 /// The lock that an apply holds, and who it is in the journals.
 #[derive(Debug, Clone)]
 pub struct Fence {
-    /// The generation of the lock on each host that is locked.
+    /// The lock's file on each host.
+    pub lock: String,
+    /// The journal's file on each host.
+    pub journal: String,
+    /// Whose lock it is.
+    pub nonce: String,
+    /// The generation of the lock on each host that is locked, as it was taken.
     pub generations: BTreeMap<HostName, u64>,
     /// Who applies.
     pub who: String,
@@ -41,10 +54,8 @@ struct Entry<'a> {
 }
 
 impl Fence {
-    pub(super) fn words(&self, step: &Step) -> Result<[String; 4], Failure> {
-        let Some(generation) = self.generations.get(&step.host) else {
-            return Err(Failure::local("this host is not locked, so nothing is done on it"));
-        };
+    /// What stands in front of a step's arguments.
+    pub(super) fn words(&self, step: &Step, generation: u64) -> Result<[String; 4], Failure> {
         let entry = Entry {
             at: OffsetDateTime::now_utc().format(&Rfc3339).map_err(Failure::local)?,
             who: &self.who,
@@ -55,7 +66,19 @@ impl Fence {
         let line = serde_json::to_string(&entry).map_err(Failure::local)?;
         // The script closes the object behind the outcome.
         let open = line.strip_suffix('}').unwrap_or(&line).to_owned();
-        Ok([LOCK_FILE.to_owned(), generation.to_string(), JOURNAL_FILE.to_owned(), open])
+        Ok([self.lock.clone(), generation.to_string(), self.journal.clone(), open])
+    }
+
+    /// Goes on with the lock over a new connection: the generation from here on. What was sent over
+    /// the one before is over by then, or does nothing.
+    pub(super) async fn renew(&self, connection: &Connection) -> Result<u64, Failure> {
+        let mut args = guard::nothing().to_vec();
+        args.extend([self.lock.clone(), LEASE.as_secs().to_string(), self.nonce.clone()]);
+        let call = calls::call(script::LOCK_AGAIN, args, Payload::new());
+        let reply = Fenced::unfenced(connection.clone()).run(call).await?;
+        let body = answer::read(&reply)?.body;
+        let generation = body.strip_prefix("generation ").and_then(|number| number.parse().ok());
+        generation.ok_or_else(|| Failure::failed("the lock has no generation"))
     }
 }
 

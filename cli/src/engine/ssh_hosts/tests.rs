@@ -6,5 +6,6 @@ mod files;
 mod guards;
 mod lint;
 mod locks;
+mod lost;
 mod move_leader;
 mod release;

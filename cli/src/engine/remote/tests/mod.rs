@@ -6,5 +6,5 @@ mod jump;
 mod reach;
 mod runs;
 mod shells;
-mod sshd;
+pub(in crate::engine) mod sshd;
 mod trouble;

@@ -13,19 +13,19 @@ use crate::engine::remote::{
 };
 
 /// A running sshd. Dropping it ends it.
-pub(super) struct Sshd {
-    pub(super) dir: tempfile::TempDir,
-    pub(super) port: u16,
+pub(in crate::engine) struct Sshd {
+    pub(in crate::engine) dir: tempfile::TempDir,
+    pub(in crate::engine) port: u16,
     process: Child,
 }
 
 impl Sshd {
-    pub(super) fn start() -> Self {
+    pub(in crate::engine) fn start() -> Self {
         Self::with("")
     }
 
     /// With further lines of sshd_config, in which `{dir}` is the server's directory.
-    pub(super) fn with(config: &str) -> Self {
+    pub(in crate::engine) fn with(config: &str) -> Self {
         let dir = tempfile::tempdir().unwrap();
         for kind in ["ed25519", "ecdsa", "rsa"] {
             keygen(&dir.path().join(format!("host_{kind}")), kind, "");
@@ -70,25 +70,25 @@ impl Sshd {
         panic!("sshd does not start");
     }
 
-    pub(super) fn path(&self, name: &str) -> PathBuf {
+    pub(in crate::engine) fn path(&self, name: &str) -> PathBuf {
         self.dir.path().join(name)
     }
 
-    pub(super) fn log(&self) -> String {
+    pub(in crate::engine) fn log(&self) -> String {
         std::fs::read_to_string(self.path("log")).unwrap()
     }
 
     /// `kind` and base64 of a host key.
-    pub(super) fn host_key(&self, kind: &str) -> String {
+    pub(in crate::engine) fn host_key(&self, kind: &str) -> String {
         public_half(&self.path(&format!("host_{kind}")))
     }
 
-    pub(super) fn know(&self, line: &str) {
+    pub(in crate::engine) fn know(&self, line: &str) {
         std::fs::write(self.path("known_hosts"), format!("{line}\n")).unwrap();
     }
 
     /// A login that works: the user's key, and the host's key in known_hosts.
-    pub(super) fn target(&self) -> Target {
+    pub(in crate::engine) fn target(&self) -> Target {
         self.know(&format!("[127.0.0.1]:{} {}", self.port, self.host_key("ed25519")));
         Target {
             port: self.port,
@@ -104,12 +104,12 @@ impl Sshd {
         }
     }
 
-    pub(super) async fn connect(&self) -> Connection {
+    pub(in crate::engine) async fn connect(&self) -> Connection {
         connect(self.target()).await.unwrap_or_else(|error| panic!("{error}\n{}", self.log()))
     }
 
     /// Writes an executable shell script and returns its path.
-    pub(super) fn program(&self, name: &str, text: &str) -> PathBuf {
+    pub(in crate::engine) fn program(&self, name: &str, text: &str) -> PathBuf {
         use std::os::unix::fs::PermissionsExt;
         let path = self.path(name);
         std::fs::create_dir_all(path.parent().unwrap()).unwrap();
@@ -137,7 +137,7 @@ fn answers(port: u16) -> bool {
     TcpStream::connect(("127.0.0.1", port)).is_ok()
 }
 
-pub(super) fn wait_for(mut ready: impl FnMut() -> bool) -> bool {
+pub(in crate::engine) fn wait_for(mut ready: impl FnMut() -> bool) -> bool {
     let end = Instant::now() + Duration::from_secs(10);
     while Instant::now() < end {
         if ready() {
@@ -148,25 +148,25 @@ pub(super) fn wait_for(mut ready: impl FnMut() -> bool) -> bool {
     false
 }
 
-pub(super) fn keygen(path: &Path, kind: &str, passphrase: &str) {
+pub(in crate::engine) fn keygen(path: &Path, kind: &str, passphrase: &str) {
     let args = ["-q", "-t", kind, "-N", passphrase, "-C", "test", "-f"];
     assert!(Command::new("ssh-keygen").args(args).arg(path).status().unwrap().success());
 }
 
-pub(super) fn public_half(key: &Path) -> String {
+pub(in crate::engine) fn public_half(key: &Path) -> String {
     let mut file = key.as_os_str().to_owned();
     file.push(".pub");
     let text = std::fs::read_to_string(file).unwrap();
     text.split_whitespace().take(2).collect::<Vec<_>>().join(" ")
 }
 
-pub(super) fn user() -> String {
+pub(in crate::engine) fn user() -> String {
     let id = Command::new("id").arg("-un").output().unwrap();
     String::from_utf8(id.stdout).unwrap().trim().to_owned()
 }
 
 /// A call with room and time.
-pub(super) fn call(script: &'static str) -> Call {
+pub(in crate::engine) fn call(script: &'static str) -> Call {
     Call {
         script,
         args: Vec::new(),
@@ -176,7 +176,7 @@ pub(super) fn call(script: &'static str) -> Call {
     }
 }
 
-pub(super) async fn run(
+pub(in crate::engine) async fn run(
     connection: &Connection,
     script: &'static str,
 ) -> Result<Reply, RemoteError> {
@@ -184,13 +184,13 @@ pub(super) async fn run(
 }
 
 /// An ssh-agent of a test's own. Dropping it ends it.
-pub(super) struct Agent {
-    pub(super) socket: PathBuf,
+pub(in crate::engine) struct Agent {
+    pub(in crate::engine) socket: PathBuf,
     process: Child,
 }
 
 impl Agent {
-    pub(super) fn start(dir: &Path) -> Self {
+    pub(in crate::engine) fn start(dir: &Path) -> Self {
         let socket = dir.join("agent");
         let process = Command::new("ssh-agent")
             .args(["-D", "-a"])
@@ -203,7 +203,7 @@ impl Agent {
     }
 
     /// Adds a key without a passphrase.
-    pub(super) fn add(&self, key: &Path) {
+    pub(in crate::engine) fn add(&self, key: &Path) {
         let mut add = Command::new("ssh-add");
         add.arg("-q").arg(key).env("SSH_AUTH_SOCK", &self.socket).stderr(Stdio::null());
         assert!(add.status().unwrap().success());
@@ -218,22 +218,23 @@ impl Drop for Agent {
 }
 
 /// A relay in front of a server that can be cut, or go silent as a lost link does.
-pub(super) struct Cable {
-    pub(super) port: u16,
-    silent: Arc<AtomicBool>,
+pub(in crate::engine) struct Cable {
+    pub(in crate::engine) port: u16,
+    silent: Arc<Mutex<Arc<AtomicBool>>>,
     ends: Arc<Mutex<Vec<TcpStream>>>,
 }
 
 impl Cable {
-    pub(super) fn to(server: u16) -> Self {
+    pub(in crate::engine) fn to(server: u16) -> Self {
         let listener = TcpListener::bind("127.0.0.1:0").unwrap();
         let port = listener.local_addr().unwrap().port();
-        let silent = Arc::new(AtomicBool::new(false));
+        let silent = Arc::new(Mutex::new(Arc::new(AtomicBool::new(false))));
         let ends = Arc::new(Mutex::new(Vec::new()));
         let (quiet, kept) = (Arc::clone(&silent), Arc::clone(&ends));
         std::thread::spawn(move || {
             for near in listener.incoming().map_while(Result::ok) {
                 let far = TcpStream::connect(("127.0.0.1", server)).unwrap();
+                let quiet = Arc::clone(&quiet.lock().unwrap());
                 for (from, to) in [(&near, &far), (&far, &near)] {
                     let (from, to) = (from.try_clone().unwrap(), to.try_clone().unwrap());
                     let quiet = Arc::clone(&quiet);
@@ -245,14 +246,23 @@ impl Cable {
         Self { port, silent, ends }
     }
 
-    pub(super) fn cut(&self) {
+    pub(in crate::engine) fn cut(&self) {
         for end in self.ends.lock().unwrap().drain(..) {
             let _ = end.shutdown(Shutdown::Both);
         }
     }
 
-    pub(super) fn fall_silent(&self) {
-        self.silent.store(true, Ordering::SeqCst);
+    pub(in crate::engine) fn fall_silent(&self) {
+        self.silent.lock().unwrap().store(true, Ordering::SeqCst);
+    }
+
+    /// Ends what goes through at this moment for us, and not for the server, which hears nothing.
+    pub(in crate::engine) fn strand(&self) {
+        let before = std::mem::take(&mut *self.silent.lock().unwrap());
+        before.store(true, Ordering::SeqCst);
+        for near in self.ends.lock().unwrap().iter().step_by(2) {
+            let _ = near.shutdown(Shutdown::Both);
+        }
     }
 }
 
@@ -266,5 +276,7 @@ fn relay(mut from: TcpStream, mut to: TcpStream, silent: &AtomicBool) {
         Ok(count > 0)
     };
     while pass().unwrap_or(false) {}
-    let _ = to.shutdown(Shutdown::Both);
+    if !silent.load(Ordering::SeqCst) {
+        let _ = to.shutdown(Shutdown::Both);
+    }
 }
