@@ -10,11 +10,13 @@ use inventories::SiteName;
 use super::Context;
 use crate::engine::pool::{Operator, Pool, target};
 use crate::engine::release::Archives;
+use crate::engine::remote::Counters;
 use crate::engine::ssh_hosts::{Issuers, SshHosts};
 use crate::error::{CliError, While};
 use crate::exit::ExitCode;
 use crate::keys::OpenAuthorities;
 use crate::site::Site;
+use crate::terminal::Terminal;
 
 /// The way to the hosts of a site: one pool of connections for all that a command does.
 #[derive(Debug)]
@@ -42,8 +44,26 @@ impl Door {
         Ok(Self {
             site: site.inventory.site.name.clone(),
             folder: site.folder().to_owned(),
-            pool: Arc::new(Pool::new(targets, context.parallelism)),
+            pool: Arc::new(Pool::new(targets, context.parallelism.logins)),
         })
+    }
+
+    /// Says what the connections cost so far, to whoever wants to know more.
+    pub(super) async fn say_cost(&self, terminal: &Terminal) {
+        let costs = self.pool.counters().await;
+        let mean = |of: fn(&Counters) -> u64| {
+            let sum: u64 = costs.values().map(of).sum();
+            sum as f64 / costs.len() as f64
+        };
+        if !costs.is_empty() {
+            terminal.say_more(&format!(
+                "on average a host: {:.1} connections, {:.1} commands, {:.1} kB sent, {:.1} kB received",
+                mean(|cost| cost.connections),
+                mean(|cost| cost.execs),
+                mean(|cost| cost.bytes_out) / 1e3,
+                mean(|cost| cost.bytes_in) / 1e3,
+            ));
+        }
     }
 
     /// The hosts, to be looked at.

@@ -78,8 +78,11 @@ pub(super) fn make(context: &Context, allowed: &PolicyArgs) -> Result<Planned, C
     let site = context.site()?;
     let spec = site.spec()?;
     context.block_on(async {
-        let hosts = Door::of(context, &site)?.hosts();
+        let door = Door::of(context, &site)?;
+        let hosts = door.hosts();
         let mut interrupts = Interrupts::listen().map_err(CliError::failed)?;
-        interrupts.give_way(planning::make(context, spec, &hosts, allowed)).await
+        let planned = interrupts.give_way(planning::make(context, spec, &hosts, allowed)).await;
+        door.say_cost(&context.terminal).await;
+        planned
     })?
 }
