@@ -42,16 +42,15 @@ pub struct Global {
         help_heading = "Global options"
     )]
     pub inventory: PathBuf,
-    /// How many hosts or steps are worked on at once
+    /// How many steps, and logins, there may be at once (default: 10 steps, 64 logins)
     #[arg(
         long,
         global = true,
         value_name = "N",
-        default_value_t = 10,
         value_parser = clap::value_parser!(u16).range(1..=1000),
         help_heading = "Global options"
     )]
-    pub parallelism: u16,
+    pub parallelism: Option<u16>,
     /// When to colour output
     #[arg(
         long,

@@ -43,8 +43,26 @@ pub struct Context {
     pub terminal: Terminal,
     /// The inventory's path, as the operator gave it.
     pub inventory: PathBuf,
-    /// How many hosts or steps are worked on at once.
-    pub parallelism: usize,
+    /// How much is done at once.
+    pub parallelism: Parallelism,
+}
+
+/// How much is done at once.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Parallelism {
+    /// Steps that run.
+    pub steps: usize,
+    /// Logins that are being made. A login waits for the network most of the time, and a look costs
+    /// a host little: there may be more of them than of steps, which download and write.
+    pub logins: usize,
+}
+
+impl Parallelism {
+    /// What the operator asks for, for both; else as much as most sites have use for.
+    fn of(asked: Option<u16>) -> Self {
+        let asked = asked.map(usize::from);
+        Self { steps: asked.unwrap_or(10), logins: asked.unwrap_or(64) }
+    }
 }
 
 /// Runs a command line, program name first, to its exit code.
@@ -61,7 +79,7 @@ pub fn run(arguments: impl IntoIterator<Item = OsString>) -> std::process::ExitC
     let context = Context {
         terminal: Terminal::new(cli.global.color, verbosity),
         inventory: cli.global.inventory,
-        parallelism: usize::from(cli.global.parallelism),
+        parallelism: Parallelism::of(cli.global.parallelism),
     };
     let ended = dispatch(&context, cli.command);
     finish(&context.terminal, ended).into()

@@ -176,7 +176,7 @@ async fn execute_plan<H: Hosts>(
         reporter.borrow_mut().event(&event);
         ending.borrow_mut().fold(event);
     };
-    let work = execute(&planned.plan, hosts, bindings, context.parallelism, stopped, emit);
+    let work = execute(&planned.plan, hosts, bindings, context.parallelism.steps, stopped, emit);
     let lost = drive(work, &stop, lock, interrupts, reporter).await?;
     let mut ending = ending.into_inner();
     ending.elapsed = begun.elapsed();

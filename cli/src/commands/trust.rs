@@ -45,7 +45,7 @@ pub(super) fn run(context: &Context, arguments: &TrustArgs) -> Result<ExitCode, 
     let hosts = &site.inventory.hosts;
     context.block_on(async {
         let mut interrupts = Interrupts::listen().map_err(CliError::failed)?;
-        let scanned = interrupts.give_way(scan(hosts, context.parallelism)).await?;
+        let scanned = interrupts.give_way(scan(hosts, context.parallelism.logins)).await?;
         let terminal = &context.terminal;
         terminal.print(&show(hosts, &scanned, terminal.style()));
 

@@ -4,6 +4,7 @@ mod hops;
 mod login;
 
 use std::collections::BTreeMap;
+use std::sync::Arc;
 
 use inventories::HostName;
 use tokio::sync::{Mutex, Semaphore};
@@ -19,20 +20,34 @@ pub struct Pool {
     logins: Semaphore,
 }
 
+/// How many logins a jump host is asked for at once: sshd drops some of those above ten that have not
+/// proven who they are yet (`MaxStartups`).
+const LOGINS_AT_A_JUMP_HOST: usize = 8;
+
 #[derive(Debug)]
 struct Entry {
     target: Target,
+    /// Shared by all that go through the same first hop.
+    jump: Option<Arc<Semaphore>>,
     /// Held while logging in, so that two steps of a host log in once.
     connection: Mutex<Option<Connection>>,
 }
 
 impl Pool {
-    /// A pool that logs in to at most `parallelism` hosts at the same time.
-    pub fn new(targets: BTreeMap<HostName, Target>, parallelism: usize) -> Self {
-        let entry = |target| Entry { target, connection: Mutex::new(None) };
+    /// A pool that makes at most so many logins at the same time.
+    pub fn new(targets: BTreeMap<HostName, Target>, logins: usize) -> Self {
+        let mut jumps: BTreeMap<(String, u16), Arc<Semaphore>> = BTreeMap::new();
+        let mut entry = |target: Target| {
+            let hop = target.first_hop();
+            let jump = target.jump.is_some().then(|| {
+                let few = || Arc::new(Semaphore::new(LOGINS_AT_A_JUMP_HOST));
+                Arc::clone(jumps.entry((hop.host.clone(), hop.port)).or_insert_with(few))
+            });
+            Entry { target, jump, connection: Mutex::new(None) }
+        };
         Self {
             hosts: targets.into_iter().map(|(name, target)| (name, entry(target))).collect(),
-            logins: Semaphore::new(parallelism.max(1)),
+            logins: Semaphore::new(logins.max(1)),
         }
     }
 
@@ -47,7 +62,11 @@ impl Pool {
         if let Some(connection) = kept.as_ref().filter(|connection| !connection.is_over()) {
             return Ok(connection.clone());
         }
-        // The pool never closes its semaphore, and without a permit it would only be less patient.
+        // The pool never closes its semaphores, and without a permit it would only be less patient.
+        let _turn = match &entry.jump {
+            Some(jump) => jump.acquire().await.ok(),
+            None => None,
+        };
         let _permit = self.logins.acquire().await.ok();
         let connection = connect(entry.target.clone()).await?;
         *kept = Some(connection.clone());
