@@ -121,6 +121,25 @@ impl Cgroup {
             .collect()
     }
 
+    /// The CPU time that its processes used, those that have ended among them.
+    pub fn cpu_time(&self) -> Result<Duration, LabError> {
+        let path = match &self.hierarchies {
+            Hierarchies::V1(roots) => {
+                let of = |root: &PathBuf| root.join(&self.name).join("cpuacct.usage");
+                roots.iter().map(of).find(|path| path.exists()).unwrap_or_default()
+            }
+            Hierarchies::V2(root) => root.join(&self.name).join("cpu.stat"),
+        };
+        let text = fs::read_to_string(&path).map_err(LabError::file("read", &path))?;
+        Ok(match &self.hierarchies {
+            Hierarchies::V1(_) => Duration::from_nanos(text.trim().parse().unwrap_or_default()),
+            Hierarchies::V2(_) => {
+                let used = text.lines().find_map(|line| line.strip_prefix("usage_usec "));
+                Duration::from_micros(used.and_then(|used| used.parse().ok()).unwrap_or_default())
+            }
+        })
+    }
+
     /// Stops every process of the group, and returns when all stand still.
     pub fn freeze(&self) -> Result<(), LabError> {
         let deadline = Instant::now() + Duration::from_secs(5);

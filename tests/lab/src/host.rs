@@ -91,6 +91,11 @@ impl Host {
         Ok(!self.cgroup()?.processes().is_empty())
     }
 
+    /// The CPU time that its processes used since it was booted.
+    pub fn cpu_time(&self) -> Result<Duration, LabError> {
+        self.running_cgroup()?.cpu_time()
+    }
+
     /// What it printed on its console since it was booted last.
     pub fn console(&self) -> PathBuf {
         self.state.folder().join(format!("{}.console", self.id))

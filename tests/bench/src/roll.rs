@@ -1,0 +1,99 @@
+//! A roll of three members for a changed flag, beside a bare restart of each, under a writer.
+
+use std::fs;
+use std::time::{Duration, Instant};
+
+use serde::Serialize;
+
+use crate::Failure;
+use crate::bare::{Writer, on};
+use crate::measure::{median, together};
+use crate::results::say;
+use crate::site::{Site, run};
+
+const ROUNDS: u32 = 5;
+
+/// What a roll costs.
+#[derive(Debug, Clone, Serialize)]
+pub(crate) struct Roll {
+    /// Our roll, in seconds.
+    ours_s: f64,
+    /// `systemctl restart` on each host in turn, in seconds; each returns when etcd is ready.
+    bare_s: f64,
+    /// The longest time between two acknowledged writes while we rolled, in milliseconds.
+    write_gap_ms: f64,
+    /// The same while the members were just restarted.
+    bare_write_gap_ms: f64,
+    /// The same while nothing was restarted: what a write by a new etcdctl takes.
+    idle_write_gap_ms: f64,
+}
+
+impl Roll {
+    /// One row of the table.
+    pub(crate) fn row(&self) -> [String; 4] {
+        [
+            format!("{:.2}", self.ours_s),
+            format!("{:.2}", self.bare_s),
+            format!("{:.0} (aim 1000, idle {:.0})", self.write_gap_ms, self.idle_write_gap_ms),
+            format!("{:.0}", self.bare_write_gap_ms),
+        ]
+    }
+}
+
+/// Measures both on the same cluster, in turn.
+pub(crate) fn measure() -> Result<Roll, Failure> {
+    let site = Site::of(3)?;
+    run(site.quorate(&["apply", "--yes"]))?;
+    let (mut ours, mut bare, mut idle) = (Vec::new(), Vec::new(), Vec::new());
+    for round in 0..ROUNDS {
+        say(&format!("a roll of three members, {} of {ROUNDS}", round + 1));
+        change_a_flag(&site, 5_000 + round)?;
+        ours.push(written(&site, || Ok(together([&site.quorate(&["apply", "--yes"])])?.wall_s))?);
+        bare.push(written(&site, || restart_each(&site))?);
+        idle.push(written(&site, || {
+            std::thread::sleep(Duration::from_secs(2));
+            Ok(2.0)
+        })?);
+    }
+    let seconds = |all: &[(f64, Duration)]| median(all.iter().map(|run| run.0));
+    let gap = |all: &[(f64, Duration)]| median(all.iter().map(|run| run.1.as_secs_f64() * 1e3));
+    Ok(Roll {
+        ours_s: seconds(&ours),
+        bare_s: seconds(&bare),
+        write_gap_ms: gap(&ours),
+        bare_write_gap_ms: gap(&bare),
+        idle_write_gap_ms: gap(&idle),
+    })
+}
+
+/// How long something took, and the longest gap of a writer meanwhile.
+fn written(
+    site: &Site,
+    what: impl FnOnce() -> Result<f64, Failure>,
+) -> Result<(f64, Duration), Failure> {
+    let writer = Writer::start(site)?;
+    let took = what();
+    let gap = writer.finish()?;
+    Ok((took?, gap))
+}
+
+fn restart_each(site: &Site) -> Result<f64, Failure> {
+    let begun = Instant::now();
+    for host in site.hosts()? {
+        on(&host, "systemctl restart etcd-main")?;
+    }
+    Ok(begun.elapsed().as_secs_f64())
+}
+
+fn change_a_flag(site: &Site, value: u32) -> Result<(), Failure> {
+    let text = fs::read_to_string(site.inventory())?;
+    let section = "[clusters.main.etcd]\nsnapshot-count = ";
+    let text = match text.split_once(section) {
+        Some((head, tail)) => {
+            let rest = tail.split_once('\n').map_or("", |(_, rest)| rest);
+            format!("{head}{section}{value}\n{rest}")
+        }
+        None => text.replacen("\n[pki]", &format!("\n{section}{value}\n\n[pki]"), 1),
+    };
+    Ok(fs::write(site.inventory(), text)?)
+}
