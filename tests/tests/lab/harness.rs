@@ -1,6 +1,7 @@
 //! What every scenario stands on: a lab of its own, a site folder, and the program.
 
 mod cluster;
+mod digest;
 mod run;
 mod seeded;
 mod traces;
@@ -20,6 +21,7 @@ use quorate_lab::site::{self, Authorities};
 use quorate_lab::{Host, Lab, LabName, Options, SiteOptions};
 
 pub(crate) use cluster::Members;
+pub(crate) use digest::Digest;
 pub(crate) use run::Run;
 pub(crate) use seeded::Seeded;
 pub(crate) use traces::Traces;

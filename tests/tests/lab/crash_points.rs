@@ -1,0 +1,128 @@
+//! An apply that is struck at any of its steps: quorate is killed, or the step's host loses its
+//! power. The next apply takes the lock over and comes to the same site as one that nothing befell.
+//!
+//! The points are made from the plan's own steps, see [`points`]. `QUORATE_PROVE` goes through all of
+//! them; else chance takes some. `QUORATE_POINT=TEXT` takes those whose name holds the text.
+
+mod operation;
+mod points;
+mod strike;
+
+use std::time::Instant;
+
+use quorate_lab::SiteOptions;
+
+use crate::harness::{Digest, Members, NEWEST, Seeded, Stage};
+use operation::Operation;
+use points::{Blow, Point};
+use strike::{Timing, strike};
+
+/// How many points of each blow every run goes through.
+const KILLS: usize = 3;
+const POWER_CUTS: usize = 1;
+
+/// An apply may have to be run again where it came too early: the host that lost its power is there,
+/// and its member is still on its way back.
+const APPLIES: usize = 3;
+
+#[test]
+fn a_bootstrap_struck_at_any_step_comes_to_the_same_site() {
+    sweep("c-form", &mut Operation::Bootstrap);
+}
+
+#[test]
+fn a_roll_struck_at_any_step_comes_to_the_same_site() {
+    sweep("c-roll", &mut Operation::Roll { round: 0 });
+}
+
+#[test]
+fn a_repair_struck_at_any_step_comes_to_the_same_site() {
+    sweep("c-repair", &mut Operation::Repair);
+}
+
+fn sweep(lab: &str, operation: &mut Operation) {
+    let stage = Stage::formed(lab, 3, &SiteOptions::default());
+    let members = Members::of_main(NEWEST, 3);
+
+    // Twice undisturbed: a roll has two ends, and what one leaves the other finds.
+    let mut timing = Timing::default();
+    let mut wanted = Vec::new();
+    let mut points = Vec::new();
+    for _ in 0..2 {
+        operation.set_up(&stage);
+        points = points::of_plan(&stage.run(&["plan", "--json"]).ends(0).json());
+        timing = strike::undisturbed(&stage);
+        stage.expect_nothing_to_do();
+        wanted.push(Digest::of(&stage, &members));
+    }
+    if !matches!(operation, Operation::Roll { .. }) {
+        wanted[1].expect_same_as(&wanted[0]);
+    }
+
+    let (began, exist) = (Instant::now(), tally(&points));
+    let mut covered = Vec::new();
+    for point in chosen(points) {
+        let at = Instant::now();
+        operation.set_up(&stage);
+        strike(&stage, &point, &timing);
+        finish(&stage, &point);
+        stage.expect_nothing_to_do();
+        members.expect_whole(&stage);
+        let digest = Digest::of(&stage, &members);
+        digest.expect_same_as(&wanted[operation.goal()]);
+        println!("{point}: {:.1} s", at.elapsed().as_secs_f64());
+        covered.push(point);
+    }
+    println!(
+        "{operation}: points covered / points that exist: {}; {} s",
+        tally(&covered)
+            .iter()
+            .zip(&exist)
+            .map(|((blow, covered), (_, exist))| format!("{blow} {covered} / {exist}"))
+            .collect::<Vec<_>>()
+            .join(", "),
+        began.elapsed().as_secs()
+    );
+}
+
+/// The apply after the blow: it waits for nobody's lease.
+#[track_caller]
+fn finish(stage: &Stage, point: &Point) {
+    for _ in 1..APPLIES {
+        let run = stage.run(&["apply", "--yes"]);
+        if run.code == Some(0) {
+            if run.stdout.contains("No changes") {
+                // Nothing was left to do, for which nobody takes a lock. The dead run's ends with its
+                // lease, within a minute.
+                stage.run(&["unlock", "--yes"]).ends(0);
+            } else if point.holds_the_lock() {
+                run.says("taken over from a run that is no more");
+            }
+            return;
+        }
+        assert!(point.blow == Blow::PowerCut && run.code != Some(5), "{point}: {}", run.text());
+        operation::settle(stage);
+    }
+    stage.run(&["apply", "--yes"]).ends(0);
+}
+
+fn chosen(points: Vec<Point>) -> Vec<Point> {
+    if let Ok(part) = std::env::var("QUORATE_POINT") {
+        return points.into_iter().filter(|point| point.to_string().contains(&part)).collect();
+    }
+    if std::env::var_os("QUORATE_PROVE").is_some() {
+        return points;
+    }
+    let mut seeded = Seeded::of_this_run();
+    let (kills, cuts): (Vec<_>, Vec<_>) =
+        points.into_iter().partition(|point| point.blow == Blow::Kill);
+    let mut chosen = seeded.sample(kills, KILLS);
+    chosen.extend(seeded.sample(cuts, POWER_CUTS));
+    chosen
+}
+
+/// How many there are of each blow.
+fn tally(points: &[Point]) -> [(Blow, usize); 2] {
+    [Blow::Kill, Blow::PowerCut]
+        .map(|blow| (blow, points.iter().filter(|point| point.blow == blow).count()))
+}

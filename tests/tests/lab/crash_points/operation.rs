@@ -1,0 +1,121 @@
+//! What is applied when it is struck, and how the hosts come to need it, again and again.
+
+use std::fmt;
+use std::thread;
+use std::time::Duration;
+
+use serde_json::Value;
+
+use crate::harness::{Members, NEWEST, Stage, on};
+
+/// The two values that a roll goes to and fro between.
+const SNAPSHOT_COUNTS: [&str; 2] = ["snapshot-count = 5000", "snapshot-count = 6000"];
+
+/// Takes everything away that quorate made.
+const WIPE: &str = "systemctl disable --now etcd-main 2>/dev/null; \
+    rm -rf /etc/systemd/system/etcd-main.service* /etc/etcd /var/lib/etcd /var/lib/quorate \
+    /opt/quorate; systemctl daemon-reload; userdel etcd 2>/dev/null; ! pgrep -x etcd";
+
+/// Damages a host in as many ways as one apply mends.
+const DAMAGE: &str = "set -e; systemctl disable --quiet --now etcd-main; \
+    rm -r /opt/quorate /etc/etcd/main/pki /var/lib/quorate/site /var/lib/quorate/main/marker; \
+    rm -rf /var/lib/quorate/moved-aside; chmod 0755 /var/lib/etcd/main; \
+    echo '# by hand' >>/etc/systemd/system/etcd-main.service; \
+    mkdir -p /etc/systemd/system/etcd-main.service.d; \
+    echo '[Unit]' >/etc/systemd/system/etcd-main.service.d/50-hand.conf; \
+    systemctl daemon-reload";
+
+/// The member that was there before is back, or there is none.
+const BACK: &str = "! systemctl is-enabled -q etcd-main || \
+    timeout 30 sh -c 'until systemctl is-active -q etcd-main; do sleep 0.1; done'; true";
+
+/// What is applied.
+pub(super) enum Operation {
+    /// Nothing is there, and a cluster is formed.
+    Bootstrap,
+    /// A flag changes, and each member is restarted.
+    Roll {
+        /// How often it was set up.
+        round: usize,
+    },
+    /// One host is in a bad way.
+    Repair,
+}
+
+impl Operation {
+    /// Brings the hosts where the apply begins.
+    pub(super) fn set_up(&mut self, stage: &Stage) {
+        match self {
+            Operation::Bootstrap => thread::scope(|scope| {
+                for host in stage.hosts() {
+                    scope.spawn(move || on(&host, WIPE));
+                }
+            }),
+            Operation::Roll { round } => {
+                lead(stage, 1);
+                let [one, other] = SNAPSHOT_COUNTS;
+                let (from, to) = if *round % 2 == 0 { (other, one) } else { (one, other) };
+                stage.edit(|text| match text.contains(from) {
+                    true => text.replace(from, to),
+                    false => {
+                        text.replace("\n[pki]", &format!("\n[clusters.main.etcd]\n{to}\n\n[pki]"))
+                    }
+                });
+                *round += 1;
+            }
+            Operation::Repair => {
+                lead(stage, 1);
+                drop(on(&stage.host(2), DAMAGE));
+            }
+        }
+    }
+
+    /// Which of its two ends it was set up for last.
+    pub(super) fn goal(&self) -> usize {
+        match self {
+            Operation::Roll { round } => (round + 1) % 2,
+            Operation::Bootstrap | Operation::Repair => 0,
+        }
+    }
+}
+
+impl fmt::Display for Operation {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.pad(match self {
+            Operation::Bootstrap => "bootstrap",
+            Operation::Roll { .. } => "roll",
+            Operation::Repair => "repair",
+        })
+    }
+}
+
+/// Waits until every member that was there is back.
+pub(super) fn settle(stage: &Stage) {
+    thread::scope(|scope| {
+        for host in stage.hosts() {
+            scope.spawn(move || on(&host, BACK));
+        }
+    });
+    // Active is not yet caught up.
+    thread::sleep(Duration::from_millis(500));
+}
+
+/// Hands leadership to a host's member, so that every plan is the same.
+fn lead(stage: &Stage, number: u8) {
+    settle(stage);
+    let members = Members::of_main(NEWEST, 3);
+    let status = members.etcdctl(&stage.host(number), "endpoint status -w json");
+    let status: Value = serde_json::from_str(&status).unwrap();
+    let id = status[0]["Status"]["header"]["member_id"].as_u64().unwrap();
+    let leader = status[0]["Status"]["leader"].as_u64().unwrap();
+    if id != leader {
+        let leads = |host: &quorate_lab::Host| {
+            let status: Value =
+                serde_json::from_str(&members.etcdctl(host, "endpoint status -w json")).unwrap();
+            status[0]["Status"]["header"]["member_id"].as_u64() == Some(leader)
+        };
+        let hosts = stage.hosts();
+        let leader = hosts.iter().find(|host| leads(host)).unwrap();
+        members.etcdctl(leader, &format!("move-leader {id:x}"));
+    }
+}
