@@ -1,7 +1,7 @@
 //! Where things live: what is worth keeping between labs, and what belongs to one lab.
 
 use std::env;
-use std::fs::{self, File};
+use std::fs::{self, File, TryLockError};
 use std::path::{Path, PathBuf};
 
 use crate::error::LabError;
@@ -37,17 +37,31 @@ pub(crate) fn ensure_folder(path: &Path) -> Result<(), LabError> {
 /// Waits for an exclusive lock on a file, which is made if it is missing. Dropping the file
 /// releases it, and so does the end of the process, however it comes.
 pub(crate) fn lock(path: &Path) -> Result<File, LabError> {
+    let file = open_lock(path)?;
+    file.lock().map_err(LabError::file("lock", path))?;
+    Ok(file)
+}
+
+/// Takes a lock as [`lock`] does, unless somebody holds it.
+pub(crate) fn try_lock(path: &Path) -> Result<Option<File>, LabError> {
+    let file = open_lock(path)?;
+    match file.try_lock() {
+        Ok(()) => Ok(Some(file)),
+        Err(TryLockError::WouldBlock) => Ok(None),
+        Err(TryLockError::Error(source)) => Err(LabError::file("lock", path)(source)),
+    }
+}
+
+fn open_lock(path: &Path) -> Result<File, LabError> {
     if let Some(folder) = path.parent() {
         ensure_folder(folder)?;
     }
-    let file = File::options()
+    File::options()
         .create(true)
         .truncate(false)
         .write(true)
         .open(path)
-        .map_err(LabError::file("open", path))?;
-    file.lock().map_err(LabError::file("lock", path))?;
-    Ok(file)
+        .map_err(LabError::file("open", path))
 }
 
 /// Makes `target` by `make`, once on this machine, whoever asks first: others wait, and a build

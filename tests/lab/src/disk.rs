@@ -6,6 +6,8 @@
 
 use std::fs;
 use std::path::{Path, PathBuf};
+use std::thread;
+use std::time::{Duration, Instant};
 
 use serde::{Deserialize, Serialize};
 
@@ -13,6 +15,10 @@ use crate::cache;
 use crate::error::LabError;
 use crate::ledger::{Ledger, Resource};
 use crate::tool;
+
+/// How long a mount may stay busy: the kernel takes the mounts of killed containers down a little
+/// after their last process.
+const PATIENCE: Duration = Duration::from_secs(5);
 
 /// How large a disk is. Only what is written takes space on the machine.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
@@ -126,8 +132,13 @@ pub(crate) fn is_mounted(point: &Path) -> Result<bool, LabError> {
 
 /// Unmounts what is mounted here, if anything is.
 pub(crate) fn unmount(point: &Path) -> Result<(), LabError> {
+    let deadline = Instant::now() + PATIENCE;
     while is_mounted(point)? {
-        tool::run("umount", [point])?;
+        match tool::run("umount", [point]) {
+            Err(error) if Instant::now() > deadline => return Err(error),
+            Err(_) => thread::sleep(Duration::from_millis(20)),
+            Ok(_) => {}
+        }
     }
     Ok(())
 }

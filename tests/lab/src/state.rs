@@ -2,6 +2,7 @@
 
 use std::collections::BTreeMap;
 use std::fs::{self, File};
+use std::io::ErrorKind;
 use std::os::unix::fs::MetadataExt as _;
 use std::path::{Path, PathBuf};
 use std::process;
@@ -100,7 +101,7 @@ impl StateFile {
             Ok(text) => serde_json::from_str(&text)
                 .map(Some)
                 .map_err(|source| LabError::State { path, source }),
-            Err(error) if error.kind() == std::io::ErrorKind::NotFound => Ok(None),
+            Err(error) if error.kind() == ErrorKind::NotFound => Ok(None),
             Err(source) => Err(LabError::file("read", &path)(source)),
         }
     }
@@ -134,6 +135,31 @@ impl StateFile {
         Ok(Some(state))
     }
 
+    /// Takes the lock of a lab that nobody makes or takes down now.
+    pub(crate) fn try_lock(&self) -> Result<Option<File>, LabError> {
+        cache::try_lock(&self.folder.join("lock"))
+    }
+
+    /// Removes the folder of a lab that was begun and never written, and nothing in it that a lab
+    /// does not write by then.
+    pub(crate) fn discard_unborn(&self) -> Result<(), LabError> {
+        for file in ["ledger", "state.lock", "lab.partial", "lock"] {
+            let path = self.folder.join(file);
+            match fs::remove_file(&path) {
+                Err(error) if error.kind() != ErrorKind::NotFound => {
+                    return Err(LabError::file("remove", &path)(error));
+                }
+                _ => {}
+            }
+        }
+        match fs::remove_dir(&self.folder) {
+            Err(error) if error.kind() != ErrorKind::DirectoryNotEmpty => {
+                Err(LabError::file("remove", &self.folder)(error))
+            }
+            _ => Ok(()),
+        }
+    }
+
     /// Waits until nobody else makes or takes down this lab.
     pub fn lock(&self) -> Result<File, LabError> {
         let path = self.folder.join("lock");
@@ -154,13 +180,24 @@ impl StateFile {
 
 /// The names of all labs that are up, or were when their maker died.
 pub fn known_labs() -> Vec<LabName> {
+    folders().filter(|(folder, _)| folder.join(STATE).is_file()).map(|(_, name)| name).collect()
+}
+
+/// The names of labs of which nothing is written but that somebody began to make them.
+pub(crate) fn unborn_labs() -> Vec<LabName> {
+    folders().filter(|(folder, _)| !folder.join(STATE).is_file()).map(|(_, name)| name).collect()
+}
+
+/// The folders of labs, in the order of their names.
+fn folders() -> impl Iterator<Item = (PathBuf, LabName)> {
     let entries = fs::read_dir(cache::RUN).into_iter().flatten().flatten();
-    let mut names: Vec<LabName> = entries
-        .filter(|entry| entry.path().join(STATE).is_file())
-        .filter_map(|entry| entry.file_name().to_str()?.parse().ok())
+    let mut folders: Vec<(PathBuf, LabName)> = entries
+        .map(|entry| entry.path())
+        .filter(|path| path.is_dir())
+        .filter_map(|path| Some((path.clone(), path.file_name()?.to_str()?.parse().ok()?)))
         .collect();
-    names.sort();
-    names
+    folders.sort();
+    folders.into_iter()
 }
 
 #[cfg(test)]
@@ -184,10 +221,11 @@ mod tests {
 
     #[test]
     fn a_lab_s_state_survives_being_written() {
+        let host = HostState { disk: DiskSize::megabytes(64) };
         let state = LabState {
             subnet: Subnet::lowest_free(&[]).unwrap(),
             image: "/image".into(),
-            hosts: [(HostId::new(2).unwrap(), HostState { disk: DiskSize::megabytes(64) })].into(),
+            hosts: [(HostId::new(2).unwrap(), host)].into(),
             faults: Faults::default(),
             distance: RoundTrip::NONE,
             owner: Process::this(),

@@ -14,7 +14,7 @@ use crate::ledger::{Ledger, Resource};
 use crate::machine;
 use crate::name::LabName;
 use crate::network::namespace_path;
-use crate::state::{LabState, Process, StateFile, known_labs};
+use crate::state::{LabState, Process, StateFile, known_labs, unborn_labs};
 use crate::tool;
 
 /// Takes a lab down, whole or half made. Says nothing where there is none.
@@ -78,6 +78,15 @@ pub fn sweep(tell: Tell) -> Result<(), LabError> {
             take_down(&name)?;
         }
     }
+    for name in unborn_labs() {
+        let state = StateFile::of(&name);
+        // Whoever makes it now holds the lock, and may have written what it is by then.
+        if let Some(_guard) = state.try_lock()?
+            && state.read()?.is_none()
+        {
+            state.discard_unborn()?;
+        }
+    }
     Ok(())
 }
 
@@ -92,16 +101,30 @@ fn kill_hosts(name: &LabName, lab: &LabState) {
 }
 
 /// Undoes a ledger, in an order in which nothing is still in use when its turn comes.
+///
+/// What resists is tried again for a while: a command that a killed maker had started may end only
+/// now, and with it make what the ledger names.
 pub(crate) fn undo(ledger: &Ledger) -> Result<(), LabError> {
     let mut resources = ledger.entries()?;
     // What was mounted last lies on top.
     resources.reverse();
     resources.sort_by_key(stage);
-    let leftovers: Vec<String> = resources
-        .iter()
-        .filter_map(|resource| remove(resource).err().map(|error| format!("{resource:?}: {error}")))
-        .collect();
-    if leftovers.is_empty() { Ok(()) } else { Err(LabError::Leftovers(leftovers)) }
+    let deadline = Instant::now() + Duration::from_secs(2);
+    loop {
+        let leftovers: Vec<String> = resources.iter().filter_map(resistance).collect();
+        if leftovers.is_empty() {
+            return Ok(());
+        }
+        if Instant::now() > deadline {
+            return Err(LabError::Leftovers(leftovers));
+        }
+        thread::sleep(Duration::from_millis(50));
+    }
+}
+
+/// Removes one thing, and says why that can't be done.
+fn resistance(resource: &Resource) -> Option<String> {
+    remove(resource).err().map(|error| format!("{resource:?}: {error}"))
 }
 
 fn stage(resource: &Resource) -> u8 {

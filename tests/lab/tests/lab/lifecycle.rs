@@ -48,6 +48,19 @@ fn a_lab_whose_maker_was_killed_is_cleared_by_the_next() {
 }
 
 #[test]
+fn a_lab_that_was_only_begun_is_cleared_by_the_next_once_nobody_makes_it() {
+    let folder = PathBuf::from("/run/quorate-lab/t-begun");
+    fs::create_dir_all(&folder).unwrap();
+    let lock = fs::File::create(folder.join("lock")).unwrap();
+    lock.lock().unwrap();
+    drop(lab("t-next", 1));
+    assert!(folder.join("lock").exists(), "its maker is at it");
+    drop(lock);
+    drop(lab("t-next", 1));
+    assert!(!folder.exists());
+}
+
+#[test]
 fn a_reboot_keeps_the_disk_and_forgets_the_rest() {
     let lab = lab("t-reboot", 1);
     let host = lab.host(1).unwrap();
