@@ -13,9 +13,11 @@ use crate::delay::{self, RoundTrip};
 use crate::disk::DiskSize;
 use crate::error::LabError;
 use crate::image;
-use crate::lab::{Lab, Note, Options, Stay};
+use crate::kubelet::Kubelet;
+use crate::lab::Lab;
 use crate::mirror;
 use crate::name::{HostId, LabName};
+use crate::options::{Note, Options, Stay};
 use crate::releases::{self, Version};
 use crate::site::{self, Authorities, Delivery, Family, Runtime, SiteOptions};
 use crate::ssh::User;
@@ -80,6 +82,12 @@ struct Up {
     /// How far apart everybody is, in milliseconds there and back; 0 ends that.
     #[arg(long)]
     delay_ms: Option<RoundTrip>,
+    /// Gives hosts that are added a kubelet, which runs pods without an API server.
+    #[arg(long)]
+    kubelet: bool,
+    /// A version of etcd whose image such hosts are to have; may be given more than once.
+    #[arg(long, value_name = "VERSION", requires = "kubelet")]
+    etcd: Vec<Version>,
 }
 
 #[derive(Debug, Args)]
@@ -142,6 +150,9 @@ struct Inventory {
 
 #[derive(Debug, Args)]
 struct Prepare {
+    /// Also what hosts with a kubelet are made of.
+    #[arg(long)]
+    kubelet: bool,
     /// Which versions; those that scenarios are run on unless given.
     versions: Vec<Version>,
 }
@@ -191,7 +202,7 @@ fn run(cli: &Cli) -> Result<(), LabError> {
         }
         Command::Heal(one) => done(host(one.host)?.heal(), one.host, "is reached by all"),
         Command::Inventory(inventory) => write_inventory(&lab()?, inventory),
-        Command::Prepare(wanted) => prepare(&wanted.versions),
+        Command::Prepare(wanted) => prepare(wanted),
         Command::Down => {
             let began = Instant::now();
             teardown::take_down(&cli.name)?.wait_until_reaped();
@@ -207,6 +218,7 @@ fn bring_up(name: &LabName, up: &Up) -> Result<(), LabError> {
     let began = Instant::now();
     let options = Options {
         disk: up.disk_mb.map_or_else(DiskSize::default, DiskSize::megabytes),
+        kubelet: up.kubelet.then(|| Kubelet { etcd: up.etcd.clone() }),
         distance: up.delay_ms,
         stay: Stay::UntilDown,
         tell,
@@ -269,9 +281,12 @@ fn write_inventory(lab: &Lab, inventory: &Inventory) -> Result<(), LabError> {
     Ok(())
 }
 
-fn prepare(versions: &[Version]) -> Result<(), LabError> {
+fn prepare(wanted: &Prepare) -> Result<(), LabError> {
     say(&format!("root image  {}", image::ensure(tell)?.display()));
-    let versions = if versions.is_empty() { &releases::TRIED[..] } else { versions };
+    if wanted.kubelet {
+        say(&format!("with a kubelet  {}", image::ensure_with_kubelet(tell)?.display()));
+    }
+    let versions = if wanted.versions.is_empty() { &releases::TRIED[..] } else { &wanted.versions };
     for version in versions {
         let release = releases::ensure(*version, tell)?;
         say(&format!("etcd {version}  {}", release.archive.display()));

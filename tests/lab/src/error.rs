@@ -86,7 +86,7 @@ pub enum LabError {
     #[error("the lab's {service} did not start; it says:\n{log}")]
     ServiceDown {
         /// Which one.
-        service: &'static str,
+        service: String,
         /// The end of its log.
         log: String,
     },
@@ -104,6 +104,15 @@ pub enum LabError {
         /// The output of `etcd --version`.
         says: String,
     },
+    /// An image that can't be made.
+    #[error("no container image of etcd {0} can be made here")]
+    NoImage(Version),
+    /// The host runs no pods.
+    #[error("{0} has no kubelet")]
+    NoKubelet(HostId),
+    /// The answer of `go mod download` says nothing of the module's files.
+    #[error("the Go module of the kubelet cannot be had")]
+    UnknownKubelet,
     /// Some of what the lab made is still there.
     #[error("could not take away everything:\n{}", .0.join("\n"))]
     Leftovers(Vec<String>),
@@ -134,7 +143,12 @@ impl LabError {
             LabError::BootTimeout { .. } => {
                 Some("the machine may be overloaded: `./dev lab up` goes on with what is there")
             }
+            LabError::NoImage(_) => Some("images are made of 3.5 and newer"),
+            LabError::NoKubelet(_) => {
+                Some("hosts get one when they are added: ./dev lab up N --kubelet")
+            }
             LabError::ToolFailed { .. }
+            | LabError::UnknownKubelet
             | LabError::NoSuchNumber(_)
             | LabError::Unfreezable(_)
             | LabError::File { .. }

@@ -11,13 +11,17 @@ use std::time::{Duration, Instant};
 use crate::address::Subnet;
 use crate::cache;
 use crate::cgroup::Cgroup;
+use crate::container_image::{self, ImageNames};
 use crate::disk::Disk;
 use crate::error::LabError;
 use crate::fault::Faults;
+use crate::kubelet;
 use crate::ledger::{Ledger, Resource};
 use crate::name::{HostId, LabName};
 use crate::network::{Network, namespace_path};
+use crate::options::Tell;
 use crate::provision;
+use crate::releases::Version;
 use crate::service;
 use crate::ssh::{self, User};
 use crate::state::{LabState, StateFile};
@@ -169,6 +173,25 @@ impl Host {
         self.break_network(|faults| faults.heal(self.id))
     }
 
+    /// Whether it runs pods.
+    pub fn has_kubelet(&self) -> Result<bool, LabError> {
+        let state = self.read_state()?;
+        Ok(state.hosts.get(&self.id).is_some_and(|own| own.kubelet_image.is_some()))
+    }
+
+    /// Gives its containerd the image of a version of etcd, unless it has it.
+    pub fn import_etcd_image(&self, version: Version, tell: Tell) -> Result<ImageNames, LabError> {
+        if !self.has_kubelet()? {
+            return Err(LabError::NoKubelet(self.id));
+        }
+        let archive = container_image::ensure_etcd(version, tell)?;
+        let tag = container_image::etcd_name(version);
+        let script = kubelet::import_script(container_image::ETCD_REPOSITORY, &tag, &archive);
+        let mut ssh = self.ssh_command(User::Root)?;
+        let digest = tool::finish(ssh.arg("--").arg(script))?.trim().to_owned();
+        Ok(ImageNames { tag, digest })
+    }
+
     /// Starts it without waiting.
     fn start(&self) -> Result<(), LabError> {
         let state = self.read_state()?;
@@ -176,13 +199,17 @@ impl Host {
             return Err(LabError::NoHost { lab: self.lab.clone(), host: self.id });
         };
         let disk = self.disk();
-        disk.ensure_mounted(own.disk, &state.image)?;
+        disk.ensure_mounted(own.disk, own.kubelet_image.as_deref().unwrap_or(&state.image))?;
         provision::ensure(&disk.root(), &self.folder(), self.id)?;
         let network = self.network();
         network.ensure_port(self.id)?;
         network.reset_host(self.id)?;
         self.ledger().record(&Resource::Container(self.thing()))?;
-        let arguments = [
+        let mut program = Vec::new();
+        if own.kubelet_image.is_some() {
+            program.extend(kubelet::nspawn_environment());
+        }
+        program.extend([
             "systemd-nspawn".to_owned(),
             "--quiet".to_owned(),
             "--boot".to_owned(),
@@ -202,8 +229,11 @@ impl Host {
                 "--network-namespace-path={}",
                 namespace_path(&network.host_namespace(self.id)).display()
             ),
-        ];
-        let program = arguments.map(OsString::from).to_vec();
+        ]);
+        if own.kubelet_image.is_some() {
+            program.extend(kubelet::nspawn_arguments());
+        }
+        let program = program.into_iter().map(OsString::from).collect();
         service::launch(&self.thing(), &self.ledger(), program, &self.console()).map(drop)
     }
 

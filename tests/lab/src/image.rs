@@ -1,12 +1,16 @@
-//! The root file system that all hosts boot from, made once and kept.
+//! The root file systems that hosts boot from, each made once and kept: a plain one, and one for
+//! hosts that run pods.
 
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
 use sha2::{Digest as _, Sha256};
 
 use crate::cache;
+use crate::container_image;
 use crate::error::LabError;
-use crate::lab::{Note, Tell};
+use crate::kubelet;
+use crate::kubernetes;
+use crate::options::{Note, Tell};
 use crate::tool;
 
 /// What hosts run.
@@ -30,23 +34,46 @@ const HOOKS: [&str; 5] = [
 
 /// Makes the image if it is missing, and returns its root folder, which nobody may change.
 pub fn ensure(tell: Tell) -> Result<PathBuf, LabError> {
-    let target = cache::root().join("images").join(format!("{SUITE}-{}", &recipe_hash()[..12]));
+    let target = folder(SUITE, &recipe_hash(&[]));
     cache::ensure_built(&target, |partial| {
         tell(&Note::BuildingImage { suite: SUITE });
-        let hooks = HOOKS.map(|hook| format!("--customize-hook={hook}"));
-        let root = partial.join("root").display().to_string();
-        let include = format!("--include={PACKAGES}");
-        let fixed = ["--quiet", "--variant=minbase", &include];
-        let hooks = hooks.iter().map(String::as_str);
-        tool::run("mmdebstrap", fixed.into_iter().chain(hooks).chain([SUITE, &root])).map(drop)
+        bootstrap(PACKAGES, &partial.join("root"))
     })?;
     Ok(target.join("root"))
 }
 
+/// Makes the image of hosts that run pods if it is missing, with the container image that they take
+/// in at their first boot, and returns its root folder.
+pub(crate) fn ensure_with_kubelet(tell: Tell) -> Result<PathBuf, LabError> {
+    let program = kubernetes::ensure_kubelet(tell)?;
+    container_image::ensure_pause()?;
+    let target = folder(&format!("{SUITE}-kubelet"), &recipe_hash(&kubelet::recipe()));
+    cache::ensure_built(&target, |partial| {
+        tell(&Note::BuildingImage { suite: SUITE });
+        let root = partial.join("root");
+        bootstrap(&format!("{PACKAGES},{}", kubelet::PACKAGES), &root)?;
+        kubelet::install(&program, &root)
+    })?;
+    Ok(target.join("root"))
+}
+
+fn folder(name: &str, recipe: &str) -> PathBuf {
+    cache::root().join("images").join(format!("{name}-{}", &recipe[..12]))
+}
+
+fn bootstrap(packages: &str, root: &Path) -> Result<(), LabError> {
+    let hooks = HOOKS.map(|hook| format!("--customize-hook={hook}"));
+    let root = root.display().to_string();
+    let include = format!("--include={packages}");
+    let fixed = ["--quiet", "--variant=minbase", &include];
+    let hooks = hooks.iter().map(String::as_str);
+    tool::run("mmdebstrap", fixed.into_iter().chain(hooks).chain([SUITE, &root])).map(drop)
+}
+
 /// A changed recipe is another image: the old one stays for hosts that were made from it.
-fn recipe_hash() -> String {
+fn recipe_hash(more: &[&str]) -> String {
     let mut hash = Sha256::new();
-    for part in [SUITE, PACKAGES].iter().chain(&HOOKS) {
+    for part in [SUITE, PACKAGES].iter().chain(&HOOKS).chain(more) {
         hash.update(part.as_bytes());
         hash.update([0]);
     }

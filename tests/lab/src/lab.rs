@@ -1,16 +1,14 @@
 //! A lab as a whole: brought up, asked for its hosts, taken down.
 
 use std::collections::BTreeMap;
-use std::fmt;
 use std::fs;
 use std::net::IpAddr;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::thread;
 
 use crate::address::Subnet;
 use crate::cache;
 use crate::delay::RoundTrip;
-use crate::disk::DiskSize;
 use crate::error::LabError;
 use crate::fault::Faults;
 use crate::host::Host;
@@ -20,85 +18,11 @@ use crate::machine;
 use crate::mirror;
 use crate::name::{HostId, LabName};
 use crate::network::Network;
+use crate::options::{Options, Stay, Tell};
 use crate::releases::Version;
 use crate::site::{self, SiteOptions};
 use crate::state::{HostState, LabState, Process, StateFile, known_labs};
 use crate::teardown;
-
-/// Something that takes a while and that a person may want to know about.
-#[derive(Debug, Clone)]
-pub enum Note {
-    /// The root image is not in the cache.
-    BuildingImage {
-        /// The Debian suite.
-        suite: &'static str,
-    },
-    /// A release is not in the cache.
-    BuildingRelease {
-        /// Which one.
-        version: Version,
-    },
-    /// A lab was found whose maker died.
-    Sweeping,
-}
-
-impl fmt::Display for Note {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        match self {
-            Note::BuildingImage { suite } => {
-                write!(f, "making the root image of Debian {suite} (once, about half a minute)")
-            }
-            Note::BuildingRelease { version } => {
-                write!(f, "making etcd {version} (once, up to a minute)")
-            }
-            Note::Sweeping => f.write_str("clearing what interrupted labs left behind"),
-        }
-    }
-}
-
-/// Who is told. The library itself prints nothing.
-pub type Tell = fn(&Note);
-
-/// What becomes of a lab when the process that brought it up ends.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Stay {
-    /// It goes when the [`Lab`] is dropped; if the process is killed before, the next lab that is
-    /// brought up clears it.
-    WhileOwned,
-    /// It stays until it is taken down.
-    UntilDown,
-}
-
-/// What lab to bring up.
-#[derive(Debug, Clone)]
-pub struct Options {
-    /// Its name. Labs of different names don't see each other.
-    pub name: LabName,
-    /// How many hosts it is to have at least.
-    pub hosts: u8,
-    /// The size of the disks of the hosts that are added.
-    pub disk: DiskSize,
-    /// How far apart everybody is to be. `None` leaves a lab that is up as it is.
-    pub distance: Option<RoundTrip>,
-    /// Whether it outlives this process.
-    pub stay: Stay,
-    /// Who is told what takes long.
-    pub tell: Tell,
-}
-
-impl Options {
-    /// A lab of so many hosts that goes with this process.
-    pub fn hosts(name: LabName, hosts: u8) -> Self {
-        Self {
-            name,
-            hosts,
-            disk: DiskSize::default(),
-            distance: None,
-            stay: Stay::WhileOwned,
-            tell: |_| {},
-        }
-    }
-}
 
 /// A lab that is up.
 #[derive(Debug)]
@@ -114,13 +38,13 @@ impl Lab {
     pub fn up(options: &Options) -> Result<Self, LabError> {
         require_root()?;
         teardown::sweep(options.tell)?;
-        let image = image::ensure(options.tell)?;
+        let images = Images::ensure(options)?;
         let file = StateFile::of(&options.name);
         let guard = file.lock()?;
         machine::prepare()?;
-        let state = ensure_state(&file, options, &image)?;
+        let state = ensure_state(&file, options, &images)?;
         let lab = Self { name: options.name.clone(), subnet: state.subnet, stay: options.stay };
-        let filled = lab.fill(&state, options.stay);
+        let filled = lab.fill(&state, options);
         // A lab that could not be filled takes itself down when it is dropped, and takes the lock
         // for that.
         drop(guard);
@@ -128,7 +52,7 @@ impl Lab {
     }
 
     /// Makes and boots what is written down and not there.
-    fn fill(&self, state: &LabState, stay: Stay) -> Result<(), LabError> {
+    fn fill(&self, state: &LabState, options: &Options) -> Result<(), LabError> {
         let file = self.file();
         let network = self.network();
         network.ensure_switch()?;
@@ -136,15 +60,20 @@ impl Lab {
         ids.iter().try_for_each(|id| network.ensure_port(*id))?;
         network.link(&ids, state.distance)?;
         network.apply_faults(&state.faults)?;
-        let addresses: [IpAddr; 2] =
-            [state.subnet.operator_v4().into(), state.subnet.operator_v6().into()];
-        mirror::ensure(&self.name, &addresses, &self.ledger())?;
+        mirror::ensure(&self.name, &self.operator(), &self.ledger())?;
         let hosts: Vec<Host> = ids.iter().map(|id| self.handle(*id)).collect();
-        boot_all(&hosts)?;
+        in_parallel(&hosts, Host::boot)?;
         let lines: Result<String, LabError> = hosts.iter().map(Host::known_hosts_lines).collect();
         let known_hosts = file.folder().join("known_hosts");
         fs::write(&known_hosts, lines?).map_err(LabError::file("write", &known_hosts))?;
-        if stay == Stay::UntilDown {
+        if let Some(kubelet) = &options.kubelet {
+            in_parallel(&hosts, |host| {
+                let versions = if host.has_kubelet()? { &kubelet.etcd[..] } else { &[] };
+                let import = |version| host.import_etcd_image(version, options.tell).map(drop);
+                versions.iter().copied().try_for_each(import)
+            })?;
+        }
+        if options.stay == Stay::UntilDown {
             file.update(|state| state.owner = None, |_| Ok(()))?;
         }
         Ok(())
@@ -203,6 +132,11 @@ impl Lab {
         Ok(())
     }
 
+    /// Gives every host the image of a version of etcd. All of them must run pods.
+    pub fn import_etcd_image(&self, version: Version, tell: Tell) -> Result<(), LabError> {
+        in_parallel(&self.hosts()?, |host| host.import_etcd_image(version, tell).map(drop))
+    }
+
     /// Where the mirror serves etcd's releases, without a slash at the end.
     pub fn mirror_url(&self) -> String {
         format!("http://{}:{}/etcd", self.subnet.operator_v4(), mirror::PORT)
@@ -210,12 +144,13 @@ impl Lab {
 
     /// Writes an inventory of the lab into a folder, which is made if it is missing, and returns
     /// the path of the file.
-    pub fn site(
-        &self,
-        folder: &Path,
-        options: &SiteOptions,
-    ) -> Result<std::path::PathBuf, LabError> {
+    pub fn site(&self, folder: &Path, options: &SiteOptions) -> Result<PathBuf, LabError> {
         site::write(self, folder, options)
+    }
+
+    /// The addresses of the operator's machine.
+    fn operator(&self) -> [IpAddr; 2] {
+        [self.subnet.operator_v4().into(), self.subnet.operator_v6().into()]
     }
 
     fn handle(&self, id: HostId) -> Host {
@@ -245,22 +180,46 @@ impl Drop for Lab {
     }
 }
 
-/// Starts every host that does not run, all at once, then waits for each.
-fn boot_all(hosts: &[Host]) -> Result<(), LabError> {
+/// Does something with every host, all at once, then waits for each.
+fn in_parallel(
+    hosts: &[Host],
+    what: impl Fn(&Host) -> Result<(), LabError> + Sync,
+) -> Result<(), LabError> {
     thread::scope(|scope| {
-        let boots: Vec<_> = hosts.iter().map(|host| scope.spawn(|| host.boot())).collect();
-        boots.into_iter().try_for_each(|boot| match boot.join() {
+        let runs: Vec<_> = hosts.iter().map(|host| scope.spawn(|| what(host))).collect();
+        runs.into_iter().try_for_each(|run| match run.join() {
             Ok(result) => result,
             Err(panic) => std::panic::resume_unwind(panic),
         })
     })
 }
 
+/// The roots that the hosts of a lab boot from.
+struct Images {
+    plain: PathBuf,
+    kubelet: Option<PathBuf>,
+}
+
+impl Images {
+    fn ensure(options: &Options) -> Result<Self, LabError> {
+        let kubelet = match options.kubelet {
+            Some(_) => Some(image::ensure_with_kubelet(options.tell)?),
+            None => None,
+        };
+        Ok(Self { plain: image::ensure(options.tell)?, kubelet })
+    }
+}
+
 /// The lab's state with all the hosts that are asked for, made if the lab is new.
-fn ensure_state(file: &StateFile, options: &Options, image: &Path) -> Result<LabState, LabError> {
+fn ensure_state(
+    file: &StateFile,
+    options: &Options,
+    images: &Images,
+) -> Result<LabState, LabError> {
     let adjust = |state: &mut LabState| {
+        let host = HostState { disk: options.disk, kubelet_image: images.kubelet.clone() };
         for id in HostId::first(options.hosts) {
-            state.hosts.entry(id).or_insert(HostState { disk: options.disk });
+            state.hosts.entry(id).or_insert_with(|| host.clone());
         }
         state.distance = options.distance.unwrap_or(state.distance);
     };
@@ -275,7 +234,7 @@ fn ensure_state(file: &StateFile, options: &Options, image: &Path) -> Result<Lab
     }
     let mut state = LabState {
         subnet: Subnet::lowest_free(&taken).ok_or(LabError::NoSubnet)?,
-        image: image.to_owned(),
+        image: images.plain.clone(),
         hosts: BTreeMap::new(),
         faults: Faults::default(),
         distance: RoundTrip::NONE,

@@ -6,7 +6,7 @@
 //! inventory of what is up, and [`Lab::down`] takes everything away again.
 //!
 //! - What hosts are made of: [`image`], [`disk`], [`cgroup`], [`network`], [`delay`],
-//!   [`host`].
+//!   [`host`]; and where they run pods, [`kubelet`], [`kubernetes`] and [`container_image`].
 //! - What they are given: [`releases`], [`mirror`], [`site`], [`ssh`].
 //! - What keeps the machine clean: [`ledger`] writes down every thing before it is made,
 //!   [`state`] what the lab is, [`teardown`] takes away what the ledger names.
@@ -14,21 +14,27 @@
 //! System tools (`ip`, `mount`, `systemd-nspawn`, …) do the work; [`tool`] runs them.
 
 pub mod address;
+mod archive;
 pub mod cache;
 pub mod cgroup;
 pub mod cli;
+pub mod container_image;
 pub mod delay;
 pub mod disk;
 pub mod error;
 pub mod fault;
+mod go;
 pub mod host;
 pub mod image;
+pub mod kubelet;
+pub mod kubernetes;
 pub mod lab;
 pub mod ledger;
 mod machine;
 pub mod mirror;
 pub mod name;
 pub mod network;
+pub mod options;
 mod provision;
 pub mod releases;
 pub mod service;
@@ -40,6 +46,8 @@ pub mod tool;
 
 pub use error::LabError;
 pub use host::Host;
-pub use lab::{Lab, Note, Options, Stay};
+pub use kubelet::Kubelet;
+pub use lab::Lab;
 pub use name::{HostId, LabName};
+pub use options::{Note, Options, Stay};
 pub use site::SiteOptions;

@@ -3,11 +3,10 @@
 
 use std::fs::File;
 use std::io;
-use std::net::{IpAddr, SocketAddr, TcpStream};
+use std::net::{IpAddr, SocketAddr};
 use std::path::{Component, Path, PathBuf};
 use std::sync::Arc;
 use std::thread;
-use std::time::Duration;
 
 use tiny_http::{Method, Request, Response, Server};
 
@@ -15,7 +14,7 @@ use crate::cache;
 use crate::error::LabError;
 use crate::ledger::Ledger;
 use crate::name::LabName;
-use crate::service::{self, Own};
+use crate::service::{self, Service};
 
 /// The port on the operator's addresses.
 pub const PORT: u16 = 8077;
@@ -32,13 +31,11 @@ pub fn folder() -> PathBuf {
 pub(crate) fn ensure(lab: &LabName, addresses: &[IpAddr], ledger: &Ledger) -> Result<(), LabError> {
     cache::ensure_folder(&folder())?;
     let sockets: Vec<SocketAddr> = addresses.iter().map(|ip| SocketAddr::new(*ip, PORT)).collect();
-    let mut args = vec!["serve-mirror".to_owned(), folder().display().to_string()];
-    args.extend(sockets.iter().map(SocketAddr::to_string));
-    let answers =
-        |socket: &SocketAddr| TcpStream::connect_timeout(socket, Duration::from_secs(1)).is_ok();
+    let args = ["serve-mirror".to_owned(), folder().display().to_string()];
+    let command = service::own(args.into_iter().chain(sockets.iter().map(SocketAddr::to_string)))?;
     let group = lab.thing("mirror");
-    let service = Own { name: "mirror", group: &group, namespace: None, args: &args };
-    service::ensure_own(&service, ledger, || sockets.iter().all(answers))
+    let service = Service { name: "mirror", group: &group, namespace: None, command };
+    service::ensure(service, ledger, || service::listen(&sockets))
 }
 
 /// Serves a folder on these addresses until the process ends.

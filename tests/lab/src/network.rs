@@ -15,7 +15,7 @@ use crate::error::LabError;
 use crate::fault::{Faults, port};
 use crate::ledger::{Ledger, Resource};
 use crate::name::{HostId, LabName};
-use crate::service::{self, Own};
+use crate::service::{self, Service};
 use crate::tool;
 
 /// The network of one lab.
@@ -135,10 +135,10 @@ impl Network {
             batch(Some(&switch), &format!("link set {port} master {bridge}\n"))?;
             taps.push(tap);
         }
-        let args =
-            ["delay".to_owned(), distance.to_string()].into_iter().chain(taps).collect::<Vec<_>>();
-        service::ensure_own(
-            &Own { name: "delay", group: &group, namespace: Some(&switch), args: &args },
+        let args = ["delay".to_owned(), distance.to_string()];
+        let command = service::own(args.into_iter().chain(taps))?;
+        service::ensure(
+            Service { name: "delay", group: &group, namespace: Some(&switch), command },
             &self.ledger,
             || taps_are_open(&switch),
         )

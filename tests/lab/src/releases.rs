@@ -6,15 +6,14 @@
 use std::fmt;
 use std::fs;
 use std::path::{Path, PathBuf};
-use std::process::Command;
 use std::str::FromStr;
 
-use sha2::{Digest as _, Sha256};
-
+use crate::archive::{self, digest};
 use crate::cache;
 use crate::error::LabError;
-use crate::lab::{Note, Tell};
+use crate::go::Module;
 use crate::mirror;
+use crate::options::{Note, Tell};
 use crate::tool;
 
 /// The versions that scenarios are run on: the newest patch of each line, one patch before for
@@ -141,54 +140,24 @@ fn unpack_packages(suite: &str, folder: &Path) -> Result<(), LabError> {
     remove(&tree)
 }
 
-/// Builds from Go modules, in a module of its own: two versions can't share one.
+/// Builds from Go modules.
 fn build(version: Version, folder: &Path) -> Result<(), LabError> {
     const PROGRAMS: [(&str, &str); 3] =
         [("server", "etcd"), ("etcdctl", "etcdctl"), ("etcdutl", "etcdutl")];
-    let module = folder.join("module");
-    cache::ensure_folder(&module)?;
-    let go = || {
-        // The build is long and can wait for whoever works on this machine.
-        let mut command = Command::new("nice");
-        command.args(["-n", "10", "go"]).current_dir(&module);
-        command.env("CGO_ENABLED", "0").env("GOFLAGS", "-mod=mod").env("GOWORK", "off");
-        command
-    };
-    tool::finish(go().args(["mod", "init", "quorate.invalid/etcd"]))?;
-    let modules = PROGRAMS.map(|(module, _)| format!("go.etcd.io/etcd/{module}/v3@v{version}"));
-    tool::finish(go().arg("get").args(modules))?;
-    for (module, program) in PROGRAMS {
-        let flags = ["build", "-trimpath", "-buildvcs=false", "-ldflags=-s -w", "-o"];
-        let package = format!("go.etcd.io/etcd/{module}/v3");
-        tool::finish(go().args(flags).arg(folder.join(program)).arg(package))?;
+    let module = Module::make(folder.join("module"))?;
+    let wanted = PROGRAMS.map(|(module, _)| format!("go.etcd.io/etcd/{module}/v3@v{version}"));
+    module.go(["get".to_owned()].into_iter().chain(wanted))?;
+    for (part, program) in PROGRAMS {
+        module.build(&format!("go.etcd.io/etcd/{part}/v3"), "", &folder.join(program))?;
     }
-    remove(&module)
+    module.discard()
 }
 
 /// Packs the same bytes for the same binaries, whenever and by whomever.
 fn pack(binaries: &Path, name: &str, archive: &Path) -> Result<(), LabError> {
     let tar = archive.with_extension("");
-    let rename = format!("--transform=s,^\\.,{name},");
-    let fixed = [
-        "--create",
-        "--sort=name",
-        "--mtime=@0",
-        "--owner=0",
-        "--group=0",
-        "--numeric-owner",
-        "--mode=0755",
-        &rename,
-        "--directory",
-    ];
-    let fixed = fixed.into_iter().map(AsRef::as_ref);
-    let paths = [binaries.as_os_str(), "--file".as_ref(), tar.as_os_str(), ".".as_ref()];
-    tool::run("tar", fixed.chain(paths))?;
+    archive::pack(binaries, &format!("--transform=s,^\\.,{name},"), &tar)?;
     tool::run("gzip", ["--no-name".as_ref(), tar.as_os_str()]).map(drop)
-}
-
-fn digest(path: &Path) -> Result<String, LabError> {
-    let bytes = fs::read(path).map_err(LabError::file("read", path))?;
-    Ok(format!("{:x}", Sha256::digest(bytes)))
 }
 
 fn remove(folder: &Path) -> Result<(), LabError> {

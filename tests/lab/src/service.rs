@@ -3,6 +3,7 @@
 use std::env;
 use std::ffi::OsString;
 use std::fs::{self, File};
+use std::net::{SocketAddr, TcpStream};
 use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
 use std::thread;
@@ -51,40 +52,51 @@ pub(crate) fn launch(
     Err(LabError::ToolFailed { command: "setsid --fork …".into(), status, stderr: tail(log) })
 }
 
-/// A background process that is this very program.
-pub(crate) struct Own<'a> {
+/// A background process of a lab.
+pub(crate) struct Service<'a> {
     /// What it is called when it fails; its log is called after it too.
-    pub(crate) name: &'static str,
+    pub(crate) name: &'a str,
     /// Its control group.
     pub(crate) group: &'a str,
     /// The network namespace that it runs in, if not the machine's own.
     pub(crate) namespace: Option<&'a str>,
-    /// Its command line.
-    pub(crate) args: &'a [String],
+    /// The program and its arguments.
+    pub(crate) command: Vec<OsString>,
 }
 
-/// Starts one of the lab's own services unless it runs, and waits until it is ready.
-pub(crate) fn ensure_own(
-    service: &Own<'_>,
+/// Starts a service unless it runs, and waits until it is ready.
+pub(crate) fn ensure(
+    service: Service<'_>,
     ledger: &Ledger,
     is_ready: impl Fn() -> bool,
 ) -> Result<(), LabError> {
     let log = ledger.folder().join(format!("{}.log", service.name));
     if Cgroup::named(service.group)?.processes().is_empty() {
         let enter = service.namespace.map(|name| ["nsenter".to_owned(), network::enter(name)]);
-        let program =
-            enter.into_iter().flatten().map(OsString::from).chain([own_program()?.into()]);
-        let program = program.chain(service.args.iter().map(OsString::from)).collect();
-        launch(service.group, ledger, program, &log)?;
+        let program = enter.into_iter().flatten().map(OsString::from).chain(service.command);
+        launch(service.group, ledger, program.collect(), &log)?;
     }
     let deadline = Instant::now() + Duration::from_secs(10);
     while !is_ready() {
         if Instant::now() > deadline {
-            return Err(LabError::ServiceDown { service: service.name, log: tail(&log) });
+            let (service, log) = (service.name.to_owned(), tail(&log));
+            return Err(LabError::ServiceDown { service, log });
         }
         thread::sleep(Duration::from_millis(10));
     }
     Ok(())
+}
+
+/// Whether somebody listens at each of these sockets.
+pub(crate) fn listen(sockets: &[SocketAddr]) -> bool {
+    let patience = Duration::from_secs(1);
+    sockets.iter().all(|socket| TcpStream::connect_timeout(socket, patience).is_ok())
+}
+
+/// The command line of a service that is this very program.
+pub(crate) fn own(args: impl IntoIterator<Item = String>) -> Result<Vec<OsString>, LabError> {
+    let args = args.into_iter().map(OsString::from);
+    Ok([own_program()?.into()].into_iter().chain(args).collect())
 }
 
 /// The last lines of a log.

@@ -7,9 +7,11 @@ use std::path::{Path, PathBuf};
 use std::process::Command;
 
 use crate::cache;
+use crate::container_image;
 use crate::error::LabError;
 use crate::host::Host;
-use crate::lab::{Lab, Tell};
+use crate::lab::Lab;
+use crate::options::Tell;
 use crate::releases::{self, Version};
 use crate::ssh::{self, User};
 use crate::tool;
@@ -40,6 +42,8 @@ pub enum Runtime {
     /// A systemd unit.
     #[default]
     Systemd,
+    /// A kubelet, from a manifest in its folder. The hosts need one: `lab up N --kubelet`.
+    StaticPod,
 }
 
 /// What the inventory is to say.
@@ -83,6 +87,9 @@ pub(crate) fn write(lab: &Lab, folder: &Path, options: &SiteOptions) -> Result<P
         .iter()
         .map(|host| SiteHost::of(host, options.family))
         .collect::<Result<Vec<_>, LabError>>()?;
+    if options.runtime == Runtime::StaticPod {
+        lab.import_etcd_image(options.version, options.tell)?;
+    }
     let source = match options.delivery {
         Delivery::Url => {
             let url = lab.mirror_url();
@@ -192,13 +199,20 @@ impl Site {
         line(format!("members = [{}]", members.join(", ")));
         line(match options.runtime {
             Runtime::Systemd => "runtime = \"systemd\"\n".to_owned(),
+            Runtime::StaticPod => "runtime = \"static-pod\"\n".to_owned(),
         });
         line(
             "# Nothing in a lab is worth a secret: the CA keys lie open beside this file."
                 .to_owned(),
         );
         line("[pki]\nplain-keys = true\n".to_owned());
-        line(format!("[release]\n{} = {:?}\n", source.0, source.1));
+        line(format!("[release]\n{} = {:?}", source.0, source.1));
+        line(match options.runtime {
+            Runtime::Systemd => String::new(),
+            Runtime::StaticPod => {
+                format!("image = \"{}:v{{version}}\"\n", container_image::ETCD_REPOSITORY)
+            }
+        });
         line(format!("[release.sha256]\n\"{version}-{arch}\" = \"{sha256}\""));
         text
     }
@@ -244,6 +258,16 @@ mod tests {
         assert!(text.contains("[hosts.etcd-3]\n"), "{text}");
         let text = site(SiteOptions::default()).text();
         assert!(text.contains("members = [\"etcd-1\", \"etcd-2\", \"etcd-3\"]\n"), "{text}");
+    }
+
+    #[test]
+    fn pods_are_of_the_image_that_the_hosts_are_given() {
+        let text = site(SiteOptions { runtime: Runtime::StaticPod, ..Default::default() }).text();
+        assert!(text.contains("\nruntime = \"static-pod\"\n"), "{text}");
+        let image = text.lines().find_map(|line| line.strip_prefix("image = ")).unwrap();
+        let version = SiteOptions::default().version;
+        let name = image.trim_matches('"').replace("{version}", &version.to_string());
+        assert_eq!(name, container_image::etcd_name(version));
     }
 
     #[test]

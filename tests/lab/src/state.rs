@@ -25,7 +25,7 @@ const STATE: &str = "lab.json";
 pub struct LabState {
     /// The lab's addresses.
     pub subnet: Subnet,
-    /// The root that its hosts boot from, also when the recipe has changed since.
+    /// The root that its plain hosts boot from, also when the recipe has changed since.
     pub image: PathBuf,
     /// Every host of the lab, running or not.
     pub hosts: BTreeMap<HostId, HostState>,
@@ -42,6 +42,9 @@ pub struct LabState {
 pub struct HostState {
     /// The size of its disk.
     pub disk: DiskSize,
+    /// The root that it boots from, if it runs pods. A plain host boots from the lab's.
+    #[serde(default)]
+    pub kubelet_image: Option<PathBuf>,
 }
 
 /// A process, told apart from a later one of the same id by when it was started.
@@ -221,7 +224,7 @@ mod tests {
 
     #[test]
     fn a_lab_s_state_survives_being_written() {
-        let host = HostState { disk: DiskSize::megabytes(64) };
+        let host = HostState { disk: DiskSize::megabytes(64), kubelet_image: Some("/pods".into()) };
         let state = LabState {
             subnet: Subnet::lowest_free(&[]).unwrap(),
             image: "/image".into(),

@@ -9,11 +9,11 @@ use crate::cgroup::Cgroup;
 use crate::disk;
 use crate::error::LabError;
 use crate::host::Host;
-use crate::lab::{Note, Tell};
 use crate::ledger::{Ledger, Resource};
 use crate::machine;
 use crate::name::LabName;
 use crate::network::namespace_path;
+use crate::options::{Note, Tell};
 use crate::state::{LabState, Process, StateFile, known_labs, unborn_labs};
 use crate::tool;
 

@@ -10,9 +10,7 @@ use quorate_lab::disk::DiskSize;
 use quorate_lab::ssh::User;
 use quorate_lab::{Lab, LabName, Options};
 
-use crate::{lab, text, traces};
-
-const LAB: &str = env!("CARGO_BIN_EXE_lab");
+use crate::{LAB, lab, text, traces};
 
 #[test]
 fn a_lab_leaves_nothing_behind() {

@@ -6,11 +6,15 @@
 
 mod lifecycle;
 mod network;
+mod pods;
 mod traces;
 
 use std::process::Output;
 
 use quorate_lab::{Lab, LabName, Options};
+
+/// The lab's command line.
+const LAB: &str = env!("CARGO_BIN_EXE_lab");
 
 /// A lab for one test, which goes when it is dropped.
 fn lab(name: &str, hosts: u8) -> Lab {
