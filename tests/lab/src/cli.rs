@@ -11,6 +11,7 @@ use clap::{Args, Parser, Subcommand};
 
 use crate::delay::{self, RoundTrip};
 use crate::disk::DiskSize;
+use crate::dns::Record;
 use crate::error::LabError;
 use crate::image;
 use crate::kubelet::Kubelet;
@@ -57,6 +58,8 @@ enum Command {
     Silence(Port),
     /// Takes back every cut, partition and silence of a host.
     Heal(One),
+    /// Lets the hosts use a DNS server that knows exactly these records.
+    Dns(Dns),
     /// Writes a ready site folder for what is up: `quorate.toml` and CAs.
     Inventory(Inventory),
     /// Makes what is made once: the root image, and etcd's release archives for the mirror.
@@ -82,6 +85,9 @@ struct Up {
     /// How far apart everybody is, in milliseconds there and back; 0 ends that.
     #[arg(long)]
     delay_ms: Option<RoundTrip>,
+    /// Lets the hosts use a DNS server; `lab dns` gives it its records.
+    #[arg(long)]
+    dns: bool,
     /// Gives hosts that are added a kubelet, which runs pods without an API server.
     #[arg(long)]
     kubelet: bool,
@@ -122,6 +128,12 @@ struct Port {
     host: HostId,
     /// The port that is to be silent.
     port: u16,
+}
+
+#[derive(Debug, Args)]
+struct Dns {
+    /// NAME=ADDRESS, or NAME=TARGET:PORT for a service.
+    records: Vec<Record>,
 }
 
 #[derive(Debug, Args)]
@@ -201,6 +213,7 @@ fn run(cli: &Cli) -> Result<(), LabError> {
             done(silenced, silence.host, &format!("is silent on port {}", silence.port))
         }
         Command::Heal(one) => done(host(one.host)?.heal(), one.host, "is reached by all"),
+        Command::Dns(dns) => lab()?.set_dns_records(&dns.records),
         Command::Inventory(inventory) => write_inventory(&lab()?, inventory),
         Command::Prepare(wanted) => prepare(wanted),
         Command::Down => {
@@ -225,6 +238,9 @@ fn bring_up(name: &LabName, up: &Up) -> Result<(), LabError> {
         ..Options::hosts(name.clone(), up.hosts)
     };
     let lab = Lab::up(&options)?;
+    if up.dns && lab.state()?.dns.is_none() {
+        lab.set_dns_records(&[])?;
+    }
     status(&lab)?;
     say(&format!("lab {name} is up ({:.1} s)", began.elapsed().as_secs_f32()));
     Ok(())
@@ -250,6 +266,9 @@ fn status(lab: &Lab) -> Result<(), LabError> {
     }
     if state.distance != RoundTrip::NONE {
         say(&format!("a round trip takes {} ms", state.distance));
+    }
+    for record in state.dns.iter().flatten() {
+        say(&format!("dns       {record}"));
     }
     say(&format!("releases  {}", lab.mirror_url()));
     Ok(())

@@ -12,7 +12,8 @@ use crate::address::Subnet;
 use crate::cache;
 use crate::cgroup::Cgroup;
 use crate::container_image::{self, ImageNames};
-use crate::disk::Disk;
+use crate::disk::{self, Disk};
+use crate::dns;
 use crate::error::LabError;
 use crate::fault::Faults;
 use crate::kubelet;
@@ -201,6 +202,7 @@ impl Host {
         let disk = self.disk();
         disk.ensure_mounted(own.disk, own.kubelet_image.as_deref().unwrap_or(&state.image))?;
         provision::ensure(&disk.root(), &self.folder(), self.id)?;
+        self.ask_for_names(&state)?;
         let network = self.network();
         network.ensure_port(self.id)?;
         network.reset_host(self.id)?;
@@ -235,6 +237,15 @@ impl Host {
         }
         let program = program.into_iter().map(OsString::from).collect();
         service::launch(&self.thing(), &self.ledger(), program, &self.console()).map(drop)
+    }
+
+    /// Lets it ask the lab's DNS server for names, if there is one and the host is on.
+    pub(crate) fn ask_for_names(&self, state: &LabState) -> Result<(), LabError> {
+        let root = self.disk().root();
+        if state.dns.is_none() || !disk::is_mounted(&root)? {
+            return Ok(());
+        }
+        dns::point_to(self.subnet.operator_v4().into(), &root)
     }
 
     /// Waits until the host takes logins, also of users other than root.

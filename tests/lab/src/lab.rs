@@ -9,6 +9,7 @@ use std::thread;
 use crate::address::Subnet;
 use crate::cache;
 use crate::delay::RoundTrip;
+use crate::dns::{self, Record};
 use crate::error::LabError;
 use crate::fault::Faults;
 use crate::host::Host;
@@ -61,6 +62,7 @@ impl Lab {
         network.link(&ids, state.distance)?;
         network.apply_faults(&state.faults)?;
         mirror::ensure(&self.name, &self.operator(), &self.ledger())?;
+        self.serve_dns(state)?;
         let hosts: Vec<Host> = ids.iter().map(|id| self.handle(*id)).collect();
         in_parallel(&hosts, Host::boot)?;
         let lines: Result<String, LabError> = hosts.iter().map(Host::known_hosts_lines).collect();
@@ -148,6 +150,20 @@ impl Lab {
         site::write(self, folder, options)
     }
 
+    /// Lets the hosts use a DNS server that knows exactly these records.
+    pub fn set_dns_records(&self, records: &[Record]) -> Result<(), LabError> {
+        let change = |state: &mut LabState| state.dns = Some(records.to_vec());
+        self.file().update(change, |state| self.serve_dns(state))?;
+        Ok(())
+    }
+
+    /// Starts the DNS server that the state asks for, and lets every host use it that is there.
+    fn serve_dns(&self, state: &LabState) -> Result<(), LabError> {
+        let Some(records) = &state.dns else { return Ok(()) };
+        dns::serve(&self.name, &self.operator(), records, &self.ledger())?;
+        state.hosts.keys().try_for_each(|id| self.handle(*id).ask_for_names(state))
+    }
+
     /// The addresses of the operator's machine.
     fn operator(&self) -> [IpAddr; 2] {
         [self.subnet.operator_v4().into(), self.subnet.operator_v6().into()]
@@ -222,6 +238,9 @@ fn ensure_state(
             state.hosts.entry(id).or_insert_with(|| host.clone());
         }
         state.distance = options.distance.unwrap_or(state.distance);
+        if options.dns.is_some() {
+            state.dns.clone_from(&options.dns);
+        }
     };
     if let Some(state) = file.update(adjust, |_| Ok(()))? {
         return Ok(state);
@@ -238,6 +257,7 @@ fn ensure_state(
         hosts: BTreeMap::new(),
         faults: Faults::default(),
         distance: RoundTrip::NONE,
+        dns: None,
         owner: Process::this(),
     };
     adjust(&mut state);

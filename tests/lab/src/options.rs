@@ -4,6 +4,7 @@ use std::fmt;
 
 use crate::delay::RoundTrip;
 use crate::disk::DiskSize;
+use crate::dns::Record;
 use crate::kubelet::Kubelet;
 use crate::name::LabName;
 use crate::releases::Version;
@@ -19,6 +20,9 @@ pub struct Options {
     pub disk: DiskSize,
     /// What pods on the hosts that are added are made of; plain hosts unless set.
     pub kubelet: Option<Kubelet>,
+    /// The records of a DNS server that the hosts are to use. `None` leaves a lab that is up as it
+    /// is, and a new one without.
+    pub dns: Option<Vec<Record>>,
     /// How far apart everybody is to be. `None` leaves a lab that is up as it is.
     pub distance: Option<RoundTrip>,
     /// Whether it outlives this process.
@@ -35,6 +39,7 @@ impl Options {
             hosts,
             disk: DiskSize::default(),
             kubelet: None,
+            dns: None,
             distance: None,
             stay: Stay::WhileOwned,
             tell: |_| {},

@@ -13,6 +13,7 @@ use crate::address::Subnet;
 use crate::cache;
 use crate::delay::RoundTrip;
 use crate::disk::DiskSize;
+use crate::dns::Record;
 use crate::error::LabError;
 use crate::fault::Faults;
 use crate::name::{HostId, LabName};
@@ -33,6 +34,9 @@ pub struct LabState {
     pub faults: Faults,
     /// How far apart everybody is.
     pub distance: RoundTrip,
+    /// The records of the DNS server that the hosts use, if they use one.
+    #[serde(default)]
+    pub dns: Option<Vec<Record>>,
     /// The process whose end makes this lab a leftover. `None` for a lab that is up to stay.
     pub owner: Option<Process>,
 }
@@ -231,6 +235,7 @@ mod tests {
             hosts: [(HostId::new(2).unwrap(), host)].into(),
             faults: Faults::default(),
             distance: RoundTrip::NONE,
+            dns: Some(vec![Record::service("_a._tcp.test", "b.test", 1)]),
             owner: Process::this(),
         };
         let text = serde_json::to_string(&state).unwrap();
