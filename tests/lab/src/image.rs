@@ -14,7 +14,7 @@ use crate::options::{Note, Tell};
 use crate::tool;
 
 /// What hosts run.
-const SUITE: &str = "bookworm";
+pub(crate) const SUITE: &str = "bookworm";
 
 /// Everything the image needs: the package lists are not kept in it, so nothing can be added later.
 const PACKAGES: &str = "systemd,systemd-sysv,dbus,openssh-server,sudo,iproute2,nftables,procps,\

@@ -9,6 +9,7 @@ use std::thread;
 use crate::address::Subnet;
 use crate::cache;
 use crate::delay::RoundTrip;
+use crate::discovery::{Discovery, Protocol};
 use crate::dns::{self, Record};
 use crate::error::LabError;
 use crate::fault::Faults;
@@ -137,6 +138,12 @@ impl Lab {
     /// Gives every host the image of a version of etcd. All of them must run pods.
     pub fn import_etcd_image(&self, version: Version, tell: Tell) -> Result<(), LabError> {
         in_parallel(&self.hosts()?, |host| host.import_etcd_image(version, tell).map(drop))
+    }
+
+    /// Starts a discovery service without any record, which goes with the lab. One of the same
+    /// protocol that runs already goes, with what it knew.
+    pub fn discovery(&self, protocol: Protocol, tell: Tell) -> Result<Discovery, LabError> {
+        Discovery::begin(&self.name, protocol, self.subnet.operator_v4(), self.ledger(), tell)
     }
 
     /// Where the mirror serves etcd's releases, without a slash at the end.

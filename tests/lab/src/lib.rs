@@ -7,7 +7,7 @@
 //!
 //! - What hosts are made of: [`image`], [`disk`], [`cgroup`], [`network`], [`delay`],
 //!   [`host`]; and where they run pods, [`kubelet`], [`kubernetes`] and [`container_image`].
-//! - What they are given: [`releases`], [`mirror`], [`dns`], [`site`], [`ssh`].
+//! - What they are given: [`releases`], [`mirror`], [`dns`], [`discovery`], [`site`], [`ssh`].
 //! - What keeps the machine clean: [`ledger`] writes down every thing before it is made,
 //!   [`state`] what the lab is, [`teardown`] takes away what the ledger names.
 //!
@@ -20,6 +20,7 @@ pub mod cgroup;
 pub mod cli;
 pub mod container_image;
 pub mod delay;
+pub mod discovery;
 pub mod disk;
 pub mod dns;
 pub mod error;
