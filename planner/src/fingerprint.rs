@@ -180,3 +180,70 @@ fn etcd_lines(etcd: &Observed<EtcdFacts>, mut put: impl FnMut(&str, String) -> O
     let list = |list: &Vec<ListedMember>| list.iter().map(row).collect::<Vec<_>>().join("; ");
     put("members", observed(members, list));
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::plan::{Action, Guard, Step, StepId, StepKind, Why};
+    use crate::report::PlanReport;
+    use crate::selection::Selection;
+
+    fn step() -> Step {
+        Step {
+            id: StepId("etcd-1/main/start".to_owned()),
+            host: "etcd-1".parse().unwrap(),
+            cluster: None,
+            action: Action::Run,
+            kind: StepKind::StartMember,
+            guard: Guard::HasLog,
+            after: BTreeSet::new(),
+            why: Why::Unfinished,
+        }
+    }
+
+    fn plan(steps: Vec<Step>, report: PlanReport) -> Plan {
+        Plan { site: "prod".parse().unwrap(), selection: Selection::default(), steps, report }
+    }
+
+    fn finding(code: &'static str) -> Finding {
+        Finding { code, host: None, cluster: None, message: String::new(), hint: None }
+    }
+
+    #[test]
+    fn every_field_of_a_step_is_in_the_hash() {
+        // Taken apart by name, so that a new field does not compile until it has a line below.
+        let Step { id, host, cluster, action, kind, guard, after, why } = step();
+        let others = [
+            Step { id: StepId("etcd-1/main/other".to_owned()), ..step() },
+            Step { host: "etcd-2".parse().unwrap(), ..step() },
+            Step { cluster: Some("main".parse().unwrap()), ..step() },
+            Step { action: Action::Create, ..step() },
+            Step { kind: StepKind::RestartMember, ..step() },
+            Step { guard: Guard::Nothing, ..step() },
+            Step { after: BTreeSet::from([StepId("etcd-1/claim".to_owned())]), ..step() },
+            Step { why: Why::Safety { note: "so it must be".to_owned() }, ..step() },
+        ];
+        let same = Step { id, host, cluster, action, kind, guard, after, why };
+        let hash_of = |step: &Step| hash(&plan(vec![step.clone()], PlanReport::default()));
+        let mut hashes: BTreeSet<String> = others.iter().map(hash_of).collect();
+        assert_eq!(hashes.len(), others.len());
+        assert!(hashes.insert(hash_of(&same)));
+        assert_eq!(hash_of(&same), hash_of(&step()));
+    }
+
+    #[test]
+    fn site_selection_and_refusals_are_in_the_hash_and_words_are_not() {
+        let empty = plan(Vec::new(), PlanReport::default());
+        let blocked = |finding| PlanReport { blocked: vec![finding], ..PlanReport::default() };
+        let refused = plan(Vec::new(), blocked(finding("no-ca")));
+        let worded = Finding { message: "another day".to_owned(), ..finding("no-ca") };
+        let held = PlanReport { held: vec![finding("roll-waits")], ..PlanReport::default() };
+        let elsewhere = Plan { site: "lab".parse().unwrap(), ..empty.clone() };
+        let hosts = BTreeSet::from(["etcd-1".parse().unwrap()]);
+        let narrowed =
+            Plan { selection: Selection { hosts, ..Selection::default() }, ..empty.clone() };
+        let hashes = [&empty, &refused, &plan(Vec::new(), held), &elsewhere, &narrowed].map(hash);
+        assert_eq!(BTreeSet::from(hashes).len(), 5);
+        assert_eq!(hash(&plan(Vec::new(), blocked(worded))), hash(&refused));
+    }
+}

@@ -33,7 +33,6 @@ pub struct Progress {
     followers: BTreeMap<StepId, Vec<StepId>>,
     running: BTreeSet<StepId>,
     outcomes: BTreeMap<StepId, Outcome>,
-    stopping: bool,
 }
 
 impl Progress {
@@ -46,20 +45,11 @@ impl Progress {
             }
         }
         let waiting = plan.steps.iter().map(|step| (step.id.clone(), step.after.clone())).collect();
-        Self {
-            waiting,
-            followers,
-            running: BTreeSet::new(),
-            outcomes: BTreeMap::new(),
-            stopping: false,
-        }
+        Self { waiting, followers, running: BTreeSet::new(), outcomes: BTreeMap::new() }
     }
 
     /// Takes the next step that may run now; the smallest name first. `None` where none may.
     pub fn take_ready(&mut self) -> Option<StepId> {
-        if self.stopping {
-            return None;
-        }
         let ready = self.waiting.iter().find(|(_, before)| before.is_empty())?.0.clone();
         self.waiting.remove(&ready);
         self.running.insert(ready.clone());
@@ -68,7 +58,7 @@ impl Progress {
 
     /// Takes this very step, whatever else may run now. False where it may not run.
     pub fn take(&mut self, id: &StepId) -> bool {
-        let may = !self.stopping && self.waiting.get(id).is_some_and(BTreeSet::is_empty);
+        let may = self.waiting.get(id).is_some_and(BTreeSet::is_empty);
         if may {
             self.waiting.remove(id);
             self.running.insert(id.clone());
@@ -104,7 +94,6 @@ impl Progress {
 
     /// Lets the running steps finish and begins no more.
     pub fn stop(&mut self) {
-        self.stopping = true;
         for id in std::mem::take(&mut self.waiting).into_keys() {
             self.outcomes.insert(id, Outcome::NotStarted);
         }
@@ -123,5 +112,83 @@ impl Progress {
     /// How each step ended.
     pub fn outcomes(&self) -> &BTreeMap<StepId, Outcome> {
         &self.outcomes
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::plan::{Action, Guard, Step, StepKind, Why};
+    use crate::report::PlanReport;
+    use crate::selection::Selection;
+
+    fn id(name: &str) -> StepId {
+        StepId(name.to_owned())
+    }
+
+    /// Steps by name, each with those that it comes after.
+    fn progress(steps: &[(&str, &[&str])]) -> Progress {
+        let step = |(name, after): &(&str, &[&str])| Step {
+            id: id(name),
+            host: "h".parse().unwrap(),
+            cluster: None,
+            action: Action::Create,
+            kind: StepKind::CreateAccount,
+            guard: Guard::Nothing,
+            after: after.iter().map(|before| id(before)).collect(),
+            why: Why::Unfinished,
+        };
+        let steps = steps.iter().map(step).collect();
+        Progress::of(&Plan {
+            site: "s".parse().unwrap(),
+            selection: Selection::default(),
+            steps,
+            report: PlanReport::default(),
+        })
+    }
+
+    #[test]
+    fn a_step_begins_when_all_before_it_have_ended_well() {
+        let mut progress = progress(&[("a", &[]), ("b", &[]), ("c", &["a", "b"])]);
+        assert_eq!(progress.take_ready(), Some(id("a")));
+        assert_eq!(progress.take_ready(), Some(id("b")));
+        assert_eq!(progress.take_ready(), None);
+        progress.finish(&id("a"), Outcome::AlreadyDone);
+        assert_eq!(progress.take_ready(), None);
+        assert!(!progress.take(&id("c")) && !progress.take(&id("b")));
+        progress.finish(&id("b"), Outcome::Done);
+        assert!(!progress.is_over());
+        assert!(progress.take(&id("c")));
+        assert_eq!(progress.running(), &BTreeSet::from([id("c")]));
+        progress.finish(&id("c"), Outcome::Done);
+        assert!(progress.is_over());
+        let ends = [Outcome::AlreadyDone, Outcome::Done, Outcome::Done];
+        assert_eq!(progress.outcomes().values().cloned().collect::<Vec<_>>(), ends);
+    }
+
+    #[test]
+    fn a_failure_skips_all_that_follows_and_is_named_as_the_cause() {
+        let mut progress = progress(&[("a", &[]), ("b", &["a"]), ("c", &["b"]), ("d", &[])]);
+        progress.take_ready();
+        progress.finish(&id("a"), Outcome::Failed);
+        let skipped = Outcome::Skipped { because: id("a") };
+        assert_eq!(progress.outcomes()[&id("b")], skipped);
+        assert_eq!(progress.outcomes()[&id("c")], skipped);
+        assert_eq!(progress.take_ready(), Some(id("d")), "what does not depend on it goes on");
+        assert_eq!(progress.take_ready(), None);
+    }
+
+    #[test]
+    fn after_a_stop_nothing_begins_and_what_runs_is_waited_for() {
+        let mut progress = progress(&[("a", &[]), ("b", &["a"]), ("c", &[])]);
+        progress.take_ready();
+        progress.stop();
+        assert_eq!(progress.take_ready(), None);
+        assert!(!progress.take(&id("c")) && !progress.is_over());
+        assert_eq!(progress.outcomes()[&id("b")], Outcome::NotStarted);
+        progress.finish(&id("a"), Outcome::Done);
+        assert!(progress.is_over());
+        assert_eq!(progress.outcomes()[&id("a")], Outcome::Done);
+        assert_eq!(progress.outcomes()[&id("c")], Outcome::NotStarted);
     }
 }

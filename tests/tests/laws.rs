@@ -6,9 +6,11 @@ use planner::{Policy, SiteFacts, SiteSpec, plan};
 use proptest::prelude::*;
 use quorate_tests::checker::violations;
 use quorate_tests::sim::{Crash, Repeat};
-use quorate_tests::site::{Shape, host, shapes};
+use quorate_tests::site::{Shape, host, plain, shapes};
 use quorate_tests::story::{apply, plan_of};
 use quorate_tests::world::World;
+use templates::Layout;
+use templates::layout::PkiFile;
 
 proptest! {
     #![proptest_config(ProptestConfig { cases: 48, failure_persistence: None, ..ProptestConfig::default() })]
@@ -109,6 +111,44 @@ proptest! {
         prop_assert_eq!(verbs(&shape), verbs(&renamed));
     }
 }
+
+/// Somebody removed a file in the middle of a bootstrap: each member still waits for what it needs.
+#[test]
+fn what_is_lost_between_two_runs_is_made_before_it_is_needed() {
+    let shape = plain(3);
+    let (world, spec) = shape.world();
+    let steps = plan_of(&world, &spec).steps.len();
+    for number in 0..steps {
+        let (stopped, _) = apply(world.clone(), &spec, 1, Some(Crash::After(number)), Repeat::Once);
+        let seen = stopped.observe(&spec);
+        for (position, loss) in (0..3).flat_map(|position| LOSSES.map(|loss| (position, loss))) {
+            let mut facts = seen.clone();
+            let Some(Observed::Known(host)) = facts.hosts.values_mut().nth(position) else {
+                continue;
+            };
+            host.clusters.values_mut().for_each(loss);
+            let plan = plan(&spec, &facts, &Policy::default()).unwrap();
+            let found = violations(&plan, &spec, &facts);
+            assert_eq!(found, Vec::<String>::new(), "after step {number}, host {position}");
+        }
+    }
+}
+
+/// What may be gone of a member.
+const LOSSES: [fn(&mut MemberFacts); 3] = [
+    |member| member.token = Observed::Absent,
+    |member| {
+        member.unit = Observed::Absent;
+        let unit = Layout::of(&member.cluster).unit_file();
+        member.files.insert(unit, Observed::Absent);
+    },
+    |member| {
+        member.pki_generation = Observed::Absent;
+        for file in PkiFile::ALL {
+            member.files.insert(Layout::of(&member.cluster).pki_file(file), Observed::Absent);
+        }
+    },
+];
 
 /// A world in which an apply was killed somewhere, or not at all.
 fn stopped(shape: &Shape, at: prop::sample::Index, after: bool) -> (World, SiteSpec) {

@@ -2,8 +2,10 @@
 //! simulated world panics when a restart costs a quorum that was not given up for lost.
 
 use inventories::EtcdVersion;
+use planner::plan::Guard;
 use planner::{Plan, Policy, StepKind, plan};
 use proptest::prelude::*;
+use quorate_tests::checker::violations;
 use quorate_tests::sim::{Crash, Repeat};
 use quorate_tests::site::{Shape, cluster, host, plain, shapes};
 use quorate_tests::story::{apply, formed, plan_of};
@@ -46,6 +48,35 @@ proptest! {
         prop_assert_eq!(report.failed().count(), 0, "{}", rolled.story.join("\n"));
         let again = plan_of(&rolled, &wanted);
         prop_assert!(again.is_empty(), "{:#?}", again);
+    }
+}
+
+#[test]
+fn each_restart_waits_until_the_one_before_is_back() {
+    for members in [3, 5] {
+        let shape = plain(members);
+        let (world, spec) = shape.world();
+        let world = formed(world, &spec);
+        let wanted = changed(&shape).spec(&world.authorities);
+        let plan = plan_of(&world, &wanted);
+        let order = restarts(&plan);
+        assert_eq!(order.len(), members);
+        for step in plan.steps.iter().filter(|step| step.kind == StepKind::RestartMember) {
+            let Guard::OthersHealthy { others, needed, .. } = &step.guard else {
+                panic!("{step:?}")
+            };
+            assert_eq!((others.len(), *needed), (members - 1, members - 1), "all of the others");
+            assert!(!others.contains_key(&step.host));
+        }
+        for pair in order.windows(2) {
+            let restart = |host: &str| format!("{host}/c0/restart");
+            let next = plan.steps.iter().find(|step| step.id.0 == restart(pair[1])).unwrap();
+            assert!(
+                next.after.iter().any(|id| id.0 == format!("{}/c0/rejoin", pair[0])),
+                "{next:?}"
+            );
+        }
+        assert_eq!(violations(&plan, &wanted, &world.observe(&wanted)), Vec::<String>::new());
     }
 }
 

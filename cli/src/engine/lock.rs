@@ -282,3 +282,6 @@ async fn run_with(
     let reply = connection.run(call).await.map_err(unreachable)?;
     answer::read(&reply).map(|answer| answer.body).map_err(|failure| failure.kind)
 }
+
+#[cfg(test)]
+mod tests;

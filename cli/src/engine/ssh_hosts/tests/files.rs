@@ -46,6 +46,23 @@ fn a_token_is_written_whole_or_not_at_all() {
     });
 }
 
+/// What touches the disk in the order of its coming: each tool is the real one, and is noted first.
+#[test]
+fn a_file_is_closed_and_synced_before_it_gets_its_name() {
+    on_each_shell(|bench| {
+        std::fs::create_dir(bench.path("host")).unwrap();
+        let noted = r#"for tool in chown chmod sync mv; do
+            eval "$tool() { echo \"$tool\" >>noted; command $tool \"\$@\"; }"
+        done
+        "#;
+        let script = noted.to_owned() + script::STORE_TOKEN;
+        let token = bench.arg("host/token");
+        bench.done(&Run::unguarded(&script, &[token]).with(b"0123"));
+        let order: Vec<String> = bench.read("noted").lines().map(str::to_owned).collect();
+        assert_eq!(order, ["chown", "chmod", "sync", "mv", "sync"]);
+    });
+}
+
 #[test]
 fn what_a_killed_run_left_is_swept_and_nothing_else() {
     on_each_shell(|bench| {

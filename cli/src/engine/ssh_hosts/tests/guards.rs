@@ -1,5 +1,7 @@
 //! A guard that does not hold stops the script before its first change.
 
+use std::os::unix::fs::PermissionsExt as _;
+
 use super::super::script;
 use super::bench::{Bench, Run, on_each_shell};
 
@@ -71,5 +73,36 @@ fn a_guard_that_nobody_knows_never_holds() {
         let reply = bench.run(&Run::new(script::STORE_TOKEN, &args).with(b"x"));
         assert_eq!(reply.status, 1);
         assert!(!bench.path("token").exists());
+    });
+}
+
+/// Answers for each member as the file of its endpoint says; a member without one is down.
+const ETCDCTL: &str = r#"#!/bin/sh
+cd "$(dirname "$0")" || exit 1
+for word; do
+    case "$word" in --endpoints=*) cat "member-${word#--endpoints=}" ;; esac
+done
+"#;
+
+#[test]
+fn a_restart_waits_until_enough_others_are_healthy() {
+    on_each_shell(|bench| {
+        bench.write("etcdctl", ETCDCTL);
+        let executable = std::fs::Permissions::from_mode(0o755);
+        std::fs::set_permissions(bench.path("etcdctl"), executable).unwrap();
+        let member = |name: &str, leader: u64, learner: bool| {
+            let said = format!("\"Leader\" : {leader}\n\"IsLearner\" : {learner}\n");
+            bench.write(&format!("member-{name}"), &said);
+        };
+        let tools = format!("{} ca cert key", bench.arg("etcdctl"));
+        let two_are_healthy = || holds(bench, ["others-healthy", &format!("2 {tools}"), "a b"]);
+        member("a", 7, false);
+        assert!(!two_are_healthy(), "b is down");
+        member("b", 0, false);
+        assert!(!two_are_healthy(), "b knows no leader");
+        member("b", 7, true);
+        assert!(!two_are_healthy(), "b is a learner");
+        member("b", 7, false);
+        assert!(two_are_healthy());
     });
 }
