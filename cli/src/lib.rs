@@ -1,17 +1,21 @@
 //! Everything of quorate that touches the world: SSH, the terminal, files, exit codes.
 //!
 //! - [`args`], [`commands`]: the command line, and one file for each command.
-//! - [`site`], [`rewrite`], [`authorities`], [`keys`]: the inventory and the CAs on the operator's disk.
+//! - [`site`], [`rewrite`], [`authorities`], [`keys`]: the inventory and the CAs on the operator's disk;
+//!   [`bounded`] reads what may be of any length.
 //! - [`engine`]: everything that acts on hosts. It prints nothing.
 //! - [`terminal`], [`report`]: everything that is shown.
 //! - [`exit`], [`error`], [`interrupt`]: how it ends.
 
 pub mod args;
 pub mod authorities;
+pub mod bounded;
 pub mod commands;
 pub mod engine;
 pub mod error;
 pub mod exit;
+#[cfg(test)]
+mod hostile;
 pub mod interrupt;
 pub mod keys;
 pub mod provenance;

@@ -9,6 +9,7 @@ use inventories::SiteName;
 use planner::{Plan, SiteFacts, fingerprint};
 use serde::{Deserialize, Serialize};
 
+use crate::bounded;
 use crate::commands::PolicyArgs;
 use crate::error::{CliError, While};
 use crate::exit::ExitCode;
@@ -61,11 +62,8 @@ impl SavedPlan {
     pub fn read(path: &Path) -> Result<Self, CliError> {
         let doing = || format!("cannot read the plan in {}", path.display());
         let trouble = |error| CliError::failed(While::new(doing(), error));
-        if fs::metadata(path).map_err(trouble)?.len() > MAX_BYTES {
-            return Err(CliError::failed(format!("{}: it is too long for a plan", doing())));
-        }
-        let text = fs::read_to_string(path).map_err(trouble)?;
-        let saved: Self = serde_json::from_str(&text).map_err(|error| {
+        let bytes = bounded::read(path, MAX_BYTES).map_err(trouble)?;
+        let saved: Self = serde_json::from_slice(&bytes).map_err(|error| {
             CliError::failed(While::new(doing(), error)).hint("quorate plan --out FILE writes one")
         })?;
         if saved.format_version != FORMAT {
@@ -117,6 +115,8 @@ fn stale(message: &str) -> CliError {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::hostile;
+    use proptest::prelude::*;
 
     fn saved() -> SavedPlan {
         SavedPlan {
@@ -159,6 +159,44 @@ mod tests {
         assert!(SavedPlan::read(&path).is_err());
         fs::write(&path, "{}").unwrap();
         assert!(SavedPlan::read(&path).is_err());
+    }
+
+    /// A damaged file is refused, or it is of another plan, or the damage meant nothing.
+    fn check(bytes: &[u8]) {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("plan.json");
+        fs::write(&path, bytes).unwrap();
+        let Ok(read) = SavedPlan::read(&path) else { return };
+        let (plan, facts) = empty();
+        let fresh = read == SavedPlan::of(&plan, &facts, read.policy());
+        assert_eq!(read.check(&plan, &facts).is_ok(), fresh);
+    }
+
+    #[test]
+    fn the_corpus_is_refused_without_panic() {
+        for (name, bytes) in hostile::corpus("saved-plan") {
+            eprintln!("{name}");
+            check(&bytes);
+        }
+    }
+
+    #[test]
+    fn no_depth_of_nesting_overflows_the_stack() {
+        check("[".repeat(1_000_000).as_bytes());
+        check(format!("{{\"allowed\":{}", "{\"a\":".repeat(1_000_000)).as_bytes());
+    }
+
+    proptest! {
+        #[test]
+        fn a_damaged_file_is_refused_or_of_another_plan(bytes in hostile::damaged(samples())) {
+            check(&bytes);
+        }
+    }
+
+    fn samples() -> Vec<Vec<u8>> {
+        let (plan, facts) = empty();
+        let fresh = SavedPlan::of(&plan, &facts, &PolicyArgs::default());
+        [saved(), fresh].map(|plan| serde_json::to_vec_pretty(&plan).unwrap()).to_vec()
     }
 
     #[test]

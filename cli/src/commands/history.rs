@@ -77,6 +77,34 @@ fn read(host: &str, text: &str) -> Vec<Entry> {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::hostile;
+    use proptest::prelude::*;
+
+    const WHOLE: &str = r#"{"at":"2026-11-23T03:00:00Z","who":"a@b","plan":"0f","step":"etcd-1/claim","outcome":"done"}
+{"at":"2026-11-23T03:00:01Z","who":"a@b","plan":"0f","commit":"c0ffee","step":"etcd-1/token","outcome":"begun"}
+"#;
+
+    /// A line of a journal says nothing of another host, and no damage makes two of one.
+    fn check(text: &str) {
+        let entries = read("etcd-1", text);
+        assert!(entries.len() <= text.lines().count());
+        assert!(entries.iter().all(|entry| entry.host == "etcd-1"));
+    }
+
+    #[test]
+    fn the_corpus_is_read_without_panic() {
+        for (name, bytes) in hostile::corpus("journal") {
+            eprintln!("{name}");
+            check(&String::from_utf8_lossy(&bytes));
+        }
+    }
+
+    proptest! {
+        #[test]
+        fn a_damaged_journal_is_read_without_panic(text in hostile::damaged_text(&[WHOLE])) {
+            check(&text);
+        }
+    }
 
     #[test]
     fn a_torn_line_is_left_out() {

@@ -200,18 +200,48 @@ fn hostile() -> impl Strategy<Value = String> {
     prop_oneof![any::<String>(), cut]
 }
 
+fn check(said: &str) {
+    let reasons = [statuses(said).err(), member_list(said).err(), alarms(said).err()];
+    for reason in reasons.into_iter().flatten() {
+        let reason = reason.to_string();
+        assert!(reason.chars().count() <= 300, "{reason}");
+        assert!(reason.chars().all(|c| !c.is_control() || c == '\n' || c == '\t'), "{reason:?}");
+    }
+    let named = statuses(said).into_iter().flatten().map(|status| status.facts.version);
+    let listed = member_list(said).into_iter().flatten().map(|member| member.name);
+    for text in named.chain(listed) {
+        assert!(!text.chars().any(char::is_control), "{text:?}");
+    }
+}
+
+#[test]
+fn the_corpus_is_read_without_panic() {
+    for (name, bytes) in crate::hostile::corpus("etcdctl") {
+        eprintln!("{name}");
+        check(&String::from_utf8_lossy(&bytes));
+    }
+}
+
+#[test]
+fn no_depth_of_nesting_overflows_the_stack() {
+    check(&"[".repeat(1_000_000));
+    check(&format!("[{{\"Endpoint\":{}", "{\"a\":".repeat(1_000_000)));
+}
+
+/// Each answer of each version by itself.
+fn answers() -> Vec<Vec<u8>> {
+    let lines = CAPTURED.iter().flat_map(|(_, text)| text.lines());
+    lines.filter(|line| line.starts_with(['{', '['])).map(|line| line.as_bytes().to_vec()).collect()
+}
+
 proptest! {
     #[test]
     fn garbage_never_panics_and_reasons_are_short(said in hostile()) {
-        let reasons = [
-            statuses(&said).err(),
-            member_list(&said).err(),
-            alarms(&said).err(),
-        ];
-        for reason in reasons.into_iter().flatten() {
-            let reason = reason.to_string();
-            prop_assert!(reason.chars().count() <= 300);
-            prop_assert!(reason.chars().all(|c| !c.is_control() || c == '\n' || c == '\t'));
-        }
+        check(&said);
+    }
+
+    #[test]
+    fn a_damaged_answer_is_read_without_panic(said in crate::hostile::damaged(answers())) {
+        check(&String::from_utf8_lossy(&said));
     }
 }

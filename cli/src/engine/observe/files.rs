@@ -244,6 +244,18 @@ mod tests {
     }
 
     #[test]
+    fn a_path_that_the_host_left_out_is_unknown() {
+        let said = "stat: cannot statx '/x': No such file or directory";
+        let reply = format!("files 2\n/x\nstat {}\n{said}\n", said.len());
+        let files = Files::read(&Records::parse(reply.as_bytes()).unwrap()).unwrap();
+        assert_eq!(files.inode("/x"), Observed::Absent);
+        assert!(matches!(files.inode("/y"), Observed::Unknown(_)));
+        assert!(matches!(files.facts("/y"), Observed::Unknown(_)));
+        assert!(matches!(files.text("/y"), Observed::Unknown(_)));
+        assert!(matches!(files.link("/y"), Observed::Unknown(_)));
+    }
+
+    #[test]
     fn a_link_is_read_where_its_target_needs_no_quotes() {
         let line = |target| format!("a1ff 1.4.3.4 4 root root 0 512 '/p/current' -> {target}");
         let link = |target| match inode("/p/current", &line(target)) {

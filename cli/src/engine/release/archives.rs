@@ -10,6 +10,7 @@ use tokio::sync::OnceCell;
 
 use super::MAX_ARCHIVE;
 use super::http::{self, HttpError};
+use crate::bounded;
 
 /// Why an archive is not to be had on the operator's side.
 #[derive(Debug, thiserror::Error)]
@@ -78,7 +79,7 @@ impl Archives {
             ReleaseSource::Path(path) => {
                 let path = base.join(path);
                 let place = path.display().to_string();
-                match std::fs::read(&path) {
+                match bounded::read(&path, MAX_ARCHIVE) {
                     Ok(bytes) => Ok((bytes, place)),
                     Err(why) => Err(ArchiveError::File { path: place, why }),
                 }

@@ -8,6 +8,7 @@ use inventories::inventory::{Arch, ReleaseSource};
 use pki::Sha256Digest;
 
 use super::http::{self, HttpError};
+use crate::bounded;
 
 /// The longest `SHA256SUMS` that is taken, in bytes.
 const MAX_SUMS: u64 = 1024 * 1024;
@@ -58,8 +59,8 @@ pub fn fetch_sums(
         ReleaseSource::Path(_) => {
             let path = base.join(place);
             let place = path.display().to_string();
-            match std::fs::read_to_string(&path) {
-                Ok(text) => (place, text),
+            match bounded::read(&path, MAX_SUMS) {
+                Ok(bytes) => (place, String::from_utf8_lossy(&bytes).into_owned()),
                 Err(why) => return Err(SumsError::File { path: place, why }),
             }
         }

@@ -26,6 +26,10 @@ use line::Line;
 /// ssh's own limit, which ends a file that includes itself.
 const MAX_DEPTH: usize = 16;
 
+/// How many files the includes of one reading may come to. Depth alone is no bound: sixteen files of
+/// which each includes the next one ten times would be read for ever.
+const MAX_INCLUDED: usize = 1_000;
+
 /// A configuration file.
 #[derive(Debug, Clone)]
 pub(crate) struct Source {
@@ -62,6 +66,7 @@ pub(crate) fn resolve(
         current: subject.host.to_owned(),
         settings: given,
         load,
+        included: 0,
         passes: Passes::First,
     };
     reader.read_all(sources)?;
@@ -93,11 +98,13 @@ struct Reader<'a> {
     current: String,
     settings: Settings,
     load: Load<'a>,
+    included: usize,
     passes: Passes,
 }
 
 impl Reader<'_> {
     fn read_all(&mut self, sources: &[Source]) -> Result<(), ConfigError> {
+        self.included = 0;
         sources.iter().try_for_each(|source| self.read(source, &Activity::Active, 0))
     }
 
@@ -131,6 +138,10 @@ impl Reader<'_> {
                     }
                     for pattern in &line.words {
                         for file in (self.load)(pattern, &source.folder).map_err(at)? {
+                            self.included += 1;
+                            if self.included > MAX_INCLUDED {
+                                return Err(at(ConfigProblem::TooMany));
+                            }
                             self.read(&file, &activity, depth + 1)?;
                         }
                     }

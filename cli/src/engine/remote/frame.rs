@@ -233,6 +233,7 @@ fn find(haystack: &[u8], needle: &[u8]) -> Option<usize> {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::hostile;
     use proptest::prelude::*;
 
     const NONCE: &str = "0123456789abcdef0123456789abcdef";
@@ -309,6 +310,17 @@ mod tests {
         assert_eq!(parse(over.as_bytes(), 100), Err(FrameError::TooLong { limit: 100 }));
     }
 
+    fn transcript() -> Vec<u8> {
+        [b"Welcome!\n".to_vec(), framed(3, b"one\n2"), b"logout\n".to_vec()].concat()
+    }
+
+    #[test]
+    fn the_corpus_is_no_reply() {
+        for (name, bytes) in hostile::corpus("frame") {
+            assert!(parse(&bytes, 100).is_err(), "{name}");
+        }
+    }
+
     proptest! {
         #[test]
         fn any_bytes_in_any_pieces_are_read_without_panic(
@@ -325,6 +337,20 @@ mod tests {
                 reader.push(chunk);
             }
             prop_assert_eq!(reader.into_frame(), Ok(Frame { status: 7, body }));
+        }
+
+        #[test]
+        fn a_damaged_transcript_is_the_reply_or_none(
+            bytes in hostile::damaged(vec![transcript()]),
+            piece in 1_usize..200,
+        ) {
+            let mut reader = FrameReader::new(NONCE.to_owned(), 100);
+            for chunk in bytes.chunks(piece) {
+                reader.push(chunk);
+            }
+            let read = reader.into_frame();
+            let whole = Ok(Frame { status: 3, body: b"one\n2".to_vec() });
+            prop_assert!(read.is_err() || read == whole, "{:?}", read);
         }
 
         #[test]

@@ -5,6 +5,10 @@ use std::io;
 use super::host_key::{Fingerprint, HostKey};
 use super::known_hosts::{Entry, Known};
 use super::target::Target;
+use crate::bounded;
+
+/// The longest known_hosts file that is read, in bytes: a line for each of 100,000 hosts and more.
+const MAX_KNOWN_HOSTS: u64 = 64 * 1024 * 1024;
 
 /// Plain host keys that libssh2 can verify, best first. Host certificates are left out on purpose:
 /// libssh2 would prefer them, and checks no authority.
@@ -142,7 +146,7 @@ impl<'a> Trust<'a> {
         let (host, port) = target.known_as();
         for file in &target.host_keys.known_hosts {
             let name = file.display().to_string();
-            match std::fs::read(file) {
+            match bounded::read(file, MAX_KNOWN_HOSTS) {
                 Ok(text) => known.read(&name, &text, host, port),
                 Err(error) if error.kind() == io::ErrorKind::NotFound => {}
                 Err(error) => {

@@ -6,6 +6,8 @@ use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
 use zeroize::Zeroizing;
 
+use crate::bounded;
+
 /// A key file that the user named.
 pub(crate) struct Identity {
     /// The private key, or the public half of one that an agent holds.
@@ -32,7 +34,7 @@ pub(crate) enum Usable {
 impl Identity {
     /// Looks at the file and at its `.pub` neighbour.
     pub(crate) fn read(path: &Path) -> Self {
-        let text = match std::fs::read(path) {
+        let text = match bounded::read(path, bounded::SMALL) {
             Ok(text) => Zeroizing::new(text),
             Err(error) => {
                 let usable = Usable::Unreadable(error.to_string());
@@ -42,7 +44,11 @@ impl Identity {
         let (usable, inside) = inspect(&text);
         let mut neighbour = path.as_os_str().to_owned();
         neighbour.push(".pub");
-        let beside = || std::fs::read(neighbour).ok().and_then(|text| public_key_line(&text));
+        let beside = || {
+            bounded::read(Path::new(&neighbour), bounded::SMALL)
+                .ok()
+                .and_then(|text| public_key_line(&text))
+        };
         Self { path: path.to_owned(), public: inside.or_else(beside), usable }
     }
 }

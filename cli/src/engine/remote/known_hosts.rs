@@ -146,6 +146,7 @@ pub(crate) fn matches_pattern(pattern: &str, name: &str) -> bool {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::hostile;
     use proptest::prelude::*;
 
     const KEY: &str =
@@ -213,7 +214,48 @@ mod tests {
         assert_eq!((known.keys.len(), known.plain.len()), (0, 1));
     }
 
+    /// One line of each kind.
+    fn sample() -> String {
+        format!(
+            "# a note\nh1,10.0.0.1 {KEY}\n[h1]:2222 {KEY} a comment\n*.net,!bad.net {KEY}\n\
+             @revoked * {KEY}\n@cert-authority *.net {KEY}\n\
+             |1|F1E1KeoE/eEWhi10WpGv4OdiO6Y=|3988QV0VE8wmZL7suNrYQLITLCg= {KEY}\n"
+        )
+    }
+
+    /// Reads a file for a host whose name is in it; no key comes of it that is not a whole line's.
+    fn check(bytes: &[u8]) {
+        let mut known = Known::default();
+        known.read("kh", bytes, "h1", 2222);
+        let lines = bytes.split(|byte| *byte == b'\n').count();
+        let Known { keys, plain, revoked, authorities } = known;
+        assert!(keys.len() + plain.len() + revoked.len() + authorities.len() <= lines);
+    }
+
+    #[test]
+    fn the_corpus_is_read_without_panic() {
+        for (name, bytes) in hostile::corpus("known-hosts") {
+            eprintln!("{name}");
+            check(&bytes);
+        }
+    }
+
+    #[test]
+    fn a_line_of_a_megabyte_is_read_in_no_time() {
+        let begun = std::time::Instant::now();
+        let names = "h*h*h*h*,!x,".repeat(100_000);
+        check(format!("{names}h1 {KEY}\n@revoked {names} {}", "A".repeat(1_000_000)).as_bytes());
+        assert!(begun.elapsed().as_secs() < 10);
+    }
+
     proptest! {
+        #[test]
+        fn a_damaged_file_is_read_without_panic(
+            bytes in hostile::damaged(vec![sample().into_bytes()]),
+        ) {
+            check(&bytes);
+        }
+
         #[test]
         fn any_text_is_read_without_panic(text in proptest::collection::vec(any::<u8>(), 0..300)) {
             Known::default().read("kh", &text, "h1", 22);

@@ -6,6 +6,8 @@
 read_lock() {
     generation=0 nonce=- until=0 boot=- owner=nobody since=- why=- commit=-
     [ -e "$1" ] || return 0
+    # The last line of a whole file names the commit.
+    generation='' until='' commit=''
     while IFS=' ' read -r key value; do
         case $key in
         generation) generation=$value ;;
@@ -18,7 +20,14 @@ read_lock() {
         commit) commit=$value ;;
         esac
     done <"$1"
-    case $generation$until in *[!0-9]*) fail "$1 can't be read as a lock" ;; esac
+    # What is not a number that a shell counts with is somebody's, for all that is known.
+    for number in "$generation" "$until" "${commit:+1}"; do
+        case $number in
+        '' | 0?* | *[!0-9]* | ????????????????*)
+            fail "$1 can't be read as a lock: look at it, and remove it if nobody is at work here"
+            ;;
+        esac
+    done
 }
 
 # write_lock FILE: from the same.

@@ -6,6 +6,7 @@ use proptest::prelude::*;
 use templates::layout::PkiFile;
 
 use super::{Records, host, layout, member, now, request_of};
+use crate::hostile;
 
 /// A reply of a real host that runs a member of three, as it came.
 fn captured() -> Records {
@@ -89,7 +90,40 @@ fn a_missing_record_is_never_an_absence() {
     }
 }
 
+/// Reads a reply as it came over the connection.
+fn check(reply: &[u8]) {
+    if let Ok(records) = Records::parse(reply) {
+        let _ = captured_facts(&records);
+    }
+}
+
+#[test]
+fn the_corpus_is_read_without_panic() {
+    for (name, bytes) in hostile::corpus("facts") {
+        eprintln!("{name}");
+        check(&bytes);
+    }
+}
+
 proptest! {
+    #[test]
+    fn a_damaged_reply_is_read_without_panic(
+        reply in hostile::damaged(vec![include_bytes!("../captured/formed.txt").to_vec()]),
+    ) {
+        check(&reply);
+    }
+
+    #[test]
+    fn a_damaged_record_is_read_without_panic(
+        (key, body) in prop::sample::select(captured().keys()).prop_flat_map(|key| {
+            let whole = captured().bytes(&key).unwrap_or_default().to_vec();
+            (Just(key), hostile::damaged(vec![whole]))
+        }),
+    ) {
+        let records = captured().map(|name, old| Some(if name == key { body.clone() } else { old }));
+        let _ = captured_facts(&records);
+    }
+
     #[test]
     fn no_reply_makes_the_reading_panic(
         at in any::<prop::sample::Index>(),

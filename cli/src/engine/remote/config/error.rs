@@ -52,6 +52,9 @@ pub enum ConfigProblem {
     /// Files include each other without end.
     #[error("includes are nested more than 16 deep")]
     Depth,
+    /// Files include each other again and again.
+    #[error("includes come to more than 1000 files")]
+    TooMany,
     /// A file cannot be read.
     #[error("cannot read {file}: {why}")]
     Unreadable {

@@ -7,6 +7,7 @@ use std::path::Path;
 
 use super::error::{ConfigError, ConfigProblem};
 use super::{Settings, Source, Subject, resolve};
+use crate::bounded;
 
 const SYSTEM_FOLDER: &str = "/etc/ssh";
 
@@ -56,7 +57,7 @@ pub(crate) fn include(
 
 /// `None` when the file does not exist.
 fn load(file: &Path, folder: &str) -> Result<Option<Source>, ConfigProblem> {
-    let text = match fs::read(file) {
+    let text = match bounded::read(file, bounded::SMALL) {
         Ok(text) => text,
         Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(None),
         Err(error) => return Err(unreadable(file, &error)),

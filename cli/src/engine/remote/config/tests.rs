@@ -8,6 +8,7 @@ use proptest::prelude::*;
 
 use super::files::include;
 use super::{ConfigError, ConfigProblem, Settings, Source, Subject, resolve};
+use crate::hostile;
 
 const HOSTS: [&str; 5] = ["web1", "web2.example.net", "db", "10.0.0.1", "WEB1"];
 
@@ -214,7 +215,71 @@ fn a_file_that_includes_itself_is_refused() {
     assert_eq!(error.problem, ConfigProblem::Depth);
 }
 
+/// Each file includes the next one ten times: without a bound, 10^16 readings.
+#[test]
+fn files_that_include_others_again_and_again_are_refused() {
+    let begun = std::time::Instant::now();
+    let load = |pattern: &str, _: &str| {
+        let next: u32 = pattern.parse::<u32>().unwrap() + 1;
+        let text = format!("Include {next}\n").repeat(10);
+        Ok(vec![Source { name: pattern.to_owned(), text, folder: String::new() }])
+    };
+    let source =
+        Source { name: "c".to_owned(), text: "Include 1\n".to_owned(), folder: String::new() };
+    let subject = Subject { host: "h", local_user: "u" };
+    let error = resolve(subject, Settings::default(), &[source], &load).unwrap_err();
+    assert!(matches!(error.problem, ConfigProblem::TooMany | ConfigProblem::Depth), "{error}");
+    assert!(begun.elapsed().as_secs() < 10);
+}
+
+#[test]
+fn many_files_beside_each_other_may_be_included() {
+    let load = |_: &str, _: &str| {
+        let file = |number| Source {
+            name: format!("{number}.conf"),
+            text: format!("Host other{number}\n Port 1\n"),
+            folder: String::new(),
+        };
+        Ok((0..900).map(file).collect())
+    };
+    let text = "Include *\nPort 7\nMatch final\n".to_owned();
+    let source = Source { name: "c".to_owned(), text, folder: String::new() };
+    let subject = Subject { host: "h", local_user: "u" };
+    let settings = resolve(subject, Settings::default(), &[source], &load).unwrap();
+    assert_eq!(settings.port, Some(7));
+}
+
+/// The configuration includes itself under every name but `none`.
+fn check(bytes: &[u8]) {
+    let text = String::from_utf8_lossy(bytes).into_owned();
+    let source = Source { name: "c".to_owned(), text, folder: String::new() };
+    let load = |pattern: &str, _: &str| {
+        Ok(if pattern == "none" { Vec::new() } else { vec![source.clone()] })
+    };
+    let sources = std::slice::from_ref(&source);
+    let subject = Subject { host: "web1", local_user: "u" };
+    let _ = resolve(subject, Settings::default(), sources, &load);
+}
+
+#[test]
+fn the_corpus_is_read_without_panic() {
+    for (name, bytes) in hostile::corpus("ssh-config") {
+        eprintln!("{name}");
+        check(&bytes);
+    }
+}
+
+fn samples() -> Vec<Vec<u8>> {
+    let corpus = hostile::corpus("ssh-config").into_iter().map(|(_, bytes)| bytes);
+    CONFIGS.iter().map(|text| text.as_bytes().to_vec()).chain(corpus).collect()
+}
+
 proptest! {
+    #[test]
+    fn a_damaged_configuration_is_read_without_panic(bytes in hostile::damaged(samples())) {
+        check(&bytes);
+    }
+
     #[test]
     fn any_text_is_read_without_panic(text in "(?s).{0,300}") {
         let none = |_: &str, _: &str| Ok(Vec::new());

@@ -74,6 +74,22 @@ fn an_expired_lock_is_taken_over_and_said_so() {
 }
 
 #[test]
+fn a_lease_is_counted_from_the_boot_and_by_no_clock_that_is_set() {
+    on_each_shell(|bench| {
+        let up = || {
+            let uptime = std::fs::read_to_string("/proc/uptime").unwrap();
+            uptime.split('.').next().unwrap().parse::<u64>().unwrap()
+        };
+        let before = up();
+        bench.run(&take(bench, "n1", "ann@a"));
+        let lock = bench.read("lock");
+        let until = lock.lines().find_map(|line| line.strip_prefix("until ")).unwrap();
+        let until: u64 = until.parse().unwrap();
+        assert!((before + 60..=up() + 60).contains(&until), "{until}, and {before} is now");
+    });
+}
+
+#[test]
 fn only_the_lock_of_the_run_that_is_over_is_broken() {
     on_each_shell(|bench| {
         bench.run(&take(bench, "n1", "ann@a"));
@@ -97,6 +113,62 @@ fn a_lock_of_before_the_reboot_holds_nobody_up() {
         });
         bench.write("lock", &before.collect::<String>());
         assert_eq!(text(bench, &take(bench, "n2", "bob@b")).0, 0);
+    });
+}
+
+/// What is not understood is somebody's, for all that is known; `quorate unlock` would not guess
+/// either.
+#[test]
+fn a_lock_that_cannot_be_read_is_not_taken() {
+    let sound = "generation 7\nnonce n1\nuntil 0\nboot -\nowner a\nsince s\nwhy w\ncommit -\n";
+    let broken = [
+        String::new(),
+        "\n\n\n".to_owned(),
+        "\0\0\0\0".to_owned(),
+        sound[..sound.len() / 2].to_owned(),
+        sound.replace("generation 7", "generation "),
+        sound.replace("generation 7", "generation 7 8"),
+        sound.replace("generation 7", "generation 7a"),
+        sound.replace("generation 7", "generation -7"),
+        sound.replace("generation 7", &format!("generation {}", "9".repeat(40))),
+        sound.replace("generation 7", "generation 1+1"),
+        sound.replace("generation 7\n", ""),
+        sound.replace("until 0", "until "),
+        sound.replace("until 0", "until 0x10"),
+        sound.replace("until 0", &format!("until {}", "9".repeat(40))),
+        sound.replace("until 0", "until $(touch canary)"),
+        sound.replace("until 0\n", ""),
+    ];
+    on_each_shell(|bench| {
+        for lock in &broken {
+            bench.write("lock", lock);
+            let (status, said) = text(bench, &take(bench, "n2", "bob@b"));
+            assert_eq!(status, 1, "{lock:?}: {said}");
+            assert!(said.contains("can't be read as a lock"), "{lock:?}: {said}");
+            assert_eq!(&bench.read("lock"), lock);
+            let (status, said) = text(bench, &fenced(bench, ""));
+            assert_ne!(status, 0, "{lock:?}: {said}");
+            assert!(!bench.path("site").exists() && !bench.path("canary").exists());
+        }
+        bench.write("lock", sound);
+        assert_eq!(text(bench, &take(bench, "n2", "bob@b")).0, 0);
+    });
+}
+
+/// Whatever stands in the fields that are only words, none of it is run or ends a line.
+#[test]
+fn the_words_of_a_lock_are_words() {
+    let hostile = ["$(touch canary)", "`touch canary`", "%s%n%d\\n", "-n", "a\tb  c", "*", "'\""];
+    on_each_shell(|bench| {
+        for words in hostile {
+            bench.run(&take(bench, "n1", words));
+            let (status, said) = text(bench, &take(bench, "n2", "bob@b"));
+            assert_eq!(status, 80, "{words}: {said}");
+            let free = Run::unguarded(LOCK_BREAK, &[bench.arg("lock"), "free".to_owned()]);
+            assert_eq!(bench.run(&free).status, 0, "{words}");
+            assert!(!bench.path("canary").exists(), "{words}");
+            assert_eq!(bench.read("lock").lines().count(), 8, "{words}");
+        }
     });
 }
 
