@@ -6,6 +6,7 @@
 //! - [`sim`]: the world behind the engine's door to the hosts.
 //! - [`site`]: inventories, given and generated.
 //! - [`model`]: an exhaustive walk through everything that can happen.
+//! - [`mutants`]: seeded bugs, each of which a test must catch.
 //! - [`story`]: whole runs of quorate.
 //! - [`checker`]: an independent reading of a plan.
 //! - [`scenario`]: stories as text files.
@@ -14,6 +15,7 @@ pub mod act;
 pub mod checker;
 pub mod look;
 pub mod model;
+pub mod mutants;
 pub mod scenario;
 pub mod sim;
 pub mod site;
