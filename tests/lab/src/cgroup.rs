@@ -169,6 +169,25 @@ impl Cgroup {
         })
     }
 
+    /// Lets so many writes a second through to a device, `MAJOR:MINOR`; all of them again with
+    /// `None`. In version 1 a group inside this one, such as that of a unit with a weight, is not
+    /// held up.
+    pub fn limit_writes(&self, device: &str, per_second: Option<u32>) -> Result<(), LabError> {
+        let (path, line) = match &self.hierarchies {
+            Hierarchies::V1(_) => (
+                Path::new("/sys/fs/cgroup/blkio")
+                    .join(&self.name)
+                    .join("blkio.throttle.write_iops_device"),
+                format!("{device} {}", per_second.unwrap_or(0)),
+            ),
+            Hierarchies::V2(root) => {
+                let limit = per_second.map_or_else(|| "max".to_owned(), |limit| limit.to_string());
+                (root.join(&self.name).join("io.max"), format!("{device} wiops={limit}"))
+            }
+        };
+        fs::write(&path, line).map_err(LabError::file("write", &path))
+    }
+
     /// Kills every process of the group, frozen ones too, and waits until none is left.
     pub fn kill(&self, patience: Duration) -> Result<(), LabError> {
         let deadline = Instant::now() + patience;

@@ -50,6 +50,8 @@ enum Command {
     Freeze(One),
     /// Lets a frozen host go on.
     Thaw(One),
+    /// Lets only so many writes a second through to a host's disk; 0 ends that.
+    Slow(Slow),
     /// Lets nothing through to a host or from it.
     Cut(One),
     /// Lets nothing through between two hosts.
@@ -112,6 +114,14 @@ struct Ssh {
 struct One {
     /// The host: 1, or etcd-1.
     host: HostId,
+}
+
+#[derive(Debug, Args)]
+struct Slow {
+    /// The host: 1, or etcd-1.
+    host: HostId,
+    /// Writes a second.
+    writes: u32,
 }
 
 #[derive(Debug, Args)]
@@ -203,6 +213,11 @@ fn run(cli: &Cli) -> Result<(), LabError> {
         Command::Kill(one) => done(host(one.host)?.kill(), one.host, "is off"),
         Command::Freeze(one) => done(host(one.host)?.freeze(), one.host, "stands still"),
         Command::Thaw(one) => done(host(one.host)?.thaw(), one.host, "goes on"),
+        Command::Slow(slow) => {
+            let limit = (slow.writes > 0).then_some(slow.writes);
+            let slowed = host(slow.host)?.limit_writes(limit);
+            done(slowed, slow.host, "has the disk that was asked for")
+        }
         Command::Cut(one) => done(host(one.host)?.cut(), one.host, "is cut off"),
         Command::Partition(two) => {
             let parted = host(two.host)?.partition(&host(two.other)?);

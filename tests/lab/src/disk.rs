@@ -57,6 +57,13 @@ impl Disk {
         self.folder.join("root")
     }
 
+    /// The device under the disk, `MAJOR:MINOR`, while it is mounted.
+    pub fn device(&self) -> Result<String, LabError> {
+        let disk = self.folder.join("disk");
+        let said = tool::run("mountpoint", ["--fs-devno".as_ref(), disk.as_os_str()])?;
+        Ok(said.trim().to_owned())
+    }
+
     /// Makes the disk if it is missing, and mounts it over the image.
     pub fn ensure_mounted(&self, size: DiskSize, image: &Path) -> Result<(), LabError> {
         let (file, disk, root) =

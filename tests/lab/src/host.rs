@@ -150,6 +150,12 @@ impl Host {
         self.running_cgroup()?.thaw()
     }
 
+    /// Lets so many writes a second through to its disk, until it is killed; all again with `None`.
+    /// See [`Cgroup::limit_writes`] for who is held up.
+    pub fn limit_writes(&self, per_second: Option<u32>) -> Result<(), LabError> {
+        self.running_cgroup()?.limit_writes(&self.disk().device()?, per_second)
+    }
+
     /// Lets nothing through to it or from it.
     pub fn cut(&self) -> Result<(), LabError> {
         self.break_network(|faults| {
