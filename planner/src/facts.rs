@@ -13,6 +13,10 @@ use templates::layout::PkiFile;
 use templates::{BootstrapToken, Layout};
 use time::OffsetDateTime;
 
+mod cost;
+
+pub use cost::{Clock, DiskTime, RoundTrip};
+
 /// The answer to one question about a host.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Observed<T> {
@@ -70,6 +74,10 @@ pub struct HostFacts {
     pub sources: BTreeMap<IpAddr, Observed<IpAddr>>,
     /// For each peer endpoint asked for: whether this host gets an answer from it.
     pub reach: BTreeMap<SocketAddr, Reach>,
+    /// For each peer endpoint asked for: the time to it and back, where it could be measured.
+    pub round_trips: BTreeMap<SocketAddr, RoundTrip>,
+    /// For each cluster asked for: how quick the disk is that has its data, or will have it.
+    pub disks: BTreeMap<ClusterName, DiskTime>,
     /// What is here of each cluster that was asked for.
     pub clusters: BTreeMap<ClusterName, MemberFacts>,
     /// Clusters that have a marker here and were not asked for.

@@ -13,6 +13,7 @@ use crate::facts::{
     Observed, SiteFacts, UnitFacts,
 };
 use crate::plan::Plan;
+use crate::preflight::cost;
 use crate::report::Finding;
 
 /// The facts that decided, by name. Values are short: long contents stand as digests.
@@ -46,8 +47,11 @@ pub fn of(facts: &SiteFacts, plan: &Plan) -> Fingerprint {
         }
     }
     let report = &plan.report;
+    // A disk is timed anew in each look: near a threshold its warning comes and goes. It decides
+    // only where it refuses.
+    let warnings = report.warnings.iter().filter(|warning| !cost::is_timed(warning.code));
     for Finding { code, host, cluster, message: _, hint: _ } in
-        report.warnings.iter().chain(&report.blocked).chain(&report.held)
+        warnings.chain(&report.blocked).chain(&report.held)
     {
         let mut key = String::from("verdict");
         for part in [host.as_ref().map(|h| h.as_str()), cluster.as_ref().map(|c| c.as_str())] {
@@ -88,6 +92,8 @@ fn host_lines(name: &str, host: &HostFacts, plan: &Plan, print: &mut Fingerprint
         releases,
         sources: _,
         reach: _,
+        round_trips: _,
+        disks: _,
         clusters,
         other_clusters,
     } = host;

@@ -36,5 +36,6 @@ pub use facts::{HostFacts, Observed, SiteFacts};
 pub use plan::{Plan, Step, StepId, StepKind};
 pub use planner::{PlanError, plan};
 pub use policy::Policy;
+pub use preflight::cost;
 pub use selection::Selection;
 pub use spec::{SiteSpec, expand};

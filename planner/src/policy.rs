@@ -1,6 +1,7 @@
 //! The operator's choices and the thresholds of preflight, each with its argument.
 
 use std::collections::BTreeSet;
+use std::time::Duration;
 
 use inventories::ClusterName;
 
@@ -17,6 +18,13 @@ pub struct Policy {
     pub skew_warn_ms: i64,
     /// Above this skew no certificate is issued: it would not be valid yet, or not any more, on the host.
     pub skew_refuse_ms: i64,
+    /// Above this time of a synced write, 99 of 100, preflight warns (etcd's advice for its log).
+    pub disk_warn: Duration,
+    /// Above this no cluster is formed: a single write takes longer than the heartbeat that waits
+    /// for it, so leaders are lost under load.
+    pub disk_refuse: Duration,
+    /// Clusters that may be formed on a slower disk.
+    pub allow_slow_disk: BTreeSet<ClusterName>,
     /// Clusters that may lose their quorum while a member restarts.
     pub allow_outage: BTreeSet<ClusterName>,
     /// What the plan is narrowed to.
@@ -26,6 +34,18 @@ pub struct Policy {
 /// Bytes that etcd's write-ahead log needs besides the database: 64 MB a file, one being filled and
 /// one prepared.
 pub const WAL_BYTES: u64 = 2 * 64 * 1024 * 1024;
+
+/// etcd's own default interval between heartbeats, in milliseconds.
+pub const DEFAULT_HEARTBEAT_MS: u32 = 100;
+
+/// etcd's own default election timeout, in milliseconds.
+pub const DEFAULT_ELECTION_MS: u32 = 1_000;
+
+/// Round trips that an election timeout should have room for (etcd's guide to tuning).
+pub const ROUND_TRIPS_AN_ELECTION: u32 = 10;
+
+/// The longest election timeout that etcd takes, in milliseconds.
+pub const MAX_ELECTION_MS: u32 = 50_000;
 
 /// etcd's own default quota, in force where the inventory sets none.
 pub const DEFAULT_QUOTA_BYTES: u64 = 2 * 1024 * 1024 * 1024;
@@ -41,6 +61,9 @@ impl Default for Policy {
             min_memory: 7_500_000_000,
             skew_warn_ms: 1_000,
             skew_refuse_ms: 60_000,
+            disk_warn: Duration::from_millis(10),
+            disk_refuse: Duration::from_millis(150),
+            allow_slow_disk: BTreeSet::new(),
             allow_outage: BTreeSet::new(),
             selection: Selection::default(),
         }

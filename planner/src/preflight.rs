@@ -1,6 +1,7 @@
 //! What must be true of a host before anything is changed on it. Every finding of every host is
 //! reported at once.
 
+pub mod cost;
 mod host;
 mod network;
 
@@ -58,7 +59,9 @@ pub(crate) fn check(
         if formation != Formation::Formed {
             network::check(&subject, report);
         }
+        cost::disk(&subject, policy, report);
     }
+    cost::distance(cluster, facts, report);
     unseen(cluster, view, report);
 }
 

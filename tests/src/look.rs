@@ -2,13 +2,15 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::net::SocketAddr;
+use std::time::Duration;
 
 use inventories::HostName;
 use inventories::inventory::Arch;
 use pki::Sha256Digest;
 use planner::facts::{
-    Account, DataDirectory, EtcdFacts, EtcdProcess, FileFacts, HostFacts, InstalledRelease,
-    ListedMember, Listener, Machine, MemberFacts, Observed, Reach, SiteFacts, UnitFacts,
+    Account, Clock, DataDirectory, DiskTime, EtcdFacts, EtcdProcess, FileFacts, HostFacts,
+    InstalledRelease, ListedMember, Listener, Machine, MemberFacts, Observed, Reach, RoundTrip,
+    SiteFacts, UnitFacts,
 };
 use planner::layout::directories;
 use planner::spec::{ClusterSpec, MemberSpec};
@@ -17,6 +19,12 @@ use templates::Layout;
 use templates::layout::PkiFile;
 
 use crate::world::{Generation, SimHost, SimMember, World};
+
+/// Between hosts of one machine room.
+const NEAR: RoundTrip = RoundTrip { time: Duration::from_micros(200), by: Clock::Connecting };
+
+/// On a good disk.
+const QUICK: DiskTime = DiskTime::Written { p99: Duration::from_micros(900), writes: 200 };
 
 impl World {
     /// Looks at every host that the clusters of `spec` use.
@@ -65,6 +73,16 @@ impl World {
             .flat_map(|(cluster, _)| cluster.members.values())
             .map(|member| member.member.peer_url().socket())
             .collect();
+        // Of a formed cluster nothing is timed for a plan.
+        let forming = || {
+            let clusters = mine.iter().map(|(cluster, _)| *cluster);
+            clusters.filter(|cluster| !self.formed.contains_key(&cluster.name))
+        };
+        let near = |cluster: &ClusterSpec| {
+            let others = cluster.members.iter().filter(|(other, _)| *other != name);
+            let times = others.map(|(_, peer)| (peer.member.peer_url().socket(), NEAR));
+            times.collect::<Vec<_>>()
+        };
         let own = mine.first().map(|(_, member)| member.member.peer_address);
         let mut clusters: BTreeMap<_, _> = mine.iter().map(|(cluster, _)| asked(cluster)).collect();
         for (index, (cluster, _)) in running() {
@@ -91,6 +109,8 @@ impl World {
                 .collect(),
             sources: peers.iter().filter_map(|at| Some((at.ip(), Observed::Known(own?)))).collect(),
             reach: peers.iter().map(|at| (*at, Reach::Refused)).collect(),
+            round_trips: forming().flat_map(near).collect(),
+            disks: forming().map(|cluster| (cluster.name.clone(), QUICK)).collect(),
             clusters,
             other_clusters: host
                 .members

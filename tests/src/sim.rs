@@ -5,7 +5,7 @@ use std::future::Future;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use planner::{SiteFacts, SiteSpec, Step, StepId};
-use quorate::engine::hosts::{Bindings, Done, Hosts, StepError, StepErrorKind};
+use quorate::engine::hosts::{Bindings, Done, Hosts, StepError, StepErrorKind, Timed};
 
 use crate::world::World;
 
@@ -136,7 +136,7 @@ fn killed(step: &Step) -> StepError {
 }
 
 impl Hosts for Sim {
-    fn observe(&self, spec: &SiteSpec) -> impl Future<Output = SiteFacts> + Send {
+    fn observe(&self, spec: &SiteSpec, _: Timed) -> impl Future<Output = SiteFacts> + Send {
         std::future::ready(self.state().world.observe(spec))
     }
 

@@ -2,7 +2,7 @@
 
 #![expect(clippy::unwrap_used, reason = "a test that can't go on is to panic")]
 
-use planner::facts::{HostFacts, MemberFacts, Observed, SiteFacts};
+use planner::facts::{DiskTime, HostFacts, MemberFacts, Observed, SiteFacts};
 use planner::{Policy, SiteSpec, fingerprint, plan};
 use quorate_tests::site::plain;
 use quorate_tests::story::formed;
@@ -58,6 +58,28 @@ fn noise_does_not_make_a_plan_stale() {
         etcd.db_in_use += 4_096;
     });
     assert_eq!(noise, Vec::<String>::new());
+}
+
+#[test]
+fn a_disk_or_a_distance_that_is_timed_anew_does_not_make_a_plan_stale() {
+    let (world, spec) = plain(3).world();
+    let look = |disk: u64, distance: u64| {
+        let mut facts = world.observe(&spec);
+        let host = host(&mut facts);
+        let p99 = std::time::Duration::from_micros(disk);
+        host.disks.values_mut().for_each(|time| *time = DiskTime::Written { p99, writes: 200 });
+        let time = std::time::Duration::from_micros(distance);
+        host.round_trips.values_mut().for_each(|known| known.time = time);
+        let plan = plan(&spec, &facts, &Policy::default()).unwrap();
+        (fingerprint::hash(&plan), fingerprint::of(&facts, &plan))
+    };
+    let quick = look(9_900, 99_000);
+    assert_eq!(look(10_100, 101_000), quick, "also where a warning comes or goes");
+    assert_eq!(look(149_900, 900_000), quick);
+    let (hash, print) = look(150_100, 99_000);
+    assert_ne!(hash, quick.0, "a refusal is another plan");
+    let lines = fingerprint::moved(&quick.1, &print);
+    assert_eq!(lines, ["verdict etcd-2 c0 slow-disk: nothing -> found"]);
 }
 
 #[test]

@@ -17,7 +17,7 @@ use super::planning::{self, Planned, PolicyArgs};
 use super::{Context, approval};
 use crate::engine::bind;
 use crate::engine::execute::{ApplyReport, execute};
-use crate::engine::hosts::Hosts;
+use crate::engine::hosts::{Hosts, Timed};
 use crate::engine::lock::Lock;
 use crate::error::CliError;
 use crate::exit::ExitCode;
@@ -35,7 +35,7 @@ mod locked;
 #[derive(Debug, Args)]
 pub struct ApplyArgs {
     /// A plan that `quorate plan --out` saved: exactly that is applied, without asking
-    #[arg(value_name = "PLAN", conflicts_with_all = ["expect", "allow_outage", "cluster", "host"])]
+    #[arg(value_name = "PLAN", conflicts_with_all = ["expect", "allow_outage", "allow_slow_disk", "cluster", "host"])]
     saved: Option<PathBuf>,
     /// The hash of the plan that was reviewed: no other is applied
     #[arg(long, value_name = "HASH")]
@@ -88,7 +88,8 @@ async fn apply(
     let saved = arguments.saved.as_deref().map(SavedPlan::read).transpose()?;
     let allowed = saved.as_ref().map_or(&arguments.policy, SavedPlan::policy);
     let hosts = door.hosts();
-    let planned = interrupts.give_way(planning::make(context, spec, &hosts, allowed)).await?;
+    let planned =
+        interrupts.give_way(planning::make(context, spec, &hosts, allowed, Timed::Forming)).await?;
     let code = planning::verdict(&planned.plan);
     reporter.borrow_mut().planned(&planned.plan, code);
     if let Some(saved) = &saved {
@@ -118,7 +119,7 @@ async fn apply(
         // Somebody may have been at work between the look and the lock, if only what a killed run
         // left behind. A plan that nobody reviewed gives way to the newer one.
         let spec = planned.spec.clone();
-        let again = planning::make(context, spec, &hosts, allowed);
+        let again = planning::make(context, spec, &hosts, allowed, Timed::Forming);
         let again = interrupts.give_way(again).await?;
         if fingerprint::hash(&again.plan) != fingerprint::hash(&planned.plan) {
             if !unreviewed {

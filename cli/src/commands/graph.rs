@@ -5,6 +5,7 @@ use planner::text;
 
 use super::planning::{self, PolicyArgs};
 use super::{Context, plan};
+use crate::engine::hosts::Timed;
 use crate::error::CliError;
 use crate::exit::ExitCode;
 
@@ -28,7 +29,7 @@ enum Format {
 }
 
 pub(super) fn run(context: &Context, arguments: &GraphArgs) -> Result<ExitCode, CliError> {
-    let plan = plan::make(context, &arguments.policy)?.plan;
+    let plan = plan::make(context, &arguments.policy, Timed::Forming)?.plan;
     let code = planning::verdict(&plan);
     if code != ExitCode::Done {
         let blocked = text::findings(

@@ -8,6 +8,7 @@ use planner::{Plan, fingerprint, text};
 use super::Context;
 use super::hosts::Door;
 use super::planning::{self, Planned, PolicyArgs};
+use crate::engine::hosts::Timed;
 use crate::error::CliError;
 use crate::exit::ExitCode;
 use crate::interrupt::Interrupts;
@@ -33,7 +34,7 @@ pub struct PlanArgs {
 }
 
 pub(super) fn run(context: &Context, arguments: &PlanArgs) -> Result<ExitCode, CliError> {
-    let planned = make(context, &arguments.policy).inspect_err(|error| {
+    let planned = make(context, &arguments.policy, Timed::Forming).inspect_err(|error| {
         if arguments.json {
             json::print_error(&context.terminal, error);
         }
@@ -74,14 +75,19 @@ fn how_to_apply(context: &Context, arguments: &PlanArgs, plan: &Plan) {
 }
 
 /// Looks and plans, and changes nothing.
-pub(super) fn make(context: &Context, allowed: &PolicyArgs) -> Result<Planned, CliError> {
+pub(super) fn make(
+    context: &Context,
+    allowed: &PolicyArgs,
+    timed: Timed,
+) -> Result<Planned, CliError> {
     let site = context.site()?;
     let spec = site.spec()?;
     context.block_on(async {
         let door = Door::of(context, &site)?;
         let hosts = door.hosts();
         let mut interrupts = Interrupts::listen().map_err(CliError::failed)?;
-        let planned = interrupts.give_way(planning::make(context, spec, &hosts, allowed)).await;
+        let planned =
+            interrupts.give_way(planning::make(context, spec, &hosts, allowed, timed)).await;
         door.say_cost(&context.terminal).await;
         planned
     })?

@@ -1,5 +1,6 @@
 //! Looking at the hosts and planning: what `plan`, `apply`, `graph` and `status` begin with.
 
+use std::collections::BTreeSet;
 use std::time::{Duration, Instant};
 
 use clap::Args;
@@ -9,7 +10,7 @@ use serde::{Deserialize, Serialize};
 
 use super::Context;
 use super::selection::SelectionArgs;
-use crate::engine::hosts::Hosts;
+use crate::engine::hosts::{Hosts, Timed};
 use crate::error::CliError;
 use crate::exit::ExitCode;
 use crate::report::human::Spinner;
@@ -29,6 +30,10 @@ pub struct PolicyArgs {
     /// Let this cluster lose its quorum while a member restarts (may be given again)
     #[arg(long, value_name = "CLUSTER")]
     allow_outage: Vec<ClusterName>,
+    /// Form this cluster although a disk is too slow for it (may be given again)
+    #[arg(long, value_name = "CLUSTER")]
+    #[serde(default)]
+    allow_slow_disk: Vec<ClusterName>,
     /// What the plan is narrowed to.
     #[command(flatten)]
     selection: SelectionArgs,
@@ -42,15 +47,27 @@ impl PolicyArgs {
 
     /// The policy, for clusters that the site has.
     fn policy(&self, spec: &SiteSpec) -> Result<Policy, CliError> {
-        if let Some(unknown) = self.allow_outage.iter().find(|c| !spec.clusters.contains_key(*c)) {
-            let message = format!("--allow-outage {unknown}: the inventory has no such cluster");
-            return Err(CliError::new(ExitCode::Usage, message).hint(clusters_of(spec)));
-        }
         Ok(Policy {
-            allow_outage: self.allow_outage.iter().cloned().collect(),
+            allow_outage: known("--allow-outage", &self.allow_outage, spec)?,
+            allow_slow_disk: known("--allow-slow-disk", &self.allow_slow_disk, spec)?,
             selection: self.selection.selection(spec)?,
             ..Policy::default()
         })
+    }
+}
+
+/// The clusters that a flag names, all of which the site has.
+fn known(
+    flag: &str,
+    clusters: &[ClusterName],
+    spec: &SiteSpec,
+) -> Result<BTreeSet<ClusterName>, CliError> {
+    match clusters.iter().find(|cluster| !spec.clusters.contains_key(*cluster)) {
+        Some(unknown) => {
+            let message = format!("{flag} {unknown}: the inventory has no such cluster");
+            Err(CliError::new(ExitCode::Usage, message).hint(clusters_of(spec)))
+        }
+        None => Ok(clusters.iter().cloned().collect()),
     }
 }
 
@@ -60,20 +77,26 @@ pub(super) async fn make<H: Hosts>(
     spec: SiteSpec,
     hosts: &H,
     allowed: &PolicyArgs,
+    timed: Timed,
 ) -> Result<Planned, CliError> {
     let policy = allowed.policy(&spec)?;
-    let facts = observe(context, &spec, hosts).await;
+    let facts = observe(context, &spec, hosts, timed).await;
     let plan = plan(&spec, &facts, &policy).map_err(CliError::failed)?;
     Ok(Planned { spec, facts, plan })
 }
 
-async fn observe<H: Hosts>(context: &Context, spec: &SiteSpec, hosts: &H) -> SiteFacts {
+async fn observe<H: Hosts>(
+    context: &Context,
+    spec: &SiteSpec,
+    hosts: &H,
+    timed: Timed,
+) -> SiteFacts {
     let begun = Instant::now();
     let names = spec.hosts();
     let what =
         format!("looking at {} host{}", names.len(), if names.len() == 1 { "" } else { "s" });
     let spinner = Spinner::new(&context.terminal);
-    let mut look = std::pin::pin!(hosts.observe(spec));
+    let mut look = std::pin::pin!(hosts.observe(spec, timed));
     let facts = loop {
         spinner.draw(&what);
         tokio::select! {

@@ -5,6 +5,7 @@ use inventories::ClusterName;
 
 use super::planning::PolicyArgs;
 use super::{Context, plan};
+use crate::engine::hosts::Timed;
 use crate::error::CliError;
 use crate::exit::ExitCode;
 use crate::report::json;
@@ -19,16 +20,20 @@ pub struct StatusArgs {
     /// Only this cluster (may be given again)
     #[arg(long, value_name = "NAME")]
     cluster: Vec<ClusterName>,
+    /// Time the members' disks and the round trips between them as well
+    #[arg(long)]
+    preflight: bool,
 }
 
 pub(super) fn run(context: &Context, arguments: &StatusArgs) -> Result<ExitCode, CliError> {
-    let planned =
-        plan::make(context, &PolicyArgs::of_clusters(&arguments.cluster)).inspect_err(|error| {
-            if arguments.json {
-                json::print_error(&context.terminal, error);
-            }
-        })?;
-    let status = Status::of(&planned.spec, &planned.facts, &planned.plan.report);
+    let timed = if arguments.preflight { Timed::All } else { Timed::Nothing };
+    let allowed = PolicyArgs::of_clusters(&arguments.cluster);
+    let planned = plan::make(context, &allowed, timed).inspect_err(|error| {
+        if arguments.json {
+            json::print_error(&context.terminal, error);
+        }
+    })?;
+    let status = Status::of(&planned.spec, &planned.facts, &planned.plan.report, timed);
     let code = status.code();
     if arguments.json {
         json::print_document(&context.terminal, &status)?;

@@ -14,7 +14,7 @@ use templates::BootstrapToken;
 pub trait Hosts: Send + Sync + 'static {
     /// Looks at every host that the clusters of `spec` use. A host that can't be seen is an answer,
     /// not an error.
-    fn observe(&self, spec: &SiteSpec) -> impl Future<Output = SiteFacts> + Send;
+    fn observe(&self, spec: &SiteSpec, timed: Timed) -> impl Future<Output = SiteFacts> + Send;
 
     /// Checks the step's guard on its host and does the step, in one script.
     fn run(
@@ -27,6 +27,17 @@ pub trait Hosts: Send + Sync + 'static {
     /// and sees to it that nothing of that attempt runs any more, or ever will. Then the step may be
     /// done again.
     fn reconnect(&self, step: &Step) -> impl Future<Output = Result<(), StepError>> + Send;
+}
+
+/// Of which clusters disks and round trips are timed in a look.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Timed {
+    /// Of none.
+    Nothing,
+    /// Of those that are not formed: what a plan needs. A look at formed clusters writes nothing.
+    Forming,
+    /// Of all of them.
+    All,
 }
 
 /// Values that no plan holds because they are random: bound once, when an apply begins.

@@ -1,13 +1,14 @@
 //! Looking at the hosts: one connection and one read-only script a host, and the reply as facts.
 //!
 //! - [`observe`] looks at every host at once, and then, only for clusters that no host knows as
-//!   formed, asks which members reach each other.
+//!   formed, asks which members reach each other and what they would cost in time.
 //! - `request` says what is asked, `records` takes the reply apart, and each other module reads one
 //!   part of it, without running anything.
 //! - What a host did not say is unknown, and never absent. What a fact can't do without makes the
 //!   whole host unknown.
 
 mod clock;
+mod cost;
 mod data;
 mod files;
 mod host;
@@ -33,6 +34,7 @@ use planner::{SiteFacts, SiteSpec};
 use time::OffsetDateTime;
 use tokio::task::JoinSet;
 
+use super::hosts::Timed;
 use super::pool::Pool;
 use super::remote::{Call, Payload, RemoteError, Reply, clean};
 use clock::Span;
@@ -46,7 +48,7 @@ const LOOK_TIME: Duration = Duration::from_secs(60);
 const MAX_REPLY: usize = 8 * 1024 * 1024;
 
 /// Looks at every host that the clusters of `spec` use. A host that can't be seen is an answer.
-pub async fn observe(pool: &Arc<Pool>, spec: &SiteSpec) -> SiteFacts {
+pub async fn observe(pool: &Arc<Pool>, spec: &SiteSpec, timed: Timed) -> SiteFacts {
     let observed_at = OffsetDateTime::now_utc();
     let mut looks = JoinSet::new();
     for (host, request) in Request::all(spec) {
@@ -58,9 +60,19 @@ pub async fn observe(pool: &Arc<Pool>, spec: &SiteSpec) -> SiteFacts {
     }
     let mut hosts: BTreeMap<HostName, Observed<HostFacts>> =
         looks.join_all().await.into_iter().collect();
-    for (host, reached) in reach::ask(pool, spec, &hosts).await {
+    let reached = reach::ask(pool, spec, &hosts, timed).await;
+    for (host, found) in reached {
         if let Some(Observed::Known(facts)) = hosts.get_mut(&host) {
-            facts.reach = reached;
+            let times = found.iter().filter_map(|(peer, found)| Some((*peer, found.round_trip?)));
+            facts.round_trips.extend(times);
+            facts.reach = found.iter().map(|(peer, found)| (*peer, found.reach)).collect();
+        }
+    }
+    // Only now: a host that is busy with its disk answers late.
+    for (host, costs) in cost::ask(pool, spec, &hosts, timed).await {
+        if let Some(Observed::Known(facts)) = hosts.get_mut(&host) {
+            facts.disks = costs.disks;
+            facts.round_trips.extend(costs.round_trips);
         }
     }
     SiteFacts { observed_at, hosts }

@@ -35,7 +35,7 @@ use planner::{SiteFacts, SiteSpec, Step, StepKind};
 use templates::Layout;
 use time::OffsetDateTime;
 
-use super::hosts::{Bindings, Done, Hosts, StepError};
+use super::hosts::{Bindings, Done, Hosts, StepError, Timed};
 use super::observe;
 use super::pool::Pool;
 use super::release::Archives;
@@ -170,8 +170,8 @@ impl SshHosts {
 }
 
 impl Hosts for SshHosts {
-    async fn observe(&self, spec: &SiteSpec) -> SiteFacts {
-        observe::observe(&self.pool, spec).await
+    async fn observe(&self, spec: &SiteSpec, timed: Timed) -> SiteFacts {
+        observe::observe(&self.pool, spec, timed).await
     }
 
     async fn run(&self, step: &Step, bindings: &Bindings) -> Result<Done, StepError> {

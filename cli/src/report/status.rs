@@ -14,10 +14,13 @@ use time::OffsetDateTime;
 use time::format_description::well_known::Rfc3339;
 
 use super::plan_document::FORMAT_VERSION;
+use crate::engine::hosts::Timed;
 use crate::exit::ExitCode;
 
+mod preflight;
 mod text;
 
+use preflight::Preflight;
 pub use text::text;
 
 /// How a site is. Also the document that `quorate status --json` prints.
@@ -45,6 +48,9 @@ struct ClusterStatus {
     /// Everything that is not as it should be; empty when healthy.
     problems: Vec<String>,
     members: BTreeMap<String, MemberStatus>,
+    /// What was timed, where that was asked for.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    preflight: Option<Preflight>,
 }
 
 /// How a member is.
@@ -100,12 +106,17 @@ enum CertificateState {
 
 impl Status {
     /// Tells the status from what was wanted and seen, and from how the planner read it.
-    pub fn of(spec: &SiteSpec, facts: &SiteFacts, report: &PlanReport) -> Self {
+    pub fn of(spec: &SiteSpec, facts: &SiteFacts, report: &PlanReport, timed: Timed) -> Self {
         let mut code = ExitCode::Done;
         let mut clusters = BTreeMap::new();
         for (name, cluster) in &spec.clusters {
             let Some(now) = report.clusters.get(name) else { continue };
-            let status = ClusterStatus::of(cluster, now, facts);
+            let mut status = ClusterStatus::of(cluster, now, facts);
+            if timed == Timed::All {
+                let preflight = Preflight::of(cluster, facts, report);
+                status.problems.extend(preflight.problems());
+                status.preflight = Some(preflight);
+            }
             if !status.problems.is_empty() {
                 code = code.first(ExitCode::Failed);
             }
@@ -172,6 +183,7 @@ impl ClusterStatus {
             alarms: alarms.clone(),
             problems: Vec::new(),
             members,
+            preflight: None,
         };
         status.problems = status.find_problems(quorum.holds());
         status

@@ -43,7 +43,7 @@ pub fn findings(found: &[Finding], word: &str, paint: Paint, style: Style) -> Ve
             (None, None) => String::new(),
         };
         lines.push(format!("{}: {place}{message} [{code}]", style.paint(paint, word)));
-        lines.extend(hint.iter().map(|hint| format!("  hint: {hint}")));
+        lines.extend(hint.iter().map(|hint| format!("  hint: {}", hint.replace('\n', "\n    "))));
     }
     lines
 }

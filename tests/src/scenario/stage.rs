@@ -7,12 +7,12 @@ use std::collections::BTreeMap;
 
 use inventories::{ClusterName, Inventory, SiteName};
 use planner::facts::Reach;
-use planner::text::{self, Style};
-use planner::{Plan, Policy, SiteFacts, SiteSpec};
+use planner::text::{self, Paint, Style};
+use planner::{Plan, Policy, SiteFacts, SiteSpec, fingerprint};
 use templates::layout::PkiFile;
 
 use super::hosts;
-use super::twist::{Twist, What};
+use super::twist::{Twist, What, Write};
 use crate::site::{Shape, authorities, cluster, host, plain, spec_of};
 use crate::world::World;
 
@@ -30,6 +30,9 @@ struct Scene {
     at_hand: BTreeMap<ClusterName, CaFiles>,
     world: World,
     twists: Vec<Twist>,
+    policy: Policy,
+    /// The hash of the plan that was compared last.
+    compared: Option<String>,
     bootstraps: u8,
 }
 
@@ -55,8 +58,9 @@ impl Stage {
     ///   `cores H N`, `memory H SIZE`, `arch H NAME`, `systemd H VERSION|none`, `missing H TOOL`,
     ///   `no-downloader H`, `foreign-etcd H [UNIT]`, `service H UNIT`, `source H ADDRESS|none|unknown`,
     ///   `reach H TO silent|untried`, `site-unknown H`, `foreign-data H`, `data-unknown H`,
-    ///   `damaged H FILE`, `alarm H NAME`, `answers-as H CLUSTER-ID`.
-    /// - Questions: `plan`, `steps`, `hosts`, `apply [killed-before=STEP|killed-after=STEP]`.
+    ///   `synced-write H Nms|stuck|impossible`, `apart H TO Nms`, `damaged H FILE`, `alarm H NAME`, `answers-as H CLUSTER-ID`.
+    /// - What the operator allows from then on: `allow slow-disk C`.
+    /// - Questions: `plan`, `findings` of it, `same-plan` as last time, `steps`, `hosts`, `apply [killed-before=STEP|killed-after=STEP]`.
     ///
     /// # Errors
     /// A line that is none of these.
@@ -69,6 +73,9 @@ impl Stage {
         let scene = self.scene.as_mut().ok_or("a story begins with `site`")?;
         match words[..] {
             ["plan"] => Ok(masked(&text::plan(&scene.plan(), Style::Plain))),
+            ["findings"] => Ok(findings(&scene.plan())),
+            ["same-plan"] => Ok(scene.compare()),
+            ["allow", "slow-disk", cluster] => scene.allow_slow_disk(cluster),
             ["steps"] => Ok(run::steps(&scene.plan())),
             ["hosts"] => Ok(hosts::describe(&scene.world)),
             ["apply", ref options @ ..] => scene.apply(options),
@@ -97,7 +104,9 @@ impl Scene {
         let (world, _) = shape.world();
         let inventory = shape.inventory();
         let at_hand = inventory.clusters.keys().map(|name| (name.clone(), CaFiles::Here)).collect();
-        Ok(Self { inventory, at_hand, world, twists: Vec::new(), bootstraps: 0 })
+        let policy = Policy::default();
+        let (twists, compared) = (Vec::new(), None);
+        Ok(Self { inventory, at_hand, world, twists, policy, compared, bootstraps: 0 })
     }
 
     fn spec(&self) -> SiteSpec {
@@ -121,8 +130,24 @@ impl Scene {
 
     fn plan(&self) -> Plan {
         let spec = self.spec();
-        planner::plan(&spec, &self.facts(&spec), &Policy::default())
+        planner::plan(&spec, &self.facts(&spec), &self.policy)
             .unwrap_or_else(|defect| panic!("a plan can be made: {defect}"))
+    }
+
+    /// Whether the plan is still the one that it was.
+    fn compare(&mut self) -> String {
+        let now = fingerprint::hash(&self.plan());
+        let before = self.compared.replace(now.clone());
+        match before {
+            None => "there was none before\n".to_owned(),
+            Some(before) if before == now => "the same plan\n".to_owned(),
+            Some(_) => "another plan\n".to_owned(),
+        }
+    }
+
+    fn allow_slow_disk(&mut self, cluster: &str) -> Told {
+        self.policy.allow_slow_disk.insert(parsed(cluster)?);
+        Ok(String::new())
     }
 
     /// What happens to a host, or is found there.
@@ -167,6 +192,14 @@ impl Scene {
         }
         Ok(())
     }
+}
+
+/// What a plan warns of, and what it refuses for.
+fn findings(plan: &Plan) -> String {
+    let warnings = text::findings(&plan.report.warnings, "warning", Paint::Yellow, Style::Plain);
+    let blocked = text::findings(&plan.report.blocked, "blocked", Paint::Red, Style::Plain);
+    let line = |line: String| line + "\n";
+    warnings.into_iter().chain(blocked).map(line).collect()
 }
 
 /// The text with the random ends of CA names counted instead.
@@ -222,6 +255,10 @@ fn circumstance(words: &[&str]) -> Result<What, String> {
         ["marker", _, "unreadable"] => What::MarkerUnknown,
         ["alarm", _, alarm] => What::Alarm(alarm.to_owned()),
         ["answers-as", _, id] => What::ClusterId(id.to_owned()),
+        ["synced-write", _, "stuck"] => What::Disk(Write::Stuck),
+        ["synced-write", _, "impossible"] => What::Disk(Write::Impossible),
+        ["synced-write", _, time] => What::Disk(Write::Ended(milliseconds(time)?)),
+        ["apart", _, to, time] => What::Apart(host(to), milliseconds(time)?),
         ["damaged", _, file] => What::Damaged(file.to_owned()),
         _ => return Err("no such command".to_owned()),
     })
@@ -233,6 +270,10 @@ fn number(text: &str) -> Result<usize, String> {
 
 fn parsed<T: std::str::FromStr>(text: &str) -> Result<T, String> {
     text.parse().map_err(|_| format!("{text} is not what stands here"))
+}
+
+fn milliseconds(text: &str) -> Result<u64, String> {
+    parsed(text.trim_end_matches("ms"))
 }
 
 /// A size such as `5GiB` or `300MiB`.

@@ -2,10 +2,12 @@
 //! only whether a plan is made.
 
 use std::net::{IpAddr, Ipv4Addr};
+use std::time::Duration;
 
 use inventories::HostName;
 use planner::facts::{
-    ALARM, EtcdFacts, EtcdProcess, HostFacts, Listener, MemberFacts, Observed, Reach,
+    ALARM, Clock, DiskTime, EtcdFacts, EtcdProcess, HostFacts, Listener, MemberFacts, Observed,
+    Reach, RoundTrip,
 };
 use planner::{SiteFacts, SiteSpec};
 
@@ -53,6 +55,10 @@ pub enum What {
     SourceUnknown,
     /// What becomes of a connection to another host's peer ports.
     Reach(HostName, Reach),
+    /// What a synced write takes where the data is or will be.
+    Disk(Write),
+    /// How many milliseconds a packet takes to another host and back.
+    Apart(HostName, u64),
     /// Nobody could tell whose the host is.
     SiteUnknown,
     /// Something that quorate did not put there is in the data directory.
@@ -69,12 +75,24 @@ pub enum What {
     Damaged(String),
 }
 
+/// How timing a disk ends.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Write {
+    /// 99 of 100 take at most so many milliseconds.
+    Ended(u64),
+    /// The first does not end.
+    Stuck,
+    /// None can be made.
+    Impossible,
+}
+
 impl Twist {
     /// Puts the circumstance into what was seen.
     pub fn apply(&self, spec: &SiteSpec, facts: &mut SiteFacts) {
         let Some(Observed::Known(host)) = facts.hosts.get_mut(&self.host) else { return };
         match &self.what {
             What::Reach(to, reach) => reach_to(spec, host, to, *reach),
+            What::Apart(to, ms) => apart(spec, host, to, Duration::from_millis(*ms)),
             what => on_host(what, host),
         }
     }
@@ -109,7 +127,10 @@ fn on_host(what: &What, host: &mut HostFacts) {
         What::Source(address) => sources(host, &Observed::Known(*address)),
         What::NoRoute => sources(host, &Observed::Absent),
         What::SourceUnknown => sources(host, &Observed::Unknown("ip: not found".to_owned())),
-        What::Reach(..) => {}
+        What::Reach(..) | What::Apart(..) => {}
+        What::Disk(write) => {
+            host.disks = host.clusters.keys().map(|name| (name.clone(), timed(*write))).collect();
+        }
         What::SiteUnknown => host.site = Observed::Unknown(denied()),
         What::ForeignData
         | What::DataUnknown
@@ -160,6 +181,22 @@ fn denied() -> String {
 
 fn sources(host: &mut HostFacts, source: &Observed<IpAddr>) {
     host.sources.values_mut().for_each(|seen| *seen = source.clone());
+}
+
+fn timed(write: Write) -> DiskTime {
+    match write {
+        Write::Ended(ms) => DiskTime::Written { p99: Duration::from_millis(ms), writes: 200 },
+        Write::Stuck => DiskTime::Stuck(Duration::from_secs(15)),
+        Write::Impossible => DiskTime::Unmeasured("mktemp: Read-only file system".to_owned()),
+    }
+}
+
+fn apart(spec: &SiteSpec, host: &mut HostFacts, to: &HostName, time: Duration) {
+    for cluster in spec.clusters.values() {
+        let Some(peer) = cluster.members.get(to) else { continue };
+        let round_trip = RoundTrip { time, by: Clock::Connecting };
+        host.round_trips.insert(peer.member.peer_url().socket(), round_trip);
+    }
 }
 
 fn reach_to(spec: &SiteSpec, host: &mut HostFacts, to: &HostName, reach: Reach) {

@@ -9,6 +9,7 @@
 mod harness;
 
 mod client_certificates;
+mod cost;
 mod crash_points;
 mod day_two;
 mod first_apply;

@@ -77,6 +77,8 @@ fn host(token: Observed<BootstrapToken>) -> Observed<HostFacts> {
         releases: BTreeMap::new(),
         sources: BTreeMap::new(),
         reach: BTreeMap::new(),
+        round_trips: BTreeMap::new(),
+        disks: BTreeMap::new(),
         clusters: BTreeMap::from([(cluster(), member)]),
         other_clusters: BTreeSet::new(),
     })

@@ -56,6 +56,8 @@ pub(super) fn facts(request: &Request, records: &Records, span: Span) -> Result<
         releases: releases.collect(),
         sources: network::sources(records, &request.peers),
         reach: BTreeMap::new(),
+        round_trips: BTreeMap::new(),
+        disks: BTreeMap::new(),
         other_clusters: others(request, records)?,
         clusters,
     })

@@ -13,7 +13,7 @@ use super::error::RemoteError;
 use super::host_key::{Fingerprint, HostKey};
 use super::host_trust::ALGORITHM_GROUPS;
 use super::login::{greet, login, resolve};
-use super::probe::{Prober, Reach};
+use super::probe::{Probed, Prober};
 use super::target::Target;
 use super::worker::Handle;
 
@@ -68,16 +68,16 @@ impl Connection {
         self.inner.worker.run(call).await
     }
 
-    /// Whether the host can open a TCP connection to `address`. Uses a second login, kept for
-    /// further questions; they are answered one after the other.
+    /// Whether the host can open a TCP connection to `address`, and how long it took to learn that.
+    /// Uses a second login, kept for further questions; they are answered one after the other.
     ///
     /// # Errors
     /// When the host could not be asked.
-    pub async fn can_reach(
+    pub async fn probe(
         &self,
         address: SocketAddr,
         timeout: Duration,
-    ) -> Result<Reach, RemoteError> {
+    ) -> Result<Probed, RemoteError> {
         let inner = &self.inner;
         let prober = inner.prober.get_or_init(|| {
             Prober::start(
@@ -86,7 +86,7 @@ impl Connection {
                 Arc::clone(&inner.tally),
             )
         });
-        prober.reach(address, timeout).await
+        prober.probe(address, timeout).await
     }
 
     /// Whether the connection has ended, as far as is known here: nothing will run on it again.

@@ -38,7 +38,7 @@ pub use error::{Progress, RemoteError, Stage, SudoRefusal};
 pub use frame::FrameError;
 pub use host_key::{Fingerprint, FingerprintError, HostKey};
 pub use host_trust::HostKeyError;
-pub use probe::Reach;
+pub use probe::{Probed, Reach};
 pub use script::{NulError, quote};
 pub use target::{AgentChoice, HostKeyPolicy, Target};
 pub(crate) use text::clean;

@@ -37,6 +37,16 @@ pub enum Reach {
     Forbidden,
 }
 
+/// What a host found, and how long it took to hear of it.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Probed {
+    /// What it found.
+    pub reach: Reach,
+    /// From our asking to the host's answer: our round trip to the host, and the host's to the
+    /// address.
+    pub took: Duration,
+}
+
 /// The thread that probes, one address after the other.
 pub(crate) struct Prober {
     requests: Sender<Probe>,
@@ -45,7 +55,7 @@ pub(crate) struct Prober {
 struct Probe {
     address: SocketAddr,
     timeout: Duration,
-    answer: oneshot::Sender<Result<Reach, RemoteError>>,
+    answer: oneshot::Sender<Result<Probed, RemoteError>>,
 }
 
 impl Prober {
@@ -61,11 +71,11 @@ impl Prober {
     }
 
     /// Tries `address` from the host.
-    pub(crate) async fn reach(
+    pub(crate) async fn probe(
         &self,
         address: SocketAddr,
         timeout: Duration,
-    ) -> Result<Reach, RemoteError> {
+    ) -> Result<Probed, RemoteError> {
         let (answer, answered) = oneshot::channel();
         let lost = || RemoteError::Lost {
             why: "it was closed before".to_owned(),
@@ -83,39 +93,43 @@ fn serve(inbox: &Receiver<Probe>, target: &Target, addresses: &[SocketAddr], tal
             Some(link) => Ok(link),
             None => login(target, addresses).inspect(|_| tally.count_connection()),
         };
-        let reach = link.and_then(|link| {
-            let reach = connect(&link, probe.address, probe.timeout);
-            match reach {
+        let probed = link.and_then(|link| {
+            let probed = connect(&link, probe.address, probe.timeout);
+            match probed.as_ref().map(|probed| probed.reach) {
                 Ok(Reach::Connected | Reach::Refused | Reach::Forbidden) => spare = Some(link),
                 Ok(Reach::Silent) | Err(_) => link.hang_up(),
             }
-            reach
+            probed
         });
         // The caller may have stopped waiting.
-        let _ = probe.answer.send(reach);
+        let _ = probe.answer.send(probed);
     }
     if let Some(link) = spare {
         link.hang_up();
     }
 }
 
-fn connect(link: &Link, address: SocketAddr, timeout: Duration) -> Result<Reach, RemoteError> {
+fn connect(link: &Link, address: SocketAddr, timeout: Duration) -> Result<Probed, RemoteError> {
     let started = Instant::now();
     let host = address.ip().to_string();
     let open = || link.session.channel_direct_tcpip(&host, address.port(), None);
-    match link.drive(started + timeout, open) {
-        Ok(mut channel) => {
-            // The verdict is in; a channel that does not close goes with its session.
-            let _ = link.drive(Instant::now() + CLOSE_TIME, || channel.close());
-            Ok(Reach::Connected)
-        }
-        Err(Stopped::Late) => Ok(Reach::Silent),
-        Err(Stopped::Failed(error)) => match (error.code(), error.message()) {
-            (ErrorCode::Session(-21), why) if why.contains("prohibited") => Ok(Reach::Forbidden),
-            (ErrorCode::Session(-21), why) if why.contains("connect failed") => {
-                Ok(if started.elapsed() < PROMPT { Reach::Refused } else { Reach::Silent })
+    let opened = link.drive(started + timeout, open);
+    let took = started.elapsed();
+    let reach =
+        match opened {
+            Ok(mut channel) => {
+                // The verdict is in; a channel that does not close goes with its session.
+                let _ = link.drive(Instant::now() + CLOSE_TIME, || channel.close());
+                Reach::Connected
             }
-            (_, why) => Err(RemoteError::Session { why: why.to_owned() }),
-        },
-    }
+            Err(Stopped::Late) => Reach::Silent,
+            Err(Stopped::Failed(error)) => match (error.code(), error.message()) {
+                (ErrorCode::Session(-21), why) if why.contains("prohibited") => Reach::Forbidden,
+                (ErrorCode::Session(-21), why) if why.contains("connect failed") => {
+                    if took < PROMPT { Reach::Refused } else { Reach::Silent }
+                }
+                (_, why) => return Err(RemoteError::Session { why: why.to_owned() }),
+            },
+        };
+    Ok(Probed { reach, took })
 }

@@ -35,6 +35,9 @@ fn of_cluster(name: &str, cluster: &ClusterStatus, style: Style) -> String {
         rows.extend(cluster.members.iter().map(|(name, member)| row(name, member)));
         lines.extend(table(&rows));
     }
+    if let Some(preflight) = &cluster.preflight {
+        lines.extend(preflight.text(style));
+    }
     for problem in &cluster.problems {
         lines.push(format!("{}: {problem}", style.paint(Paint::Red, "problem")));
     }
@@ -90,10 +93,11 @@ fn bytes(size: u64) -> String {
     if unit == 0 { format!("{size} B") } else { format!("{value:.1} {}", UNITS[unit]) }
 }
 
-fn table(rows: &[[String; 8]]) -> Vec<String> {
+/// Lines with columns as wide as what is in them.
+pub(super) fn table<const COLUMNS: usize>(rows: &[[String; COLUMNS]]) -> Vec<String> {
     let width = |column: usize| rows.iter().map(|row| row[column].chars().count()).max();
-    let widths: Vec<usize> = (0..COLUMNS.len()).map(|c| width(c).unwrap_or_default()).collect();
-    let line = |row: &[String; 8]| {
+    let widths: Vec<usize> = (0..COLUMNS).map(|c| width(c).unwrap_or_default()).collect();
+    let line = |row: &[String; COLUMNS]| {
         let cells = row.iter().zip(&widths).map(|(cell, width)| format!("{cell:<width$}"));
         format!("  {}", cells.collect::<Vec<_>>().join("  ")).trim_end().to_owned()
     };

@@ -24,8 +24,8 @@ async fn two_hops_lead_to_a_host_and_carry_much_in_both_directions() {
         assert!(server.log().contains("Accepted publickey"));
     }
     let open = TcpListener::bind("127.0.0.1:0").unwrap();
-    let reach = connection.can_reach(open.local_addr().unwrap(), std::time::Duration::from_secs(5));
-    assert_eq!(reach.await, Ok(Reach::Connected));
+    let probed = connection.probe(open.local_addr().unwrap(), std::time::Duration::from_secs(5));
+    assert_eq!(probed.await.map(|probed| probed.reach), Ok(Reach::Connected));
 }
 
 #[tokio::test]

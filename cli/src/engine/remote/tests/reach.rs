@@ -41,7 +41,7 @@ async fn what_listens_refuses_or_stays_silent_is_told_apart() {
     let open = TcpListener::bind("127.0.0.1:0").unwrap();
     let closed = TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap();
     let full = FullListener::new();
-    let reach = |address| connection.can_reach(address, TIMEOUT);
+    let reach = async |address| connection.probe(address, TIMEOUT).await.map(|probed| probed.reach);
     assert_eq!(reach(open.local_addr().unwrap()).await, Ok(Reach::Connected));
     assert_eq!(reach(closed).await, Ok(Reach::Refused));
     assert_eq!(connection.counters().connections, 2, "one session serves all probes");
@@ -56,13 +56,13 @@ async fn a_silent_probe_does_not_hold_up_a_run() {
     let sshd = Sshd::start();
     let connection = sshd.connect().await;
     let full = FullListener::new();
-    let probe = connection.can_reach(local(full.port), Duration::from_secs(5));
+    let probe = connection.probe(local(full.port), Duration::from_secs(5));
     let started = Instant::now();
     let (reach, took) = tokio::join!(probe, async {
         run(&connection, "true").await.unwrap();
         started.elapsed()
     });
-    assert_eq!(reach, Ok(Reach::Silent));
+    assert_eq!(reach.map(|probed| probed.reach), Ok(Reach::Silent));
     assert!(took < Duration::from_secs(4));
 }
 
@@ -70,5 +70,6 @@ async fn a_silent_probe_does_not_hold_up_a_run() {
 async fn a_server_that_forwards_nothing_gives_no_verdict() {
     let sshd = Sshd::with("AllowTcpForwarding no");
     let connection = sshd.connect().await;
-    assert_eq!(connection.can_reach(local(1), TIMEOUT).await, Ok(Reach::Forbidden));
+    let probed = connection.probe(local(1), TIMEOUT).await.unwrap();
+    assert_eq!(probed.reach, Reach::Forbidden);
 }
