@@ -2,6 +2,7 @@
 
 use std::ffi::OsString;
 use std::path::PathBuf;
+use std::sync::Arc;
 
 use clap::Parser as _;
 use clap::error::ErrorKind;
@@ -9,8 +10,9 @@ use clap::error::ErrorKind;
 use crate::args::{Cli, Command};
 use crate::error::{CliError, While};
 use crate::exit::ExitCode;
+use crate::passphrases::Passphrases;
 use crate::site::Site;
-use crate::terminal::{Terminal, Verbosity};
+use crate::terminal::{Terminal, Verbosity, ask_passphrase};
 
 pub mod apply;
 pub mod client_cert;
@@ -41,6 +43,8 @@ pub use planning::PolicyArgs;
 pub struct Context {
     /// Where it reads from and writes to.
     pub terminal: Terminal,
+    /// The passphrases of the operator's keys.
+    pub passphrases: Arc<Passphrases>,
     /// The inventory's path, as the operator gave it.
     pub inventory: PathBuf,
     /// How much is done at once.
@@ -78,6 +82,7 @@ pub fn run(arguments: impl IntoIterator<Item = OsString>) -> std::process::ExitC
     };
     let context = Context {
         terminal: Terminal::new(cli.global.color, verbosity),
+        passphrases: Arc::new(Passphrases::asking(ask_passphrase)),
         inventory: cli.global.inventory,
         parallelism: Parallelism::of(cli.global.parallelism),
     };

@@ -8,12 +8,14 @@ use std::path::{Path, PathBuf};
 
 use clap::Args;
 use inventories::{ClusterName, Inventory};
+use pki::seal::IdentityError;
 use pki::{CaKind, CertificateAuthority, Identity, Recipient};
 use time::OffsetDateTime;
 use zeroize::Zeroizing;
 
 use crate::error::{CliError, While};
 use crate::exit::ExitCode;
+use crate::passphrases::{NoPassphrase, Passphrases, Tried};
 use crate::site::Site;
 use crate::terminal::Terminal;
 
@@ -38,6 +40,7 @@ pub fn open(
     wanted: impl IntoIterator<Item = (ClusterName, CaKind)>,
     arguments: &IdentityArgs,
     terminal: &Terminal,
+    passphrases: &Passphrases,
     now: OffsetDateTime,
 ) -> Result<OpenAuthorities, CliError> {
     let wanted: Vec<(ClusterName, CaKind)> = wanted.into_iter().collect();
@@ -45,8 +48,11 @@ pub fn open(
     for (cluster, kind) in &wanted {
         sealed |= site.authorities.is_sealed(cluster, *kind)?;
     }
-    let identities =
-        if sealed { identities(&site.inventory, arguments, terminal)? } else { Vec::new() };
+    let identities = if sealed {
+        identities(&site.inventory, arguments, terminal, passphrases)?
+    } else {
+        Vec::new()
+    };
     let mut open = BTreeMap::new();
     for (cluster, kind) in wanted {
         let authority = site.authorities.open(&cluster, kind, &identities, now)?;
@@ -59,6 +65,7 @@ fn identities(
     inventory: &Inventory,
     arguments: &IdentityArgs,
     terminal: &Terminal,
+    passphrases: &Passphrases,
 ) -> Result<Vec<Identity>, CliError> {
     let mut files = arguments.files.clone();
     if files.is_empty() {
@@ -71,7 +78,7 @@ fn identities(
         return Err(CliError::failed("the CA keys are sealed, and no key that opens them is here")
             .hint("give the private key of one of the recipients in [pki]: --identity FILE"));
     }
-    files.iter().map(|file| identity(file, terminal)).collect()
+    files.iter().map(|file| identity(file, passphrases)).collect()
 }
 
 /// The operator's own SSH keys, those that the inventory names as recipients.
@@ -95,12 +102,30 @@ pub fn public_half(key: &Path) -> Option<Recipient> {
     Recipient::parse(text.lines().next()?).ok()
 }
 
-fn identity(file: &Path, terminal: &Terminal) -> Result<Identity, CliError> {
+fn identity(file: &Path, passphrases: &Passphrases) -> Result<Identity, CliError> {
     let doing = || format!("cannot use the identity {}", file.display());
     let mut text = Zeroizing::new(String::with_capacity(LARGEST_IDENTITY as usize));
     File::open(file)
         .and_then(|opened| opened.take(LARGEST_IDENTITY).read_to_string(&mut text))
         .map_err(|error| CliError::new(ExitCode::Failed, While::new(doing(), error)))?;
-    let ask = || terminal.ask_passphrase(&format!("Passphrase for {}: ", file.display()));
-    Identity::parse(&text, ask).map_err(|error| CliError::failed(While::new(doing(), error)))
+    let failed = |error: IdentityError| CliError::failed(While::new(doing(), error));
+    match Identity::parse(&text, None) {
+        Err(IdentityError::PassphraseNeeded) => {}
+        other => return other.map_err(failed),
+    }
+    let opened =
+        passphrases.open(file, |passphrase| match Identity::parse(&text, Some(passphrase)) {
+            Err(IdentityError::WrongPassphrase) => Tried::Wrong,
+            other => Tried::Right(other),
+        });
+    match opened {
+        Ok(opened) => opened.map_err(failed),
+        Err(NoPassphrase::Wrong) => Err(failed(IdentityError::WrongPassphrase)),
+        Err(why) => {
+            let doing = format!("{}: {}", doing(), IdentityError::PassphraseNeeded);
+            Err(CliError::failed(While::new(doing, why)).hint(
+                "run it at a terminal, or let a program answer: SSH_ASKPASS=PROGRAM SSH_ASKPASS_REQUIRE=force",
+            ))
+        }
+    }
 }

@@ -3,6 +3,7 @@
 //! - [`args`], [`commands`]: the command line, and one file for each command.
 //! - [`site`], [`rewrite`], [`authorities`], [`keys`]: the inventory and the CAs on the operator's disk;
 //!   [`bounded`] reads what may be of any length.
+//! - [`passphrases`]: those of the operator's keys.
 //! - [`engine`]: everything that acts on hosts. It prints nothing.
 //! - [`terminal`], [`report`]: everything that is shown.
 //! - [`exit`], [`error`], [`interrupt`]: how it ends.
@@ -18,6 +19,7 @@ pub mod exit;
 mod hostile;
 pub mod interrupt;
 pub mod keys;
+pub mod passphrases;
 pub mod provenance;
 pub mod report;
 pub mod rewrite;

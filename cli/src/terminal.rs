@@ -8,15 +8,16 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use clap::ValueEnum;
 use inventories::Diagnostic;
 use inventories::diagnostic::{self, Colour};
-use pki::Passphrase;
 use planner::text::{Paint, Style};
 use rustix::termios::tcgetwinsize;
 
 use crate::error::CliError;
 
+mod askpass;
 mod passphrase;
 mod safe;
 
+pub use passphrase::ask as ask_passphrase;
 pub use safe::safe;
 
 /// When output is coloured.
@@ -157,7 +158,7 @@ impl Terminal {
 
     /// Draws a line that the next one replaces. Nothing where [`is_live`](Self::is_live) is false.
     pub fn draw(&self, line: &str) {
-        if self.live {
+        if self.live && !passphrase::is_asking() {
             let line = safe(line, self.err);
             self.drawn.store(true, Ordering::Relaxed);
             self.keep(write_to(io::stderr().lock(), format!("\r{line}\u{1b}[K").as_bytes()));
@@ -166,7 +167,8 @@ impl Terminal {
 
     /// Takes the drawn line away.
     pub fn clear(&self) {
-        if self.drawn.swap(false, Ordering::Relaxed) {
+        // A question that stands there has taken it away already.
+        if !passphrase::is_asking() && self.drawn.swap(false, Ordering::Relaxed) {
             self.keep(write_to(io::stderr().lock(), b"\r\x1b[K"));
         }
     }
@@ -188,20 +190,10 @@ impl Terminal {
         tokio::task::spawn_blocking(read).await.map_err(io::Error::other)?
     }
 
-    /// Asks for a passphrase, which does not show. `None` where nobody can be asked, or where
-    /// Ctrl-C is the answer.
-    pub fn ask_passphrase(&self, question: &str) -> Option<Passphrase> {
-        if !self.can_ask() {
-            return None;
-        }
-        write_to(io::stderr().lock(), safe(question, self.err).as_bytes()).ok()?;
-        let answer = passphrase::read();
-        self.keep(write_to(io::stderr().lock(), b"\n"));
-        answer
-    }
-
-    /// What kept output from being written, such as a full disk. Asked once, at the end.
+    /// What kept output from being written, such as a full disk. Asked once, at the end: the terminal
+    /// is left as it was found.
     pub fn finish(&self) -> Option<io::Error> {
+        passphrase::restore();
         self.trouble.lock().ok()?.take()
     }
 

@@ -1,11 +1,11 @@
 //! Private keys and passphrases: cleared when dropped, never printed, never serialized, never cloned.
 //!
-//! The bytes leave through one door, [`KeyPem::expose`] and [`CaKey::expose`], so that a search for
+//! The bytes leave through one door, [`KeyPem::expose`], [`CaKey::expose`] and [`Passphrase::expose`], so that a search for
 //! `expose` finds every place where a secret goes somewhere.
 
 use std::fmt;
 
-use age::secrecy::SecretString;
+use age::secrecy::{ExposeSecret as _, SecretString};
 use zeroize::Zeroizing;
 
 use crate::pem;
@@ -83,13 +83,18 @@ impl fmt::Debug for CaKey {
 pub struct Passphrase(SecretString);
 
 impl Passphrase {
-    /// Takes over a passphrase.
-    pub fn new(text: String) -> Self {
+    /// Keeps a copy of a passphrase; the original is the caller's to wipe.
+    pub fn new(text: &str) -> Self {
         Self(SecretString::from(text))
     }
 
-    pub(crate) fn into_inner(self) -> SecretString {
-        self.0
+    /// The text. What receives it must not print, log or keep it.
+    pub fn expose(&self) -> &str {
+        self.0.expose_secret()
+    }
+
+    pub(crate) fn inner(&self) -> SecretString {
+        self.0.clone()
     }
 }
 
@@ -107,7 +112,7 @@ mod tests {
     fn no_secret_is_in_the_debug_text() {
         let key = KeyPem::from_pkcs8_der(b"sentinel");
         let ca_key = CaKey::from_pem(b"sentinel".to_vec());
-        let passphrase = Passphrase::new("sentinel".to_owned());
+        let passphrase = Passphrase::new("sentinel");
         let text = format!("{key:?} {ca_key:?} {passphrase:?}");
         assert_eq!(text, "KeyPem(..) CaKey(..) Passphrase(..)");
     }

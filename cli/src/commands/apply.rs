@@ -158,7 +158,7 @@ fn open(
         }
     }
     let now = OffsetDateTime::now_utc();
-    keys::open(site, wanted, &arguments.identity, &context.terminal, now)
+    keys::open(site, wanted, &arguments.identity, &context.terminal, &context.passphrases, now)
 }
 
 async fn execute_plan<H: Hosts>(

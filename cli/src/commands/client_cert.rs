@@ -44,8 +44,14 @@ pub(super) fn run(context: &Context, arguments: &ClientCertArgs) -> Result<ExitC
 
     let now = OffsetDateTime::now_utc();
     let signer = (cluster.client_ca.clone(), CaKind::Client);
-    let mut open =
-        keys::open(&site, [signer.clone()], &arguments.identity, &context.terminal, now)?;
+    let mut open = keys::open(
+        &site,
+        [signer.clone()],
+        &arguments.identity,
+        &context.terminal,
+        &context.passphrases,
+        now,
+    )?;
     let authority = open.remove(&signer).ok_or_else(|| CliError::failed("the CA is not open"))?;
     let leaf =
         authority.issue(&LeafRequest::client(&arguments.cn), now).map_err(CliError::failed)?;

@@ -39,7 +39,7 @@ impl Door {
                 let error = CliError::new(ExitCode::Inventory, While::new(doing, error));
                 hint.into_iter().fold(error, CliError::hint)
             })?;
-            targets.insert(name.clone(), target);
+            targets.insert(name.clone(), target.with_passphrases(&context.passphrases));
         }
         Ok(Self {
             site: site.inventory.site.name.clone(),

@@ -1,51 +1,114 @@
-//! Reading a passphrase from the terminal without showing it.
+//! Asking for a passphrase at the terminal, without showing it.
 
-use std::io;
+use std::fs::File;
+use std::io::{self, BufReader, Write as _};
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::{Mutex, PoisonError};
 
 use pki::Passphrase;
+use planner::text::Style;
+use rustix::process::{Signal, getpid, kill_process};
 use rustix::termios::{LocalModes, OptionalActions, Termios, tcgetattr, tcsetattr};
 use zeroize::Zeroizing;
 
+use super::askpass::{self, Way};
+use super::safe;
+use crate::passphrases::NoPassphrase;
+
 /// Far longer than any passphrase that a person types.
-const LONGEST: usize = 1024;
+pub(super) const LONGEST: usize = 1024;
 
 const INTERRUPT: u8 = 0x03;
 const END_OF_INPUT: u8 = 0x04;
 const BACKSPACE: [u8; 2] = [0x08, 0x7f];
 
-/// Reads one line. The terminal sends every key at once and shows none, Ctrl-C included: as a
-/// signal it would leave the terminal silent.
-pub(super) fn read() -> Option<Passphrase> {
-    let before = tcgetattr(io::stdin()).ok()?;
-    let mut silent = before.clone();
-    silent.local_modes -= LocalModes::ECHO | LocalModes::ICANON | LocalModes::ISIG;
-    tcsetattr(io::stdin(), OptionalActions::Flush, &silent).ok()?;
-    let _restored_at_the_end = Restore(before);
-    line(io::stdin().lock())
-}
+/// The terminal that shows nothing at the moment, and how it was before.
+static SILENCED: Mutex<Option<(File, Termios)>> = Mutex::new(None);
 
-struct Restore(Termios);
+/// Whether a question stands at the terminal, so that nothing may be drawn over it.
+static ASKING: AtomicBool = AtomicBool::new(false);
 
-impl Drop for Restore {
-    fn drop(&mut self) {
-        // Nothing better can be done with a terminal that went away.
-        let _ = tcsetattr(io::stdin(), OptionalActions::Now, &self.0);
+/// Asks for a passphrase, at the terminal or by `SSH_ASKPASS`, as ssh would.
+pub fn ask(question: &str) -> Result<Passphrase, NoPassphrase> {
+    let terminal = File::options().read(true).write(true).open("/dev/tty").ok();
+    match (Way::of(|name| std::env::var_os(name), terminal.is_some()), terminal) {
+        (Way::Program(program), _) => askpass::run(&program, question),
+        (Way::Terminal, Some(terminal)) => {
+            ASKING.store(true, Ordering::SeqCst);
+            let answer = read(terminal, &safe(question, Style::Plain));
+            ASKING.store(false, Ordering::SeqCst);
+            answer
+        }
+        _ => Err(NoPassphrase::Nobody),
     }
 }
 
-fn line(input: impl io::BufRead) -> Option<Passphrase> {
+/// Whether a question stands at the terminal.
+pub(super) fn is_asking() -> bool {
+    ASKING.load(Ordering::SeqCst)
+}
+
+/// Gives the terminal back its echo, where somebody is still being asked while the program ends.
+pub(super) fn restore() {
+    let silenced = SILENCED.lock().unwrap_or_else(PoisonError::into_inner).take();
+    if let Some((terminal, before)) = silenced {
+        // Nothing better can be done with a terminal that went away.
+        let _ = tcsetattr(&terminal, OptionalActions::Now, &before);
+    }
+}
+
+/// Asks, and reads one line. The terminal sends every key at once and shows none, Ctrl-C included:
+/// as a signal it would leave the terminal silent.
+fn read(mut terminal: File, question: &str) -> Result<Passphrase, NoPassphrase> {
+    let gone = |_: io::Error| NoPassphrase::Nobody;
+    let before = tcgetattr(&terminal).map_err(|error| gone(error.into()))?;
+    let mut silent = before.clone();
+    silent.local_modes -= LocalModes::ECHO | LocalModes::ICANON | LocalModes::ISIG;
+    let kept = terminal.try_clone().map_err(gone)?;
+    *SILENCED.lock().unwrap_or_else(PoisonError::into_inner) = Some((kept, before));
+    let answer = tcsetattr(&terminal, OptionalActions::Flush, &silent)
+        .map_err(io::Error::from)
+        .and_then(|()| write!(terminal, "{}{question}", clear_line()))
+        .and_then(|()| line(BufReader::with_capacity(1, &terminal)));
+    restore();
+    let _ = writeln!(terminal);
+    match answer.map_err(gone)? {
+        Typed::Line(passphrase) => Ok(passphrase),
+        Typed::Unusable => Err(NoPassphrase::Declined),
+        Typed::Interrupt => {
+            // What the key means everywhere else.
+            let _ = kill_process(getpid(), Signal::INT);
+            Err(NoPassphrase::Declined)
+        }
+    }
+}
+
+/// What takes away the line that was drawn; a terminal that can't has none.
+fn clear_line() -> &'static str {
+    if std::env::var_os("TERM").is_none_or(|term| term == "dumb") { "" } else { "\r\u{1b}[K" }
+}
+
+/// What somebody typed.
+enum Typed {
+    Line(Passphrase),
+    Interrupt,
+    Unusable,
+}
+
+fn line(input: impl io::BufRead) -> io::Result<Typed> {
     // One buffer of the final size: one that grew would leave a copy in freed memory.
     let mut typed = Zeroizing::new(Vec::with_capacity(LONGEST));
     for byte in input.bytes() {
-        match byte.ok()? {
-            INTERRUPT => return None,
+        match byte? {
+            INTERRUPT => return Ok(Typed::Interrupt),
             b'\r' | b'\n' | END_OF_INPUT => break,
             byte if BACKSPACE.contains(&byte) => drop_character(&mut typed),
             byte if typed.len() < LONGEST => typed.push(byte),
-            _ => return None,
+            _ => return Ok(Typed::Unusable),
         }
     }
-    String::from_utf8(std::mem::take(&mut *typed)).ok().map(Passphrase::new)
+    let text = std::str::from_utf8(&typed);
+    Ok(text.map_or(Typed::Unusable, |text| Typed::Line(Passphrase::new(text))))
 }
 
 fn drop_character(typed: &mut Vec<u8>) {
@@ -63,8 +126,9 @@ mod tests {
 
     #[test]
     fn ctrl_c_is_no_passphrase() {
-        assert!(line(&b"abc\x03\n"[..]).is_none());
-        assert!(line(&b"abc\n"[..]).is_some());
+        assert!(matches!(line(&b"abc\x03\n"[..]), Ok(Typed::Interrupt)));
+        let Ok(Typed::Line(typed)) = line(&b"abc\n"[..]) else { panic!() };
+        assert_eq!(typed.expose(), "abc");
     }
 
     #[test]

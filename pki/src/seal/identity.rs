@@ -66,17 +66,16 @@ pub enum IdentityError {
 impl Identity {
     /// Reads the content of an age identity file or of an OpenSSH private key.
     ///
-    /// `ask` is called once if, and only if, the file is protected by a passphrase.
-    pub fn parse(
-        text: &str,
-        ask: impl FnOnce() -> Option<Passphrase>,
-    ) -> Result<Self, IdentityError> {
+    /// # Errors
+    /// [`IdentityError::PassphraseNeeded`] if, and only if, the file is protected by a passphrase
+    /// and none is given.
+    pub fn parse(text: &str, passphrase: Option<&Passphrase>) -> Result<Self, IdentityError> {
         let text = text.trim_start();
         if text.starts_with(ARMOR) {
-            return parse_protected(text, ask);
+            return parse_protected(text, passphrase);
         }
         if text.starts_with("-----BEGIN ") {
-            return parse_ssh(text, ask).map(|key| Self(vec![key]));
+            return parse_ssh(text, passphrase).map(|key| Self(vec![key]));
         }
         if ["ssh-", "ecdsa-", "sk-", "age1"].iter().any(|public| text.starts_with(public)) {
             return Err(IdentityError::PublicKey);
@@ -116,17 +115,14 @@ fn parse_age(text: &str) -> Result<Vec<Key>, IdentityError> {
     if keys.is_empty() { Err(IdentityError::Empty) } else { Ok(keys) }
 }
 
-fn parse_protected(
-    text: &str,
-    ask: impl FnOnce() -> Option<Passphrase>,
-) -> Result<Identity, IdentityError> {
+fn parse_protected(text: &str, passphrase: Option<&Passphrase>) -> Result<Identity, IdentityError> {
     let decryptor = age::Decryptor::new_buffered(ArmoredReader::new(text.as_bytes()))
         .map_err(|_| IdentityError::NotIdentity)?;
     if !decryptor.is_scrypt() {
         return Err(IdentityError::NotIdentity);
     }
-    let passphrase = ask().ok_or(IdentityError::PassphraseNeeded)?;
-    let mut key = age::scrypt::Identity::new(passphrase.into_inner());
+    let passphrase = passphrase.ok_or(IdentityError::PassphraseNeeded)?;
+    let mut key = age::scrypt::Identity::new(passphrase.inner());
     key.set_max_work_factor(LARGEST_WORK_FACTOR);
     let plain =
         decryptor.decrypt(std::iter::once(&key as &dyn age::Identity)).map_err(
@@ -142,16 +138,13 @@ fn parse_protected(
     parse_age(plain).map(Identity)
 }
 
-fn parse_ssh(text: &str, ask: impl FnOnce() -> Option<Passphrase>) -> Result<Key, IdentityError> {
+fn parse_ssh(text: &str, passphrase: Option<&Passphrase>) -> Result<Key, IdentityError> {
     let parsed = ssh::Identity::from_buffer(text.as_bytes(), None);
     let unlocked = match parsed.map_err(|_| IdentityError::NotIdentity)? {
         open @ ssh::Identity::Unencrypted(_) => open,
         ssh::Identity::Encrypted(locked) => {
-            let passphrase = ask().ok_or(IdentityError::PassphraseNeeded)?;
-            locked
-                .decrypt(passphrase.into_inner())
-                .map_err(|_| IdentityError::WrongPassphrase)?
-                .into()
+            let passphrase = passphrase.ok_or(IdentityError::PassphraseNeeded)?;
+            locked.decrypt(passphrase.inner()).map_err(|_| IdentityError::WrongPassphrase)?.into()
         }
         ssh::Identity::Unsupported(unsupported) => {
             let kind = match unsupported {

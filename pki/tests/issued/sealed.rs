@@ -26,12 +26,8 @@ fn age_pair() -> (String, String) {
     (format!("# created: 2026-11-23T12:00:00Z\n# public key: {public}\n{secret}\n"), public)
 }
 
-fn nobody_asks() -> Option<Passphrase> {
-    panic!("a passphrase was asked for")
-}
-
 fn identity(text: &str) -> Identity {
-    Identity::parse(text, nobody_asks).unwrap()
+    Identity::parse(text, None).unwrap()
 }
 
 fn recipient(text: &str) -> Recipient {
@@ -39,7 +35,7 @@ fn recipient(text: &str) -> Recipient {
 }
 
 fn why_not(text: &str) -> IdentityError {
-    Identity::parse(text, || None).unwrap_err()
+    Identity::parse(text, None).unwrap_err()
 }
 
 #[test]
@@ -68,12 +64,12 @@ fn every_recipient_of_several_opens_it() {
 fn a_locked_ssh_key_opens_it_with_its_passphrase_only() {
     let key = kit::authority(CaKind::Peer).into_key();
     let sealed = seal(&key, &[recipient(LOCKED.1)]).unwrap();
-    let say = |words: &str| Some(Passphrase::new(words.to_owned()));
+    let say = |words: &str| Passphrase::new(words);
 
-    let unlocked = Identity::parse(LOCKED.0, || say(LOCKED_PASSPHRASE)).unwrap();
+    let unlocked = Identity::parse(LOCKED.0, Some(&say(LOCKED_PASSPHRASE))).unwrap();
     assert_eq!(unseal(&sealed, &[unlocked]).unwrap().expose(), key.expose());
 
-    let wrong = Identity::parse(LOCKED.0, || say("battery staple")).unwrap_err();
+    let wrong = Identity::parse(LOCKED.0, Some(&say("battery staple"))).unwrap_err();
     assert_eq!(wrong, IdentityError::WrongPassphrase);
     assert_eq!(why_not(LOCKED.0), IdentityError::PassphraseNeeded);
 }
@@ -97,15 +93,15 @@ fn protected(text: &str, claimed: u8) -> String {
 #[test]
 fn a_protected_identity_file_opens_with_its_passphrase_only() {
     let (secret, public) = age_pair();
-    let say = |words: &str| Some(Passphrase::new(words.to_owned()));
+    let say = |words: &str| Passphrase::new(words);
     let file = protected(&secret, 2);
     let key = kit::authority(CaKind::Peer).into_key();
     let sealed = seal(&key, &[recipient(&public)]).unwrap();
 
-    let unlocked = Identity::parse(&file, || say(LOCKED_PASSPHRASE)).unwrap();
+    let unlocked = Identity::parse(&file, Some(&say(LOCKED_PASSPHRASE))).unwrap();
     assert_eq!(unseal(&sealed, &[unlocked]).unwrap().expose(), key.expose());
 
-    let wrong = Identity::parse(&file, || say("battery staple")).unwrap_err();
+    let wrong = Identity::parse(&file, Some(&say("battery staple"))).unwrap_err();
     assert_eq!(wrong, IdentityError::WrongPassphrase);
     assert_eq!(why_not(&file), IdentityError::PassphraseNeeded);
 }
@@ -113,8 +109,11 @@ fn a_protected_identity_file_opens_with_its_passphrase_only() {
 #[test]
 fn an_identity_file_cannot_ask_for_hours_of_work() {
     let file = protected(&age_pair().0, 21);
-    let say = || Some(Passphrase::new(LOCKED_PASSPHRASE.to_owned()));
-    assert_eq!(Identity::parse(&file, say).unwrap_err(), IdentityError::ExcessiveWork);
+    let passphrase = Passphrase::new(LOCKED_PASSPHRASE);
+    assert_eq!(
+        Identity::parse(&file, Some(&passphrase)).unwrap_err(),
+        IdentityError::ExcessiveWork
+    );
 }
 
 #[test]
@@ -274,7 +273,7 @@ fn no_error_and_no_debug_text_repeats_a_piece_of_a_key() {
     for secret in secrets {
         for length in (0..=secret.len()).step_by(7) {
             let piece = &secret[..length];
-            if let Err(why) = Identity::parse(piece, || None) {
+            if let Err(why) = Identity::parse(piece, None) {
                 shown += &whole_chain(&why);
             }
             if let Err(why) = Recipient::parse(piece) {

@@ -150,6 +150,7 @@ fn paths(
     if !settings.identity_files.is_empty() {
         target.identity_files = fill(&settings.identity_files)?;
     }
+    target.certificate_files = fill(&settings.certificate_files)?;
     if let Some(socket) = &settings.identity_agent {
         target.agent = match socket.as_str() {
             "none" => AgentChoice::Off,

@@ -1,19 +1,12 @@
 //! Proving to a host who we are, with one key after the other.
 
 use std::fmt;
-use std::time::Instant;
+use std::time::Duration;
 
-use ssh2::{Agent, ErrorCode, PublicKey};
-
-use super::identity::{Identity, Usable};
-use super::link::{Link, Stopped, is_broken};
-use super::target::{AgentChoice, Target};
-use super::text::clean;
-
-/// libssh2's codes for "the server did not accept this key"; any other code is not about the key.
-const REFUSALS: [i32; 2] = [-18, -19];
-/// libssh2's code for a key file that it cannot use.
-const BAD_FILE: i32 = -16;
+use super::link::Link;
+use super::offer::Login;
+use super::target::Target;
+use crate::passphrases::NoPassphrase;
 
 /// Why the host did not let us in.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
@@ -56,8 +49,13 @@ pub struct Attempt {
 pub enum Outcome {
     /// The server does not accept it.
     Refused,
-    /// It has a passphrase, and the agent does not hold it.
-    Locked,
+    /// It has a passphrase that is not to be had, and the agent does not hold it.
+    Locked(NoPassphrase),
+    /// It is a certificate whose life is over.
+    Ended {
+        /// When it ended.
+        at: String,
+    },
     /// It is a public key, and the agent does not hold the private one.
     NotInAgent,
     /// It could not be used.
@@ -68,7 +66,8 @@ impl fmt::Display for Outcome {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             Outcome::Refused => f.write_str("refused"),
-            Outcome::Locked => f.write_str("has a passphrase and is not in the agent"),
+            Outcome::Locked(why) => write!(f, "has a passphrase, and {why}"),
+            Outcome::Ended { at } => write!(f, "refused; the certificate ended at {at}"),
             Outcome::NotInAgent => {
                 f.write_str("is a public key and its private key is not in the agent")
             }
@@ -85,10 +84,20 @@ impl AuthenticationError {
 
     /// What to try next.
     pub fn hint(&self) -> Option<String> {
-        if let Some(locked) =
-            self.attempts.iter().find(|attempt| attempt.outcome == Outcome::Locked)
-        {
-            return Some(format!("run: ssh-add {}", locked.key));
+        for Attempt { key, outcome } in &self.attempts {
+            match outcome {
+                Outcome::Locked(NoPassphrase::Nobody) => {
+                    return Some(format!(
+                        "run it at a terminal, or: ssh-add {key}, or let a program answer: \
+                         SSH_ASKPASS=PROGRAM SSH_ASKPASS_REQUIRE=force"
+                    ));
+                }
+                Outcome::Locked(_) => return Some(format!("run: ssh-add {key}")),
+                Outcome::Ended { .. } => {
+                    return Some("ask whoever signs them for a new certificate".to_owned());
+                }
+                Outcome::Refused | Outcome::NotInAgent | Outcome::Failed(_) => {}
+            }
         }
         Some(match &self.end {
             AuthenticationEnd::HungUp { .. } => {
@@ -118,156 +127,16 @@ fn refusal(end: &AuthenticationEnd) -> String {
     }
 }
 
-/// Tries the identity files in order, each through the agent if it holds the key, then the other
-/// keys of the agent. No time is spent on asking which methods the server has.
-pub(crate) fn authenticate(
+/// Offers the keys of the target one after the other. No time is spent on asking which methods the
+/// server has. `patience` is how long all of it may take, people who are asked not counted.
+pub(super) fn authenticate(
     link: &Link,
     target: &Target,
-    deadline: Instant,
+    patience: Duration,
 ) -> Result<(), AuthenticationError> {
-    let mut login = Login { link, user: &target.user, deadline, attempts: Vec::new() };
-    match login.try_all(target) {
-        Ok(true) => Ok(()),
-        Ok(false) => {
-            let accepted = login.accepted_methods();
-            Err(login.fail(AuthenticationEnd::Exhausted { accepted }))
-        }
-        Err(why) => Err(login.fail(AuthenticationEnd::HungUp { why })),
-    }
-}
-
-struct Login<'a> {
-    link: &'a Link,
-    user: &'a str,
-    deadline: Instant,
-    attempts: Vec<Attempt>,
-}
-
-impl Login<'_> {
-    /// `Err` when the connection did not survive.
-    fn try_all(&mut self, target: &Target) -> Result<bool, String> {
-        let mut keys = self.open_agent(&target.agent);
-        for path in &target.identity_files {
-            let identity = Identity::read(path);
-            if self.try_identity(identity, keys.as_mut())? {
-                return Ok(true);
-            }
-        }
-        let Some(keys) = keys.filter(|_| !target.identities_only) else { return Ok(false) };
-        for key in &keys.left {
-            let name = format!("agent key {}", clean(key.comment().as_bytes()));
-            if self.attempt(name, || keys.agent.userauth(self.user, key))? {
-                return Ok(true);
-            }
-        }
-        Ok(false)
-    }
-
-    fn try_identity(
-        &mut self,
-        identity: Identity,
-        keys: Option<&mut AgentKeys>,
-    ) -> Result<bool, String> {
-        let name = identity.path.display().to_string();
-        if let Some((agent, key)) = keys.and_then(|keys| keys.take(identity.public.as_deref())) {
-            return self.attempt(name, || agent.userauth(self.user, &key));
-        }
-        let outcome = match identity.usable {
-            Usable::Yes => {
-                return self.attempt(name, || {
-                    self.link.session.userauth_pubkey_file(self.user, None, &identity.path, None)
-                });
-            }
-            Usable::Locked => Outcome::Locked,
-            Usable::PublicOnly => Outcome::NotInAgent,
-            Usable::Unreadable(why) => Outcome::Failed(why),
-        };
-        self.attempts.push(Attempt { key: name, outcome });
-        Ok(false)
-    }
-
-    fn attempt(
-        &mut self,
-        key: String,
-        operation: impl FnMut() -> Result<(), ssh2::Error>,
-    ) -> Result<bool, String> {
-        let outcome = match self.link.drive(self.deadline, operation) {
-            Ok(()) => return Ok(true),
-            Err(Stopped::Failed(error)) => match error.code() {
-                _ if hung_up(&error) => {
-                    self.attempts.push(Attempt { key, outcome: Outcome::Refused });
-                    return Err("as after too many keys".to_owned());
-                }
-                ErrorCode::Session(code) if REFUSALS.contains(&code) => Outcome::Refused,
-                ErrorCode::Session(BAD_FILE) => {
-                    Outcome::Failed("is not a private key that can be used".to_owned())
-                }
-                _ => Outcome::Failed(error.message().to_owned()),
-            },
-            Err(Stopped::Late) => {
-                self.attempts.push(Attempt {
-                    key,
-                    outcome: Outcome::Failed("no answer in time".to_owned()),
-                });
-                return Err("no answer in time".to_owned());
-            }
-        };
-        self.attempts.push(Attempt { key, outcome });
-        Ok(false)
-    }
-
-    fn open_agent(&mut self, choice: &AgentChoice) -> Option<AgentKeys> {
-        let socket = match choice {
-            AgentChoice::Off => return None,
-            AgentChoice::Environment => {
-                std::env::var_os("SSH_AUTH_SOCK").filter(|socket| !socket.is_empty())?.into()
-            }
-            AgentChoice::Socket(socket) => socket.clone(),
-        };
-        let open = || -> Result<AgentKeys, ssh2::Error> {
-            let mut agent = self.link.session.agent()?;
-            agent.set_identity_path(&socket)?;
-            agent.connect()?;
-            agent.list_identities()?;
-            let left = agent.identities()?;
-            Ok(AgentKeys { agent, left })
-        };
-        match open() {
-            Ok(keys) => Some(keys),
-            Err(error) => {
-                let key = format!("agent {}", socket.display());
-                self.attempts
-                    .push(Attempt { key, outcome: Outcome::Failed(error.message().to_owned()) });
-                None
-            }
-        }
-    }
-
-    /// Asked only when all keys failed: it costs a round trip and one of the server's attempts.
-    fn accepted_methods(&self) -> String {
-        let ask = || self.link.session.auth_methods(self.user).map(|list| clean(list.as_bytes()));
-        self.link.drive(self.deadline, ask).unwrap_or_default()
-    }
-
-    fn fail(self, end: AuthenticationEnd) -> AuthenticationError {
-        AuthenticationError { user: self.user.to_owned(), attempts: self.attempts, end }
-    }
-}
-
-/// Whether the server went away instead of answering. libssh2 has one code for that and for a
-/// refusal, and tells them apart in its words only.
-fn hung_up(error: &ssh2::Error) -> bool {
-    is_broken(error) || error.message().starts_with("Waiting for")
-}
-
-struct AgentKeys {
-    agent: Agent,
-    left: Vec<PublicKey>,
-}
-
-impl AgentKeys {
-    fn take(&mut self, public: Option<&[u8]>) -> Option<(&Agent, PublicKey)> {
-        let at = self.left.iter().position(|key| Some(key.blob()) == public)?;
-        Some((&self.agent, self.left.remove(at)))
-    }
+    let (attempts, end) = match Login::new(link, target, patience).try_all() {
+        Ok(()) => return Ok(()),
+        Err(failed) => failed,
+    };
+    Err(AuthenticationError { user: target.user.clone(), attempts, end })
 }

@@ -188,6 +188,8 @@ async fn on_thread<T: Send + 'static>(
     match tokio::time::timeout(LOGIN_LIMIT, answered).await {
         Ok(Ok(outcome)) => outcome,
         Ok(Err(_)) => Err(failed("the login stopped without a verdict")),
-        Err(_) => Err(failed("the login took longer than 120 s: does the SSH agent answer?")),
+        Err(_) => Err(failed(
+            "the login took longer than 120 s: does the SSH agent answer, or whoever was asked for a passphrase?",
+        )),
     }
 }

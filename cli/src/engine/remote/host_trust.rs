@@ -82,9 +82,9 @@ pub enum HostKeyError {
         /// Where it is revoked.
         place: String,
     },
-    /// Only an authority that signs host keys is known, which is not supported.
+    /// Only an authority that signs host keys is known. libssh2 checks no signature of an authority.
     #[error(
-        "the host is known only by the authority in {place}, and @cert-authority is not supported yet"
+        "the host is known only by its @cert-authority ({place}), and certificates of hosts are not supported: its own key must be known"
     )]
     Authority {
         /// The name that was looked up.

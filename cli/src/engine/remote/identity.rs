@@ -58,7 +58,13 @@ fn inspect(text: &[u8]) -> (Usable, Option<Vec<u8>>) {
         return (Usable::PublicOnly, Some(public));
     }
     match openssh_envelope(text) {
-        Some(envelope) if envelope.encrypted => (Usable::Locked, Some(envelope.public)),
+        Some(Envelope { cipher: Some(cipher), public }) if !is_supported(&cipher) => {
+            let why = format!(
+                "is encrypted with {cipher}, which is not supported: ssh-keygen -p -Z aes256-ctr -f it"
+            );
+            (Usable::Unreadable(why), Some(public))
+        }
+        Some(envelope) if envelope.cipher.is_some() => (Usable::Locked, Some(envelope.public)),
         Some(envelope) => (Usable::Yes, Some(envelope.public)),
         // PKCS #8 says so in its first line, the older form in a header.
         None if text.windows(9).any(|window| window == b"ENCRYPTED") => (Usable::Locked, None),
@@ -76,8 +82,14 @@ fn public_key_line(text: &[u8]) -> Option<Vec<u8>> {
 }
 
 struct Envelope {
-    encrypted: bool,
+    /// How the private part is encrypted, if it is.
+    cipher: Option<String>,
     public: Vec<u8>,
+}
+
+/// Whether libssh2 can decrypt with it: AES in the modes that ssh-keygen uses unless told otherwise.
+fn is_supported(cipher: &str) -> bool {
+    cipher.starts_with("aes") && (cipher.ends_with("-ctr") || cipher.ends_with("-cbc"))
 }
 
 /// The part of an OpenSSH private key that is never encrypted (PROTOCOL.key of OpenSSH).
@@ -94,10 +106,13 @@ fn openssh_envelope(text: &[u8]) -> Option<Envelope> {
     let (_options, rest) = string(rest)?;
     let (_count, rest) = rest.split_first_chunk::<4>()?;
     let (public, _) = string(rest)?;
-    Some(Envelope { encrypted: cipher != b"none", public: public.to_vec() })
+    let cipher = std::str::from_utf8(cipher).ok()?.to_owned();
+    let cipher = (cipher != "none").then_some(cipher);
+    Some(Envelope { cipher, public: public.to_vec() })
 }
 
-fn string(bytes: &[u8]) -> Option<(&[u8], &[u8])> {
+/// A string of SSH's wire format, and what follows it.
+pub(super) fn string(bytes: &[u8]) -> Option<(&[u8], &[u8])> {
     let (length, rest) = bytes.split_first_chunk::<4>()?;
     rest.split_at_checked(usize::try_from(u32::from_be_bytes(*length)).ok()?)
 }

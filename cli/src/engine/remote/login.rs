@@ -63,7 +63,7 @@ pub(crate) fn login(target: &Target, addresses: &[SocketAddr]) -> Result<Link, R
         }
         link = find_pinned(target, addresses, &trust, refusal)?;
     }
-    match authenticate(&link, target, Instant::now() + LOGIN_TIME) {
+    match authenticate(&link, target, LOGIN_TIME) {
         Ok(()) => Ok(link),
         Err(error) => {
             link.hang_up();

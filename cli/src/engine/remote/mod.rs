@@ -5,8 +5,10 @@
 //!   or it is a [`RemoteError`] that says at which [`Stage`], and whether the script may have run.
 //! - One thread a host owns the session. It never blocks, and nothing of the session leaves it.
 
+mod agent;
 mod auth;
 mod call;
+mod certificate;
 pub(crate) mod config;
 mod connection;
 mod counters;
@@ -20,6 +22,7 @@ mod jump;
 mod known_hosts;
 mod link;
 mod login;
+mod offer;
 mod outgoing;
 mod probe;
 mod script;

@@ -1,11 +1,13 @@
 //! Where and as whom to log in, with every default resolved.
 
 use std::path::{Path, PathBuf};
+use std::sync::Arc;
 use std::time::Duration;
 
 use super::config::Family;
 use super::host_key::Fingerprint;
 use super::link::SILENCE_LIMIT;
+use crate::passphrases::Passphrases;
 
 /// A login on a host. Whoever makes one has resolved names, defaults and configuration files; the
 /// transport takes it as it is.
@@ -29,6 +31,10 @@ pub struct Target {
     pub agent: AgentChoice,
     /// Whether the agent is asked for the keys of the identity files only.
     pub identities_only: bool,
+    /// Certificates of the identity files' keys, beside those that lie next to them.
+    pub certificate_files: Vec<PathBuf>,
+    /// The passphrases of the identity files, shared by all logins of a run.
+    pub passphrases: Arc<Passphrases>,
     /// Which host keys are accepted.
     pub host_keys: HostKeyPolicy,
     /// How long one TCP connection attempt may take.
@@ -76,11 +82,20 @@ impl Target {
             identity_files: usual.into_iter().filter(|file| file.exists()).collect(),
             agent: AgentChoice::Environment,
             identities_only: false,
+            certificate_files: Vec::new(),
+            passphrases: Arc::new(Passphrases::unknown()),
             host_keys: HostKeyPolicy { pins: Vec::new(), known_hosts: Vec::new() },
             connect_timeout: Duration::from_secs(10),
             silence_limit: SILENCE_LIMIT,
             sudo: user != "root",
         }
+    }
+
+    /// The same login with these passphrases, at every hop.
+    #[must_use]
+    pub fn with_passphrases(self, passphrases: &Arc<Passphrases>) -> Self {
+        let jump = self.jump.map(|hop| Box::new(hop.with_passphrases(passphrases)));
+        Self { jump, passphrases: Arc::clone(passphrases), ..self }
     }
 
     /// `user@host`, for messages.

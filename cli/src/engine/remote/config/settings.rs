@@ -14,6 +14,8 @@ pub(crate) struct Settings {
     pub(crate) user: Option<String>,
     /// In order, with tokens; `none` is no file.
     pub(crate) identity_files: Vec<String>,
+    /// In order, with tokens; `none` is no file.
+    pub(crate) certificate_files: Vec<String>,
     pub(crate) identities_only: Option<bool>,
     /// A socket with tokens, `none`, `SSH_AUTH_SOCK`, or `$NAME` of a variable.
     pub(crate) identity_agent: Option<String>,
@@ -29,6 +31,8 @@ pub(crate) struct Settings {
     pub(crate) alive_interval: Option<Duration>,
     pub(crate) alive_count: Option<u32>,
     pub(crate) family: Option<Family>,
+    /// That any address of ours will do was said first.
+    pub(crate) bind: Option<Never>,
     /// That names are looked up as they are was said before any line could say otherwise.
     pub(crate) canonicalize: Option<Never>,
     /// That no list of revoked keys is wanted was said first.
@@ -80,9 +84,7 @@ impl Settings {
             }
             "user" => first(&mut self.user, value()?),
             "identityfile" => add(&mut self.identity_files, value()?),
-            "certificatefile" if !value()?.eq_ignore_ascii_case("none") => {
-                return Err(ConfigProblem::Unsupported(line.spelling.clone()));
-            }
+            "certificatefile" => add(&mut self.certificate_files, value()?),
             "identitiesonly" => {
                 first(&mut self.identities_only, yes_or_no(&value()?).ok_or_else(wrong)?);
             }
@@ -131,6 +133,8 @@ impl Settings {
                 };
                 first(&mut self.family, family);
             }
+            // A host may let in only some of our addresses.
+            "bindaddress" | "bindinterface" => never(&mut self.bind, line, &value()?)?,
             "canonicalizehostname" => never(&mut self.canonicalize, line, &value()?)?,
             // To look for a key that must not be trusted, and not to find the list, is no look.
             "revokedhostkeys" => never(&mut self.revoked_keys, line, &value()?)?,

@@ -13,7 +13,7 @@ use crate::hostile;
 const HOSTS: [&str; 5] = ["web1", "web2.example.net", "db", "10.0.0.1", "WEB1"];
 
 /// Each is a file; `{dir}` is a folder that has the files of [`INCLUDED`].
-const CONFIGS: [&str; 20] = [
+const CONFIGS: [&str; 21] = [
     "",
     "Host web* !web2*\n User a\n Port 2222\nHost *\n User b\n",
     "Host web?\n  HostName %h.example.net\n  IdentityFile ~/.ssh/%h\n  IdentityFile=/x\n IdentityFile /x\nIdentityFile \"/with space\"\n",
@@ -26,6 +26,7 @@ const CONFIGS: [&str; 20] = [
     "Host web*\n Include {dir}/*.conf\n User after\nHost *\n User outside\nPort 1\n",
     "Include {dir}/a.conf {dir}/missing {dir}/[b].conf\nUser last\n",
     "IdentitiesOnly yes\nIdentityAgent ~/agent\n",
+    "CertificateFile ~/.ssh/%h-cert.pub\nHost web1\n CertificateFile /c\n CertificateFile /c\n",
     "UserKnownHostsFile /k1 /k2\nGlobalKnownHostsFile /g\nHostKeyAlias Alias\nUserKnownHostsFile /k3\n",
     "ConnectTimeout 1m30\nServerAliveInterval 1h\nServerAliveCountMax 9\nAddressFamily inet6\n",
     "ConnectTimeout none\nIdentityAgent none # with a note\nIdentityAgent x\n# User c\n\tUser\td\t\r\n",
@@ -89,11 +90,12 @@ fn reference(file: &Path, host: &str) -> BTreeMap<String, String> {
     found
 }
 
-const KEYWORDS: [&str; 14] = [
+const KEYWORDS: [&str; 15] = [
     "hostname",
     "user",
     "port",
     "identityfile",
+    "certificatefile",
     "identitiesonly",
     "identityagent",
     "userknownhostsfile",
@@ -128,6 +130,8 @@ fn shown(settings: &Settings, user: &str) -> BTreeMap<String, String> {
     let files =
         if settings.identity_files.is_empty() { &usual[..] } else { &settings.identity_files };
     show("identityfile", Some(files.join("\n")));
+    let certificates = &settings.certificate_files;
+    show("certificatefile", (!certificates.is_empty()).then(|| certificates.join("\n")));
     let only = settings.identities_only.map(|only| if only { "yes" } else { "no" }.to_owned());
     show("identitiesonly", or(only, "no"));
     show("identityagent", settings.identity_agent.as_deref().map(filled));
@@ -167,6 +171,8 @@ fn what_would_lead_elsewhere_and_is_not_supported_is_named_with_its_line() {
     for (text, place, words) in [
         ("\nProxyCommand nc %h %p\n", "config:2", "ProxyCommand is not supported"),
         ("CanonicalizeHostname yes\n", "config:1", "CanonicalizeHostname is not supported"),
+        ("BindAddress 10.0.0.1\n", "config:1", "BindAddress is not supported"),
+        ("Host web1\n BindInterface eth1\n", "config:2", "BindInterface is not supported"),
         ("RevokedHostKeys /krl\n", "config:1", "RevokedHostKeys is not supported"),
         (
             "Match host web1 exec true\n LogLevel DEBUG\n HostName elsewhere\n",

@@ -74,13 +74,21 @@ async fn a_named_key_is_asked_of_the_agent_before_its_other_keys() {
 }
 
 #[tokio::test]
-async fn a_key_with_a_passphrase_names_the_command_that_unlocks_it() {
+async fn a_passphrase_that_nobody_can_be_asked_for_names_what_to_do() {
     let sshd = Sshd::start();
     let locked = sshd.path("locked");
     keygen(&locked, "ed25519", "secret");
     let error = refusal(Target { identity_files: vec![locked.clone()], ..sshd.target() }).await;
-    assert_eq!(error.attempts[0].outcome, Outcome::Locked);
-    assert_eq!(error.hint(), Some(format!("run: ssh-add {}", locked.display())));
+    // The host does not take it, so that the passphrase would be of no use.
+    assert_eq!(error.attempts[0].outcome, Outcome::Refused);
+
+    std::fs::write(sshd.path("authorized_keys"), public_half(&locked)).unwrap();
+    let error = refusal(Target { identity_files: vec![locked.clone()], ..sshd.target() }).await;
+    let text = error.to_string();
+    assert!(text.contains("has a passphrase, and there is no terminal to ask for it"), "{text}");
+    let hint = error.hint().unwrap();
+    let add = format!("ssh-add {}", locked.display());
+    assert!(hint.contains(&add) && hint.contains("SSH_ASKPASS_REQUIRE=force"), "{hint}");
 }
 
 #[tokio::test]

@@ -1,10 +1,13 @@
 //! The transport against a real OpenSSH server, and the shell source against real shells.
 
 mod authentication;
+mod configured;
 mod host_keys;
 mod jump;
+mod passphrases;
 mod reach;
 mod runs;
 mod shells;
 pub(in crate::engine) mod sshd;
 mod trouble;
+mod user_certificates;
