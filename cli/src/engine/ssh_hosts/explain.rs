@@ -93,6 +93,11 @@ const TABLE: &[(&[&str], &str, &str)] = &[
         "the host does not have the address that the inventory gives it",
         "check address and peer-address of the host in the inventory",
     ),
+    (
+        &["Failed to set up mount namespacing"],
+        "systemd could not make the unit's private view of the file system",
+        "where it speaks of a read-only file system, /tmp must be writable: findmnt -T /tmp",
+    ),
     (&["no space left on device"], "the host's disk is full", "free some space, then apply again"),
     (
         &["permission denied"],
@@ -151,6 +156,10 @@ mod tests {
             (
                 "listen tcp 10.0.0.9:2380: bind: cannot assign requested address",
                 "does not have the address",
+            ),
+            (
+                "etcd-main.service: Failed to set up mount namespacing: /run/systemd/unit-root/dev: Read-only file system",
+                "systemd could not make",
             ),
             ("flag provided but not defined: -experimental-x", "does not know a flag"),
         ] {
