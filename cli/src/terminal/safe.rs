@@ -52,18 +52,14 @@ fn is_deceptive(c: char) -> bool {
         | '\u{feff}' | '\u{61c}')
 }
 
-/// The runner obeys lines that begin with `::` or `##[`, leading blanks left out of account.
+/// The runner obeys lines that begin with `::`, leading blanks left out of account, and `##[` wherever
+/// it stands.
 fn no_commands(text: &str) -> String {
-    text.split_inclusive('\n')
-        .map(|line| {
-            let begin = line.trim_start();
-            if begin.starts_with("::") || begin.starts_with("##[") {
-                format!("| {line}")
-            } else {
-                line.to_owned()
-            }
-        })
-        .collect()
+    let defused = |line: &str| match line.trim_start().starts_with("::") {
+        true => format!("| {line}"),
+        false => line.to_owned(),
+    };
+    text.replace("##[", "## [").split_inclusive('\n').map(defused).collect()
 }
 
 #[cfg(test)]
@@ -79,7 +75,9 @@ mod tests {
 
     #[test]
     fn a_host_gives_no_commands_to_the_ci_runner() {
-        let said = "ok\n  ::set-env name=PATH::x\n##[group]x\nfd00::1\n";
-        assert_eq!(no_commands(said), "ok\n|   ::set-env name=PATH::x\n| ##[group]x\nfd00::1\n");
+        let said = "ok\n  ::set-env name=PATH::x\n##[group]x\nfd00::1\nit said: ##[add-mask]x\n";
+        let defused =
+            "ok\n|   ::set-env name=PATH::x\n## [group]x\nfd00::1\nit said: ## [add-mask]x\n";
+        assert_eq!(no_commands(said), defused);
     }
 }
