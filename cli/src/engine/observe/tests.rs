@@ -2,6 +2,7 @@
 //! of the reply.
 
 mod captured;
+mod flood;
 mod processes;
 mod releases;
 
@@ -104,6 +105,7 @@ impl Tree {
             .args(["-c", SCRIPT, "sh"])
             .args(arguments)
             .env("LC_ALL", "C")
+            .env("PATH", format!("{root}/bin:/usr/sbin:/usr/bin:/sbin:/bin"))
             .output()
             .expect("a shell");
         assert!(output.status.success(), "{:?}", output.status);

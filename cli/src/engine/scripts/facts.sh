@@ -22,6 +22,8 @@ say clock-first "$(date +%s.%N)"
 
 # The largest file whose text is shown, and the largest that is hashed without a reason.
 text_limit=131072
+# The longest answer of an etcdctl that is read: what is cut off lacks its exit status and is no answer.
+answer_limit=131072
 hash_limit=1048576
 
 account='' releases='' records=''
@@ -280,8 +282,8 @@ etcd() {
     fi
     [ -x "$etcdctl" ] || return 0
     { (ask endpoint status); printf '\n%s\n' "$?"; } | {
-        listed=$( (ask member list); printf '\n%s\n' "$?")
-        say "status:$name" "$(cat)"
+        listed=$({ (ask member list); printf '\n%s\n' "$?"; } | head -c "$answer_limit")
+        say "status:$name" "$(head -c "$answer_limit")"
         say "members:$name" "$listed"
     }
 }
