@@ -6,12 +6,13 @@
 //! - [`passphrases`]: those of the operator's keys.
 //! - [`engine`]: everything that acts on hosts. It prints nothing.
 //! - [`terminal`], [`report`]: everything that is shown.
-//! - [`exit`], [`error`], [`interrupt`]: how it ends.
+//! - [`exit`], [`error`], [`interrupt`], [`core_dumps`]: how it ends.
 
 pub mod args;
 pub mod authorities;
 pub mod bounded;
 pub mod commands;
+pub mod core_dumps;
 pub mod engine;
 pub mod error;
 pub mod exit;

@@ -3,6 +3,7 @@
 #![expect(clippy::unwrap_used, reason = "helpers of tests, which fail where they unwrap")]
 
 mod authorities;
+mod core_dumps;
 mod hostile;
 mod inventory;
 mod output;
