@@ -52,11 +52,11 @@ download() {
     fi
 }
 
-is_whole && already
-
 root=${dir%/*}
 parents_of "$dir"
 swept "$dir"
+is_whole && already
+
 work=$(mktemp -d "$root/.quorate-${dir##*/}.XXXXXX")
 archive="$work/archive.tar.gz"
 if [ -n "$url" ]; then
@@ -112,9 +112,18 @@ mv -T "$work/manifest" "$work/new/manifest"
 chmod 0644 "$work/new/manifest"
 sync "$work"/new/* "$work/new"
 
+# What is swept is swept by a next run, and there is one only while DIR is not whole: so everything else
+# is gone before the last renaming.
+ready=$(mktemp -du "$root/.quorate-${dir##*/}.XXXXXX")
+mv -T "$work/new" "$ready"
+rm -rf -- "$work"
+work=$ready
 if [ -e "$dir" ] || [ -L "$dir" ]; then
-    mv -T "$dir" "$work/old"
+    stale=$(mktemp -du "$root/.quorate-${dir##*/}.XXXXXX")
+    mv -T "$dir" "$stale"
+    rm -rf -- "$stale"
 fi
-mv -T "$work/new" "$dir"
+mv -T "$ready" "$dir"
+work=
 sync "$root"
 changed

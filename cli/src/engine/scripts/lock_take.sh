@@ -14,6 +14,12 @@ if [ "$nonce" != "$3" ]; then
     [ "$until" = 0 ] || printf 'expired %s, since %s: %s\n' "$owner" "$since" "$why"
     generation=$((generation + 1))
 fi
+# Nobody writes beside the lock now: what is there under a name of ours was left by a run that is no more.
+for stale in "${lock%/*}"/.quorate-*.??????; do
+    if [ -e "$stale" ] || [ -L "$stale" ]; then
+        rm -rf -- "$stale"
+    fi
+done
 printf 'commit %s\ngeneration %s\n' "$commit" "$generation"
 nonce=$3 owner=$4 since=$5 why=$6
 [ "$7" = - ] || commit=$7

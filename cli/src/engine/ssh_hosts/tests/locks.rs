@@ -42,6 +42,22 @@ fn one_takes_the_lock_and_another_is_told_who_has_it() {
 }
 
 #[test]
+fn whoever_takes_the_lock_sweeps_what_a_killed_run_left_beside_it() {
+    on_each_shell(|bench| {
+        for name in [".quorate-site.abcdef", ".quorate-lock.abcdef", ".quorate-site.keep", "site"] {
+            bench.write(name, "half");
+        }
+        assert_eq!(text(bench, &take(bench, "n1", "ann@a")).0, 0);
+        let left = [".quorate-site.keep", "lock", "lock.change", "lock.flock", "site"];
+        assert_eq!(bench.entries(), left);
+        // Who is told of the holder leaves everything alone.
+        bench.write(".quorate-site.abcdef", "half");
+        assert_eq!(text(bench, &take(bench, "n2", "bob@b")).0, 80);
+        assert_eq!(bench.entries().len(), left.len() + 1);
+    });
+}
+
+#[test]
 fn what_is_given_back_is_free_for_the_next_generation() {
     on_each_shell(|bench| {
         bench.run(&take(bench, "n1", "ann@a"));

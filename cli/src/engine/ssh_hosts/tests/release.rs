@@ -76,6 +76,36 @@ fn the_manifest_says_what_a_later_look_will_find() {
 }
 
 #[test]
+fn what_a_killed_run_left_is_swept_also_where_the_release_is_whole() {
+    on_each_shell(|bench| {
+        let archive = archive(bench, VERSION, &["etcd", "etcdctl"]);
+        bench.done(&install(bench, &archive));
+        let before = bench.entries();
+        let left = bench.path(&format!("opt/.quorate-{VERSION}.abcdef"));
+        std::fs::create_dir(&left).unwrap();
+        std::fs::write(left.join("archive.tar.gz"), "half").unwrap();
+        assert_eq!(bench.done(&install(bench, &archive)), "already");
+        assert_eq!(bench.entries(), before);
+    });
+}
+
+/// Whoever is killed after the release is in its place has no next run that would sweep.
+#[test]
+fn once_the_release_is_in_its_place_nothing_is_left_to_sweep() {
+    on_each_shell(|bench| {
+        let archive = archive(bench, VERSION, &["etcd", "etcdctl"]);
+        bench.done(&install(bench, &archive));
+        bench.write(&format!("opt/{VERSION}/etcdctl"), "tampered");
+        // It dies where it would make the last renaming last.
+        let dying = script::INSTALL_RELEASE.replace("sync \"$root\"\n", "exec kill -9 $$\n");
+        assert_ne!(dying, script::INSTALL_RELEASE);
+        bench.run(&Run { script: &dying, ..install(bench, &archive) });
+        assert!(bench.read(&format!("opt/{VERSION}/etcdctl")).contains("Git SHA"));
+        assert_eq!(bench.entries().len(), 5, "{:?}", bench.entries());
+    });
+}
+
+#[test]
 fn a_damaged_release_is_replaced() {
     on_each_shell(|bench| {
         let archive = archive(bench, VERSION, &["etcd", "etcdctl"]);
