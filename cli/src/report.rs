@@ -9,6 +9,7 @@ pub mod error_document;
 pub mod human;
 pub mod json;
 pub mod plan_document;
+pub mod refresh_document;
 pub mod reporter;
 pub mod status;
 

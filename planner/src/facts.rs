@@ -82,6 +82,43 @@ pub struct HostFacts {
     pub clusters: BTreeMap<ClusterName, MemberFacts>,
     /// Clusters that have a marker here and were not asked for.
     pub other_clusters: BTreeSet<String>,
+    /// What the host remembers of the last apply. It decides nothing.
+    pub applied: Observed<Applied>,
+    /// Who holds the lock of the host, if anybody does at this moment. It decides nothing: whoever
+    /// applies asks the lock itself.
+    pub holder: Option<Holder>,
+}
+
+/// What an apply lets a host remember of it.
+#[derive(Debug, Clone, PartialEq, Eq, serde::Serialize, serde::Deserialize)]
+pub struct Applied {
+    /// Version of this record's format.
+    pub format: u32,
+    /// When it began, as RFC 3339 in UTC.
+    pub at: String,
+    /// Person and machine.
+    pub by: String,
+    /// The first characters of the plan's hash.
+    pub plan: String,
+    /// The commit of the inventory, where it is in git.
+    pub commit: Option<String>,
+    /// Whether the inventory held more than the commit.
+    pub dirty: bool,
+    /// What it came to, as the word of its exit code; `unfinished` until it ended.
+    pub outcome: String,
+    /// What it left on this host, see [`crate::since::left`]; `None` until it ended.
+    pub left: Option<BTreeMap<String, String>>,
+}
+
+/// Who holds the lock of a host.
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, serde::Serialize)]
+pub struct Holder {
+    /// Person and machine.
+    pub owner: String,
+    /// Since when, as RFC 3339 in UTC.
+    pub since: String,
+    /// What for.
+    pub why: String,
 }
 
 /// The machine under a host.

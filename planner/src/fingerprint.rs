@@ -39,7 +39,11 @@ pub fn of(facts: &SiteFacts, plan: &Plan) -> Fingerprint {
     let mut print = Fingerprint::new();
     for (name, host) in &facts.hosts {
         match host {
-            Observed::Known(host) => host_lines(name.as_str(), host, plan, &mut print),
+            // What a narrowed plan is not about does not make it stale.
+            Observed::Known(host) => {
+                let judged = |cluster: &ClusterName| plan.report.clusters.contains_key(cluster);
+                print.extend(of_host(name.as_str(), host, judged));
+            }
             // Why it can't be seen may read differently each time; that it can't is the fact.
             Observed::Absent | Observed::Unknown(_) => {
                 print.insert(format!("{name}: seen"), "no".to_owned());
@@ -80,7 +84,13 @@ fn observed<T>(value: &Observed<T>, show: impl FnOnce(&T) -> String) -> String {
     }
 }
 
-fn host_lines(name: &str, host: &HostFacts, plan: &Plan, print: &mut Fingerprint) {
+/// The lines of one host, and of the clusters on it that are asked for.
+pub(crate) fn of_host(
+    name: &str,
+    host: &HostFacts,
+    judged: impl Fn(&ClusterName) -> bool,
+) -> Fingerprint {
+    let mut print = Fingerprint::new();
     let HostFacts {
         // Measurements decide through verdicts; the rest of the machine does not change a plan.
         machine,
@@ -96,6 +106,9 @@ fn host_lines(name: &str, host: &HostFacts, plan: &Plan, print: &mut Fingerprint
         disks: _,
         clusters,
         other_clusters,
+        // Told, and never asked.
+        applied: _,
+        holder: _,
     } = host;
     let mut put = |what: &str, value: String| print.insert(format!("{name}: {what}"), value);
     put("architecture", format!("{:?}", machine.arch));
@@ -108,11 +121,10 @@ fn host_lines(name: &str, host: &HostFacts, plan: &Plan, print: &mut Fingerprint
         };
         put(&format!("release {version}"), observed(release, show));
     }
-    // What a narrowed plan is not about does not make it stale.
-    let judged = |cluster: &&ClusterName| plan.report.clusters.contains_key(*cluster);
     for (cluster, member) in clusters.iter().filter(|(cluster, _)| judged(cluster)) {
-        member_lines(&format!("{name} ({cluster})"), member, print);
+        member_lines(&format!("{name} ({cluster})"), member, &mut print);
     }
+    print
 }
 
 fn member_lines(name: &str, member: &MemberFacts, print: &mut Fingerprint) {

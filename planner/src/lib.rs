@@ -28,6 +28,7 @@ pub mod quorum;
 pub mod report;
 mod roll;
 pub mod selection;
+pub mod since;
 pub mod spec;
 pub mod text;
 

@@ -15,7 +15,7 @@ use crate::policy::Policy;
 use crate::report::{Finding, Formation, PlanReport};
 use crate::selection::{self, Selection};
 use crate::spec::{ClusterSpec, SiteSpec};
-use crate::{converge, form, holes, identity, preflight};
+use crate::{converge, form, holes, identity, preflight, since};
 
 /// Why there is no plan: always a defect of quorate, never of an inventory or a host.
 #[derive(Debug, thiserror::Error)]
@@ -57,7 +57,12 @@ fn decide(
     policy: &Policy,
 ) -> Result<(BTreeMap<StepId, Step>, PlanReport), RenderError> {
     let judged = policy.selection.judged_hosts(spec);
-    let mut report = PlanReport { unseen: unseen(facts, &judged), ..PlanReport::default() };
+    let mut report = PlanReport {
+        last_applies: since::last_applies(facts, &judged),
+        locked: since::locked(facts, &judged),
+        unseen: unseen(facts, &judged),
+        ..PlanReport::default()
+    };
     let mut steps = Vec::new();
     let mut disruptive: Vec<Step> = Vec::new();
     for cluster in policy.selection.of(spec) {

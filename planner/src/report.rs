@@ -5,6 +5,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use inventories::{ClusterName, HostName};
 use serde::Serialize;
 
+use crate::facts::Holder;
 use crate::quorum::Quorum;
 
 /// Everything that a reader of the plan must know besides its steps.
@@ -12,6 +13,10 @@ use crate::quorum::Quorum;
 pub struct PlanReport {
     /// How each cluster is now.
     pub clusters: BTreeMap<ClusterName, ClusterNow>,
+    /// The applies that hosts remember as their last, newest first.
+    pub last_applies: Vec<LastApply>,
+    /// Hosts whose lock somebody holds at this moment.
+    pub locked: Vec<LockedHosts>,
     /// Hosts that could not be seen, and why.
     pub unseen: BTreeMap<HostName, String>,
     /// What was found that is worth a look and stops nothing.
@@ -32,6 +37,34 @@ pub struct PlanReport {
     pub one_way: Vec<String>,
     /// What clients will notice.
     pub clients: Vec<String>,
+}
+
+/// The last apply of these hosts.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+pub struct LastApply {
+    /// Who remembers it.
+    pub hosts: BTreeSet<HostName>,
+    /// When it began, as RFC 3339 in UTC.
+    pub at: String,
+    /// Person and machine.
+    pub by: String,
+    /// The first characters of the plan's hash.
+    pub plan: String,
+    /// The commit of the inventory, where it was in git.
+    pub commit: Option<String>,
+    /// Whether the inventory held more than the commit.
+    pub dirty: bool,
+    /// What it came to, as the word of its exit code; `unfinished` where it did not end.
+    pub outcome: String,
+}
+
+/// Hosts whose lock somebody holds.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+pub struct LockedHosts {
+    /// Who.
+    pub holder: Holder,
+    /// Which.
+    pub hosts: BTreeSet<HostName>,
 }
 
 /// How a cluster is now.

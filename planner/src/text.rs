@@ -2,14 +2,18 @@
 //! and words stand for themselves.
 
 mod describe;
+mod diff;
 mod graph;
 mod narrowed;
 mod now;
 mod plan;
+mod since;
 
 pub use describe::describe;
+pub use diff::files;
 pub use graph::{dot, mermaid};
 pub use plan::{findings, plan};
+pub use since::moved;
 
 /// Whether text is coloured.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]

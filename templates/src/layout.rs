@@ -19,6 +19,9 @@ pub const SITE_FILE: &str = "/var/lib/quorate/site";
 /// The lock that an apply holds on a host.
 pub const LOCK_FILE: &str = "/var/lib/quorate/lock";
 
+/// What the last apply was, and what it left on the host.
+pub const APPLIED_FILE: &str = "/var/lib/quorate/applied";
+
 /// What was done on a host, by whom: one JSON object a line, appended only.
 pub const JOURNAL_FILE: &str = "/var/lib/quorate/journal";
 

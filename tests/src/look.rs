@@ -112,6 +112,8 @@ impl World {
             round_trips: forming().flat_map(near).collect(),
             disks: forming().map(|cluster| (cluster.name.clone(), QUICK)).collect(),
             clusters,
+            applied: Observed::Absent,
+            holder: None,
             other_clusters: host
                 .members
                 .iter()

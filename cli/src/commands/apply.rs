@@ -30,6 +30,7 @@ use crate::saved_plan::{self, SavedPlan};
 use crate::site::Site;
 
 mod locked;
+mod record;
 
 /// Arguments of `quorate apply`.
 #[derive(Debug, Args)]
@@ -110,17 +111,19 @@ async fn apply(
     if let Some(provenance) = provenance.as_ref().filter(|_| !arguments.allow_dirty) {
         provenance.refuse_dirty()?;
     }
-    let taking = locked::take(context, &door.pool, &planned, provenance.as_ref());
+    let taking = locked::take(context, &door.pool, &planned);
     let (lock, claim) = interrupts.give_way(taking).await?;
     let ended = async {
-        if let Some(provenance) = provenance.as_ref().filter(|_| !arguments.allow_older) {
-            provenance.refuse_older(&lock.commits)?;
-        }
         // Somebody may have been at work between the look and the lock, if only what a killed run
         // left behind. A plan that nobody reviewed gives way to the newer one.
         let spec = planned.spec.clone();
         let again = planning::make(context, spec, &hosts, allowed, Timed::Forming);
-        let again = interrupts.give_way(again).await?;
+        let mut again = interrupts.give_way(again).await?;
+        // Who holds it is us.
+        again.plan.report.locked.clear();
+        if let Some(provenance) = provenance.as_ref().filter(|_| !arguments.allow_older) {
+            provenance.refuse_older(&record::commits(&lock, &again.facts)?)?;
+        }
         if fingerprint::hash(&again.plan) != fingerprint::hash(&planned.plan) {
             if !unreviewed {
                 SavedPlan::of(&planned.plan, &planned.facts, allowed)
@@ -132,9 +135,16 @@ async fn apply(
         if again.plan.steps.is_empty() {
             return Ok(planning::verdict(&again.plan));
         }
-        let hosts = door.with_authorities(authorities);
-        let hosts = Arc::new(hosts.fenced(locked::fence(&lock, &claim, &again)));
-        execute_plan(context, hosts, &again, &lock, &mut interrupts, reporter).await
+        let applied = record::of(&claim, &again.plan, provenance.as_ref());
+        interrupts.give_way(record::begin(&lock, &applied)).await?;
+        let doing = door.with_authorities(authorities);
+        let doing = Arc::new(doing.fenced(locked::fence(&lock, &applied)));
+        let code = execute_plan(context, doing, &again, &lock, &mut interrupts, reporter).await?;
+        let facts = planning::observe(context, &again.spec, &hosts, Timed::Nothing).await;
+        for untold in record::end(&lock, &applied, &facts, code).await {
+            context.terminal.warn(&format!("what was applied is not recorded: {untold}"));
+        }
+        Ok(code)
     };
     let ended = ended.await;
     lock.free().await;

@@ -16,6 +16,8 @@ use crate::report::json;
 use crate::report::plan_document::PlanDocument;
 use crate::saved_plan::SavedPlan;
 
+mod refresh;
+
 /// Arguments of `quorate plan`.
 #[derive(Debug, Args)]
 pub struct PlanArgs {
@@ -25,6 +27,12 @@ pub struct PlanArgs {
     /// Exit with 2 where there are changes to apply
     #[arg(long)]
     detailed_exitcode: bool,
+    /// Show the files that are written, whole, with what changes in them
+    #[arg(long, conflicts_with = "json")]
+    diff: bool,
+    /// Say what moved on the hosts since the last apply, and plan nothing
+    #[arg(long, conflicts_with_all = ["diff", "out"])]
+    refresh_only: bool,
     /// Save what is planned, for `quorate apply FILE`
     #[arg(long, value_name = "FILE")]
     out: Option<PathBuf>,
@@ -34,11 +42,15 @@ pub struct PlanArgs {
 }
 
 pub(super) fn run(context: &Context, arguments: &PlanArgs) -> Result<ExitCode, CliError> {
-    let planned = make(context, &arguments.policy, Timed::Forming).inspect_err(|error| {
+    let timed = if arguments.refresh_only { Timed::Nothing } else { Timed::Forming };
+    let planned = make(context, &arguments.policy, timed).inspect_err(|error| {
         if arguments.json {
             json::print_error(&context.terminal, error);
         }
     })?;
+    if arguments.refresh_only {
+        return refresh::run(context, &planned, arguments);
+    }
     let plan = &planned.plan;
     let mut code = planning::verdict(plan);
     if arguments.detailed_exitcode && !plan.steps.is_empty() {
@@ -51,6 +63,9 @@ pub(super) fn run(context: &Context, arguments: &PlanArgs) -> Result<ExitCode, C
         json::print_document(&context.terminal, &PlanDocument::new(plan, code))?;
     } else {
         context.terminal.print(&text::plan(plan, context.terminal.style()));
+        if arguments.diff {
+            context.terminal.print(&text::files(plan, &planned.facts, context.terminal.style()));
+        }
         how_to_apply(context, arguments, plan);
         if plan.needs_ca_keys() {
             context

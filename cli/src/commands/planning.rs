@@ -85,7 +85,8 @@ pub(super) async fn make<H: Hosts>(
     Ok(Planned { spec, facts, plan })
 }
 
-async fn observe<H: Hosts>(
+/// Looks at every host.
+pub(super) async fn observe<H: Hosts>(
     context: &Context,
     spec: &SiteSpec,
     hosts: &H,

@@ -9,13 +9,16 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use inventories::HostName;
-use templates::layout::{JOURNAL_FILE, LOCK_FILE};
+use planner::facts::Applied;
+use templates::layout::{APPLIED_FILE, JOURNAL_FILE, LOCK_FILE};
 use tokio::task::JoinSet;
 
 use super::hosts::StepErrorKind;
 use super::pool::Pool;
 use super::remote::{Call, Payload};
 use super::ssh_hosts::{UNFENCED, answer, script};
+
+pub use super::observe::applied::FORMAT as RECORD_FORMAT;
 
 /// How long a lock lasts without being renewed. A killed apply is forgotten after this; a link that
 /// is away for less costs nothing.
@@ -36,8 +39,6 @@ pub struct Claim {
     pub since: String,
     /// What for.
     pub why: String,
-    /// The commit of the inventory, where it is in git.
-    pub commit: Option<String>,
 }
 
 /// Why the lock was not taken. Nothing stays locked.
@@ -76,8 +77,6 @@ pub struct Lock {
     pub generations: BTreeMap<HostName, u64>,
     /// Locks that had expired and were taken over, by host.
     pub expired: BTreeMap<HostName, String>,
-    /// The inventory commits that the last holders applied.
-    pub commits: BTreeSet<String>,
 }
 
 /// Takes the lock on all of these hosts, or on none. The first host decides between two who come at
@@ -92,7 +91,6 @@ pub async fn take(
         nonce: run_id::of_this_run().map_err(LockError::Random)?,
         generations: BTreeMap::new(),
         expired: BTreeMap::new(),
-        commits: BTreeSet::new(),
     };
     let taken = lock.take_all(hosts, claim).await;
     match taken {
@@ -140,9 +138,6 @@ impl Lock {
                 Some(("expired", who)) => {
                     self.expired.insert(host.clone(), who.to_owned());
                 }
-                Some(("commit", commit)) if commit != "-" => {
-                    self.commits.insert(commit.to_owned());
-                }
                 _ => {}
             }
         }
@@ -176,6 +171,23 @@ impl Lock {
         }
     }
 
+    /// Lets each locked host remember what its record says; the hosts that failed, and why.
+    pub async fn record(&self, records: BTreeMap<HostName, Applied>) -> Vec<String> {
+        let mut all = JoinSet::new();
+        for (host, applied) in records {
+            let pool = Arc::clone(&self.pool);
+            let args = [LOCK_FILE.to_owned(), self.nonce.clone(), APPLIED_FILE.to_owned()];
+            all.spawn(async move {
+                // A record of texts always serializes.
+                let text = serde_json::to_vec(&applied).unwrap_or_default();
+                let payload = Payload::new().with(text);
+                let said = run_with(&pool, &host, script::RECORD_APPLY, &args, payload).await;
+                said.err().map(|why| format!("{host}: {why}"))
+            });
+        }
+        all.join_all().await.into_iter().flatten().collect()
+    }
+
     /// Gives the lock back. What can't be reached expires by itself.
     pub async fn free(&self) {
         let mut all = JoinSet::new();
@@ -194,15 +206,9 @@ async fn take_one(
     nonce: &str,
     claim: &Claim,
 ) -> Result<String, LockError> {
-    let Claim { owner, since, why, commit } = claim;
-    let args = [
-        LEASE.as_secs().to_string(),
-        nonce.to_owned(),
-        owner.clone(),
-        since.clone(),
-        why.clone(),
-        commit.clone().unwrap_or_else(|| "-".to_owned()),
-    ];
+    let Claim { owner, since, why } = claim;
+    let args =
+        [LEASE.as_secs().to_string(), nonce.to_owned(), owner.clone(), since.clone(), why.clone()];
     let failed =
         |kind: StepErrorKind| LockError::Failed { host: host.clone(), why: kind.to_string() };
     let refusal = match run(pool, host, script::LOCK_TAKE, &args).await {
@@ -244,7 +250,7 @@ pub async fn holder(pool: &Pool, host: &HostName, free: bool) -> Result<Option<S
 /// The last lines of a host's journal.
 pub async fn journal(pool: &Pool, host: &HostName, lines: u32) -> Result<String, LockError> {
     let args = [JOURNAL_FILE.to_owned(), lines.to_string()];
-    let said = run_with(pool, host, script::READ_HISTORY, &args).await;
+    let said = run_with(pool, host, script::READ_HISTORY, &args, Payload::new()).await;
     said.map_err(|kind| LockError::Failed { host: host.clone(), why: kind.to_string() })
 }
 
@@ -257,7 +263,7 @@ async fn run(
 ) -> Result<String, StepErrorKind> {
     let mut all = vec![LOCK_FILE.to_owned()];
     all.extend_from_slice(args);
-    run_with(pool, host, script, &all).await
+    run_with(pool, host, script, &all, Payload::new()).await
 }
 
 async fn run_with(
@@ -265,6 +271,7 @@ async fn run_with(
     host: &HostName,
     script: &'static str,
     args: &[String],
+    payload: Payload,
 ) -> Result<String, StepErrorKind> {
     let unreachable =
         |error: super::remote::RemoteError| StepErrorKind::Unreachable(error.to_string());
@@ -272,13 +279,7 @@ async fn run_with(
     let mut all: Vec<String> = UNFENCED.iter().map(|word| (*word).to_owned()).collect();
     all.extend(["nothing", "", ""].map(str::to_owned));
     all.extend_from_slice(args);
-    let call = Call {
-        script,
-        args: all,
-        payload: Payload::new(),
-        deadline: DEADLINE,
-        max_reply: 64 * 1024,
-    };
+    let call = Call { script, args: all, payload, deadline: DEADLINE, max_reply: 64 * 1024 };
     let reply = connection.run(call).await.map_err(unreachable)?;
     answer::read(&reply).map(|answer| answer.body).map_err(|failure| failure.kind)
 }

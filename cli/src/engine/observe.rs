@@ -7,6 +7,7 @@
 //! - What a host did not say is unknown, and never absent. What a fact can't do without makes the
 //!   whole host unknown.
 
+pub(in crate::engine) mod applied;
 mod clock;
 mod cost;
 mod data;

@@ -4,7 +4,9 @@ use std::collections::BTreeMap;
 
 use planner::Selection;
 use planner::plan::{Count, Plan, Step, Why};
-use planner::report::{ClusterNow, Finding, Formation, LeftOut, PlanReport, QuorumNote};
+use planner::report::{
+    ClusterNow, Finding, Formation, LastApply, LeftOut, LockedHosts, PlanReport, QuorumNote,
+};
 use planner::text::describe;
 use serde::Serialize;
 
@@ -27,6 +29,10 @@ pub struct PlanDocument<'a> {
     /// Whether an apply has to open the CA keys.
     needs_ca_keys: bool,
     clusters: BTreeMap<&'a str, ClusterDocument<'a>>,
+    /// The applies that hosts remember as their last, newest first.
+    last_applies: &'a [LastApply],
+    /// Hosts whose lock somebody holds at this moment.
+    locked: &'a [LockedHosts],
     /// Hosts that could not be seen, and why.
     unseen: BTreeMap<&'a str, &'a str>,
     steps: Vec<StepDocument<'a>>,
@@ -128,6 +134,8 @@ impl<'a> PlanDocument<'a> {
         let Plan { site, selection, steps, report } = plan;
         let PlanReport {
             clusters,
+            last_applies,
+            locked,
             unseen,
             warnings,
             blocked,
@@ -152,6 +160,8 @@ impl<'a> PlanDocument<'a> {
                 .iter()
                 .map(|(name, now)| (name.as_str(), ClusterDocument::from(now)))
                 .collect(),
+            last_applies,
+            locked,
             unseen: unseen.iter().map(|(host, why)| (host.as_str(), why.as_str())).collect(),
             steps: steps.iter().map(StepDocument::from).collect(),
             quorum: quorum.iter().map(QuorumDocument::from).collect(),

@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 
 use inventories::{ClusterName, HostName};
 
-use super::{Paint, Style, describe, narrowed, now};
+use super::{Paint, Style, describe, narrowed, now, since};
 use crate::plan::{Action, PlaceRef, Plan, Step, Why};
 use crate::report::Finding;
 
@@ -13,6 +13,7 @@ use crate::report::Finding;
 pub fn plan(plan: &Plan, style: Style) -> String {
     let mut out = Vec::new();
     now::clusters(&plan.report, style, &mut out);
+    out.extend(since::lines(&plan.report, style));
     section(&mut out, narrowed::lines(plan, style));
     section(&mut out, findings(&plan.report.warnings, "warning", Paint::Yellow, style));
     section(&mut out, findings(&plan.report.unmanaged, "unmanaged", Paint::Dim, style));

@@ -202,3 +202,8 @@ pub(crate) fn output(program: &str, arguments: &[&str]) -> Output {
 pub(crate) fn text(bytes: &[u8]) -> String {
     String::from_utf8_lossy(bytes).into_owned()
 }
+
+/// Takes everything away that quorate made, so that the next round begins with nothing.
+pub(crate) const WIPE: &str = "systemctl disable --now etcd-main 2>/dev/null; \
+    rm -rf /etc/systemd/system/etcd-main.service* /etc/etcd /var/lib/etcd /var/lib/quorate \
+    /opt/quorate; systemctl daemon-reload; userdel etcd 2>/dev/null; ! pgrep -x etcd";

@@ -21,5 +21,6 @@ mod secrets;
 mod security;
 mod ssh;
 mod stopped;
+mod team;
 mod tools;
 mod two_operators;

@@ -4,6 +4,7 @@ use std::collections::BTreeSet;
 use std::sync::Arc;
 
 use inventories::HostName;
+use planner::facts::Applied;
 use planner::{Observed, fingerprint};
 use templates::layout::{JOURNAL_FILE, LOCK_FILE};
 use time::OffsetDateTime;
@@ -16,17 +17,15 @@ use crate::engine::pool::Pool;
 use crate::engine::ssh_hosts::Fence;
 use crate::error::CliError;
 use crate::exit::ExitCode;
-use crate::provenance::Provenance;
 
 /// Takes the lock for a plan, and says whose lock had expired.
 pub(super) async fn take(
     context: &Context,
     pool: &Arc<Pool>,
     planned: &Planned,
-    provenance: Option<&Provenance>,
 ) -> Result<(Lock, Claim), CliError> {
     let hosts = hosts(planned)?;
-    let claim = claim(planned, provenance);
+    let claim = claim(planned);
     let lock = lock::take(pool, &hosts, &claim).await.map_err(refused)?;
     for (host, who) in &lock.expired {
         context.terminal.say(&format!("{host}: taken over from a run that is no more: {who}"));
@@ -35,15 +34,15 @@ pub(super) async fn take(
 }
 
 /// The fence of every step.
-pub(super) fn fence(lock: &Lock, claim: &Claim, planned: &Planned) -> Fence {
+pub(super) fn fence(lock: &Lock, record: &Applied) -> Fence {
     Fence {
         lock: LOCK_FILE.to_owned(),
         journal: JOURNAL_FILE.to_owned(),
         nonce: lock.nonce.clone(),
         generations: lock.generations.clone(),
-        who: claim.owner.clone(),
-        plan: fingerprint::short(&fingerprint::hash(&planned.plan)).to_owned(),
-        commit: claim.commit.clone(),
+        who: record.by.clone(),
+        plan: record.plan.clone(),
+        commit: record.commit.clone(),
     }
 }
 
@@ -73,7 +72,7 @@ fn hosts(planned: &Planned) -> Result<BTreeSet<HostName>, CliError> {
     Ok(hosts)
 }
 
-fn claim(planned: &Planned, provenance: Option<&Provenance>) -> Claim {
+fn claim(planned: &Planned) -> Claim {
     let named = |key: &str| std::env::var(key).ok().filter(|value| !value.is_empty());
     let user = named("USER").or_else(|| named("LOGNAME")).unwrap_or_else(|| "root".to_owned());
     let node = rustix::system::uname().nodename().to_string_lossy().into_owned();
@@ -85,7 +84,6 @@ fn claim(planned: &Planned, provenance: Option<&Provenance>) -> Claim {
         owner: one_line(&format!("{user}@{node}")),
         since: since.format(&Rfc3339).unwrap_or_default(),
         why: one_line(&format!("apply of plan {}{job}", fingerprint::short(&hash))),
-        commit: provenance.map(|provenance| provenance.commit.clone()),
     }
 }
 

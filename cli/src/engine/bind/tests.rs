@@ -80,6 +80,8 @@ fn host(token: Observed<BootstrapToken>) -> Observed<HostFacts> {
         round_trips: BTreeMap::new(),
         disks: BTreeMap::new(),
         clusters: BTreeMap::from([(cluster(), member)]),
+        applied: Observed::Absent,
+        holder: None,
         other_clusters: BTreeSet::new(),
     })
 }

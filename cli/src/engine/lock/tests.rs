@@ -25,12 +25,7 @@ fn pool(hosts: &[(&str, &Sshd)]) -> Arc<Pool> {
 }
 
 fn claim(owner: &str) -> Claim {
-    Claim {
-        owner: owner.to_owned(),
-        since: "noon".to_owned(),
-        why: "a test".to_owned(),
-        commit: None,
-    }
+    Claim { owner: owner.to_owned(), since: "noon".to_owned(), why: "a test".to_owned() }
 }
 
 async fn held(pool: &Arc<Pool>, host: &str) -> Option<String> {

@@ -10,7 +10,7 @@ use super::clock::{self, Span};
 use super::files::Files;
 use super::records::Records;
 use super::request::Request;
-use super::{data, machine, member, network, processes, releases, units};
+use super::{applied, data, machine, member, network, processes, releases, units};
 use crate::engine::remote::{Reply, clean};
 
 /// Reads a reply. An error is why the host counts as not seen.
@@ -47,7 +47,6 @@ pub(super) fn facts(request: &Request, records: &Records, span: Span) -> Result<
         .map(|(member, unit)| (member.cluster.clone(), member::read(records, &files, member, unit)))
         .collect();
     Ok(HostFacts {
-        machine,
         etcd_user: account(records),
         site: site(&files),
         listeners,
@@ -59,7 +58,10 @@ pub(super) fn facts(request: &Request, records: &Records, span: Span) -> Result<
         round_trips: BTreeMap::new(),
         disks: BTreeMap::new(),
         other_clusters: others(request, records)?,
+        applied: applied::last(&files),
+        holder: applied::holder(records, &files, &machine.boot_id),
         clusters,
+        machine,
     })
 }
 

@@ -6,7 +6,7 @@ use std::net::IpAddr;
 use inventories::{EtcdVersion, HostName};
 use planner::SiteSpec;
 use planner::layout::directories;
-use templates::layout::{PkiFile, ReleaseLayout, SITE_FILE, USER};
+use templates::layout::{APPLIED_FILE, LOCK_FILE, PkiFile, ReleaseLayout, SITE_FILE, USER};
 use templates::{Layout, Member};
 
 use super::{machine, processes};
@@ -49,6 +49,8 @@ impl Request {
             "format=1".to_owned(),
             format!("account={USER}"),
             format!("text={SITE_FILE}"),
+            format!("text={APPLIED_FILE}"),
+            format!("text={LOCK_FILE}"),
             format!("records={}", records_root()),
             format!("releases={}", ReleaseLayout::ROOT),
             format!("room={}", ReleaseLayout::ROOT),

@@ -79,6 +79,7 @@ machine() {
     IFS= read -r line </sys/devices/system/cpu/online && say cpus "$line"
     IFS= read -r line </proc/meminfo && say memory "$line"
     IFS= read -r line </proc/sys/kernel/random/boot_id && say boot-id "$line"
+    IFS=. read -r line _ </proc/uptime && say uptime "$line"
     while IFS= read -r line; do
         case $line in PRETTY_NAME=*) say distribution "${line#*=}" ;; esac
     done </etc/os-release

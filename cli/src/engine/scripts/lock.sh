@@ -2,9 +2,9 @@
 # The lock of a host: a file of `KEY VALUE` lines. It outlives its holders, so that the generation only
 # ever grows. `until` is in seconds since `boot`, by the host's own clock, which nobody can set.
 
-# read_lock FILE: into generation, nonce, until, boot, owner, since, why, commit.
+# read_lock FILE: into generation, nonce, until, boot, owner, since, why.
 read_lock() {
-    generation=0 nonce=- until=0 boot=- owner=nobody since=- why=- commit=-
+    generation=0 nonce=- until=0 boot=- owner=nobody since=- why=-
     [ -e "$1" ] || return 0
     # The last line of a whole file names the commit.
     generation='' until='' commit=''
@@ -17,7 +17,6 @@ read_lock() {
         owner) owner=$value ;;
         since) since=$value ;;
         why) why=$value ;;
-        commit) commit=$value ;;
         esac
     done <"$1"
     # What is not a number that a shell counts with is somebody's, for all that is known.
@@ -34,7 +33,7 @@ read_lock() {
 write_lock() {
     begin_file "$1"
     printf '%s\n' "generation $generation" "nonce $nonce" "until $until" "boot $boot" \
-        "owner $owner" "since $since" "why $why" "commit $commit" >"$work"
+        "owner $owner" "since $since" "why $why" >"$work"
     end_file "$1" 600 root:root
 }
 

@@ -1,7 +1,6 @@
 # shellcheck shell=sh
-# LOCK SECONDS NONCE OWNER SINCE WHY COMMIT: takes the lock for so long. Prints who let it expire, the
-# commit of the last holder, and the generation. Refuses with the holder's nonce, the seconds that
-# its lease still lasts, and words.
+# LOCK SECONDS NONCE OWNER SINCE WHY: takes the lock for so long. Prints who let it expire, and the
+# generation. Refuses with the holder's nonce, the seconds that its lease still lasts, and words.
 
 lock=$1
 alone "$lock"
@@ -20,9 +19,8 @@ for stale in "${lock%/*}"/.quorate-*.??????; do
         rm -rf -- "$stale"
     fi
 done
-printf 'commit %s\ngeneration %s\n' "$commit" "$generation"
+printf 'generation %s\n' "$generation"
 nonce=$3 owner=$4 since=$5 why=$6
-[ "$7" = - ] || commit=$7
 boot=$(booted)
 until=$(($(uptime_seconds) + $2))
 write_lock "$lock"

@@ -30,6 +30,7 @@ pub(super) const PROVE_HEALTHY: &str = script!("prove_healthy");
 pub(in crate::engine) const READ_HISTORY: &str = script!("read_history");
 pub(super) const READ_IDENTITY: &str = script!("read_identity");
 pub(super) const READ_JOURNAL: &str = script!("read_journal");
+pub(in crate::engine) const RECORD_APPLY: &str = script!("record_apply");
 pub(super) const RESTART_MEMBER: &str = script!("restart_member");
 pub(super) const START_MEMBER: &str = script!("start_member");
 pub(super) const STORE_TOKEN: &str = script!("store_token");

@@ -6,15 +6,10 @@ use std::time::Duration;
 
 use serde_json::Value;
 
-use crate::harness::{Members, NEWEST, Stage, on};
+use crate::harness::{Members, NEWEST, Stage, WIPE, on};
 
 /// The two values that a roll goes to and fro between.
 const SNAPSHOT_COUNTS: [&str; 2] = ["snapshot-count = 5000", "snapshot-count = 6000"];
-
-/// Takes everything away that quorate made.
-const WIPE: &str = "systemctl disable --now etcd-main 2>/dev/null; \
-    rm -rf /etc/systemd/system/etcd-main.service* /etc/etcd /var/lib/etcd /var/lib/quorate \
-    /opt/quorate; systemctl daemon-reload; userdel etcd 2>/dev/null; ! pgrep -x etcd";
 
 /// Damages a host in as many ways as one apply mends.
 const DAMAGE: &str = "set -e; systemctl disable --quiet --now etcd-main; \

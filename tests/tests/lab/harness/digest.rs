@@ -19,10 +19,12 @@ pki=etc/etcd/main/pki current=$(readlink etc/etcd/main/pki/current)
 token=$(cat var/lib/quorate/main/token)
 masked() { sed "s/$token/TOKEN/g; s/$current/CURRENT/g"; }
 
-# The generation before the current one stays by right, and is nobody's any more.
+# The generation before the current one stays by right, and is nobody's any more; so does the note of
+# a start that was followed by another.
 paths() {
     find etc/etcd opt/quorate var/lib/quorate var/lib/etcd/main/member/wal -xdev \
         \( -path "$pki/2*" ! -path "$pki/$current*" -o -path var/lib/quorate/moved-aside \
+        -o -path var/lib/quorate/main/restart-due \
         -o -path 'var/lib/etcd/main/member/wal/*' \) -prune -o "$@"
     find etc/systemd/system -name 'etcd-*' "$@"
 }
@@ -35,6 +37,8 @@ content() {
     */journal | */lock.change) ;;
     # Release binaries are held against their manifest.
     opt/quorate/etcd/*/etcd*) ;;
+    # When, and of which plan.
+    */applied) grep -q '"outcome":"done"' "$1" && echo an apply that is done ;;
     */token) grep -Exq '[0-9a-f]{32}' "$1" && echo a token ;;
     */marker) sed -E 's/("(cluster|member)_id":)"[0-9a-f]+"/\1ID/g' "$1" ;;
     */pki/*/manifest) (cd "${1%/*}" && sha256sum --check --strict --quiet manifest && echo it fits) ;;

@@ -1,14 +1,12 @@
 //! The lock, the fence and the journal.
 
-use super::super::script::{CLAIM_HOST, LOCK_BREAK, LOCK_KEEP, LOCK_TAKE};
-use super::bench::{Bench, Run, on_each_shell};
+use super::super::script::{CLAIM_HOST, LOCK_BREAK, LOCK_KEEP, LOCK_TAKE, RECORD_APPLY};
+use super::bench::{Bench, Run, mode, on_each_shell};
 
 fn take<'a>(bench: &Bench, nonce: &str, owner: &str) -> Run<'a> {
     let words =
         [bench.arg("lock"), "60".into(), nonce.into(), owner.into(), "noon".into(), "a why".into()];
-    let mut all = words.to_vec();
-    all.push("c0ffee".to_owned());
-    Run::unguarded(LOCK_TAKE, &all)
+    Run::unguarded(LOCK_TAKE, &words)
 }
 
 fn text(bench: &Bench, run: &Run<'_>) -> (i32, String) {
@@ -27,10 +25,7 @@ fn fenced<'a>(bench: &Bench, generation: &str) -> Run<'a> {
 #[test]
 fn one_takes_the_lock_and_another_is_told_who_has_it() {
     on_each_shell(|bench| {
-        assert_eq!(
-            text(bench, &take(bench, "n1", "ann@a")),
-            (0, "commit -\ngeneration 1\nchanged\n".into())
-        );
+        assert_eq!(text(bench, &take(bench, "n1", "ann@a")), (0, "generation 1\nchanged\n".into()));
         let (status, said) = text(bench, &take(bench, "n2", "bob@b"));
         assert_eq!(status, 80);
         assert!(said.starts_with("refused n1 "), "{said}");
@@ -69,7 +64,7 @@ fn what_is_given_back_is_free_for_the_next_generation() {
         assert_eq!(keep("60", "n2"), 80, "a stranger renewed the lock");
         assert_eq!(keep("0", "n1"), 0);
         let (status, said) = text(bench, &take(bench, "n2", "bob@b"));
-        assert_eq!((status, said.as_str()), (0, "commit c0ffee\ngeneration 2\nchanged\n"));
+        assert_eq!((status, said.as_str()), (0, "generation 2\nchanged\n"));
     });
 }
 
@@ -214,5 +209,20 @@ fn the_journal_has_a_line_when_a_step_begins_and_one_when_it_ends() {
             .map(|line| line.rsplit('"').nth(1).unwrap_or_default().to_owned())
             .collect();
         assert_eq!(outcomes, ["begun", "done", "begun", "already"]);
+    });
+}
+
+#[test]
+fn only_who_holds_the_lock_says_what_was_applied() {
+    on_each_shell(|bench| {
+        bench.run(&take(bench, "n1", "ann@a"));
+        let record = |nonce: &str, text: &str| {
+            let words = [bench.arg("lock"), nonce.to_owned(), bench.arg("applied")];
+            bench.run(&Run::unguarded(RECORD_APPLY, &words).with(text.as_bytes())).status
+        };
+        assert_eq!(record("n1", "one"), 0);
+        assert_eq!(record("n2", "two"), 80);
+        assert_eq!(bench.read("applied"), "one");
+        assert_eq!(mode(&bench.path("applied")), 0o600);
     });
 }

@@ -1,0 +1,77 @@
+//! What the hosts are to remember of an apply: that it began, and what it left when it ended.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use inventories::HostName;
+use planner::facts::Applied;
+use planner::{Observed, Plan, SiteFacts, fingerprint, since};
+
+use crate::engine::lock::{Claim, Lock, RECORD_FORMAT};
+use crate::error::CliError;
+use crate::exit::ExitCode;
+use crate::provenance::Provenance;
+
+/// The word for an apply that has not come to its end.
+const UNFINISHED: &str = "unfinished";
+
+/// The record of an apply that began.
+pub(super) fn of(claim: &Claim, plan: &Plan, provenance: Option<&Provenance>) -> Applied {
+    Applied {
+        format: RECORD_FORMAT,
+        at: claim.since.clone(),
+        by: claim.owner.clone(),
+        plan: fingerprint::short(&fingerprint::hash(plan)).to_owned(),
+        commit: provenance.map(|provenance| provenance.commit.clone()),
+        dirty: provenance.is_some_and(|provenance| provenance.dirty),
+        outcome: UNFINISHED.to_owned(),
+        left: None,
+    }
+}
+
+/// Tells every locked host that the apply begins. Nothing is done where one could not be told: the
+/// next one would not know which inventory was applied there.
+pub(super) async fn begin(lock: &Lock, record: &Applied) -> Result<(), CliError> {
+    let records = lock.generations.keys().map(|host| (host.clone(), record.clone())).collect();
+    let failed = lock.record(records).await;
+    if failed.is_empty() {
+        return Ok(());
+    }
+    let message = format!("cannot record the apply, and nothing was begun: {}", failed.join("; "));
+    Err(CliError::failed(message))
+}
+
+/// Tells every locked host that was seen what the apply came to, and what it left there; the hosts
+/// that could not be told.
+pub(super) async fn end(
+    lock: &Lock,
+    record: &Applied,
+    facts: &SiteFacts,
+    code: ExitCode,
+) -> Vec<String> {
+    let of_host = |host: &HostName| {
+        let seen = facts.hosts.get(host)?.known()?;
+        let left = Some(since::left(host, seen));
+        let outcome = code.reason().to_owned();
+        Some((host.clone(), Applied { left, outcome, ..record.clone() }))
+    };
+    let records: BTreeMap<_, _> = lock.generations.keys().filter_map(of_host).collect();
+    lock.record(records).await
+}
+
+/// The commits that were applied last to the locked hosts. A record that can't be read may be of any.
+pub(super) fn commits(lock: &Lock, facts: &SiteFacts) -> Result<BTreeSet<String>, CliError> {
+    let mut commits = BTreeSet::new();
+    for host in lock.generations.keys() {
+        let Some(Observed::Known(seen)) = facts.hosts.get(host) else { continue };
+        match &seen.applied {
+            Observed::Known(applied) => commits.extend(applied.commit.clone()),
+            Observed::Absent => {}
+            Observed::Unknown(why) => {
+                let message = format!("{host}: the record of the last apply can't be read: {why}");
+                return Err(CliError::new(ExitCode::Blocked, message)
+                    .hint("to apply whatever was applied before: --allow-older"));
+            }
+        }
+    }
+    Ok(commits)
+}

@@ -1,0 +1,12 @@
+# shellcheck shell=sh
+# LOCK NONCE FILE, payload: what this host is to remember of the apply that holds its lock.
+
+lock=$1 file=$3
+changing "$lock"
+read_lock "$lock"
+[ "$nonce" = "$2" ] || refuse "$owner took the lock over: $why"
+begin_file "$file"
+recv "$blob1" >"$work"
+arrived
+end_file "$file" 600 root:root
+changed
