@@ -6,14 +6,14 @@ use std::collections::BTreeSet;
 use inventories::inventory::ReleaseSource;
 use inventories::{EtcdVersion, HostName};
 use templates::BootstrapToken;
-use templates::layout::{self, ReleaseLayout};
+use templates::layout::{self, NO_LOGIN, ReleaseLayout, USER};
 use templates::unit::RenderError;
 
 use time::OffsetDateTime;
 
 use crate::certificates;
 use crate::difference;
-use crate::facts::{FileFacts, HostFacts, MemberFacts, Observed};
+use crate::facts::{Account, FileFacts, HostFacts, MemberFacts, Observed};
 use crate::layout::{Directory, directories};
 use crate::plan::{Action, Fetch, FormationState, Guard, PlaceRef, Step, StepId, StepKind, Why};
 use crate::spec::{ClusterSpec, MemberSpec, SiteSpec};
@@ -92,12 +92,28 @@ pub(crate) fn claim(place: &Place<'_>) -> Option<Step> {
     Some(step.guarded(Guard::HostIsFree))
 }
 
-/// The system account that etcd runs as is there.
+/// The system account that etcd runs as is there, in its own group, and nobody logs in to it.
 pub(crate) fn account(place: &Place<'_>) -> Option<Step> {
-    if !place.host.etcd_user.is_absent() {
+    let mut changes = Vec::new();
+    match &place.host.etcd_user {
+        Observed::Known(Account { login_shell, group }) => {
+            if group != USER {
+                changes.push(format!("account {USER}: primary group {group} -> {USER}"));
+            }
+            // Distributions have several programs that turn whoever logs in away.
+            if !["nologin", "false"].iter().any(|name| login_shell.ends_with(&format!("/{name}"))) {
+                changes.push(format!("account {USER}: login shell {login_shell} -> {NO_LOGIN}"));
+            }
+        }
+        Observed::Absent => {}
+        Observed::Unknown(_) => return None,
+    }
+    let absent = place.host.etcd_user.is_absent();
+    if changes.is_empty() && !absent {
         return None;
     }
-    let step = place.host_step("account", Action::Create, StepKind::CreateAccount, place.wanted());
+    let (action, why) = action_for(&changes, place, absent);
+    let step = place.host_step("account", action, StepKind::CreateAccount, why);
     Some(step.after([place.host_id("claim")]))
 }
 

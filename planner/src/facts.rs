@@ -222,6 +222,9 @@ pub struct MemberFacts {
     pub data: Observed<DataDirectory>,
     /// The systemd unit.
     pub unit: Observed<UnitFacts>,
+    /// Whether the process that runs was noted as due for a restart: it was started with settings
+    /// that neither its arguments nor its unit show any more.
+    pub restart_due: bool,
     /// The argument list of the running member, program name left out.
     pub running: Observed<Vec<String>>,
     /// What the member itself says.
@@ -288,6 +291,8 @@ pub struct UnitFacts {
     pub drop_ins: Vec<String>,
     /// Main process; 0 when none.
     pub main_pid: u32,
+    /// systemd's name for the latest start; empty where it never started.
+    pub invocation: String,
 }
 
 impl UnitFacts {

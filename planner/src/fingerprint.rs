@@ -9,8 +9,8 @@ use inventories::ClusterName;
 use pki::Sha256Digest;
 
 use crate::facts::{
-    DataDirectory, EtcdFacts, FileFacts, HostFacts, InstalledRelease, ListedMember, MemberFacts,
-    Observed, SiteFacts, UnitFacts,
+    Account, DataDirectory, EtcdFacts, FileFacts, HostFacts, InstalledRelease, ListedMember,
+    MemberFacts, Observed, SiteFacts, UnitFacts,
 };
 use crate::plan::Plan;
 use crate::preflight::cost;
@@ -112,7 +112,10 @@ pub(crate) fn of_host(
     } = host;
     let mut put = |what: &str, value: String| print.insert(format!("{name}: {what}"), value);
     put("architecture", format!("{:?}", machine.arch));
-    put("account", observed(etcd_user, |account| account.group.clone()));
+    put(
+        "account",
+        observed(etcd_user, |Account { login_shell, group }| format!("{group} {login_shell}")),
+    );
     put("site", observed(site, ToString::to_string));
     put("other clusters", other_clusters.iter().cloned().collect::<Vec<_>>().join(" "));
     for (version, release) in releases {
@@ -138,11 +141,13 @@ fn member_lines(name: &str, member: &MemberFacts, print: &mut Fingerprint) {
         pki_generation: _,
         data,
         unit,
+        restart_due,
         running,
         etcd,
     } = member;
     let mut put = |what: &str, value: String| print.insert(format!("{name}: {what}"), value);
     put("marker", observed(marker, |marker| marker.cluster_id.clone()));
+    put("restart due", restart_due.to_string());
     put("ever in a quorum", quorum_seen.to_string());
     put("token", observed(token, |token| short(token.as_str()).to_owned()));
     for (path, file) in files {
@@ -156,7 +161,16 @@ fn member_lines(name: &str, member: &MemberFacts, print: &mut Fingerprint) {
     };
     put("data directory", observed(data, show));
     let show = |unit: &UnitFacts| {
-        let UnitFacts { active: _, sub: _, enabled, needs_reload, drop_ins, main_pid: _ } = unit;
+        let UnitFacts {
+            active: _,
+            sub: _,
+            enabled,
+            needs_reload,
+            drop_ins,
+            main_pid: _,
+            // A process that was replaced by an equal one changes no plan.
+            invocation: _,
+        } = unit;
         format!("up {} enabled {enabled} stale {needs_reload} {}", unit.is_up(), drop_ins.join(" "))
     };
     put("unit", observed(unit, show));

@@ -171,7 +171,7 @@ pub enum StepKind {
         /// The owner.
         site: SiteName,
     },
-    /// Makes the system account that etcd runs as.
+    /// Makes the system account that etcd runs as, or mends its group and shell.
     CreateAccount,
     /// Puts a release beside those that are there.
     InstallRelease {
@@ -225,6 +225,9 @@ pub enum StepKind {
         /// The release whose `etcdctl` asks.
         version: EtcdVersion,
     },
+    /// Notes that the process that runs is to be restarted: once its unit is put right, nothing else
+    /// shows that it was started with other settings.
+    NoteRestart,
     /// Restarts a running member.
     RestartMember,
     /// Waits until a restarted member is back: it answers, has caught up with the log, and there is

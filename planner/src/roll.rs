@@ -111,7 +111,13 @@ fn restart(
         .map(|(name, member)| (name.clone(), member.member.client_url().to_string()))
         .collect();
     let mut steps = Vec::new();
-    steps.extend(ensure::drop_ins(place).map(|step| step.after(before.iter().cloned())));
+    if candidate.reasons.iter().any(Reason::is_forgotten) && !place.facts.restart_due {
+        let why = Why::Safety { note: "for whoever goes on if this run stops".to_owned() };
+        let step = place.step("note", Action::Update, StepKind::NoteRestart, why);
+        steps.push(step.after(before.iter().cloned()));
+    }
+    let drop_ins = ensure::drop_ins(place).map(|step| step.after([place.id("note")]));
+    steps.extend(drop_ins.map(|step| step.after(before.iter().cloned())));
     if leads {
         let why = Why::Safety { note: "the leader restarts last, and hands over first".to_owned() };
         let kind = StepKind::MoveLeader {
@@ -137,6 +143,7 @@ fn restart(
     steps.push(
         restart.guarded(guard).after(before.iter().cloned()).after(member_needs(place)).after([
             place.id("move-leader"),
+            place.id("note"),
             place.id("unit"),
             place.id("drop-ins"),
         ]),

@@ -13,6 +13,9 @@ pub const STATE_ROOT: &str = "/var/lib/quorate";
 /// Where the data of all clusters lies; the account's home.
 pub const DATA_ROOT: &str = "/var/lib/etcd";
 
+/// The shell of an account that nobody logs in to.
+pub const NO_LOGIN: &str = "/usr/sbin/nologin";
+
 /// The name of the site that owns the host, on one line.
 pub const SITE_FILE: &str = "/var/lib/quorate/site";
 
@@ -113,6 +116,11 @@ impl Layout {
     /// The bootstrap's token, stored on every host before the first start.
     pub fn token_file(&self) -> String {
         format!("{}/token", self.state_dir())
+    }
+
+    /// Names the start of the unit that is to be followed by a restart.
+    pub fn restart_due(&self) -> String {
+        format!("{}/restart-due", self.state_dir())
     }
 
     /// Exists once this member has been in a quorum. The unit writes it, not quorate: see

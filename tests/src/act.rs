@@ -113,6 +113,10 @@ impl World {
                 self.leaders.insert(cluster.clone(), next.clone());
                 Ok(Done::Changed)
             }
+            StepKind::NoteRestart => {
+                let member = member(host, step);
+                Ok(put(&mut member.restart_due, member.process.is_some()))
+            }
             StepKind::RestartMember => {
                 let stopping = member(host, step);
                 if stopping.process.is_none() {
@@ -361,6 +365,7 @@ fn start(member: &mut SimMember) -> Act {
         member.log = Some(born(&unit));
     }
     member.process = Some(unit);
+    member.restart_due = false;
     Ok(Done::Changed)
 }
 

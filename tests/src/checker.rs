@@ -56,6 +56,7 @@ fn guards_stand_where_they_must(reading: &Reading<'_>) -> Vec<String> {
         | StepKind::PrepareDirectories { .. }
         | StepKind::InstallCertificates { .. }
         | StepKind::MoveDropIns { .. }
+        | StepKind::NoteRestart
         | StepKind::MoveLeader { .. }
         | StepKind::AwaitRejoin { .. }
         | StepKind::ProveHealthy { .. } => true,

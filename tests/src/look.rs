@@ -149,7 +149,9 @@ impl World {
                 needs_reload: member.unit.as_ref() != Some(loaded),
                 drop_ins: member.drop_ins.clone(),
                 main_pid: 0,
+                invocation: String::new(),
             })),
+            restart_due: member.restart_due && member.process.is_some(),
             running: present(member.process.as_ref().map(|text| arguments(text))),
             etcd: self.etcd_facts(host, spec, member),
         }

@@ -85,6 +85,8 @@ pub struct SimMember {
     pub drop_ins: Vec<String>,
     /// The unit text that the running process was started from.
     pub process: Option<String>,
+    /// Whether the running process was noted as due for a restart.
+    pub restart_due: bool,
     /// The write-ahead log.
     pub log: Option<Log>,
     /// Whether the unit has written its witness.

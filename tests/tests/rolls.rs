@@ -51,6 +51,50 @@ proptest! {
     }
 }
 
+/// The lines of a unit that systemd applies when it starts the process.
+fn settings(unit: &str) -> Vec<&str> {
+    unit.lines().filter(|line| line.contains("LimitNOFILE") || line.contains("Nice=")).collect()
+}
+
+#[test]
+fn settings_that_no_argument_shows_are_restored_wherever_the_apply_is_killed() {
+    let (world, spec) = plain(3).world();
+    let mut edited = formed(world, &spec);
+    let member = edited.hosts.get_mut("etcd-2").unwrap().members.get_mut("c0").unwrap();
+    let wanted = member.unit.clone().unwrap();
+    let by_hand = wanted.replace("[Service]\n", "[Service]\nLimitNOFILE=1024\nNice=19\n");
+    assert_ne!(settings(&wanted), settings(&by_hand));
+    member.loaded = Some((by_hand.clone(), true));
+    member.unit = Some(by_hand.clone());
+    member.process = Some(by_hand);
+    member.drop_ins = vec!["/etc/systemd/system/etcd-c0.service.d/a.conf".to_owned()];
+    let steps = plan_of(&edited, &spec).steps.len();
+    for number in 0..steps {
+        for crash in [Crash::Before(number), Crash::After(number)] {
+            let (stopped, _) = apply(edited.clone(), &spec, 1, Some(crash), Repeat::Once);
+            let (mended, report) = apply(stopped, &spec, 1, None, Repeat::Once);
+            assert_eq!(report.failed().count(), 0, "{}", mended.story.join("\n"));
+            let member = &mended.hosts["etcd-2"].members["c0"];
+            let runs = member.process.as_deref().unwrap();
+            assert_eq!(settings(runs), settings(&wanted), "{crash:?}: {:#?}", mended.story);
+            assert!(plan_of(&mended, &spec).is_empty(), "{crash:?}");
+        }
+    }
+}
+
+#[test]
+fn an_edited_unit_whose_process_has_the_wanted_arguments_is_mended_without_a_restart() {
+    let (world, spec) = plain(3).world();
+    let mut world = formed(world, &spec);
+    let member = world.hosts.get_mut("etcd-2").unwrap().members.get_mut("c0").unwrap();
+    let by_hand = member.unit.clone().unwrap().replace("--name=etcd-2", "--name=etcd-9");
+    member.loaded = Some((by_hand.clone(), true));
+    member.unit = Some(by_hand);
+    let plan = plan_of(&world, &spec);
+    assert_eq!(restarts(&plan), Vec::<&str>::new());
+    assert_eq!(plan.steps.len(), 1);
+}
+
 #[test]
 fn each_restart_waits_until_the_one_before_is_back() {
     for members in [3, 5] {

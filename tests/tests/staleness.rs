@@ -2,6 +2,8 @@
 
 #![expect(clippy::unwrap_used, reason = "a test that can't go on is to panic")]
 
+use std::collections::BTreeSet;
+
 use planner::facts::{DiskTime, HostFacts, MemberFacts, Observed, SiteFacts};
 use planner::{Policy, SiteSpec, fingerprint, plan};
 use quorate_tests::site::plain;
@@ -14,7 +16,7 @@ fn site() -> (SiteSpec, SiteFacts) {
     (spec, facts)
 }
 
-fn moved(change: impl FnOnce(&mut SiteFacts)) -> Vec<String> {
+fn moved(change: impl Fn(&mut SiteFacts)) -> Vec<String> {
     let (spec, facts) = site();
     let print = |facts: &SiteFacts| {
         fingerprint::of(facts, &plan(&spec, facts, &Policy::default()).unwrap())
@@ -56,8 +58,58 @@ fn noise_does_not_make_a_plan_stale() {
         etcd.raft_applied += 998;
         etcd.db_size += 4_096;
         etcd.db_in_use += 4_096;
+        etcd.raft_term += 1;
+        let unit = &mut member(facts).unit;
+        if let Observed::Known(unit) = unit {
+            (unit.main_pid, unit.invocation) = (unit.main_pid + 1, "other".to_owned());
+        }
+        member(facts).pki_generation = Observed::Known("other".to_owned());
+        host(facts).applied = Observed::Unknown("not JSON".to_owned());
     });
     assert_eq!(noise, Vec::<String>::new());
+}
+
+type Change = fn(&mut SiteFacts);
+
+/// A change of each kind of fact that decides, by the name that a refusal gives it.
+const CASES: &[(&str, Change)] = &[
+    ("architecture", |f| host(f).machine.arch = Err("riscv64".to_owned())),
+    ("account", |f| host(f).etcd_user = Observed::Absent),
+    ("site", |f| host(f).site = Observed::Absent),
+    ("other clusters", |f| {
+        host(f).other_clusters.insert("old".to_owned());
+    }),
+    ("release 3.6.16", |f| {
+        host(f).releases.values_mut().for_each(|release| *release = Observed::Absent);
+    }),
+    ("marker", |f| member(f).marker = Observed::Absent),
+    ("restart due", |f| member(f).restart_due = true),
+    ("ever in a quorum", |f| member(f).quorum_seen = false),
+    ("token", |f| member(f).token = Observed::Absent),
+    ("FILE", |f| {
+        let files = &mut member(f).files;
+        files.insert("/etc/systemd/system/etcd-c0.service".to_owned(), Observed::Absent);
+    }),
+    ("data directory", |f| member(f).data = Observed::Absent),
+    ("unit", |f| {
+        if let Observed::Known(unit) = &mut member(f).unit {
+            unit.active = "failed".to_owned();
+        }
+    }),
+    ("running flags", |f| member(f).running = Observed::Known(vec!["--x=1".to_owned()])),
+    ("cluster id", |f| etcd(f).cluster_id = "1".to_owned()),
+    ("member id", |f| etcd(f).member_id = "1".to_owned()),
+    ("leader", |f| etcd(f).leader = Some("1".to_owned())),
+    ("version", |f| etcd(f).version = "3.6.15".to_owned()),
+    ("learner", |f| etcd(f).learner = true),
+    ("alarms", |f| etcd(f).errors.push("alarm NOSPACE of member 1".to_owned())),
+    ("members", |f| etcd(f).members = Observed::Known(Vec::new())),
+];
+
+/// What a line is about: the host and the cluster taken away, and one word for every file.
+fn kind(key: &str) -> &str {
+    let kind = key.split_once(": ").map_or(key, |(_, kind)| kind);
+    if kind.starts_with('/') { "FILE" } else { kind }
 }
 
 #[test]
@@ -84,33 +136,39 @@ fn a_disk_or_a_distance_that_is_timed_anew_does_not_make_a_plan_stale() {
 
 #[test]
 fn every_kind_of_deciding_fact_makes_a_plan_stale() {
-    type Change = fn(&mut SiteFacts);
-    let cases: [(&str, Change); 12] = [
-        ("seen", |f| {
+    for (word, change) in CASES {
+        let lines = moved(change);
+        let names = |line: &String| {
+            line.split_once(": ").is_some_and(|(_, rest)| match *word {
+                "FILE" => rest.starts_with('/'),
+                word => rest.starts_with(&format!("{word}: ")),
+            })
+        };
+        assert!(lines.iter().any(names), "{word}: {lines:?}");
+    }
+}
+
+#[test]
+fn no_kind_of_deciding_fact_is_left_out() {
+    let (spec, facts) = site();
+    let print = fingerprint::of(&facts, &plan(&spec, &facts, &Policy::default()).unwrap());
+    let all: BTreeSet<&str> = print.keys().map(|key| kind(key)).collect();
+    let tried: BTreeSet<&str> = CASES.iter().map(|(word, _)| *word).collect();
+    assert_eq!(all, tried, "a kind without a case, or a case without a kind");
+}
+
+#[test]
+fn what_a_look_could_not_say_makes_a_plan_stale() {
+    let cases: [(&str, Change); 3] = [
+        ("etcd-2: seen: ", |f| {
             f.hosts.insert("etcd-2".parse().unwrap(), Observed::Unknown("timed out".to_owned()));
         }),
-        ("site", |f| host(f).site = Observed::Absent),
-        ("account", |f| host(f).etcd_user = Observed::Absent),
-        ("marker", |f| member(f).marker = Observed::Absent),
-        ("unit", |f| {
-            if let Observed::Known(unit) = &mut member(f).unit {
-                unit.active = "failed".to_owned();
-            }
-        }),
-        ("running flags", |f| member(f).running = Observed::Known(vec!["--x=1".to_owned()])),
-        ("data directory", |f| member(f).data = Observed::Absent),
-        ("etcd-c0.service", |f| {
-            let files = &mut member(f).files;
-            files.insert("/etc/systemd/system/etcd-c0.service".to_owned(), Observed::Absent);
-        }),
-        ("leader", |f| etcd(f).leader = Some("1".to_owned())),
-        ("members", |f| etcd(f).members = Observed::Known(Vec::new())),
-        ("alarms", |f| etcd(f).errors.push("alarm NOSPACE of member 1".to_owned())),
-        ("clock-skew", |f| host(f).machine.clock_skew_ms = 5_000),
+        ("etcd-2 (c0): answers: ", |f| member(f).etcd = Observed::Unknown("silent".to_owned())),
+        ("verdict etcd-2 - clock-skew: ", |f| host(f).machine.clock_skew_ms = 5_000),
     ];
-    for (word, change) in cases {
+    for (begin, change) in cases {
         let lines = moved(change);
-        assert!(lines.iter().any(|line| line.contains(word)), "{word}: {lines:?}");
+        assert!(lines.iter().any(|line| line.starts_with(begin)), "{begin}: {lines:?}");
     }
 }
 

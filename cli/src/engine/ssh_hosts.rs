@@ -107,6 +107,7 @@ impl SshHosts {
             StepKind::MoveLeader { endpoint, others, version } => {
                 roll::move_leader(step, endpoint, others, *version)?
             }
+            StepKind::NoteRestart => roll::note_restart(step)?,
             StepKind::RestartMember => roll::restart_member(step)?,
             StepKind::AwaitRejoin { endpoint, others, version, alarms } => {
                 roll::await_rejoin(step, endpoint, others, *version, alarms)?

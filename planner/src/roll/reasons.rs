@@ -32,12 +32,22 @@ pub(super) enum Reason {
     Unit,
     /// A drop-in that is not ours changes the unit.
     DropIn(String),
+    /// An earlier run put the unit right and stopped before the restart.
+    Noted,
 }
 
 impl Reason {
     /// Whether the reason is this flag.
     pub(super) fn is_about(&self, flag: &str) -> bool {
         matches!(self, Reason::Flag { name, .. } if name == flag)
+    }
+
+    /// Whether nothing tells of it any more once the unit is put right.
+    pub(super) fn is_forgotten(&self) -> bool {
+        match self {
+            Reason::Unit | Reason::DropIn(_) => true,
+            Reason::Flag { .. } | Reason::Version { .. } | Reason::Noted => false,
+        }
     }
 }
 
@@ -53,6 +63,9 @@ impl fmt::Display for Reason {
                 write!(f, "restart needed because it runs etcd {is} -> {wanted}")
             }
             Reason::Unit => f.write_str("restart needed because the unit's settings changed"),
+            Reason::Noted => f.write_str(
+                "restart needed because an earlier run put its unit right and stopped before it",
+            ),
             Reason::DropIn(path) => write!(f, "restart needed because of the drop-in {path}"),
         }
     }
@@ -73,8 +86,11 @@ pub(super) fn reasons(place: &Place<'_>) -> Vec<Reason> {
     if let Some(unit) = place.facts.unit.known() {
         reasons.extend(unit.drop_ins.iter().cloned().map(Reason::DropIn));
     }
-    if reasons.is_empty() && unit_differs(place) {
+    if unit_differs(place) {
         reasons.push(Reason::Unit);
+    }
+    if place.facts.restart_due {
+        reasons.push(Reason::Noted);
     }
     reasons
 }
@@ -107,8 +123,8 @@ fn by_name(arguments: &[String]) -> BTreeMap<&str, &str> {
         .collect()
 }
 
-/// Whether the unit on the host says something else about how the process is run: not how it is
-/// formed, and not in comments.
+/// Whether the unit on the host says something else about how the process is run: not in comments,
+/// and not in its arguments, which the process itself shows.
 fn unit_differs(place: &Place<'_>) -> bool {
     let path = place.member.member.layout().unit_file();
     let seen = place.facts.files.get(&path).and_then(Observed::known);
@@ -119,7 +135,7 @@ fn unit_differs(place: &Place<'_>) -> bool {
 
 fn settings(unit: &str) -> Vec<&str> {
     // The program's path is the version's, which has a reason of its own.
-    const OTHERWISE: [&str; 5] = ["#", "Assert", "ExecStartPost=", "--initial-", "ExecStart="];
+    const OTHERWISE: [&str; 6] = ["#", "Assert", "ExecStartPost=", "--", "\"--", "ExecStart="];
     let applies =
         |line: &&str| !line.is_empty() && !OTHERWISE.iter().any(|prefix| line.starts_with(prefix));
     unit.lines().map(|line| line.trim().trim_end_matches('\\').trim()).filter(applies).collect()

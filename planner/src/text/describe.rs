@@ -44,6 +44,7 @@ pub fn describe(kind: &StepKind) -> String {
             format!("move aside what quorate did not write: {}", moves.join(", "))
         }
         StepKind::MoveLeader { .. } => "hand leadership to another member".to_owned(),
+        StepKind::NoteRestart => "note that the process is to be restarted".to_owned(),
         StepKind::RestartMember => "restart the member".to_owned(),
         StepKind::AwaitRejoin { .. } => {
             "wait until it answers, has caught up, and no new alarm is up".to_owned()

@@ -39,7 +39,9 @@ fn touches_unknown(reading: &Reading<'_>, step: &Step) -> bool {
             directories.iter().all(|directory| file(directory.path.clone()))
         }
         StepKind::RestartMember => member.is_some_and(|m| is_unknown(&m.running)),
-        StepKind::MoveDropIns { .. } => member.is_some_and(|m| is_unknown(&m.unit)),
+        StepKind::MoveDropIns { .. } | StepKind::NoteRestart => {
+            member.is_some_and(|m| is_unknown(&m.unit))
+        }
         StepKind::MoveLeader { .. }
         | StepKind::AwaitRejoin { .. }
         | StepKind::ProveHealthy { .. } => false,

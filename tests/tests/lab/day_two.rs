@@ -50,7 +50,16 @@ fn what_somebody_changed_by_hand_is_shown_and_undone() {
 
     on(&stage.host(2), &format!("sed -i 's/^CPUWeight=1000/CPUWeight=10/' {unit}"));
     on(&stage.host(2), "systemctl daemon-reload");
-    undo(&stage, &["etcd-2", "restart"]);
+    undo(&stage, &["etcd-2", "restart", "note"]);
+    let noted = on(&stage.host(2), "cat /var/lib/quorate/main/restart-due");
+    let runs = on(&stage.host(2), "systemctl show -P InvocationID etcd-main");
+    assert_ne!(noted, runs, "the note is about the process before");
+    // As if an apply had put a unit right and was killed before the restart.
+    on(&stage.host(2), &format!("echo {runs} > /var/lib/quorate/main/restart-due"));
+    undo(&stage, &["etcd-2", "stopped before it"]);
+
+    on(&stage.host(1), "usermod --shell /bin/bash etcd");
+    undo(&stage, &["etcd-1", "login shell /bin/bash -> /usr/sbin/nologin"]);
     assert_eq!([&pids(&stage)[0], &pids(&stage)[2]], [&now[0], &now[2]]);
 }
 

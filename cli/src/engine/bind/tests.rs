@@ -42,6 +42,7 @@ fn facts(hosts: &[(&str, Observed<BootstrapToken>)]) -> SiteFacts {
 
 fn host(token: Observed<BootstrapToken>) -> Observed<HostFacts> {
     let member = MemberFacts {
+        restart_due: false,
         cluster: cluster(),
         marker: Observed::Absent,
         quorum_seen: false,

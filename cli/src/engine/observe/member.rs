@@ -36,6 +36,7 @@ pub(super) fn read(
         files: file_facts(files, &layout),
         pki_generation: files.link(&layout.pki_current()),
         data: data::directory(records, files, &layout, cluster),
+        restart_due: restart_due(files, &layout, &unit),
         running: running(records, cluster, &unit),
         etcd: etcd(records, cluster, &unit),
         unit,
@@ -50,6 +51,17 @@ fn parsed<T>(text: Observed<&str>, parse: impl Fn(&str) -> Result<T, String>) ->
         },
         Observed::Absent => Observed::Absent,
         Observed::Unknown(why) => Observed::Unknown(why),
+    }
+}
+
+/// A note names the start that it is about: the process of a later one is not meant. What can't be
+/// read may be about this one.
+fn restart_due(files: &Files, layout: &Layout, unit: &Observed<UnitFacts>) -> bool {
+    let Observed::Known(unit) = unit else { return false };
+    match files.text(&layout.restart_due()) {
+        Observed::Known(note) => unit.main_pid != 0 && note.trim_end() == unit.invocation,
+        Observed::Absent => false,
+        Observed::Unknown(_) => unit.main_pid != 0,
     }
 }
 

@@ -85,7 +85,13 @@ fn files_of(layout: &Layout) -> Vec<String> {
     words.push(format!("directory={}", layout.wal_dir()));
     words.push(format!("directory={}", layout.quorum_witness()));
     words.push(format!("link={}", layout.pki_current()));
-    let texts = [layout.pki_manifest(), layout.unit_file(), layout.marker(), layout.token_file()];
+    let texts = [
+        layout.pki_manifest(),
+        layout.unit_file(),
+        layout.marker(),
+        layout.token_file(),
+        layout.restart_due(),
+    ];
     words.extend(texts.map(|path| format!("text={path}")));
     words.extend(PkiFile::ALL.map(|file| {
         let kind = if is_secret(file) { "secret" } else { "text" };

@@ -55,6 +55,7 @@ fn read_unit(unit: &str, block: &str) -> Observed<UnitFacts> {
                 .split_whitespace()
                 .map(|p| clean(p.as_bytes()))
                 .collect(),
+            invocation: clean(need("InvocationID")?.as_bytes()),
             main_pid: pid.parse().map_err(|_| format!("systemctl said an odd pid of {unit}"))?,
         }))
     };
@@ -69,10 +70,10 @@ fn read_unit(unit: &str, block: &str) -> Observed<UnitFacts> {
 mod tests {
     use super::*;
 
-    const RUNNING: &str = "MainPID=412\nId=etcd-main.service\nLoadState=loaded\nActiveState=active\n\
+    const RUNNING: &str = "MainPID=412\nInvocationID=0f\nId=etcd-main.service\nLoadState=loaded\nActiveState=active\n\
         SubState=running\nDropInPaths=/etc/systemd/system/etcd-main.service.d/a.conf\n\
         UnitFileState=enabled\nNeedDaemonReload=no\n";
-    const GONE: &str = "MainPID=0\nId=etcd-events.service\nLoadState=not-found\n\
+    const GONE: &str = "MainPID=0\nInvocationID=\nId=etcd-events.service\nLoadState=not-found\n\
         ActiveState=inactive\nSubState=dead\nDropInPaths=\nUnitFileState=\nNeedDaemonReload=no\n";
 
     fn units(said: &str) -> Vec<Observed<UnitFacts>> {

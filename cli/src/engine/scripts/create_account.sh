@@ -1,5 +1,5 @@
 # shellcheck shell=sh
-# NAME HOME SHELL: a system account and group of that name.
+# NAME HOME SHELL: a system account and group of that name, which nobody logs in to.
 
 name=$1 home=$2 shell=$3
 
@@ -12,5 +12,16 @@ if ! getent passwd "$name" >/dev/null; then
     useradd --system --gid "$name" --no-create-home --home-dir "$home" --shell "$shell" "$name"
     made=yes
 fi
+if [ "$(id -gn "$name")" != "$name" ]; then
+    usermod --gid "$name" "$name"
+    made=yes
+fi
+case $(getent passwd "$name") in
+*/nologin | */false) ;;
+*)
+    usermod --shell "$shell" "$name"
+    made=yes
+    ;;
+esac
 [ "$made" = yes ] || already
 changed

@@ -263,7 +263,7 @@ units() {
     done
     [ "$#" -gt 0 ] || return 0
     units=$(systemctl show \
-        -p Id,LoadState,ActiveState,SubState,UnitFileState,NeedDaemonReload,DropInPaths,MainPID \
+        -p Id,LoadState,ActiveState,SubState,UnitFileState,NeedDaemonReload,DropInPaths,MainPID,InvocationID \
         -- "$@" 2>&1)
     say units "$? $units"
 }

@@ -6,7 +6,7 @@ use pki::Sha256Digest;
 use planner::Step;
 use planner::layout::Directory;
 use planner::plan::FormationState;
-use templates::layout::{DATA_ROOT, SITE_FILE, USER};
+use templates::layout::{DATA_ROOT, NO_LOGIN, SITE_FILE, USER};
 use templates::{BootstrapToken, Layout, UnitText};
 
 use super::failure::Failure;
@@ -41,7 +41,6 @@ pub(super) fn claim_host(step: &Step, site: &str) -> Result<Call, Failure> {
 }
 
 pub(super) fn create_account(step: &Step) -> Result<Call, Failure> {
-    const NO_LOGIN: &str = "/usr/sbin/nologin";
     guarded(step, script::CREATE_ACCOUNT, [USER, DATA_ROOT, NO_LOGIN].map(str::to_owned))
 }
 

@@ -17,6 +17,11 @@ use crate::engine::remote::{Call, Payload};
 /// leader and catches up with the log.
 const PATIENCE: u64 = 180;
 
+pub(super) fn note_restart(step: &Step) -> Result<Call, Failure> {
+    let layout = guard::layout(step)?;
+    calls::guarded(step, script::NOTE_RESTART, [layout.unit_name(), layout.restart_due()])
+}
+
 pub(super) fn move_drop_ins(
     step: &Step,
     moves: &BTreeMap<String, String>,

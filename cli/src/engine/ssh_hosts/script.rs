@@ -25,6 +25,7 @@ pub(in crate::engine) const LOCK_KEEP: &str = script!("lock_keep");
 pub(in crate::engine) const LOCK_TAKE: &str = script!("lock_take");
 pub(super) const MOVE_DROP_INS: &str = script!("move_drop_ins");
 pub(super) const MOVE_LEADER: &str = script!("move_leader");
+pub(super) const NOTE_RESTART: &str = script!("note_restart");
 pub(super) const PREPARE_DIRECTORIES: &str = script!("prepare_directories");
 pub(super) const PROVE_HEALTHY: &str = script!("prove_healthy");
 pub(in crate::engine) const READ_HISTORY: &str = script!("read_history");

@@ -5,14 +5,16 @@ use std::process::{Command, Stdio};
 
 use super::super::script::*;
 
-const ALL: [&str; 21] = [
+const ALL: [&str; 23] = [
     AWAIT_REJOIN,
     LOCK_BREAK,
     LOCK_KEEP,
     LOCK_TAKE,
     MOVE_DROP_INS,
     MOVE_LEADER,
+    NOTE_RESTART,
     READ_HISTORY,
+    RECORD_APPLY,
     RESTART_MEMBER,
     CLAIM_HOST,
     CREATE_ACCOUNT,

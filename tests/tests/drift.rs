@@ -1,0 +1,209 @@
+//! Everything that quorate keeps so on a host: each thing that is not so is in the plan, in words, with
+//! the step that mends it.
+
+#![expect(clippy::unwrap_used, reason = "a test that can't go on is to panic")]
+
+use planner::facts::{HostFacts, MemberFacts, Observed, SiteFacts, UnitFacts};
+use planner::plan::Why;
+use planner::text::{self, Style};
+use planner::{Plan, Policy, SiteSpec, StepKind, plan};
+use quorate_tests::site::plain;
+use quorate_tests::story::formed;
+use templates::Layout;
+use templates::layout::PkiFile;
+
+fn site() -> (SiteSpec, SiteFacts) {
+    let (world, spec) = plain(3).world();
+    let facts = formed(world, &spec).observe(&spec);
+    (spec, facts)
+}
+
+fn host(facts: &mut SiteFacts) -> &mut HostFacts {
+    match facts.hosts.get_mut("etcd-2").unwrap() {
+        Observed::Known(host) => host,
+        other => panic!("{other:?}"),
+    }
+}
+
+fn member(facts: &mut SiteFacts) -> &mut MemberFacts {
+    host(facts).clusters.get_mut("c0").unwrap()
+}
+
+fn known<T>(fact: &mut Observed<T>) -> &mut T {
+    match fact {
+        Observed::Known(value) => value,
+        Observed::Absent | Observed::Unknown(_) => panic!("it is not known"),
+    }
+}
+
+fn unit(facts: &mut SiteFacts) -> &mut UnitFacts {
+    known(&mut member(facts).unit)
+}
+
+fn layout() -> Layout {
+    Layout::of(&quorate_tests::site::cluster(0))
+}
+
+/// The file at a path of the member.
+fn file(facts: &mut SiteFacts, path: impl AsRef<str>) -> &mut planner::facts::FileFacts {
+    known(member(facts).files.get_mut(path.as_ref()).unwrap())
+}
+
+fn planned(change: impl FnOnce(&mut SiteFacts)) -> Plan {
+    let (spec, mut facts) = site();
+    change(&mut facts);
+    plan(&spec, &facts, &Policy::default()).unwrap()
+}
+
+/// What happened on etcd-2, the verb of the step that mends it, and a word of why.
+type Case = (fn(&mut SiteFacts), &'static str, &'static str);
+
+const CASES: &[Case] = &[
+    (|f| host(f).site = Observed::Absent, "claim", "wanted by"),
+    (|f| host(f).etcd_user = Observed::Absent, "account", "wanted by"),
+    (
+        |f| known(&mut host(f).etcd_user).login_shell = "/bin/bash".to_owned(),
+        "account",
+        "login shell /bin/bash -> /usr/sbin/nologin",
+    ),
+    (
+        |f| known(&mut host(f).etcd_user).group = "users".to_owned(),
+        "account",
+        "primary group users -> etcd",
+    ),
+    (
+        |f| host(f).releases.values_mut().for_each(|release| *release = Observed::Absent),
+        "install-etcd-3.6.16",
+        "wanted by",
+    ),
+    (
+        |f| {
+            let release = host(f).releases.values_mut().next().unwrap();
+            known(release).damaged.insert("etcdctl".to_owned());
+        },
+        "install-etcd-3.6.16",
+        "etcdctl is not what was installed",
+    ),
+    (
+        |f| {
+            let release = host(f).releases.values_mut().next().unwrap();
+            known(release).archive_sha256 = "cd".repeat(32);
+        },
+        "install-etcd-3.6.16",
+        "installed from archive cdcd",
+    ),
+    (|f| file(f, layout().data_dir()).mode = 0o755, "directories", "mode 0755 -> 0700"),
+    (
+        |f| file(f, layout().data_dir()).owner = "root".to_owned(),
+        "directories",
+        "owner root:etcd -> etcd:etcd",
+    ),
+    (
+        |f| file(f, layout().pki_dir()).group = "users".to_owned(),
+        "directories",
+        "owner root:users -> root:etcd",
+    ),
+    (|f| file(f, layout().config_dir()).mode = 0o777, "directories", "mode 0777 -> 0755"),
+    (|f| file(f, layout().state_dir()).mode = 0o755, "directories", "mode 0755 -> 0700"),
+    (
+        |f| file(f, layout().pki_file(PkiFile::PeerKey)).mode = 0o644,
+        "certificates",
+        "peer.key: mode 0644 -> 0600",
+    ),
+    (
+        |f| file(f, layout().pki_file(PkiFile::PeerKey)).sha256 = "0".repeat(64),
+        "certificates",
+        "peer.key",
+    ),
+    (
+        |f| {
+            let path = layout().pki_file(PkiFile::ServerCert);
+            member(f).files.insert(path, Observed::Absent);
+        },
+        "certificates",
+        "server.crt",
+    ),
+    (
+        |f| {
+            let text = &mut file(f, layout().unit_file()).text;
+            *text = text.as_ref().map(|text| text.replace("[Install]", "[Install]\n# by hand"));
+        },
+        "unit",
+        "- # by hand",
+    ),
+    (|f| file(f, layout().unit_file()).mode = 0o666, "unit", "mode 0666 -> 0644"),
+    (|f| unit(f).enabled = false, "unit", "not enabled"),
+    (|f| unit(f).needs_reload = true, "unit", "older text in memory"),
+    (
+        |f| {
+            member(f).files.insert(layout().unit_file(), Observed::Absent);
+            member(f).unit = Observed::Absent;
+            member(f).running = Observed::Absent;
+            member(f).etcd = Observed::Absent;
+        },
+        "unit",
+        "wanted by",
+    ),
+    (
+        |f| {
+            unit(f).active = "inactive".to_owned();
+            member(f).running = Observed::Absent;
+            member(f).etcd = Observed::Absent;
+        },
+        "start",
+        "does not run",
+    ),
+    (|f| unit(f).drop_ins.push("/x/a.conf".to_owned()), "drop-ins", "quorate wrote no drop-in"),
+    (|f| unit(f).drop_ins.push("/x/a.conf".to_owned()), "restart", "the drop-in /x/a.conf"),
+    (
+        |f| known(&mut member(f).running).push("--quota-backend-bytes=5".to_owned()),
+        "restart",
+        "--quota-backend-bytes: 5 -> unset",
+    ),
+    (
+        |f| known(&mut member(f).etcd).version = "3.6.14".to_owned(),
+        "restart",
+        "runs etcd 3.6.14 -> 3.6.16",
+    ),
+    (|f| member(f).restart_due = true, "restart", "stopped before it"),
+    (|f| member(f).marker = Observed::Absent, "marker", "wanted by"),
+];
+
+#[test]
+fn each_thing_that_is_not_so_is_in_the_plan_with_the_step_that_mends_it() {
+    for (number, (change, verb, word)) in CASES.iter().enumerate() {
+        let plan = planned(change);
+        let text = text::plan(&plan, Style::Plain);
+        assert!(plan.report.blocked.is_empty() && plan.report.held.is_empty(), "{number}: {text}");
+        let suffix = format!("/{verb}");
+        let step =
+            plan.steps.iter().find(|s| s.host.as_str() == "etcd-2" && s.id.0.ends_with(&suffix));
+        let step = step.unwrap_or_else(|| panic!("{number}: no step {verb}: {text}"));
+        let said = match &step.why {
+            Why::Wanted { place: Some(place) } => format!("wanted by {place}"),
+            Why::Drift { changes } => changes.join("\n"),
+            why => panic!("{number}: {why:?}"),
+        };
+        assert!(said.contains(word), "{number}: {said}");
+        let elsewhere = plan.steps.iter().find(|step| {
+            step.host.as_str() != "etcd-2" && !matches!(step.kind, StepKind::ProveHealthy { .. })
+        });
+        assert_eq!(elsewhere, None, "{number}");
+    }
+}
+
+#[test]
+fn what_is_lost_is_no_drift_and_is_not_mended() {
+    let losses: [fn(&mut SiteFacts); 2] =
+        [|f| member(f).data = Observed::Absent, |f| known(&mut member(f).data).wal = false];
+    for loss in losses {
+        let plan = planned(|facts| {
+            loss(facts);
+            unit(facts).active = "failed".to_owned();
+            member(facts).running = Observed::Absent;
+            member(facts).etcd = Observed::Absent;
+        });
+        assert!(plan.steps.is_empty());
+        assert_eq!(plan.report.blocked[0].code, "lost-member");
+    }
+}
