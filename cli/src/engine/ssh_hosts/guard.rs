@@ -55,3 +55,73 @@ pub(super) fn layout(step: &Step) -> Result<Layout, Failure> {
         None => Err(Failure::local(format!("step {} names no cluster", step.id))),
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use std::collections::BTreeSet;
+
+    use planner::StepId;
+    use planner::plan::{Action, Why};
+
+    use super::*;
+
+    fn words(kind: StepKind, guard: Guard, wanted: Option<&str>) -> Result<Vec<String>, Failure> {
+        let step = Step {
+            id: StepId("etcd-1/main/step".to_owned()),
+            host: "etcd-1".parse().unwrap(),
+            cluster: Some("main".parse().unwrap()),
+            action: Action::Run,
+            kind,
+            guard,
+            after: BTreeSet::new(),
+            why: Why::Unfinished,
+        };
+        arguments(&step, wanted)
+    }
+
+    fn of(guard: Guard) -> Vec<String> {
+        words(StepKind::StartMember, guard, None).unwrap()
+    }
+
+    #[test]
+    fn each_guard_names_what_the_script_is_to_look_at() {
+        let layout = Layout::of(&"main".parse().unwrap());
+        let (wal, marker, witness) = (layout.wal_dir(), layout.marker(), layout.quorum_witness());
+        assert_eq!(of(Guard::Nothing), ["nothing", "", ""]);
+        assert_eq!(of(Guard::HasLog), ["has-log", &wal, ""]);
+        assert_eq!(of(Guard::NeverFormed), ["never-formed", &marker, &witness]);
+        let marks = format!("{marker} {witness}");
+        let name = "has-log-or-never-formed";
+        assert_eq!(of(Guard::HasLogOrNeverFormed), [name, &wal, &marks]);
+        let claim = StepKind::ClaimHost { site: "prod".parse().unwrap() };
+        let free = words(claim, Guard::HostIsFree, None).unwrap();
+        assert_eq!(free, ["host-is-free", SITE_FILE, "prod"]);
+        assert!(words(StepKind::StartMember, Guard::HostIsFree, None).is_err());
+    }
+
+    #[test]
+    fn a_file_may_be_what_was_seen_or_what_is_wanted() {
+        let seen = |sha256: Option<&str>| Guard::FileIs {
+            path: "/x".to_owned(),
+            sha256: sha256.map(str::to_owned),
+        };
+        let digests = |sha256, wanted| {
+            words(StepKind::StoreToken, seen(sha256), wanted).unwrap().swap_remove(2)
+        };
+        assert_eq!(digests(None, None), "absent");
+        assert_eq!(digests(Some("aa"), None), "aa");
+        assert_eq!(digests(None, Some("bb")), "absent bb");
+        assert_eq!(digests(Some("aa"), Some("bb")), "aa bb");
+    }
+
+    #[test]
+    fn the_others_are_asked_by_the_etcdctl_of_their_release() {
+        let urls = [("b", "https://10.0.0.2:2379"), ("c", "https://10.0.0.3:2379")];
+        let others = urls.map(|(host, url)| (host.parse().unwrap(), url.to_owned())).into();
+        let version = "3.6.16".parse().unwrap();
+        let said = of(Guard::OthersHealthy { others, needed: 2, version });
+        let tools = credentials(&Layout::of(&"main".parse().unwrap()), version).join(" ");
+        let endpoints = "https://10.0.0.2:2379 https://10.0.0.3:2379";
+        assert_eq!(said, ["others-healthy", &format!("2 {tools}"), endpoints]);
+    }
+}
