@@ -20,6 +20,8 @@ const ALIVE_COUNT: u32 = 3;
 const MAX_HOPS: usize = 8;
 /// A shorter silence is a hiccup of any network.
 const LEAST_SILENCE: Duration = Duration::from_secs(3);
+/// A longer one is as good as none, and Linux refuses sockets that probe less often than every nine hours.
+const LONGEST_SILENCE: Duration = Duration::from_secs(8 * 3600);
 
 /// Who runs quorate: where a host's settings say nothing, SSH's own are this person's.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -118,7 +120,7 @@ fn login(original: &str, settings: &Settings, operator: &Operator) -> Result<Tar
     }
     if let Some(interval) = settings.alive_interval.filter(|time| !time.is_zero()) {
         let count = settings.alive_count.unwrap_or(ALIVE_COUNT).max(1);
-        target.silence_limit = interval.saturating_mul(count).max(LEAST_SILENCE);
+        target.silence_limit = interval.saturating_mul(count).clamp(LEAST_SILENCE, LONGEST_SILENCE);
     }
     let tokens = Tokens {
         home: &operator.home.to_string_lossy(),
@@ -174,6 +176,7 @@ fn paths(
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::engine::remote::{RemoteError, connect};
 
     fn plain() -> Ssh {
         Ssh {
@@ -235,6 +238,24 @@ mod tests {
         assert_eq!(target.host_keys.known_hosts, [PathBuf::from("/known/etcd")]);
         assert_eq!(target.connect_timeout, Duration::from_secs(7));
         assert_eq!(target.silence_limit, Duration::from_secs(40));
+    }
+
+    #[tokio::test]
+    async fn a_socket_takes_the_longest_silence_and_the_shortest() {
+        let listener = std::net::TcpListener::bind("127.0.0.1:0").unwrap();
+        let ssh = Ssh {
+            host: "127.0.0.1".to_owned(),
+            port: Some(listener.local_addr().unwrap().port()),
+            ..plain()
+        };
+        std::thread::spawn(move || listener.incoming().for_each(drop));
+        for (interval, silence) in [("2147483647", LONGEST_SILENCE), ("1", LEAST_SILENCE)] {
+            let config = format!("ServerAliveInterval {interval}\nServerAliveCountMax 2\n");
+            let target = with(&config, &ssh).unwrap();
+            assert_eq!(target.silence_limit, silence);
+            let error = connect(target).await.unwrap_err();
+            assert!(!matches!(error, RemoteError::Connect { .. }), "{error}");
+        }
     }
 
     #[test]
