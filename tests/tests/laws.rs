@@ -86,7 +86,8 @@ proptest! {
         let (world, spec) = stopped(&shape, at, after);
         let mut facts = world.observe(&spec);
         for (index, what) in blind {
-            make_unknown(&mut facts, index, what);
+            let position = index.index(facts.hosts.len());
+            make_unknown(&mut facts, position, what, index.index(10));
         }
         let plan = plan(&spec, &facts, &Policy::default()).unwrap();
         prop_assert_eq!(violations(&plan, &spec, &facts), Vec::<String>::new());
@@ -134,6 +135,27 @@ fn what_is_lost_between_two_runs_is_made_before_it_is_needed() {
     }
 }
 
+/// The law of the unknown at every point of a bootstrap, and for every kind of fact.
+#[test]
+fn at_no_point_of_a_bootstrap_is_the_unknown_touched() {
+    let shape = plain(3);
+    let (world, spec) = shape.world();
+    let steps = plan_of(&world, &spec).steps.len();
+    for number in 0..steps {
+        let (stopped, _) = apply(world.clone(), &spec, 1, Some(Crash::After(number)), Repeat::Once);
+        let seen = stopped.observe(&spec);
+        for (position, what) in
+            [0, 2].into_iter().flat_map(|position| (0..BLINDS).map(move |w| (position, w)))
+        {
+            let mut facts = seen.clone();
+            make_unknown(&mut facts, position, what, 3);
+            let plan = plan(&spec, &facts, &Policy::default()).unwrap();
+            let found = violations(&plan, &spec, &facts);
+            assert_eq!(found, Vec::<String>::new(), "step {number}, host {position}, fact {what}");
+        }
+    }
+}
+
 /// What may be gone of a member.
 const LOSSES: [fn(&mut MemberFacts); 3] = [
     |member| member.token = Observed::Absent,
@@ -162,12 +184,11 @@ fn stopped(shape: &Shape, at: prop::sample::Index, after: bool) -> (World, SiteS
 /// How many kinds of facts [`make_unknown`] knows.
 const BLINDS: usize = 12;
 
-/// Takes one fact of one host away.
-fn make_unknown(facts: &mut SiteFacts, index: prop::sample::Index, what: usize) {
+/// Takes one fact of one host away; of its files the last kind takes so many.
+fn make_unknown(facts: &mut SiteFacts, position: usize, what: usize, files_taken: usize) {
     fn unknown<T>(fact: &mut Observed<T>) {
         *fact = Observed::Unknown("permission denied".to_owned());
     }
-    let position = index.index(facts.hosts.len());
     let Some(Observed::Known(host)) = facts.hosts.values_mut().nth(position) else { return };
     let HostFacts { site, etcd_user, releases, clusters, .. } = host;
     match what {
@@ -188,7 +209,7 @@ fn make_unknown(facts: &mut SiteFacts, index: prop::sample::Index, what: usize) 
             8 => unknown(unit),
             9 => unknown(running),
             10 => unknown(etcd),
-            _ => files.values_mut().take(index.index(10)).for_each(unknown),
+            _ => files.values_mut().take(files_taken).for_each(unknown),
         }
     }
 }
