@@ -13,6 +13,8 @@ mod cost;
 mod crash_points;
 mod day_two;
 mod first_apply;
+mod hostile_hosts;
+mod hostile_values;
 mod login_shells;
 mod lost_connections;
 mod lost_memory;
