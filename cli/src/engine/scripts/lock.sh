@@ -6,8 +6,8 @@
 read_lock() {
     generation=0 nonce=- until=0 boot=- owner=nobody since=- why=-
     [ -e "$1" ] || return 0
-    # The last line of a whole file names the commit.
-    generation='' until='' commit=''
+    # The last line of a whole file says why.
+    generation='' until='' why=''
     while IFS=' ' read -r key value; do
         case $key in
         generation) generation=$value ;;
@@ -20,7 +20,7 @@ read_lock() {
         esac
     done <"$1"
     # What is not a number that a shell counts with is somebody's, for all that is known.
-    for number in "$generation" "$until" "${commit:+1}"; do
+    for number in "$generation" "$until" "${why:+1}"; do
         case $number in
         '' | 0?* | *[!0-9]* | ????????????????*)
             fail "$1 can't be read as a lock: look at it, and remove it if nobody is at work here"

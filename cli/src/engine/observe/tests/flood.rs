@@ -26,7 +26,7 @@ fn an_etcdctl_that_talks_without_end_is_cut_off_and_hides_nothing_else() {
         let pid = std::process::id();
         let _ = write!(
             units,
-            "MainPID={pid}\nId=etcd-{cluster}.service\nLoadState=loaded\nActiveState=active\n\
+            "MainPID={pid}\nInvocationID=0f\nId=etcd-{cluster}.service\nLoadState=loaded\nActiveState=active\n\
              SubState=running\nDropInPaths=\nUnitFileState=enabled\nNeedDaemonReload=no\n\n"
         );
     }
