@@ -1,0 +1,71 @@
+//! What an etcd answers over HTTP, asked through its gateway.
+
+use std::io::{Read, Write};
+use std::net::TcpStream;
+use std::time::Duration;
+
+use serde_json::{Value, json};
+
+/// How long an answer may take, while a member knows what to say.
+const PATIENCE: Duration = Duration::from_millis(300);
+
+/// How long a handover may take. One that succeeds is over within an election timeout; etcd itself
+/// gives up after five seconds.
+const HANDOVER: Duration = Duration::from_millis(1500);
+
+/// What a member says of itself.
+#[derive(Debug)]
+pub(crate) struct Status {
+    pub(crate) cluster: String,
+    pub(crate) member: String,
+    pub(crate) leader: Option<String>,
+}
+
+/// Asks the member at this port for its status. `None` while it gives none.
+pub(crate) fn status(port: u16) -> Option<Status> {
+    let said = post(port, "/v3/maintenance/status", &json!({}), PATIENCE)?;
+    let header = &said["header"];
+    let text = |value: &Value| value.as_str().map(str::to_owned);
+    Some(Status {
+        cluster: text(&header["cluster_id"])?,
+        member: text(&header["member_id"])?,
+        leader: text(&said["leader"]).filter(|leader| leader != "0"),
+    })
+}
+
+/// Whether a read that needs the quorum succeeds.
+pub(crate) fn reads(port: u16) -> bool {
+    let request = json!({ "key": "Zm9v" });
+    post(port, "/v3/kv/range", &request, PATIENCE).is_some_and(|said| said.get("header").is_some())
+}
+
+/// The names of the members with a client URL, as a member lists them.
+pub(crate) fn published(port: u16) -> Option<Vec<String>> {
+    let said = post(port, "/v3/cluster/member/list", &json!({}), PATIENCE)?;
+    let published =
+        |member: &&Value| member["clientURLs"].as_array().is_some_and(|urls| !urls.is_empty());
+    let members = said["members"].as_array()?.iter().filter(published);
+    Some(members.filter_map(|member| Some(member["name"].as_str()?.to_owned())).collect())
+}
+
+/// Asks a leader to hand over.
+pub(crate) fn hand_over(port: u16, to: &str) -> bool {
+    let request = json!({ "targetID": to });
+    post(port, "/v3/maintenance/transfer-leadership", &request, HANDOVER).is_some()
+}
+
+fn post(port: u16, path: &str, body: &Value, patience: Duration) -> Option<Value> {
+    let body = body.to_string();
+    let mut stream = TcpStream::connect(("127.0.0.1", port)).ok()?;
+    stream.set_read_timeout(Some(patience)).ok()?;
+    // In HTTP/1.0 an answer comes in one piece, and its end is the connection's.
+    let request = format!(
+        "POST {path} HTTP/1.0\r\nContent-Type: application/json\r\nContent-Length: {}\r\n\r\n{body}",
+        body.len()
+    );
+    stream.write_all(request.as_bytes()).ok()?;
+    let mut answer = String::new();
+    stream.read_to_string(&mut answer).ok()?;
+    let (head, body) = answer.split_once("\r\n\r\n")?;
+    head.contains(" 200 ").then(|| serde_json::from_str(body).ok())?
+}

@@ -1,0 +1,225 @@
+//! Three etcds on loopback, started as the units of quorate start theirs.
+
+use std::fs;
+use std::net::TcpListener;
+use std::os::unix::net::UnixDatagram;
+use std::path::{Path, PathBuf};
+use std::process::{Child, Command, Stdio};
+use std::sync::atomic::{AtomicU32, Ordering};
+use std::thread;
+use std::time::{Duration, Instant};
+
+use crate::answers;
+use crate::trace::{Operation, Verdict, View};
+
+/// After this systemd would kill a process that was asked to end; the units of quorate wait longer.
+const STOP_TIMEOUT: Duration = Duration::from_secs(2);
+
+/// The members of one cluster. They end, and leave nothing behind, when it is dropped.
+pub(crate) struct Members {
+    etcd: PathBuf,
+    dir: PathBuf,
+    all: [Member; 3],
+}
+
+struct Member {
+    client: u16,
+    peer: u16,
+    token: String,
+    process: Option<Child>,
+    /// What systemd would listen on.
+    notifications: UnixDatagram,
+    /// The witness that the unit writes once etcd reports ready.
+    ready: bool,
+}
+
+impl Members {
+    /// Three members, none of which was ever started.
+    pub(crate) fn new(etcd: &Path) -> Self {
+        static NUMBER: AtomicU32 = AtomicU32::new(0);
+        let number = NUMBER.fetch_add(1, Ordering::Relaxed);
+        let name = format!("quorate-faithful-{}-{number}", std::process::id());
+        let dir = std::env::temp_dir().join(name);
+        fs::create_dir(&dir).unwrap();
+        // All are held until each has its own.
+        let free: [TcpListener; 6] =
+            std::array::from_fn(|_| TcpListener::bind(("127.0.0.1", 0)).unwrap());
+        let port = |index: usize| free[index].local_addr().unwrap().port();
+        let member = |index: usize| {
+            let notifications = UnixDatagram::bind(dir.join(format!("notify-{index}"))).unwrap();
+            notifications.set_nonblocking(true).unwrap();
+            Member {
+                client: port(2 * index),
+                peer: port(2 * index + 1),
+                token: "first".to_owned(),
+                process: None,
+                notifications,
+                ready: false,
+            }
+        };
+        let all = std::array::from_fn(member);
+        Self { etcd: etcd.to_owned(), dir, all }
+    }
+
+    /// Does an operation, and says whether etcd, or the unit around it, accepts it.
+    pub(crate) fn act(&mut self, operation: Operation) -> Verdict {
+        match operation {
+            Operation::Start(index) => return self.start(index),
+            Operation::Kill(index) => self.end(index, "KILL"),
+            Operation::Restart(index) => {
+                self.end(index, "TERM");
+                return self.start(index);
+            }
+            Operation::Freeze(index) => self.signal(index, "STOP"),
+            Operation::Thaw(index) => self.signal(index, "CONT"),
+            Operation::Wipe(index) => {
+                let data = self.data(index);
+                if data.exists() {
+                    fs::remove_dir_all(data).unwrap();
+                }
+            }
+            Operation::OtherToken(index) => self.all[index].token = "second".to_owned(),
+            Operation::HandOverTo(index) => return self.hand_over(index),
+        }
+        Verdict::Accepted
+    }
+
+    /// The member that leads, as those that answer say.
+    pub(crate) fn leader(&self) -> Option<usize> {
+        let statuses = self.all.each_ref().map(|member| answers::status(member.client));
+        let leader = statuses.iter().flatten().find_map(|status| status.leader.clone())?;
+        statuses.iter().position(|status| status.as_ref().is_some_and(|s| s.member == leader))
+    }
+
+    /// What can be seen from outside.
+    pub(crate) fn view(&mut self) -> View {
+        for member in &mut self.all {
+            member.hear();
+        }
+        let statuses = self.all.each_ref().map(|member| {
+            answers::status(member.client)
+                .filter(|status| status.leader.is_some() && answers::reads(member.client))
+        });
+        let up: Vec<_> = statuses.iter().flatten().collect();
+        let leaders =
+            up.iter().all(|one| up.iter().any(|other| one.leader.as_ref() == Some(&other.member)));
+        let one_cluster = up.iter().all(|status| status.cluster == up[0].cluster);
+        let names = self
+            .all
+            .iter()
+            .zip(&statuses)
+            .filter_map(|(member, status)| {
+                status.as_ref().and_then(|_| answers::published(member.client))
+            })
+            .next()
+            .unwrap_or_default();
+        View {
+            answers: statuses.each_ref().map(Option::is_some),
+            ready: self.all.each_ref().map(|member| member.ready),
+            published: std::array::from_fn(|index| names.contains(&name(index))),
+            agree: leaders && one_cluster,
+        }
+    }
+
+    fn data(&self, index: usize) -> PathBuf {
+        self.dir.join(name(index))
+    }
+
+    /// What the unit does: without its log a member that was ever ready does not start.
+    fn start(&mut self, index: usize) -> Verdict {
+        let has_log = self.data(index).join("member/wal").exists();
+        self.all[index].hear();
+        if !has_log && self.all[index].ready {
+            return Verdict::Refused;
+        }
+        let url = |port: u16| format!("http://127.0.0.1:{port}");
+        let peers =
+            self.all.iter().enumerate().map(|(i, m)| format!("{}={}", name(i), url(m.peer)));
+        let peers = peers.collect::<Vec<_>>().join(",");
+        let member = &self.all[index];
+        let flags = [
+            ("name", name(index)),
+            ("data-dir", self.data(index).display().to_string()),
+            ("listen-client-urls", url(member.client)),
+            ("advertise-client-urls", url(member.client)),
+            ("listen-peer-urls", url(member.peer)),
+            ("initial-advertise-peer-urls", url(member.peer)),
+            ("initial-cluster", peers),
+            ("initial-cluster-token", member.token.clone()),
+            ("initial-cluster-state", "new".to_owned()),
+            ("heartbeat-interval", "20".to_owned()),
+            ("election-timeout", "200".to_owned()),
+        ];
+        let log = fs::File::options().create(true).append(true).open(self.dir.join("log")).unwrap();
+        let child = Command::new(&self.etcd)
+            .args(flags.map(|(flag, value)| format!("--{flag}={value}")))
+            .env_clear()
+            .env("NOTIFY_SOCKET", self.dir.join(format!("notify-{index}")))
+            .stdin(Stdio::null())
+            .stdout(Stdio::null())
+            .stderr(log)
+            .spawn()
+            .unwrap();
+        self.all[index].process = Some(child);
+        Verdict::Accepted
+    }
+
+    fn hand_over(&self, to: usize) -> Verdict {
+        let (Some(leader), Some(target)) = (self.leader(), self.id(to)) else {
+            return Verdict::Refused;
+        };
+        if leader == to || answers::hand_over(self.all[leader].client, &target) {
+            Verdict::Accepted
+        } else {
+            Verdict::Refused
+        }
+    }
+
+    fn id(&self, index: usize) -> Option<String> {
+        answers::status(self.all[index].client).map(|status| status.member)
+    }
+
+    fn signal(&self, index: usize, signal: &str) {
+        let Some(process) = &self.all[index].process else { return };
+        let sent = Command::new("kill").args(["-s", signal, &process.id().to_string()]).status();
+        assert!(sent.unwrap().success(), "etcd-{} is gone", index + 1);
+    }
+
+    /// Ends a process as systemd does: one that does not go is killed. Beside a frozen peer etcd may
+    /// take very long to go.
+    fn end(&mut self, index: usize, signal: &str) {
+        self.signal(index, signal);
+        let Some(mut process) = self.all[index].process.take() else { return };
+        let begun = Instant::now();
+        while process.try_wait().unwrap().is_none() {
+            if begun.elapsed() > STOP_TIMEOUT {
+                process.kill().unwrap();
+            }
+            thread::sleep(Duration::from_millis(5));
+        }
+    }
+}
+
+impl Drop for Members {
+    fn drop(&mut self) {
+        for process in self.all.iter_mut().filter_map(|member| member.process.as_mut()) {
+            let _ = process.kill();
+            let _ = process.wait();
+        }
+        let _ = fs::remove_dir_all(&self.dir);
+    }
+}
+
+impl Member {
+    /// Hears what etcd told systemd.
+    fn hear(&mut self) {
+        let mut words = [0; 256];
+        while let Ok(length) = self.notifications.recv(&mut words) {
+            self.ready |= words[..length].starts_with(b"READY=1");
+        }
+    }
+}
+
+fn name(index: usize) -> String {
+    format!("etcd-{}", index + 1)
+}
