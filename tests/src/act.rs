@@ -1,43 +1,62 @@
 //! What doing a step means in the simulated world. Strict: whatever a host would refuse is refused,
-//! and what no host could forgive is a panic that tells the story.
+//! and what breaks an invariant is a panic that tells the story.
+
+mod certificates;
 
 use std::collections::BTreeMap;
 
 use inventories::{ClusterName, HostName};
-use pki::{CertificateAuthority, LeafKind, LeafRequest, Sha256Digest};
+use pki::Sha256Digest;
 use planner::facts::Marker;
 use planner::plan::{FormationState, Guard};
 use planner::{Step, StepKind};
 use quorate::engine::hosts::{Bindings, Done, StepError, StepErrorKind};
-use templates::layout::PkiFile;
 use templates::{BootstrapToken, Layout, UnitText};
-use time::OffsetDateTime;
 
+use crate::invariants::{self, Broken};
 use crate::look::{arguments, version_in};
-use crate::world::{Generation, Log, SimHost, SimMember, World};
+use crate::world::{Log, SimHost, SimMember, World};
 
 type Act = Result<Done, StepErrorKind>;
 
 impl World {
     /// Checks the guard of a step and does it.
+    ///
+    /// # Panics
+    /// On a law that the step breaks, with the story of the run.
     pub fn act(&mut self, step: &Step, bindings: &Bindings) -> Result<Done, StepError> {
-        let before = self.quorate();
-        let result = self.guarded(step, bindings);
+        match self.attempt(step, bindings) {
+            Ok(result) => result,
+            Err(broken) => panic!("{broken}\n{}", self.story.join("\n")),
+        }
+    }
+
+    /// Checks the guard of a step and does it, or says which invariant that broke.
+    pub fn attempt(
+        &mut self,
+        step: &Step,
+        bindings: &Bindings,
+    ) -> Result<Result<Done, StepError>, Broken> {
+        let before = self.clone();
+        let mut result = self.guarded(step, bindings);
+        let did = result.as_ref().ok().copied();
+        let slow = self.hosts.get(&step.host).is_some_and(|host| host.slow);
+        if slow && result.is_ok() {
+            result = Err(StepErrorKind::Unknown("no answer in time".to_owned()));
+        }
         self.story.push(format!("{}: {result:?}", step.id));
-        let after = self.quorate();
-        let lost: Vec<_> = before.difference(&after).collect();
-        assert!(lost.is_empty(), "{} cost {lost:?} its quorum\n{}", step.id, self.story.join("\n"));
-        self.settle();
-        result.map_err(|kind| StepError {
+        invariants::of_action(&before, step, did, self)?;
+        self.elect()?;
+        Ok(result.map_err(|kind| StepError {
             host: step.host.clone(),
             kind,
             words: Vec::new(),
             hint: None,
-        })
+        }))
     }
 
     fn guarded(&mut self, step: &Step, bindings: &Bindings) -> Act {
-        let Some(host) = self.hosts.get_mut(&step.host) else {
+        let Some(host) = self.hosts.get(&step.host) else {
             panic!("{} wants a host that the world lacks", step.id);
         };
         if !host.reachable {
@@ -122,17 +141,8 @@ impl World {
                 if stopping.process.is_none() {
                     return failed("the member does not run");
                 }
-                // While it is down the others must carry the quorum, unless an outage is allowed.
                 stopping.process = None;
-                if matches!(step.guard, Guard::OthersHealthy { .. }) {
-                    let cluster = cluster_of(step);
-                    assert!(
-                        self.quorate().iter().any(|(name, _)| name == cluster),
-                        "{} took the cluster below quorum\n{}",
-                        step.id,
-                        self.story.join("\n")
-                    );
-                }
+                // Whoever led does not any more; the others elect.
                 self.settle();
                 let Some(host) = self.hosts.get_mut(&step.host) else { return failed("no host") };
                 start(member(host, step))
@@ -157,35 +167,6 @@ impl World {
         }
     }
 
-    fn install_certificates(
-        &mut self,
-        step: &Step,
-        leaves: &[LeafRequest],
-        client_ca: &ClusterName,
-    ) -> Act {
-        let now = self.now;
-        let issued = std::sync::Arc::clone(&self.issued);
-        let authorities = std::sync::Arc::clone(&self.authorities);
-        let peer = &authorities[cluster_of(step)].peer;
-        let client = &authorities[client_ca].client;
-        let Some(host) = self.hosts.get_mut(&step.host) else { return failed("no host") };
-        let member = member(host, step);
-        in_directories(member)?;
-        let wanted =
-            format!("{} {} {leaves:?} {now}", peer.certificate().pem(), client.certificate().pem());
-        let known = issued.lock().map(|issued| issued.get(&wanted).cloned()).unwrap_or_default();
-        let files = match known {
-            Some(files) => files,
-            None => issue(peer, client, leaves, now)?,
-        };
-        if let Ok(mut issued) = issued.lock() {
-            issued.insert(wanted, files.clone());
-        }
-        let number = member.generation.as_ref().map_or(0, |old| old.name.len());
-        member.generation = Some(Generation { name: "g".repeat(number + 1), files });
-        Ok(Done::Changed)
-    }
-
     fn others_healthy(
         &self,
         step: &Step,
@@ -195,8 +176,10 @@ impl World {
         let (cluster, quorate) = (cluster_of(step), self.quorate());
         let running = self.running();
         let members = quorate.iter().find(|(name, _)| name == cluster).map(|key| &running[key]);
-        let healthy =
-            members.map_or(0, |up| others.keys().filter(|other| up.contains(*other)).count());
+        let answers = |other: &&HostName| self.hosts.get(*other).is_some_and(|host| !host.slow);
+        let healthy = members.map_or(0, |up| {
+            others.keys().filter(|other| up.contains(*other)).filter(answers).count()
+        });
         if healthy >= needed {
             return Ok(());
         }
@@ -207,9 +190,12 @@ impl World {
         let cluster = cluster_of(step);
         let quorate = self.quorate();
         let running = self.running();
+        let answers = |host: &HostName| self.hosts.get(host).is_some_and(|host| !host.slow);
         let of_cluster: Vec<_> = quorate.iter().filter(|(name, _)| name == cluster).collect();
         match of_cluster[..] {
-            [key] if endpoints.keys().all(|host| running[key].contains(host)) => Ok(Done::Changed),
+            [key] if endpoints.keys().all(|host| answers(host) && running[key].contains(host)) => {
+                Ok(Done::Changed)
+            }
             [_] => failed("not every member answers"),
             _ => failed("the cluster has no leader"),
         }
@@ -238,34 +224,8 @@ impl World {
     }
 }
 
-/// The files of a generation, really issued.
-fn issue(
-    peer: &CertificateAuthority,
-    client: &CertificateAuthority,
-    leaves: &[LeafRequest],
-    now: OffsetDateTime,
-) -> Result<BTreeMap<PkiFile, String>, StepErrorKind> {
-    let mut files = BTreeMap::from([
-        (PkiFile::ClientCa, client.certificate().pem()),
-        (PkiFile::PeerCa, peer.certificate().pem()),
-    ]);
-    for request in leaves {
-        let (authority, cert, key) = match request.kind() {
-            LeafKind::Peer => (peer, PkiFile::PeerCert, PkiFile::PeerKey),
-            LeafKind::Server => (client, PkiFile::ServerCert, PkiFile::ServerKey),
-            LeafKind::HealthCheck => (client, PkiFile::HealthcheckCert, PkiFile::HealthcheckKey),
-            LeafKind::Client => panic!("no client's key belongs on an etcd host"),
-        };
-        let leaf = authority
-            .issue(request, now)
-            .map_err(|error| StepErrorKind::Local(error.to_string()))?;
-        files.insert(cert, leaf.certificate.pem());
-        files.insert(key, Sha256Digest::of(leaf.key.expose()).to_string());
-    }
-    Ok(files)
-}
-
-fn check_guard(step: &Step, host: &mut SimHost, bindings: &Bindings) -> Result<(), StepErrorKind> {
+fn check_guard(step: &Step, host: &SimHost, bindings: &Bindings) -> Result<(), StepErrorKind> {
+    let seen = step.cluster.as_ref().and_then(|cluster| host.members.get(cluster));
     let holds = match &step.guard {
         Guard::Nothing | Guard::OthersHealthy { .. } => true,
         Guard::HostIsFree => match (&host.site, &step.kind) {
@@ -273,17 +233,10 @@ fn check_guard(step: &Step, host: &mut SimHost, bindings: &Bindings) -> Result<(
             (None, _) => true,
             (Some(_), kind) => panic!("{}: {kind:?} is no claim", step.id),
         },
-        Guard::NeverFormed => {
-            let member = member(host, step);
-            !member.quorum_seen && member.marker.is_none()
-        }
-        Guard::HasLog => member(host, step).log.is_some(),
-        Guard::HasLogOrNeverFormed => {
-            let member = member(host, step);
-            member.log.is_some() || (!member.quorum_seen && member.marker.is_none())
-        }
+        Guard::NeverFormed => never_formed(seen),
+        Guard::HasLog => has_log(seen),
+        Guard::HasLogOrNeverFormed => has_log(seen) || never_formed(seen),
         Guard::FileIs { path, sha256 } => {
-            let member = member(host, step);
             assert_eq!(*path, Layout::of(cluster_of(step)).unit_file(), "{}", step.id);
             let digest = |text: &String| Sha256Digest::of(text.as_bytes()).to_string();
             let StepKind::WriteUnit { text, formation } = &step.kind else {
@@ -291,7 +244,7 @@ fn check_guard(step: &Step, host: &mut SimHost, bindings: &Bindings) -> Result<(
             };
             let wanted = bind(text, *formation, bindings.tokens.get(cluster_of(step)));
             // What the step itself would write is as good as what the plan saw: it was done.
-            let seen = member.unit.as_ref();
+            let seen = seen.and_then(|member| member.unit.as_ref());
             seen.map(digest) == *sha256 || seen == Some(&wanted)
         }
     };
@@ -300,6 +253,14 @@ fn check_guard(step: &Step, host: &mut SimHost, bindings: &Bindings) -> Result<(
     } else {
         Err(StepErrorKind::Guard(format!("{:?} does not hold", step.guard)))
     }
+}
+
+fn never_formed(member: Option<&SimMember>) -> bool {
+    member.is_none_or(|member| !member.quorum_seen && member.marker.is_none())
+}
+
+fn has_log(member: Option<&SimMember>) -> bool {
+    member.is_some_and(|member| member.log.is_some())
 }
 
 fn cluster_of(step: &Step) -> &ClusterName {
@@ -372,6 +333,7 @@ fn start(member: &mut SimMember) -> Act {
 impl SimHost {
     /// What systemd does at boot: it reads every unit and starts those that are enabled.
     pub fn boot(&mut self) {
+        self.on = true;
         for member in self.members.values_mut() {
             if let (Some(unit), Some((_, enabled))) = (member.unit.clone(), member.loaded.clone()) {
                 member.loaded = Some((unit, enabled));
@@ -384,18 +346,15 @@ impl SimHost {
     }
 }
 
-fn born(unit: &str) -> Log {
+/// The log that a member begins which is started from this unit.
+pub(crate) fn born(unit: &str) -> Log {
     let arguments = arguments(unit);
     let value = |flag: &str| {
         let prefix = format!("--{flag}=");
         let found = arguments.iter().find_map(|argument| argument.strip_prefix(&prefix));
         found.unwrap_or_else(|| panic!("the unit gives no --{flag}")).to_owned()
     };
-    Log {
-        name: value("name"),
-        token: value("initial-cluster-token"),
-        initial_cluster: value("initial-cluster"),
-    }
+    Log::begun(value("name"), value("initial-cluster-token"), value("initial-cluster"))
 }
 
 fn put<T: PartialEq>(place: &mut T, value: T) -> Done {

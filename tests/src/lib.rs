@@ -3,20 +3,27 @@
 //! - [`world`]: hosts, members and the rules of etcd and systemd that quorate leans on. Whatever a
 //!   real host would refuse is refused; a quorum lost by our own hand is a panic that names it.
 //! - [`look`] and [`act`]: what observing and doing mean in that world.
+//! - [`fault`], [`drift`]: what goes wrong without our doing.
+//! - [`invariants`]: what must hold whatever happens, one function each.
 //! - [`sim`]: the world behind the engine's door to the hosts.
 //! - [`site`]: inventories, given and generated.
 //! - [`model`]: an exhaustive walk through everything that can happen.
 //! - [`mutants`]: seeded bugs, each of which a test must catch.
 //! - [`story`]: whole runs of quorate.
+//! - [`shared`]: values that many worlds share until one changes them.
 //! - [`checker`]: an independent reading of a plan.
 //! - [`scenario`]: stories as text files.
 
 pub mod act;
 pub mod checker;
+pub mod drift;
+pub mod fault;
+pub mod invariants;
 pub mod look;
 pub mod model;
 pub mod mutants;
 pub mod scenario;
+pub mod shared;
 pub mod sim;
 pub mod site;
 pub mod story;

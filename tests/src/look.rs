@@ -178,7 +178,7 @@ impl World {
     ) -> Observed<EtcdFacts> {
         let (Some(_), Some(log)) = (&member.process, &member.log) else { return Observed::Absent };
         let key = (spec.name.clone(), log.cluster_id());
-        if !self.quorate().contains(&key) {
+        if self.hosts[host].slow || !self.quorate().contains(&key) {
             return Observed::Unknown("context deadline exceeded".to_owned());
         }
         let running = &self.running()[&key];
@@ -193,7 +193,7 @@ impl World {
         let members = log.initial_cluster.split(',').filter_map(|entry| {
             let (name, url) = entry.split_once('=')?;
             Some(ListedMember {
-                id: crate::world::Log { name: name.to_owned(), ..log.clone() }.member_id(),
+                id: log.id_of(name),
                 name: name.to_owned(),
                 peer_urls: vec![url.to_owned()],
                 client_urls: published(name).then(|| url.to_owned()).into_iter().collect(),

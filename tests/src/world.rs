@@ -10,13 +10,16 @@ use templates::BootstrapToken;
 use templates::layout::PkiFile;
 use time::OffsetDateTime;
 
+use crate::invariants::{self, Broken};
+use crate::shared::Shared;
+
 /// All hosts, and what is remembered about the clusters that ever had a quorum on them.
 #[derive(Debug, Clone)]
 pub struct World {
     /// The operator's clock.
     pub now: OffsetDateTime,
     /// Hosts by name.
-    pub hosts: BTreeMap<HostName, SimHost>,
+    pub hosts: BTreeMap<HostName, Shared<SimHost>>,
     /// The CAs beside the inventory, by cluster.
     pub authorities: Arc<BTreeMap<ClusterName, AuthorityPair>>,
     /// The id of the one cluster of each name that ever had a quorum.
@@ -41,10 +44,15 @@ pub struct AuthorityPair {
 }
 
 /// One host.
-#[derive(Debug, Clone)]
+#[derive(Debug, Clone, PartialEq, Eq)]
 pub struct SimHost {
+    /// Whether it is switched on.
+    pub on: bool,
     /// Whether SSH gets through.
     pub reachable: bool,
+    /// Whether it answers too late: a step's effect happens and nobody hears of it in time, and its
+    /// members count for raft but leave every question without an answer.
+    pub slow: bool,
     /// The site that marked it.
     pub site: Option<SiteName>,
     /// Whether the account etcd is there.
@@ -59,7 +67,9 @@ impl SimHost {
     /// A new machine.
     pub fn empty() -> Self {
         Self {
+            on: true,
             reachable: true,
+            slow: false,
             site: None,
             account: false,
             releases: BTreeMap::new(),
@@ -69,7 +79,7 @@ impl SimHost {
 }
 
 /// What a host holds of one cluster.
-#[derive(Debug, Clone, Default)]
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct SimMember {
     /// Whether the directories are there.
     pub directories: bool,
@@ -96,7 +106,7 @@ pub struct SimMember {
 }
 
 /// A generation of certificates.
-#[derive(Debug, Clone)]
+#[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Generation {
     /// Its directory's name.
     pub name: String,
@@ -113,17 +123,29 @@ pub struct Log {
     pub token: String,
     /// Names and peer URLs of its bootstrap.
     pub initial_cluster: String,
+    cluster_id: String,
 }
 
 impl Log {
+    /// The log of a member that begins its first life with these settings.
+    pub fn begun(name: String, token: String, initial_cluster: String) -> Self {
+        let cluster_id = short_hash(&format!("cluster {token} {initial_cluster}"));
+        Self { name, token, initial_cluster, cluster_id }
+    }
+
     /// etcd's cluster id: of the token and the peer URLs alone.
     pub fn cluster_id(&self) -> String {
-        short_hash(&format!("cluster {} {}", self.token, self.initial_cluster))
+        self.cluster_id.clone()
     }
 
     /// etcd's member id.
     pub fn member_id(&self) -> String {
-        short_hash(&format!("member {} {} {}", self.token, self.initial_cluster, self.name))
+        self.id_of(&self.name)
+    }
+
+    /// etcd's member id of another member of the same bootstrap.
+    pub fn id_of(&self, name: &str) -> String {
+        short_hash(&format!("member {} {} {name}", self.token, self.initial_cluster))
     }
 
     /// How many members its cluster was born with.
@@ -145,7 +167,7 @@ impl World {
     ) -> Self {
         Self {
             now,
-            hosts: hosts.into_iter().map(|name| (name, SimHost::empty())).collect(),
+            hosts: hosts.into_iter().map(|name| (name, Shared::new(SimHost::empty()))).collect(),
             authorities,
             formed: BTreeMap::new(),
             published: BTreeSet::new(),
@@ -183,9 +205,16 @@ impl World {
     }
 
     /// Lets time pass: members that reach each other elect a leader, and systemd witnesses it.
-    /// Two clusters of one name, both with a quorum, are the disaster that tokens are there to
-    /// prevent.
+    ///
+    /// # Panics
+    /// On what [`World::elect`] refuses.
     pub fn settle(&mut self) {
+        self.elect().unwrap_or_else(|broken| panic!("{broken}\n{}", self.story.join("\n")));
+    }
+
+    /// Lets time pass, or says that two clusters of one name both have a quorum (I6): the disaster
+    /// that tokens are there to prevent.
+    pub fn elect(&mut self) -> Result<(), Broken> {
         let running = self.running();
         let quorate = self.quorate();
         self.leaders.retain(|cluster, leader| {
@@ -197,24 +226,21 @@ impl World {
                 self.leaders.insert(key.0.clone(), first);
             }
         }
-        for (cluster, id) in quorate {
-            let first = self.formed.entry(cluster.clone()).or_insert_with(|| id.clone());
-            assert_eq!(
-                *first,
-                id,
-                "a second cluster {cluster} was formed\n{}",
-                self.story.join("\n")
-            );
-            for (name, host) in &mut self.hosts {
-                if let Some(member) = host.members.get_mut(&cluster)
-                    && member.process.is_some()
-                    && member.log.as_ref().is_some_and(|log| log.cluster_id() == id)
+        for key in quorate {
+            invariants::one_cluster(self, &key)?;
+            let (cluster, id) = &key;
+            self.formed.entry(cluster.clone()).or_insert_with(|| id.clone());
+            for name in &running[&key] {
+                self.published.insert((id.clone(), name.clone()));
+                let Some(host) = self.hosts.get_mut(name) else { continue };
+                if host.members.get(cluster).is_some_and(|member| !member.quorum_seen)
+                    && let Some(member) = host.members.get_mut(cluster)
                 {
                     member.quorum_seen = true;
-                    self.published.insert((id.clone(), name.clone()));
                 }
             }
         }
+        Ok(())
     }
 
     /// A digest of everything that an apply is responsible for. Random values are masked.

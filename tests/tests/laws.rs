@@ -1,13 +1,19 @@
 //! The laws of design, over generated sites. Each is a property: what breaks it is shrunk to the
 //! smallest site and printed as a story.
 
+use inventories::{EtcdVersion, HostName};
 use planner::facts::{HostFacts, MemberFacts, Observed};
+use planner::progress::{Outcome, Progress};
 use planner::{Policy, SiteFacts, SiteSpec, plan};
 use proptest::prelude::*;
+use quorate::engine::bind;
 use quorate_tests::checker::violations;
+use quorate_tests::drift::drifts;
+use quorate_tests::fault::{Fault, faults};
+use quorate_tests::invariants::Broken;
 use quorate_tests::sim::{Crash, Repeat};
 use quorate_tests::site::{Shape, host, plain, shapes};
-use quorate_tests::story::{apply, plan_of};
+use quorate_tests::story::{apply, formed, plan_of};
 use quorate_tests::world::World;
 use templates::Layout;
 use templates::layout::PkiFile;
@@ -171,6 +177,71 @@ const LOSSES: [fn(&mut MemberFacts); 3] = [
         }
     },
 ];
+
+proptest! {
+    #![proptest_config(ProptestConfig { cases: 96, failure_persistence: None, ..ProptestConfig::default() })]
+
+    #[test]
+    fn never_below_quorum(
+        shape in shapes(),
+        drifts in prop::collection::vec((any::<prop::sample::Index>(), drifts()), 0..3),
+        quota in any::<bool>(),
+        patch in any::<bool>(),
+        fault in prop::option::of((0_usize..40, any::<prop::sample::Index>(), faults())),
+        stop in prop::option::of(0_usize..40),
+    ) {
+        let (world, spec) = shape.world();
+        let mut world = formed(world, &spec);
+        world.story.clear();
+        let hosts: Vec<_> = world.hosts.keys().cloned().collect();
+        for (index, drift) in drifts {
+            drift.of(&mut world, index.get(&hosts));
+        }
+        let wanted = Shape {
+            quota: if quota { Some(8 << 30) } else { shape.quota },
+            version: EtcdVersion::new(shape.version.minor(), shape.version.patch() + u32::from(patch)),
+            ..shape
+        };
+        let wanted = wanted.spec(&world.authorities);
+        let fault = fault.map(|(at, index, fault)| (at, index.get(&hosts).clone(), fault));
+        keeps_quorums(&mut world, &wanted, fault.as_ref(), stop)?;
+        for host in &hosts {
+            prop_assert_eq!(world.mend(host), Ok(()));
+        }
+        keeps_quorums(&mut world, &wanted, None, None)?;
+    }
+}
+
+/// One apply, in which a fault happens before some step, and which is killed before some step. At
+/// each step every cluster that had a quorum has it still.
+fn keeps_quorums(
+    world: &mut World,
+    spec: &SiteSpec,
+    fault: Option<&(usize, HostName, Fault)>,
+    stop: Option<usize>,
+) -> Result<(), TestCaseError> {
+    let facts = world.observe(spec);
+    let plan = plan_of(world, spec);
+    let bindings =
+        bind::tokens(&plan, &facts).map_err(|error| TestCaseError::fail(error.to_string()))?;
+    let mut progress = Progress::of(&plan);
+    let told = |world: &World, broken: Broken| {
+        TestCaseError::fail(format!("{broken}\n{}", world.story.join("\n")))
+    };
+    world.story.push(format!("quorate apply: {} steps", plan.steps.len()));
+    for number in 0.. {
+        if let Some((at, host, fault)) = fault
+            && *at == number
+        {
+            world.strike(host, *fault).map_err(|broken| told(world, broken))?;
+        }
+        let Some(id) = progress.take_ready().filter(|_| stop != Some(number)) else { break };
+        let Some(step) = plan.step(&id) else { panic!("{id} is a step of the plan") };
+        let result = world.attempt(step, &bindings).map_err(|broken| told(world, broken))?;
+        progress.finish(&id, if result.is_ok() { Outcome::Done } else { Outcome::Failed });
+    }
+    Ok(())
+}
 
 /// A world in which an apply was killed somewhere, or not at all.
 fn stopped(shape: &Shape, at: prop::sample::Index, after: bool) -> (World, SiteSpec) {

@@ -160,7 +160,7 @@ impl Scene {
         match *words {
             ["host", _, "unreachable"] => state.reachable = false,
             ["host", _, "reachable"] => state.reachable = true,
-            ["host", _, "new"] => *state = crate::world::SimHost::empty(),
+            ["host", _, "new"] => **state = crate::world::SimHost::empty(),
             ["stop", _] => members.for_each(|member| member.process = None),
             ["wipe", _] => members.for_each(|member| (member.process, member.log) = (None, None)),
             ["remove-unit", _] => members.for_each(|member| {

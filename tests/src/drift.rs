@@ -1,0 +1,74 @@
+//! How a formed cluster came to differ from what was applied to it.
+
+use inventories::HostName;
+use proptest::prelude::*;
+
+use crate::fault::{Fault, faults};
+use crate::world::World;
+
+/// What somebody or something did to a host after the last apply.
+#[derive(Debug, Clone, Copy)]
+pub enum Drift {
+    /// Its members were stopped.
+    Stopped,
+    /// Their units got another line.
+    UnitEdited,
+    /// They no longer start at boot.
+    NotEnabled,
+    /// They got a drop-in.
+    DropIn,
+    /// Their certificates were deleted.
+    NoCertificates,
+    /// Its releases were deleted.
+    NoRelease,
+    /// A fault struck.
+    Struck(Fault),
+}
+
+/// Any drift.
+pub fn drifts() -> impl Strategy<Value = Drift> {
+    prop_oneof![
+        Just(Drift::Stopped),
+        Just(Drift::UnitEdited),
+        Just(Drift::NotEnabled),
+        Just(Drift::DropIn),
+        Just(Drift::NoCertificates),
+        Just(Drift::NoRelease),
+        faults().prop_map(Drift::Struck),
+    ]
+}
+
+impl Drift {
+    /// Lets it happen to a host.
+    ///
+    /// # Panics
+    /// Where the host is not in the world, or the world breaks an invariant by itself.
+    pub fn of(self, world: &mut World, name: &HostName) {
+        if let Drift::Struck(fault) = self {
+            return world.strike(name, fault).unwrap_or_else(|broken| panic!("{broken}"));
+        }
+        world.story.push(format!("{name}: {self:?}"));
+        let Some(host) = world.hosts.get_mut(name) else { panic!("there is no host {name}") };
+        if matches!(self, Drift::NoRelease) {
+            host.releases.clear();
+        }
+        for (cluster, member) in &mut host.members {
+            match self {
+                Drift::Stopped => member.process = None,
+                Drift::UnitEdited => {
+                    member.unit = member.unit.take().map(|text| text + "Nice=5\n");
+                }
+                Drift::NotEnabled => {
+                    member.loaded = member.loaded.take().map(|(text, _)| (text, false));
+                }
+                Drift::DropIn => {
+                    let path = format!("/etc/systemd/system/etcd-{cluster}.service.d/a.conf");
+                    member.drop_ins = vec![path];
+                }
+                Drift::NoCertificates => member.generation = None,
+                Drift::NoRelease | Drift::Struck(_) => {}
+            }
+        }
+        world.settle();
+    }
+}

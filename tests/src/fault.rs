@@ -1,0 +1,102 @@
+//! What goes wrong with hosts without our doing, and how it ends.
+
+use std::fmt;
+
+use inventories::HostName;
+use proptest::prelude::*;
+
+use crate::invariants::Broken;
+use crate::world::{SimHost, World};
+
+/// What may go wrong with a host.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+pub enum Fault {
+    /// It is switched off, and its processes end.
+    Down,
+    /// We can't reach it; its peers can.
+    Cut,
+    /// It answers too late: what we do there happens and we don't hear of it in time, and what we ask
+    /// its members stays without an answer.
+    Slow,
+    /// The disk under its data directories is lost, and with it the logs. Once a member was in a
+    /// quorum nothing mends this yet.
+    DiskLost,
+}
+
+impl Fault {
+    /// Every kind.
+    pub const ALL: [Fault; 4] = [Fault::Down, Fault::Cut, Fault::Slow, Fault::DiskLost];
+
+    /// Whether it can begin on a host that is as this one.
+    pub fn can_begin(self, host: &SimHost) -> bool {
+        match self {
+            Fault::Down | Fault::Cut | Fault::Slow => !host.in_trouble(),
+            // What a disk held matters only once a member has promised something.
+            Fault::DiskLost => host.members.values().any(|member| member.log.is_some()),
+        }
+    }
+}
+
+/// Any fault.
+pub fn faults() -> impl Strategy<Value = Fault> {
+    prop::sample::select(&Fault::ALL[..])
+}
+
+impl fmt::Display for Fault {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(match self {
+            Fault::Down => "goes down",
+            Fault::Cut => "can't be reached by us",
+            Fault::Slow => "answers too late",
+            Fault::DiskLost => "loses its data disk",
+        })
+    }
+}
+
+impl World {
+    /// A fault begins.
+    pub fn strike(&mut self, name: &HostName, fault: Fault) -> Result<(), Broken> {
+        self.story.push(format!("{name} {fault}"));
+        let Some(host) = self.hosts.get_mut(name) else { return Ok(()) };
+        match fault {
+            Fault::Down => {
+                (host.on, host.reachable) = (false, false);
+                host.members.values_mut().for_each(|member| member.process = None);
+            }
+            Fault::Cut => host.reachable = false,
+            Fault::Slow => host.slow = true,
+            Fault::DiskLost => {
+                for member in host.members.values_mut() {
+                    (member.process, member.log) = (None, None);
+                }
+            }
+        }
+        self.elect()
+    }
+
+    /// Whatever is wrong with a host ends; one that was down boots.
+    pub fn mend(&mut self, name: &HostName) -> Result<(), Broken> {
+        self.story.push(format!("{name} is well again"));
+        let Some(host) = self.hosts.get_mut(name) else { return Ok(()) };
+        if !host.on {
+            host.boot();
+        }
+        (host.reachable, host.slow) = (true, false);
+        self.elect()
+    }
+}
+
+impl SimHost {
+    /// Whether something is wrong with it that can end.
+    pub fn in_trouble(&self) -> bool {
+        !self.on || !self.reachable || self.slow
+    }
+
+    /// Whether a member lost its log after it was in a quorum: nothing mends that yet.
+    pub fn has_lost_a_member(&self) -> bool {
+        let lost = |member: &crate::world::SimMember| {
+            member.log.is_none() && (member.quorum_seen || member.marker.is_some())
+        };
+        self.members.values().any(lost)
+    }
+}

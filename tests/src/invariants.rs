@@ -1,0 +1,278 @@
+//! What must hold whatever happens, one function each. The numbers are the ones by which the model
+//! names them.
+//!
+//! I3 (new members begin as learners), I4 (remove before add) and I5 (no promotion of a member that
+//! lags) are about steps that change a membership. There are none yet, which
+//! [`changes_membership`] says of every kind of step.
+
+use std::collections::BTreeSet;
+use std::fmt;
+
+use inventories::{ClusterName, HostName};
+use planner::plan::Guard;
+use planner::{Plan, SiteFacts, SiteSpec, Step, StepKind};
+use quorate::engine::hosts::Done;
+
+use crate::shared::Shared;
+use crate::world::{SimHost, SimMember, World};
+
+/// An invariant that does not hold, and where.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Broken {
+    /// Which.
+    pub invariant: &'static str,
+    /// What happened.
+    pub what: String,
+}
+
+impl fmt::Display for Broken {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{} is broken: {}", self.invariant, self.what)
+    }
+}
+
+fn broken(invariant: &'static str, what: String) -> Result<(), Broken> {
+    Err(Broken { invariant, what })
+}
+
+/// Everything that must hold of one action: the world before it, what it did, and the world right
+/// after it.
+pub fn of_action(
+    before: &World,
+    step: &Step,
+    did: Option<Done>,
+    after: &World,
+) -> Result<(), Broken> {
+    never_below_quorum(before, step, did, after)?;
+    one_disruption_at_a_time(before, step, did, after)?;
+    data_of_a_quorum_stays(before, step, after)
+}
+
+/// I1: what we do never turns a quorum into none, also not for the moment of a restart. An outage
+/// that the operator allowed by name is the operator's.
+pub fn never_below_quorum(
+    before: &World,
+    step: &Step,
+    did: Option<Done>,
+    after: &World,
+) -> Result<(), Broken> {
+    let quorate = before.quorate();
+    let mut lost: BTreeSet<_> = quorate.difference(&after.quorate()).cloned().collect();
+    if restarted(before, step, did, after)
+        && matches!(step.guard, Guard::OthersHealthy { .. })
+        && let Some(cluster) = &step.cluster
+    {
+        let mut meanwhile = before.clone();
+        let host = meanwhile.hosts.get_mut(&step.host);
+        if let Some(member) = host.and_then(|host| host.members.get_mut(cluster)) {
+            member.process = None;
+        }
+        lost.extend(quorate.difference(&meanwhile.quorate()).cloned());
+    }
+    if lost.is_empty() {
+        return Ok(());
+    }
+    let names: Vec<&str> = lost.iter().map(|(cluster, _)| cluster.as_str()).collect();
+    broken("I1 (never below quorum)", format!("{} cost {} its quorum", step.id, names.join(", ")))
+}
+
+/// I2: a member is taken down only while every other voter of its cluster is up and answers.
+/// [`disruptions_in_flight`] is its other half.
+pub fn one_disruption_at_a_time(
+    before: &World,
+    step: &Step,
+    did: Option<Done>,
+    after: &World,
+) -> Result<(), Broken> {
+    let Some(cluster) = &step.cluster else { return Ok(()) };
+    if !restarted(before, step, did, after) || !matches!(step.guard, Guard::OthersHealthy { .. }) {
+        return Ok(());
+    }
+    let away = |(name, member): (&HostName, &SimMember)| {
+        let up = member.process.is_some() && !before.hosts[name].slow;
+        (*name != step.host && !up).then(|| name.to_string())
+    };
+    let away: Vec<String> = members(before, cluster).filter_map(away).collect();
+    if away.is_empty() {
+        return Ok(());
+    }
+    let what = format!("{} took a member down while {} was away", step.id, away.join(", "));
+    broken("I2 (one disruption at a time)", what)
+}
+
+/// I2, within one plan: of the restarts of clusters that share a host one is under way at most, from
+/// the moment it may begin until the member is back. `waiting` are the steps that did not end yet,
+/// `ready` those that may begin.
+pub fn disruptions_in_flight(
+    spec: &SiteSpec,
+    waiting: &[&Step],
+    ready: &[&Step],
+) -> Result<(), Broken> {
+    let restart_of = |end: &Step| {
+        waiting.iter().any(|step| {
+            step.kind == StepKind::RestartMember
+                && (&step.host, &step.cluster) == (&end.host, &end.cluster)
+        })
+    };
+    let begins = ready.iter().filter(|step| step.kind == StepKind::RestartMember);
+    let under_way = waiting
+        .iter()
+        .filter(|step| matches!(step.kind, StepKind::AwaitRejoin { .. }) && !restart_of(step));
+    let all: Vec<&Step> = begins.chain(under_way).copied().collect();
+    for (index, one) in all.iter().enumerate() {
+        for other in &all[index + 1..] {
+            if touch(spec, one, other) {
+                let what = format!("{} and {} are under way together", one.id, other.id);
+                return broken("I2 (one disruption at a time)", what);
+            }
+        }
+    }
+    Ok(())
+}
+
+/// Whether the clusters that two steps serve are one, or share a host.
+fn touch(spec: &SiteSpec, one: &Step, other: &Step) -> bool {
+    let hosts = |step: &Step| {
+        let cluster = step.cluster.as_ref().and_then(|name| spec.clusters.get(name));
+        cluster.into_iter().flat_map(|cluster| cluster.members.keys()).collect::<BTreeSet<_>>()
+    };
+    one.cluster == other.cluster || !hosts(one).is_disjoint(&hosts(other))
+}
+
+/// I3, I4, I5: whether a kind of step changes who is a member. A new kind does not compile until
+/// somebody decides.
+pub fn changes_membership(kind: &StepKind) -> bool {
+    match kind {
+        StepKind::ClaimHost { .. }
+        | StepKind::CreateAccount
+        | StepKind::InstallRelease { .. }
+        | StepKind::PrepareDirectories { .. }
+        | StepKind::InstallCertificates { .. }
+        | StepKind::StoreToken
+        | StepKind::DiscardBootstrap
+        | StepKind::WriteUnit { .. }
+        | StepKind::StartMember
+        | StepKind::MoveDropIns { .. }
+        | StepKind::MoveLeader { .. }
+        | StepKind::RestartMember
+        | StepKind::AwaitRejoin { .. }
+        | StepKind::ProveHealthy { .. }
+        | StepKind::WriteMarker { .. }
+        | StepKind::NoteRestart => false,
+    }
+}
+
+/// I6: of one inventory's cluster there is never a second one with a quorum.
+pub fn one_cluster(world: &World, (cluster, id): &(ClusterName, String)) -> Result<(), Broken> {
+    match world.formed.get(cluster) {
+        Some(first) if first != id => {
+            let what = format!("a second cluster {cluster} was formed: {id} beside {first}");
+            broken("I6 (never two clusters)", what)
+        }
+        _ => Ok(()),
+    }
+}
+
+/// I7: the log of a member that was in a quorum is never taken away by us, and never replaced.
+pub fn data_of_a_quorum_stays(before: &World, step: &Step, after: &World) -> Result<(), Broken> {
+    for (name, host) in &before.hosts {
+        if after.hosts.get(name).is_some_and(|now| now.is_same(host)) {
+            continue;
+        }
+        for (cluster, member) in &host.members {
+            let now = after.hosts.get(name).and_then(|host| host.members.get(cluster));
+            let log = now.and_then(|member| member.log.as_ref());
+            if (member.quorum_seen || member.marker.is_some()) && log != member.log.as_ref() {
+                let what = format!("{} changed the log of {cluster} on {name}", step.id);
+                return broken("I7 (data of a quorum stays)", what);
+            }
+        }
+    }
+    Ok(())
+}
+
+/// I8: a cluster that was formed has the members of its inventory, neither more nor fewer.
+pub fn size_is_what_is_wanted(world: &World, spec: &SiteSpec) -> Result<(), Broken> {
+    for (name, cluster) in &spec.clusters {
+        let Some(id) = world.formed.get(name) else { continue };
+        let of_it = members(world, name)
+            .filter_map(|(_, member)| member.log.as_ref())
+            .filter(|log| log.cluster_id() == *id);
+        for log in of_it {
+            if log.voters() != cluster.members.len() {
+                let what = format!("{name} has {} voters: {}", log.voters(), log.initial_cluster);
+                return broken("I8 (the size is what is wanted)", what);
+            }
+        }
+    }
+    Ok(())
+}
+
+/// I11: a plan restarts the member that leads after every other one of its cluster, and hands over
+/// before.
+pub fn leader_restarts_last(plan: &Plan, facts: &SiteFacts) -> Result<(), Broken> {
+    let restarts: Vec<&Step> =
+        plan.steps.iter().filter(|step| step.kind == StepKind::RestartMember).collect();
+    for restart in &restarts {
+        let leads = || {
+            let host = facts.hosts.get(&restart.host)?.known()?;
+            let etcd = host.clusters.get(restart.cluster.as_ref()?)?.etcd.known()?;
+            Some(etcd.leader.as_ref() == Some(&etcd.member_id))
+        };
+        if leads() != Some(true) {
+            continue;
+        }
+        let others = restarts.iter().filter(|other| other.cluster == restart.cluster);
+        for other in others.filter(|other| other.id != restart.id) {
+            if !comes_before(plan, other, restart) {
+                let what = format!("{} does not wait for {}", restart.id, other.id);
+                return broken("I11 (the leader restarts last)", what);
+            }
+        }
+        let hands_over = |step: &&Step| {
+            matches!(step.kind, StepKind::MoveLeader { .. })
+                && (&step.host, &step.cluster) == (&restart.host, &restart.cluster)
+        };
+        if !plan.steps.iter().filter(hands_over).any(|step| restart.after.contains(&step.id)) {
+            let what = format!("{} is the leader's, and nothing hands over", restart.id);
+            return broken("I11 (the leader restarts last)", what);
+        }
+    }
+    Ok(())
+}
+
+/// Whether `later` waits for `first`, by whatever chain.
+fn comes_before(plan: &Plan, first: &Step, later: &Step) -> bool {
+    let mut open: Vec<_> = later.after.iter().collect();
+    let mut met = BTreeSet::new();
+    while let Some(id) = open.pop() {
+        if *id == first.id {
+            return true;
+        }
+        if met.insert(id) {
+            open.extend(plan.step(id).into_iter().flat_map(|step| &step.after));
+        }
+    }
+    false
+}
+
+/// Whether the step took a running member down, whether or not it brought it up again.
+fn restarted(before: &World, step: &Step, did: Option<Done>, after: &World) -> bool {
+    let runs = |world: &World| {
+        let member = world.hosts.get(&step.host)?.members.get(step.cluster.as_ref()?)?;
+        Some(member.process.is_some())
+    };
+    step.kind == StepKind::RestartMember
+        && runs(before) == Some(true)
+        && (did.is_some() || runs(after) != Some(true))
+}
+
+fn members<'a>(
+    world: &'a World,
+    cluster: &'a ClusterName,
+) -> impl Iterator<Item = (&'a HostName, &'a SimMember)> {
+    let of_cluster = move |(name, host): (&'a HostName, &'a Shared<SimHost>)| {
+        Some((name, host.members.get(cluster)?))
+    };
+    world.hosts.iter().filter_map(of_cluster)
+}
