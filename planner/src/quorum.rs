@@ -44,5 +44,6 @@ mod tests {
         assert_eq!(Quorum { voters: 3, healthy: 2 }.margin(), 0);
         assert_eq!(Quorum { voters: 5, healthy: 1 }.margin(), 0);
         assert!(!Quorum { voters: 5, healthy: 2 }.holds());
+        assert!(Quorum { voters: 5, healthy: 3 }.holds());
     }
 }
