@@ -122,12 +122,13 @@ impl World {
                 if self.leaders.get(cluster) != Some(&step.host) {
                     return Ok(Done::Already);
                 }
+                // One of another bootstrap bears the name, and is no member of this cluster.
+                let quorate = self.quorate();
                 let running = self.running();
-                let mut followers = others.keys().filter(|other| {
-                    running
-                        .iter()
-                        .any(|((name, _), hosts)| name == cluster && hosts.contains(*other))
-                });
+                let members = quorate.iter().find(|(name, _)| name == cluster);
+                let members = members.map(|key| &running[key]);
+                let mut followers =
+                    others.keys().filter(|other| members.is_some_and(|all| all.contains(*other)));
                 let Some(next) = followers.next() else { return failed("no member to lead") };
                 self.leaders.insert(cluster.clone(), next.clone());
                 Ok(Done::Changed)
