@@ -27,9 +27,7 @@ impl<'a> View<'a> {
 
     /// The member list, as a member that knows a leader has it.
     pub(crate) fn listed(&self) -> Option<&'a Vec<ListedMember>> {
-        self.answers()
-            .filter(|(_, etcd)| etcd.leader.is_some())
-            .find_map(|(_, etcd)| etcd.members.known())
+        list(&self.answers().collect())
     }
 
     /// Whether the member on this host ever took part in the cluster. One that a stopped bootstrap
@@ -47,6 +45,11 @@ impl<'a> View<'a> {
                 None => facts.token.known().is_none(),
             }
     }
+}
+
+/// How a cluster is now, for whoever does not plan.
+pub fn cluster_now(spec: &ClusterSpec, facts: &SiteFacts) -> ClusterNow {
+    assess(spec, facts).now
 }
 
 /// Assesses one cluster.
@@ -67,12 +70,17 @@ pub(crate) fn assess<'a>(spec: &'a ClusterSpec, facts: &'a SiteFacts) -> View<'a
     let answers: BTreeMap<&HostName, &EtcdFacts> =
         members.iter().filter_map(|(host, facts)| Some((*host, facts.etcd.known()?))).collect();
     let healthy = answers.values().filter(|etcd| etcd.leader.is_some() && !etcd.learner).count();
+    let formation = formation(&members, &unseen);
     let now = ClusterNow {
-        formation: formation(&members, &unseen),
+        formation,
         cluster_id: cluster_id(&members, &answers),
         quorum: Quorum { voters: voters(spec, &answers), healthy },
         leader: leader(&answers),
-        down: down(&members, &answers),
+        down: match formation {
+            Formation::Formed => down(spec, &members, &answers),
+            // What was never there is not down.
+            Formation::Absent | Formation::Begun | Formation::Unknown => BTreeMap::new(),
+        },
         alarms: alarms(&answers),
     };
     View { members, unseen, now }
@@ -110,11 +118,13 @@ fn cluster_id(
 
 /// etcd's own list counts, where a member that knows a leader has one; else the inventory.
 fn voters(spec: &ClusterSpec, answers: &BTreeMap<&HostName, &EtcdFacts>) -> usize {
-    answers
-        .values()
-        .filter(|etcd| etcd.leader.is_some())
-        .find_map(|etcd| etcd.members.known())
+    list(answers)
         .map_or(spec.members.len(), |list| list.iter().filter(|member| !member.learner).count())
+}
+
+/// The member list, as a member that knows a leader has it.
+fn list<'a>(answers: &BTreeMap<&HostName, &'a EtcdFacts>) -> Option<&'a Vec<ListedMember>> {
+    answers.values().filter(|etcd| etcd.leader.is_some()).find_map(|etcd| etcd.members.known())
 }
 
 fn leader(answers: &BTreeMap<&HostName, &EtcdFacts>) -> Option<HostName> {
@@ -125,6 +135,7 @@ fn leader(answers: &BTreeMap<&HostName, &EtcdFacts>) -> Option<HostName> {
 }
 
 fn down(
+    spec: &ClusterSpec,
     members: &BTreeMap<&HostName, &MemberFacts>,
     answers: &BTreeMap<&HostName, &EtcdFacts>,
 ) -> BTreeMap<HostName, String> {
@@ -136,8 +147,21 @@ fn down(
         (Observed::Absent, _) => "no unit".to_owned(),
         (Observed::Unknown(why), _) => format!("unit unknown: {why}"),
     };
+    // What etcd's own list does not name was never there, and is not down. An unstarted member has no
+    // name in it.
+    let list = list(answers);
+    let is_listed = |host: &HostName| {
+        let url = spec.members.get(host).map(|wanted| wanted.member.peer_url().to_string());
+        list.is_none_or(|list| {
+            list.iter().any(|member| {
+                member.name == host.as_str()
+                    || url.as_ref().is_some_and(|url| member.peer_urls.contains(url))
+            })
+        })
+    };
     members
         .iter()
+        .filter(|(host, _)| is_listed(host))
         .filter(|(host, _)| answers.get(*host).is_none_or(|etcd| etcd.leader.is_none()))
         .map(|(host, member)| ((*host).clone(), state(member)))
         .collect()

@@ -32,6 +32,7 @@ pub mod since;
 pub mod spec;
 pub mod text;
 
+pub use assess::cluster_now;
 pub use certificates::attributes;
 pub use facts::{HostFacts, Observed, SiteFacts};
 pub use plan::{Plan, Step, StepId, StepKind};

@@ -172,14 +172,22 @@ fn unmanaged(
     for (name, host) in facts.hosts.iter().filter(|(name, _)| judged.contains(name)) {
         let Observed::Known(host) = host else { continue };
         for cluster in &host.other_clusters {
-            if spec.clusters.keys().any(|known| known.as_str() == cluster) {
-                continue;
-            }
+            let (code, message) = match spec.clusters.keys().find(|known| known.as_str() == cluster)
+            {
+                None => (
+                    "not-in-inventory",
+                    format!("cluster {cluster} is on this host and not in the inventory"),
+                ),
+                Some(_) => (
+                    "not-a-member",
+                    format!("cluster {cluster} is on this host, which is not among its `members`"),
+                ),
+            };
             report.unmanaged.push(Finding {
-                code: "not-in-inventory",
+                code,
                 host: Some(name.clone()),
                 cluster: None,
-                message: format!("cluster {cluster} is on this host and not in the inventory"),
+                message,
                 hint: Some("it is left alone".to_owned()),
             });
         }

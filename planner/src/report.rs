@@ -78,7 +78,7 @@ pub struct ClusterNow {
     pub quorum: Quorum,
     /// The member that leads.
     pub leader: Option<HostName>,
-    /// Members that are down, with the state of their unit.
+    /// Members of a formed cluster that are down, with the state of their unit.
     pub down: BTreeMap<HostName, String>,
     /// Alarms, as etcd names them.
     pub alarms: Vec<String>,

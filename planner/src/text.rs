@@ -12,6 +12,7 @@ mod since;
 pub use describe::describe;
 pub use diff::files;
 pub use graph::{dot, mermaid};
+pub use now::cluster as cluster_now;
 pub use plan::{findings, plan};
 pub use since::moved;
 

@@ -81,7 +81,8 @@ pub fn apply_on(
     (world, report, events)
 }
 
-fn execute_on(
+/// Executes a plan that was made before, over this door.
+pub fn execute_on(
     sim: &Sim,
     plan: &Plan,
     bindings: Bindings,

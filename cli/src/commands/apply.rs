@@ -1,14 +1,14 @@
 //! `quorate apply`
 
 use std::cell::RefCell;
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use clap::Args;
 use pki::CaKind;
-use planner::{StepKind, fingerprint};
+use planner::{SiteFacts, StepKind, fingerprint};
 use time::OffsetDateTime;
 use tokio::sync::watch;
 
@@ -139,8 +139,8 @@ async fn apply(
         interrupts.give_way(record::begin(&lock, &applied)).await?;
         let doing = door.with_authorities(authorities);
         let doing = Arc::new(doing.fenced(locked::fence(&lock, &applied)));
-        let code = execute_plan(context, doing, &again, &lock, &mut interrupts, reporter).await?;
-        let facts = planning::observe(context, &again.spec, &hosts, Timed::Nothing).await;
+        let (code, facts) =
+            execute_plan(context, doing, &again, &lock, &mut interrupts, reporter).await?;
         for untold in record::end(&lock, &applied, &facts, code).await {
             context.terminal.warn(&format!("what was applied is not recorded: {untold}"));
         }
@@ -178,7 +178,7 @@ async fn execute_plan<H: Hosts>(
     lock: &Lock,
     interrupts: &mut Interrupts,
     reporter: &RefCell<Reporter<'_>>,
-) -> Result<ExitCode, CliError> {
+) -> Result<(ExitCode, SiteFacts), CliError> {
     let bindings = bind::tokens(&planned.plan, &planned.facts).map_err(CliError::failed)?;
     let begun = Instant::now();
     let ending = RefCell::new(Ending::of(&planned.plan));
@@ -187,16 +187,42 @@ async fn execute_plan<H: Hosts>(
         reporter.borrow_mut().event(&event);
         ending.borrow_mut().fold(event);
     };
-    let work = execute(&planned.plan, hosts, bindings, context.parallelism.steps, stopped, emit);
+    let doing = Arc::clone(&hosts);
+    let work = execute(&planned.plan, doing, bindings, context.parallelism.steps, stopped, emit);
     let lost = drive(work, &stop, lock, interrupts, reporter).await?;
     let mut ending = ending.into_inner();
     ending.elapsed = begun.elapsed();
+    let facts = look_back(context, &*hosts, planned, lock, interrupts).await;
+    ending.look_back(&planned.spec, &facts);
     reporter.borrow_mut().ending(&ending, &planned.spec);
     if let Some(why) = lost {
         let message = format!("the lock was lost, and no further step was begun: {why}");
         return Err(CliError::new(ending.code().first(ExitCode::Locked), message));
     }
-    Ok(ending.code())
+    Ok((ending.code(), facts))
+}
+
+/// How the hosts are after an apply. Nothing is known where that takes too long, or somebody
+/// interrupts: what the apply came to is told then without it.
+async fn look_back<H: Hosts>(
+    context: &Context,
+    hosts: &H,
+    planned: &Planned,
+    lock: &Lock,
+    interrupts: &mut Interrupts,
+) -> SiteFacts {
+    let look = planning::observe(context, &planned.spec, hosts, Timed::Nothing);
+    let given_up = tokio::select! {
+        facts = look => return facts,
+        () = interrupts.next() => None,
+        () = tokio::time::sleep(LONGEST_LOOK) => None,
+        why = lock.keep() => Some(why),
+    };
+    context.terminal.clear();
+    if let Some(why) = given_up {
+        context.terminal.warn(&format!("the lock was lost after the last step: {why}"));
+    }
+    SiteFacts { observed_at: planned.facts.observed_at, hosts: BTreeMap::new() }
 }
 
 /// Lets an apply run. The first interrupt lets it come to its end in an orderly way; the second
@@ -233,6 +259,9 @@ async fn drive(
 
 /// The words that readers of other plans know.
 const QUESTION: &str = "Do you want to perform these actions?";
+
+/// How long the look after the last step may take. One host's look is given up after a minute.
+const LONGEST_LOOK: Duration = Duration::from_secs(90);
 
 /// How often what moves on the terminal is drawn again.
 const TICK: Duration = Duration::from_millis(100);

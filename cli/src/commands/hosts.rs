@@ -5,12 +5,13 @@ use std::env;
 use std::path::PathBuf;
 use std::sync::Arc;
 
-use inventories::SiteName;
+use inventories::inventory::Ssh;
+use inventories::{HostName, SiteName};
 
 use super::Context;
 use crate::engine::pool::{Operator, Pool, target};
 use crate::engine::release::Archives;
-use crate::engine::remote::Counters;
+use crate::engine::remote::{Counters, Target};
 use crate::engine::ssh_hosts::{Issuers, SshHosts};
 use crate::error::{CliError, While};
 use crate::exit::ExitCode;
@@ -33,12 +34,7 @@ impl Door {
         let operator = operator()?;
         let mut targets = BTreeMap::new();
         for (name, host) in &site.inventory.hosts {
-            let target = target(&host.ssh, &operator).map_err(|error| {
-                let hint = error.hint();
-                let doing = format!("host {name} has no login");
-                let error = CliError::new(ExitCode::Inventory, While::new(doing, error));
-                hint.into_iter().fold(error, CliError::hint)
-            })?;
+            let target = login(name, &host.ssh, &operator)?;
             targets.insert(name.clone(), target.with_passphrases(&context.passphrases));
         }
         Ok(Self {
@@ -80,6 +76,16 @@ impl Door {
         let archives = Archives::new(self.folder.clone());
         SshHosts::new(self.site.clone(), Arc::clone(&self.pool), archives, issuers)
     }
+}
+
+/// The way to one host, as the inventory and the configuration of ssh have it.
+pub(super) fn login(name: &HostName, ssh: &Ssh, operator: &Operator) -> Result<Target, CliError> {
+    target(ssh, operator).map_err(|error| {
+        let hint = error.hint();
+        let doing = format!("host {name} has no login");
+        let error = CliError::new(ExitCode::Inventory, While::new(doing, error));
+        hint.into_iter().fold(error, CliError::hint)
+    })
 }
 
 /// Who runs this program.

@@ -10,9 +10,8 @@ use planner::text::{Paint, Style};
 use tokio::sync::Semaphore;
 use tokio::task::JoinSet;
 
-use super::hosts::operator;
+use super::hosts::{login, operator};
 use super::{Context, approval};
-use crate::engine::pool::target;
 use crate::engine::remote::{RemoteError, ScannedKey, scan_host_keys};
 use crate::error::CliError;
 use crate::exit::ExitCode;
@@ -91,8 +90,7 @@ async fn scan(hosts: &BTreeMap<HostName, Host>, parallelism: usize) -> Result<Sc
     let permits = Arc::new(Semaphore::new(parallelism.max(1)));
     let mut scans = JoinSet::new();
     for (name, host) in hosts {
-        let target = target(&host.ssh, &operator)
-            .map_err(|error| CliError::new(ExitCode::Inventory, error))?;
+        let target = login(name, &host.ssh, &operator)?;
         let (name, permits) = (name.clone(), Arc::clone(&permits));
         scans.spawn(async move {
             // The semaphore is never closed, and without a permit the scan is only less patient.

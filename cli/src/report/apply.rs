@@ -3,10 +3,12 @@
 use std::collections::BTreeMap;
 use std::time::Duration;
 
+use inventories::ClusterName;
 use planner::plan::{Action, Count, Plan};
 use planner::progress::Outcome;
+use planner::report::ClusterNow;
 use planner::spec::ClusterSpec;
-use planner::{SiteSpec, Step, StepId};
+use planner::{SiteFacts, SiteSpec, Step, StepId, cluster_now};
 
 use crate::engine::event::Event;
 use crate::engine::hosts::{StepError, StepErrorKind};
@@ -20,13 +22,20 @@ pub struct Ending<'a> {
     errors: BTreeMap<StepId, StepError>,
     /// How long the apply took.
     pub elapsed: Duration,
+    /// How the clusters that it worked on were found after it.
+    pub now: BTreeMap<ClusterName, ClusterNow>,
 }
 
 impl<'a> Ending<'a> {
     /// An apply of which nothing has happened.
     pub fn of(plan: &'a Plan) -> Self {
-        let (outcomes, errors) = (BTreeMap::new(), BTreeMap::new());
-        Self { plan, outcomes, errors, elapsed: Duration::ZERO }
+        Self {
+            plan,
+            outcomes: BTreeMap::new(),
+            errors: BTreeMap::new(),
+            elapsed: Duration::ZERO,
+            now: BTreeMap::new(),
+        }
     }
 
     /// The clusters that the plan was made for.
@@ -40,6 +49,21 @@ impl<'a> Ending<'a> {
             self.errors.extend(error.map(|error| (id.clone(), error)));
             self.outcomes.insert(id, outcome);
         }
+    }
+
+    /// Takes in what was seen after the last step. Of a step that serves whole hosts, every cluster
+    /// with a member there is told.
+    pub fn look_back(&mut self, spec: &SiteSpec, facts: &SiteFacts) {
+        let concerns = |step: &Step, cluster: &ClusterSpec| match &step.cluster {
+            Some(name) => *name == cluster.name,
+            None => cluster.members.contains_key(&step.host),
+        };
+        let now: BTreeMap<_, _> = self
+            .clusters(spec)
+            .filter(|cluster| self.plan.steps.iter().any(|step| concerns(step, cluster)))
+            .map(|cluster| (cluster.name.clone(), cluster_now(cluster, facts)))
+            .collect();
+        self.now = now;
     }
 
     /// Steps that ended in one of these ways, in the plan's order.

@@ -20,7 +20,7 @@ use time::format_description::well_known::Rfc3339;
 use super::apply::Ending;
 use super::endpoints;
 use super::error_document::ErrorDocument;
-use super::plan_document::{FindingDocument, PlanDocument, StepDocument, Summary};
+use super::plan_document::{ClusterDocument, FindingDocument, PlanDocument, StepDocument, Summary};
 use crate::engine::event::Event;
 use crate::engine::hosts::StepError;
 use crate::error::CliError;
@@ -182,15 +182,17 @@ impl<'a> Stream<'a> {
         }
     }
 
-    /// The totals, and where the clusters are.
+    /// The totals, where the clusters are, and how they are now.
     pub fn ending(&mut self, ending: &Ending<'_>, spec: &SiteSpec) {
         self.summary("Apply", "apply", ending.count());
         let endpoints: BTreeMap<&str, Vec<String>> = ending
             .clusters(spec)
             .map(|cluster| (cluster.name.as_str(), endpoints(cluster)))
             .collect();
-        let more = json!({ "outputs": { "endpoints": endpoints } });
-        self.line("info", "outputs", "the clusters' endpoints", more);
+        let clusters: BTreeMap<&str, ClusterDocument<'_>> =
+            ending.now.iter().map(|(name, now)| (name.as_str(), now.into())).collect();
+        let more = json!({ "outputs": { "endpoints": endpoints, "clusters": clusters } });
+        self.line("info", "outputs", "the clusters' endpoints, and how they are now", more);
     }
 
     /// Why it ended before its end.

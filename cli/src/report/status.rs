@@ -81,6 +81,8 @@ enum MemberState {
     Up,
     /// It does not answer, or knows no leader.
     Down,
+    /// Its cluster is not formed, so there is none that could answer.
+    NotYet,
     /// Its host could not be seen.
     Unreachable,
 }
@@ -169,6 +171,10 @@ impl ClusterStatus {
                     }
                 };
                 status.leader = leader.as_ref() == Some(host);
+                let unformed = matches!(formation, Formation::Absent | Formation::Begun);
+                if unformed && status.state == MemberState::Down {
+                    status.state = MemberState::NotYet;
+                }
                 (host.to_string(), status)
             })
             .collect();
@@ -207,7 +213,7 @@ impl ClusterStatus {
         problems.extend(self.alarms.iter().map(|alarm| format!("alarm {alarm}")));
         for (name, member) in &self.members {
             let counts = match member.state {
-                MemberState::Up => false,
+                MemberState::Up | MemberState::NotYet => false,
                 MemberState::Down => self.formation == Formation::Formed,
                 MemberState::Unreachable => true,
             };

@@ -95,3 +95,15 @@ fn an_interrupt_while_looking_changes_nothing_and_says_so() {
     assert_eq!(output.status.code(), Some(130));
     assert!(String::from_utf8_lossy(&output.stderr).contains("nothing was changed"));
 }
+
+#[test]
+fn a_configuration_of_ssh_that_is_wrong_is_told_with_the_host_by_every_command() {
+    let sandbox = Sandbox::with_site();
+    sandbox.write(".ssh/config", "Host *\n  Port abc\n");
+    for command in ["plan", "trust"] {
+        let ended = sandbox.run(&[command]);
+        let told = ended.stderr;
+        assert!(ended.code == 65 && told.contains("host etcd-1 has no login"), "{command}: {told}");
+        assert!(told.contains(".ssh/config") && told.contains("hint:"), "{command}: {told}");
+    }
+}

@@ -7,11 +7,9 @@ use crate::report::{ClusterNow, Formation, PlanReport};
 
 pub(super) fn clusters(report: &PlanReport, style: Style, out: &mut Vec<String>) {
     for (name, now) in &report.clusters {
-        out.push(headline(name, now, style));
+        out.push(cluster(name, now, style));
         for (host, state) in &now.down {
-            if now.formation == Formation::Formed {
-                out.push(format!("  {} {host}: {state}", style.paint(Paint::Red, "down")));
-            }
+            out.push(format!("  {} {host}: {state}", style.paint(Paint::Red, "down")));
         }
         for alarm in &now.alarms {
             out.push(format!("  {} {alarm}", style.paint(Paint::Red, "alarm")));
@@ -22,7 +20,8 @@ pub(super) fn clusters(report: &PlanReport, style: Style, out: &mut Vec<String>)
     }
 }
 
-fn headline(name: &ClusterName, now: &ClusterNow, style: Style) -> String {
+/// One cluster in one line.
+pub fn cluster(name: &ClusterName, now: &ClusterNow, style: Style) -> String {
     let name = style.paint(Paint::Bold, &format!("Cluster {name}"));
     let voters = now.quorum.voters;
     match now.formation {

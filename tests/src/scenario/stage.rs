@@ -50,7 +50,7 @@ impl Stage {
     /// Does what one line says and gives the answer.
     ///
     /// - The site: `site members=N [clusters=N] [hosts=N] [version=V] [ipv6]`.
-    /// - The inventory, after that: `inventory version V|members H…|address H ADDRESS|
+    /// - The inventory, after that: `inventory version V|members H…|members-of C H…|address H ADDRESS|
     ///   flag NAME NUMBER|name SITE|no-ca C|new-ca|no-checksum|without C|from-file`.
     /// - What happens to hosts: `host H unreachable|reachable|new`, `stop H`, `wipe H`,
     ///   `other-ca H`, `other-site H`, `marker H site NAME|cluster-id ID|unreadable`, `remove-unit H`.
@@ -60,7 +60,7 @@ impl Stage {
     ///   `reach H TO silent|untried`, `site-unknown H`, `foreign-data H`, `data-unknown H`,
     ///   `synced-write H Nms|stuck|impossible`, `apart H TO Nms`, `damaged H FILE`, `alarm H NAME`, `answers-as H CLUSTER-ID`.
     /// - What the operator allows from then on: `allow slow-disk C`.
-    /// - Questions: `plan`, `findings` of it, `same-plan` as last time, `steps`, `hosts`, `apply [killed-before=STEP|killed-after=STEP]`.
+    /// - Questions: `plan`, `findings` of it, `same-plan` as last time, `steps`, `hosts`, `apply [killed-before=STEP|killed-after=STEP|lost=STEP]`.
     ///
     /// # Errors
     /// A line that is none of these.

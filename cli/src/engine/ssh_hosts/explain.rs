@@ -31,52 +31,93 @@ const TABLE: &[(&[&str], &str, &str)] = &[
     (
         &["re-configuration failed due to not enough started members"],
         "a member that was added never started",
-        "start it or remove it, then plan again",
+        "see which one with quorate status; once it runs: quorate apply",
     ),
     (
         &["etcdserver: unhealthy cluster"],
         "the leader is not connected to enough members",
-        "wait until every member is healthy, then plan again",
+        "wait until quorate status shows every member up, then quorate apply",
+    ),
+    (
+        &["Peer URLs already exists", "member ID already exist"],
+        "an earlier attempt to add this member was left half done",
+        "compare the list with the inventory: quorate etcdctl -- member list -w table",
+    ),
+    (
+        &["too many learner members in cluster"],
+        "another member is a learner still, and the cluster takes one at a time",
+        "see which one it is: quorate etcdctl -- member list -w table",
+    ),
+    (
+        &["can only promote a learner member which is in sync with leader"],
+        "the learner has not caught up with the leader yet",
+        "watch its raft index reach the leader's, then try again: \
+         quorate etcdctl -- endpoint status --cluster -w table",
+    ),
+    (
+        &["can only promote a learner member"],
+        "the member has a vote already, so nothing is left to do",
+        "see that it is so: quorate etcdctl -- member list -w table",
     ),
     (
         &["has already been bootstrapped"],
         "the member's data is gone, and its cluster still knows it",
-        "it can't come back under its old id: it must be replaced",
+        "it can't come back under its old id: it must be replaced; which members are left: \
+         quorate status",
     ),
     (
         &["has been permanently removed from the cluster"],
         "the data directory is that of a removed member",
-        "move its data directory aside, then plan again",
+        "move its data directory aside on the host, then quorate plan",
     ),
     (
         &["cluster ID mismatch", "cluster-id mismatch"],
         "the member has data or a token of another cluster",
-        "find out which member is the stranger; its data directory must be moved aside",
+        "find out which member is the stranger: quorate status; its data directory must be moved \
+         aside",
     ),
     (
         &["couldn't find local name"],
         "the member's name is not in its own list of members",
-        "the unit was changed by hand: plan again",
+        "the unit was changed by hand, and quorate plan shows how",
     ),
     (
         &["member count is unequal", "no match found for existing member"],
         "the list of members in the unit is not the cluster's",
-        "plan again with the inventory that made this cluster",
+        "compare the list with the inventory: quorate etcdctl -- member list -w table; then quorate \
+         plan with the inventory that made this cluster",
     ),
     (
         &["tocommit("],
         "the member lost data that it had promised to keep",
-        "it must be replaced; its data can't be repaired",
+        "it must be replaced, for its data can't be repaired; which members are left: quorate \
+         status",
     ),
     (
         &["database space exceeded"],
         "the database is full",
-        "compact and defragment every member, then disarm the alarm",
+        "compact, then quorate etcdctl -- defrag --cluster, then quorate etcdctl -- alarm disarm",
     ),
     (
         &["detected disallowed custom content in v2store", "illegal v2store content"],
         "the data directory holds data of etcd's version 2 store",
-        "go back to 3.5, remove the v2 data, then upgrade",
+        "go back to 3.5.32 or newer and remove the v2 data; what there is: etcdutl check v2store \
+         --data-dir DIR, with the member stopped",
+    ),
+    (
+        &["expected sha256", "snapshot file integrity check failed"],
+        "the snapshot is damaged, or it is a copy of a member's database and never was a snapshot",
+        "take another one; to check it: etcdutl snapshot status FILE -w table",
+    ),
+    (
+        &["not empty or could not be read"],
+        "a restore never writes over data that is there",
+        "see what it is with ls -la DIR, then move it aside on the host",
+    ),
+    (
+        &["invalid downgrade target version"],
+        "etcd goes back by exactly one minor version",
+        "see what runs now: quorate etcdctl -- endpoint status --cluster -w table",
     ),
     (
         &["asserts failed", "Assertion failed for"],
@@ -165,6 +206,74 @@ mod tests {
         ] {
             let explanation = explain(line).unwrap_or_else(|| panic!("{line}"));
             assert!(explanation.cause.contains(cause), "{line}: {explanation}");
+        }
+    }
+
+    /// The lines as etcd 3.6 writes them, with what the explanation must speak of and the command
+    /// that it must name.
+    const KNOWN: &[(&str, &str, &str)] = &[
+        ("etcdserver: unhealthy cluster", "not connected", "quorate status"),
+        (
+            "etcdserver: re-configuration failed due to not enough started members",
+            "never started",
+            "quorate status",
+        ),
+        ("etcdserver: Peer URLs already exists", "half done", "member list"),
+        ("etcdserver: member ID already exist", "half done", "member list"),
+        ("etcdserver: too many learner members in cluster", "one at a time", "member list"),
+        (
+            "etcdserver: can only promote a learner member which is in sync with leader",
+            "not caught up",
+            "endpoint status",
+        ),
+        ("etcdserver: can only promote a learner member", "has a vote already", "member list"),
+        (
+            "error validating peerURLs {...}: member count is unequal",
+            "is not the cluster's",
+            "member list",
+        ),
+        (
+            "PeerURLs: no match found for existing member (9d5, [https://10.0.0.1:2380])",
+            "is not the cluster's",
+            "member list",
+        ),
+        (
+            "couldn't find local name \"a1\" in the initial cluster configuration",
+            "its own list",
+            "quorate plan",
+        ),
+        ("member 8e9e05c52164694d has already been bootstrapped", "data is gone", "quorate status"),
+        (
+            "the member has been permanently removed from the cluster",
+            "a removed member",
+            "quorate plan",
+        ),
+        ("request cluster ID mismatch", "another cluster", "quorate status"),
+        ("cluster ID mismatch", "another cluster", "quorate status"),
+        ("tocommit(41) is out of range [lastIndex(7)]. Was the", "lost data", "quorate status"),
+        ("etcdserver: mvcc: database space exceeded", "database is full", "alarm disarm"),
+        (
+            "detected disallowed custom content in v2store for stage --v2-deprecation=write-only",
+            "version 2 store",
+            "etcdutl check v2store",
+        ),
+        ("illegal v2store content", "version 2 store", "etcdutl check v2store"),
+        ("expected sha256 [1 2], got [3 4]", "damaged", "etcdutl snapshot status"),
+        ("snapshot file integrity check failed. Expected", "damaged", "etcdutl snapshot status"),
+        (
+            "data-dir \"/var/lib/etcd\" not empty or could not be read",
+            "never writes over",
+            "ls -la",
+        ),
+        ("etcdserver: invalid downgrade target version", "one minor", "endpoint status"),
+    ];
+
+    #[test]
+    fn every_known_error_of_etcd_is_explained_with_the_next_command() {
+        for (line, cause, next) in KNOWN {
+            let explanation = explain(line).unwrap_or_else(|| panic!("{line}"));
+            assert!(explanation.cause.contains(cause), "{line}: {explanation}");
+            assert!(explanation.next.contains(next), "{line}: {explanation}");
         }
     }
 

@@ -1,9 +1,10 @@
-//! The end of an apply for people: the root cause first, then what finished and what did not begin.
+//! The end of an apply for people: the root cause first, then what finished, what did not begin, and
+//! how the clusters are now.
 
 use std::fmt::Write as _;
 
 use planner::progress::Outcome;
-use planner::text::{Paint, Style};
+use planner::text::{Paint, Style, cluster_now};
 use planner::{SiteSpec, Step};
 
 use super::why;
@@ -65,6 +66,9 @@ fn failure(ending: &Ending<'_>, code: ExitCode, style: Style) -> String {
         _ => "Apply failed; nothing was changed.",
     };
     let _ = writeln!(text, "\n{}{}", style.paint(Paint::Red, head), time(ending));
+    for (name, now) in &ending.now {
+        let _ = writeln!(text, "{}", cluster_now(name, now, style));
+    }
     text.push_str("The next quorate apply goes on from what is there.\n");
     text
 }

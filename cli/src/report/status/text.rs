@@ -57,6 +57,7 @@ fn row(name: &str, member: &MemberStatus) -> [String; 8] {
         match member.state {
             MemberState::Up => "up",
             MemberState::Down => "DOWN",
+            MemberState::NotYet => "not yet",
             MemberState::Unreachable => "UNREACHABLE",
         }
         .to_owned(),

@@ -25,6 +25,12 @@ impl Scene {
                     cluster.members.clone_from(&names);
                 }
             }
+            ["members-of", cluster, ref names @ ..] => {
+                let Some(cluster) = inventory.clusters.get_mut(&cluster_name(cluster)?) else {
+                    return Err(format!("the inventory has no cluster {cluster}"));
+                };
+                cluster.members = names.iter().map(|name| host(name)).collect();
+            }
             ["address", name, address] => {
                 let address = parsed(address)?;
                 let Some(host) = inventory.hosts.get_mut(&host(name)) else {

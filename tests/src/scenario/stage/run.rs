@@ -8,11 +8,13 @@ use planner::{Plan, StepId};
 use quorate::engine::bind;
 use quorate::engine::event::Event;
 use quorate::engine::hosts::Bindings;
+use quorate::report::apply::Ending;
+use quorate::report::human;
 use templates::BootstrapToken;
 
 use super::{Scene, Told};
-use crate::sim::{Crash, Repeat};
-use crate::story::execute_in;
+use crate::sim::{Crash, Loss, Repeat, Sim};
+use crate::story::{execute_in, execute_on};
 
 /// Each step with what must be done before, the essential part only.
 pub(super) fn steps(plan: &Plan) -> String {
@@ -37,9 +39,14 @@ impl Scene {
         if !plan.report.blocked.is_empty() {
             return Ok(text::plan(&plan, Style::Plain));
         }
-        let crash = crash(&plan, options)?;
         let bindings = bind::tokens(&plan, &facts).map_err(|error| error.to_string())?;
         let bindings = self.reproducible(bindings, &facts);
+        if let [option] = *options
+            && let Some(id) = option.strip_prefix("lost=")
+        {
+            return self.apply_losing(&plan, bindings, id);
+        }
+        let crash = crash(&plan, options)?;
         let mut failures = Vec::new();
         let listen = |event| {
             if let Event::StepFinished { id, error: Some(error), .. } = event {
@@ -56,6 +63,22 @@ impl Scene {
             out.extend(failures.iter().map(|(id, error)| format!("failed {id}: {error}\n")));
         }
         Ok(out)
+    }
+
+    /// The host of this step is lost as the step begins, and does not come back. Answers with what
+    /// people read at the end.
+    fn apply_losing(&mut self, plan: &Plan, bindings: Bindings, id: &str) -> Told {
+        let number = position(plan, id)?;
+        let spec = self.spec();
+        let mut ending = Ending::of(plan);
+        let sim = Sim::losing(self.world.clone(), BTreeMap::from([(number, Loss::Forever)]));
+        let (mut world, _) = execute_on(&sim, plan, bindings, 1, |event| ending.fold(event));
+        if let Some(host) = world.hosts.get_mut(&plan.steps[number].host) {
+            host.reachable = false;
+        }
+        self.world = world;
+        ending.look_back(&spec, &self.facts(&spec));
+        Ok(human::ending(&ending, &spec, Style::Plain))
     }
 
     /// Tokens that nobody drew yet are counted instead, so that ids are the same in every run.
@@ -77,12 +100,16 @@ impl Scene {
     }
 }
 
+fn position(plan: &Plan, id: &str) -> Result<usize, String> {
+    let position = plan.steps.iter().position(|step| step.id.0 == id);
+    position.ok_or_else(|| format!("the plan has no step {id}"))
+}
+
 /// With one step at a time, steps run in the order of the plan.
 fn crash(plan: &Plan, options: &[&str]) -> Result<Option<Crash>, String> {
     let [option] = *options else { return Ok(None) };
     let (when, id) = option.split_once('=').ok_or("no such option")?;
-    let position = plan.steps.iter().position(|step| step.id.0 == id);
-    let number = position.ok_or_else(|| format!("the plan has no step {id}"))?;
+    let number = position(plan, id)?;
     match when {
         "killed-before" => Ok(Some(Crash::Before(number))),
         "killed-after" => Ok(Some(Crash::After(number))),
