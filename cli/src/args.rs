@@ -5,8 +5,8 @@ use std::path::PathBuf;
 use clap::{Args, Parser, Subcommand};
 
 use crate::commands::{
-    apply, client_cert, completions, etcdctl, graph, history, init, pki, plan, release, status,
-    trust, unlock,
+    apply, client_cert, completions, dns, etcdctl, graph, history, init, pki, plan, release,
+    status, trust, unlock,
 };
 use crate::terminal::ColorChoice;
 
@@ -89,6 +89,8 @@ pub enum Command {
     Etcdctl(etcdctl::EtcdctlArgs),
     /// Issue a certificate for a client, such as an API server
     ClientCert(client_cert::ClientCertArgs),
+    /// Print the DNS records of clusters that are formed by DNS
+    Dns(dns::DnsArgs),
     /// Make certificate authorities
     #[command(subcommand)]
     Pki(pki::PkiCommand),

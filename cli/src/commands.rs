@@ -17,6 +17,7 @@ use crate::terminal::{Terminal, Verbosity, ask_passphrase};
 pub mod apply;
 pub mod client_cert;
 pub mod completions;
+pub mod dns;
 pub mod etcdctl;
 pub mod graph;
 pub mod history;
@@ -121,6 +122,7 @@ fn dispatch(context: &Context, command: Command) -> Result<u8, CliError> {
         Command::Status(arguments) => status::run(context, &arguments)?,
         Command::Etcdctl(arguments) => return etcdctl::run(context, &arguments),
         Command::ClientCert(arguments) => client_cert::run(context, &arguments)?,
+        Command::Dns(arguments) => dns::run(context, &arguments)?,
         Command::Pki(command) => pki::run(context, &command)?,
         Command::Release(command) => release::run(context, &command)?,
         Command::History(arguments) => history::run(context, &arguments)?,

@@ -6,6 +6,7 @@ use std::net::IpAddr;
 use std::path::PathBuf;
 use std::time::Duration;
 
+use crate::discovery::DnsSrv;
 use crate::names::{ClusterName, HostName, SiteName};
 use crate::version::EtcdVersion;
 
@@ -140,13 +141,13 @@ pub enum Runtime {
 }
 
 /// How the members of a new cluster find each other.
-#[derive(
-    Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, serde::Serialize, serde::Deserialize,
-)]
+#[derive(Debug, Clone, PartialEq, Eq, serde::Serialize)]
 #[serde(rename_all = "kebab-case")]
 pub enum Bootstrap {
     /// Every member is started with the whole list.
     Static,
+    /// Every member reads the list from a domain's SRV records.
+    DnsSrv(DnsSrv),
 }
 
 /// The TCP ports of one cluster's members.

@@ -18,6 +18,7 @@ mod structure;
 mod syntax;
 
 pub mod diagnostic;
+pub mod discovery;
 pub mod draft;
 pub mod edit;
 pub mod flag;
@@ -27,6 +28,7 @@ pub mod suggest;
 pub mod version;
 
 pub use diagnostic::{Diagnostic, Severity};
+pub use discovery::DnsSrv;
 pub use flag::{FlagCheck, FlagProblem};
 pub use inventory::Inventory;
 pub use names::{ClusterName, HostName, SiteName};

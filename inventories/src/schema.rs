@@ -188,12 +188,29 @@ pub(crate) struct Bootstrap {
     /// Every member is started with the whole list. It has no settings.
     #[serde(rename = "static")]
     pub(crate) static_: Option<StaticBootstrap>,
+    /// Every member reads the list from SRV records of a domain, once, while the cluster is formed.
+    /// `quorate dns` prints the records. Later the domain is in the server and peer certificates
+    /// and nowhere else; changing it forms nothing anew.
+    pub(crate) dns_srv: Option<DnsSrvBootstrap>,
 }
 
 /// A bootstrap from the list of members has no settings.
 #[derive(Debug, Default, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub(crate) struct StaticBootstrap {}
+
+/// Members find each other by SRV records.
+#[derive(Debug, Default, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields, rename_all = "kebab-case")]
+pub(crate) struct DnsSrvBootstrap {
+    /// The domain that has the records, such as `"example.net"`. Each host is known in it by its
+    /// name: `etcd-1.example.net`.
+    #[schemars(required)]
+    pub(crate) domain: Option<Loc<String>>,
+    /// What the services' names end with, so that several clusters can share a domain: with `"main"`
+    /// members are found at `_etcd-server-ssl-main._tcp` of the domain. Default: nothing.
+    pub(crate) service_name: Option<Loc<String>>,
+}
 
 /// The TCP ports of a cluster's members.
 #[derive(Debug, Default, Deserialize, JsonSchema)]

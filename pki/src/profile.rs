@@ -199,6 +199,17 @@ impl LeafRequest {
         Self { kind: LeafKind::Peer, common_name: host.to_string(), sans }
     }
 
+    /// The same, for these names as well.
+    ///
+    /// # Errors
+    /// A name that no TLS client would match.
+    pub fn also_for(mut self, names: &[San]) -> Result<Self, SanError> {
+        for name in names {
+            self.sans.insert(sound_san(name)?);
+        }
+        Ok(self)
+    }
+
     /// The client certificate with which a host asks its own member about its health.
     pub fn health_check() -> Self {
         Self {

@@ -11,9 +11,10 @@ use crate::facts::Observed;
 use crate::form;
 use crate::plan::{Action, FormationState, Guard, Step, StepId, StepKind, Why};
 use crate::policy::Policy;
+use crate::readdress;
 use crate::report::PlanReport;
 use crate::roll;
-use crate::selection;
+use crate::selection::{self, Selection};
 
 /// Plans for the members of a formed cluster whose hosts were seen. `after` are the disruptive
 /// steps of clusters on the same hosts: one at a time holds across them too.
@@ -48,6 +49,7 @@ pub(crate) fn steps(
             steps.extend(form::late(place, places)?);
         }
     }
+    steps.extend(unaddressed(view, places, selection, &steps));
     let starts = steps.iter().any(|step| step.kind == StepKind::StartMember);
     if (starts || !unmarked.is_empty())
         && let Some(first) = places.first()
@@ -60,6 +62,27 @@ pub(crate) fn steps(
         selection::without_proof(&mut steps);
     }
     Ok(steps)
+}
+
+/// The members that a stopped bootstrap left listed by their names in DNS.
+fn unaddressed(
+    view: &View<'_>,
+    places: &[Place<'_>],
+    selection: &Selection,
+    planned: &[Step],
+) -> Vec<Step> {
+    let listed = |place: &&Place<'_>| {
+        let url = readdress::url_in_dns(place.name, place.member);
+        let mut list = view.listed().into_iter().flatten();
+        list.any(|member| url.as_ref().is_some_and(|url| member.peer_urls == [url.clone()]))
+    };
+    let runs = |place: &&Place<'_>| {
+        place.facts.is_up() || planned.iter().any(|step| step.id == place.id("start"))
+    };
+    let taken = places.iter().filter(|place| selection.takes_host(place.name));
+    let left = taken.filter(runs).filter(listed);
+    let unfinished = |step: Step| Step { why: Why::Unfinished, ..step }.after(form::proofs(places));
+    readdress::steps(left).into_iter().map(unfinished).collect()
 }
 
 /// Whether a member is to be restarted in this plan.

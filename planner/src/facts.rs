@@ -14,8 +14,10 @@ use templates::{BootstrapToken, Layout};
 use time::OffsetDateTime;
 
 mod cost;
+mod names;
 
 pub use cost::{Clock, DiskTime, RoundTrip};
+pub use names::{Names, Offer};
 
 /// The answer to one question about a host.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -78,6 +80,8 @@ pub struct HostFacts {
     pub round_trips: BTreeMap<SocketAddr, RoundTrip>,
     /// For each cluster asked for: how quick the disk is that has its data, or will have it.
     pub disks: BTreeMap<ClusterName, DiskTime>,
+    /// What the host's resolver says of the members.
+    pub names: Names,
     /// What is here of each cluster that was asked for.
     pub clusters: BTreeMap<ClusterName, MemberFacts>,
     /// Clusters that have a marker here and were not asked for.

@@ -104,6 +104,8 @@ pub(crate) fn of_host(
         reach: _,
         round_trips: _,
         disks: _,
+        // They decide through verdicts.
+        names: _,
         clusters,
         other_clusters,
         // Told, and never asked.

@@ -7,6 +7,7 @@ use templates::unit::RenderError;
 use crate::ensure::{self, Place};
 use crate::facts::Observed;
 use crate::plan::{Action, FormationState, Guard, Step, StepId, StepKind, Why};
+use crate::readdress;
 use crate::report::{PlanReport, QuorumNote};
 
 /// Plans the forming of a cluster whose every host was seen, and that never had a quorum.
@@ -78,7 +79,9 @@ fn must_begin_anew(
 
 /// The settings of a unit that etcd writes into a new member's log.
 fn identity(unit: &str) -> Vec<&str> {
-    let flag = |line: &&str| line.contains("--name=") || line.contains("--initial-");
+    let flag = |line: &&str| {
+        ["--name=", "--initial-", "--discovery-"].iter().any(|flag| line.contains(flag))
+    };
     unit.lines().map(|line| line.trim().trim_end_matches('\\').trim()).filter(flag).collect()
 }
 
@@ -159,6 +162,8 @@ pub(crate) fn chosen_token<'a>(places: &[Place<'a>]) -> Option<&'a BootstrapToke
 fn settle(places: &[Place<'_>]) -> Result<Vec<Step>, RenderError> {
     let Some(first) = places.first() else { return Ok(Vec::new()) };
     let mut steps = vec![prove(first, places)];
+    let readdress = readdress::steps(places);
+    steps.extend(readdress.into_iter().map(|step| step.after(proofs(places))));
     for place in places {
         steps.push(marker(place, places));
         steps.push(settled_unit(place)?.after([place.id("marker")]));
@@ -187,7 +192,13 @@ pub(crate) fn marker(place: &Place<'_>, all: &[Place<'_>]) -> Step {
         version: place.cluster.version,
     };
     let step = place.step("marker", action, kind, place.wanted());
-    step.guarded(Guard::HasLog).after(all.iter().map(|place| place.id("prove")))
+    let listed = all.iter().map(|place| place.id("list-by-address"));
+    step.guarded(Guard::HasLog).after(proofs(all)).after(listed)
+}
+
+/// The proof, whichever member's host it is made from.
+pub(crate) fn proofs(all: &[Place<'_>]) -> impl Iterator<Item = StepId> {
+    all.iter().map(|place| place.id("prove"))
 }
 
 /// The unit that says `existing`. It restarts nothing: etcd reads these settings only on an empty disk.

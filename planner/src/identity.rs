@@ -8,6 +8,7 @@ use templates::layout::{PkiFile, ReleaseLayout};
 
 use crate::assess::View;
 use crate::facts::{ListedMember, MemberFacts, Observed};
+use crate::readdress;
 use crate::report::{Finding, Formation, PlanReport};
 use crate::spec::{Authority, ClusterSpec, SiteSpec};
 
@@ -174,7 +175,9 @@ struct Formed {
 fn formed_members(cluster: &ClusterSpec, view: &View<'_>) -> Option<Vec<Formed>> {
     if let Some(listed) = view.listed() {
         let formed = |member: &ListedMember| Formed {
-            name: member.name.clone(),
+            // Until it has told its name itself, each member knows it by a number of its own.
+            name: readdress::listed_by_dns(cluster, member)
+                .map_or_else(|| member.name.clone(), ToString::to_string),
             id: Some(member.id.clone()),
             peer_urls: member.peer_urls.clone(),
         };
@@ -231,6 +234,7 @@ fn members(cluster: &ClusterSpec, view: &View<'_>, report: &mut PlanReport) {
         let url = member.member.peer_url().to_string();
         if let Some(running) = running.get(host.as_str())
             && running.peer_urls != [url.clone()]
+            && readdress::url_in_dns(host, member).is_none_or(|name| running.peer_urls != [name])
         {
             report.blocked.push(unsupported(
                 cluster,

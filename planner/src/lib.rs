@@ -8,6 +8,7 @@
 //! - [`Plan`] and [`report`]: the decision as a value, and what it says to people.
 
 mod assess;
+mod bootstrap;
 mod certificates;
 mod converge;
 mod difference;
@@ -25,6 +26,7 @@ pub mod policy;
 mod preflight;
 pub mod progress;
 pub mod quorum;
+mod readdress;
 pub mod report;
 mod roll;
 pub mod selection;

@@ -249,6 +249,15 @@ pub enum StepKind {
         /// The version that all must run.
         version: EtcdVersion,
     },
+    /// Has the cluster list this member by its address, where it was formed by names.
+    ListByAddress {
+        /// The member's client URL.
+        endpoint: String,
+        /// The peer URL that it is listed by from then on.
+        peer_url: String,
+        /// The release whose client tells it.
+        version: EtcdVersion,
+    },
     /// Writes the marker that says what this cluster is, as the member itself says.
     WriteMarker {
         /// The member's client URL.

@@ -15,7 +15,7 @@ use crate::policy::Policy;
 use crate::report::{Finding, Formation, PlanReport};
 use crate::selection::{self, Selection};
 use crate::spec::{ClusterSpec, SiteSpec};
-use crate::{converge, form, holes, identity, preflight, since};
+use crate::{bootstrap, converge, form, holes, identity, preflight, since};
 
 /// Why there is no plan: always a defect of quorate, never of an inventory or a host.
 #[derive(Debug, thiserror::Error)]
@@ -69,6 +69,7 @@ fn decide(
         let view = assess::assess(cluster, facts);
         preflight::check(spec, cluster, &view, facts, policy, &mut report);
         identity::check(spec, cluster, &view, &mut report);
+        bootstrap::check(cluster, &view, &mut report);
         corrupt(cluster, &view, &mut report);
         let after = sharing_hosts(cluster, &disruptive);
         let planned = cluster_steps(spec, cluster, &view, facts, &after, policy, &mut report)?;

@@ -3,6 +3,7 @@
 
 pub mod cost;
 mod host;
+mod names;
 mod network;
 
 use inventories::{ClusterName, HostName};
@@ -60,6 +61,9 @@ pub(crate) fn check(
             network::check(&subject, report);
         }
         cost::disk(&subject, policy, report);
+    }
+    if formation != Formation::Formed {
+        names::check(cluster, facts, report);
     }
     cost::distance(cluster, facts, report);
     unseen(cluster, view, report);

@@ -2,7 +2,7 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use inventories::inventory::{Arch, Cluster, Host, Place, ReleaseSource, Runtime};
+use inventories::inventory::{Arch, Bootstrap, Cluster, Host, Place, ReleaseSource, Runtime, San};
 use inventories::{ClusterName, EtcdVersion, HostName, Inventory, SiteName};
 use pki::profile::SanError;
 use pki::{CertFacts, LeafRequest};
@@ -84,6 +84,8 @@ impl ClusterSpec {
 pub struct MemberSpec {
     /// What its unit or pod is rendered from, as a member of a formed cluster.
     pub member: Member,
+    /// How it finds the others while its cluster is formed; no later unit says so.
+    pub bootstrap: Bootstrap,
     /// Its certificates.
     pub leaves: Vec<LeafRequest>,
 }
@@ -93,7 +95,9 @@ impl MemberSpec {
     pub fn unit(&self, state: FormationState) -> Result<UnitText, RenderError> {
         let initial_cluster = self.member.formation.initial_cluster().clone();
         let formation = match state {
-            FormationState::New => Formation::New { initial_cluster },
+            FormationState::New => {
+                Formation::New { initial_cluster, bootstrap: self.bootstrap.clone() }
+            }
             FormationState::Existing => Formation::Existing { initial_cluster },
         };
         templates::unit::render(&Member { formation, ..self.member.clone() })
@@ -120,7 +124,7 @@ pub struct Authority {
 
 /// A name of a host can't stand in its certificate.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
-#[error("host {host}: a name in `sans` can't stand in a certificate")]
+#[error("host {host}: a name in `sans` or of its domain can't stand in a certificate")]
 pub struct ExpandError {
     host: HostName,
     source: SanError,
@@ -172,9 +176,12 @@ fn expand_cluster(
             formation: Formation::Existing { initial_cluster: initial_cluster.clone() },
             flags: flags.clone(),
         };
-        let leaves = leaves(host_name, host)
+        let leaves = leaves(host_name, host, &cluster.bootstrap)
             .map_err(|source| ExpandError { host: host_name.clone(), source })?;
-        members.insert(host_name.clone(), MemberSpec { member, leaves });
+        members.insert(
+            host_name.clone(),
+            MemberSpec { member, bootstrap: cluster.bootstrap.clone(), leaves },
+        );
     }
     Ok(ClusterSpec {
         name: name.clone(),
@@ -190,10 +197,21 @@ fn expand_cluster(
 
 /// The certificates of a member. Peers check the source address of a connection against the
 /// addresses of the peer certificate, so it names every address that the host may speak from.
-fn leaves(name: &HostName, host: &Host) -> Result<Vec<LeafRequest>, SanError> {
+///
+/// Who finds the members by DNS checks the certificates for the domain, or for the name in it.
+fn leaves(
+    name: &HostName,
+    host: &Host,
+    bootstrap: &Bootstrap,
+) -> Result<Vec<LeafRequest>, SanError> {
+    let in_dns = match bootstrap {
+        Bootstrap::Static => Vec::new(),
+        Bootstrap::DnsSrv(dns) => vec![San::Dns(dns.domain.clone()), San::Dns(dns.target(name))],
+    };
     Ok(vec![
-        LeafRequest::server(name, host.address, host.peer_address, &host.sans)?,
-        LeafRequest::peer(name, [host.address, host.peer_address]),
+        LeafRequest::server(name, host.address, host.peer_address, &host.sans)?
+            .also_for(&in_dns)?,
+        LeafRequest::peer(name, [host.address, host.peer_address]).also_for(&in_dns)?,
         LeafRequest::health_check(),
     ])
 }

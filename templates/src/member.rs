@@ -5,7 +5,7 @@ mod arguments;
 use std::collections::BTreeMap;
 use std::net::{IpAddr, Ipv4Addr};
 
-use inventories::inventory::{FlagValue, Ports};
+use inventories::inventory::{Bootstrap, FlagValue, Ports};
 use inventories::{ClusterName, EtcdVersion, HostName};
 
 use crate::layout::Layout;
@@ -35,11 +35,13 @@ pub struct Member {
 /// How a member comes to be in its cluster.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Formation {
-    /// The cluster is not formed yet: every member starts with the whole list and the bootstrap's
-    /// token.
+    /// The cluster is not formed yet: every member starts with the bootstrap's token, and with the
+    /// whole list or the place where it finds one.
     New {
         /// Every member's name and peer URL, its own among them.
         initial_cluster: BTreeMap<HostName, PeerUrl>,
+        /// How the members find each other.
+        bootstrap: Bootstrap,
     },
     /// The cluster is formed: the member starts from its write-ahead log, and not without it.
     Existing {
@@ -53,7 +55,7 @@ impl Formation {
     /// Every member's name and peer URL.
     pub fn initial_cluster(&self) -> &BTreeMap<HostName, PeerUrl> {
         match self {
-            Formation::New { initial_cluster } | Formation::Existing { initial_cluster } => {
+            Formation::New { initial_cluster, .. } | Formation::Existing { initial_cluster } => {
                 initial_cluster
             }
         }

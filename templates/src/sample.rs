@@ -2,8 +2,8 @@
 
 use std::collections::BTreeMap;
 
-use inventories::inventory::Ports;
-use inventories::{ClusterName, HostName};
+use inventories::inventory::{Bootstrap, Ports};
+use inventories::{ClusterName, DnsSrv, HostName};
 
 use crate::member::{Formation, Member};
 use crate::url::PeerUrl;
@@ -21,9 +21,20 @@ pub(crate) fn member(version: &str) -> Member {
         client_address: [10, 20, 0, 12].into(),
         peer_address: [10, 30, 0, 12].into(),
         ports: Ports { client: 2379, peer: 2380, metrics: 2381 },
-        formation: Formation::New { initial_cluster },
+        formation: Formation::New { initial_cluster, bootstrap: Bootstrap::Static },
         flags: BTreeMap::new(),
     }
+}
+
+/// The same member, in a cluster that is formed by DNS.
+pub(crate) fn by_dns(version: &str) -> Member {
+    let member = member(version);
+    let initial_cluster = member.formation.initial_cluster().clone();
+    let bootstrap = Bootstrap::DnsSrv(DnsSrv {
+        domain: "etcd.example.net".to_owned(),
+        service_name: Some("main".to_owned()),
+    });
+    Member { formation: Formation::New { initial_cluster, bootstrap }, ..member }
 }
 
 /// The same member once its cluster is formed.

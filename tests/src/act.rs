@@ -14,8 +14,9 @@ use quorate::engine::hosts::{Bindings, Done, StepError, StepErrorKind};
 use templates::{BootstrapToken, Layout, UnitText};
 
 use crate::invariants::{self, Broken};
-use crate::look::{arguments, version_in};
-use crate::world::{Log, SimHost, SimMember, World};
+use crate::look::version_in;
+use crate::world::{SimHost, SimMember, World};
+use crate::zone::{Zone, born};
 
 type Act = Result<Done, StepErrorKind>;
 
@@ -109,7 +110,7 @@ impl World {
                 if !version.is_some_and(|version| has_release(&version)) {
                     return failed("Failed to locate executable");
                 }
-                start(member(host, step))
+                start(member(host, step), &self.zone)
             }
             StepKind::MoveDropIns { moves } => {
                 let drop_ins = &mut member(host, step).drop_ins;
@@ -146,7 +147,7 @@ impl World {
                 // Whoever led does not any more; the others elect.
                 self.settle();
                 let Some(host) = self.hosts.get_mut(&step.host) else { return failed("no host") };
-                start(member(host, step))
+                start(member(host, step), &self.zone)
             }
             StepKind::AwaitRejoin { version, others, .. } => {
                 let cluster = cluster_of(step);
@@ -163,6 +164,7 @@ impl World {
                 assert!(!others.contains_key(&step.host), "{} waits for itself", step.id);
                 Ok(Done::Changed)
             }
+            StepKind::ListByAddress { peer_url, .. } => self.list_by_address(step, peer_url),
             StepKind::ProveHealthy { endpoints, .. } => self.prove(step, endpoints),
             StepKind::WriteMarker { .. } => self.write_marker(step),
         }
@@ -200,6 +202,22 @@ impl World {
             [_] => failed("not every member answers"),
             _ => failed("the cluster has no leader"),
         }
+    }
+
+    fn list_by_address(&mut self, step: &Step, peer_url: &str) -> Act {
+        let quorate = self.quorate();
+        let member = &self.hosts[&step.host].members[cluster_of(step)];
+        let (Some(log), Some(_)) = (&member.log, &member.process) else {
+            return failed("the member does not answer");
+        };
+        let id = log.cluster_id();
+        if !quorate.contains(&(cluster_of(step).clone(), id.clone())) {
+            return failed("etcdserver: request timed out");
+        }
+        assert!(log.peer_url().is_some_and(|url| url != peer_url), "{} is needless", step.id);
+        let key = (id, step.host.clone());
+        let old = self.listed.insert(key, peer_url.to_owned());
+        Ok(changed(old.as_deref() != Some(peer_url)))
     }
 
     fn write_marker(&mut self, step: &Step) -> Act {
@@ -310,7 +328,7 @@ fn write_unit(
     Ok(changed(!same))
 }
 
-fn start(member: &mut SimMember) -> Act {
+fn start(member: &mut SimMember, zone: &Zone) -> Act {
     if member.process.is_some() {
         return Ok(Done::Already);
     }
@@ -324,7 +342,10 @@ fn start(member: &mut SimMember) -> Act {
         return failed("Assertion failed on job: AssertPathExistsGlob");
     }
     if member.log.is_none() {
-        member.log = Some(born(&unit));
+        match born(&unit, zone) {
+            Ok(log) => member.log = Some(log),
+            Err(words) => return failed(words),
+        }
     }
     member.process = Some(unit);
     member.restart_due = false;
@@ -333,7 +354,7 @@ fn start(member: &mut SimMember) -> Act {
 
 impl SimHost {
     /// What systemd does at boot: it reads every unit and starts those that are enabled.
-    pub fn boot(&mut self) {
+    pub fn boot(&mut self, zone: &Zone) {
         self.on = true;
         for member in self.members.values_mut() {
             if let (Some(unit), Some((_, enabled))) = (member.unit.clone(), member.loaded.clone()) {
@@ -341,21 +362,10 @@ impl SimHost {
             }
             if member.loaded.as_ref().is_some_and(|(_, enabled)| *enabled) {
                 // One that refuses to start stays down, as systemd leaves it.
-                let _ = start(member);
+                let _ = start(member, zone);
             }
         }
     }
-}
-
-/// The log that a member begins which is started from this unit.
-pub(crate) fn born(unit: &str) -> Log {
-    let arguments = arguments(unit);
-    let value = |flag: &str| {
-        let prefix = format!("--{flag}=");
-        let found = arguments.iter().find_map(|argument| argument.strip_prefix(&prefix));
-        found.unwrap_or_else(|| panic!("the unit gives no --{flag}")).to_owned()
-    };
-    Log::begun(value("name"), value("initial-cluster-token"), value("initial-cluster"))
 }
 
 fn put<T: PartialEq>(place: &mut T, value: T) -> Done {

@@ -48,7 +48,9 @@ fn guards_stand_where_they_must(reading: &Reading<'_>) -> Vec<String> {
         StepKind::ClaimHost { .. } => step.guard == Guard::HostIsFree,
         StepKind::StoreToken | StepKind::DiscardBootstrap => step.guard == Guard::NeverFormed,
         StepKind::StartMember => matches!(step.guard, Guard::HasLog | Guard::HasLogOrNeverFormed),
-        StepKind::WriteMarker { .. } => step.guard == Guard::HasLog,
+        StepKind::WriteMarker { .. } | StepKind::ListByAddress { .. } => {
+            step.guard == Guard::HasLog
+        }
         StepKind::WriteUnit { .. } => matches!(step.guard, Guard::FileIs { .. } | Guard::HasLog),
         StepKind::RestartMember => reading.keeps_quorum(step),
         StepKind::CreateAccount

@@ -79,7 +79,7 @@ impl World {
         self.story.push(format!("{name} is well again"));
         let Some(host) = self.hosts.get_mut(name) else { return Ok(()) };
         if !host.on {
-            host.boot();
+            host.boot(&self.zone);
         }
         (host.reachable, host.slow) = (true, false);
         self.elect()

@@ -156,6 +156,7 @@ pub fn changes_membership(kind: &StepKind) -> bool {
         | StepKind::MoveLeader { .. }
         | StepKind::RestartMember
         | StepKind::AwaitRejoin { .. }
+        | StepKind::ListByAddress { .. }
         | StepKind::ProveHealthy { .. }
         | StepKind::WriteMarker { .. }
         | StepKind::NoteRestart => false,

@@ -13,6 +13,7 @@
 //! - [`shared`]: values that many worlds share until one changes them.
 //! - [`checker`]: an independent reading of a plan.
 //! - [`scenario`]: stories as text files.
+//! - [`zone`]: DNS, and how etcd forms a cluster by it.
 
 pub mod act;
 pub mod checker;
@@ -28,3 +29,4 @@ pub mod sim;
 pub mod site;
 pub mod story;
 pub mod world;
+pub mod zone;

@@ -9,8 +9,8 @@ use inventories::inventory::Arch;
 use pki::Sha256Digest;
 use planner::facts::{
     Account, Clock, DataDirectory, DiskTime, EtcdFacts, EtcdProcess, FileFacts, HostFacts,
-    InstalledRelease, ListedMember, Listener, Machine, MemberFacts, Observed, Reach, RoundTrip,
-    SiteFacts, UnitFacts,
+    InstalledRelease, ListedMember, Listener, Machine, MemberFacts, Names, Observed, Reach,
+    RoundTrip, SiteFacts, UnitFacts,
 };
 use planner::layout::directories;
 use planner::spec::{ClusterSpec, MemberSpec};
@@ -111,6 +111,8 @@ impl World {
             reach: peers.iter().map(|at| (*at, Reach::Refused)).collect(),
             round_trips: forming().flat_map(near).collect(),
             disks: forming().map(|cluster| (cluster.name.clone(), QUICK)).collect(),
+            names: forming()
+                .fold(Names::default(), |names, cluster| self.zone.names(names, cluster)),
             clusters,
             applied: Observed::Absent,
             holder: None,
@@ -192,10 +194,14 @@ impl World {
         };
         let members = log.initial_cluster.split(',').filter_map(|entry| {
             let (name, url) = entry.split_once('=')?;
+            let key = (key.1.clone(), crate::site::host(name));
+            let now = self.listed.get(&key).map_or(url, String::as_str);
+            // A member that DNS named is known by a number until it tells its name.
+            let by_dns = url.trim_start_matches("https://").parse::<SocketAddr>().is_err();
             Some(ListedMember {
                 id: log.id_of(name),
-                name: name.to_owned(),
-                peer_urls: vec![url.to_owned()],
+                name: if by_dns && !published(name) { "0" } else { name }.to_owned(),
+                peer_urls: vec![now.to_owned()],
                 client_urls: published(name).then(|| url.to_owned()).into_iter().collect(),
                 learner: false,
             })

@@ -8,7 +8,7 @@ use inventories::inventory::{
     Arch, Bootstrap, Cluster, Flag, FlagValue, Host, PkiSettings, Place, Ports, Release,
     ReleaseSource, Runtime, Site, Ssh,
 };
-use inventories::{ClusterName, EtcdVersion, HostName, Inventory, Minor, SiteName};
+use inventories::{ClusterName, DnsSrv, EtcdVersion, HostName, Inventory, Minor, SiteName};
 use pki::{CaKind, CertificateAuthority};
 use planner::spec::{Authorities, Authority};
 use planner::{SiteSpec, expand};
@@ -17,6 +17,7 @@ use time::OffsetDateTime;
 use time::macros::datetime;
 
 use crate::world::{AuthorityPair, World};
+use crate::zone::Zone;
 
 /// The operator's clock in every story.
 pub const NOW: OffsetDateTime = datetime!(2026-11-23 03:00 UTC);
@@ -34,6 +35,8 @@ pub struct Shape {
     pub ipv6: bool,
     /// The operator's flag, where there is one.
     pub quota: Option<i64>,
+    /// Whether the clusters are formed by DNS.
+    pub dns: bool,
 }
 
 /// Shapes of one or two clusters of 1, 3 or 5 members on up to five hosts.
@@ -46,13 +49,21 @@ pub fn shapes() -> impl Strategy<Value = Shape> {
     ];
     let sizes = prop::collection::vec(prop_oneof![Just(1_usize), Just(3), Just(5)], 1..=2);
     let names = prop::collection::btree_set("[a-z][a-z0-9]{0,5}", 5).prop_map(Vec::from_iter);
-    (names.prop_shuffle(), sizes, version, any::<bool>(), prop::option::of(1_i64..1 << 33))
-        .prop_map(|(hosts, clusters, version, ipv6, quota)| Shape {
+    (
+        names.prop_shuffle(),
+        sizes,
+        version,
+        any::<bool>(),
+        prop::option::of(1_i64..1 << 33),
+        any::<bool>(),
+    )
+        .prop_map(|(hosts, clusters, version, ipv6, quota, dns)| Shape {
             hosts,
             clusters,
             version,
             ipv6,
             quota,
+            dns,
         })
 }
 
@@ -64,6 +75,7 @@ pub fn plain(members: usize) -> Shape {
         version: EtcdVersion::new(Minor::V3_6, 16),
         ipv6: false,
         quota: None,
+        dns: false,
     }
 }
 
@@ -126,7 +138,14 @@ impl Shape {
             version: self.version,
             members: self.hosts.iter().take(size).map(|name| host(name)).collect(),
             runtime: Runtime::Systemd,
-            bootstrap: Bootstrap::Static,
+            bootstrap: if self.dns {
+                Bootstrap::DnsSrv(DnsSrv {
+                    domain: "lab.test".to_owned(),
+                    service_name: Some(cluster(number).to_string()),
+                })
+            } else {
+                Bootstrap::Static
+            },
             ports: Ports { client: 2379 + offset, peer: 2380 + offset, metrics: 2381 + offset },
             client_ca: cluster(0),
             flags: flags.into_iter().collect(),
@@ -144,7 +163,8 @@ impl Shape {
     pub fn world(&self) -> (World, SiteSpec) {
         let authorities = authorities(self.clusters.len());
         let spec = self.spec(&authorities);
-        let world = World::of_hosts(self.hosts.iter().map(|name| host(name)), authorities, NOW);
+        let mut world = World::of_hosts(self.hosts.iter().map(|name| host(name)), authorities, NOW);
+        world.zone = Zone::of(&spec);
         (world, spec)
     }
 }

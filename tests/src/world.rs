@@ -12,6 +12,7 @@ use time::OffsetDateTime;
 
 use crate::invariants::{self, Broken};
 use crate::shared::Shared;
+use crate::zone::Zone;
 
 /// All hosts, and what is remembered about the clusters that ever had a quorum on them.
 #[derive(Debug, Clone)]
@@ -28,6 +29,10 @@ pub struct World {
     pub leaders: BTreeMap<ClusterName, HostName>,
     /// Members that were in a quorum once, by cluster id: the others keep what they published.
     pub published: BTreeSet<(String, HostName)>,
+    /// Members that are listed at another peer URL than they were born with, by cluster id.
+    pub listed: BTreeMap<(String, HostName), String>,
+    /// What DNS says, on every host.
+    pub zone: Zone,
     /// Certificates that were issued: the same request gives the same ones, which no rule minds.
     pub issued: Arc<Mutex<BTreeMap<String, BTreeMap<PkiFile, String>>>>,
     /// What was done, for the story of a failure.
@@ -148,6 +153,12 @@ impl Log {
         short_hash(&format!("member {} {} {name}", self.token, self.initial_cluster))
     }
 
+    /// The peer URL that the member was born with.
+    pub fn peer_url(&self) -> Option<&str> {
+        let mut entries = self.initial_cluster.split(',').filter_map(|entry| entry.split_once('='));
+        entries.find(|(name, _)| *name == self.name).map(|(_, url)| url)
+    }
+
     /// How many members its cluster was born with.
     pub fn voters(&self) -> usize {
         self.initial_cluster.split(',').count()
@@ -171,6 +182,8 @@ impl World {
             authorities,
             formed: BTreeMap::new(),
             published: BTreeSet::new(),
+            listed: BTreeMap::new(),
+            zone: Zone::default(),
             leaders: BTreeMap::new(),
             issued: Arc::default(),
             story: Vec::new(),
@@ -267,6 +280,11 @@ impl World {
                     "log",
                     member.log.as_ref().map_or(String::new(), |log| log.initial_cluster.clone()),
                 );
+                let listed = member
+                    .log
+                    .as_ref()
+                    .and_then(|log| self.listed.get(&(log.cluster_id(), name.clone())));
+                put("listed", format!("{listed:?}"));
                 put("marked", member.marker.is_some().to_string());
             }
         }

@@ -1,7 +1,8 @@
 //! Looking at the hosts: one connection and one read-only script a host, and the reply as facts.
 //!
 //! - [`observe`] looks at every host at once, and then, only for clusters that no host knows as
-//!   formed, asks which members reach each other and what they would cost in time.
+//!   formed, asks which members reach each other, what DNS says of them there, and what they would cost
+//!   in time.
 //! - `request` says what is asked, `records` takes the reply apart, and each other module reads one
 //!   part of it, without running anything.
 //! - What a host did not say is unknown, and never absent. What a fact can't do without makes the
@@ -15,12 +16,14 @@ mod files;
 mod host;
 mod machine;
 mod member;
+mod names;
 mod network;
 mod processes;
 mod reach;
 mod records;
 mod releases;
 mod request;
+mod services;
 #[cfg(test)]
 mod tests;
 mod units;
@@ -67,6 +70,11 @@ pub async fn observe(pool: &Arc<Pool>, spec: &SiteSpec, timed: Timed) -> SiteFac
             let times = found.iter().filter_map(|(peer, found)| Some((*peer, found.round_trip?)));
             facts.round_trips.extend(times);
             facts.reach = found.iter().map(|(peer, found)| (*peer, found.reach)).collect();
+        }
+    }
+    for (host, found) in services::ask(pool, spec, &hosts).await {
+        if let Some(Observed::Known(facts)) = hosts.get_mut(&host) {
+            facts.names.services = found;
         }
     }
     // Only now: a host that is busy with its disk answers late.

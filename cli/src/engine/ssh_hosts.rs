@@ -112,6 +112,9 @@ impl SshHosts {
             StepKind::AwaitRejoin { endpoint, others, version, alarms } => {
                 roll::await_rejoin(step, endpoint, others, *version, alarms)?
             }
+            StepKind::ListByAddress { endpoint, peer_url, version } => {
+                roll::list_by_address(step, endpoint, peer_url, *version)?
+            }
             StepKind::ProveHealthy { endpoints, version } => {
                 let wanted = prove::Wanted { endpoints, version: *version };
                 return self.prove(step, &wanted).await;

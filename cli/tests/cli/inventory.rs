@@ -134,3 +134,20 @@ fn an_edited_inventory_keeps_its_mode_and_its_place_behind_a_symlink() {
     assert!(sandbox.read("real/site.toml").contains(&"b".repeat(64)));
     assert_eq!(mode("real/site.toml"), 0o640);
 }
+
+#[test]
+fn the_records_of_a_cluster_that_is_formed_by_dns_are_printed() {
+    let sandbox = Sandbox::with_site();
+    let none = sandbox.run(&["dns"]);
+    assert_eq!((none.code, none.stdout.as_str()), (1, ""), "{}", none.stderr);
+    let by_dns = "[clusters.main]\nbootstrap = { dns-srv = { domain = \"example.net\" } }\n";
+    let text = sandbox.read("quorate.toml").replace("[clusters.main]\n", by_dns);
+    sandbox.write("quorate.toml", &text);
+    let mut all = String::new();
+    for arguments in [&["dns"][..], &["dns", "--cluster", "main", "--format", "hosts"]] {
+        let ended = sandbox.run(arguments);
+        assert_eq!((ended.code, ended.stderr.as_str()), (0, ""));
+        all += &format!("$ quorate {}\n{}\n", arguments.join(" "), ended.stdout);
+    }
+    snapshot("dns.txt", &all);
+}

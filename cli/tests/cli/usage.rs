@@ -2,7 +2,7 @@
 
 use crate::sandbox::{Sandbox, snapshot};
 
-const COMMANDS: [&[&str]; 17] = [
+const COMMANDS: [&[&str]; 18] = [
     &[],
     &["init"],
     &["trust"],
@@ -12,6 +12,7 @@ const COMMANDS: [&[&str]; 17] = [
     &["status"],
     &["etcdctl"],
     &["client-cert"],
+    &["dns"],
     &["pki"],
     &["pki", "init"],
     &["release"],

@@ -12,6 +12,7 @@ use crate::schema::{self, Loc};
 use crate::suggest::closest;
 use crate::version::EtcdVersion;
 
+mod bootstrap;
 mod client_ca;
 mod members;
 
@@ -61,6 +62,7 @@ pub(super) struct Lowered {
     pub(super) members: Vec<HostName>,
     pub(super) ports: ports::Placed,
     runtime: Option<Runtime>,
+    bootstrap: Option<Bootstrap>,
     client_ca: Option<ClusterName>,
     flags: BTreeMap<String, Flag>,
     place: Place,
@@ -106,17 +108,7 @@ fn cluster(
         Some(runtime) => read_runtime(runtime, &At::new(0, runtime.span()), report),
         None => defaults.runtime.as_ref().map_or(Some(Runtime::Systemd), |(runtime, _)| *runtime),
     };
-    if let Some(bootstrap) = &raw.bootstrap
-        && bootstrap.static_.is_none()
-        && !report.has_hole(&["clusters", written, "bootstrap"])
-    {
-        let at = At::new(0, bootstrap.span());
-        let finding =
-            Finding::error("missing-key", &at, "`bootstrap` names no way to form the cluster");
-        report.add(
-            finding.hint("write: bootstrap = { static = {} }, or leave it out").about_absence(),
-        );
-    }
+    let bootstrap = bootstrap::read(written, raw.bootstrap.as_ref(), report);
     let members = members::read(written, raw.members.as_ref(), hosts, report);
     let mut set = defaults.flags.clone();
     set.extend(flags::written(0, raw.etcd.as_ref()));
@@ -128,6 +120,7 @@ fn cluster(
         members,
         ports: ports::read(raw.ports.as_ref(), &at, report),
         runtime,
+        bootstrap,
         client_ca: None,
         flags: flags::check(&set, known, check_flag, report),
         place: report.place(&at),
@@ -209,7 +202,7 @@ pub(super) fn finished(clusters: Vec<Lowered>) -> BTreeMap<ClusterName, Cluster>
             version: lowered.version?.0,
             members: lowered.members,
             runtime: lowered.runtime?,
-            bootstrap: Bootstrap::Static,
+            bootstrap: lowered.bootstrap?,
             ports: lowered.ports.ports,
             client_ca: lowered.client_ca?,
             flags: lowered.flags,

@@ -20,6 +20,7 @@ pub(super) fn missing(path: &[String], name: &str) -> (String, String) {
         ([], "pki") => "write: [pki]\nrecipients = [\"age1…\"]",
         (["site"], "name") => "write: name = \"prod\"",
         (["hosts", _], "address") => "write: address = \"10.20.0.11\"",
+        (["clusters", _, "bootstrap", "dns-srv"], "domain") => "write: domain = \"example.net\"",
         (["clusters", _], "members") => "write: members = [\"etcd-1\", \"etcd-2\", \"etcd-3\"]",
         _ => return (message, format!("write: {name} = …")),
     };
@@ -37,10 +38,11 @@ pub(super) fn unsupported(path: &[String], name: &str) -> Option<(&'static str, 
             "more than one site in a file is not supported".to_owned(),
             "a file is what one `apply` may touch: write one inventory a site, with one [site]",
         ),
-        (["clusters", _, "bootstrap"], "discovery-v2" | "discovery-v3" | "dns-srv") => say(
+        (["clusters", _, "bootstrap"], "discovery-v2" | "discovery-v3") => say(
             "unsupported",
             format!("forming a cluster by `{name}` is not supported yet"),
-            "write: bootstrap = { static = {} }, or leave `bootstrap` out",
+            "write: bootstrap = { static = {} } or { dns-srv = { domain = \"example.net\" } }, or leave \
+             `bootstrap` out",
         ),
         (
             ["clusters", _] | ["defaults", "cluster"],

@@ -53,6 +53,9 @@ pub fn describe(kind: &StepKind) -> String {
             "prove the cluster healthy: {} member(s) at {version}, one leader, a write read back",
             endpoints.len()
         ),
+        StepKind::ListByAddress { peer_url, .. } => {
+            format!("have the cluster list the member as {peer_url}, no longer by its name in DNS")
+        }
         StepKind::WriteMarker { .. } => "record the cluster's id".to_owned(),
     }
 }

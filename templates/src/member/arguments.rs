@@ -6,7 +6,7 @@
 use std::collections::BTreeMap;
 use std::fmt::Display;
 
-use inventories::inventory::FlagValue;
+use inventories::inventory::{Bootstrap, FlagValue};
 use inventories::{EtcdVersion, Minor};
 
 use super::{Formation, Member};
@@ -83,12 +83,22 @@ impl Member {
             .map(|(name, url)| format!("{name}={url}"))
             .collect();
         let members = argument("initial-cluster", &members.join(","));
-        match self.formation {
-            Formation::New { .. } => vec![
-                argument("initial-cluster-state", &"new"),
-                members,
-                argument("initial-cluster-token", &PLACEHOLDER),
-            ],
+        match &self.formation {
+            Formation::New { bootstrap, .. } => {
+                let found = match bootstrap {
+                    Bootstrap::Static => vec![members],
+                    Bootstrap::DnsSrv(dns) => {
+                        let name = dns.service_name.iter();
+                        let name = name.map(|name| argument("discovery-srv-name", name));
+                        std::iter::once(argument("discovery-srv", &dns.domain))
+                            .chain(name)
+                            .collect()
+                    }
+                };
+                let state = argument("initial-cluster-state", &"new");
+                let token = argument("initial-cluster-token", &PLACEHOLDER);
+                [vec![state], found, vec![token]].concat()
+            }
             Formation::Existing { .. } => {
                 vec![argument("initial-cluster-state", &"existing"), members]
             }

@@ -16,9 +16,11 @@ fn token() -> BootstrapToken {
 fn the_units_of_each_minor_are_as_reviewed() {
     let dir = concat!(env!("CARGO_MANIFEST_DIR"), "/tests/golden");
     for version in ["3.4.23", "3.5.35", "3.6.16", "3.7.3"] {
-        for (formation, member) in
-            [("new", sample::member(version)), ("existing", sample::formed(version))]
-        {
+        for (formation, member) in [
+            ("new", sample::member(version)),
+            ("new-by-dns", sample::by_dns(version)),
+            ("existing", sample::formed(version)),
+        ] {
             let unit = render(&member).unwrap();
             let path = format!("{dir}/{version}-{formation}.service");
             if std::env::var_os("REWRITE_GOLDEN").is_some() {

@@ -26,6 +26,9 @@ pub(super) fn violations(reading: &Reading<'_>) -> Vec<String> {
     for marker in reading.steps(|kind| matches!(kind, StepKind::WriteMarker { .. })) {
         found.extend(unproven(reading, marker));
     }
+    for listed in reading.steps(|kind| matches!(kind, StepKind::ListByAddress { .. })) {
+        found.extend(unproven(reading, listed));
+    }
     for unit in reading.steps(|kind| writes_unit(kind, FormationState::Existing)) {
         found.extend(too_early(reading, unit));
     }

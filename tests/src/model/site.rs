@@ -17,10 +17,10 @@ use super::arena::{Arena, Met};
 use super::environment::{self, Happening};
 use super::rest::{Deed, Rest};
 use super::walk::Bounds;
-use crate::act::born;
 use crate::invariants::{self, Broken};
 use crate::shared::Shared;
 use crate::world::{SimHost, World};
+use crate::zone::born;
 
 /// The number of [`Rest`] when no plan is being executed.
 pub(super) const IDLE: u32 = 0;
@@ -97,6 +97,7 @@ struct ClusterState {
     formed: BTreeMap<ClusterName, String>,
     leaders: BTreeMap<ClusterName, HostName>,
     published: BTreeSet<(String, HostName)>,
+    listed: BTreeMap<(String, HostName), String>,
 }
 
 #[derive(Debug, PartialEq, Eq)]
@@ -153,21 +154,23 @@ impl<'s> Site<'s> {
     /// The world of a number.
     pub(super) fn world(&self, number: u32) -> World {
         let WorldState { hosts, clusters } = &*self.worlds.value(number);
-        let ClusterState { formed, leaders, published } = &*self.clusters.value(*clusters);
+        let ClusterState { formed, leaders, published, listed } = &*self.clusters.value(*clusters);
         let states = hosts.iter().map(|host| self.hosts.value(*host).0.clone());
         World {
             hosts: self.first.hosts.keys().cloned().zip(states).collect(),
             formed: formed.clone(),
             leaders: leaders.clone(),
             published: published.clone(),
+            listed: listed.clone(),
             ..self.first.clone()
         }
     }
 
     fn number(&mut self, world: World) -> Result<u32, Broken> {
-        let World { hosts, formed, leaders, published, .. } = world;
+        let World { hosts, formed, leaders, published, listed, .. } = world;
         let hosts = hosts.into_values().map(|host| self.hosts.number(HostState(host)).0).collect();
-        let (clusters, _) = self.clusters.number(ClusterState { formed, leaders, published });
+        let (clusters, _) =
+            self.clusters.number(ClusterState { formed, leaders, published, listed });
         let (number, met) = self.worlds.number(WorldState { hosts, clusters });
         if met == Met::Now {
             let world = self.world(number);
@@ -349,7 +352,7 @@ impl<'s> Site<'s> {
     fn id_with(&self, cluster: &ClusterName, token: &BootstrapToken) -> Option<String> {
         let member = self.spec.clusters[cluster].members.values().next()?;
         let unit = member.unit(FormationState::New).ok()?;
-        Some(born(&unit.bind(token)).cluster_id())
+        Some(born(&unit.bind(token), &self.first.zone).ok()?.cluster_id())
     }
 }
 

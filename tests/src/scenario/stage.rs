@@ -49,9 +49,10 @@ type Told = Result<String, String>;
 impl Stage {
     /// Does what one line says and gives the answer.
     ///
-    /// - The site: `site members=N [clusters=N] [hosts=N] [version=V] [ipv6]`.
-    /// - The inventory, after that: `inventory version V|members H…|members-of C H…|address H ADDRESS|
+    /// - The site: `site members=N [clusters=N] [hosts=N] [version=V] [ipv6] [dns]`.
+    /// - The inventory, after that: `inventory version V|static|members H…|members-of C H…|address H ADDRESS|
     ///   flag NAME NUMBER|name SITE|no-ca C|new-ca|no-checksum|without C|from-file`.
+    /// - What DNS says, from then on: `dns port H PORT|without H|stranger NAME PORT|address H ADDRESS|nothing`.
     /// - What happens to hosts: `host H unreachable|reachable|new`, `stop H`, `wipe H`,
     ///   `other-ca H`, `other-site H`, `marker H site NAME|cluster-id ID|unreadable`, `remove-unit H`.
     /// - What is so on hosts: `listener H PORT PROCESS`, `disk H SIZE [releases]`, `clock H ±Ns`,
@@ -79,6 +80,7 @@ impl Stage {
             ["steps"] => Ok(run::steps(&scene.plan())),
             ["hosts"] => Ok(hosts::describe(&scene.world)),
             ["apply", ref options @ ..] => scene.apply(options),
+            ["dns", ref words @ ..] => scene.world.zone.change(words).map(|()| String::new()),
             ["inventory", ref words @ ..] => scene.change_inventory(words).map(|()| String::new()),
             _ => scene.happen(&words).map(|()| String::new()),
         }
@@ -96,6 +98,7 @@ impl Scene {
                 Some(("hosts", count)) => hosts = number(count)?,
                 Some(("version", version)) => shape.version = parsed(version)?,
                 None if *option == "ipv6" => shape.ipv6 = true,
+                None if *option == "dns" => shape.dns = true,
                 _ => return Err(format!("a site has no {option}")),
             }
         }

@@ -12,6 +12,7 @@ mod client_certificates;
 mod cost;
 mod crash_points;
 mod day_two;
+mod discovery;
 mod first_apply;
 mod hostile_hosts;
 mod hostile_values;

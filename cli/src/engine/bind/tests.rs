@@ -2,7 +2,7 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use inventories::HostName;
 use inventories::inventory::Arch;
-use planner::facts::{HostFacts, Machine, MemberFacts};
+use planner::facts::{HostFacts, Machine, MemberFacts, Names};
 use planner::plan::{Action, Guard, Step, StepId, Why};
 use time::OffsetDateTime;
 
@@ -80,6 +80,7 @@ fn host(token: Observed<BootstrapToken>) -> Observed<HostFacts> {
         reach: BTreeMap::new(),
         round_trips: BTreeMap::new(),
         disks: BTreeMap::new(),
+        names: Names::default(),
         clusters: BTreeMap::from([(cluster(), member)]),
         applied: Observed::Absent,
         holder: None,

@@ -10,7 +10,7 @@ use super::clock::{self, Span};
 use super::files::Files;
 use super::records::Records;
 use super::request::Request;
-use super::{applied, data, machine, member, network, processes, releases, units};
+use super::{applied, data, machine, member, names, network, processes, releases, units};
 use crate::engine::remote::{Reply, clean};
 
 /// Reads a reply. An error is why the host counts as not seen.
@@ -57,6 +57,7 @@ pub(super) fn facts(request: &Request, records: &Records, span: Span) -> Result<
         reach: BTreeMap::new(),
         round_trips: BTreeMap::new(),
         disks: BTreeMap::new(),
+        names: names::read(records, &request.names),
         other_clusters: others(request, records)?,
         applied: applied::last(&files),
         holder: applied::holder(records, &files, &machine.boot_id),

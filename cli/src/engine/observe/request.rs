@@ -3,6 +3,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::net::IpAddr;
 
+use inventories::inventory::Bootstrap;
 use inventories::{EtcdVersion, HostName};
 use planner::SiteSpec;
 use planner::layout::directories;
@@ -18,6 +19,8 @@ pub(super) struct Request {
     pub(super) members: Vec<Member>,
     /// The peers that they have elsewhere.
     pub(super) peers: BTreeSet<IpAddr>,
+    /// The names by which members are to find each other.
+    pub(super) names: BTreeSet<String>,
 }
 
 impl Request {
@@ -26,15 +29,20 @@ impl Request {
         let mut requests: BTreeMap<HostName, Self> = BTreeMap::new();
         for cluster in spec.clusters.values() {
             for (host, member) in &cluster.members {
-                let request = requests
-                    .entry(host.clone())
-                    .or_insert_with(|| Self { members: Vec::new(), peers: BTreeSet::new() });
+                let request = requests.entry(host.clone()).or_insert_with(Self::empty);
+                if let Bootstrap::DnsSrv(dns) = &member.bootstrap {
+                    request.names.extend(cluster.members.keys().map(|host| dns.target(host)));
+                }
                 request.members.push(member.member.clone());
                 let others = cluster.members.iter().filter(|(other, _)| *other != host);
                 request.peers.extend(others.map(|(_, peer)| peer.member.peer_address));
             }
         }
         requests
+    }
+
+    fn empty() -> Self {
+        Self { members: Vec::new(), peers: BTreeSet::new(), names: BTreeSet::new() }
     }
 
     /// The releases that the members run.
@@ -65,6 +73,7 @@ impl Request {
             words.push(format!("member={}", member_word(member)));
         }
         words.extend(self.peers.iter().map(|peer| format!("route={peer}")));
+        words.extend(self.names.iter().map(|name| format!("name={name}")));
         words.extend(processes::NAMES.iter().map(|name| format!("process={name}")));
         words.extend(machine::tools().map(|tool| format!("tool={tool}")));
         words

@@ -78,15 +78,32 @@ impl Connection {
         address: SocketAddr,
         timeout: Duration,
     ) -> Result<Probed, RemoteError> {
+        self.prober().probe(address, timeout).await
+    }
+
+    /// Sends `question` over a TCP connection that the host makes to `address`, and returns the
+    /// answer: two bytes of length, and as many more. Asked the way that [`Self::probe`] is.
+    ///
+    /// # Errors
+    /// When the host could not be asked, or no whole answer came in time.
+    pub async fn exchange(
+        &self,
+        address: SocketAddr,
+        question: Vec<u8>,
+        timeout: Duration,
+    ) -> Result<Vec<u8>, RemoteError> {
+        self.prober().exchange(address, question, timeout).await
+    }
+
+    fn prober(&self) -> &Prober {
         let inner = &self.inner;
-        let prober = inner.prober.get_or_init(|| {
+        inner.prober.get_or_init(|| {
             Prober::start(
                 Arc::clone(&inner.target),
                 Arc::clone(&inner.addresses),
                 Arc::clone(&inner.tally),
             )
-        });
-        prober.probe(address, timeout).await
+        })
     }
 
     /// Whether the connection has ended, as far as is known here: nothing will run on it again.

@@ -15,7 +15,7 @@ use super::host_key::HostKey;
 use super::target::Target;
 
 /// libssh2's code for "try again when the socket is ready".
-const EAGAIN: ErrorCode = ErrorCode::Session(-37);
+pub(crate) const EAGAIN: ErrorCode = ErrorCode::Session(-37);
 /// A connection without a sign of life for this long is lost, unless its owner says otherwise.
 pub(crate) const SILENCE_LIMIT: Duration = Duration::from_secs(12);
 /// How many probes a connection may leave unanswered until it is lost.

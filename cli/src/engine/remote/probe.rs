@@ -1,8 +1,9 @@
-//! Whether one host reaches another, asked through `direct-tcpip`.
+//! Whether one host reaches another, and what a server answers it, asked through `direct-tcpip`.
 //!
 //! A session of its own: an opening that the other side leaves unanswered cannot be taken back in
 //! libssh2, and would block the runs behind it.
 
+use std::io::{self, Read as _, Write as _};
 use std::net::SocketAddr;
 use std::sync::Arc;
 use std::sync::mpsc::{Receiver, Sender, channel};
@@ -13,7 +14,7 @@ use tokio::sync::oneshot;
 
 use super::counters::Tally;
 use super::error::{Progress, RemoteError};
-use super::link::{Link, Stopped};
+use super::link::{EAGAIN, Link, Stopped};
 use super::login::login;
 use super::target::Target;
 
@@ -49,14 +50,15 @@ pub struct Probed {
 
 /// The thread that probes, one address after the other.
 pub(crate) struct Prober {
-    requests: Sender<Probe>,
+    requests: Sender<Request>,
 }
 
-struct Probe {
-    address: SocketAddr,
-    timeout: Duration,
-    answer: oneshot::Sender<Result<Probed, RemoteError>>,
+enum Request {
+    Probe { address: SocketAddr, timeout: Duration, answer: Answer<Probed> },
+    Exchange { address: SocketAddr, question: Vec<u8>, timeout: Duration, answer: Answer<Vec<u8>> },
 }
+
+type Answer<T> = oneshot::Sender<Result<T, RemoteError>>;
 
 impl Prober {
     /// Starts the thread; it logs in when it is first asked.
@@ -76,33 +78,64 @@ impl Prober {
         address: SocketAddr,
         timeout: Duration,
     ) -> Result<Probed, RemoteError> {
+        self.ask(|answer| Request::Probe { address, timeout, answer }).await
+    }
+
+    /// Sends `question` to `address` from the host, and reads one answer with its length before it.
+    pub(crate) async fn exchange(
+        &self,
+        address: SocketAddr,
+        question: Vec<u8>,
+        timeout: Duration,
+    ) -> Result<Vec<u8>, RemoteError> {
+        self.ask(|answer| Request::Exchange { address, question, timeout, answer }).await
+    }
+
+    async fn ask<T>(&self, request: impl FnOnce(Answer<T>) -> Request) -> Result<T, RemoteError> {
         let (answer, answered) = oneshot::channel();
         let lost = || RemoteError::Lost {
             why: "it was closed before".to_owned(),
             progress: Progress::NotStarted,
         };
-        self.requests.send(Probe { address, timeout, answer }).map_err(|_| lost())?;
+        self.requests.send(request(answer)).map_err(|_| lost())?;
         answered.await.unwrap_or_else(|_| Err(lost()))
     }
 }
 
-fn serve(inbox: &Receiver<Probe>, target: &Target, addresses: &[SocketAddr], tally: &Tally) {
+fn serve(inbox: &Receiver<Request>, target: &Target, addresses: &[SocketAddr], tally: &Tally) {
     let mut spare: Option<Link> = None;
-    while let Ok(probe) = inbox.recv() {
+    while let Ok(request) = inbox.recv() {
         let link = match spare.take() {
             Some(link) => Ok(link),
             None => login(target, addresses).inspect(|_| tally.count_connection()),
         };
-        let probed = link.and_then(|link| {
-            let probed = connect(&link, probe.address, probe.timeout);
-            match probed.as_ref().map(|probed| probed.reach) {
-                Ok(Reach::Connected | Reach::Refused | Reach::Forbidden) => spare = Some(link),
-                Ok(Reach::Silent) | Err(_) => link.hang_up(),
+        // The caller may have stopped waiting for any of the answers.
+        match request {
+            Request::Probe { address, timeout, answer } => {
+                let probed = link.and_then(|link| {
+                    let probed = connect(&link, address, timeout);
+                    match probed.as_ref().map(|probed| probed.reach) {
+                        Ok(Reach::Connected | Reach::Refused | Reach::Forbidden) => {
+                            spare = Some(link);
+                        }
+                        Ok(Reach::Silent) | Err(_) => link.hang_up(),
+                    }
+                    probed
+                });
+                let _ = answer.send(probed);
             }
-            probed
-        });
-        // The caller may have stopped waiting.
-        let _ = probe.answer.send(probed);
+            Request::Exchange { address, question, timeout, answer } => {
+                let said = link.and_then(|link| {
+                    let said = exchange(&link, address, &question, Instant::now() + timeout);
+                    match said {
+                        Ok(_) => spare = Some(link),
+                        Err(_) => link.hang_up(),
+                    }
+                    said
+                });
+                let _ = answer.send(said);
+            }
+        }
     }
     if let Some(link) = spare {
         link.hang_up();
@@ -132,4 +165,56 @@ fn connect(link: &Link, address: SocketAddr, timeout: Duration) -> Result<Probed
             },
         };
     Ok(Probed { reach, took })
+}
+
+/// One question and its answer, over a connection of their own.
+fn exchange(
+    link: &Link,
+    address: SocketAddr,
+    question: &[u8],
+    deadline: Instant,
+) -> Result<Vec<u8>, RemoteError> {
+    let failed = |stopped: Stopped| RemoteError::Session { why: stopped.why() };
+    let host = address.ip().to_string();
+    let open = || link.session.channel_direct_tcpip(&host, address.port(), None);
+    let mut channel = link.drive(deadline, open).map_err(failed)?;
+    let mut sent = 0;
+    while sent < question.len() {
+        let write = || channel.write(&question[sent..]).map_err(|error| of_session(&error));
+        sent += link.drive(deadline, write).map_err(failed)?;
+    }
+    let mut length = [0; 2];
+    read_all(link, &mut channel, &mut length, deadline)?;
+    let mut answer = vec![0; usize::from(u16::from_be_bytes(length))];
+    read_all(link, &mut channel, &mut answer, deadline)?;
+    // The answer is in; a channel that does not close goes with its session.
+    let _ = link.drive(Instant::now() + CLOSE_TIME, || channel.close());
+    Ok(answer)
+}
+
+fn read_all(
+    link: &Link,
+    channel: &mut ssh2::Channel,
+    into: &mut [u8],
+    deadline: Instant,
+) -> Result<(), RemoteError> {
+    let mut got = 0;
+    while got < into.len() {
+        let read = link
+            .drive(deadline, || channel.read(&mut into[got..]).map_err(|error| of_session(&error)));
+        let count = read.map_err(|stopped| RemoteError::Session { why: stopped.why() })?;
+        if count == 0 {
+            let why = "the server closed the connection before it had answered".to_owned();
+            return Err(RemoteError::Session { why });
+        }
+        got += count;
+    }
+    Ok(())
+}
+
+/// The code that libssh2 gave, which reading and writing put into an error of the system.
+fn of_session(error: &io::Error) -> ssh2::Error {
+    const BROKEN: ErrorCode = ErrorCode::Session(-43);
+    let again = error.kind() == io::ErrorKind::WouldBlock;
+    ssh2::Error::from_errno(if again { EAGAIN } else { BROKEN })
 }

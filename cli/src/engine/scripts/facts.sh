@@ -27,7 +27,7 @@ answer_limit=131072
 hash_limit=1048576
 
 account='' releases='' records=''
-looked=' ' hashed=' ' shown=' ' versions='' members='' room='' routes='' processes='' tools=''
+looked=' ' hashed=' ' shown=' ' versions='' members='' room='' routes='' names='' processes='' tools=''
 [ "$1" = format=1 ] || exit 64
 shift
 for word do
@@ -43,6 +43,7 @@ for word do
     member=*) members="$members $value" ;;
     room=*) room="$room $value" ;;
     route=*) routes="${routes}route get $value$nl" ;;
+    name=*) names="$names $value" ;;
     process=*) processes="$processes $value" ;;
     tool=*) tools="$tools $value" ;;
     *) exit 64 ;;
@@ -143,6 +144,20 @@ network() {
     listeners=$(ss -Hltnp) && say listeners "$listeners"
     [ -z "$routes" ] ||
         say routes "$(printf %s "$routes" | ip -oneline -force -batch - 2>&1)"
+    [ -z "$names" ] || names
+}
+
+# What names resolve to, and who is asked: "NAMESERVER ADDRESS" lines as the resolver reads them.
+names() {
+    servers=
+    while read -r word value _; do
+        [ "$word" != nameserver ] || servers="$servers$value$nl"
+    done </etc/resolv.conf
+    say nameservers "$servers"
+    for name in $names; do
+        found=$(timeout 5 getent ahosts "$name")
+        say "name:$name" "$? $found"
+    done
 }
 
 # The files that a release's manifest names: "PATH STAT" a line.

@@ -77,6 +77,11 @@ const TABLE: &[(&[&str], &str, &str)] = &[
          aside",
     ),
     (
+        &["cannot find local etcd member", "error querying DNS SRV records"],
+        "the member did not find itself in DNS while the cluster was formed",
+        "`quorate dns` prints the records that are wanted; mend them, then plan again",
+    ),
+    (
         &["couldn't find local name"],
         "the member's name is not in its own list of members",
         "the unit was changed by hand, and quorate plan shows how",

@@ -42,6 +42,17 @@ pub(super) fn move_leader(
     calls::guarded(step, script::MOVE_LEADER, args)
 }
 
+pub(super) fn list_by_address(
+    step: &Step,
+    endpoint: &str,
+    peer_url: &str,
+    version: EtcdVersion,
+) -> Result<Call, Failure> {
+    let mut args = credentials(&guard::layout(step)?, version).to_vec();
+    args.extend([endpoint.to_owned(), peer_url.to_owned()]);
+    calls::guarded(step, script::LIST_BY_ADDRESS, args)
+}
+
 pub(super) fn restart_member(step: &Step) -> Result<Call, Failure> {
     let layout = guard::layout(step)?;
     calls::guarded(step, script::RESTART_MEMBER, [layout.unit_name(), layout.wal_dir()])

@@ -19,6 +19,7 @@ pub(super) const CREATE_ACCOUNT: &str = script!("create_account");
 pub(super) const DISCARD_BOOTSTRAP: &str = script!("discard_bootstrap");
 pub(super) const INSTALL_CERTIFICATES: &str = script!("install_certificates");
 pub(super) const INSTALL_RELEASE: &str = script!("install_release");
+pub(super) const LIST_BY_ADDRESS: &str = script!("list_by_address");
 pub(super) const LOCK_AGAIN: &str = script!("lock_again");
 pub(in crate::engine) const LOCK_BREAK: &str = script!("lock_break");
 pub(in crate::engine) const LOCK_KEEP: &str = script!("lock_keep");

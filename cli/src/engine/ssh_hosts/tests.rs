@@ -5,6 +5,7 @@ mod certificates;
 mod files;
 mod guards;
 mod lint;
+mod list_by_address;
 mod locks;
 mod lost;
 mod move_leader;

@@ -1,7 +1,7 @@
 //! Changes of the inventory: the commands `inventory …`.
 
 use inventories::SiteName;
-use inventories::inventory::{Flag, FlagValue, Place, ReleaseSource};
+use inventories::inventory::{Bootstrap, Flag, FlagValue, Place, ReleaseSource};
 use inventories::{ClusterName, HostName};
 
 use super::{CaFiles, Scene, parsed};
@@ -44,6 +44,10 @@ impl Scene {
                 for cluster in inventory.clusters.values_mut() {
                     cluster.flags.insert(name.to_owned(), flag.clone());
                 }
+            }
+            ["static"] => {
+                let clusters = inventory.clusters.values_mut();
+                clusters.for_each(|cluster| cluster.bootstrap = Bootstrap::Static);
             }
             ["name", name] => {
                 inventory.site.name = SiteName::new(name).map_err(|error| error.to_string())?;

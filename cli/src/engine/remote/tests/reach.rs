@@ -1,5 +1,6 @@
 //! Whether one host reaches another.
 
+use std::io::{Read as _, Write as _};
 use std::net::{Ipv4Addr, SocketAddr, TcpListener, TcpStream};
 use std::time::{Duration, Instant};
 
@@ -72,4 +73,41 @@ async fn a_server_that_forwards_nothing_gives_no_verdict() {
     let connection = sshd.connect().await;
     let probed = connection.probe(local(1), TIMEOUT).await.unwrap();
     assert_eq!(probed.reach, Reach::Forbidden);
+}
+
+/// Answers each question with its own bytes, in two pieces.
+fn echo() -> SocketAddr {
+    let listener = TcpListener::bind("127.0.0.1:0").unwrap();
+    let address = listener.local_addr().unwrap();
+    std::thread::spawn(move || {
+        for stream in listener.incoming() {
+            let mut stream = stream.unwrap();
+            let mut length = [0; 2];
+            stream.read_exact(&mut length).unwrap();
+            let mut text = vec![0; usize::from(u16::from_be_bytes(length))];
+            stream.read_exact(&mut text).unwrap();
+            if text == b"hang up" {
+                continue;
+            }
+            stream.write_all(&length).unwrap();
+            std::thread::sleep(Duration::from_millis(20));
+            stream.write_all(&text).unwrap();
+        }
+    });
+    address
+}
+
+fn question(text: &[u8]) -> Vec<u8> {
+    [&u16::try_from(text.len()).unwrap().to_be_bytes(), text].concat()
+}
+
+#[tokio::test]
+async fn an_answer_comes_whole_through_the_host_or_not_at_all() {
+    let sshd = Sshd::start();
+    let connection = sshd.connect().await;
+    let (server, text) = (echo(), vec![b'x'; 40_000]);
+    let ask = async |text: &[u8]| connection.exchange(server, question(text), TIMEOUT).await;
+    assert_eq!(ask(&text).await, Ok(text.clone()));
+    assert!(ask(b"hang up").await.is_err());
+    assert_eq!(ask(b"again").await, Ok(b"again".to_vec()), "one failure spoils nothing");
 }

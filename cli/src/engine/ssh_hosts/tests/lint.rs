@@ -5,12 +5,13 @@ use std::process::{Command, Stdio};
 
 use super::super::script::*;
 
-const ALL: [&str; 23] = [
+const ALL: [&str; 24] = [
     AWAIT_REJOIN,
     LOCK_BREAK,
     LOCK_KEEP,
     LOCK_TAKE,
     MOVE_DROP_INS,
+    LIST_BY_ADDRESS,
     MOVE_LEADER,
     NOTE_RESTART,
     READ_HISTORY,

@@ -1,0 +1,49 @@
+//! A cluster that was formed by DNS lists its members by their names there. Once it is proven, each
+//! is listed by its address instead, as in a cluster that was formed from a list: from then on no
+//! member needs DNS to find another one, and the records may go.
+
+use inventories::HostName;
+use inventories::inventory::Bootstrap;
+
+use crate::ensure::Place;
+use crate::facts::ListedMember;
+use crate::plan::{Action, Guard, Step, StepId, StepKind, Why};
+use crate::spec::{ClusterSpec, MemberSpec};
+
+/// The peer URL that a member has from its bootstrap, where that was another than its own.
+pub(crate) fn url_in_dns(host: &HostName, member: &MemberSpec) -> Option<String> {
+    match &member.bootstrap {
+        Bootstrap::Static => None,
+        Bootstrap::DnsSrv(dns) => {
+            Some(format!("https://{}:{}", dns.target(host), member.member.ports.peer))
+        }
+    }
+}
+
+/// The host of a member that is listed by its name in DNS.
+pub(crate) fn listed_by_dns<'a>(
+    cluster: &'a ClusterSpec,
+    member: &ListedMember,
+) -> Option<&'a HostName> {
+    let is = |(host, spec): &(&HostName, &MemberSpec)| {
+        url_in_dns(host, spec).is_some_and(|url| member.peer_urls == [url])
+    };
+    cluster.members.iter().find(is).map(|(host, _)| host)
+}
+
+/// The steps for these members, one after the other: etcd takes one change of members at a time.
+pub(crate) fn steps<'a>(places: impl IntoIterator<Item = &'a Place<'a>>) -> Vec<Step> {
+    let mut steps: Vec<Step> = Vec::new();
+    for place in places.into_iter().filter(|place| place.member.bootstrap != Bootstrap::Static) {
+        let kind = StepKind::ListByAddress {
+            endpoint: place.member.member.client_url().to_string(),
+            peer_url: place.member.member.peer_url().to_string(),
+            version: place.cluster.version,
+        };
+        let why = Why::Safety { note: "so that members need no DNS to find each other".to_owned() };
+        let before: Vec<StepId> = steps.last().map(|step| step.id.clone()).into_iter().collect();
+        let step = place.step("list-by-address", Action::Update, kind, why);
+        steps.push(step.guarded(Guard::HasLog).after(before));
+    }
+    steps
+}
