@@ -6,6 +6,7 @@ use inventories::HostName;
 
 use crate::facts::{ALARM, EtcdFacts, ListedMember, MemberFacts, Observed, SiteFacts};
 use crate::quorum::Quorum;
+use crate::readdress;
 use crate::report::{ClusterNow, Formation};
 use crate::spec::ClusterSpec;
 
@@ -156,6 +157,7 @@ fn down(
             list.iter().any(|member| {
                 member.name == host.as_str()
                     || url.as_ref().is_some_and(|url| member.peer_urls.contains(url))
+                    || readdress::listed_by_dns(spec, member) == Some(host)
             })
         })
     };
