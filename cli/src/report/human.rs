@@ -106,10 +106,12 @@ impl<'a> Human<'a> {
         }
     }
 
+    /// What has run for longest comes first: it is what the others wait for, and the line may be cut.
     fn what_runs(&self) -> String {
-        let running: Vec<String> = self
-            .running
-            .iter()
+        let mut running: Vec<_> = self.running.iter().collect();
+        running.sort_by_key(|(_, begun)| **begun);
+        let running: Vec<String> = running
+            .into_iter()
             .map(|(id, begun)| format!("{id} ({} s)", begun.elapsed().as_secs()))
             .collect();
         running.join(", ")
@@ -119,7 +121,8 @@ impl<'a> Human<'a> {
         if self.running.is_empty() {
             self.terminal.clear();
         } else {
-            let text = format!("{} running: {}", self.running.len(), self.what_runs());
+            let (ended, steps, many) = (self.ended, self.steps, self.running.len());
+            let text = format!("[{ended}/{steps}] {many} running: {}", self.what_runs());
             self.spinner.draw(&text);
         }
     }

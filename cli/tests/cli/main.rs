@@ -10,4 +10,5 @@ mod output;
 mod planning;
 mod sandbox;
 mod selection;
+mod terminal;
 mod usage;
