@@ -6,7 +6,7 @@ use clap::{Args, Parser, Subcommand};
 
 use crate::commands::{
     apply, client_cert, completions, dns, etcdctl, graph, history, init, pki, plan, release,
-    status, trust, unlock,
+    schema, status, trust, unlock,
 };
 use crate::terminal::ColorChoice;
 
@@ -103,8 +103,8 @@ pub enum Command {
     Unlock(unlock::UnlockArgs),
     /// Draw the plan
     Graph(graph::GraphArgs),
-    /// Print the JSON Schema of the inventory, for editors
-    Schema,
+    /// Print the JSON Schema of the inventory, or of what --json prints
+    Schema(schema::SchemaArgs),
     /// Print a completion script for a shell
     Completions(completions::CompletionsArgs),
     /// Print the version

@@ -25,6 +25,7 @@ pub mod init;
 pub mod pki;
 pub mod plan;
 pub mod release;
+pub mod schema;
 pub mod status;
 pub mod trust;
 pub mod unlock;
@@ -32,7 +33,6 @@ pub mod unlock;
 mod approval;
 mod hosts;
 mod planning;
-mod schema;
 mod selection;
 mod validate;
 mod version;
@@ -128,7 +128,7 @@ fn dispatch(context: &Context, command: Command) -> Result<u8, CliError> {
         Command::History(arguments) => history::run(context, &arguments)?,
         Command::Unlock(arguments) => unlock::run(context, &arguments)?,
         Command::Graph(arguments) => graph::run(context, &arguments)?,
-        Command::Schema => schema::run(context)?,
+        Command::Schema(arguments) => schema::run(context, &arguments)?,
         Command::Completions(arguments) => completions::run(context, &arguments),
         Command::Version => version::run(context),
     };

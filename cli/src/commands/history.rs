@@ -1,6 +1,7 @@
 //! `quorate history`
 
 use clap::Args;
+use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 use super::Context;
@@ -22,8 +23,8 @@ pub struct HistoryArgs {
 }
 
 /// A line of a host's journal.
-#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
-struct Entry {
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize, JsonSchema)]
+pub(super) struct Entry {
     at: String,
     #[serde(default)]
     host: String,

@@ -1,13 +1,14 @@
 //! An error as one JSON document.
 
 use inventories::diagnostic::JsonDiagnostic;
+use schemars::JsonSchema;
 use serde::Serialize;
 
 use super::plan_document::FORMAT_VERSION;
 use crate::error::CliError;
 
 /// Why there is no document: printed in its place, so that `--json` always prints one.
-#[derive(Debug, Serialize)]
+#[derive(Debug, Serialize, JsonSchema)]
 pub struct ErrorDocument<'a> {
     format_version: &'static str,
     quorate_version: &'static str,
@@ -18,7 +19,7 @@ pub struct ErrorDocument<'a> {
     diagnostics: Vec<JsonDiagnostic<'a>>,
 }
 
-#[derive(Debug, Serialize)]
+#[derive(Debug, Serialize, JsonSchema)]
 struct ErrorText<'a> {
     summary: String,
     hints: &'a [String],

@@ -11,24 +11,26 @@ use inventories::diagnostic::JsonDiagnostic;
 use inventories::{Diagnostic, Severity};
 use planner::plan::Count;
 use planner::progress::Outcome;
-use planner::{Plan, SiteSpec, Step, StepId};
+use planner::report::Finding;
+use planner::{Plan, SiteSpec, StepId};
 use serde::Serialize;
-use serde_json::{Value, json};
 use time::OffsetDateTime;
 use time::format_description::well_known::Rfc3339;
 
 use super::apply::Ending;
 use super::endpoints;
 use super::error_document::ErrorDocument;
-use super::plan_document::{ClusterDocument, FindingDocument, PlanDocument, StepDocument, Summary};
+use super::event_line::{
+    Changes, DiagnosticDocument, EndedHook, EventKind, EventLine, Hook, Level, Operation, Outputs,
+    RunDiagnostic, RunningHook, StepDiagnostic, UI, WaitedHook,
+};
+use super::plan_document::{FindingDocument, PlanDocument, StepDocument, Summary};
+use super::words::OutcomeWord;
 use crate::engine::event::Event;
 use crate::engine::hosts::StepError;
 use crate::error::CliError;
 use crate::exit::ExitCode;
 use crate::terminal::Terminal;
-
-/// Version of the event stream.
-const UI: &str = "1.0";
 
 /// How long a reader waits for a sign of life.
 const HEARTBEAT: Duration = Duration::from_secs(10);
@@ -50,8 +52,8 @@ pub fn print_error(terminal: &Terminal, error: &CliError) {
 #[derive(Debug)]
 pub struct Stream<'a> {
     terminal: &'a Terminal,
-    running: BTreeMap<StepId, (Instant, Value)>,
-    hooks: BTreeMap<StepId, Value>,
+    running: BTreeMap<StepId, Instant>,
+    hooks: BTreeMap<StepId, Hook>,
     spoken: Instant,
 }
 
@@ -60,9 +62,9 @@ impl<'a> Stream<'a> {
     pub fn begin(terminal: &'a Terminal) -> Self {
         let (running, hooks) = (BTreeMap::new(), BTreeMap::new());
         let mut stream = Self { terminal, running, hooks, spoken: Instant::now() };
-        let version = env!("CARGO_PKG_VERSION");
-        let more = json!({ "quorate": version, "ui": UI });
-        stream.line("info", "version", &format!("quorate {version}"), more);
+        let quorate = env!("CARGO_PKG_VERSION");
+        let message = format!("quorate {quorate}");
+        stream.line(Level::Info, &message, EventKind::Version { quorate, ui: UI });
         stream
     }
 
@@ -70,102 +72,99 @@ impl<'a> Stream<'a> {
     pub fn diagnostics(&mut self, found: &[Diagnostic]) {
         for diagnostic in found {
             let level = match diagnostic.severity {
-                Severity::Error => "error",
-                Severity::Warning => "warn",
+                Severity::Error => Level::Error,
+                Severity::Warning => Level::Warn,
             };
-            let more = json!({ "diagnostic": JsonDiagnostic::from(diagnostic) });
-            self.line(level, "diagnostic", &diagnostic.message, more);
+            let document =
+                DiagnosticDocument::Inventory(Box::new(JsonDiagnostic::from(diagnostic)));
+            self.diagnostic(level, &diagnostic.message, document);
         }
     }
 
     /// The plan: its findings, every step, the totals, and the whole as one document.
     pub fn planned(&mut self, plan: &Plan, code: ExitCode) {
         let report = &plan.report;
-        for (level, found) in
-            [("warn", &report.warnings), ("error", &report.held), ("error", &report.blocked)]
-        {
-            for finding in found {
-                let more = json!({ "diagnostic": FindingDocument::from(finding) });
-                self.line(level, "diagnostic", &finding.message, more);
-            }
-        }
+        self.findings(Level::Warn, &report.warnings);
+        self.findings(Level::Error, &report.held);
+        self.findings(Level::Error, &report.blocked);
         for step in &plan.steps {
             let message = format!("{}: plan to {}", step.id, step.action.word());
-            let more = json!({ "change": StepDocument::from(step) });
-            self.line("info", "planned_change", &message, more);
-            self.hooks.insert(step.id.clone(), hook(step));
+            let change = StepDocument::from(step);
+            self.line(Level::Info, &message, EventKind::PlannedChange { change });
+            self.hooks.insert(step.id.clone(), Hook::from(step));
         }
-        self.summary("Plan", "plan", plan.count());
-        self.line("info", "plan", "the plan", json!({ "plan": PlanDocument::new(plan, code) }));
+        self.summary("Plan", Operation::Plan, plan.count());
+        let plan = Box::new(PlanDocument::new(plan, code));
+        self.line(Level::Info, "the plan", EventKind::Plan { plan });
     }
 
     /// Tells what happened.
     pub fn event(&mut self, event: &Event) {
         match event {
             Event::Started { steps } => {
-                let message = format!("applying {steps} steps");
-                self.line("info", "log", &message, json!({}));
+                self.line(Level::Info, &format!("applying {steps} steps"), EventKind::Log);
             }
             Event::StepStarted { id, action } => {
-                let hook = self.hooks.get(id).cloned().unwrap_or_default();
-                self.running.insert(id.clone(), (Instant::now(), hook.clone()));
+                self.running.insert(id.clone(), Instant::now());
                 let message = format!("{id}: {} begins", action.word());
-                self.line("info", "apply_start", &message, json!({ "hook": hook }));
+                self.line(Level::Info, &message, EventKind::ApplyStart { hook: self.hook(id) });
             }
             Event::ConnectionLost { id, host, why } => {
-                let hook = self.hooks.get(id).cloned().unwrap_or_default();
                 let message = format!("{id}: lost the connection to {host}, reconnecting ({why})");
-                self.line("warn", "connection_lost", &message, json!({ "hook": hook, "why": why }));
+                let kind = EventKind::ConnectionLost { hook: self.hook(id), why };
+                self.line(Level::Warn, &message, kind);
             }
             Event::Reconnected { id, host, after } => {
-                let mut hook = self.hooks.get(id).cloned().unwrap_or_default();
-                hook["waited_seconds"] = json!(after.as_secs());
                 let message = format!("{id}: reconnected to {host}, goes on");
-                self.line("info", "reconnected", &message, json!({ "hook": hook }));
+                let hook = WaitedHook { step: self.hook(id), waited_seconds: after.as_secs() };
+                self.line(Level::Info, &message, EventKind::Reconnected { hook });
             }
             Event::StepFinished { id, outcome, elapsed, error } => {
                 self.running.remove(id);
-                self.finished(id, outcome, *elapsed, error.as_ref());
+                self.finished(id, outcome, *elapsed);
+                if let Some(error) = error {
+                    self.failed(id, error);
+                }
             }
             Event::Stopping { running } => {
-                let ids: Vec<&str> = running.iter().map(|id| id.0.as_str()).collect();
+                let running = running.iter().map(|id| id.0.as_str()).collect();
                 let message = "interrupted: running steps are finished, no other begins";
-                self.line("warn", "stopping", message, json!({ "running": ids }));
+                self.line(Level::Warn, message, EventKind::Stopping { running });
             }
         }
     }
 
-    fn finished(
-        &mut self,
-        id: &StepId,
-        outcome: &Outcome,
-        elapsed: Duration,
-        error: Option<&StepError>,
-    ) {
-        let (level, kind, word) = match outcome {
-            Outcome::Done => ("info", "apply_complete", "done"),
-            Outcome::AlreadyDone => ("info", "apply_complete", "as it should be already"),
-            Outcome::Failed => ("error", "apply_errored", "failed"),
+    fn finished(&mut self, id: &StepId, outcome: &Outcome, elapsed: Duration) {
+        let hook = EndedHook {
+            step: self.hook(id),
+            elapsed_seconds: elapsed.as_secs(),
+            result: OutcomeWord::from(outcome),
+        };
+        let (level, word, kind) = match outcome {
+            Outcome::Done => (Level::Info, "done", EventKind::ApplyComplete { hook }),
+            Outcome::AlreadyDone => {
+                (Level::Info, "as it should be already", EventKind::ApplyComplete { hook })
+            }
+            Outcome::Failed => (Level::Error, "failed", EventKind::ApplyErrored { hook }),
             Outcome::Skipped { .. } | Outcome::NotStarted => {
-                ("warn", "apply_skipped", "never began")
+                (Level::Warn, "never began", EventKind::ApplySkipped { hook })
             }
         };
-        let mut hook = self.hooks.get(id).cloned().unwrap_or_default();
-        hook["elapsed_seconds"] = json!(elapsed.as_secs());
-        hook["result"] = json!(outcome);
-        self.line(level, kind, &format!("{id}: {word}"), json!({ "hook": hook }));
-        if let Some(StepError { host, kind, words, hint }) = error {
-            let message = format!("{host}: {kind}");
-            let diagnostic = json!({
-                "severity": "error",
-                "summary": message,
-                "step": id,
-                "host": host,
-                "words": words,
-                "hint": hint,
-            });
-            self.line("error", "diagnostic", &message, json!({ "diagnostic": diagnostic }));
-        }
+        self.line(level, &format!("{id}: {word}"), kind);
+    }
+
+    fn failed(&mut self, id: &StepId, error: &StepError) {
+        let StepError { host, kind, words, hint } = error;
+        let summary = format!("{host}: {kind}");
+        let document = DiagnosticDocument::Step(StepDiagnostic {
+            severity: Level::Error,
+            summary: &summary,
+            step: &id.0,
+            host: host.as_str(),
+            words,
+            hint: hint.as_deref(),
+        });
+        self.diagnostic(Level::Error, &summary, document);
     }
 
     /// Time has passed.
@@ -173,73 +172,74 @@ impl<'a> Stream<'a> {
         if self.spoken.elapsed() < HEARTBEAT {
             return;
         }
-        for (id, (begun, hook)) in self.running.clone() {
-            let mut hook = hook;
-            let elapsed = begun.elapsed().as_secs();
-            hook["elapsed_seconds"] = json!(elapsed);
-            let message = format!("{id}: still running after {elapsed} s");
-            self.line("info", "apply_progress", &message, json!({ "hook": hook }));
+        for (id, begun) in self.running.clone() {
+            let elapsed_seconds = begun.elapsed().as_secs();
+            let message = format!("{id}: still running after {elapsed_seconds} s");
+            let hook = RunningHook { step: self.hook(&id), elapsed_seconds };
+            self.line(Level::Info, &message, EventKind::ApplyProgress { hook });
         }
     }
 
     /// The totals, where the clusters are, and how they are now.
     pub fn ending(&mut self, ending: &Ending<'_>, spec: &SiteSpec) {
-        self.summary("Apply", "apply", ending.count());
-        let endpoints: BTreeMap<&str, Vec<String>> = ending
+        self.summary("Apply", Operation::Apply, ending.count());
+        let endpoints = ending
             .clusters(spec)
             .map(|cluster| (cluster.name.as_str(), endpoints(cluster)))
             .collect();
-        let clusters: BTreeMap<&str, ClusterDocument<'_>> =
-            ending.now.iter().map(|(name, now)| (name.as_str(), now.into())).collect();
-        let more = json!({ "outputs": { "endpoints": endpoints, "clusters": clusters } });
-        self.line("info", "outputs", "the clusters' endpoints, and how they are now", more);
+        let clusters = ending.now.iter().map(|(name, now)| (name.as_str(), now.into())).collect();
+        let kind = EventKind::Outputs { outputs: Outputs { endpoints, clusters } };
+        self.line(Level::Info, "the clusters' endpoints, and how they are now", kind);
     }
 
     /// Why it ended before its end.
     pub fn error(&mut self, error: &CliError) {
         self.diagnostics(&error.diagnostics);
         let summary = error.to_string();
-        let diagnostic = json!({ "severity": "error", "summary": summary, "hints": error.hints });
-        self.line("error", "diagnostic", &summary, json!({ "diagnostic": diagnostic }));
+        let document = DiagnosticDocument::Run(RunDiagnostic {
+            severity: Level::Error,
+            summary: &summary,
+            hints: &error.hints,
+        });
+        self.diagnostic(Level::Error, &summary, document);
     }
 
     /// The last line.
     pub fn end(&mut self, code: ExitCode) {
-        let level = if code == ExitCode::Done { "info" } else { "error" };
-        let more = json!({ "exit_code": code.number(), "reason": code.reason() });
-        self.line(level, "end", code.meaning(), more);
+        let level = if code == ExitCode::Done { Level::Info } else { Level::Error };
+        let kind = EventKind::End { exit_code: code.number(), reason: code.reason() };
+        self.line(level, code.meaning(), kind);
     }
 
-    fn summary(&mut self, what: &str, operation: &str, count: Count) {
+    fn findings(&mut self, level: Level, found: &[Finding]) {
+        for finding in found {
+            let document = DiagnosticDocument::Finding(FindingDocument::from(finding));
+            self.diagnostic(level, &finding.message, document);
+        }
+    }
+
+    fn diagnostic(&mut self, level: Level, message: &str, diagnostic: DiagnosticDocument<'_>) {
+        self.line(level, message, EventKind::Diagnostic { diagnostic });
+    }
+
+    fn summary(&mut self, what: &str, operation: Operation, count: Count) {
         let Count { add, change, destroy } = count;
         let message = format!("{what}: {add} added, {change} changed, {destroy} destroyed");
-        let mut changes = json!(Summary::from(count));
-        changes["operation"] = json!(operation);
-        self.line("info", "change_summary", &message, json!({ "changes": changes }));
+        let changes = Changes { total: Summary::from(count), operation };
+        self.line(Level::Info, &message, EventKind::ChangeSummary { changes });
     }
 
-    fn line(&mut self, level: &str, kind: &str, message: &str, more: Value) {
+    /// Every step was told of by its plan; of one that was not, its name is better than nothing.
+    fn hook(&self, id: &StepId) -> Hook {
+        let unplanned = || Hook { step: id.0.clone(), ..Hook::default() };
+        self.hooks.get(id).cloned().unwrap_or_else(unplanned)
+    }
+
+    fn line(&mut self, level: Level, message: &str, kind: EventKind<'_>) {
         let timestamp = OffsetDateTime::now_utc().format(&Rfc3339).unwrap_or_default();
-        let mut line = json!({
-            "@level": level,
-            "@message": message,
-            "@module": "quorate",
-            "@timestamp": timestamp,
-            "type": kind,
-        });
-        if let (Value::Object(line), Value::Object(more)) = (&mut line, more) {
-            line.extend(more);
-        }
-        self.terminal.print(&line.to_string());
+        let line = EventLine { level, message, module: "quorate", timestamp, kind };
+        // Texts, numbers and maps of texts always serialize.
+        self.terminal.print(&serde_json::to_string(&line).unwrap_or_default());
         self.spoken = Instant::now();
     }
-}
-
-fn hook(step: &Step) -> Value {
-    json!({
-        "step": step.id,
-        "host": step.host,
-        "cluster": step.cluster,
-        "action": step.action.word(),
-    })
 }

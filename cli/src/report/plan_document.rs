@@ -4,12 +4,13 @@ use std::collections::BTreeMap;
 
 use planner::Selection;
 use planner::plan::{Count, Plan, Step, Why};
-use planner::report::{
-    ClusterNow, Finding, Formation, LastApply, LeftOut, LockedHosts, PlanReport, QuorumNote,
-};
+use planner::report::{ClusterNow, Finding, LeftOut, PlanReport, QuorumNote};
 use planner::text::describe;
+use schemars::JsonSchema;
 use serde::Serialize;
 
+use super::since_document::{LastApplyDocument, LockDocument};
+use super::words::FormationWord;
 use crate::exit::ExitCode;
 
 /// Version of the documents that `--json` prints. A new minor only adds keys; a reader refuses a
@@ -17,7 +18,7 @@ use crate::exit::ExitCode;
 pub const FORMAT_VERSION: &str = "1.1";
 
 /// A plan.
-#[derive(Debug, Serialize)]
+#[derive(Debug, Serialize, JsonSchema)]
 pub struct PlanDocument<'a> {
     format_version: &'static str,
     quorate_version: &'static str,
@@ -30,9 +31,9 @@ pub struct PlanDocument<'a> {
     needs_ca_keys: bool,
     clusters: BTreeMap<&'a str, ClusterDocument<'a>>,
     /// The applies that hosts remember as their last, newest first.
-    last_applies: &'a [LastApply],
+    last_applies: Vec<LastApplyDocument<'a>>,
     /// Hosts whose lock somebody holds at this moment.
-    locked: &'a [LockedHosts],
+    locked: Vec<LockDocument<'a>>,
     /// Hosts that could not be seen, and why.
     unseen: BTreeMap<&'a str, &'a str>,
     steps: Vec<StepDocument<'a>>,
@@ -50,7 +51,7 @@ pub struct PlanDocument<'a> {
 }
 
 /// Totals: things made, changed in place and taken away.
-#[derive(Debug, Clone, Copy, Serialize)]
+#[derive(Debug, Clone, Copy, Serialize, JsonSchema)]
 pub struct Summary {
     add: usize,
     change: usize,
@@ -58,14 +59,14 @@ pub struct Summary {
 }
 
 /// What the plan was narrowed to; an empty list takes all.
-#[derive(Debug, Serialize)]
+#[derive(Debug, Serialize, JsonSchema)]
 struct SelectionDocument<'a> {
     clusters: Vec<&'a str>,
     hosts: Vec<&'a str>,
 }
 
 /// What a narrowed plan leaves out of a cluster; of what serves whole hosts where there is none.
-#[derive(Debug, Serialize)]
+#[derive(Debug, Serialize, JsonSchema)]
 struct LeftOutDocument<'a> {
     cluster: Option<&'a str>,
     hosts: Vec<&'a str>,
@@ -75,9 +76,9 @@ struct LeftOutDocument<'a> {
 }
 
 /// How a cluster is now.
-#[derive(Debug, Serialize)]
+#[derive(Debug, Serialize, JsonSchema)]
 pub struct ClusterDocument<'a> {
-    formation: &'static str,
+    formation: FormationWord,
     cluster_id: Option<&'a str>,
     voters: usize,
     healthy: usize,
@@ -89,7 +90,7 @@ pub struct ClusterDocument<'a> {
 }
 
 /// A step.
-#[derive(Debug, Serialize)]
+#[derive(Debug, Serialize, JsonSchema)]
 pub struct StepDocument<'a> {
     id: &'a str,
     host: &'a str,
@@ -100,7 +101,7 @@ pub struct StepDocument<'a> {
     why: WhyDocument<'a>,
 }
 
-#[derive(Debug, Serialize)]
+#[derive(Debug, Serialize, JsonSchema)]
 #[serde(tag = "because", rename_all = "kebab-case")]
 enum WhyDocument<'a> {
     Wanted { file: Option<&'a str>, line: Option<u32> },
@@ -110,7 +111,7 @@ enum WhyDocument<'a> {
 }
 
 /// Something found on a host or of a cluster.
-#[derive(Debug, Serialize)]
+#[derive(Debug, Serialize, JsonSchema)]
 pub struct FindingDocument<'a> {
     code: &'a str,
     host: Option<&'a str>,
@@ -119,7 +120,7 @@ pub struct FindingDocument<'a> {
     hint: Option<&'a str>,
 }
 
-#[derive(Debug, Serialize)]
+#[derive(Debug, Serialize, JsonSchema)]
 struct QuorumDocument<'a> {
     cluster: &'a str,
     what: &'a str,
@@ -160,8 +161,8 @@ impl<'a> PlanDocument<'a> {
                 .iter()
                 .map(|(name, now)| (name.as_str(), ClusterDocument::from(now)))
                 .collect(),
-            last_applies,
-            locked,
+            last_applies: last_applies.iter().map(LastApplyDocument::from).collect(),
+            locked: locked.iter().map(LockDocument::from).collect(),
             unseen: unseen.iter().map(|(host, why)| (host.as_str(), why.as_str())).collect(),
             steps: steps.iter().map(StepDocument::from).collect(),
             quorum: quorum.iter().map(QuorumDocument::from).collect(),
@@ -192,12 +193,7 @@ impl<'a> From<&'a ClusterNow> for ClusterDocument<'a> {
     fn from(now: &'a ClusterNow) -> Self {
         let ClusterNow { formation, cluster_id, quorum, leader, down, alarms } = now;
         Self {
-            formation: match formation {
-                Formation::Absent => "absent",
-                Formation::Begun => "begun",
-                Formation::Formed => "formed",
-                Formation::Unknown => "unknown",
-            },
+            formation: FormationWord::from(*formation),
             cluster_id: cluster_id.as_deref(),
             voters: quorum.voters,
             healthy: quorum.healthy,

@@ -4,15 +4,16 @@ use std::collections::BTreeMap;
 
 use inventories::HostName;
 use planner::Plan;
-use planner::report::LastApply;
 use planner::since::Moved;
+use schemars::JsonSchema;
 use serde::Serialize;
 
 use super::plan_document::FORMAT_VERSION;
+use super::since_document::LastApplyDocument;
 use crate::exit::ExitCode;
 
 /// What moved on the hosts since the last apply.
-#[derive(Debug, Serialize)]
+#[derive(Debug, Serialize, JsonSchema)]
 pub struct RefreshDocument<'a> {
     format_version: &'static str,
     quorate_version: &'static str,
@@ -20,7 +21,7 @@ pub struct RefreshDocument<'a> {
     exit_code: u8,
     reason: &'static str,
     /// The applies that hosts remember as their last, newest first.
-    last_applies: &'a [LastApply],
+    last_applies: Vec<LastApplyDocument<'a>>,
     /// For each host that can tell: what moved, one line each.
     moved: BTreeMap<&'a str, &'a [String]>,
     /// Hosts that can't tell, and why.
@@ -47,7 +48,7 @@ impl<'a> RefreshDocument<'a> {
             site: plan.site.as_str(),
             exit_code: code.number(),
             reason: code.reason(),
-            last_applies: &plan.report.last_applies,
+            last_applies: plan.report.last_applies.iter().map(LastApplyDocument::from).collect(),
             moved,
             unknown,
         }

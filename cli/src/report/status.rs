@@ -8,12 +8,14 @@ use planner::facts::{EtcdFacts, HostFacts, MemberFacts, Observed};
 use planner::report::{ClusterNow, Formation, PlanReport};
 use planner::spec::ClusterSpec;
 use planner::{SiteFacts, SiteSpec};
+use schemars::JsonSchema;
 use serde::Serialize;
 use templates::layout::PkiFile;
 use time::OffsetDateTime;
 use time::format_description::well_known::Rfc3339;
 
 use super::plan_document::FORMAT_VERSION;
+use super::words::FormationWord;
 use crate::engine::hosts::Timed;
 use crate::exit::ExitCode;
 
@@ -24,7 +26,7 @@ use preflight::Preflight;
 pub use text::text;
 
 /// How a site is. Also the document that `quorate status --json` prints.
-#[derive(Debug, Serialize)]
+#[derive(Debug, Serialize, JsonSchema)]
 pub struct Status {
     format_version: &'static str,
     quorate_version: &'static str,
@@ -35,8 +37,9 @@ pub struct Status {
 }
 
 /// How a cluster is.
-#[derive(Debug, Serialize)]
+#[derive(Debug, Serialize, JsonSchema)]
 struct ClusterStatus {
+    #[schemars(with = "FormationWord")]
     formation: Formation,
     cluster_id: Option<String>,
     leader: Option<String>,
@@ -54,7 +57,7 @@ struct ClusterStatus {
 }
 
 /// How a member is.
-#[derive(Debug, Serialize)]
+#[derive(Debug, Serialize, JsonSchema)]
 struct MemberStatus {
     state: MemberState,
     /// Why it is not up.
@@ -74,7 +77,7 @@ struct MemberStatus {
 }
 
 /// Whether a member serves.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, JsonSchema)]
 #[serde(rename_all = "kebab-case")]
 enum MemberState {
     /// It answers and knows a leader.
@@ -88,7 +91,7 @@ enum MemberState {
 }
 
 /// How long a certificate lasts.
-#[derive(Debug, Serialize)]
+#[derive(Debug, Serialize, JsonSchema)]
 struct CertificateStatus {
     file: &'static str,
     not_after: String,
@@ -97,7 +100,7 @@ struct CertificateStatus {
     state: CertificateState,
 }
 
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, JsonSchema)]
 #[serde(rename_all = "kebab-case")]
 enum CertificateState {
     NotYetValid,

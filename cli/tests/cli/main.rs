@@ -3,12 +3,14 @@
 #![expect(clippy::unwrap_used, reason = "helpers of tests, which fail where they unwrap")]
 
 mod authorities;
+mod conformity;
 mod core_dumps;
 mod hostile;
 mod inventory;
 mod output;
 mod planning;
 mod sandbox;
+mod schemas;
 mod selection;
 mod terminal;
 mod usage;

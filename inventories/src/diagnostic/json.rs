@@ -1,5 +1,6 @@
 //! Diagnostics for programs, in the shape that OpenTofu made common.
 
+use schemars::JsonSchema;
 use serde::Serialize;
 
 use super::{Diagnostic, Location, Severity};
@@ -7,7 +8,7 @@ use super::{Diagnostic, Location, Severity};
 /// A diagnostic as one JSON object.
 ///
 /// Strings hold what the file holds; JSON escapes control characters. `excerpt`s mask secrets.
-#[derive(Debug, Serialize)]
+#[derive(Debug, Serialize, JsonSchema)]
 pub struct JsonDiagnostic<'a> {
     severity: Severity,
     code: &'a str,
@@ -20,20 +21,20 @@ pub struct JsonDiagnostic<'a> {
     related: Option<JsonRelated<'a>>,
 }
 
-#[derive(Debug, Serialize)]
+#[derive(Debug, Serialize, JsonSchema)]
 struct JsonRelated<'a> {
     label: &'a str,
     #[serde(flatten)]
     place: JsonPlace<'a>,
 }
 
-#[derive(Debug, Serialize)]
+#[derive(Debug, Serialize, JsonSchema)]
 struct JsonPlace<'a> {
     range: JsonRange<'a>,
     snippet: JsonSnippet<'a>,
 }
 
-#[derive(Debug, Serialize)]
+#[derive(Debug, Serialize, JsonSchema)]
 struct JsonRange<'a> {
     filename: &'a str,
     start: JsonPosition,
@@ -41,14 +42,14 @@ struct JsonRange<'a> {
 }
 
 /// Line and column count from 1, columns in Unicode characters; the byte counts from 0.
-#[derive(Debug, Serialize)]
+#[derive(Debug, Serialize, JsonSchema)]
 struct JsonPosition {
     line: usize,
     column: usize,
     byte: usize,
 }
 
-#[derive(Debug, Serialize)]
+#[derive(Debug, Serialize, JsonSchema)]
 struct JsonSnippet<'a> {
     /// What is wrong at the highlight.
     context: Option<&'a str>,

@@ -8,27 +8,32 @@ use planner::report::{Finding, PlanReport};
 use planner::spec::ClusterSpec;
 use planner::text::{Paint, Style, findings};
 use planner::{Policy, SiteFacts};
+use schemars::JsonSchema;
 use serde::Serialize;
 
+use super::super::plan_document::FindingDocument;
+use super::super::words::ClockWord;
 use super::text::table;
 
 /// What was timed of one cluster.
-#[derive(Debug, Serialize)]
+#[derive(Debug, Serialize, JsonSchema)]
 pub(super) struct Preflight {
     disks: BTreeMap<String, DiskStatus>,
     round_trips: Vec<RoundTripStatus>,
     heartbeat_interval_ms: u32,
     election_timeout_ms: u32,
     /// What stops nothing.
+    #[schemars(with = "Vec<FindingDocument<'static>>")]
     warnings: Vec<Finding>,
     /// What keeps the cluster from being formed.
+    #[schemars(with = "Vec<FindingDocument<'static>>")]
     blocked: Vec<Finding>,
     #[serde(skip)]
     farthest: Option<String>,
 }
 
 /// How quick a member's disk is.
-#[derive(Debug, Serialize)]
+#[derive(Debug, Serialize, JsonSchema)]
 struct DiskStatus {
     /// 99 of 100 synced writes take at most this long; `None` where that is not known.
     p99_ms: Option<f64>,
@@ -43,7 +48,7 @@ struct DiskStatus {
     speed: Option<Speed>,
 }
 
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, JsonSchema)]
 #[serde(rename_all = "kebab-case")]
 enum TimedBy {
     /// Writes of our own.
@@ -55,12 +60,12 @@ enum TimedBy {
 }
 
 /// The time from one member to another and back.
-#[derive(Debug, Serialize)]
+#[derive(Debug, Serialize, JsonSchema)]
 struct RoundTripStatus {
     from: String,
     to: String,
     ms: f64,
-    timed_by: Clock,
+    timed_by: ClockWord,
 }
 
 impl Preflight {
@@ -85,7 +90,7 @@ impl Preflight {
                     from: from.to_string(),
                     to: to.to_string(),
                     ms: rounded(known.time),
-                    timed_by: known.by,
+                    timed_by: known.by.into(),
                 })
             })
         });
