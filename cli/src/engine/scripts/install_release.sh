@@ -70,22 +70,17 @@ got=${got%% *}
 [ "$got" = "$sha256" ] ||
     fail "the archive${url:+ from $url} has sha256 $got, and the inventory wants $sha256; nothing was installed"
 
-# The whole list first: a name that the archive lacks would fail as a full disk does.
-tar -tzf "$archive" >"$work/list"
-set --
-while read -r entry; do
-    case $entry in
-    */*/*) ;;
-    */etcd | */etcdctl | */etcdutl) set -- "$@" "$entry" ;;
-    esac
-done <"$work/list"
+# All of it: to ask first what is in it would unpack it twice, and what is not wanted of it is small.
 mkdir "$work/unpacked" "$work/new"
-tar -xzf "$archive" -C "$work/unpacked" --no-same-owner --no-same-permissions -- "$@"
-for file in "$work"/unpacked/*/*; do
-    if [ ! -f "$file" ] || [ -L "$file" ]; then
-        fail "${file##*/} in the archive is not a file"
-    fi
-    mv -nT "$file" "$work/new/${file##*/}"
+tar -xzf "$archive" -C "$work/unpacked" --no-same-owner --no-same-permissions
+for name in etcd etcdctl etcdutl; do
+    for file in "$work"/unpacked/*/"$name"; do
+        [ -e "$file" ] || [ -L "$file" ] || continue
+        if [ ! -f "$file" ] || [ -L "$file" ]; then
+            fail "$name in the archive is not a file"
+        fi
+        mv -nT "$file" "$work/new/$name"
+    done
 done
 for name in etcd etcdctl; do
     [ -f "$work/new/$name" ] || fail "the archive holds no $name"
