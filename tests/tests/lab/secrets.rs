@@ -15,6 +15,8 @@ const HOME_OF_KEYS: &str = "/etc/etcd/main/pki/";
 #[test]
 fn no_private_key_is_printed_logged_passed_or_left_behind() {
     let stage = Stage::ready("x-secrets", 3, &SiteOptions::default());
+    // The inventory is older than every key, until it is edited.
+    here("cp", &["-p", &path(&stage, "quorate.toml"), &path(&stage, "began")]);
     let watch = Watch::start();
     // What the watch can see, it is seen to see.
     let mut planted =
@@ -25,11 +27,15 @@ fn no_private_key_is_printed_logged_passed_or_left_behind() {
     stage.run(&["status", "--json"]).ends(0);
     stage.run(&["client-cert", "--cn", "api", "--out", "api"]).ends(0);
     stage.run(&["etcdctl", "--", "member", "list"]).ends(0);
+    let first = keys(&stage).all;
+    roll_with_new_certificates(&stage);
+    fail_an_apply(&stage);
     let seen = watch.seen();
     planted.kill().unwrap();
     let _ = planted.wait();
 
-    let keys = keys(&stage);
+    let mut keys = keys(&stage);
+    keys.all.extend(first);
     assert!(keys.leaves.len() >= 9 && keys.all.len() > keys.leaves.len(), "{}", keys.all.len());
     let contains = |text: &[u8], part: &str| text.windows(part.len()).any(|w| w == part.as_bytes());
 
@@ -54,8 +60,43 @@ fn no_private_key_is_printed_logged_passed_or_left_behind() {
     assert_ne!(holders(&stage, &keys.all), BTreeSet::new(), "the search finds what is there");
 }
 
+/// Every member gets other certificates and is restarted.
+fn roll_with_new_certificates(stage: &Stage) {
+    stage.edit(|text| {
+        let text = text.replace("ssh.host-key", "sans = [\"etcd.example\"]\nssh.host-key");
+        text.replace("\n[pki]", "\n[clusters.main.etcd]\nsnapshot-count = 5000\n\n[pki]")
+    });
+    stage.run(&["-v", "plan", "--diff"]).ends(0).says("etcd.example");
+    stage.run(&["-v", "apply", "--yes", "--json"]).ends(0);
+    stage.run(&["history"]).ends(0);
+}
+
+/// The certificates of one host are there already when its next step fails, and the next apply
+/// mends it.
+fn fail_an_apply(stage: &Stage) {
+    let host = stage.host(2);
+    on(
+        &host,
+        "rm -rf /etc/etcd/main/pki && systemctl stop etcd-main && chmod -x /opt/quorate/etcd/3.6.16/etcd",
+    );
+    // The release is put right by the apply; what it can't get past is a directory in the way.
+    on(
+        &host,
+        "rm /etc/systemd/system/etcd-main.service && mkdir -p /etc/systemd/system/etcd-main.service/x",
+    );
+    let failed = stage.run(&["-v", "apply", "--yes"]);
+    assert_ne!(failed.code, Some(0), "{}", failed.text());
+    on(&host, "rm -r /etc/systemd/system/etcd-main.service");
+    stage.run(&["apply", "--yes"]).ends(0);
+    stage.expect_nothing_to_do();
+}
+
+fn path(stage: &Stage, name: &str) -> String {
+    stage.folder().join(name).display().to_string()
+}
+
 struct Keys {
-    /// Lines that only a private key has: leaves of the members, CAs, the client's.
+    /// Lines that only a private key has: leaves of the members, now and before, CAs, the client's.
     all: Vec<String>,
     /// Those of the members alone.
     leaves: Vec<String>,
@@ -104,7 +145,7 @@ fn on_host(host: &Host, keys: &[String]) {
         .lines()
         .filter(|path| *path != "/run/patterns")
         .partition(|path| path.starts_with(HOME_OF_KEYS));
-    assert_eq!(home.len(), 3, "the search finds what is there: {found}");
+    assert!(home.len() >= 3, "the search finds what is there: {found}");
     assert_eq!(elsewhere, [""; 0], "{}", host.name());
 }
 
@@ -114,8 +155,7 @@ fn holders(stage: &Stage, texts: &[String]) -> BTreeSet<String> {
     fs::write(&patterns, texts.join("\n") + "\n").unwrap();
     let script = "find /tmp /var/tmp /dev/shm /run -xdev -newer \"$1\" -type f -size -4M -print0 \
                   2>/dev/null | xargs -0 -r grep -laF -f \"$2\" -- 2>/dev/null; true";
-    let (since, patterns) =
-        (stage.inventory().display().to_string(), patterns.display().to_string());
+    let (since, patterns) = (path(stage, "began"), patterns.display().to_string());
     let found = here("sh", &["-c", script, "sh", &since, &patterns]);
     found.lines().filter(|path| **path != *patterns).map(str::to_owned).collect()
 }
