@@ -64,7 +64,7 @@ pub(crate) fn measure() -> Result<Vec<Noop>, Failure> {
     for hosts in HOSTS {
         say(&format!("booting {hosts} hosts and forming their clusters"));
         let site = Site::of(hosts)?;
-        run(site.quorate(&["apply", "--yes"]))?;
+        run(site.apply())?;
         for rtt_ms in ROUND_TRIPS {
             site.set_distance(rtt_ms)?;
             say(&format!("a plan without changes, {hosts} hosts, {rtt_ms} ms away"));

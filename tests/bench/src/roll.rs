@@ -43,12 +43,12 @@ impl Roll {
 /// Measures both on the same cluster, in turn.
 pub(crate) fn measure() -> Result<Roll, Failure> {
     let site = Site::of(3)?;
-    run(site.quorate(&["apply", "--yes"]))?;
+    run(site.apply())?;
     let (mut ours, mut bare, mut idle) = (Vec::new(), Vec::new(), Vec::new());
     for round in 0..ROUNDS {
         say(&format!("a roll of three members, {} of {ROUNDS}", round + 1));
         change_a_flag(&site, 5_000 + round)?;
-        ours.push(written(&site, || Ok(together([&site.quorate(&["apply", "--yes"])])?.wall_s))?);
+        ours.push(written(&site, || Ok(together([&site.apply()])?.wall_s))?);
         bare.push(written(&site, || restart_each(&site))?);
         idle.push(written(&site, || {
             std::thread::sleep(Duration::from_secs(2));

@@ -20,6 +20,7 @@ const MEMBERS: usize = 5;
 pub(crate) struct Site {
     lab: Lab,
     folder: tempfile::TempDir,
+    clusters: Vec<String>,
 }
 
 impl Site {
@@ -31,7 +32,8 @@ impl Site {
         let text = fs::read_to_string(&inventory)?;
         fs::write(&inventory, in_clusters(&text, hosts)?)?;
         ensure_authorities(&inventory, &program())?;
-        Ok(Self { lab, folder })
+        let clusters = (0..usize::from(hosts).div_ceil(MEMBERS)).map(cluster_name).collect();
+        Ok(Self { lab, folder, clusters })
     }
 
     /// Moves everybody so far apart.
@@ -64,6 +66,15 @@ impl Site {
         command
     }
 
+    /// An apply. All hosts time the same disk at once here, which says nothing about either.
+    pub(crate) fn apply(&self) -> Command {
+        let mut apply = self.quorate(&["-q", "apply", "--yes"]);
+        for cluster in &self.clusters {
+            apply.args(["--allow-slow-disk", cluster]);
+        }
+        apply
+    }
+
     /// A plan, where nothing may be left to do.
     pub(crate) fn plan(&self) -> Command {
         self.quorate(&["plan", "--detailed-exitcode"])
@@ -89,11 +100,15 @@ fn in_clusters(text: &str, hosts: u8) -> Result<String, Failure> {
     let names: Vec<String> = (1..=hosts).map(|number| format!("\"etcd-{number}\"")).collect();
     let mut clusters = String::new();
     for (number, members) in names.chunks(MEMBERS).enumerate() {
-        let name = if number == 0 { "main".to_owned() } else { format!("c{number}") };
+        let name = cluster_name(number);
         let members = members.join(", ");
         writeln!(clusters, "[clusters.{name}]\nmembers = [{members}]\n{}\n", settings.join("\n"))?;
     }
     Ok(format!("{head}{clusters}{tail}"))
+}
+
+fn cluster_name(number: usize) -> String {
+    if number == 0 { "main".to_owned() } else { format!("c{number}") }
 }
 
 /// Runs a command to its end, which must be a good one.
