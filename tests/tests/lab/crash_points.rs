@@ -18,7 +18,7 @@ use points::{Blow, Point};
 use strike::{Timing, strike};
 
 /// How many points of each blow every run goes through.
-const KILLS: usize = 3;
+const KILLS: usize = 2;
 const POWER_CUTS: usize = 1;
 
 /// An apply may have to be run again where it came too early: the host that lost its power is there,
