@@ -48,6 +48,8 @@ use request::Request;
 const SCRIPT: &str = include_str!("scripts/facts.sh");
 /// A look takes a tenth of a second; a member without a quorum makes it wait.
 const LOOK_TIME: Duration = Duration::from_secs(60);
+/// A step writes its few files within a moment; what is torn three times over is torn for good.
+const MOST_LOOKS: u32 = 3;
 /// The longest reply: every text of several clusters at its limit.
 const MAX_REPLY: usize = 8 * 1024 * 1024;
 
@@ -87,13 +89,20 @@ pub async fn observe(pool: &Arc<Pool>, spec: &SiteSpec, timed: Timed) -> SiteFac
     SiteFacts { observed_at, hosts }
 }
 
+/// Looks at one host. While somebody else is at work there, a file may change between two questions about
+/// it: then the whole look is made again.
 async fn look(pool: &Pool, host: &HostName, request: &Request) -> Observed<HostFacts> {
-    match ask(pool, host, request).await {
-        Ok((reply, span)) => match host::read(request, &reply, span) {
-            Ok(facts) => Observed::Known(facts),
-            Err(why) => Observed::Unknown(why),
-        },
-        Err(error) => Observed::Unknown(unreached(&error)),
+    let mut looks = 1;
+    loop {
+        let seen = match ask(pool, host, request).await {
+            Ok((reply, span)) => host::read(request, &reply, span),
+            Err(error) => return Observed::Unknown(unreached(&error)),
+        };
+        match seen {
+            Ok(seen) if seen.torn && looks < MOST_LOOKS => looks += 1,
+            Ok(seen) => return Observed::Known(seen.facts),
+            Err(why) => return Observed::Unknown(why),
+        }
     }
 }
 

@@ -4,6 +4,7 @@
 use std::io::{BufRead as _, BufReader};
 use std::process::{Child, Stdio};
 use std::thread;
+use std::time::Duration;
 
 use quorate_lab::{Host, SiteOptions};
 
@@ -59,7 +60,7 @@ fn an_older_inventory_is_refused_again_and_again() {
 
 /// How many rounds two race for the lock.
 fn rounds() -> usize {
-    if std::env::var_os("QUORATE_PROVE").is_some() { 100 } else { 10 }
+    if std::env::var_os("QUORATE_PROVE").is_some() { 100 } else { 12 }
 }
 
 #[test]
@@ -69,8 +70,10 @@ fn of_two_applies_at_once_one_wins_and_nothing_stays_locked() {
     let rounds = rounds();
     for round in 0..rounds {
         loosen(&stage.host(2));
-        let both = [(); 2].map(|()| spawned(&stage));
-        let both = both.map(|child| child.wait_with_output().unwrap());
+        let first = spawned(&stage);
+        // At once, and then ever later: while the first one looks, takes the lock, and writes.
+        thread::sleep(Duration::from_millis(50 * (round % 12) as u64));
+        let both = [first, spawned(&stage)].map(|child| child.wait_with_output().unwrap());
         let won = both.iter().filter(|run| text(&run.stdout).contains("Apply complete!")).count();
         let told: String = both.iter().map(|run| text(&run.stdout) + &text(&run.stderr)).collect();
         assert_eq!(won, 1, "round {round}: {told}");
@@ -102,7 +105,7 @@ fn terminated_after(stage: &Stage, steps: u64, times: usize) -> Run {
     assert!(seen.is_some(), "the apply never ended {steps} steps");
     for _ in 0..times {
         here("kill", &["-TERM", &child.id().to_string()]);
-        thread::sleep(std::time::Duration::from_millis(20));
+        thread::sleep(Duration::from_millis(20));
     }
     let rest = thread::spawn(move || told.map_while(Result::ok).collect::<Vec<_>>().join("\n"));
     let mut output = child.wait_with_output().unwrap();

@@ -21,6 +21,8 @@ pub(super) struct Files {
     paths: BTreeMap<String, Observed<Inode>>,
     digests: BTreeMap<String, String>,
     texts: BTreeMap<String, String>,
+    /// Whether a text that the host showed is not the one that it hashed.
+    torn: bool,
 }
 
 /// What `stat` says of a path, its last component not followed.
@@ -77,7 +79,15 @@ impl Files {
             .collect();
         let digests = digests(records.text("sha256").unwrap_or_default());
         let texts = texts(records, &paths, &digests);
-        Ok(Self { paths, digests, texts })
+        let mut shown = shown(records);
+        let torn = shown.any(|path| !texts.contains_key(path));
+        Ok(Self { paths, digests, texts, torn })
+    }
+
+    /// Whether somebody wrote while the host read: then what was read is of no one moment. A file that is
+    /// no text looks the same.
+    pub(super) fn is_torn(&self) -> bool {
+        self.torn
     }
 
     /// What `stat` says of a path.
@@ -194,6 +204,11 @@ fn digests(said: &str) -> BTreeMap<String, String> {
         .collect()
 }
 
+/// The files whose texts the host showed, in the order of their texts.
+fn shown(records: &Records) -> impl Iterator<Item = &str> {
+    records.text("shown").unwrap_or_default().split_whitespace()
+}
+
 /// Cuts what `cat` said at the sizes that `stat` told. A text counts only if it has the digest that
 /// `sha256sum` told, so a file that changed meanwhile, or that a shell can't carry, has no text.
 fn texts(
@@ -203,7 +218,7 @@ fn texts(
 ) -> BTreeMap<String, String> {
     let mut rest = records.bytes("texts").unwrap_or_default();
     let mut texts = BTreeMap::new();
-    for path in records.text("shown").unwrap_or_default().split_whitespace() {
+    for path in shown(records) {
         let Some(inode) = paths.get(path).and_then(Observed::known) else { break };
         let Some((body, after)) = rest.split_at_checked(inode.size) else { break };
         rest = after;

@@ -13,19 +13,26 @@ use super::request::Request;
 use super::{applied, data, machine, member, names, network, processes, releases, units};
 use crate::engine::remote::{Reply, clean};
 
+/// What a reply says of a host.
+pub(super) struct Seen {
+    pub(super) facts: HostFacts,
+    /// Whether somebody wrote meanwhile, so that it should be looked at again.
+    pub(super) torn: bool,
+}
+
 /// Reads a reply. An error is why the host counts as not seen.
-pub(super) fn read(request: &Request, reply: &Reply, span: Span) -> Result<HostFacts, String> {
+pub(super) fn read(request: &Request, reply: &Reply, span: Span) -> Result<Seen, String> {
     if reply.status != 0 {
         let said =
             if reply.stderr.is_empty() { String::new() } else { format!(": {}", reply.stderr) };
         return Err(format!("the look ended with status {}{said}", reply.status));
     }
     let records = Records::parse(&reply.stdout).map_err(|error| error.to_string())?;
-    facts(request, &records, span)
+    seen(request, &records, span)
 }
 
 /// Puts the records together.
-pub(super) fn facts(request: &Request, records: &Records, span: Span) -> Result<HostFacts, String> {
+pub(super) fn seen(request: &Request, records: &Records, span: Span) -> Result<Seen, String> {
     let files = Files::read(records)?;
     let skew = clock::skew(records, span)?;
     let room = data::room(records, &files, request)?;
@@ -46,7 +53,7 @@ pub(super) fn facts(request: &Request, records: &Records, span: Span) -> Result<
         .zip(units::read(records, &unit_names))
         .map(|(member, unit)| (member.cluster.clone(), member::read(records, &files, member, unit)))
         .collect();
-    Ok(HostFacts {
+    let facts = HostFacts {
         etcd_user: account(records),
         site: site(&files),
         listeners,
@@ -63,7 +70,8 @@ pub(super) fn facts(request: &Request, records: &Records, span: Span) -> Result<
         holder: applied::holder(records, &files, &machine.boot_id),
         clusters,
         machine,
-    })
+    };
+    Ok(Seen { facts, torn: files.is_torn() })
 }
 
 fn site(files: &Files) -> Observed<SiteName> {

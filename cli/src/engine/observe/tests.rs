@@ -5,6 +5,7 @@ mod captured;
 mod flood;
 mod processes;
 mod releases;
+mod torn;
 
 use std::fs;
 use std::os::unix::fs::symlink;
@@ -117,7 +118,7 @@ impl Tree {
     }
 
     fn facts(&self, shell: &[&str]) -> HostFacts {
-        host::facts(&request(), &self.records(shell), now()).expect("facts")
+        host::seen(&request(), &self.records(shell), now()).expect("facts").facts
     }
 }
 
@@ -178,7 +179,7 @@ fn a_systemctl_that_can_not_be_asked_leaves_units_unknown() {
             "units" => Some(b"1 Failed to connect to bus".to_vec()),
             _ => Some(body),
         });
-        let facts = host::facts(&request(), &records, now()).expect("facts");
+        let facts = host::seen(&request(), &records, now()).expect("facts").facts;
         for member in facts.clusters.values() {
             let why = "systemctl failed: Failed to connect to bus".to_owned();
             assert_eq!(member.unit, Observed::Unknown(why.clone()));
@@ -328,7 +329,7 @@ fn the_room_counts_our_own_data_as_free() {
             "room" => Some(b"Avail File\n 1000 /\n".to_vec()),
             _ => Some(body),
         });
-        host::facts(&request(), &records, now()).expect("facts").machine.data_free
+        host::seen(&request(), &records, now()).expect("facts").facts.machine.data_free
     };
     // The other member of this host has no data, so it has the least room.
     assert_eq!(room(&tree), 1000);

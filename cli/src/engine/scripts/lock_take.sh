@@ -3,13 +3,20 @@
 # generation. Refuses with the holder's nonce, the seconds that its lease still lasts, and words.
 
 lock=$1
-alone "$lock"
-changing "$lock"
-read_lock "$lock"
-if [ "$nonce" != "$3" ]; then
-    if is_held; then
+
+refuse_if_held() {
+    read_lock "$lock"
+    if [ "$nonce" != "$1" ] && is_held; then
         refuse "$nonce $((until - $(uptime_seconds))) $owner holds the lock since $since: $why"
     fi
+}
+
+# A step of the holder may take minutes: whoever is refused anyway need not wait for it.
+refuse_if_held "$3"
+alone "$lock"
+changing "$lock"
+refuse_if_held "$3"
+if [ "$nonce" != "$3" ]; then
     [ "$until" = 0 ] || printf 'expired %s, since %s: %s\n' "$owner" "$since" "$why"
     generation=$((generation + 1))
 fi

@@ -33,7 +33,7 @@ fn captured_facts(records: &Records) -> Result<HostFacts, String> {
         "3.6.16-amd64" = "0000000000000000000000000000000000000000000000000000000000000000"
     "#,
     );
-    host::facts(&request, records, now())
+    host::seen(&request, records, now()).map(|seen| seen.facts)
 }
 
 #[test]

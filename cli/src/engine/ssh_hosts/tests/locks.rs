@@ -37,6 +37,23 @@ fn one_takes_the_lock_and_another_is_told_who_has_it() {
 }
 
 #[test]
+fn whoever_is_refused_does_not_wait_for_the_holder_s_steps() {
+    on_each_shell(|bench| {
+        bench.run(&take(bench, "n1", "ann@a"));
+        let mut step = std::process::Command::new("flock")
+            .args(["-F", "-s", &bench.arg("lock.flock"), "sleep", "20"])
+            .spawn()
+            .unwrap();
+        let begun = std::time::Instant::now();
+        let (status, said) = text(bench, &take(bench, "n2", "bob@b"));
+        step.kill().unwrap();
+        step.wait().unwrap();
+        assert!(status == 80 && said.starts_with("refused n1 "), "{said}");
+        assert!(begun.elapsed().as_secs() < 10, "{:?}", begun.elapsed());
+    });
+}
+
+#[test]
 fn whoever_takes_the_lock_sweeps_what_a_killed_run_left_beside_it() {
     on_each_shell(|bench| {
         for name in [".quorate-site.abcdef", ".quorate-lock.abcdef", ".quorate-site.keep", "site"] {
