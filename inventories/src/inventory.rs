@@ -116,6 +116,9 @@ pub struct Cluster {
     pub members: Vec<HostName>,
     /// What keeps a member running.
     pub runtime: Runtime,
+    /// The kubelet that quorate itself has stand alone on the hosts; `None` where somebody else
+    /// looks after it, or none is needed.
+    pub kubelet: Option<Kubelet>,
     /// How the first members find each other.
     pub bootstrap: Bootstrap,
     /// Where members listen.
@@ -138,6 +141,38 @@ pub struct Cluster {
 pub enum Runtime {
     /// A systemd unit, `etcd-<cluster>.service`.
     Systemd,
+    /// A static pod, `etcd-<cluster>`, that the host's kubelet runs.
+    StaticPod,
+}
+
+impl Runtime {
+    /// The name that an inventory has for it.
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Runtime::Systemd => "systemd",
+            Runtime::StaticPod => "static-pod",
+        }
+    }
+}
+
+/// How a kubelet stands alone: without an API server, for the pods of its folder.
+#[derive(Debug, Clone, PartialEq, Eq, serde::Serialize)]
+#[serde(rename_all = "kebab-case")]
+pub struct Kubelet {
+    /// Who makes the control groups of containers; the container runtime must agree.
+    pub cgroup_driver: CgroupDriver,
+    /// The socket of the container runtime, a `unix://` URL.
+    pub container_runtime: String,
+}
+
+/// Who makes the control groups of containers.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, serde::Serialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum CgroupDriver {
+    /// systemd.
+    Systemd,
+    /// The kubelet and the container runtime themselves.
+    Cgroupfs,
 }
 
 /// How the members of a new cluster find each other.
@@ -207,6 +242,34 @@ pub struct Release {
     pub source: ReleaseSource,
     /// Pinned sha256 digests (lower-case hex), by version and architecture.
     pub sha256: BTreeMap<(EtcdVersion, Arch), String>,
+    /// What pods are made of.
+    pub image: Image,
+}
+
+/// The container image of etcd.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Image {
+    /// Repository and tag, with `{version}` to be filled in.
+    pub name: String,
+    /// Pinned digests (`sha256:` and lower-case hex): the image of such a version is named by its
+    /// digest, and not by its tag.
+    pub digests: BTreeMap<EtcdVersion, String>,
+}
+
+impl Image {
+    /// The image of a version, as a pod names it.
+    pub fn of(&self, version: EtcdVersion) -> String {
+        match self.digests.get(&version) {
+            Some(digest) => format!("{}@{digest}", repository(&self.name)),
+            None => self.name.replace("{version}", &version.to_string()),
+        }
+    }
+}
+
+/// An image's name without its tag: a colon before the last slash is a registry's port.
+fn repository(name: &str) -> &str {
+    let path = name.rfind('/').map_or(0, |slash| slash + 1);
+    name[path..].find(':').map_or(name, |colon| &name[..path + colon])
 }
 
 /// Where an archive is read from.

@@ -12,6 +12,7 @@ use crate::schema;
 mod cluster;
 mod flags;
 mod host;
+mod image;
 mod name;
 mod pki;
 mod ports;
@@ -101,7 +102,8 @@ pub(crate) fn inventory(
     let pki = main.pki.as_ref().map(|raw| pki::settings(raw, report));
     let release = files.layers(|main| main.release.as_ref(), |file| file.release.as_ref());
     release::every_version_is_pinned(&release, &clusters, report);
-    let release = release::release(&release, report);
+    let image = image::image(&release, &clusters, report);
+    let release = release::release(&release, image, report);
 
     Some(Inventory {
         site: site??,

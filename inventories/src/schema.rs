@@ -109,8 +109,9 @@ pub(crate) struct ClusterDefaults {
     /// The etcd release of clusters that name none, such as `"3.6.16"`.
     #[schemars(regex(pattern = r"^3\.[4-7]\.(0|[1-9][0-9]*)$"))]
     pub(crate) version: Option<Loc<String>>,
-    /// What keeps a member running. Default: `"systemd"`.
-    #[schemars(extend("enum" = ["systemd"]))]
+    /// What keeps a member running: `"systemd"`, or `"static-pod"` for a pod of the host's kubelet.
+    /// Default: `"systemd"`.
+    #[schemars(extend("enum" = ["systemd", "static-pod"]))]
     pub(crate) runtime: Option<Loc<String>>,
     /// etcd flags for every cluster; a cluster's own `etcd` table wins, flag by flag.
     pub(crate) etcd: Option<BTreeMap<Loc<String>, Loc<FlagText>>>,
@@ -165,9 +166,14 @@ pub(crate) struct Cluster {
     /// The hosts whose members form the cluster: 1 to 7, an odd number.
     #[schemars(required, length(min = 1, max = 7))]
     pub(crate) members: Option<Loc<Vec<Loc<String>>>>,
-    /// What keeps a member running. Default: `"systemd"`.
-    #[schemars(extend("enum" = ["systemd"]))]
+    /// What keeps a member running: `"systemd"`, a unit of its own; or `"static-pod"`, a pod that the
+    /// host's kubelet runs from `/etc/kubernetes/manifests`. Changing it moves a formed cluster over,
+    /// one member after the other. Default: `"systemd"`.
+    #[schemars(extend("enum" = ["systemd", "static-pod"]))]
     pub(crate) runtime: Option<Loc<String>>,
+    /// For static pods on hosts whose kubelet nobody else configures. Default: there is one that
+    /// watches `/etc/kubernetes/manifests`.
+    pub(crate) kubelet: Option<Loc<Kubelet>>,
     /// How the members of a new cluster find each other. Default: `{ static = {} }`, every member
     /// is started with the whole list.
     pub(crate) bootstrap: Option<Loc<Bootstrap>>,
@@ -179,6 +185,22 @@ pub(crate) struct Cluster {
     /// Any flag that this etcd version knows, without the dashes. Flags for addresses, data and
     /// certificates are quorate's own.
     pub(crate) etcd: Option<BTreeMap<Loc<String>, Loc<FlagText>>>,
+}
+
+/// The kubelet of a cluster's hosts.
+#[derive(Debug, Default, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields, rename_all = "kebab-case")]
+pub(crate) struct Kubelet {
+    /// Makes the kubelet of the hosts run without an API server, for static pods alone, by a drop-in
+    /// for `kubelet.service`. A kubelet that runs already is not touched. Default: `false`.
+    pub(crate) standalone: Option<bool>,
+    /// Who makes the control groups of pods, as the container runtime is set up: `"systemd"` or
+    /// `"cgroupfs"`. Default: `"systemd"`.
+    #[schemars(extend("enum" = ["systemd", "cgroupfs"]))]
+    pub(crate) cgroup_driver: Option<Loc<String>>,
+    /// The socket of the container runtime. Default: `"unix:///run/containerd/containerd.sock"`.
+    #[schemars(regex(pattern = "^unix:///"))]
+    pub(crate) container_runtime: Option<Loc<String>>,
 }
 
 /// How the members of a new cluster find each other.
@@ -254,4 +276,11 @@ pub(crate) struct Release {
     /// `"3.6.16-amd64"`. `quorate release pin VERSION` writes them.
     #[schemars(extend("propertyNames" = {"pattern": r"^3\.[4-7]\.(0|[1-9][0-9]*)-(amd64|arm64|ppc64le|s390x)$"}))]
     pub(crate) sha256: Option<BTreeMap<Loc<String>, Loc<String>>>,
+    /// The container image of static pods; `{version}` is filled in. Default:
+    /// `"quay.io/coreos/etcd:v{version}"`.
+    pub(crate) image: Option<Loc<String>>,
+    /// The digest of the image of a version, such as `"3.6.16" = "sha256:…"`: its pods name the image
+    /// by this digest and not by the tag.
+    #[schemars(extend("propertyNames" = {"pattern": r"^3\.[4-7]\.(0|[1-9][0-9]*)$"}))]
+    pub(crate) image_digest: Option<BTreeMap<Loc<String>, Loc<String>>>,
 }

@@ -72,6 +72,17 @@ impl EtcdVersion {
         Self { minor, patch }
     }
 
+    /// Whether a member of this version tells whether it lives apart from whether it can serve: a pod
+    /// needs that, for one that is restarted over an alarm never gets out of it.
+    pub fn tells_liveness(self) -> bool {
+        let since = match self.minor {
+            Minor::V3_4 => 29,
+            Minor::V3_5 => 11,
+            Minor::V3_6 | Minor::V3_7 => 0,
+        };
+        self.patch >= since
+    }
+
     /// The minor line.
     pub fn minor(self) -> Minor {
         self.minor

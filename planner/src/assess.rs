@@ -3,6 +3,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use inventories::HostName;
+use inventories::inventory::Runtime;
 
 use crate::facts::{ALARM, EtcdFacts, ListedMember, MemberFacts, Observed, SiteFacts};
 use crate::quorum::Quorum;
@@ -140,13 +141,18 @@ fn down(
     members: &BTreeMap<&HostName, &MemberFacts>,
     answers: &BTreeMap<&HostName, &EtcdFacts>,
 ) -> BTreeMap<HostName, String> {
-    let state = |member: &MemberFacts| match (&member.unit, &member.etcd) {
-        (Observed::Known(unit), Observed::Unknown(why)) if unit.is_up() => {
+    let state = |member: &MemberFacts| match (&member.unit, &member.pod, &member.etcd) {
+        (_, Observed::Known(_), Observed::Unknown(why)) => {
+            format!("its pod runs, but it does not answer: {why}")
+        }
+        (_, Observed::Known(_), _) => "its pod runs, and knows no leader".to_owned(),
+        (Observed::Known(unit), _, Observed::Unknown(why)) if unit.is_up() => {
             format!("unit {} ({}), but it does not answer: {why}", unit.active, unit.sub)
         }
-        (Observed::Known(unit), _) => format!("unit {} ({})", unit.active, unit.sub),
-        (Observed::Absent, _) => "no unit".to_owned(),
-        (Observed::Unknown(why), _) => format!("unit unknown: {why}"),
+        (Observed::Known(unit), ..) => format!("unit {} ({})", unit.active, unit.sub),
+        (Observed::Absent, ..) if spec.runtime == Runtime::StaticPod => "no pod runs".to_owned(),
+        (Observed::Absent, ..) => "no unit".to_owned(),
+        (Observed::Unknown(why), ..) => format!("unit unknown: {why}"),
     };
     // What etcd's own list does not name was never there, and is not down. An unstarted member has no
     // name in it.

@@ -3,7 +3,7 @@
 use std::collections::BTreeSet;
 
 use inventories::HostName;
-use templates::unit::RenderError;
+use templates::RenderError;
 
 use crate::assess::View;
 use crate::ensure::{self, Place};
@@ -12,8 +12,9 @@ use crate::form;
 use crate::plan::{Action, FormationState, Guard, Step, StepId, StepKind, Why};
 use crate::policy::Policy;
 use crate::readdress;
-use crate::report::PlanReport;
+use crate::report::{Finding, PlanReport};
 use crate::roll;
+use crate::runtime;
 use crate::selection::{self, Selection};
 
 /// Plans for the members of a formed cluster whose hosts were seen. `after` are the disruptive
@@ -32,25 +33,36 @@ pub(crate) fn steps(
     // A member that is down is started and the cluster proven before another one is taken down.
     let mut after = after.clone();
     after.extend(places.first().map(|first| first.id("prove")));
-    let roll = roll::steps(view, places, candidates, &after, policy, report);
+    // So is one that a stopped bootstrap left behind; as a pod it is restarted once itself.
+    let taken = places.iter().filter(|place| selection.takes_host(place.name));
+    let late: Vec<&Place<'_>> =
+        taken.filter(|place| !view.was_member(place.name, place.facts)).collect();
+    let mut turns = after.clone();
+    after.extend(late.iter().map(|place| place.id("rejoin")));
+    let roll = roll::steps(view, places, candidates, &after, policy, report)?;
+    let stuck = stuck(places, selection);
     let mut steps = Vec::new();
     let mut unmarked = Vec::new();
     for place in places.iter().filter(|place| selection.takes_host(place.name)) {
         if view.was_member(place.name, place.facts) {
-            let restart = roll.iter().find(|step| step.id == place.id("restart"));
-            let turn = match restart {
-                Some(restart) => Turn::Restart(restart),
-                None if restarting.contains(place.name) => Turn::Held,
-                None => Turn::None,
+            let turn = |verb: &str| roll.iter().find(|step| step.id == place.id(verb));
+            let turn = match (turn("restart"), turn("retire")) {
+                (Some(restart), _) => Turn::Restart(restart),
+                (None, Some(retire)) => Turn::Move(retire),
+                (None, None) if restarting.contains(place.name) => Turn::Held,
+                (None, None) if stuck.is_some() && !place.facts.is_up() => Turn::Held,
+                (None, None) => Turn::None,
             };
             steps.extend(mend(place, &turn)?);
             unmarked.extend(place.facts.marker.is_absent().then_some(place));
         } else {
-            steps.extend(form::late(place, places)?);
+            steps.extend(form::late(place, places, &turns)?);
+            turns = BTreeSet::from([place.id("rejoin")]);
         }
     }
     steps.extend(unaddressed(view, places, selection, &steps));
-    let starts = steps.iter().any(|step| step.kind == StepKind::StartMember);
+    report.held.extend(stuck);
+    let starts = steps.iter().any(|step| step.kind.is_start());
     if (starts || !unmarked.is_empty())
         && let Some(first) = places.first()
     {
@@ -62,6 +74,16 @@ pub(crate) fn steps(
         selection::without_proof(&mut steps);
     }
     Ok(steps)
+}
+
+/// Members that are down, and that no kubelet would start now.
+fn stuck(places: &[Place<'_>], selection: &Selection) -> Option<Finding> {
+    let cluster = places.first()?.cluster;
+    let down =
+        places.iter().filter(|place| !place.facts.is_up() && selection.takes_host(place.name));
+    let finding = runtime::waits_for_kubelet(cluster, down)?;
+    let message = format!("the members there can't be started: {}", finding.message);
+    Some(Finding { message, ..finding })
 }
 
 /// The members that a stopped bootstrap left listed by their names in DNS.
@@ -91,6 +113,8 @@ enum Turn<'s> {
     None,
     /// It does, by this step.
     Restart(&'s Step),
+    /// It goes to another runtime, and this step takes it away from the one that it has.
+    Move(&'s Step),
     /// It does, and it is not safe now.
     Held,
 }
@@ -100,11 +124,15 @@ fn mend(place: &Place<'_>, turn: &Turn<'_>) -> Result<Vec<Step>, RenderError> {
     steps.extend(ensure::claim(place));
     steps.extend(ensure::account(place));
     steps.extend(ensure::release(place));
+    steps.extend(runtime::kubelet(place));
     steps.extend(ensure::directories_of(place));
     steps.extend(ensure::certificates(place));
+    steps.extend(runtime::retired(place));
     let needs = [
         place.id("certificates"),
         place.id("directories"),
+        place.id("retire"),
+        place.host_id("kubelet"),
         place.host_id(&ensure::release_verb(place.cluster.version)),
     ];
     // The unit is written just before the restart, and not at all while the restart is held back:
@@ -116,13 +144,18 @@ fn mend(place: &Place<'_>, turn: &Turn<'_>) -> Result<Vec<Step>, RenderError> {
             let before = restart.after.iter().filter(|id| **id != place.id("unit")).cloned();
             unit(place)?.map(|step| step.after(before))
         }
+        Turn::Move(retire) => unit(place)?.map(|step| step.after([retire.id.clone()])),
         Turn::Held => None,
     };
     steps.extend(unit.map(|step| step.after(needs.clone())));
-    let is_down = !place.facts.is_up();
+    if matches!(turn, Turn::None) && place.facts.is_up() {
+        steps.extend(runtime::manifest(place)?);
+    }
+    let is_down = !place.facts.is_up() && !matches!(turn, Turn::Held);
     if is_down && !matches!(place.facts.unit, Observed::Unknown(_)) {
         let why = Why::Drift { changes: vec!["the member does not run".to_owned()] };
-        let step = place.step("start", Action::Run, StepKind::StartMember, why);
+        let kind = StepKind::StartMember { by: runtime::launch(place, FormationState::Existing)? };
+        let step = place.step("start", Action::Run, kind, why);
         let settings = [place.id("unit"), place.id("drop-ins")];
         steps.extend(ensure::drop_ins(place));
         steps.push(step.guarded(Guard::HasLog).after(needs).after(settings));
@@ -133,7 +166,8 @@ fn mend(place: &Place<'_>, turn: &Turn<'_>) -> Result<Vec<Step>, RenderError> {
 /// The unit of a member whose forming was interrupted still says `new`: settling it is what was
 /// left to do, not drift.
 fn unit(place: &Place<'_>) -> Result<Option<Step>, RenderError> {
-    let Some(step) = ensure::unit(place, FormationState::Existing, None)? else { return Ok(None) };
+    let step = runtime::prepared(place, FormationState::Existing, None)?;
+    let Some(step) = step else { return Ok(None) };
     let path = place.member.member.layout().unit_file();
     let seen = place.facts.files.get(&path).and_then(Observed::known);
     let unsettled = match (seen, place.facts.token.known()) {

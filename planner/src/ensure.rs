@@ -3,11 +3,11 @@
 
 use std::collections::BTreeSet;
 
-use inventories::inventory::ReleaseSource;
+use inventories::inventory::{ReleaseSource, Runtime};
 use inventories::{EtcdVersion, HostName};
 use templates::BootstrapToken;
+use templates::RenderError;
 use templates::layout::{self, NO_LOGIN, ReleaseLayout, USER};
-use templates::unit::RenderError;
 
 use time::OffsetDateTime;
 
@@ -57,7 +57,7 @@ impl Place<'_> {
         }
     }
 
-    fn host_step(&self, verb: &str, action: Action, kind: StepKind, why: Why) -> Step {
+    pub(crate) fn host_step(&self, verb: &str, action: Action, kind: StepKind, why: Why) -> Step {
         Step { id: self.host_id(verb), cluster: None, ..self.step(verb, action, kind, why) }
     }
 }
@@ -74,7 +74,7 @@ impl Step {
 }
 
 /// Create where nothing is; update where something else is.
-fn action_for(changes: &[String], place: &Place<'_>, absent: bool) -> (Action, Why) {
+pub(crate) fn action_for(changes: &[String], place: &Place<'_>, absent: bool) -> (Action, Why) {
     if absent {
         (Action::Create, place.wanted())
     } else {
@@ -96,7 +96,7 @@ pub(crate) fn claim(place: &Place<'_>) -> Option<Step> {
 pub(crate) fn account(place: &Place<'_>) -> Option<Step> {
     let mut changes = Vec::new();
     match &place.host.etcd_user {
-        Observed::Known(Account { login_shell, group }) => {
+        Observed::Known(Account { login_shell, group, ids: _ }) => {
             if group != USER {
                 changes.push(format!("account {USER}: primary group {group} -> {USER}"));
             }
@@ -264,7 +264,7 @@ pub(crate) fn unit(
 /// It changes what runs only at the next start.
 pub(crate) fn drop_ins(place: &Place<'_>) -> Option<Step> {
     let drop_ins = &place.facts.unit.known()?.drop_ins;
-    if drop_ins.is_empty() {
+    if drop_ins.is_empty() || place.runtime() != Runtime::Systemd {
         return None;
     }
     let why = Why::Drift { changes: vec!["quorate wrote no drop-in".to_owned()] };

@@ -6,17 +6,22 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::net::{IpAddr, SocketAddr};
 
-use inventories::inventory::Arch;
+use inventories::inventory::{Arch, Runtime};
 use inventories::{ClusterName, EtcdVersion, HostName, SiteName};
 use pki::CertFacts;
 use templates::layout::PkiFile;
+use templates::pod::Ids;
 use templates::{BootstrapToken, Layout};
 use time::OffsetDateTime;
 
 mod cost;
+mod etcd;
+mod kubelet;
 mod names;
 
 pub use cost::{Clock, DiskTime, RoundTrip};
+pub use etcd::{ALARM, EtcdFacts, ListedMember};
+pub use kubelet::KubeletFacts;
 pub use names::{Names, Offer};
 
 /// The answer to one question about a host.
@@ -36,6 +41,15 @@ impl<T> Observed<T> {
         match self {
             Observed::Known(value) => Some(value),
             Observed::Absent | Observed::Unknown(_) => None,
+        }
+    }
+
+    /// What follows from the value, where it is known.
+    pub fn and_then<U>(self, next: impl FnOnce(T) -> Observed<U>) -> Observed<U> {
+        match self {
+            Observed::Known(value) => next(value),
+            Observed::Absent => Observed::Absent,
+            Observed::Unknown(why) => Observed::Unknown(why),
         }
     }
 
@@ -68,8 +82,10 @@ pub struct HostFacts {
     pub listeners: Vec<Listener>,
     /// Processes named `etcd`, ours too.
     pub etcd_processes: Vec<EtcdProcess>,
-    /// Other heavy services that run here, by unit name (`kubelet.service`, …).
+    /// Other heavy services that run here, by unit name (`postgresql.service`, …).
     pub heavy_services: BTreeSet<String>,
+    /// The kubelet. Looked at only where a member is to run as a pod; else absent.
+    pub kubelet: Observed<KubeletFacts>,
     /// etcd releases under `/opt/quorate/etcd`, of the versions that were asked for.
     pub releases: BTreeMap<EtcdVersion, Observed<InstalledRelease>>,
     /// For each peer address asked for: the source address that this host uses to reach it.
@@ -161,6 +177,8 @@ pub struct Account {
     pub login_shell: String,
     /// Primary group.
     pub group: String,
+    /// Numbers of both, which a pod is given.
+    pub ids: Ids,
 }
 
 /// A TCP socket in state LISTEN.
@@ -226,6 +244,8 @@ pub struct MemberFacts {
     pub data: Observed<DataDirectory>,
     /// The systemd unit.
     pub unit: Observed<UnitFacts>,
+    /// The process of the member's pod.
+    pub pod: Observed<PodProcess>,
     /// Whether the process that runs was noted as due for a restart: it was started with settings
     /// that neither its arguments nor its unit show any more.
     pub restart_due: bool,
@@ -306,51 +326,13 @@ impl UnitFacts {
     }
 }
 
-/// What a member said through `etcdctl` on its own host.
+/// A process that has a member's data and is not of its unit.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct EtcdFacts {
-    /// Cluster id, in hex.
-    pub cluster_id: String,
-    /// Member id, in hex.
-    pub member_id: String,
-    /// The leader's member id, in hex; `None` when the member knows no leader.
-    pub leader: Option<String>,
-    /// Version of the running server.
-    pub version: String,
-    /// Size of the database, in bytes.
-    pub db_size: u64,
-    /// Bytes of it that are in use.
-    pub db_in_use: u64,
-    /// Last raft index that the member has.
-    pub raft_index: u64,
-    /// Last raft index that the member has applied.
-    pub raft_applied: u64,
-    /// Raft term.
-    pub raft_term: u64,
-    /// Whether it is a learner.
-    pub learner: bool,
-    /// Alarms, as `alarm KIND of member ID`, and other errors that the member reports.
-    pub errors: Vec<String>,
-    /// The member list, as this member has it.
-    pub members: Observed<Vec<ListedMember>>,
-}
-
-/// How an alarm begins among [`EtcdFacts::errors`].
-pub const ALARM: &str = "alarm ";
-
-/// One row of etcd's member list.
-#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
-pub struct ListedMember {
-    /// Member id, in hex.
-    pub id: String,
-    /// Name; empty while the member has never started.
-    pub name: String,
-    /// Peer URLs, sorted.
-    pub peer_urls: Vec<String>,
-    /// Client URLs, sorted.
-    pub client_urls: Vec<String>,
-    /// Whether it is a learner.
-    pub learner: bool,
+pub struct PodProcess {
+    /// Its pid on the host.
+    pub pid: u32,
+    /// The identity of the manifest that it was started from; empty where it shows none.
+    pub manifest: String,
 }
 
 impl MemberFacts {
@@ -365,9 +347,18 @@ impl MemberFacts {
         self.had_quorum() || self.etcd.known().is_some_and(|etcd| etcd.leader.is_some())
     }
 
-    /// Whether a process of the member's unit is up or on its way.
+    /// Whether a process of the member is up or on its way.
     pub fn is_up(&self) -> bool {
-        self.unit.known().is_some_and(UnitFacts::is_up)
+        self.runs_by().is_some()
+    }
+
+    /// What runs the member, where a process of it is up or on its way.
+    pub fn runs_by(&self) -> Option<Runtime> {
+        if self.unit.known().is_some_and(UnitFacts::is_up) {
+            Some(Runtime::Systemd)
+        } else {
+            self.pod.known().map(|_| Runtime::StaticPod)
+        }
     }
 
     /// The certificate in use for a purpose, where it could be read.

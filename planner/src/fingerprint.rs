@@ -7,10 +7,11 @@ use std::fmt::Write as _;
 
 use inventories::ClusterName;
 use pki::Sha256Digest;
+use templates::pod::Ids;
 
 use crate::facts::{
-    Account, DataDirectory, EtcdFacts, FileFacts, HostFacts, InstalledRelease, ListedMember,
-    MemberFacts, Observed, SiteFacts, UnitFacts,
+    Account, DataDirectory, EtcdFacts, FileFacts, HostFacts, InstalledRelease, KubeletFacts,
+    ListedMember, MemberFacts, Observed, PodProcess, SiteFacts, UnitFacts,
 };
 use crate::plan::Plan;
 use crate::preflight::cost;
@@ -99,6 +100,7 @@ pub(crate) fn of_host(
         listeners: _,
         etcd_processes: _,
         heavy_services: _,
+        kubelet,
         releases,
         sources: _,
         reach: _,
@@ -116,8 +118,13 @@ pub(crate) fn of_host(
     put("architecture", format!("{:?}", machine.arch));
     put(
         "account",
-        observed(etcd_user, |Account { login_shell, group }| format!("{group} {login_shell}")),
+        observed(etcd_user, |Account { login_shell, group, ids: Ids { user, group: number } }| {
+            format!("{user} {group} {number} {login_shell}")
+        }),
     );
+    if let Observed::Known(kubelet) = kubelet {
+        kubelet_lines(kubelet, &mut put);
+    }
     put("site", observed(site, ToString::to_string));
     put("other clusters", other_clusters.iter().cloned().collect::<Vec<_>>().join(" "));
     for (version, release) in releases {
@@ -132,6 +139,34 @@ pub(crate) fn of_host(
     print
 }
 
+fn kubelet_lines(kubelet: &KubeletFacts, put: &mut impl FnMut(&str, String) -> Option<String>) {
+    let KubeletFacts { program, unit, manifests, drop_in, config } = kubelet;
+    put("kubelet", observed(program, String::clone));
+    put("kubelet's unit", observed(unit, unit_line));
+    put("kubelet's pods", observed(manifests, String::clone));
+    put("kubelet's drop-in", observed(drop_in, file_line));
+    put("kubelet's configuration", observed(config, file_line));
+}
+
+fn file_line(file: &FileFacts) -> String {
+    let FileFacts { mode, owner, group, sha256, text: _ } = file;
+    format!("{mode:04o} {owner}:{group} {}", short(sha256))
+}
+
+fn unit_line(unit: &UnitFacts) -> String {
+    let UnitFacts {
+        active: _,
+        sub: _,
+        enabled,
+        needs_reload,
+        drop_ins,
+        main_pid: _,
+        // A process that was replaced by an equal one changes no plan.
+        invocation: _,
+    } = unit;
+    format!("up {} enabled {enabled} stale {needs_reload} {}", unit.is_up(), drop_ins.join(" "))
+}
+
 fn member_lines(name: &str, member: &MemberFacts, print: &mut Fingerprint) {
     let MemberFacts {
         cluster: _,
@@ -143,6 +178,7 @@ fn member_lines(name: &str, member: &MemberFacts, print: &mut Fingerprint) {
         pki_generation: _,
         data,
         unit,
+        pod,
         restart_due,
         running,
         etcd,
@@ -153,29 +189,14 @@ fn member_lines(name: &str, member: &MemberFacts, print: &mut Fingerprint) {
     put("ever in a quorum", quorum_seen.to_string());
     put("token", observed(token, |token| short(token.as_str()).to_owned()));
     for (path, file) in files {
-        let show = |FileFacts { mode, owner, group, sha256, text: _ }: &FileFacts| {
-            format!("{mode:04o} {owner}:{group} {}", short(sha256))
-        };
-        put(path, observed(file, show));
+        put(path, observed(file, file_line));
     }
     let show = |DataDirectory { mode, owner, group, empty, wal }: &DataDirectory| {
         format!("{mode:04o} {owner}:{group} empty {empty} log {wal}")
     };
     put("data directory", observed(data, show));
-    let show = |unit: &UnitFacts| {
-        let UnitFacts {
-            active: _,
-            sub: _,
-            enabled,
-            needs_reload,
-            drop_ins,
-            main_pid: _,
-            // A process that was replaced by an equal one changes no plan.
-            invocation: _,
-        } = unit;
-        format!("up {} enabled {enabled} stale {needs_reload} {}", unit.is_up(), drop_ins.join(" "))
-    };
-    put("unit", observed(unit, show));
+    put("unit", observed(unit, unit_line));
+    put("pod", observed(pod, |PodProcess { pid: _, manifest }| manifest.clone()));
     let digest = |arguments: &Vec<String>| {
         short(&Sha256Digest::of(arguments.join("\n").as_bytes()).to_string()).to_owned()
     };
@@ -218,7 +239,7 @@ fn etcd_lines(etcd: &Observed<EtcdFacts>, mut put: impl FnMut(&str, String) -> O
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::plan::{Action, Guard, Step, StepId, StepKind, Why};
+    use crate::plan::{Action, Guard, Launch, Step, StepId, StepKind, Why};
     use crate::report::PlanReport;
     use crate::selection::Selection;
 
@@ -228,7 +249,7 @@ mod tests {
             host: "etcd-1".parse().unwrap(),
             cluster: None,
             action: Action::Run,
-            kind: StepKind::StartMember,
+            kind: StepKind::StartMember { by: Launch::Unit },
             guard: Guard::HasLog,
             after: BTreeSet::new(),
             why: Why::Unfinished,
@@ -252,7 +273,7 @@ mod tests {
             Step { host: "etcd-2".parse().unwrap(), ..step() },
             Step { cluster: Some("main".parse().unwrap()), ..step() },
             Step { action: Action::Create, ..step() },
-            Step { kind: StepKind::RestartMember, ..step() },
+            Step { kind: StepKind::RestartMember { by: Launch::Unit }, ..step() },
             Step { guard: Guard::Nothing, ..step() },
             Step { after: BTreeSet::from([StepId("etcd-1/claim".to_owned())]), ..step() },
             Step { why: Why::Safety { note: "so it must be".to_owned() }, ..step() },

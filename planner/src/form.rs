@@ -1,30 +1,39 @@
 //! The steps that form a cluster: everything on every host first, then all members together, then
 //! the proof, then the marks that say it is formed.
 
-use templates::BootstrapToken;
-use templates::unit::RenderError;
+use std::collections::BTreeSet;
+
+use inventories::inventory::Runtime;
+use templates::{BootstrapToken, RenderError};
 
 use crate::ensure::{self, Place};
-use crate::facts::Observed;
 use crate::plan::{Action, FormationState, Guard, Step, StepId, StepKind, Why};
 use crate::readdress;
-use crate::report::{PlanReport, QuorumNote};
+use crate::report::{Finding, PlanReport, QuorumNote};
+use crate::roll;
+use crate::runtime;
 
 /// Plans the forming of a cluster whose every host was seen, and that never had a quorum.
+/// `after` are the disruptive steps of clusters on the same hosts.
 pub(crate) fn steps(
     places: &[Place<'_>],
+    after: &BTreeSet<StepId>,
     report: &mut PlanReport,
 ) -> Result<Vec<Step>, RenderError> {
     let token = chosen_token(places);
     let anew = must_begin_anew(places, token)?;
+    if anew && let Some(finding) = unwitnessed(places) {
+        report.blocked.push(finding);
+        return Ok(Vec::new());
+    }
     let mut steps = Vec::new();
     for place in places {
         steps.extend(prepare(place, token, anew)?);
-        steps.extend(begin(place, places, token, anew));
+        steps.extend(begin(place, places, token, anew)?);
     }
-    steps.extend(settle(places)?);
-    releases_first(&mut steps);
     note(places, &steps, anew, report);
+    steps.extend(settle(places, after, report)?);
+    releases_first(&mut steps);
     Ok(steps)
 }
 
@@ -39,15 +48,56 @@ fn releases_first(steps: &mut [Step]) {
     }
 }
 
-/// Plans a member that a stopped bootstrap left unstarted, while the others went on to a quorum.
-pub(crate) fn late(place: &Place<'_>, all: &[Place<'_>]) -> Result<Vec<Step>, RenderError> {
+/// Plans a member that a stopped bootstrap left unstarted, while the others went on to a quorum. `before`
+/// is what must have ended before it is restarted, if it is.
+pub(crate) fn late(
+    place: &Place<'_>,
+    all: &[Place<'_>],
+    before: &BTreeSet<StepId>,
+) -> Result<Vec<Step>, RenderError> {
     let token = chosen_token(all);
     let mut steps = prepare(place, token, false)?;
     // The others run: it waits for nothing of theirs.
-    steps.extend(begin(place, std::slice::from_ref(place), token, false));
+    steps.extend(begin(place, std::slice::from_ref(place), token, false)?);
     steps.push(marker(place, all));
-    steps.push(settled_unit(place)?.after([place.id("marker")]));
+    let settled = settled(place)?.into_iter().map(|step| step.after([place.id("marker")]));
+    steps.extend(settled.map(|step| match place.runtime() {
+        Runtime::Systemd => step,
+        Runtime::StaticPod => step.after(before.iter().cloned()),
+    }));
     Ok(steps)
+}
+
+/// A log that was begun in a pod, and that can't be gone on with. Of a unit systemd witnesses whether it
+/// ever was in a quorum; of a pod nobody does.
+fn unwitnessed(places: &[Place<'_>]) -> Option<Finding> {
+    let begun = places.iter().filter(|place| {
+        let layout = place.member.member.layout();
+        let is_there = |path: String| place.facts.files.get(&path).is_some_and(|f| !f.is_absent());
+        let by_unit = is_there(layout.unit_file()) && !is_there(layout.pod_manifest());
+        place.facts.data.known().is_some_and(|data| data.wal) && !by_unit
+    });
+    let begun: Vec<&Place<'_>> = begun.collect();
+    let first = begun.first()?;
+    let names: Vec<&str> = begun.iter().map(|place| place.name.as_str()).collect();
+    let layout = first.member.member.layout();
+    Some(Finding {
+        code: "begun-otherwise",
+        host: None,
+        cluster: Some(first.cluster.name.clone()),
+        message: format!(
+            "a bootstrap with other settings was begun on {} in pods, and nobody can tell whether it \
+             ever had a quorum",
+            names.join(", ")
+        ),
+        hint: Some(format!(
+            "put the settings back; or, if nobody wrote to it, take it away on each host: rm {}, wait \
+             for etcd to end, rm -r {} {}",
+            layout.pod_manifest(),
+            layout.member_dir(),
+            layout.token_file()
+        )),
+    })
 }
 
 /// A begun bootstrap goes on with what is there, unless what is there can't become the cluster
@@ -66,10 +116,8 @@ fn must_begin_anew(
         let Some(token) = token.filter(|token| place.facts.token.known() == Some(token)) else {
             return Ok(true);
         };
-        let path = place.member.member.layout().unit_file();
-        let seen = place.facts.files.get(&path).and_then(Observed::known);
-        let Some(seen) = seen.and_then(|file| file.text.as_deref()) else { return Ok(true) };
-        let wanted = place.member.unit(FormationState::New)?.bind(token);
+        let Some(seen) = place.text() else { return Ok(true) };
+        let wanted = place.wanted_text(FormationState::New, Some(token))?;
         if (is_up && wanted != seen) || identity(&wanted) != identity(seen) {
             return Ok(true);
         }
@@ -77,12 +125,12 @@ fn must_begin_anew(
     Ok(false)
 }
 
-/// The settings of a unit that etcd writes into a new member's log.
-fn identity(unit: &str) -> Vec<&str> {
+/// The settings of a unit or pod that etcd writes into a new member's log.
+fn identity(text: &str) -> Vec<&str> {
     let flag = |line: &&str| {
         ["--name=", "--initial-", "--discovery-"].iter().any(|flag| line.contains(flag))
     };
-    unit.lines().map(|line| line.trim().trim_end_matches('\\').trim()).filter(flag).collect()
+    text.lines().map(|line| line.trim().trim_end_matches('\\').trim()).filter(flag).collect()
 }
 
 /// Everything that a member needs before its cluster starts.
@@ -95,10 +143,11 @@ fn prepare(
     steps.extend(ensure::claim(place));
     steps.extend(ensure::account(place));
     steps.extend(ensure::release(place));
+    steps.extend(runtime::kubelet(place));
     steps.extend(ensure::directories_of(place));
     steps.extend(ensure::certificates(place));
     let token = if anew { None } else { token };
-    let unit = ensure::unit(place, FormationState::New, token)?;
+    let unit = runtime::prepared(place, FormationState::New, token)?;
     let before = [
         place.id("discard"),
         place.id("certificates"),
@@ -115,7 +164,7 @@ fn begin(
     together: &[Place<'_>],
     token: Option<&BootstrapToken>,
     anew: bool,
-) -> Vec<Step> {
+) -> Result<Vec<Step>, RenderError> {
     let every = |verb: &str| together.iter().map(|other| other.id(verb)).collect::<Vec<StepId>>();
     let mut steps = Vec::new();
     let begun = !place.facts.token.is_absent() || !place.facts.data.is_absent();
@@ -125,6 +174,11 @@ fn begin(
         };
         let step = place.step("discard", Action::Delete, StepKind::DiscardBootstrap, why);
         steps.push(step.guarded(Guard::NeverFormed));
+    }
+    if let Some(from) = place.leftover() {
+        let why = Why::Safety { note: "another runtime began it".to_owned() };
+        let step = place.step("retire", Action::Delete, StepKind::RetireMember { from }, why);
+        steps.push(step.guarded(Guard::NeverFormed).after(every("discard")));
     }
     if anew || place.facts.token.known() != token || place.facts.token.is_absent() {
         let action = if anew && begun { Action::Replace } else { Action::Create };
@@ -137,7 +191,8 @@ fn begin(
         || steps.iter().any(|step| matches!(step.kind, StepKind::StoreToken))
     {
         let action = if anew && begun { Action::Replace } else { Action::Run };
-        let step = place.step("start", action, StepKind::StartMember, place.wanted());
+        let kind = StepKind::StartMember { by: runtime::launch(place, FormationState::New)? };
+        let step = place.step("start", action, kind, place.wanted());
         steps.extend(ensure::drop_ins(place));
         steps.push(
             step.guarded(Guard::HasLogOrNeverFormed)
@@ -146,11 +201,13 @@ fn begin(
                 .after([
                     place.id("certificates"),
                     place.id("drop-ins"),
+                    place.id("retire"),
+                    place.host_id("kubelet"),
                     place.host_id(&ensure::release_verb(place.cluster.version)),
                 ]),
         );
     }
-    steps
+    Ok(steps)
 }
 
 /// The token that a begun bootstrap goes on with: the first host's that has one.
@@ -158,15 +215,34 @@ pub(crate) fn chosen_token<'a>(places: &[Place<'a>]) -> Option<&'a BootstrapToke
     places.iter().find_map(|place| place.facts.token.known())
 }
 
-/// The proof, and what it allows: the marker, and a unit that never forms a cluster again.
-fn settle(places: &[Place<'_>]) -> Result<Vec<Step>, RenderError> {
+/// The proof, and what it allows: the marker, and a unit or pod that never forms a cluster again.
+fn settle(
+    places: &[Place<'_>],
+    after: &BTreeSet<StepId>,
+    report: &mut PlanReport,
+) -> Result<Vec<Step>, RenderError> {
     let Some(first) = places.first() else { return Ok(Vec::new()) };
     let mut steps = vec![prove(first, places)];
     let readdress = readdress::steps(places);
     steps.extend(readdress.into_iter().map(|step| step.after(proofs(places))));
+    let mut before: Vec<StepId> = places.iter().map(|place| place.id("marker")).collect();
+    before.extend(after.iter().cloned());
     for place in places {
         steps.push(marker(place, places));
-        steps.push(settled_unit(place)?.after([place.id("marker")]));
+        match place.runtime() {
+            Runtime::Systemd => steps
+                .extend(settled(place)?.into_iter().map(|step| step.after([place.id("marker")]))),
+            // One after the other: what runs is what the manifest says.
+            Runtime::StaticPod => {
+                let turn = settled(place)?.into_iter();
+                steps.extend(turn.map(|step| step.after(before.iter().cloned())));
+                before = vec![place.id("rejoin")];
+                // Of two or fewer nobody relies on yet.
+                if places.len() > 2 {
+                    report.quorum.push(note_of_restart(place, places.len()));
+                }
+            }
+        }
     }
     Ok(steps)
 }
@@ -201,18 +277,34 @@ pub(crate) fn proofs(all: &[Place<'_>]) -> impl Iterator<Item = StepId> {
     all.iter().map(|place| place.id("prove"))
 }
 
-/// The unit that says `existing`. It restarts nothing: etcd reads these settings only on an empty disk.
-fn settled_unit(place: &Place<'_>) -> Result<Step, RenderError> {
-    let text = place.member.unit(FormationState::Existing)?;
-    let kind = StepKind::WriteUnit { text, formation: FormationState::Existing };
-    let why =
-        Why::Safety { note: "from now on the member does not start without its log".to_owned() };
-    Ok(place.step("settle", Action::Update, kind, why).guarded(Guard::HasLog))
+/// The unit or pod that says `existing`. etcd reads these settings only on an empty disk, so that a unit
+/// restarts nothing. A pod is another one when anything of it is, so its member is restarted.
+fn settled(place: &Place<'_>) -> Result<Vec<Step>, RenderError> {
+    let note = "from now on the member does not start without its log";
+    let why = Why::Safety { note: note.to_owned() };
+    match place.runtime() {
+        Runtime::Systemd => {
+            let text = place.member.unit(FormationState::Existing)?;
+            let kind = StepKind::WriteUnit { text, formation: FormationState::Existing };
+            Ok(vec![place.step("settle", Action::Update, kind, why).guarded(Guard::HasLog)])
+        }
+        Runtime::StaticPod => roll::settle(place, why),
+    }
+}
+
+fn note_of_restart(place: &Place<'_>, members: usize) -> QuorumNote {
+    let quorum = crate::quorum::Quorum { voters: members, healthy: members };
+    QuorumNote {
+        cluster: place.cluster.name.clone(),
+        what: format!("restart {}", place.name),
+        up: members - 1,
+        needed: quorum.size(),
+    }
 }
 
 fn note(places: &[Place<'_>], steps: &[Step], anew: bool, report: &mut PlanReport) {
     let Some(first) = places.first() else { return };
-    let starts = steps.iter().filter(|step| step.kind == StepKind::StartMember);
+    let starts = steps.iter().filter(|step| step.kind.is_start());
     let names: Vec<&str> = starts.map(|step| step.host.as_str()).collect();
     let quorum = crate::quorum::Quorum { voters: places.len(), healthy: places.len() };
     report.quorum.push(QuorumNote {

@@ -14,7 +14,7 @@ pub(crate) fn holes(
     facts: &MemberFacts,
 ) -> Vec<String> {
     let layout = member.member.layout();
-    let mut files = vec![layout.unit_file(), layout.pki_manifest()];
+    let mut files = vec![layout.unit_file(), layout.pod_manifest(), layout.pki_manifest()];
     files.extend(directories(&layout).into_iter().map(|directory| directory.path));
     files.extend(PkiFile::ALL.map(|file| layout.pki_file(file)));
     let mut holes = Vec::new();
@@ -28,6 +28,8 @@ pub(crate) fn holes(
     look("the certificates in use", why_unknown(&facts.pki_generation));
     look("the data directory", why_unknown(&facts.data));
     look("the unit's state", why_unknown(&facts.unit));
+    look("its processes", why_unknown(&facts.pod));
+    look("the kubelet", why_unknown(&host.kubelet));
     for path in files {
         look(&path, facts.files.get(&path).and_then(why_unknown));
     }

@@ -4,6 +4,7 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use inventories::HostName;
 use pki::{CaKind, CertFacts};
+use templates::head;
 use templates::layout::{PkiFile, ReleaseLayout};
 
 use crate::assess::View;
@@ -170,8 +171,8 @@ struct Formed {
     peer_urls: Vec<String>,
 }
 
-/// The members as etcd lists them; where no member that knows a leader answers, as the units on the
-/// hosts remember them.
+/// The members as etcd lists them; where no member that knows a leader answers, as the units and
+/// pods on the hosts remember them.
 fn formed_members(cluster: &ClusterSpec, view: &View<'_>) -> Option<Vec<Formed>> {
     if let Some(listed) = view.listed() {
         let formed = |member: &ListedMember| Formed {
@@ -187,7 +188,7 @@ fn formed_members(cluster: &ClusterSpec, view: &View<'_>) -> Option<Vec<Formed>>
         .members
         .iter()
         .filter(|(host, member)| view.was_member(host, member))
-        .find_map(|(_, member)| argument(unit_text(cluster, member)?, "initial-cluster"))?;
+        .find_map(|(_, member)| head::members(text_of(cluster, member)?))?;
     let formed = |entry: &str| {
         let (name, url) = entry.split_once('=')?;
         Some(Formed { name: name.to_owned(), id: None, peer_urls: vec![url.to_owned()] })
@@ -195,17 +196,11 @@ fn formed_members(cluster: &ClusterSpec, view: &View<'_>) -> Option<Vec<Formed>>
     list.split(',').map(formed).collect()
 }
 
-fn unit_text<'a>(cluster: &ClusterSpec, member: &'a MemberFacts) -> Option<&'a str> {
-    let path = templates::Layout::of(&cluster.name).unit_file();
-    member.files.get(&path)?.known()?.text.as_deref()
-}
-
-/// The value of a flag on the command line of a unit that quorate wrote.
-fn argument<'a>(unit: &'a str, flag: &str) -> Option<&'a str> {
-    let lines = unit.lines().map(|line| line.trim().trim_end_matches('\\').trim());
-    lines
-        .map(|line| line.trim_matches('"'))
-        .find_map(|line| line.strip_prefix("--")?.strip_prefix(flag)?.strip_prefix('='))
+/// The text of the unit or pod that the member has.
+fn text_of<'a>(cluster: &ClusterSpec, member: &'a MemberFacts) -> Option<&'a str> {
+    let layout = templates::Layout::of(&cluster.name);
+    let text = |path: String| member.files.get(&path)?.known()?.text.as_deref();
+    text(layout.unit_file()).or_else(|| text(layout.pod_manifest()))
 }
 
 fn members(cluster: &ClusterSpec, view: &View<'_>, report: &mut PlanReport) {
@@ -270,13 +265,19 @@ fn version(cluster: &ClusterSpec, view: &View<'_>, report: &mut PlanReport) {
     }
 }
 
-/// What a member runs, or would run if it were started: what the unit names.
+/// What a member runs, or would run if it were started.
 fn version_of<'a>(cluster: &ClusterSpec, member: &'a MemberFacts) -> Option<&'a str> {
     if let Some(etcd) = member.etcd.known() {
         return Some(&etcd.version);
     }
-    let program = unit_text(cluster, member)?.lines().find_map(|l| l.strip_prefix("ExecStart="))?;
-    program.strip_prefix(ReleaseLayout::ROOT)?.strip_prefix('/')?.split('/').next()
+    let text = text_of(cluster, member)?;
+    match text.lines().find_map(|line| line.strip_prefix("ExecStart=")) {
+        Some(program) => {
+            program.strip_prefix(ReleaseLayout::ROOT)?.strip_prefix('/')?.split('/').next()
+        }
+        // The image of a pod may be named by its digest, which tells no version.
+        None => head::version(text),
+    }
 }
 
 fn unsupported(

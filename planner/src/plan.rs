@@ -4,15 +4,19 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::fmt;
 
-use inventories::inventory::{Arch, Place, ReleaseSource};
+use inventories::inventory::{Arch, Place, ReleaseSource, Runtime};
 use inventories::{ClusterName, EtcdVersion, HostName, SiteName};
 use pki::LeafRequest;
 use serde::Serialize;
-use templates::UnitText;
+use templates::{Manifest, UnitText};
 
 use crate::layout::Directory;
 use crate::report::PlanReport;
 use crate::selection::Selection;
+
+mod launch;
+
+pub use launch::{FormationState, Launch, Replaced};
 
 /// What will be done, in an order that respects every dependency, and what was found on the way.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
@@ -209,8 +213,29 @@ pub enum StepKind {
         /// Which formation it starts with.
         formation: FormationState,
     },
+    /// Has the host's kubelet run the pods of its folder without an API server.
+    StandaloneKubelet {
+        /// The drop-in of its unit.
+        drop_in: String,
+        /// Its configuration.
+        config: String,
+    },
+    /// Writes the manifest of a pod in which nothing changes that a kubelet reads: its process goes on.
+    WriteManifest {
+        /// The manifest; the numbers are filled in at execution.
+        manifest: Box<Manifest>,
+    },
     /// Starts the member, and leaves at once: it is ready only when the cluster has a quorum.
-    StartMember,
+    StartMember {
+        /// What starts it.
+        by: Launch,
+    },
+    /// Takes the member away from the runtime that it no longer has: its process ends, and so that
+    /// nothing starts it again, its unit or pod goes too.
+    RetireMember {
+        /// The runtime.
+        from: Runtime,
+    },
     /// Moves drop-ins that are not ours out of the unit's way; they are kept.
     MoveDropIns {
         /// Where each is and where it goes.
@@ -229,7 +254,10 @@ pub enum StepKind {
     /// shows that it was started with other settings.
     NoteRestart,
     /// Restarts a running member.
-    RestartMember,
+    RestartMember {
+        /// What starts it again.
+        by: Launch,
+    },
     /// Waits until a restarted member is back: it answers, has caught up with the log, and there is
     /// no alarm that was not there before.
     AwaitRejoin {
@@ -241,6 +269,8 @@ pub enum StepKind {
         version: EtcdVersion,
         /// Alarms that were there before.
         alarms: BTreeSet<String>,
+        /// Where it runs in a pod: the identity of the manifest that its process must come from.
+        pod: Option<String>,
     },
     /// Waits until the cluster is proven healthy, as seen from this host.
     ProveHealthy {
@@ -267,14 +297,16 @@ pub enum StepKind {
     },
 }
 
-/// What `--initial-cluster-state` says.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize)]
-#[serde(rename_all = "kebab-case")]
-pub enum FormationState {
-    /// The member forms a cluster with the others of the list.
-    New,
-    /// The member belongs to a cluster; without its log it does not start.
-    Existing,
+impl StepKind {
+    /// Whether it starts a member that is down.
+    pub fn is_start(&self) -> bool {
+        matches!(self, StepKind::StartMember { .. })
+    }
+
+    /// Whether it takes a running member down, if only for a moment.
+    pub fn disrupts(&self) -> bool {
+        matches!(self, StepKind::RestartMember { .. } | StepKind::RetireMember { .. })
+    }
 }
 
 /// Who downloads a release archive.

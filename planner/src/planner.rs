@@ -4,7 +4,7 @@ use std::collections::btree_map::Entry;
 use std::collections::{BTreeMap, BTreeSet};
 
 use inventories::HostName;
-use templates::unit::RenderError;
+use templates::RenderError;
 
 use crate::assess::{self, View};
 use crate::ensure::Place;
@@ -118,7 +118,7 @@ fn cluster_steps(
                 report.blocked.push(refusal);
                 return Ok(Vec::new());
             }
-            form::steps(&places, report)
+            form::steps(&places, after, report)
         }
         Formation::Formed => converge::steps(view, &places, after, policy, report),
         Formation::Unknown => Ok(Vec::new()),

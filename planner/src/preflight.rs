@@ -3,6 +3,7 @@
 
 pub mod cost;
 mod host;
+mod kubelet;
 mod names;
 mod network;
 
@@ -56,6 +57,7 @@ pub(crate) fn check(
         let Some(Observed::Known(host)) = facts.hosts.get(name) else { continue };
         let subject = Subject { spec, cluster, member, name, facts: host, formation };
         host::check(&subject, policy, report);
+        kubelet::check(&subject, report);
         not_known(&subject, report);
         if formation != Formation::Formed {
             network::check(&subject, report);

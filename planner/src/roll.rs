@@ -6,12 +6,14 @@ mod reasons;
 use std::collections::{BTreeMap, BTreeSet};
 
 use inventories::HostName;
+use templates::RenderError;
 
 use crate::assess::View;
 use crate::ensure::{self, Place};
-use crate::plan::{Action, Guard, Step, StepId, StepKind, Why};
+use crate::plan::{Action, FormationState, Guard, Step, StepId, StepKind, Why};
 use crate::policy::Policy;
 use crate::report::{Finding, PlanReport, QuorumNote};
+use crate::runtime;
 use crate::selection::Selection;
 use reasons::{Reason, reasons};
 
@@ -51,14 +53,14 @@ pub(crate) fn steps(
     after: &BTreeSet<StepId>,
     policy: &Policy,
     report: &mut PlanReport,
-) -> Vec<Step> {
-    let Some(cluster) = places.first().map(|place| place.cluster) else { return Vec::new() };
+) -> Result<Vec<Step>, RenderError> {
+    let Some(cluster) = places.first().map(|place| place.cluster) else { return Ok(Vec::new()) };
     if candidates.is_empty() {
-        return Vec::new();
+        return Ok(Vec::new());
     }
     if let Some(held) = held(view, places, &candidates, policy) {
         report.held.push(held);
-        return Vec::new();
+        return Ok(Vec::new());
     }
     let leader = view.now.leader.clone();
     candidates.sort_by_key(|candidate| {
@@ -73,7 +75,7 @@ pub(crate) fn steps(
     for candidate in &candidates {
         let place = candidate.place;
         let leads = leader.as_ref() == Some(place.name) && cluster.members.len() > 1;
-        steps.extend(restart(candidate, places, &before, leads, outage));
+        steps.extend(restart(candidate, places, &before, leads, outage)?);
         report.quorum.push(QuorumNote {
             cluster: cluster.name.clone(),
             what: format!("restart {}", place.name),
@@ -92,7 +94,7 @@ pub(crate) fn steps(
         "cluster {}: clients of a restarting member reconnect to another one",
         cluster.name
     ));
-    steps
+    Ok(steps)
 }
 
 fn restart(
@@ -101,15 +103,8 @@ fn restart(
     before: &BTreeSet<StepId>,
     leads: bool,
     outage: bool,
-) -> Vec<Step> {
+) -> Result<Vec<Step>, RenderError> {
     let place = candidate.place;
-    let others: BTreeMap<HostName, String> = place
-        .cluster
-        .members
-        .iter()
-        .filter(|(name, _)| *name != place.name)
-        .map(|(name, member)| (name.clone(), member.member.client_url().to_string()))
-        .collect();
     let mut steps = Vec::new();
     if candidate.reasons.iter().any(Reason::is_forgotten) && !place.facts.restart_due {
         let why = Why::Safety { note: "for whoever goes on if this run stops".to_owned() };
@@ -119,46 +114,92 @@ fn restart(
     let drop_ins = ensure::drop_ins(place).map(|step| step.after([place.id("note")]));
     steps.extend(drop_ins.map(|step| step.after(before.iter().cloned())));
     if leads {
-        let why = Why::Safety { note: "the leader restarts last, and hands over first".to_owned() };
-        let kind = StepKind::MoveLeader {
-            endpoint: place.member.member.client_url().to_string(),
-            others: others.clone(),
-            version: place.cluster.version,
-        };
-        let step = place.step("move-leader", Action::Run, kind, why);
-        steps.push(step.after(before.iter().cloned()).after(member_needs(place)));
+        steps.push(move_leader(place).after(before.iter().cloned()).after(member_needs(place)));
     }
     let changes = candidate.reasons.iter().map(Reason::to_string).collect();
-    let guard = if outage {
-        Guard::HasLog
-    } else {
-        Guard::OthersHealthy {
-            others: others.clone(),
-            needed: others.len(),
-            version: place.cluster.version,
+    let why = Why::Drift { changes };
+    let guard = if outage { Guard::HasLog } else { others_healthy(place) };
+    let taken = before.iter().cloned().chain(member_needs(place)).chain([
+        place.id("move-leader"),
+        place.id("note"),
+        place.id("unit"),
+        place.id("drop-ins"),
+    ]);
+    match place.leftover().filter(|from| place.facts.runs_by() == Some(*from)) {
+        None => {
+            let kind = StepKind::RestartMember { by: runtime::launch(place, SETTLED)? };
+            steps.push(place.step("restart", Action::Run, kind, why).guarded(guard).after(taken));
         }
+        // To another runtime it goes in two steps, of which the second one may be done by another run.
+        Some(from) => {
+            let kind = StepKind::RetireMember { from };
+            let step = place.step("retire", Action::Replace, kind, why).guarded(guard);
+            let taken = taken.filter(|id| *id != place.id("unit"));
+            steps.push(step.after(taken));
+            let kind = StepKind::StartMember { by: runtime::launch(place, SETTLED)? };
+            let why =
+                Why::Safety { note: "it goes on with its data, as the same member".to_owned() };
+            let step = place.step("start", Action::Run, kind, why).guarded(Guard::HasLog);
+            steps.push(step.after([place.id("retire"), place.id("unit"), place.id("drop-ins")]));
+        }
+    }
+    let alarms = places.iter().flat_map(|p| p.facts.etcd.known()).flat_map(|e| e.errors.clone());
+    steps.push(rejoin(place, alarms.collect())?);
+    Ok(steps)
+}
+
+/// What runs in a formed cluster.
+const SETTLED: FormationState = FormationState::Existing;
+
+/// The restart that ends a member's bootstrap: its pod goes on as one that never forms a cluster. Who
+/// leads is not known when that is planned, so whoever does hands over.
+pub(crate) fn settle(place: &Place<'_>, why: Why) -> Result<Vec<Step>, RenderError> {
+    let voters = place.cluster.members.len();
+    let mut steps = Vec::new();
+    if voters > 1 {
+        steps.push(move_leader(place));
+    }
+    // Nobody relies yet on a cluster that a restart must cost its quorum.
+    let guard = if voters > 2 { others_healthy(place) } else { Guard::HasLog };
+    let kind = StepKind::RestartMember { by: runtime::settling(place)? };
+    let restart = place.step("restart", Action::Run, kind, why).guarded(guard);
+    steps.push(restart.after([place.id("move-leader")]));
+    steps.push(rejoin(place, BTreeSet::new())?);
+    Ok(steps)
+}
+
+/// The other members' names and client URLs.
+fn others(place: &Place<'_>) -> BTreeMap<HostName, String> {
+    let members = place.cluster.members.iter().filter(|(name, _)| *name != place.name);
+    members.map(|(name, member)| (name.clone(), member.member.client_url().to_string())).collect()
+}
+
+fn others_healthy(place: &Place<'_>) -> Guard {
+    let others = others(place);
+    Guard::OthersHealthy { needed: others.len(), others, version: place.cluster.version }
+}
+
+fn move_leader(place: &Place<'_>) -> Step {
+    let why = Why::Safety { note: "the leader restarts last, and hands over first".to_owned() };
+    let kind = StepKind::MoveLeader {
+        endpoint: place.member.member.client_url().to_string(),
+        others: others(place),
+        version: place.cluster.version,
     };
-    let restart =
-        place.step("restart", Action::Run, StepKind::RestartMember, Why::Drift { changes });
-    steps.push(
-        restart.guarded(guard).after(before.iter().cloned()).after(member_needs(place)).after([
-            place.id("move-leader"),
-            place.id("note"),
-            place.id("unit"),
-            place.id("drop-ins"),
-        ]),
-    );
-    let alarms: BTreeSet<String> =
-        places.iter().flat_map(|p| p.facts.etcd.known()).flat_map(|e| e.errors.clone()).collect();
+    place.step("move-leader", Action::Run, kind, why)
+}
+
+fn rejoin(place: &Place<'_>, alarms: BTreeSet<String>) -> Result<Step, RenderError> {
     let kind = StepKind::AwaitRejoin {
         endpoint: place.member.member.client_url().to_string(),
-        others,
+        others: others(place),
         version: place.cluster.version,
         alarms,
+        pod: runtime::pod_identity(place)?,
     };
     let why = Why::Safety { note: "the next one waits until this one is back".to_owned() };
-    steps.push(place.step("rejoin", Action::Check, kind, why).after([place.id("restart")]));
-    steps
+    let step = place.step("rejoin", Action::Check, kind, why);
+    Ok(step.after([place.id("restart"), place.id("start")]))
 }
 
 /// Whether this plan starts the member, which is down.
@@ -171,6 +212,8 @@ fn member_needs(place: &Place<'_>) -> Vec<StepId> {
     vec![
         place.id("certificates"),
         place.id("directories"),
+        place.host_id("account"),
+        place.host_id("kubelet"),
         place.host_id(&ensure::release_verb(place.cluster.version)),
     ]
 }
@@ -205,6 +248,9 @@ fn held(
             format!("{needs}, but the cluster has a NOSPACE alarm"),
             "raise quota-backend-bytes, or compact, defragment and disarm first".to_owned(),
         );
+    }
+    if let Some(finding) = runtime::waits_for_kubelet(cluster, candidates.iter().map(|c| c.place)) {
+        return Some(Finding { message: format!("{needs}, but {}", finding.message), ..finding });
     }
     if policy.allow_outage.contains(&cluster.name) {
         return None;

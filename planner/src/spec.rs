@@ -2,12 +2,13 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use inventories::inventory::{Arch, Bootstrap, Cluster, Host, Place, ReleaseSource, Runtime, San};
+use inventories::inventory::{
+    Arch, Bootstrap, Cluster, Host, Kubelet, Place, ReleaseSource, Runtime, San,
+};
 use inventories::{ClusterName, EtcdVersion, HostName, Inventory, SiteName};
 use pki::profile::SanError;
 use pki::{CertFacts, LeafRequest};
-use templates::unit::RenderError;
-use templates::{Formation, Member, PeerUrl, UnitText};
+use templates::{Formation, Manifest, Member, PeerUrl, RenderError, UnitText};
 
 use crate::plan::FormationState;
 
@@ -60,6 +61,8 @@ pub struct ClusterSpec {
     pub version: EtcdVersion,
     /// What keeps members running.
     pub runtime: Runtime,
+    /// The kubelet that is to stand alone on its hosts, where that is quorate's to see to.
+    pub kubelet: Option<Kubelet>,
     /// Members by host.
     pub members: BTreeMap<HostName, MemberSpec>,
     /// The cluster whose client CA signs here.
@@ -93,6 +96,15 @@ pub struct MemberSpec {
 impl MemberSpec {
     /// The unit that it runs under, for a cluster that is formed already or not yet.
     pub fn unit(&self, state: FormationState) -> Result<UnitText, RenderError> {
+        templates::unit::render(&self.in_state(state))
+    }
+
+    /// The pod that it runs in, for a cluster that is formed already or not yet.
+    pub fn pod(&self, state: FormationState) -> Result<Manifest, RenderError> {
+        Manifest::of(&self.in_state(state))
+    }
+
+    fn in_state(&self, state: FormationState) -> Member {
         let initial_cluster = self.member.formation.initial_cluster().clone();
         let formation = match state {
             FormationState::New => {
@@ -100,7 +112,7 @@ impl MemberSpec {
             }
             FormationState::Existing => Formation::Existing { initial_cluster },
         };
-        templates::unit::render(&Member { formation, ..self.member.clone() })
+        Member { formation, ..self.member.clone() }
     }
 }
 
@@ -170,6 +182,7 @@ fn expand_cluster(
             cluster: name.clone(),
             name: host_name.clone(),
             version: cluster.version,
+            image: inventory.release.image.of(cluster.version),
             client_address: host.address,
             peer_address: host.peer_address,
             ports: cluster.ports,
@@ -187,6 +200,7 @@ fn expand_cluster(
         name: name.clone(),
         version: cluster.version,
         runtime: cluster.runtime,
+        kubelet: cluster.kubelet.clone(),
         members,
         client_ca: cluster.client_ca.clone(),
         authorities,

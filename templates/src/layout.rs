@@ -28,6 +28,19 @@ pub const APPLIED_FILE: &str = "/var/lib/quorate/applied";
 /// What was done on a host, by whom: one JSON object a line, appended only.
 pub const JOURNAL_FILE: &str = "/var/lib/quorate/journal";
 
+/// The folder whose pods a kubelet runs, as every distribution of Kubernetes has it.
+pub const MANIFESTS: &str = "/etc/kubernetes/manifests";
+
+/// The kubelet's unit.
+pub const KUBELET_UNIT: &str = "kubelet.service";
+
+/// Makes a kubelet stand alone. Its name comes after those of the packages' own drop-ins.
+pub const KUBELET_DROP_IN: &str =
+    "/etc/systemd/system/kubelet.service.d/90-quorate-standalone.conf";
+
+/// What such a kubelet reads.
+pub const KUBELET_CONFIG: &str = "/etc/kubernetes/quorate-kubelet.yaml";
+
 /// Where a foreign file that is in the way is kept: out of systemd's sight, and not lost.
 pub fn moved_aside(path: &str) -> String {
     format!("{STATE_ROOT}/moved-aside{path}")
@@ -62,6 +75,16 @@ impl Layout {
         format!("{}.d", self.unit_file())
     }
 
+    /// The static pod, `etcd-<cluster>`. A kubelet adds the host's name to it.
+    pub fn pod_name(&self) -> String {
+        format!("etcd-{}", self.cluster)
+    }
+
+    /// The pod's file, root's and 0600.
+    pub fn pod_manifest(&self) -> String {
+        format!("{MANIFESTS}/{}.yaml", self.pod_name())
+    }
+
     /// The cluster's configuration: root's, readable by etcd.
     pub fn config_dir(&self) -> String {
         format!("/etc/etcd/{}", self.cluster)
@@ -93,9 +116,14 @@ impl Layout {
         format!("{DATA_ROOT}/{}", self.cluster)
     }
 
+    /// What etcd makes in the data directory once it has a member.
+    pub fn member_dir(&self) -> String {
+        format!("{}/member", self.data_dir())
+    }
+
     /// The directory of the member's write-ahead log: without it a member has lost its memory.
     pub fn wal_dir(&self) -> String {
-        format!("{}/member/wal", self.data_dir())
+        format!("{}/wal", self.member_dir())
     }
 
     /// A glob that matches the member's write-ahead log, and nothing before etcd has made one.

@@ -3,22 +3,29 @@
 //! - [`layout`]: every path and unit name that quorate uses on a host.
 //! - [`member`]: the specification of one etcd member, and its argument list.
 //! - [`mod@unit`]: the member as a systemd unit.
+//! - [`pod`]: the member as a static pod, and [`kubelet`], which may run it without an API server.
 //! - [`flags`]: which flags each version takes, and which of them are the operator's.
 //!
 //! Rendering is pure: the same member gives the same text. What is bound only at execution, the
 //! bootstrap token, is a typed hole in the text ([`token`]).
 
+mod error;
 pub mod flags;
+pub mod head;
+pub mod kubelet;
 pub mod layout;
 pub mod member;
+pub mod pod;
 #[cfg(test)]
 mod sample;
 pub mod token;
 pub mod unit;
 pub mod url;
 
+pub use error::RenderError;
 pub use layout::Layout;
 pub use member::{Formation, Member};
+pub use pod::Manifest;
 pub use token::BootstrapToken;
 pub use unit::UnitText;
 pub use url::{ClientUrl, PeerUrl};

@@ -20,6 +20,8 @@ pub struct Member {
     pub name: HostName,
     /// The release it runs.
     pub version: EtcdVersion,
+    /// The image that its pod is made of, where it runs in one.
+    pub image: String,
     /// Where it serves clients.
     pub client_address: IpAddr,
     /// Where it serves peers.
@@ -45,8 +47,7 @@ pub enum Formation {
     },
     /// The cluster is formed: the member starts from its write-ahead log, and not without it.
     Existing {
-        /// Every member's name and peer URL, its own among them. etcd ignores it where it finds a
-        /// write-ahead log.
+        /// Every member's name and peer URL, its own among them.
         initial_cluster: BTreeMap<HostName, PeerUrl>,
     },
 }

@@ -18,6 +18,7 @@ pub(crate) fn member(version: &str) -> Member {
         cluster: ClusterName::new("main").unwrap(),
         name: host("etcd-2"),
         version: version.parse().unwrap(),
+        image: format!("quay.io/coreos/etcd:v{version}"),
         client_address: [10, 20, 0, 12].into(),
         peer_address: [10, 30, 0, 12].into(),
         ports: Ports { client: 2379, peer: 2380, metrics: 2381 },

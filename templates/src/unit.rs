@@ -14,12 +14,12 @@
 mod quote;
 mod template;
 
+use crate::error::RenderError;
+use crate::head;
 use crate::layout::ReleaseLayout;
 use crate::member::{Formation, Member};
 use crate::token::{BootstrapToken, PLACEHOLDER};
 use template::Variables;
-
-pub use template::RenderError;
 
 /// The text of a unit, complete but for the token of a bootstrap.
 #[derive(Debug, Clone, PartialEq, Eq, serde::Serialize)]
@@ -61,17 +61,17 @@ pub fn render(member: &Member) -> Result<UnitText, RenderError> {
         cluster: member.cluster.to_string(),
         data_dir: layout.data_dir(),
         forming: matches!(member.formation, Formation::New { .. }),
+        head: head::of(member),
         member: member.name.to_string(),
         program: ReleaseLayout::of(member.version).etcd(),
         quorum_witness: layout.quorum_witness(),
         state_dir: layout.state_dir(),
         user: crate::layout::USER,
-        version: member.version.to_string(),
         wal_glob: layout.wal_glob(),
     };
-    let text = variables.render()?;
+    let text = variables.render().map_err(|error| RenderError::of("unit", member, error))?;
     Ok(UnitText { text })
 }
 
 #[cfg(test)]
-mod tests;
+pub(crate) mod tests;

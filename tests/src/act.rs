@@ -5,17 +5,18 @@ mod certificates;
 
 use std::collections::BTreeMap;
 
+use inventories::inventory::Runtime;
 use inventories::{ClusterName, HostName};
 use pki::Sha256Digest;
 use planner::facts::Marker;
-use planner::plan::{FormationState, Guard};
+use planner::plan::{FormationState, Guard, Launch, Replaced};
 use planner::{Step, StepKind};
 use quorate::engine::hosts::{Bindings, Done, StepError, StepErrorKind};
-use templates::{BootstrapToken, Layout, UnitText};
+use templates::{BootstrapToken, Layout, Manifest, UnitText};
 
 use crate::invariants::{self, Broken};
-use crate::look::version_in;
-use crate::world::{SimHost, SimMember, World};
+use crate::look::{IDS, identity, version_in};
+use crate::world::{SimHost, SimMember, World, is_pod};
 use crate::zone::{Zone, born};
 
 type Act = Result<Done, StepErrorKind>;
@@ -102,7 +103,24 @@ impl World {
                 *formation,
                 bindings.tokens.get(cluster_of(step)),
             ),
-            StepKind::StartMember => {
+            StepKind::StandaloneKubelet { .. } => Ok(put(&mut host.kubelet, true)),
+            StepKind::WriteManifest { manifest } => {
+                let text = manifest.bind(None, Some(IDS));
+                let member = member(host, step);
+                let seen = member.manifest.as_deref().unwrap_or_default();
+                if !is_same_pod(seen, &text) {
+                    return Err(StepErrorKind::Guard("the pod is another one".to_owned()));
+                }
+                Ok(put(&mut member.manifest, Some(text)))
+            }
+            StepKind::RetireMember { from } => retire(host, step, *from),
+            StepKind::StartMember { by: Launch::Pod { manifest, formation, replaces } }
+            | StepKind::RestartMember { by: Launch::Pod { manifest, formation, replaces } } => {
+                let token = bindings.tokens.get(cluster_of(step));
+                let text = bind_pod(manifest, *formation, token);
+                self.run_pod(step, &text, replaces)
+            }
+            StepKind::StartMember { by: Launch::Unit } => {
                 let has_release =
                     |version: &str| host.releases.keys().any(|known| known.to_string() == version);
                 let unit = host.members.get(cluster_of(step)).and_then(|m| m.unit.as_ref());
@@ -138,7 +156,7 @@ impl World {
                 let member = member(host, step);
                 Ok(put(&mut member.restart_due, member.process.is_some()))
             }
-            StepKind::RestartMember => {
+            StepKind::RestartMember { by: Launch::Unit } => {
                 let stopping = member(host, step);
                 if stopping.process.is_none() {
                     return failed("the member does not run");
@@ -149,7 +167,7 @@ impl World {
                 let Some(host) = self.hosts.get_mut(&step.host) else { return failed("no host") };
                 start(member(host, step), &self.zone)
             }
-            StepKind::AwaitRejoin { version, others, .. } => {
+            StepKind::AwaitRejoin { version, others, pod, .. } => {
                 let cluster = cluster_of(step);
                 let running = self.running();
                 let quorate = self.quorate();
@@ -161,6 +179,10 @@ impl World {
                 if !running[key].contains(&step.host) || runs != Some(version.to_string()) {
                     return failed("the member is not back");
                 }
+                let from = mine.process.as_deref().filter(|text| is_pod(text)).and_then(identity);
+                if from != *pod {
+                    return failed("its pod is not the new one yet");
+                }
                 assert!(!others.contains_key(&step.host), "{} waits for itself", step.id);
                 Ok(Done::Changed)
             }
@@ -168,6 +190,43 @@ impl World {
             StepKind::ProveHealthy { endpoints, .. } => self.prove(step, endpoints),
             StepKind::WriteMarker { .. } => self.write_marker(step),
         }
+    }
+
+    /// The kubelet takes the old pod down and starts the one that is there now.
+    fn run_pod(&mut self, step: &Step, text: &str, replaces: &Replaced) -> Act {
+        let Some(host) = self.hosts.get_mut(&step.host) else { return failed("no host") };
+        if !host.kubelet {
+            return Err(StepErrorKind::Guard("kubelet.service does not run".to_owned()));
+        }
+        if !host.account {
+            return failed("id: 'etcd': no such user");
+        }
+        let there = member(host, step);
+        let seen = there.manifest.as_deref();
+        let as_planned = match replaces {
+            Replaced::Nothing => seen.is_none(),
+            Replaced::File(sha256) => seen.map(digest_of).as_ref() == Some(sha256),
+            Replaced::Manifest(wanted) => seen.and_then(identity).as_ref() == Some(wanted),
+        };
+        if !as_planned && seen != Some(text) {
+            return Err(StepErrorKind::Guard("the manifest is no longer what was seen".to_owned()));
+        }
+        let same = there.manifest.as_deref() == Some(text);
+        if same && there.process.as_deref() == Some(text) {
+            return Ok(Done::Already);
+        }
+        assert!(
+            there.process.as_deref().is_none_or(is_pod),
+            "{} starts a pod beside a unit",
+            step.id
+        );
+        there.manifest = Some(text.to_owned());
+        there.process = None;
+        // Whoever led does not any more; the others elect.
+        self.settle();
+        let others = self.clone();
+        let Some(host) = self.hosts.get_mut(&step.host) else { return failed("no host") };
+        start_pod(&step.host, cluster_of(step), member(host, step), &others)
     }
 
     fn others_healthy(
@@ -301,6 +360,7 @@ fn in_directories(member: &SimMember) -> Result<(), StepErrorKind> {
 fn discard(member: &mut SimMember) -> Done {
     assert!(!member.quorum_seen, "data that had a quorum was discarded");
     let anything = member.process.take().is_some()
+        | member.manifest.take().is_some()
         | member.log.take().is_some()
         | member.token.take().is_some();
     changed(anything)
@@ -312,6 +372,87 @@ fn bind(text: &UnitText, formation: FormationState, token: Option<&BootstrapToke
         (FormationState::New, None) => panic!("a unit of a new cluster has no token"),
         (FormationState::Existing, _) => text.as_str().to_owned(),
     }
+}
+
+fn bind_pod(
+    manifest: &Manifest,
+    formation: FormationState,
+    token: Option<&BootstrapToken>,
+) -> String {
+    match (formation, token) {
+        (FormationState::New, None) => panic!("a pod of a new cluster has no token"),
+        (FormationState::New, token) => manifest.bind(token, Some(IDS)),
+        (FormationState::Existing, _) => manifest.bind(None, Some(IDS)),
+    }
+}
+
+fn is_same_pod(one: &str, other: &str) -> bool {
+    let said = |text: &'_ str| -> Vec<String> {
+        text.lines().filter(|line| !line.starts_with('#')).map(str::to_owned).collect()
+    };
+    said(one) == said(other)
+}
+
+fn digest_of(text: &str) -> String {
+    Sha256Digest::of(text.as_bytes()).to_string()
+}
+
+fn retire(host: &mut SimHost, step: &Step, from: Runtime) -> Act {
+    let kubelet = host.kubelet;
+    let member = member(host, step);
+    let runs = |pod: bool| member.process.as_deref().is_some_and(|text| is_pod(text) == pod);
+    match from {
+        Runtime::Systemd => {
+            let anything = member.unit.is_some() || member.loaded.is_some();
+            if runs(false) {
+                member.process = None;
+            }
+            (member.unit, member.loaded) = (None, None);
+            Ok(changed(anything))
+        }
+        Runtime::StaticPod if runs(true) && !kubelet => {
+            Err(StepErrorKind::Guard("kubelet.service does not run".to_owned()))
+        }
+        Runtime::StaticPod => {
+            if runs(true) {
+                member.process = None;
+            }
+            Ok(changed(member.manifest.take().is_some()))
+        }
+    }
+}
+
+/// What a kubelet does with a manifest. A pod that is to form a cluster has no witness: on an empty disk
+/// its etcd asks the others whether it was there before, and where nobody answers it begins anew.
+fn start_pod(name: &HostName, cluster: &ClusterName, member: &mut SimMember, world: &World) -> Act {
+    if member.process.is_some() {
+        return Ok(Done::Already);
+    }
+    let Some(text) = member.manifest.clone() else { return failed("no manifest") };
+    if member.generation.is_none() {
+        return failed("MountVolume.SetUp failed: hostPath type check failed");
+    }
+    let forming = text.contains("--initial-cluster-state=new");
+    if member.log.is_none() {
+        if !forming {
+            return failed("MountVolume.SetUp failed: hostPath type check failed");
+        }
+        let log = match born(&text, &world.zone) {
+            Ok(log) => log,
+            Err(words) => return failed(words),
+        };
+        let id = log.cluster_id();
+        let others = world
+            .running()
+            .get(&(cluster.clone(), id.clone()))
+            .is_some_and(|hosts| hosts.iter().any(|host| host != name));
+        if others && world.published.contains(&(id, name.clone())) {
+            return failed("member has already been bootstrapped");
+        }
+        member.log = Some(log);
+    }
+    member.process = Some(text);
+    Ok(Done::Changed)
 }
 
 fn write_unit(
@@ -363,6 +504,23 @@ impl SimHost {
             if member.loaded.as_ref().is_some_and(|(_, enabled)| *enabled) {
                 // One that refuses to start stays down, as systemd leaves it.
                 let _ = start(member, zone);
+            }
+        }
+    }
+}
+
+impl World {
+    /// What a host does at boot: systemd starts what is enabled, the kubelet what lies in its folder.
+    pub fn boot(&mut self, name: &HostName) {
+        let others = self.clone();
+        let Some(host) = self.hosts.get_mut(name) else { return };
+        host.boot(&others.zone);
+        if !host.kubelet {
+            return;
+        }
+        for (cluster, member) in &mut host.members {
+            if member.manifest.is_some() {
+                let _ = start_pod(name, cluster, member, &others);
             }
         }
     }

@@ -5,7 +5,7 @@ mod forming;
 mod reading;
 mod unknown;
 
-use planner::plan::{FormationState, Guard};
+use planner::plan::{FormationState, Guard, Launch};
 use planner::{Observed, Plan, SiteFacts, SiteSpec, Step, StepKind};
 
 use reading::Reading;
@@ -47,16 +47,27 @@ fn guards_stand_where_they_must(reading: &Reading<'_>) -> Vec<String> {
     let stands = |step: &Step| match &step.kind {
         StepKind::ClaimHost { .. } => step.guard == Guard::HostIsFree,
         StepKind::StoreToken | StepKind::DiscardBootstrap => step.guard == Guard::NeverFormed,
-        StepKind::StartMember => matches!(step.guard, Guard::HasLog | Guard::HasLogOrNeverFormed),
+        StepKind::StartMember { .. } => {
+            matches!(step.guard, Guard::HasLog | Guard::HasLogOrNeverFormed)
+        }
         StepKind::WriteMarker { .. } | StepKind::ListByAddress { .. } => {
             step.guard == Guard::HasLog
         }
         StepKind::WriteUnit { .. } => matches!(step.guard, Guard::FileIs { .. } | Guard::HasLog),
-        StepKind::RestartMember => reading.keeps_quorum(step),
+        StepKind::RestartMember { .. } => {
+            reading.keeps_quorum(step) || reading.ends_a_bootstrap(step)
+        }
+        // What is down already can be taken away from the runtime that it no longer has.
+        StepKind::RetireMember { .. } => {
+            let harmless = !reading.runs(step) || step.guard == Guard::NeverFormed;
+            harmless || reading.keeps_quorum(step)
+        }
         StepKind::CreateAccount
         | StepKind::InstallRelease { .. }
         | StepKind::PrepareDirectories { .. }
         | StepKind::InstallCertificates { .. }
+        | StepKind::StandaloneKubelet { .. }
+        | StepKind::WriteManifest { .. }
         | StepKind::MoveDropIns { .. }
         | StepKind::NoteRestart
         | StepKind::MoveLeader { .. }
@@ -70,7 +81,7 @@ fn guards_stand_where_they_must(reading: &Reading<'_>) -> Vec<String> {
 /// A member starts only on a host that has all it needs: seen there, or put there before.
 fn starts_have_what_they_need(reading: &Reading<'_>) -> Vec<String> {
     let mut found = Vec::new();
-    for start in reading.steps(|kind| *kind == StepKind::StartMember) {
+    for start in reading.steps(StepKind::is_start) {
         let mut need = |what: &str, seen: bool, makes: &dyn Fn(&StepKind) -> bool| {
             let made = reading.makers(start, makes);
             let pending = made.iter().any(|maker| !reading.is_before(maker, start));
@@ -92,7 +103,8 @@ fn starts_have_what_they_need(reading: &Reading<'_>) -> Vec<String> {
         );
         let unit = |kind: &StepKind| matches!(kind, StepKind::WriteUnit { .. });
         let written = reading.makers(start, &unit);
-        if !here.unit && !written.iter().any(|write| reading.is_before(write, start)) {
+        let unit = matches!(start.kind, StepKind::StartMember { by: Launch::Unit });
+        if unit && !here.unit && !written.iter().any(|write| reading.is_before(write, start)) {
             found.push(format!("{}: it starts without a unit", start.id));
         }
         let at_once =
@@ -106,7 +118,9 @@ fn starts_have_what_they_need(reading: &Reading<'_>) -> Vec<String> {
 
 /// Of two restarts in a cluster one waits until the other member is back.
 fn restarts_come_one_by_one(reading: &Reading<'_>) -> Vec<String> {
-    let restarts = reading.steps(|kind| *kind == StepKind::RestartMember);
+    let restarts: Vec<&Step> = reading.steps(StepKind::disrupts);
+    let counts = |step: &&Step| reading.takes_down(step) && step.guard != Guard::NeverFormed;
+    let restarts: Vec<&Step> = restarts.into_iter().filter(counts).collect();
     let waits = |first: &Step, second: &Step| {
         reading
             .makers(first, &|kind| matches!(kind, StepKind::AwaitRejoin { .. }))
@@ -124,7 +138,13 @@ fn restarts_come_one_by_one(reading: &Reading<'_>) -> Vec<String> {
     found
 }
 
-/// Whether a step writes a unit of this formation.
-fn writes_unit(kind: &StepKind, wanted: FormationState) -> bool {
-    matches!(kind, StepKind::WriteUnit { formation, .. } if *formation == wanted)
+/// Whether a step writes a unit or pod of this formation.
+fn renders(kind: &StepKind, wanted: FormationState) -> bool {
+    match kind {
+        StepKind::WriteUnit { formation, .. }
+        | StepKind::StartMember { by: Launch::Pod { formation, .. } }
+        | StepKind::RestartMember { by: Launch::Pod { formation, .. } } => *formation == wanted,
+        StepKind::WriteManifest { .. } => wanted == FormationState::Existing,
+        _ => false,
+    }
 }

@@ -4,7 +4,7 @@ use inventories::HostName;
 use proptest::prelude::*;
 
 use crate::fault::{Fault, faults};
-use crate::world::World;
+use crate::world::{World, is_pod};
 
 /// What somebody or something did to a host after the last apply.
 #[derive(Debug, Clone, Copy)]
@@ -57,6 +57,11 @@ impl Drift {
                 Drift::Stopped => member.process = None,
                 Drift::UnitEdited => {
                     member.unit = member.unit.take().map(|text| text + "Nice=5\n");
+                    // The kubelet takes an edited pod up by itself.
+                    member.manifest = member.manifest.take().map(|text| text + "status: {}\n");
+                    if member.process.as_deref().is_some_and(is_pod) {
+                        member.process = member.manifest.clone();
+                    }
                 }
                 Drift::NotEnabled => {
                     member.loaded = member.loaded.take().map(|(text, _)| (text, false));

@@ -2,7 +2,7 @@
 
 use std::fmt;
 
-use inventories::HostName;
+use inventories::{ClusterName, HostName};
 use proptest::prelude::*;
 
 use crate::invariants::Broken;
@@ -77,10 +77,10 @@ impl World {
     /// Whatever is wrong with a host ends; one that was down boots.
     pub fn mend(&mut self, name: &HostName) -> Result<(), Broken> {
         self.story.push(format!("{name} is well again"));
-        let Some(host) = self.hosts.get_mut(name) else { return Ok(()) };
-        if !host.on {
-            host.boot(&self.zone);
+        if self.hosts.get(name).is_some_and(|host| !host.on) {
+            self.boot(name);
         }
+        let Some(host) = self.hosts.get_mut(name) else { return Ok(()) };
         (host.reachable, host.slow) = (true, false);
         self.elect()
     }
@@ -91,12 +91,21 @@ impl SimHost {
     pub fn in_trouble(&self) -> bool {
         !self.on || !self.reachable || self.slow
     }
+}
 
-    /// Whether a member lost its log after it was in a quorum: nothing mends that yet.
-    pub fn has_lost_a_member(&self) -> bool {
-        let lost = |member: &crate::world::SimMember| {
-            member.log.is_none() && (member.quorum_seen || member.marker.is_some())
+impl World {
+    /// Whether a member on this host lost its log after it was in a quorum: nothing mends that yet.
+    pub fn has_lost_a_member(&self, name: &HostName) -> bool {
+        let published = |cluster: &ClusterName| {
+            let id = self.formed.get(cluster);
+            id.is_some_and(|id| self.published.contains(&(id.clone(), name.clone())))
         };
-        self.members.values().any(lost)
+        let host = self.hosts.get(name);
+        host.is_some_and(|host| {
+            host.members.iter().any(|(cluster, member)| {
+                let took_part = member.quorum_seen || member.marker.is_some() || published(cluster);
+                member.log.is_none() && took_part
+            })
+        })
     }
 }

@@ -58,6 +58,9 @@ pub fn never_below_quorum(
 ) -> Result<(), Broken> {
     let quorate = before.quorate();
     let mut lost: BTreeSet<_> = quorate.difference(&after.quorate()).cloned().collect();
+    if step.kind.disrupts() && step.guard == Guard::HasLog {
+        lost.retain(|(cluster, _)| Some(cluster) != step.cluster.as_ref());
+    }
     if restarted(before, step, did, after)
         && matches!(step.guard, Guard::OthersHealthy { .. })
         && let Some(cluster) = &step.cluster
@@ -110,11 +113,10 @@ pub fn disruptions_in_flight(
 ) -> Result<(), Broken> {
     let restart_of = |end: &Step| {
         waiting.iter().any(|step| {
-            step.kind == StepKind::RestartMember
-                && (&step.host, &step.cluster) == (&end.host, &end.cluster)
+            step.kind.disrupts() && (&step.host, &step.cluster) == (&end.host, &end.cluster)
         })
     };
-    let begins = ready.iter().filter(|step| step.kind == StepKind::RestartMember);
+    let begins = ready.iter().filter(|step| step.kind.disrupts());
     let under_way = waiting
         .iter()
         .filter(|step| matches!(step.kind, StepKind::AwaitRejoin { .. }) && !restart_of(step));
@@ -151,10 +153,13 @@ pub fn changes_membership(kind: &StepKind) -> bool {
         | StepKind::StoreToken
         | StepKind::DiscardBootstrap
         | StepKind::WriteUnit { .. }
-        | StepKind::StartMember
+        | StepKind::StandaloneKubelet { .. }
+        | StepKind::WriteManifest { .. }
+        | StepKind::StartMember { .. }
+        | StepKind::RetireMember { .. }
         | StepKind::MoveDropIns { .. }
         | StepKind::MoveLeader { .. }
-        | StepKind::RestartMember
+        | StepKind::RestartMember { .. }
         | StepKind::AwaitRejoin { .. }
         | StepKind::ListByAddress { .. }
         | StepKind::ProveHealthy { .. }
@@ -183,7 +188,9 @@ pub fn data_of_a_quorum_stays(before: &World, step: &Step, after: &World) -> Res
         for (cluster, member) in &host.members {
             let now = after.hosts.get(name).and_then(|host| host.members.get(cluster));
             let log = now.and_then(|member| member.log.as_ref());
-            if (member.quorum_seen || member.marker.is_some()) && log != member.log.as_ref() {
+            let id = member.log.as_ref().map(|log| (log.cluster_id(), name.clone()));
+            let was_in_one = id.is_some_and(|id| before.published.contains(&id));
+            if was_in_one && log != member.log.as_ref() {
                 let what = format!("{} changed the log of {cluster} on {name}", step.id);
                 return broken("I7 (data of a quorum stays)", what);
             }
@@ -212,8 +219,7 @@ pub fn size_is_what_is_wanted(world: &World, spec: &SiteSpec) -> Result<(), Brok
 /// I11: a plan restarts the member that leads after every other one of its cluster, and hands over
 /// before.
 pub fn leader_restarts_last(plan: &Plan, facts: &SiteFacts) -> Result<(), Broken> {
-    let restarts: Vec<&Step> =
-        plan.steps.iter().filter(|step| step.kind == StepKind::RestartMember).collect();
+    let restarts: Vec<&Step> = plan.steps.iter().filter(|step| step.kind.disrupts()).collect();
     for restart in &restarts {
         let leads = || {
             let host = facts.hosts.get(&restart.host)?.known()?;
@@ -263,7 +269,7 @@ fn restarted(before: &World, step: &Step, did: Option<Done>, after: &World) -> b
         let member = world.hosts.get(&step.host)?.members.get(step.cluster.as_ref()?)?;
         Some(member.process.is_some())
     };
-    step.kind == StepKind::RestartMember
+    step.kind.disrupts()
         && runs(before) == Some(true)
         && (did.is_some() || runs(after) != Some(true))
 }

@@ -5,20 +5,24 @@ use std::net::SocketAddr;
 use std::time::Duration;
 
 use inventories::HostName;
-use inventories::inventory::Arch;
+use inventories::inventory::{Arch, Runtime};
 use pki::Sha256Digest;
 use planner::facts::{
     Account, Clock, DataDirectory, DiskTime, EtcdFacts, EtcdProcess, FileFacts, HostFacts,
-    InstalledRelease, ListedMember, Listener, Machine, MemberFacts, Names, Observed, Reach,
-    RoundTrip, SiteFacts, UnitFacts,
+    InstalledRelease, KubeletFacts, ListedMember, Listener, Machine, MemberFacts, Names, Observed,
+    PodProcess, Reach, RoundTrip, SiteFacts, UnitFacts,
 };
 use planner::layout::directories;
 use planner::spec::{ClusterSpec, MemberSpec};
-use planner::{SiteSpec, attributes};
-use templates::Layout;
-use templates::layout::PkiFile;
+use planner::{MANIFEST_ATTRIBUTES, SiteSpec, attributes};
+use templates::layout::{MANIFESTS, PkiFile};
+use templates::pod::{IDENTITY, Ids};
+use templates::{Layout, head};
 
-use crate::world::{Generation, SimHost, SimMember, World};
+use crate::world::{Generation, SimHost, SimMember, World, is_pod};
+
+/// The account etcd on every host.
+pub const IDS: Ids = Ids { user: 998, group: 997 };
 
 /// Between hosts of one machine room.
 const NEAR: RoundTrip = RoundTrip { time: Duration::from_micros(200), by: Clock::Connecting };
@@ -64,9 +68,13 @@ impl World {
                 }
             })
         });
+        let in_pod = |cluster: &ClusterSpec| {
+            let process = host.members.get(&cluster.name).and_then(|m| m.process.as_deref());
+            process.is_some_and(is_pod)
+        };
         let processes = running().map(|(index, (cluster, _))| EtcdProcess {
             pid: pid(index),
-            unit: Some(Layout::of(&cluster.name).unit_name()),
+            unit: (!in_pod(cluster)).then(|| Layout::of(&cluster.name).unit_name()),
         });
         let peers: BTreeSet<SocketAddr> = mine
             .iter()
@@ -86,10 +94,10 @@ impl World {
         let own = mine.first().map(|(_, member)| member.member.peer_address);
         let mut clusters: BTreeMap<_, _> = mine.iter().map(|(cluster, _)| asked(cluster)).collect();
         for (index, (cluster, _)) in running() {
-            if let Some(facts) = clusters.get_mut(&cluster.name)
-                && let Observed::Known(unit) = &mut facts.unit
-            {
-                unit.main_pid = pid(index);
+            match clusters.get_mut(&cluster.name) {
+                Some(MemberFacts { pod: Observed::Known(pod), .. }) => pod.pid = pid(index),
+                Some(MemberFacts { unit: Observed::Known(unit), .. }) => unit.main_pid = pid(index),
+                _ => {}
             }
         }
         HostFacts {
@@ -97,11 +105,17 @@ impl World {
             etcd_user: present(host.account.then(|| Account {
                 login_shell: "/usr/sbin/nologin".to_owned(),
                 group: "etcd".to_owned(),
+                ids: IDS,
             })),
             site: present(host.site.clone()),
             listeners: listeners.collect(),
             etcd_processes: processes.collect(),
             heavy_services: BTreeSet::new(),
+            kubelet: if mine.iter().any(|(cluster, _)| cluster.runtime == Runtime::StaticPod) {
+                Observed::Known(kubelet(host.kubelet))
+            } else {
+                Observed::Absent
+            },
             releases: spec
                 .clusters
                 .values()
@@ -153,6 +167,12 @@ impl World {
                 main_pid: 0,
                 invocation: String::new(),
             })),
+            pod: present(
+                member.process.as_deref().filter(|text| is_pod(text)).map(|text| PodProcess {
+                    pid: 0,
+                    manifest: identity(text).unwrap_or_default(),
+                }),
+            ),
             restart_due: member.restart_due && member.process.is_some(),
             running: present(member.process.as_ref().map(|text| arguments(text))),
             etcd: self.etcd_facts(host, spec, member),
@@ -163,6 +183,7 @@ impl World {
         let member = &self.hosts[host].members[&spec.name];
         match (&member.process, &member.log) {
             (None, _) => "inactive",
+            (Some(text), _) if is_pod(text) => "inactive",
             (Some(_), Some(log))
                 if self.quorate().contains(&(spec.name.clone(), log.cluster_id())) =>
             {
@@ -276,6 +297,10 @@ fn files(layout: &Layout, member: &SimMember) -> BTreeMap<String, Observed<FileF
         layout.unit_file(),
         present(member.unit.as_ref().map(|text| file(text, (0o644, "root", "root"), true))),
     );
+    files.insert(
+        layout.pod_manifest(),
+        present(member.manifest.as_ref().map(|text| file(text, MANIFEST_ATTRIBUTES, true))),
+    );
     for pki_file in PkiFile::ALL {
         let content = member.generation.as_ref().and_then(|g| g.files.get(&pki_file));
         let public = pki_file.name().ends_with(".crt");
@@ -305,17 +330,47 @@ fn manifest(generation: &Generation) -> String {
     generation.files.iter().map(line).collect()
 }
 
-/// The arguments of a unit's `ExecStart=`, for the simple values that quorate itself renders.
-pub fn arguments(unit: &str) -> Vec<String> {
-    unit.lines()
+/// The arguments of a unit's `ExecStart=` or a pod's `command`, for the simple values that quorate itself
+/// renders.
+pub fn arguments(text: &str) -> Vec<String> {
+    text.lines()
         .map(|line| line.trim().trim_end_matches('\\').trim())
+        .map(|line| line.strip_prefix("- ").unwrap_or(line).trim_matches(['"', '\'']))
         .filter(|line| line.starts_with("--"))
         .map(str::to_owned)
         .collect()
 }
 
-/// The version of the program that a unit starts.
-pub fn version_in(unit: &str) -> Option<String> {
-    let line = unit.lines().find_map(|line| line.strip_prefix("ExecStart="))?;
-    line.split('/').nth(4).map(str::to_owned)
+/// The version of the program that a unit or pod starts.
+pub fn version_in(text: &str) -> Option<String> {
+    match text.lines().find_map(|line| line.strip_prefix("ExecStart=")) {
+        Some(line) => line.split('/').nth(4).map(str::to_owned),
+        None => head::version(text).map(str::to_owned),
+    }
+}
+
+/// What a pod's process has in its environment.
+pub fn identity(pod: &str) -> Option<String> {
+    let mut lines = pod.lines().skip_while(|line| !line.contains(IDENTITY));
+    let value = lines.nth(1)?.trim().strip_prefix("value: ")?;
+    Some(value.trim_matches(['"', '\'']).to_owned())
+}
+
+/// A kubelet of the folder that quorate writes to.
+fn kubelet(runs: bool) -> KubeletFacts {
+    KubeletFacts {
+        program: Observed::Known("/usr/bin/kubelet".to_owned()),
+        unit: Observed::Known(UnitFacts {
+            active: if runs { "active" } else { "inactive" }.to_owned(),
+            sub: if runs { "running" } else { "dead" }.to_owned(),
+            enabled: true,
+            needs_reload: false,
+            drop_ins: Vec::new(),
+            main_pid: u32::from(runs),
+            invocation: String::new(),
+        }),
+        manifests: present(runs.then(|| MANIFESTS.to_owned())),
+        drop_in: Observed::Absent,
+        config: Observed::Absent,
+    }
 }

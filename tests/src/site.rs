@@ -5,7 +5,7 @@ use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
 use std::sync::Arc;
 
 use inventories::inventory::{
-    Arch, Bootstrap, Cluster, Flag, FlagValue, Host, PkiSettings, Place, Ports, Release,
+    Arch, Bootstrap, Cluster, Flag, FlagValue, Host, Image, PkiSettings, Place, Ports, Release,
     ReleaseSource, Runtime, Site, Ssh,
 };
 use inventories::{ClusterName, DnsSrv, EtcdVersion, HostName, Inventory, Minor, SiteName};
@@ -37,6 +37,8 @@ pub struct Shape {
     pub quota: Option<i64>,
     /// Whether the clusters are formed by DNS.
     pub dns: bool,
+    /// What runs the members.
+    pub runtime: Runtime,
 }
 
 /// Shapes of one or two clusters of 1, 3 or 5 members on up to five hosts.
@@ -56,14 +58,16 @@ pub fn shapes() -> impl Strategy<Value = Shape> {
         any::<bool>(),
         prop::option::of(1_i64..1 << 33),
         any::<bool>(),
+        prop_oneof![Just(Runtime::Systemd), Just(Runtime::StaticPod)],
     )
-        .prop_map(|(hosts, clusters, version, ipv6, quota, dns)| Shape {
+        .prop_map(|(hosts, clusters, version, ipv6, quota, dns, runtime)| Shape {
             hosts,
             clusters,
             version,
             ipv6,
             quota,
             dns,
+            runtime,
         })
 }
 
@@ -76,6 +80,7 @@ pub fn plain(members: usize) -> Shape {
         ipv6: false,
         quota: None,
         dns: false,
+        runtime: Runtime::Systemd,
     }
 }
 
@@ -124,6 +129,10 @@ impl Shape {
                     "http://10.77.0.1/v{version}/etcd-{arch}.tar.gz".to_owned(),
                 ),
                 sha256: BTreeMap::from(sha256),
+                image: Image {
+                    name: "quay.io/coreos/etcd:v{version}".to_owned(),
+                    digests: BTreeMap::new(),
+                },
             },
         }
     }
@@ -137,7 +146,8 @@ impl Shape {
         Cluster {
             version: self.version,
             members: self.hosts.iter().take(size).map(|name| host(name)).collect(),
-            runtime: Runtime::Systemd,
+            runtime: self.runtime,
+            kubelet: None,
             bootstrap: if self.dns {
                 Bootstrap::DnsSrv(DnsSrv {
                     domain: "lab.test".to_owned(),

@@ -62,6 +62,8 @@ pub struct SimHost {
     pub site: Option<SiteName>,
     /// Whether the account etcd is there.
     pub account: bool,
+    /// Whether its kubelet runs.
+    pub kubelet: bool,
     /// Installed releases, with the digest of their archive.
     pub releases: BTreeMap<EtcdVersion, String>,
     /// What is there of each cluster.
@@ -77,6 +79,7 @@ impl SimHost {
             slow: false,
             site: None,
             account: false,
+            kubelet: true,
             releases: BTreeMap::new(),
             members: BTreeMap::new(),
         }
@@ -98,7 +101,9 @@ pub struct SimMember {
     pub loaded: Option<(String, bool)>,
     /// Drop-ins that somebody else wrote.
     pub drop_ins: Vec<String>,
-    /// The unit text that the running process was started from.
+    /// The manifest in the kubelet's folder.
+    pub manifest: Option<String>,
+    /// The text of the unit or pod that the running process was started from.
     pub process: Option<String>,
     /// Whether the running process was noted as due for a restart.
     pub restart_due: bool,
@@ -108,6 +113,18 @@ pub struct SimMember {
     pub quorum_seen: bool,
     /// Our marker.
     pub marker: Option<Marker>,
+}
+
+impl SimMember {
+    /// Whether its unit is about to witness a quorum that it is in.
+    fn is_witnessed(&self) -> bool {
+        !self.quorum_seen && self.process.as_ref().is_some_and(|text| !is_pod(text))
+    }
+}
+
+/// Whether a text is that of a pod, and not of a unit.
+pub fn is_pod(text: &str) -> bool {
+    text.contains("kind: Pod")
 }
 
 /// A generation of certificates.
@@ -246,7 +263,8 @@ impl World {
             for name in &running[&key] {
                 self.published.insert((id.clone(), name.clone()));
                 let Some(host) = self.hosts.get_mut(name) else { continue };
-                if host.members.get(cluster).is_some_and(|member| !member.quorum_seen)
+                // Of a pod nobody witnesses it.
+                if host.members.get(cluster).is_some_and(SimMember::is_witnessed)
                     && let Some(member) = host.members.get_mut(cluster)
                 {
                     member.quorum_seen = true;
@@ -274,6 +292,7 @@ impl World {
                 );
                 put("token", member.token.is_some().to_string());
                 put("unit", format!("{:?}", member.unit));
+                put("manifest", format!("{:?}", member.manifest));
                 put("enabled", format!("{:?}", member.loaded.as_ref().map(|(_, enabled)| enabled)));
                 put("running", member.process.is_some().to_string());
                 put(

@@ -20,11 +20,7 @@ fn changed(shape: &Shape) -> Shape {
 }
 
 fn restarts(plan: &Plan) -> Vec<&str> {
-    plan.steps
-        .iter()
-        .filter(|step| step.kind == StepKind::RestartMember)
-        .map(|step| step.host.as_str())
-        .collect()
+    plan.steps.iter().filter(|step| step.kind.disrupts()).map(|step| step.host.as_str()).collect()
 }
 
 proptest! {
@@ -105,7 +101,7 @@ fn each_restart_waits_until_the_one_before_is_back() {
         let plan = plan_of(&world, &wanted);
         let order = restarts(&plan);
         assert_eq!(order.len(), members);
-        for step in plan.steps.iter().filter(|step| step.kind == StepKind::RestartMember) {
+        for step in plan.steps.iter().filter(|step| step.kind.disrupts()) {
             let Guard::OthersHealthy { others, needed, .. } = &step.guard else {
                 panic!("{step:?}")
             };
@@ -150,7 +146,7 @@ fn clusters_that_share_a_host_take_turns() {
     let first_of_second = plan
         .steps
         .iter()
-        .find(|step| step.kind == StepKind::RestartMember && step.cluster == Some(cluster(1)))
+        .find(|step| step.kind.disrupts() && step.cluster == Some(cluster(1)))
         .unwrap();
     assert!(
         first_of_second.after.iter().any(|id| id.0.ends_with("c0/rejoin")),

@@ -4,20 +4,25 @@
 
 use std::collections::BTreeSet;
 
-use planner::facts::{DiskTime, HostFacts, MemberFacts, Observed, SiteFacts};
+use inventories::inventory::Runtime;
+use planner::facts::{DiskTime, HostFacts, KubeletFacts, MemberFacts, Observed, SiteFacts};
 use planner::{Policy, SiteSpec, fingerprint, plan};
-use quorate_tests::site::plain;
+use quorate_tests::site::{Shape, plain};
 use quorate_tests::story::formed;
 
-fn site() -> (SiteSpec, SiteFacts) {
-    let (world, spec) = plain(3).world();
+fn site_of(runtime: Runtime) -> (SiteSpec, SiteFacts) {
+    let (world, spec) = Shape { runtime, ..plain(3) }.world();
     let world = formed(world, &spec);
     let facts = world.observe(&spec);
     (spec, facts)
 }
 
 fn moved(change: impl Fn(&mut SiteFacts)) -> Vec<String> {
-    let (spec, facts) = site();
+    moved_of(Runtime::Systemd, change)
+}
+
+fn moved_of(runtime: Runtime, change: impl Fn(&mut SiteFacts)) -> Vec<String> {
+    let (spec, facts) = site_of(runtime);
     let print = |facts: &SiteFacts| {
         fingerprint::of(facts, &plan(&spec, facts, &Policy::default()).unwrap())
     };
@@ -106,6 +111,23 @@ const CASES: &[(&str, Change)] = &[
     ("members", |f| etcd(f).members = Observed::Known(Vec::new())),
 ];
 
+/// What decides where members run as pods.
+const OF_PODS: &[(&str, Change)] = &[
+    ("pod", |f| member(f).pod = Observed::Absent),
+    ("kubelet", |f| kubelet(f).program = Observed::Absent),
+    ("kubelet's unit", |f| kubelet(f).unit = Observed::Absent),
+    ("kubelet's pods", |f| kubelet(f).manifests = Observed::Absent),
+    ("kubelet's drop-in", |f| kubelet(f).drop_in = Observed::Unknown(String::new())),
+    ("kubelet's configuration", |f| kubelet(f).config = Observed::Unknown(String::new())),
+];
+
+fn kubelet(facts: &mut SiteFacts) -> &mut KubeletFacts {
+    match &mut host(facts).kubelet {
+        Observed::Known(kubelet) => kubelet,
+        other => panic!("{other:?}"),
+    }
+}
+
 /// What a line is about: the host and the cluster taken away, and one word for every file.
 fn kind(key: &str) -> &str {
     let kind = key.split_once(": ").map_or(key, |(_, kind)| kind);
@@ -136,8 +158,11 @@ fn a_disk_or_a_distance_that_is_timed_anew_does_not_make_a_plan_stale() {
 
 #[test]
 fn every_kind_of_deciding_fact_makes_a_plan_stale() {
-    for (word, change) in CASES {
-        let lines = moved(change);
+    let of_units = CASES.iter().map(|case| (Runtime::Systemd, case));
+    for (runtime, (word, change)) in
+        of_units.chain(OF_PODS.iter().map(|case| (Runtime::StaticPod, case)))
+    {
+        let lines = moved_of(runtime, change);
         let names = |line: &String| {
             line.split_once(": ").is_some_and(|(_, rest)| match *word {
                 "FILE" => rest.starts_with('/'),
@@ -150,10 +175,10 @@ fn every_kind_of_deciding_fact_makes_a_plan_stale() {
 
 #[test]
 fn no_kind_of_deciding_fact_is_left_out() {
-    let (spec, facts) = site();
+    let (spec, facts) = site_of(Runtime::StaticPod);
     let print = fingerprint::of(&facts, &plan(&spec, &facts, &Policy::default()).unwrap());
     let all: BTreeSet<&str> = print.keys().map(|key| kind(key)).collect();
-    let tried: BTreeSet<&str> = CASES.iter().map(|(word, _)| *word).collect();
+    let tried: BTreeSet<&str> = CASES.iter().chain(OF_PODS).map(|(word, _)| *word).collect();
     assert_eq!(all, tried, "a kind without a case, or a case without a kind");
 }
 

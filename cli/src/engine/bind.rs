@@ -2,7 +2,7 @@
 
 use inventories::ClusterName;
 use planner::facts::{Observed, SiteFacts};
-use planner::plan::FormationState;
+use planner::plan::{FormationState, Launch};
 use planner::{Plan, StepKind};
 use templates::BootstrapToken;
 
@@ -19,10 +19,13 @@ pub struct BindError(getrandom::Error);
 pub fn tokens(plan: &Plan, facts: &SiteFacts) -> Result<Bindings, BindError> {
     let mut bindings = Bindings::default();
     for step in &plan.steps {
-        let forms = matches!(
-            step.kind,
-            StepKind::StoreToken | StepKind::WriteUnit { formation: FormationState::New, .. }
-        );
+        let new = FormationState::New;
+        let forms = match &step.kind {
+            StepKind::StoreToken => true,
+            StepKind::WriteUnit { formation, .. }
+            | StepKind::StartMember { by: Launch::Pod { formation, .. } } => *formation == new,
+            _ => false,
+        };
         let Some(cluster) = step.cluster.as_ref().filter(|_| forms) else { continue };
         if bindings.tokens.contains_key(cluster) {
             continue;

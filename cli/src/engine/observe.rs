@@ -14,6 +14,7 @@ mod cost;
 mod data;
 mod files;
 mod host;
+mod kubelet;
 mod machine;
 mod member;
 mod names;

@@ -3,7 +3,7 @@
 //! A step is one script (`scripts/*.sh`) that checks the step's guard, acts, and answers with a
 //! word. Values go there as arguments or payload, keys only as payload.
 //!
-//! - `calls`, `certificates`, `install`, `prove`, `marker`, `roll`: from a step to its script.
+//! - `calls`, `certificates`, `install`, `prove`, `marker`, `pods`, `roll`: from a step to its script.
 //! - `door`, `fence`: the connection that a script goes over, and whose lock it acts under.
 //! - `answer`, `failure`: from the script's reply to what was done, or why not.
 //! - `explain`, `log_line`: etcd's own words, in plain ones.
@@ -19,6 +19,7 @@ mod guard;
 mod install;
 mod log_line;
 mod marker;
+mod pods;
 mod proof;
 mod prove;
 mod roll;
@@ -30,7 +31,7 @@ use std::sync::Arc;
 
 use inventories::inventory::ReleaseSource;
 use inventories::{HostName, SiteName};
-use planner::plan::Fetch;
+use planner::plan::{Fetch, Launch};
 use planner::{SiteFacts, SiteSpec, Step, StepKind};
 use templates::Layout;
 use time::OffsetDateTime;
@@ -102,15 +103,26 @@ impl SshHosts {
             StepKind::WriteUnit { text, formation } => {
                 calls::write_unit(step, text, *formation, bindings)?
             }
-            StepKind::StartMember => calls::start_member(step, bindings)?,
+            StepKind::StandaloneKubelet { drop_in, config } => {
+                pods::standalone_kubelet(step, drop_in, config)?
+            }
+            StepKind::WriteManifest { manifest } => pods::write_manifest(step, manifest)?,
+            StepKind::StartMember { by: Launch::Unit } => calls::start_member(step, bindings)?,
+            StepKind::RetireMember { from } => pods::retire_member(step, *from)?,
             StepKind::MoveDropIns { moves } => roll::move_drop_ins(step, moves)?,
             StepKind::MoveLeader { endpoint, others, version } => {
                 roll::move_leader(step, endpoint, others, *version)?
             }
             StepKind::NoteRestart => roll::note_restart(step)?,
-            StepKind::RestartMember => roll::restart_member(step)?,
-            StepKind::AwaitRejoin { endpoint, others, version, alarms } => {
-                roll::await_rejoin(step, endpoint, others, *version, alarms)?
+            StepKind::RestartMember { by: Launch::Unit } => roll::restart_member(step)?,
+            StepKind::StartMember { by: Launch::Pod { manifest, formation, replaces } }
+            | StepKind::RestartMember { by: Launch::Pod { manifest, formation, replaces } } => {
+                pods::run_pod(step, manifest, *formation, replaces, bindings)?
+            }
+            StepKind::AwaitRejoin { endpoint, others, version, alarms, pod } => {
+                let wanted =
+                    roll::Rejoin { endpoint, version: *version, alarms, pod: pod.as_deref() };
+                roll::await_rejoin(step, &wanted, others)?
             }
             StepKind::ListByAddress { endpoint, peer_url, version } => {
                 roll::list_by_address(step, endpoint, peer_url, *version)?

@@ -297,13 +297,16 @@ impl MemberStatus {
 }
 
 fn why_down(member: &MemberFacts) -> String {
-    match (&member.unit, &member.etcd) {
-        (Observed::Known(unit), Observed::Unknown(why)) if unit.is_up() => {
+    match (&member.unit, &member.pod, &member.etcd) {
+        (_, Observed::Known(_), Observed::Unknown(why)) => {
+            format!("its pod runs, but it does not answer: {why}")
+        }
+        (Observed::Known(unit), _, Observed::Unknown(why)) if unit.is_up() => {
             format!("its unit is {}, but it does not answer: {why}", unit.active)
         }
-        (Observed::Known(unit), _) => format!("its unit is {} ({})", unit.active, unit.sub),
-        (Observed::Absent, _) => "it has no unit".to_owned(),
-        (Observed::Unknown(why), _) => format!("its unit is not known: {why}"),
+        (Observed::Known(unit), ..) => format!("its unit is {} ({})", unit.active, unit.sub),
+        (Observed::Absent, ..) => "it has neither a unit nor a pod that runs".to_owned(),
+        (Observed::Unknown(why), ..) => format!("its unit is not known: {why}"),
     }
 }
 

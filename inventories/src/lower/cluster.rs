@@ -5,16 +5,17 @@ use std::collections::BTreeMap;
 use super::{Layer, flags, host, name, ports, version};
 use crate::escape::escape;
 use crate::flag::FlagCheck;
-use crate::inventory::{Bootstrap, Cluster, Flag, Place, Runtime};
+use crate::inventory::{Bootstrap, Cluster, Flag, Kubelet, Place, Runtime};
 use crate::names::{ClusterName, HostName};
 use crate::report::{At, Finding, Report};
 use crate::schema::{self, Loc};
-use crate::suggest::closest;
 use crate::version::EtcdVersion;
 
 mod bootstrap;
 mod client_ca;
+mod kubelet;
 mod members;
+mod runtime;
 
 /// What clusters have that do not say otherwise.
 #[derive(Default)]
@@ -39,7 +40,7 @@ impl Defaults {
             });
             let runtime = runtime.as_ref().map(|raw| {
                 let at = layer.at(raw);
-                (read_runtime(raw, &at, report), at)
+                (runtime::read(raw, &at, report), at)
             });
             merged.version = merged.version.or(version);
             merged.runtime = merged.runtime.or(runtime);
@@ -61,7 +62,8 @@ pub(super) struct Lowered {
     /// The members that are hosts, each once.
     pub(super) members: Vec<HostName>,
     pub(super) ports: ports::Placed,
-    runtime: Option<Runtime>,
+    pub(super) runtime: Option<Runtime>,
+    kubelet: Option<(Kubelet, At)>,
     bootstrap: Option<Bootstrap>,
     client_ca: Option<ClusterName>,
     flags: BTreeMap<String, Flag>,
@@ -87,6 +89,7 @@ pub(super) fn clusters(
         })
         .collect::<Vec<_>>();
     ports::overlaps(&clusters, report);
+    kubelet::one_a_host(&clusters, report);
     clusters
 }
 
@@ -105,9 +108,10 @@ fn cluster(
     }
     let version = cluster_version(written, raw, &at, defaults, report);
     let runtime = match &raw.runtime {
-        Some(runtime) => read_runtime(runtime, &At::new(0, runtime.span()), report),
+        Some(runtime) => runtime::read(runtime, &At::new(0, runtime.span()), report),
         None => defaults.runtime.as_ref().map_or(Some(Runtime::Systemd), |(runtime, _)| *runtime),
     };
+    runtime::check_version(runtime, version.as_ref(), report);
     let bootstrap = bootstrap::read(written, raw.bootstrap.as_ref(), report);
     let members = members::read(written, raw.members.as_ref(), hosts, report);
     let mut set = defaults.flags.clone();
@@ -120,6 +124,7 @@ fn cluster(
         members,
         ports: ports::read(raw.ports.as_ref(), &at, report),
         runtime,
+        kubelet: kubelet::read(raw.kubelet.as_ref(), runtime, report),
         bootstrap,
         client_ca: None,
         flags: flags::check(&set, known, check_flag, report),
@@ -154,23 +159,6 @@ fn cluster_version(
     None
 }
 
-fn read_runtime(text: &str, at: &At, report: &mut Report<'_>) -> Option<Runtime> {
-    if text == "systemd" {
-        return Some(Runtime::Systemd);
-    }
-    report.add(if text == "static-pod" {
-        Finding::error("unsupported", at, "the runtime \"static-pod\" is not supported yet")
-            .hint("write: runtime = \"systemd\", or leave it out")
-    } else {
-        let shown = escape(&text.chars().take(80).collect::<String>());
-        let meant = closest(text, ["systemd"]).map(|word| format!("did you mean \"{word}\"?"));
-        Finding::error("runtime", at, format!("\"{shown}\" is not a runtime"))
-            .hint("write: runtime = \"systemd\", or leave it out")
-            .maybe_hint(meant)
-    });
-    None
-}
-
 /// Where each setting of a cluster is written, its own or the default's.
 fn places(
     raw: &schema::Cluster,
@@ -185,6 +173,7 @@ fn places(
     let all = [
         ("version", version.or_else(|| defaults.version.as_ref().map(|(_, at)| at.clone()))),
         ("runtime", runtime.or_else(|| defaults.runtime.as_ref().map(|(_, at)| at.clone()))),
+        ("kubelet", raw.kubelet.as_ref().map(|raw| own(raw.span()))),
         ("members", raw.members.as_ref().map(|raw| own(raw.span()))),
         ("bootstrap", raw.bootstrap.as_ref().map(|raw| own(raw.span()))),
         ("client-ca", raw.client_ca.as_ref().map(|raw| own(raw.span()))),
@@ -202,6 +191,7 @@ pub(super) fn finished(clusters: Vec<Lowered>) -> BTreeMap<ClusterName, Cluster>
             version: lowered.version?.0,
             members: lowered.members,
             runtime: lowered.runtime?,
+            kubelet: lowered.kubelet.map(|(kubelet, _)| kubelet),
             bootstrap: lowered.bootstrap?,
             ports: lowered.ports.ports,
             client_ca: lowered.client_ca?,

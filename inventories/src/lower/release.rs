@@ -5,7 +5,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use super::Layer;
 use super::cluster::Lowered;
 use crate::escape::escape;
-use crate::inventory::{Arch, Release, ReleaseSource};
+use crate::inventory::{Arch, Image, Release, ReleaseSource};
 use crate::report::{At, Finding, Report};
 use crate::schema::{self, Loc};
 use crate::suggest::closest;
@@ -16,7 +16,11 @@ const OFFICIAL: &str = "https://github.com/etcd-io/etcd/releases/download/v{vers
 
 /// Merges the files' settings; the layer that wins comes first. The source is taken from the first
 /// that names one, checksums are taken one by one.
-pub(super) fn release(layers: &[Layer<'_, schema::Release>], report: &mut Report<'_>) -> Release {
+pub(super) fn release(
+    layers: &[Layer<'_, schema::Release>],
+    image: Image,
+    report: &mut Report<'_>,
+) -> Release {
     let mut source = None;
     let mut sha256 = BTreeMap::new();
     for layer in layers {
@@ -30,14 +34,14 @@ pub(super) fn release(layers: &[Layer<'_, schema::Release>], report: &mut Report
         }
     }
     let source = source.unwrap_or_else(|| ReleaseSource::Url(OFFICIAL.to_owned()));
-    Release { source, sha256 }
+    Release { source, sha256, image }
 }
 
 fn read_source(
     layer: &Layer<'_, schema::Release>,
     report: &mut Report<'_>,
 ) -> Option<ReleaseSource> {
-    let schema::Release { url, path, sha256: _ } = layer.raw;
+    let schema::Release { url, path, sha256: _, image: _, image_digest: _ } = layer.raw;
     if let (Some(url), Some(path)) = (url, path) {
         let message = "`url` and `path` are both set, and only one can be used";
         report.add(

@@ -1,6 +1,6 @@
 //! The machine itself: what it is, what it has, and whose it is.
 
-use inventories::inventory::FlagValue;
+use inventories::inventory::{FlagValue, Runtime};
 use templates::layout::SITE_FILE;
 
 use super::{Subject, cluster_of_unit, push_once};
@@ -193,8 +193,10 @@ fn neighbours(subject: &Subject<'_>, report: &mut PlanReport) {
                 .iter()
                 .any(|name| unit == format!("etcd-{name}.service"))
     };
+    let members = || subject.facts.clusters.values();
+    let is_pod = |pid| members().any(|member| member.pod.known().is_some_and(|pod| pod.pid == pid));
     for process in &subject.facts.etcd_processes {
-        if process.unit.as_deref().is_some_and(ours) {
+        if process.unit.as_deref().is_some_and(ours) || is_pod(process.pid) {
             continue;
         }
         let of = process.unit.as_ref().map_or(String::new(), |unit| format!(" of {unit}"));
@@ -207,7 +209,11 @@ fn neighbours(subject: &Subject<'_>, report: &mut PlanReport) {
             ),
         );
     }
-    for service in &subject.facts.heavy_services {
+    let runs_pods = |service: &&String| {
+        subject.cluster.runtime == Runtime::StaticPod
+            && matches!(service.as_str(), "kubelet.service" | "containerd.service" | "crio.service")
+    };
+    for service in subject.facts.heavy_services.iter().filter(|service| !runs_pods(service)) {
         push_once(
             &mut report.warnings,
             subject.host_finding(

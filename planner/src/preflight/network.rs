@@ -19,12 +19,11 @@ pub(super) fn check(subject: &Subject<'_>, report: &mut PlanReport) {
 
 fn ports(subject: &Subject<'_>, report: &mut PlanReport) {
     let member = &subject.member.member;
-    let our_pid = subject
-        .facts
-        .clusters
-        .get(&subject.cluster.name)
-        .and_then(|facts| facts.unit.known())
-        .map(|unit| unit.main_pid);
+    let ours = subject.facts.clusters.get(&subject.cluster.name);
+    let our_pids = [
+        ours.and_then(|facts| facts.unit.known()).map(|unit| unit.main_pid),
+        ours.and_then(|facts| facts.pod.known()).map(|pod| pod.pid),
+    ];
     let wanted = [
         ("client", member.client_url().socket()),
         ("client", member.loopback_client_url().socket()),
@@ -32,7 +31,7 @@ fn ports(subject: &Subject<'_>, report: &mut PlanReport) {
         ("metrics", SocketAddr::from(([127, 0, 0, 1], member.ports.metrics))),
     ];
     for listener in &subject.facts.listeners {
-        if listener.pid.is_some() && listener.pid == our_pid {
+        if listener.pid.is_some() && our_pids.contains(&listener.pid) {
             continue;
         }
         let Some((use_, at)) = wanted.iter().find(|(_, at)| collides(listener, *at)) else {

@@ -4,10 +4,12 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::fmt;
 
 use inventories::EtcdVersion;
+use inventories::inventory::Runtime;
 
 use crate::ensure::Place;
 use crate::facts::Observed;
 use crate::plan::FormationState;
+use crate::runtime;
 
 /// One reason to restart a member.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -32,6 +34,19 @@ pub(super) enum Reason {
     Unit,
     /// A drop-in that is not ours changes the unit.
     DropIn(String),
+    /// Its manifest is another pod than the one that is wanted.
+    Manifest,
+    /// Its manifest is from its bootstrap: it would form a cluster on an empty disk.
+    Unsettled,
+    /// Its manifest is as wanted, and its process is from an older one.
+    OldPod,
+    /// Another runtime runs it.
+    Runtime {
+        /// Which.
+        is: Runtime,
+        /// Which is wanted.
+        wanted: Runtime,
+    },
     /// An earlier run put the unit right and stopped before the restart.
     Noted,
 }
@@ -46,7 +61,13 @@ impl Reason {
     pub(super) fn is_forgotten(&self) -> bool {
         match self {
             Reason::Unit | Reason::DropIn(_) => true,
-            Reason::Flag { .. } | Reason::Version { .. } | Reason::Noted => false,
+            Reason::Flag { .. }
+            | Reason::Version { .. }
+            | Reason::Noted
+            | Reason::Manifest
+            | Reason::Unsettled
+            | Reason::OldPod
+            | Reason::Runtime { .. } => false,
         }
     }
 }
@@ -67,6 +88,16 @@ impl fmt::Display for Reason {
                 "restart needed because an earlier run put its unit right and stopped before it",
             ),
             Reason::DropIn(path) => write!(f, "restart needed because of the drop-in {path}"),
+            Reason::Manifest => f.write_str("restart needed because the pod changed"),
+            Reason::Unsettled => {
+                f.write_str("restart needed because its pod is still one that would form a cluster")
+            }
+            Reason::OldPod => f.write_str(
+                "restart needed because it runs from an older manifest than the one here",
+            ),
+            Reason::Runtime { is, wanted } => {
+                write!(f, "it moves from {} to {}", is.as_str(), wanted.as_str())
+            }
         }
     }
 }
@@ -83,6 +114,17 @@ pub(super) fn reasons(place: &Place<'_>) -> Vec<Reason> {
         let (is, wanted) = (etcd.version.clone(), place.cluster.version);
         reasons.push(Reason::Version { is, wanted });
     }
+    let wanted = place.runtime();
+    match (place.facts.runs_by(), wanted) {
+        (Some(is), _) if is != wanted => reasons.push(Reason::Runtime { is, wanted }),
+        (_, Runtime::Systemd) => reasons.extend(of_unit(place)),
+        (_, Runtime::StaticPod) => reasons.extend(of_pod(place)),
+    }
+    reasons
+}
+
+fn of_unit(place: &Place<'_>) -> Vec<Reason> {
+    let mut reasons = Vec::new();
     if let Some(unit) = place.facts.unit.known() {
         reasons.extend(unit.drop_ins.iter().cloned().map(Reason::DropIn));
     }
@@ -93,6 +135,21 @@ pub(super) fn reasons(place: &Place<'_>) -> Vec<Reason> {
         reasons.push(Reason::Noted);
     }
     reasons
+}
+
+fn of_pod(place: &Place<'_>) -> Option<Reason> {
+    let wanted = place.wanted_text(FormationState::Existing, None).ok()?;
+    let forming = place.wanted_text(FormationState::New, place.facts.token.known()).ok()?;
+    let seen = place.text();
+    if seen.is_some_and(|seen| runtime::is_same_pod(seen, &forming)) {
+        return Some(Reason::Unsettled);
+    }
+    if !seen.is_some_and(|seen| runtime::is_same_pod(seen, &wanted)) {
+        return Some(Reason::Manifest);
+    }
+    let identity = runtime::pod_identity(place).ok()??;
+    let runs = &place.facts.pod.known()?.manifest;
+    (*runs != identity).then_some(Reason::OldPod)
 }
 
 /// Flags that only matter on an empty disk are not compared: turning `new` into `existing` restarts

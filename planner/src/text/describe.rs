@@ -1,9 +1,9 @@
 //! One line for each kind of step.
 
-use inventories::inventory::{ReleaseSource, San};
+use inventories::inventory::{ReleaseSource, Runtime, San};
 use pki::LeafRequest;
 
-use crate::plan::{Fetch, FormationState, StepKind};
+use crate::plan::{Fetch, FormationState, Launch, StepKind};
 
 /// What a step does, in one line without a full stop.
 pub fn describe(kind: &StepKind) -> String {
@@ -37,7 +37,23 @@ pub fn describe(kind: &StepKind) -> String {
         StepKind::WriteUnit { text: _, formation: FormationState::Existing } => {
             "write and enable the unit, as a member of a formed cluster".to_owned()
         }
-        StepKind::StartMember => "start the member".to_owned(),
+        StepKind::StandaloneKubelet { .. } => {
+            "have the kubelet run static pods without an API server".to_owned()
+        }
+        StepKind::WriteManifest { .. } => "write the pod's manifest; the pod goes on".to_owned(),
+        StepKind::StartMember { by: Launch::Unit } => "start the member".to_owned(),
+        StepKind::StartMember { by: Launch::Pod { formation: FormationState::New, .. } } => {
+            "start the member as a pod, to form a new cluster".to_owned()
+        }
+        StepKind::StartMember { by: Launch::Pod { formation: FormationState::Existing, .. } } => {
+            "start the member as a pod of a formed cluster".to_owned()
+        }
+        StepKind::RetireMember { from: Runtime::Systemd } => {
+            "stop the member's unit and take it away".to_owned()
+        }
+        StepKind::RetireMember { from: Runtime::StaticPod } => {
+            "take the member's pod away, and wait for its end".to_owned()
+        }
         StepKind::MoveDropIns { moves } => {
             let moves: Vec<String> =
                 moves.iter().map(|(from, to)| format!("{from} -> {to}")).collect();
@@ -45,7 +61,10 @@ pub fn describe(kind: &StepKind) -> String {
         }
         StepKind::MoveLeader { .. } => "hand leadership to another member".to_owned(),
         StepKind::NoteRestart => "note that the process is to be restarted".to_owned(),
-        StepKind::RestartMember => "restart the member".to_owned(),
+        StepKind::RestartMember { by: Launch::Unit } => "restart the member".to_owned(),
+        StepKind::RestartMember { by: Launch::Pod { .. } } => {
+            "replace the member's pod, as one of a formed cluster".to_owned()
+        }
         StepKind::AwaitRejoin { .. } => {
             "wait until it answers, has caught up, and no new alarm is up".to_owned()
         }

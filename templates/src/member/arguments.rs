@@ -76,17 +76,16 @@ impl Member {
     }
 
     fn cluster_formation(&self) -> Vec<(String, String)> {
-        let members: Vec<String> = self
-            .formation
-            .initial_cluster()
-            .iter()
-            .map(|(name, url)| format!("{name}={url}"))
-            .collect();
-        let members = argument("initial-cluster", &members.join(","));
         match &self.formation {
-            Formation::New { bootstrap, .. } => {
+            Formation::New { bootstrap, initial_cluster } => {
                 let found = match bootstrap {
-                    Bootstrap::Static => vec![members],
+                    Bootstrap::Static => {
+                        let members: Vec<String> = initial_cluster
+                            .iter()
+                            .map(|(name, url)| format!("{name}={url}"))
+                            .collect();
+                        vec![argument("initial-cluster", &members.join(","))]
+                    }
                     Bootstrap::DnsSrv(dns) => {
                         let name = dns.service_name.iter();
                         let name = name.map(|name| argument("discovery-srv-name", name));
@@ -99,8 +98,15 @@ impl Member {
                 let token = argument("initial-cluster-token", &PLACEHOLDER);
                 [vec![state], found, vec![token]].concat()
             }
+            // With a write-ahead log etcd reads neither. Without one it has lost its memory: then it
+            // looks for the cluster among the other members that are listed here, and where there are
+            // none it ends. So no runtime, and nobody's hand, starts it on an empty disk.
             Formation::Existing { .. } => {
-                vec![argument("initial-cluster-state", &"existing"), members]
+                let alone = format!("{}={}", self.name, self.peer_url());
+                vec![
+                    argument("initial-cluster-state", &"existing"),
+                    argument("initial-cluster", &alone),
+                ]
             }
         }
     }

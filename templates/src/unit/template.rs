@@ -8,14 +8,6 @@ use serde::Serialize;
 const NAME: &str = "etcd.service";
 const SOURCE: &str = include_str!("../../files/etcd.service.j2");
 
-/// Why a unit could not be rendered: always a defect of the template, never of the member.
-#[derive(Debug, thiserror::Error)]
-#[error("the unit of member {member} could not be rendered")]
-pub struct RenderError {
-    member: String,
-    source: Error,
-}
-
 /// What the template may use; nothing else is defined in it.
 #[derive(Debug, Serialize)]
 pub(super) struct Variables {
@@ -25,20 +17,19 @@ pub(super) struct Variables {
     pub(super) data_dir: String,
     /// Whether the cluster is not formed yet.
     pub(super) forming: bool,
+    /// Whole lines of comment.
+    pub(super) head: String,
     pub(super) member: String,
     pub(super) program: String,
     pub(super) quorum_witness: String,
     pub(super) state_dir: String,
     pub(super) user: &'static str,
-    pub(super) version: String,
     pub(super) wal_glob: String,
 }
 
 impl Variables {
-    pub(super) fn render(&self) -> Result<String, RenderError> {
-        environment()
-            .and_then(|environment| environment.get_template(NAME)?.render(Serde(self)))
-            .map_err(|source| RenderError { member: self.member.clone(), source })
+    pub(super) fn render(&self) -> Result<String, Error> {
+        environment()?.get_template(NAME)?.render(Serde(self))
     }
 }
 
@@ -82,12 +73,12 @@ mod tests {
             cluster: String::new(),
             data_dir: String::new(),
             forming: true,
+            head: String::new(),
             member: String::new(),
             program: String::new(),
             quorum_witness: String::new(),
             state_dir: String::new(),
             user: "",
-            version: String::new(),
             wal_glob: String::new(),
         }));
         let given = variables.try_iter().unwrap().map(|key| key.to_string());

@@ -1,6 +1,8 @@
 mod systemd;
 mod unquote;
 
+pub(crate) use unquote::exec_start;
+
 use inventories::inventory::FlagValue;
 use proptest::prelude::*;
 
@@ -77,7 +79,7 @@ proptest! {
             member.flags.insert(flag.to_owned(), FlagValue::Text(value));
         }
         let unit = render(&member).unwrap();
-        let mut command = unquote::exec_start(unit.as_str());
+        let mut command = exec_start(unit.as_str());
         prop_assert_eq!(command.remove(0), "/opt/quorate/etcd/3.6.16/etcd");
         prop_assert_eq!(command, member.arguments());
     }

@@ -1,15 +1,16 @@
 //! A cluster is formed once, by all of its members together, and never again.
 
+use inventories::inventory::Runtime;
 use planner::plan::FormationState;
 use planner::spec::ClusterSpec;
 use planner::{Step, StepKind};
 
 use super::reading::Reading;
-use super::writes_unit;
+use super::renders;
 
 pub(super) fn violations(reading: &Reading<'_>) -> Vec<String> {
     let mut found = Vec::new();
-    for start in reading.steps(|kind| *kind == StepKind::StartMember) {
+    for start in reading.steps(StepKind::is_start) {
         let cluster = reading.cluster(start);
         if reading.is_formed(cluster) {
             found.extend(amnesia(reading, start));
@@ -29,7 +30,7 @@ pub(super) fn violations(reading: &Reading<'_>) -> Vec<String> {
     for listed in reading.steps(|kind| matches!(kind, StepKind::ListByAddress { .. })) {
         found.extend(unproven(reading, listed));
     }
-    for unit in reading.steps(|kind| writes_unit(kind, FormationState::Existing)) {
+    for unit in reading.steps(|kind| renders(kind, FormationState::Existing)) {
         found.extend(too_early(reading, unit));
     }
     found
@@ -75,9 +76,13 @@ fn lone_start(reading: &Reading<'_>, start: &Step, cluster: &ClusterSpec) -> Vec
         if member.token.known().is_none() && !made(&|kind| *kind == StepKind::StoreToken) {
             found.push(format!("{}: {host} has no token yet", start.id));
         }
+        // To write a pod is to start it.
+        if cluster.runtime == Runtime::StaticPod {
+            continue;
+        }
         let unit = templates::Layout::of(&cluster.name).unit_file();
         let seen = member.files.get(&unit).is_some_and(|file| file.known().is_some());
-        if !seen && !made(&|kind| writes_unit(kind, FormationState::New)) {
+        if !seen && !made(&|kind| renders(kind, FormationState::New)) {
             found.push(format!("{}: {host} has no unit yet", start.id));
         }
     }
@@ -107,14 +112,14 @@ fn unproven(reading: &Reading<'_>, marker: &Step) -> Option<String> {
     let proofs = reading.steps(|kind| matches!(kind, StepKind::ProveHealthy { .. }));
     let mut before =
         proofs.into_iter().filter(of_cluster).filter(|proof| reading.is_before(proof, marker));
-    let starts = reading.steps(|kind| *kind == StepKind::StartMember);
+    let starts = reading.steps(StepKind::is_start);
     let proven = before.any(|proof| {
         starts.iter().copied().filter(of_cluster).all(|start| reading.is_before(start, proof))
     });
     (!proven).then(|| format!("{}: it comes before the proof", marker.id))
 }
 
-/// A unit that never forms a cluster again is written where a cluster is formed: seen so, or marked
+/// A unit or pod that never forms a cluster again is written where a cluster is formed: seen so, or marked
 /// before. Else the member could not start at all.
 fn too_early(reading: &Reading<'_>, unit: &Step) -> Option<String> {
     let was = reading.is_formed(reading.cluster(unit));

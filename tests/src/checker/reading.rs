@@ -116,6 +116,24 @@ impl<'a> Reading<'a> {
         }
     }
 
+    /// Whether a restart only ends the bootstrap of a cluster that a restart must cost its quorum, and on
+    /// which nobody relies yet.
+    pub(super) fn ends_a_bootstrap(&self, restart: &Step) -> bool {
+        let cluster = self.cluster(restart);
+        cluster.members.len() <= 2 && !self.is_formed(cluster) && restart.guard == Guard::HasLog
+    }
+
+    /// Whether the member of a step runs.
+    pub(super) fn runs(&self, step: &Step) -> bool {
+        self.seen(step).is_some_and(MemberFacts::is_up)
+    }
+
+    /// Whether a step takes a running member down: it runs now, or is started before.
+    pub(super) fn takes_down(&self, step: &Step) -> bool {
+        let started = self.makers(step, &StepKind::is_start);
+        self.runs(step) || started.iter().any(|start| self.is_before(start, step))
+    }
+
     pub(super) fn here(&self, start: &Step) -> Here {
         let cluster = self.cluster(start);
         let layout = Layout::of(&cluster.name);

@@ -1,6 +1,7 @@
 //! What could not be looked at is not made, changed or taken away.
 
 use planner::facts::Observed;
+use planner::plan::{Launch, Replaced};
 use planner::{Step, StepKind};
 use templates::Layout;
 use templates::layout::PkiFile;
@@ -30,7 +31,14 @@ fn touches_unknown(reading: &Reading<'_>, step: &Step) -> bool {
         }
         StepKind::WriteUnit { .. } => layout.is_some_and(|layout| file(layout.unit_file())),
         StepKind::WriteMarker { .. } => member.is_some_and(|m| is_unknown(&m.marker)),
-        StepKind::StartMember => member.is_some_and(|m| is_unknown(&m.unit) || is_unknown(&m.data)),
+        StepKind::StandaloneKubelet { .. } => is_unknown(&host.kubelet),
+        StepKind::WriteManifest { .. } => layout.is_some_and(|layout| file(layout.pod_manifest())),
+        StepKind::StartMember { .. } => {
+            member.is_some_and(|m| is_unknown(&m.unit) || is_unknown(&m.pod) || is_unknown(&m.data))
+        }
+        StepKind::RetireMember { .. } => {
+            member.is_some_and(|m| is_unknown(&m.unit) || is_unknown(&m.pod))
+        }
         // A generation is replaced as a whole: one file that is known to be wrong is enough.
         StepKind::InstallCertificates { .. } => layout.is_some_and(|layout| {
             PkiFile::ALL.iter().all(|pki_file| file(layout.pki_file(*pki_file)))
@@ -38,7 +46,11 @@ fn touches_unknown(reading: &Reading<'_>, step: &Step) -> bool {
         StepKind::PrepareDirectories { directories } => {
             directories.iter().all(|directory| file(directory.path.clone()))
         }
-        StepKind::RestartMember => member.is_some_and(|m| is_unknown(&m.running)),
+        // What the plan itself started is known.
+        StepKind::RestartMember { by: Launch::Pod { replaces: Replaced::Manifest(_), .. } } => {
+            false
+        }
+        StepKind::RestartMember { .. } => member.is_some_and(|m| is_unknown(&m.running)),
         StepKind::MoveDropIns { .. } | StepKind::NoteRestart => {
             member.is_some_and(|m| is_unknown(&m.unit))
         }

@@ -69,8 +69,8 @@ pub(super) fn happenings(
 
 /// How many faults there are now; a lost disk is one for ever.
 fn troubles(world: &World) -> usize {
-    let of_host = |host: &Shared<SimHost>| {
-        usize::from(host.in_trouble()) + usize::from(host.has_lost_a_member())
+    let of_host = |(name, host): (&HostName, &Shared<SimHost>)| {
+        usize::from(host.in_trouble()) + usize::from(world.has_lost_a_member(name))
     };
-    world.hosts.values().map(of_host).sum()
+    world.hosts.iter().map(of_host).sum()
 }

@@ -4,7 +4,7 @@ use std::collections::BTreeSet;
 use std::hash::{Hash, Hasher};
 use std::rc::Rc;
 
-use planner::plan::{Action, Why};
+use planner::plan::{Action, Launch, Why};
 use planner::progress::{Outcome, Progress};
 use planner::{Plan, Step, StepId, StepKind};
 use quorate::engine::hosts::Bindings;
@@ -74,8 +74,14 @@ pub(super) struct Left<'p> {
 impl Left<'_> {
     /// Whether any of them needs a bootstrap's token.
     pub(super) fn need_tokens(&self) -> bool {
-        let needs =
-            |step: &&Step| matches!(step.kind, StepKind::StoreToken | StepKind::WriteUnit { .. });
+        let needs = |step: &&Step| {
+            matches!(
+                step.kind,
+                StepKind::StoreToken
+                    | StepKind::WriteUnit { .. }
+                    | StepKind::StartMember { by: Launch::Pod { .. } }
+            )
+        };
         self.waiting.iter().any(needs)
     }
 }

@@ -105,12 +105,12 @@ struct HostState(Shared<SimHost>);
 
 impl Hash for HostState {
     fn hash<H: Hasher>(&self, state: &mut H) {
-        let SimHost { on, reachable, slow, site, account, releases, members } = &*self.0;
-        (on, reachable, slow, site.is_some(), account, releases.len()).hash(state);
+        let SimHost { on, reachable, slow, site, account, kubelet, releases, members } = &*self.0;
+        (on, reachable, slow, site.is_some(), account, kubelet, releases.len()).hash(state);
         for member in members.values() {
             (member.directories, member.generation.is_some(), member.quorum_seen).hash(state);
             (&member.unit, member.process.is_some(), member.marker.is_some()).hash(state);
-            (member.loaded.is_some(), member.drop_ins.len()).hash(state);
+            (member.loaded.is_some(), &member.manifest, member.drop_ins.len()).hash(state);
             member.token.as_ref().map(BootstrapToken::as_str).hash(state);
             member.log.as_ref().map(|log| &log.token).hash(state);
         }
@@ -176,7 +176,7 @@ impl<'s> Site<'s> {
             let world = self.world(number);
             invariants::size_is_what_is_wanted(&world, self.spec)?;
             self.looks.push(Look {
-                lost: world.hosts.values().any(|host| host.has_lost_a_member()),
+                lost: world.hosts.keys().any(|host| world.has_lost_a_member(host)),
                 calm: !world.hosts.values().any(|host| host.in_trouble()),
             });
         }
@@ -362,7 +362,7 @@ fn tokens(host: &SimHost) -> BTreeSet<String> {
     let mut tokens = BTreeSet::new();
     for member in host.members.values() {
         let loaded = member.loaded.as_ref().map(|(text, _)| text);
-        let texts = member.unit.iter().chain(loaded).chain(&member.process);
+        let texts = member.unit.iter().chain(loaded).chain(&member.manifest).chain(&member.process);
         let named = texts.filter_map(|text| text.split(FLAG).nth(1)?.split_whitespace().next());
         tokens.extend(named.map(str::to_owned));
         tokens.extend(member.token.iter().map(|token| token.as_str().to_owned()));

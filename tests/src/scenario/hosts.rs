@@ -22,6 +22,7 @@ fn of_host(host: &SimHost) -> String {
     words.extend(host.account.then(|| "account".to_owned()));
     words.extend(host.releases.keys().map(|version| format!("etcd {version}")));
     words.extend((!host.reachable).then(|| "unreachable".to_owned()));
+    words.extend((!host.kubelet).then(|| "no kubelet runs".to_owned()));
     listed(&words)
 }
 
@@ -36,6 +37,11 @@ fn of_member(member: &SimMember) -> String {
         Some(FormationState::Existing) => have(true, "unit of a formed cluster"),
         None => {}
     }
+    match member.manifest.as_deref().map(formation) {
+        Some(FormationState::New) => have(true, "pod to form"),
+        Some(FormationState::Existing) => have(true, "pod of a formed cluster"),
+        None => {}
+    }
     have(member.log.is_some(), "log");
     have(member.process.is_some(), "running");
     have(member.quorum_seen, "had a quorum");
@@ -43,8 +49,8 @@ fn of_member(member: &SimMember) -> String {
     listed(&words)
 }
 
-fn formation(unit: &str) -> FormationState {
-    if unit.contains("--initial-cluster-state=new") {
+fn formation(text: &str) -> FormationState {
+    if text.contains("--initial-cluster-state=new") {
         FormationState::New
     } else {
         FormationState::Existing

@@ -5,6 +5,7 @@ mod run;
 
 use std::collections::BTreeMap;
 
+use inventories::inventory::Runtime;
 use inventories::{ClusterName, Inventory, SiteName};
 use planner::facts::Reach;
 use planner::text::{self, Paint, Style};
@@ -49,12 +50,13 @@ type Told = Result<String, String>;
 impl Stage {
     /// Does what one line says and gives the answer.
     ///
-    /// - The site: `site members=N [clusters=N] [hosts=N] [version=V] [ipv6] [dns]`.
-    /// - The inventory, after that: `inventory version V|static|members H…|members-of C H…|address H ADDRESS|
+    /// - The site: `site members=N [clusters=N] [hosts=N] [version=V] [ipv6] [dns] [static-pod]`.
+    /// - The inventory, after that: `inventory version V|runtime R|static|members H…|members-of C H…|address H ADDRESS|
     ///   flag NAME NUMBER|name SITE|no-ca C|new-ca|no-checksum|without C|from-file`.
     /// - What DNS says, from then on: `dns port H PORT|without H|stranger NAME PORT|address H ADDRESS|nothing`.
     /// - What happens to hosts: `host H unreachable|reachable|new`, `stop H`, `wipe H`,
-    ///   `other-ca H`, `other-site H`, `marker H site NAME|cluster-id ID|unreadable`, `remove-unit H`.
+    ///   `other-ca H`, `other-site H`, `marker H site NAME|cluster-id ID|unreadable`, `remove-unit H`, `kubelet H on|off`,
+    ///   `edit-manifest H`.
     /// - What is so on hosts: `listener H PORT PROCESS`, `disk H SIZE [releases]`, `clock H ±Ns`,
     ///   `cores H N`, `memory H SIZE`, `arch H NAME`, `systemd H VERSION|none`, `missing H TOOL`,
     ///   `no-downloader H`, `foreign-etcd H [UNIT]`, `service H UNIT`, `source H ADDRESS|none|unknown`,
@@ -99,6 +101,7 @@ impl Scene {
                 Some(("version", version)) => shape.version = parsed(version)?,
                 None if *option == "ipv6" => shape.ipv6 = true,
                 None if *option == "dns" => shape.dns = true,
+                None if *option == "static-pod" => shape.runtime = Runtime::StaticPod,
                 _ => return Err(format!("a site has no {option}")),
             }
         }
@@ -168,6 +171,12 @@ impl Scene {
             ["wipe", _] => members.for_each(|member| (member.process, member.log) = (None, None)),
             ["remove-unit", _] => members.for_each(|member| {
                 (member.unit, member.loaded, member.process) = (None, None, None);
+            }),
+            ["kubelet", _, "on"] => state.kubelet = true,
+            ["kubelet", _, "off"] => state.kubelet = false,
+            ["edit-manifest", _] => members.for_each(|member| {
+                member.manifest = member.manifest.take().map(|text| text + "status: {}\n");
+                member.process = member.process.take().and(member.manifest.clone());
             }),
             ["other-site", _] => {
                 state.site = Some(SiteName::new("other").map_err(|error| error.to_string())?);

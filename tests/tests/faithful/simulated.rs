@@ -32,7 +32,7 @@ impl Simulated {
         let (mut world, spec) = plain(3).world();
         let plan = plan_of(&world, &spec);
         let bindings = bind::tokens(&plan, &world.observe(&spec)).unwrap();
-        for step in plan.steps.iter().take_while(|step| step.kind != StepKind::StartMember) {
+        for step in plan.steps.iter().take_while(|step| !step.kind.is_start()) {
             world.act(step, &bindings).unwrap();
         }
         Self { world, spec, plan, bindings, frozen: [false; 3], other_token: false }
@@ -162,7 +162,7 @@ impl Simulated {
     }
 
     fn start_of(&self, index: usize) -> Step {
-        let of_host = |step: &&Step| step.host == name(index) && step.kind == StepKind::StartMember;
+        let of_host = |step: &&Step| step.host == name(index) && step.kind.is_start();
         self.plan.steps.iter().find(of_host).unwrap().clone()
     }
 

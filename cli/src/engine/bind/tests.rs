@@ -3,7 +3,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use inventories::HostName;
 use inventories::inventory::Arch;
 use planner::facts::{HostFacts, Machine, MemberFacts, Names};
-use planner::plan::{Action, Guard, Step, StepId, Why};
+use planner::plan::{Action, Guard, Launch, Step, StepId, Why};
 use time::OffsetDateTime;
 
 use super::*;
@@ -51,6 +51,7 @@ fn host(token: Observed<BootstrapToken>) -> Observed<HostFacts> {
         pki_generation: Observed::Absent,
         data: Observed::Absent,
         unit: Observed::Absent,
+        pod: Observed::Absent,
         running: Observed::Absent,
         etcd: Observed::Absent,
     };
@@ -75,6 +76,7 @@ fn host(token: Observed<BootstrapToken>) -> Observed<HostFacts> {
         listeners: Vec::new(),
         etcd_processes: Vec::new(),
         heavy_services: BTreeSet::new(),
+        kubelet: Observed::Absent,
         releases: BTreeMap::new(),
         sources: BTreeMap::new(),
         reach: BTreeMap::new(),
@@ -110,6 +112,6 @@ fn a_discarded_bootstrap_gets_a_new_token_every_time() {
 #[test]
 fn a_cluster_that_is_formed_already_binds_nothing() {
     let facts = facts(&[("a", Observed::Known(token('a')))]);
-    let bound = tokens(&plan(vec![StepKind::StartMember]), &facts).unwrap();
+    let bound = tokens(&plan(vec![StepKind::StartMember { by: Launch::Unit }]), &facts).unwrap();
     assert_eq!(bound, Bindings::default());
 }

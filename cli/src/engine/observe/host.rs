@@ -4,13 +4,14 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use inventories::SiteName;
 use planner::facts::{Account, HostFacts, Observed};
-use templates::layout::SITE_FILE;
+use templates::layout::{KUBELET_UNIT, SITE_FILE};
+use templates::pod::Ids;
 
 use super::clock::{self, Span};
 use super::files::Files;
 use super::records::Records;
 use super::request::Request;
-use super::{applied, data, machine, member, names, network, processes, releases, units};
+use super::{applied, data, kubelet, machine, member, names, network, processes, releases, units};
 use crate::engine::remote::{Reply, clean};
 
 /// What a reply says of a host.
@@ -45,12 +46,15 @@ pub(super) fn seen(request: &Request, records: &Records, span: Span) -> Result<S
     };
     let versions = request.versions();
     let releases = versions.into_iter().map(|version| (version, releases::read(&files, version)));
-    let unit_names: Vec<String> =
+    let mut unit_names: Vec<String> =
         request.members.iter().map(|member| member.layout().unit_name()).collect();
+    unit_names.extend(request.kubelet.then(|| KUBELET_UNIT.to_owned()));
+    let mut units = units::read(records, &unit_names);
+    let kubelet = if request.kubelet { units.pop() } else { None };
     let clusters: BTreeMap<_, _> = request
         .members
         .iter()
-        .zip(units::read(records, &unit_names))
+        .zip(units)
         .map(|(member, unit)| (member.cluster.clone(), member::read(records, &files, member, unit)))
         .collect();
     let facts = HostFacts {
@@ -59,6 +63,7 @@ pub(super) fn seen(request: &Request, records: &Records, span: Span) -> Result<S
         listeners,
         etcd_processes: processes.etcd,
         heavy_services: processes.heavy,
+        kubelet: kubelet.map_or(Observed::Absent, |unit| kubelet::read(records, &files, unit)),
         releases: releases.collect(),
         sources: network::sources(records, &request.peers),
         reach: BTreeMap::new(),
@@ -94,12 +99,20 @@ fn account(records: &Records) -> Observed<Account> {
             let fields: Vec<&str> = entry.trim_end().split(':').collect();
             let group = records.text("group").unwrap_or_default();
             let group = group.split(':').next().unwrap_or_default();
-            match fields[..] {
-                [_, _, _, _, _, _, shell] => Observed::Known(Account {
+            let ids = |user: &str, group: &str| {
+                Some(Ids { user: user.parse().ok()?, group: group.parse().ok()? })
+            };
+            let account = match fields[..] {
+                [_, _, user, number, _, _, shell] => ids(user, number).map(|ids| Account {
                     login_shell: clean(shell.as_bytes()),
                     group: clean(group.as_bytes()),
+                    ids,
                 }),
-                _ => Observed::Unknown("the account can't be read".to_owned()),
+                _ => None,
+            };
+            match account {
+                Some(account) => Observed::Known(account),
+                None => Observed::Unknown("the account can't be read".to_owned()),
             }
         }
         Some(("2", _)) => Observed::Absent,

@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
-use planner::facts::{EtcdFacts, FileFacts, Marker, MemberFacts, Observed, UnitFacts};
+use planner::facts::{EtcdFacts, FileFacts, Marker, MemberFacts, Observed, PodProcess, UnitFacts};
 use planner::layout::directories;
 use templates::layout::PkiFile;
 use templates::{BootstrapToken, Layout, Member};
@@ -26,6 +26,8 @@ pub(super) fn read(
 ) -> MemberFacts {
     let layout = member.layout();
     let cluster = member.cluster.as_str();
+    let pod = pod(records, cluster);
+    let process = process(&unit, &pod);
     MemberFacts {
         cluster: member.cluster.clone(),
         marker: parsed(files.text(&layout.marker()), marker),
@@ -37,9 +39,10 @@ pub(super) fn read(
         pki_generation: files.link(&layout.pki_current()),
         data: data::directory(records, files, &layout, cluster),
         restart_due: restart_due(files, &layout, &unit),
-        running: running(records, cluster, &unit),
-        etcd: etcd(records, cluster, &unit),
+        running: process.clone().and_then(|()| running(records, cluster)),
+        etcd: process.and_then(|()| etcd(records, cluster)),
         unit,
+        pod,
     }
 }
 
@@ -81,25 +84,43 @@ fn token(text: &str) -> Result<BootstrapToken, String> {
 fn file_facts(files: &Files, layout: &Layout) -> BTreeMap<String, Observed<FileFacts>> {
     let mut paths: Vec<String> =
         directories(layout).into_iter().map(|directory| directory.path).collect();
-    paths.extend([layout.unit_file(), layout.pki_manifest(), layout.marker(), layout.token_file()]);
+    paths.extend([layout.unit_file(), layout.pod_manifest(), layout.pki_manifest()]);
+    paths.extend([layout.marker(), layout.token_file()]);
     paths.extend(PkiFile::ALL.map(|file| layout.pki_file(file)));
     paths.into_iter().map(|path| (path.clone(), files.facts(&path))).collect()
 }
 
-/// Whether a process of the unit can be asked anything; if not, the answer to whatever was asked.
-fn process<T>(unit: &Observed<UnitFacts>) -> Result<(), Observed<T>> {
-    match unit {
-        Observed::Known(unit) if unit.main_pid != 0 => Ok(()),
-        Observed::Known(_) | Observed::Absent => Err(Observed::Absent),
-        Observed::Unknown(why) => Err(Observed::Unknown(why.clone())),
+/// The process that has the member's data and is not of its unit, with its manifest's identity.
+fn pod(records: &Records, cluster: &str) -> Observed<PodProcess> {
+    let Some(said) = records.text(&format!("pod:{cluster}")) else {
+        return Observed::Unknown("the host did not say which etcd has its data".to_owned());
+    };
+    if said.is_empty() {
+        return Observed::Absent;
+    }
+    let (pid, manifest) = said.split_once(' ').unwrap_or((said, ""));
+    let is_identity = |text: &str| text.bytes().all(|b| b.is_ascii_hexdigit());
+    match pid.parse() {
+        Ok(pid) => Observed::Known(PodProcess {
+            pid,
+            manifest: if is_identity(manifest) { manifest.to_owned() } else { String::new() },
+        }),
+        Err(_) => Observed::Unknown("the host said an odd pid of its pod".to_owned()),
+    }
+}
+
+/// Whether there is a process that can be asked anything.
+fn process(unit: &Observed<UnitFacts>, pod: &Observed<PodProcess>) -> Observed<()> {
+    match (unit, pod) {
+        (Observed::Known(unit), _) if unit.main_pid != 0 => Observed::Known(()),
+        (_, Observed::Known(_)) => Observed::Known(()),
+        (Observed::Unknown(why), _) | (_, Observed::Unknown(why)) => Observed::Unknown(why.clone()),
+        (Observed::Known(_) | Observed::Absent, Observed::Absent) => Observed::Absent,
     }
 }
 
 /// The argument list crosses the shell in base64, because an argument may hold anything but NUL.
-fn running(records: &Records, cluster: &str, unit: &Observed<UnitFacts>) -> Observed<Vec<String>> {
-    if let Err(answer) = process(unit) {
-        return answer;
-    }
+fn running(records: &Records, cluster: &str) -> Observed<Vec<String>> {
     let said = records.text(&format!("argv:{cluster}")).unwrap_or_default();
     let bytes = STANDARD.decode(said.trim()).unwrap_or_default();
     let Ok(text) = String::from_utf8(bytes) else {
@@ -112,10 +133,7 @@ fn running(records: &Records, cluster: &str, unit: &Observed<UnitFacts>) -> Obse
     }
 }
 
-fn etcd(records: &Records, cluster: &str, unit: &Observed<UnitFacts>) -> Observed<EtcdFacts> {
-    if let Err(answer) = process(unit) {
-        return answer;
-    }
+fn etcd(records: &Records, cluster: &str) -> Observed<EtcdFacts> {
     let answer = |question: &str| {
         let said = records.text(&format!("{question}:{cluster}"));
         said.map(answer).ok_or_else(|| "no etcdctl on the host could ask it".to_owned())

@@ -3,11 +3,14 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::net::IpAddr;
 
-use inventories::inventory::Bootstrap;
+use inventories::inventory::{Bootstrap, Runtime};
 use inventories::{EtcdVersion, HostName};
 use planner::SiteSpec;
 use planner::layout::directories;
-use templates::layout::{APPLIED_FILE, LOCK_FILE, PkiFile, ReleaseLayout, SITE_FILE, USER};
+use templates::layout::{
+    APPLIED_FILE, KUBELET_CONFIG, KUBELET_DROP_IN, KUBELET_UNIT, LOCK_FILE, PkiFile, ReleaseLayout,
+    SITE_FILE, USER,
+};
 use templates::{Layout, Member};
 
 use super::{machine, processes};
@@ -21,6 +24,8 @@ pub(super) struct Request {
     pub(super) peers: BTreeSet<IpAddr>,
     /// The names by which members are to find each other.
     pub(super) names: BTreeSet<String>,
+    /// Whether a member is to run as a pod, so that the kubelet matters.
+    pub(super) kubelet: bool,
 }
 
 impl Request {
@@ -33,6 +38,7 @@ impl Request {
                 if let Bootstrap::DnsSrv(dns) = &member.bootstrap {
                     request.names.extend(cluster.members.keys().map(|host| dns.target(host)));
                 }
+                request.kubelet |= cluster.runtime == Runtime::StaticPod;
                 request.members.push(member.member.clone());
                 let others = cluster.members.iter().filter(|(other, _)| *other != host);
                 request.peers.extend(others.map(|(_, peer)| peer.member.peer_address));
@@ -42,7 +48,7 @@ impl Request {
     }
 
     fn empty() -> Self {
-        Self { members: Vec::new(), peers: BTreeSet::new(), names: BTreeSet::new() }
+        Self { members: Vec::new(), peers: BTreeSet::new(), names: BTreeSet::new(), kubelet: false }
     }
 
     /// The releases that the members run.
@@ -63,6 +69,10 @@ impl Request {
             format!("releases={}", ReleaseLayout::ROOT),
             format!("room={}", ReleaseLayout::ROOT),
         ];
+        if self.kubelet {
+            words.push(format!("kubelet={KUBELET_UNIT}"));
+            words.extend([KUBELET_DROP_IN, KUBELET_CONFIG].map(|path| format!("text={path}")));
+        }
         for version in self.versions() {
             words.push(format!("release={version}"));
             words.push(format!("text={}", ReleaseLayout::of(version).manifest()));
@@ -97,6 +107,7 @@ fn files_of(layout: &Layout) -> Vec<String> {
     let texts = [
         layout.pki_manifest(),
         layout.unit_file(),
+        layout.pod_manifest(),
         layout.marker(),
         layout.token_file(),
         layout.restart_due(),

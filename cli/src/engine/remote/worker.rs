@@ -22,8 +22,29 @@ const MAX_CHANNELS: usize = 10;
 
 /// What the thread is asked to do.
 enum Request {
-    Run(Call, oneshot::Sender<Result<Reply, RemoteError>>),
+    Run(Asked),
     Close(oneshot::Sender<()>),
+}
+
+type Answer = oneshot::Sender<Result<Reply, RemoteError>>;
+
+/// A script that was not taken up yet. Where it never is, because the thread ends, whoever asked hears
+/// that nothing was begun.
+struct Asked(Option<(Call, Answer)>);
+
+impl Asked {
+    fn take(mut self) -> Option<(Call, Answer)> {
+        self.0.take()
+    }
+}
+
+impl Drop for Asked {
+    fn drop(&mut self) {
+        if let Some((_, answer)) = self.0.take() {
+            let why = "it was closed before".to_owned();
+            let _ = answer.send(Err(RemoteError::Lost { why, progress: Progress::NotStarted }));
+        }
+    }
 }
 
 /// The way to the thread. Dropping the last one ends it.
@@ -65,13 +86,16 @@ impl Handle {
     /// Runs a script and waits for its outcome.
     pub(crate) async fn run(&self, call: Call) -> Result<Reply, RemoteError> {
         let (answer, answered) = oneshot::channel();
-        let lost =
-            |progress| RemoteError::Lost { why: "it was closed before".to_owned(), progress };
-        self.requests.send(Request::Run(call, answer)).map_err(|_| lost(Progress::NotStarted))?;
-        self.ring();
-        // The thread answers before it ends, unless it ended while this was on its way. Whether
-        // the script was taken up is then not known here.
-        answered.await.unwrap_or_else(|_| Err(lost(Progress::Unknown)))
+        let asked = Asked(Some((call, answer)));
+        // A request that nobody takes answers by itself.
+        if self.requests.send(Request::Run(asked)).is_ok() {
+            self.ring();
+        }
+        // Only a thread that fell over leaves a run without an answer.
+        answered.await.unwrap_or_else(|_| {
+            let why = "its thread ended".to_owned();
+            Err(RemoteError::Lost { why, progress: Progress::Unknown })
+        })
     }
 
     /// Ends the session; runs that are still open are lost.
@@ -134,7 +158,9 @@ impl Worker {
         }
         // Refused from here on, instead of never answered.
         while let Ok(request) = self.inbox.try_recv() {
-            if let Request::Run(_, answer) = request {
+            if let Request::Run(asked) = request
+                && let Some((_, answer)) = asked.take()
+            {
                 let error =
                     RemoteError::Lost { why: end.why.clone(), progress: Progress::NotStarted };
                 let _ = answer.send(Err(error));
@@ -171,7 +197,8 @@ impl Worker {
         while matches!((&self.door).read(&mut [0; 64]), Ok(count) if count > 0) {}
         loop {
             match self.inbox.try_recv() {
-                Ok(Request::Run(call, answer)) => {
+                Ok(Request::Run(asked)) => {
+                    let Some((call, answer)) = asked.take() else { continue };
                     if self.runs.is_empty() {
                         self.heard = Instant::now();
                     }

@@ -1,12 +1,23 @@
 # shellcheck shell=sh
-# ETCDCTL CACERT CERT KEY UNIT ENDPOINT VERSION SECONDS ALARMS OTHER…: waits until the member at
-# ENDPOINT answers as a healthy voter of VERSION, has applied what the others had when it came back,
-# and shows no alarm that is not in ALARMS.
+# ETCDCTL CACERT CERT KEY ENDPOINT VERSION SECONDS ALARMS UNIT POD DATA_DIR IDENTITY OTHER…: waits until
+# the member at ENDPOINT answers as a healthy voter of VERSION, has applied what the others had when it came
+# back, and shows no alarm that is not in ALARMS. Where it runs in a pod, IDENTITY is its manifest's.
 
-tools="$1 $2 $3 $4" unit=$5 own=$6 version=$7 seconds=$8
+tools="$1 $2 $3 $4" own=$5 version=$6 seconds=$7 alarms=$8
 shift 8
-alarms=$1
-shift
+unit=$1 pod=$2 data=$3 identity=$4
+shift 4
+
+# is_ready: as whoever runs it sees it; else says why not.
+is_ready() {
+    if [ -n "$identity" ]; then
+        why="its pod is not the new one yet"
+        etcd_from "$identity" "$data" "$unit" >/dev/null
+    else
+        why="systemd does not see it as ready"
+        [ "$(of_unit "$unit" ActiveState)" = active ]
+    fi
+}
 
 now() { cut -d. -f1 /proc/uptime; }
 
@@ -36,15 +47,13 @@ while :; do
             fail "it runs etcd $runs, not $version"
         elif [ "${applied:-0}" -lt "$goal" ]; then
             why="it has applied $applied of $goal entries of the log"
-        elif [ "$(of_unit "$unit" ActiveState)" != active ]; then
-            why="systemd does not see it as ready"
-        else
+        elif is_ready; then
             break
         fi
     fi
     if [ "$(now)" -ge "$end" ]; then
         printf 'failed the member is not back: %s\n' "$why"
-        journal_of "$unit"
+        words_of "$unit" "$pod"
         exit 1
     fi
     sleep 0.2

@@ -1,7 +1,7 @@
 # shellcheck shell=sh
-# UNIT DATA_DIR TOKEN MARKER WITNESS: takes a bootstrap that never had a quorum off this host.
+# UNIT DATA_DIR TOKEN MARKER WITNESS MANIFEST: takes a bootstrap that never had a quorum off this host.
 
-unit=$1 data=$2 token=$3 marker=$4 witness=$5
+unit=$1 data=$2 token=$3 marker=$4 witness=$5 manifest=$6
 
 moved=no
 if [ "$(of_unit "$unit" LoadState)" = loaded ]; then
@@ -18,6 +18,12 @@ if [ "$(of_unit "$unit" LoadState)" = loaded ]; then
     # A reboot before the next step must not begin the old bootstrap again.
     [ "$(systemctl is-enabled "$unit" 2>/dev/null || true)" != enabled ] ||
         systemctl disable --quiet "$unit"
+fi
+
+if [ -e "$manifest" ] || [ -n "$(etcds_of "$data" "$unit")" ]; then
+    kubelet_runs
+    take_pod_away "$manifest" "$data" "$unit" 120 || fail "the begun pod does not end"
+    moved=yes
 fi
 
 # The directory itself stays: it may be a mount point.

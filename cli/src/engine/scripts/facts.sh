@@ -26,7 +26,7 @@ text_limit=131072
 answer_limit=131072
 hash_limit=1048576
 
-account='' releases='' records=''
+account='' releases='' records='' kubelet=''
 looked=' ' hashed=' ' shown=' ' versions='' members='' room='' routes='' names='' processes='' tools=''
 [ "$1" = format=1 ] || exit 64
 shift
@@ -40,6 +40,7 @@ for word do
     releases=*) releases=$value ;;
     release=*) versions="$versions $value" ;;
     records=*) records=$value ;;
+    kubelet=*) kubelet=$value ;;
     member=*) members="$members $value" ;;
     room=*) room="$room $value" ;;
     route=*) routes="${routes}route get $value$nl" ;;
@@ -108,9 +109,10 @@ room() {
     [ "$#" -eq 0 ] || say room "$(df -B1 --output=avail,file -- "$@")"
 }
 
-# Processes of the names that are asked for, each with its cgroups.
+# Processes of the names that are asked for, each with its cgroups. Those that have a member's data are
+# kept in mind: a pod's process is one of the host's.
 processes() {
-    found=
+    found='' holders=''
     set +f
     for dir in /proc/[0-9]*; do
         IFS= read -r comm <"$dir/comm" || continue
@@ -119,12 +121,19 @@ processes() {
             # Who only says its version serves nobody: what a killed run left behind checks a
             # release that it has unpacked.
             # The shell leaves out the NUL between the arguments.
-            line=
-            IFS= read -r line <"$dir/cmdline"
-            case $line in *--version) continue ;; esac
+            words=
+            IFS= read -r words <"$dir/cmdline"
+            case $words in *--version) continue ;; esac
             found="$found${dir#/proc/} $comm$nl"
             while IFS= read -r line; do found="$found$line$nl"; done <"$dir/cgroup"
             found="$found$nl"
+            [ "$comm" = etcd ] || continue
+            for word in $members; do
+                member "$word"
+                case $words in
+                *"--data-dir=$data--"*) holders="$holders $name=${dir#/proc/}" ;;
+                esac
+            done
             ;;
         esac
     done
@@ -276,6 +285,7 @@ units() {
         member "$word"
         set -- "$@" "$unit"
     done
+    [ -z "$kubelet" ] || set -- "$@" "$kubelet"
     [ "$#" -gt 0 ] || return 0
     units=$(systemctl show \
         -p Id,LoadState,ActiveState,SubState,UnitFileState,NeedDaemonReload,DropInPaths,MainPID,InvocationID \
@@ -312,10 +322,56 @@ running() {
         block="$nl${rest%%"$nl$nl"*}" rest=${rest#*"$nl$nl"}
         pid=${block##*"$nl"MainPID=}
         pid=${pid%%"$nl"*}
-        case $pid in 0 | '' | *[!0-9]*) continue ;; esac
+        pod=
+        for holder in $holders; do
+            case $holder in
+            "$name=$pid") ;;
+            "$name="*) pod=${holder#*=} ;;
+            esac
+        done
+        if [ -n "$pod" ]; then
+            say "pod:$name" "$pod $(tr '\000' '\n' <"/proc/$pod/environ" | sed -n 's/^QUORATE_MANIFEST=//p')"
+        else
+            say "pod:$name" ''
+        fi
+        case $pid in
+        0 | '' | *[!0-9]*)
+            pid=$pod
+            [ -n "$pid" ] || continue
+            ;;
+        esac
         say "argv:$name" "$(base64 -w 0 "/proc/$pid/cmdline")"
         etcd
     done
+    [ -z "$kubelet" ] || kubelet
+}
+
+# Where the kubelet is, and of which folder it runs the pods: said on its command line, or in the file that
+# is named there.
+kubelet() {
+    say kubelet-program "$(command -v kubelet)"
+    block="$nl$rest"
+    pid=${block##*"$nl"MainPID=}
+    pid=${pid%%"$nl"*}
+    case $pid in 0 | '' | *[!0-9]*) return ;; esac
+    folder='' config='' before=''
+    IFS=$nl
+    for line in $(tr '\000' '\n' <"/proc/$pid/cmdline"); do
+        case $before in
+        --config) config=$line ;;
+        --pod-manifest-path) folder=$line ;;
+        esac
+        case $line in
+        --config=*) config=${line#*=} ;;
+        --pod-manifest-path=*) folder=${line#*=} ;;
+        esac
+        before=$line
+    done
+    unset IFS
+    if [ -z "$folder" ] && [ -n "$config" ]; then
+        folder=$(sed -n "s/^staticPodPath: *[\"']*\([^\"' ]*\).*/\1/p" "$config")
+    fi
+    say kubelet-folder "$folder"
 }
 
 machine

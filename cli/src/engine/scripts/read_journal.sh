@@ -1,5 +1,5 @@
 # shellcheck shell=sh
-# UNIT: the end of its journal.
+# UNIT POD: what the member said last.
 
-journal_of "$1"
+words_of "$1" "$2"
 already

@@ -67,6 +67,7 @@ pub(super) fn discard_bootstrap(step: &Step) -> Result<Call, Failure> {
         layout.token_file(),
         layout.marker(),
         layout.quorum_witness(),
+        layout.pod_manifest(),
     ];
     guarded(step, script::DISCARD_BOOTSTRAP, args)
 }
@@ -97,14 +98,17 @@ pub(super) fn start_member(step: &Step, bindings: &Bindings) -> Result<Call, Fai
     guarded(step, script::START_MEMBER, args)
 }
 
-/// Only looks: the end of the unit's journal.
+/// Only looks: what the member said last.
 pub(super) fn read_journal(layout: &Layout) -> Call {
     let mut args = guard::nothing().to_vec();
-    args.push(layout.unit_name());
+    args.extend([layout.unit_name(), layout.pod_name()]);
     call(script::READ_JOURNAL, args, Payload::new())
 }
 
-fn token<'a>(step: &Step, bindings: &'a Bindings) -> Result<&'a BootstrapToken, Failure> {
+pub(super) fn token<'a>(
+    step: &Step,
+    bindings: &'a Bindings,
+) -> Result<&'a BootstrapToken, Failure> {
     let bound = step.cluster.as_ref().and_then(|cluster| bindings.tokens.get(cluster));
     bound.ok_or_else(|| Failure::local("no bootstrap token is bound for the cluster"))
 }

@@ -61,7 +61,7 @@ mod tests {
     use std::collections::BTreeSet;
 
     use planner::StepId;
-    use planner::plan::{Action, Why};
+    use planner::plan::{Action, Launch, Why};
 
     use super::*;
 
@@ -80,7 +80,7 @@ mod tests {
     }
 
     fn of(guard: Guard) -> Vec<String> {
-        words(StepKind::StartMember, guard, None).unwrap()
+        words(StepKind::StartMember { by: Launch::Unit }, guard, None).unwrap()
     }
 
     #[test]
@@ -96,7 +96,9 @@ mod tests {
         let claim = StepKind::ClaimHost { site: "prod".parse().unwrap() };
         let free = words(claim, Guard::HostIsFree, None).unwrap();
         assert_eq!(free, ["host-is-free", SITE_FILE, "prod"]);
-        assert!(words(StepKind::StartMember, Guard::HostIsFree, None).is_err());
+        assert!(
+            words(StepKind::StartMember { by: Launch::Unit }, Guard::HostIsFree, None).is_err()
+        );
     }
 
     #[test]

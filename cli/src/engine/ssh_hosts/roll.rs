@@ -58,22 +58,32 @@ pub(super) fn restart_member(step: &Step) -> Result<Call, Failure> {
     calls::guarded(step, script::RESTART_MEMBER, [layout.unit_name(), layout.wal_dir()])
 }
 
+/// What a member that is back must be.
+pub(super) struct Rejoin<'a> {
+    pub(super) endpoint: &'a str,
+    pub(super) version: EtcdVersion,
+    pub(super) alarms: &'a BTreeSet<String>,
+    pub(super) pod: Option<&'a str>,
+}
+
 pub(super) fn await_rejoin(
     step: &Step,
-    endpoint: &str,
+    wanted: &Rejoin<'_>,
     others: &BTreeMap<HostName, String>,
-    version: EtcdVersion,
-    alarms: &BTreeSet<String>,
 ) -> Result<Call, Failure> {
+    let Rejoin { endpoint, version, alarms, pod } = *wanted;
     let layout = guard::layout(step)?;
     let mut args = guard::arguments(step, None)?;
     args.extend(credentials(&layout, version));
     args.extend([
-        layout.unit_name(),
         endpoint.to_owned(),
         version.to_string(),
         PATIENCE.to_string(),
         alarms.iter().map(String::as_str).collect::<Vec<_>>().join(" "),
+        layout.unit_name(),
+        layout.pod_name(),
+        layout.data_dir(),
+        pod.unwrap_or_default().to_owned(),
     ]);
     args.extend(others.values().cloned());
     let call = calls::call(script::AWAIT_REJOIN, args, Payload::new());

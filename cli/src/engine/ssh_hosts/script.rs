@@ -7,6 +7,7 @@ macro_rules! script {
             include_str!("../scripts/lock.sh"),
             include_str!("../scripts/fence.sh"),
             include_str!("../scripts/members.sh"),
+            include_str!("../scripts/pods.sh"),
             include_str!("../scripts/guards.sh"),
             include_str!(concat!("../scripts/", $name, ".sh"))
         )
@@ -34,7 +35,11 @@ pub(super) const READ_IDENTITY: &str = script!("read_identity");
 pub(super) const READ_JOURNAL: &str = script!("read_journal");
 pub(in crate::engine) const RECORD_APPLY: &str = script!("record_apply");
 pub(super) const RESTART_MEMBER: &str = script!("restart_member");
+pub(super) const RETIRE_MEMBER: &str = script!("retire_member");
+pub(super) const RUN_POD: &str = script!("run_pod");
+pub(super) const STANDALONE_KUBELET: &str = script!("standalone_kubelet");
 pub(super) const START_MEMBER: &str = script!("start_member");
 pub(super) const STORE_TOKEN: &str = script!("store_token");
+pub(super) const WRITE_MANIFEST: &str = script!("write_manifest");
 pub(super) const WRITE_MARKER: &str = script!("write_marker");
 pub(super) const WRITE_UNIT: &str = script!("write_unit");

@@ -9,4 +9,5 @@ mod list_by_address;
 mod locks;
 mod lost;
 mod move_leader;
+mod pods;
 mod release;

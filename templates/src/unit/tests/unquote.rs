@@ -2,7 +2,7 @@
 //! quoting against. It panics at what it would have to expand.
 
 /// The arguments that systemd makes of the `ExecStart=` of a unit.
-pub(super) fn exec_start(unit: &str) -> Vec<String> {
+pub(crate) fn exec_start(unit: &str) -> Vec<String> {
     let joined = join_continued(unit);
     let command = joined
         .lines()

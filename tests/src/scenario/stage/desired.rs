@@ -1,7 +1,7 @@
 //! Changes of the inventory: the commands `inventory …`.
 
 use inventories::SiteName;
-use inventories::inventory::{Bootstrap, Flag, FlagValue, Place, ReleaseSource};
+use inventories::inventory::{Bootstrap, Flag, FlagValue, Place, ReleaseSource, Runtime};
 use inventories::{ClusterName, HostName};
 
 use super::{CaFiles, Scene, parsed};
@@ -44,6 +44,12 @@ impl Scene {
                 for cluster in inventory.clusters.values_mut() {
                     cluster.flags.insert(name.to_owned(), flag.clone());
                 }
+            }
+            ["runtime", runtime] => {
+                let all = [Runtime::Systemd, Runtime::StaticPod];
+                let wanted = all.into_iter().find(|known| known.as_str() == runtime);
+                let Some(wanted) = wanted else { return Err(format!("no runtime {runtime}")) };
+                inventory.clusters.values_mut().for_each(|cluster| cluster.runtime = wanted);
             }
             ["static"] => {
                 let clusters = inventory.clusters.values_mut();

@@ -75,6 +75,15 @@ impl Bench {
         std::fs::read_to_string(self.path(name)).unwrap()
     }
 
+    /// A program of the host, which comes before the machine's of this name.
+    pub(super) fn program(&self, name: &str, text: &str) {
+        use std::os::unix::fs::PermissionsExt;
+        std::fs::create_dir_all(self.path("bin")).unwrap();
+        let path = self.path("bin").join(name);
+        std::fs::write(&path, format!("#!/bin/sh\n{text}\n")).unwrap();
+        std::fs::set_permissions(path, PermissionsExt::from_mode(0o755)).unwrap();
+    }
+
     /// Every entry below the folder, sorted: what was left behind shows.
     pub(super) fn entries(&self) -> Vec<String> {
         let mut found = Vec::new();
@@ -113,6 +122,7 @@ impl Bench {
             .args(&run.fence)
             .args(&run.args)
             .current_dir(self.root.path())
+            .env("PATH", format!("{}:{}", self.arg("bin"), std::env::var("PATH").unwrap()))
             .stdin(Stdio::piped())
             .stdout(Stdio::piped())
             .stderr(Stdio::piped())

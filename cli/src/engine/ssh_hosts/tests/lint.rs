@@ -5,8 +5,12 @@ use std::process::{Command, Stdio};
 
 use super::super::script::*;
 
-const ALL: [&str; 24] = [
+const ALL: [&str; 28] = [
     AWAIT_REJOIN,
+    RETIRE_MEMBER,
+    RUN_POD,
+    STANDALONE_KUBELET,
+    WRITE_MANIFEST,
     LOCK_BREAK,
     LOCK_KEEP,
     LOCK_TAKE,

@@ -1,0 +1,76 @@
+# shellcheck shell=sh
+# Members in pods: the kubelet runs what lies in its folder. A pod's process is one of the host's; which
+# one it is shows by its data directory, and which manifest it came from by its environment.
+
+# etcds_of DATA_DIR UNIT: the etcds that have this data directory and are not of the unit.
+etcds_of() {
+    main=$(of_unit "$2" MainPID)
+    for dir in /proc/[0-9]*; do
+        { IFS= read -r name <"$dir/comm"; } 2>/dev/null || continue
+        if [ "$name" != etcd ] || [ "${dir#/proc/}" = "$main" ]; then
+            continue
+        fi
+        { tr '\000' '\n' <"$dir/cmdline"; } 2>/dev/null | grep -qxF -- "--data-dir=$1" || continue
+        printf '%s\n' "${dir#/proc/}"
+    done
+}
+
+# identity_of PID: of the manifest that a process came from.
+identity_of() {
+    { tr '\000' '\n' <"/proc/$1/environ"; } 2>/dev/null | sed -n 's/^QUORATE_MANIFEST=//p'
+}
+
+# etcd_from IDENTITY DATA_DIR UNIT: the process that came from this manifest; fails where there is none.
+etcd_from() {
+    for found in $(etcds_of "$2" "$3"); do
+        if [ "$(identity_of "$found")" = "$1" ]; then
+            printf '%s\n' "$found"
+            return 0
+        fi
+    done
+    return 1
+}
+
+# kubelet_runs: nobody else starts and ends pods.
+kubelet_runs() {
+    [ "$(of_unit kubelet.service ActiveState)" = active ] ||
+        refuse "kubelet.service does not run, which would do the rest: systemctl start kubelet"
+}
+
+# is_same_pod FILE FILE: whether a kubelet sees the same pod in both.
+is_same_pod() {
+    [ -f "$1" ] && [ "$(grep -v '^#' "$1")" = "$(grep -v '^#' "$2")" ]
+}
+
+# take_pod_away MANIFEST DATA_DIR UNIT SECONDS: and waits for the end of its process.
+take_pod_away() {
+    if [ -e "$1" ] || [ -L "$1" ]; then
+        rm -f -- "$1"
+        sync "${1%/*}"
+    fi
+    waited=0
+    while [ -n "$(etcds_of "$2" "$3")" ]; do
+        [ "$waited" -lt "$4" ] || return 1
+        waited=$((waited + 1))
+        sleep 1
+    done
+}
+
+# words_of_pod POD: the end of its container's log, and what the kubelet says of it.
+words_of_pod() {
+    log=$(find /var/log/pods -path "/var/log/pods/kube-system_$1-*/etcd/*.log" -printf '%T@ %p\n' 2>/dev/null |
+        sort -n | tail -n 1)
+    if [ -n "$log" ]; then
+        tail -n 15 -- "${log#* }" | sed 's/^[^ ]* std[a-z]* [FP] //'
+    fi
+    journalctl -u kubelet -n 400 -o cat --no-pager 2>/dev/null | grep -F -- "$1" | tail -n 5 || true
+}
+
+# words_of UNIT POD: what the member said last, wherever it runs.
+words_of() {
+    if [ "$(of_unit "$1" LoadState)" = loaded ]; then
+        journal_of "$1"
+    else
+        words_of_pod "$2"
+    fi
+}

@@ -1,0 +1,87 @@
+# shellcheck shell=sh
+# MANIFEST DATA_DIR UNIT POD IDENTITY SEEN USER GROUP SECONDS, payload: the manifest. Puts it where the
+# kubelet looks, and sees the pod through its first moments: the old process ends, and one that comes
+# from this manifest is there. SEEN is what may lie there: the sha256 of the manifest that the plan saw,
+# `absent`, or `identity:` and the identity of the manifest that the same plan wrote before.
+
+manifest=$1 data=$2 unit=$3 pod=$4 identity=$5 seen=$6 user=$7 group=$8
+shift 8
+seconds=$1
+
+now() { cut -d. -f1 /proc/uptime; }
+
+gone_wrong() {
+    printf 'failed %s\n' "$1"
+    words_of_pod "$pod"
+    exit 1
+}
+
+kubelet_runs
+# Not in the folder itself: a kubelet reads what is there, half of it too.
+folder=${manifest%/*}
+(umask 022 && mkdir -p "$folder")
+begin_file "${folder%/*}/${manifest##*/}"
+recv "$blob1" |
+    sed -e "s/^\( *runAsUser: \)[^ ]*@UID_OF_ETCD@[^ ]*\$/\1$(id -u "$user")/" \
+        -e "s/^\( *runAsGroup: \)[^ ]*@GID_OF_ETCD@[^ ]*\$/\1$(getent group "$group" | cut -d: -f3)/" >"$work"
+arrived
+wanted=$(sha256sum <"$work")
+case $seen in
+identity:*)
+    # Where it is another file altogether, it is what the step itself wrote.
+    grep -qxE " *value: \"?${seen#identity:}\"?" "$manifest" 2>/dev/null ||
+        file_is "$manifest" "${wanted%% *}"
+    ;;
+*) file_is "$manifest" "$seen ${wanted%% *}" ;;
+esac
+
+moved=no
+if ! is_written "$manifest" 600 root:root; then
+    # A pod that somebody edited has the identity of the one that it was. Its process has to go first,
+    # or nobody could tell the next one from it.
+    if ! is_same_pod "$manifest" "$work" && etcd_from "$identity" "$data" "$unit" >/dev/null; then
+        take_pod_away "$manifest" "$data" "$unit" 120 || gone_wrong "the pod does not end"
+    fi
+    end_file "$manifest" 0600 root:root
+    moved=yes
+elif process=$(etcd_from "$identity" "$data" "$unit"); then
+    rm -f -- "$work"
+    work=
+    already
+fi
+[ "$moved" = yes ] || rm -f -- "$work"
+work=
+
+end=$(($(now) + seconds)) process='' steady=0 ends=0 looks=0 without=0
+while [ "$(now)" -lt "$end" ]; do
+    found=$(etcd_from "$identity" "$data" "$unit") || found=
+    if [ -n "$found" ] && [ "$found" = "$process" ]; then
+        steady=$((steady + 1))
+        [ "$steady" -lt 5 ] || changed
+    elif [ -n "$process" ]; then
+        # The kubelet starts it again at once, and then ever later.
+        ends=$((ends + 1))
+        [ "$ends" -lt 2 ] || gone_wrong "etcd ended at once"
+        steady=0
+    fi
+    process=$found
+    looks=$((looks + 1))
+    if [ -n "$found" ]; then
+        without=0
+    else
+        without=$((without + 1))
+        [ "$ends" = 0 ] || [ "$without" -lt 15 ] || gone_wrong "etcd ended at once"
+    fi
+    if [ -z "$found" ] && [ $((looks % 40)) = 0 ]; then
+        case $(journalctl -u kubelet -n 100 -o cat --no-pager 2>/dev/null | grep -F -- "$pod") in
+        *ErrImagePull* | *ImagePullBackOff* | *InvalidImageName* | *ErrImageNeverPull*)
+            gone_wrong "the pod's image is not to be had"
+            ;;
+        *'hostPath type check failed'*)
+            gone_wrong "the kubelet does not find a directory that the pod mounts"
+            ;;
+        esac
+    fi
+    sleep 0.2
+done
+gone_wrong "the kubelet started no etcd from this manifest in $seconds s"

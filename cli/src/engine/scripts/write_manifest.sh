@@ -1,0 +1,15 @@
+# shellcheck shell=sh
+# MANIFEST USER GROUP, payload: the manifest of a pod that stays as it is.
+
+manifest=$1 user=$2 group=$3
+
+folder=${manifest%/*}
+begin_file "${folder%/*}/${manifest##*/}"
+recv "$blob1" |
+    sed -e "s/^\( *runAsUser: \)[^ ]*@UID_OF_ETCD@[^ ]*\$/\1$(id -u "$user")/" \
+        -e "s/^\( *runAsGroup: \)[^ ]*@GID_OF_ETCD@[^ ]*\$/\1$(getent group "$group" | cut -d: -f3)/" >"$work"
+arrived
+is_written "$manifest" 600 root:root && already
+is_same_pod "$manifest" "$work" || refuse "$manifest is no longer the pod that the plan saw"
+end_file "$manifest" 0600 root:root
+changed

@@ -1,0 +1,89 @@
+//! Steps of members that run as pods, and of those that go from one runtime to another.
+
+use std::time::Duration;
+
+use inventories::inventory::Runtime;
+use planner::Step;
+use planner::plan::{FormationState, Replaced};
+use templates::Manifest;
+use templates::layout::{KUBELET_CONFIG, KUBELET_DROP_IN, KUBELET_UNIT, MANIFESTS, USER};
+
+use super::calls::{self, token};
+use super::failure::Failure;
+use super::guard;
+use super::script;
+use crate::engine::hosts::Bindings;
+use crate::engine::remote::{Call, Payload};
+
+/// How long a kubelet may take to start a pod, in seconds: it may have to pull the image first.
+const PATIENCE: u64 = 300;
+/// And to end one: etcd's own minute, and the kubelet's rounds before and after.
+const END: u64 = 150;
+
+/// Puts a manifest where the kubelet looks, be it the first one or another one.
+pub(super) fn run_pod(
+    step: &Step,
+    manifest: &Manifest,
+    formation: FormationState,
+    replaces: &Replaced,
+    bindings: &Bindings,
+) -> Result<Call, Failure> {
+    let layout = guard::layout(step)?;
+    let token = match formation {
+        FormationState::New => Some(token(step, bindings)?),
+        FormationState::Existing => None,
+    };
+    let mut args = guard::arguments(step, None)?;
+    args.extend([
+        layout.pod_manifest(),
+        layout.data_dir(),
+        layout.unit_name(),
+        layout.pod_name(),
+        manifest.identity().to_owned(),
+        match replaces {
+            Replaced::Nothing => "absent".to_owned(),
+            Replaced::File(sha256) => sha256.clone(),
+            Replaced::Manifest(identity) => format!("identity:{identity}"),
+        },
+        USER.to_owned(),
+        USER.to_owned(),
+        PATIENCE.to_string(),
+    ]);
+    let payload = Payload::new().with(manifest.bind(token, None).into_bytes());
+    let call = calls::call(script::RUN_POD, args, payload);
+    Ok(Call { deadline: Duration::from_secs(PATIENCE + END), ..call })
+}
+
+pub(super) fn write_manifest(step: &Step, manifest: &Manifest) -> Result<Call, Failure> {
+    let layout = guard::layout(step)?;
+    let args = [layout.pod_manifest(), USER.to_owned(), USER.to_owned()];
+    let mut call = calls::guarded(step, script::WRITE_MANIFEST, args)?;
+    call.payload = Payload::new().with(manifest.bind(None, None).into_bytes());
+    Ok(call)
+}
+
+pub(super) fn retire_member(step: &Step, from: Runtime) -> Result<Call, Failure> {
+    let layout = guard::layout(step)?;
+    let args = [
+        from.as_str().to_owned(),
+        layout.unit_name(),
+        layout.unit_file(),
+        layout.pod_manifest(),
+        layout.data_dir(),
+        layout.pod_name(),
+    ];
+    let call = calls::guarded(step, script::RETIRE_MEMBER, args)?;
+    Ok(Call { deadline: Duration::from_secs(END), ..call })
+}
+
+pub(super) fn standalone_kubelet(
+    step: &Step,
+    drop_in: &str,
+    config: &str,
+) -> Result<Call, Failure> {
+    let args = [KUBELET_UNIT, KUBELET_DROP_IN, KUBELET_CONFIG, MANIFESTS].map(str::to_owned);
+    let mut call = calls::guarded(step, script::STANDALONE_KUBELET, args)?;
+    call.payload =
+        Payload::new().with(drop_in.as_bytes().to_vec()).with(config.as_bytes().to_vec());
+    Ok(call)
+}

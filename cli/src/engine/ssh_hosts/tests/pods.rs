@@ -1,0 +1,235 @@
+//! Pods, by a kubelet of the test's own: it does what lies in its folder, as little of it as matters here.
+
+use std::process::{Child, Command, Stdio};
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::thread;
+use std::time::Duration;
+
+use super::super::script::{RETIRE_MEMBER, RUN_POD, WRITE_MANIFEST};
+use super::bench::{Bench, Run, mode, on_each_shell};
+
+const MANIFEST: &str = "folder/manifests/etcd-main.yaml";
+
+/// As much of a manifest as the scripts and this kubelet read.
+fn manifest(identity: &str, more: &str) -> String {
+    format!(
+        "# A comment.\nkind: Pod\n    runAsUser: \"@UID_OF_ETCD@\"\n    runAsGroup: \"@GID_OF_ETCD@\"\n\
+             - name: QUORATE_MANIFEST\n      value: {identity}\n{more}"
+    )
+}
+
+/// The same, as it stands on a host where the account is root's.
+fn written(identity: &str, more: &str) -> String {
+    manifest(identity, more).replace("\"@UID_OF_ETCD@\"", "0").replace("\"@GID_OF_ETCD@\"", "0")
+}
+
+fn host(bench: &Bench, kubelet: &str) {
+    // Of the unit there is no process.
+    bench.program(
+        "systemctl",
+        &format!("case $* in *kubelet*) echo {kubelet} ;; *LoadState*) echo not-found ;; *) echo 0 ;; esac"),
+    );
+    bench.program("journalctl", "true");
+    bench.program("etcd", "while :; do sleep 0.05; done");
+    std::fs::create_dir_all(bench.path("folder/manifests")).unwrap();
+}
+
+fn run_pod<'a>(bench: &Bench, identity: &str, more: &str, seen: &str) -> Run<'a> {
+    let words = [
+        bench.arg(MANIFEST),
+        bench.arg("data"),
+        "etcd-main.service".to_owned(),
+        "etcd-main".to_owned(),
+        identity.to_owned(),
+        seen.to_owned(),
+        "root".to_owned(),
+        "root".to_owned(),
+        "10".to_owned(),
+    ];
+    Run::unguarded(RUN_POD, &words).with(manifest(identity, more).as_bytes())
+}
+
+fn retire<'a>(bench: &Bench) -> Run<'a> {
+    let words = [
+        "static-pod".to_owned(),
+        "etcd-main.service".to_owned(),
+        bench.arg("unit"),
+        bench.arg(MANIFEST),
+        bench.arg("data"),
+        "etcd-main".to_owned(),
+    ];
+    Run::unguarded(RETIRE_MEMBER, &words)
+}
+
+fn said(bench: &Bench, run: &Run<'_>) -> (i32, String) {
+    let reply = bench.run(run);
+    (reply.status, String::from_utf8(reply.stdout).unwrap())
+}
+
+/// What the kubelet runs now: the pod, and the process.
+struct Pod {
+    text: String,
+    process: Child,
+}
+
+impl Drop for Pod {
+    fn drop(&mut self) {
+        self.process.kill().unwrap();
+        self.process.wait().unwrap();
+    }
+}
+
+/// Lets a kubelet work while something is done. Comments are nothing to it.
+fn with_kubelet<T>(bench: &Bench, act: impl FnOnce() -> T) -> T {
+    let over = AtomicBool::new(false);
+    let pod_in = |text: &str| {
+        let lines = text.lines().filter(|line| !line.starts_with('#'));
+        lines.map(|line| format!("{line}\n")).collect::<String>()
+    };
+    thread::scope(|scope| {
+        scope.spawn(|| {
+            let mut runs: Option<Pod> = None;
+            while !over.load(Ordering::Relaxed) {
+                let wanted = std::fs::read_to_string(bench.path(MANIFEST)).ok();
+                let wanted = wanted.as_deref().map(pod_in);
+                if runs.as_ref().map(|pod| &pod.text) != wanted.as_ref() {
+                    drop(runs.take());
+                    thread::sleep(Duration::from_millis(150));
+                    runs = wanted.map(|text| Pod { process: started(bench, &text), text });
+                }
+                thread::sleep(Duration::from_millis(20));
+            }
+        });
+        let done = act();
+        over.store(true, Ordering::Relaxed);
+        done
+    })
+}
+
+fn started(bench: &Bench, pod: &str) -> Child {
+    let identity = pod.split_once("value: ").unwrap().1.lines().next().unwrap();
+    bench.write("starts", &"x".repeat(starts(bench) + 1));
+    if pod.contains("ends at once") {
+        bench.program("etcd", "sleep 0.3");
+    }
+    Command::new(bench.path("bin/etcd"))
+        .arg(format!("--data-dir={}", bench.arg("data")))
+        .env("QUORATE_MANIFEST", identity)
+        .stdin(Stdio::null())
+        .spawn()
+        .unwrap()
+}
+
+/// How many processes the kubelet started.
+fn starts(bench: &Bench) -> usize {
+    std::fs::read_to_string(bench.path("starts")).map_or(0, |text| text.len())
+}
+
+#[test]
+fn a_pod_is_started_and_replaced_and_its_own_process_waited_for() {
+    on_each_shell(|bench| {
+        host(bench, "active");
+        with_kubelet(bench, || {
+            assert_eq!(bench.done(&run_pod(bench, "0a", "", "absent")), "changed");
+            assert_eq!(bench.read(MANIFEST), written("0a", ""));
+            assert_eq!(mode(&bench.path(MANIFEST)), 0o600);
+            assert_eq!(bench.done(&run_pod(bench, "0a", "", "absent")), "already");
+            // By the identity of the one before, as the plan that wrote it replaces it.
+            assert_eq!(bench.done(&run_pod(bench, "0b", "", "identity:0a")), "changed");
+            assert_eq!(bench.done(&run_pod(bench, "0b", "", "identity:0a")), "already");
+            assert_eq!(bench.read(MANIFEST), written("0b", ""));
+            assert_eq!(bench.done(&retire(bench)), "changed");
+            assert_eq!(bench.done(&retire(bench)), "already");
+        });
+        let left = bench.entries().into_iter().filter(|entry| entry.starts_with("folder"));
+        assert_eq!(left.collect::<Vec<_>>(), ["folder", "folder/manifests"]);
+    });
+}
+
+#[test]
+fn a_pod_that_somebody_edited_goes_before_the_next_one_comes() {
+    on_each_shell(|bench| {
+        host(bench, "active");
+        with_kubelet(bench, || {
+            bench.done(&run_pod(bench, "0a", "", "absent"));
+            bench.write(MANIFEST, &written("0a", "by: hand\n"));
+            while starts(bench) < 2 {
+                thread::sleep(Duration::from_millis(20));
+            }
+            // It has the identity of the one that is wanted, and is another one.
+            let edited = sha256(&written("0a", "by: hand\n"));
+            assert_eq!(bench.done(&run_pod(bench, "0a", "", &edited)), "changed");
+            assert_eq!(bench.read(MANIFEST), written("0a", ""));
+        });
+    });
+}
+
+fn sha256(text: &str) -> String {
+    pki::Sha256Digest::of(text.as_bytes()).to_string()
+}
+
+#[test]
+fn an_etcd_that_ends_at_once_is_told() {
+    on_each_shell(|bench| {
+        host(bench, "active");
+        let (status, said) =
+            with_kubelet(bench, || said(bench, &run_pod(bench, "0a", "ends at once\n", "absent")));
+        assert_eq!((status, said.as_str()), (1, "failed etcd ended at once\n"));
+    });
+}
+
+#[test]
+fn nothing_is_written_where_nobody_would_run_it_or_somebody_else_wrote() {
+    on_each_shell(|bench| {
+        host(bench, "inactive");
+        let (status, words) = said(bench, &run_pod(bench, "0a", "", "absent"));
+        assert_eq!(status, 80);
+        assert!(words.contains("systemctl start kubelet"), "{words}");
+        host(bench, "active");
+        bench.write(MANIFEST, "another");
+        for seen in ["absent", &"0".repeat(64), "identity:0b"] {
+            let (status, words) = said(bench, &run_pod(bench, "0a", "", seen));
+            assert!(status == 80 && words.contains("no longer what the plan saw"), "{words}");
+        }
+        assert_eq!(bench.read(MANIFEST), "another");
+        let reply = bench.run(&Run { missing: 1, ..run_pod(bench, "0a", "", &sha256("another")) });
+        assert_eq!(reply.status, 81);
+        assert_eq!(bench.read(MANIFEST), "another");
+        let left = bench.entries().into_iter().filter(|entry| entry.contains(".quorate-"));
+        assert_eq!(left.count(), 0);
+    });
+}
+
+#[test]
+fn a_pod_is_not_taken_away_while_no_kubelet_would_end_it() {
+    on_each_shell(|bench| {
+        host(bench, "active");
+        with_kubelet(bench, || {
+            bench.done(&run_pod(bench, "0a", "", "absent"));
+            host(bench, "inactive");
+            assert_eq!(said(bench, &retire(bench)).0, 80);
+            assert_eq!(bench.read(MANIFEST), written("0a", ""));
+        });
+        // Where nothing runs it is only a file.
+        assert_eq!(bench.done(&retire(bench)), "changed");
+    });
+}
+
+#[test]
+fn a_manifest_is_written_anew_only_where_the_pod_stays_the_same() {
+    on_each_shell(|bench| {
+        host(bench, "active");
+        let write = || {
+            let words = [bench.arg(MANIFEST), "root".to_owned(), "root".to_owned()];
+            Run::unguarded(WRITE_MANIFEST, &words).with(manifest("0a", "").as_bytes())
+        };
+        bench.write(MANIFEST, &written("0a", "").replace("A comment", "Another one"));
+        assert_eq!(bench.done(&write()), "changed");
+        assert_eq!(bench.read(MANIFEST), written("0a", ""));
+        assert_eq!(mode(&bench.path(MANIFEST)), 0o600);
+        assert_eq!(bench.done(&write()), "already");
+        bench.write(MANIFEST, &written("0a", "by: hand\n"));
+        assert_eq!(bench.run(&write()).status, 80);
+        assert_eq!(bench.read(MANIFEST), written("0a", "by: hand\n"));
+    });
+}

@@ -1,0 +1,43 @@
+//! What starts a member.
+
+use serde::Serialize;
+use templates::Manifest;
+
+/// What starts a member.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+#[serde(tag = "by", rename_all = "kebab-case")]
+pub enum Launch {
+    /// systemd, from the unit that was written before.
+    Unit,
+    /// The kubelet, from this manifest: to put it into its folder is to start the member.
+    Pod {
+        /// The manifest; token and numbers are filled in at execution.
+        manifest: Box<Manifest>,
+        /// Which formation it starts with.
+        formation: FormationState,
+        /// The manifest whose place it takes; any other is left alone.
+        replaces: Replaced,
+    },
+}
+
+/// What lies where a manifest is to be written.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum Replaced {
+    /// Nothing.
+    Nothing,
+    /// The file of this sha256, in hex, that the plan saw.
+    File(String),
+    /// The manifest of this identity, which an earlier step of the plan writes.
+    Manifest(String),
+}
+
+/// What `--initial-cluster-state` says.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum FormationState {
+    /// The member forms a cluster with the others of the list.
+    New,
+    /// The member belongs to a cluster; without its log it does not start.
+    Existing,
+}

@@ -1,0 +1,85 @@
+//! Whether the host has a kubelet that would run the member's pod.
+
+use inventories::inventory::Runtime;
+use templates::layout::{KUBELET_UNIT, MANIFESTS};
+
+use super::{Subject, push_once};
+use crate::facts::{KubeletFacts, Observed};
+use crate::report::{Finding, Formation, PlanReport};
+
+pub(super) fn check(subject: &Subject<'_>, report: &mut PlanReport) {
+    if subject.cluster.runtime != Runtime::StaticPod {
+        return;
+    }
+    let kubelet = match &subject.facts.kubelet {
+        Observed::Known(kubelet) => Some(kubelet),
+        Observed::Absent => None,
+        // Said with whatever else could not be looked at.
+        Observed::Unknown(_) => return,
+    };
+    let found = match (kubelet, &subject.cluster.kubelet) {
+        (Some(kubelet), Some(_)) => to_stand_alone(subject, kubelet),
+        (Some(kubelet), None) => somebody_s(subject, kubelet),
+        (None, _) => Some(missing(subject)),
+    };
+    if let Some(finding) = found {
+        push_once(&mut report.blocked, finding);
+    }
+}
+
+fn missing(subject: &Subject<'_>) -> Finding {
+    subject.host_finding(
+        "no-kubelet",
+        format!("there is no {KUBELET_UNIT}, which would run the pod"),
+        "install a kubelet and a container runtime, or write: runtime = \"systemd\"",
+    )
+}
+
+/// Where one is to be set up, no other may be at work.
+fn to_stand_alone(subject: &Subject<'_>, kubelet: &KubeletFacts) -> Option<Finding> {
+    if kubelet.program.is_absent() || kubelet.unit.is_absent() {
+        return Some(missing(subject));
+    }
+    (kubelet.is_up() && kubelet.drop_in.is_absent()).then(|| {
+        subject.host_finding(
+            "kubelet-serves",
+            "its kubelet runs already, and quorate did not set it up".to_owned(),
+            "leave `standalone` out where somebody else looks after the kubelet",
+        )
+    })
+}
+
+fn somebody_s(subject: &Subject<'_>, kubelet: &KubeletFacts) -> Option<Finding> {
+    if kubelet.unit.is_absent() {
+        return Some(missing(subject));
+    }
+    if !kubelet.is_up() {
+        // Of a formed cluster only what needs the kubelet waits for it.
+        return (subject.formation != Formation::Formed).then(|| {
+            subject.host_finding(
+                "no-kubelet",
+                format!("{KUBELET_UNIT} does not run"),
+                "systemctl start kubelet; or where nobody configures it: [clusters.NAME.kubelet] \
+                 standalone = true",
+            )
+        });
+    }
+    match &kubelet.manifests {
+        Observed::Known(folder) if folder.trim_end_matches('/') == MANIFESTS => None,
+        Observed::Known(folder) => Some(subject.host_finding(
+            "kubelet-elsewhere",
+            format!("its kubelet runs the pods of {folder}, not those of {MANIFESTS}"),
+            "set staticPodPath in the kubelet's configuration",
+        )),
+        Observed::Absent => Some(subject.host_finding(
+            "kubelet-elsewhere",
+            format!("its kubelet runs the pods of no folder; it should those of {MANIFESTS}"),
+            "set staticPodPath in the kubelet's configuration",
+        )),
+        Observed::Unknown(why) => Some(subject.host_finding(
+            "kubelet-elsewhere",
+            format!("can't tell of which folder its kubelet runs the pods: {why}"),
+            "look at staticPodPath in the kubelet's configuration",
+        )),
+    }
+}

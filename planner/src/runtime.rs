@@ -1,0 +1,219 @@
+//! The runtimes: what a member needs of each, and where they differ. Nothing else in the decision tells
+//! them apart.
+
+use inventories::inventory::Runtime;
+use templates::layout::{KUBELET_UNIT, MANIFESTS};
+use templates::{BootstrapToken, Layout, RenderError, kubelet};
+
+use crate::difference;
+use crate::ensure::{self, Place, attribute_changes};
+use crate::facts::{FileFacts, KubeletFacts, Observed};
+use crate::plan::{Action, FormationState, Launch, Replaced, Step, StepKind, Why};
+use crate::report::Finding;
+use crate::spec::ClusterSpec;
+
+/// The owner and mode of a manifest: it may hold what an operator's flags hold.
+pub const MANIFEST_ATTRIBUTES: (u32, &str, &str) = (0o600, "root", "root");
+
+/// The file that a runtime runs a member from.
+pub(crate) fn file_of(layout: &Layout, runtime: Runtime) -> String {
+    match runtime {
+        Runtime::Systemd => layout.unit_file(),
+        Runtime::StaticPod => layout.pod_manifest(),
+    }
+}
+
+impl Place<'_> {
+    /// What runs the member, if it is as wanted.
+    pub(crate) fn runtime(&self) -> Runtime {
+        self.cluster.runtime
+    }
+
+    /// The file that its runtime runs it from, as it was seen.
+    pub(crate) fn rendered(&self) -> &Observed<FileFacts> {
+        self.file_of(self.runtime())
+    }
+
+    fn file_of(&self, runtime: Runtime) -> &Observed<FileFacts> {
+        let path = file_of(&self.member.member.layout(), runtime);
+        self.facts.files.get(&path).unwrap_or(&Observed::Absent)
+    }
+
+    /// The text of that file.
+    pub(crate) fn text(&self) -> Option<&str> {
+        self.rendered().known()?.text.as_deref()
+    }
+
+    /// The text that it should have. `token` is the one that a member of a new cluster must hold.
+    pub(crate) fn wanted_text(
+        &self,
+        state: FormationState,
+        token: Option<&BootstrapToken>,
+    ) -> Result<String, RenderError> {
+        Ok(match self.runtime() {
+            Runtime::Systemd => match (self.member.unit(state)?, token) {
+                (unit, Some(token)) => unit.bind(token),
+                (unit, None) => unit.as_str().to_owned(),
+            },
+            Runtime::StaticPod => {
+                let account = self.host.etcd_user.known();
+                self.member.pod(state)?.bind(token, account.map(|account| account.ids))
+            }
+        })
+    }
+
+    /// The runtime that the member no longer has, where anything of it is left.
+    pub(crate) fn leftover(&self) -> Option<Runtime> {
+        let other = match self.runtime() {
+            Runtime::Systemd => Runtime::StaticPod,
+            Runtime::StaticPod => Runtime::Systemd,
+        };
+        let runs = self.facts.runs_by() == Some(other);
+        (runs || self.file_of(other).known().is_some()).then_some(other)
+    }
+}
+
+/// What is written before the member is started, which alone starts nothing.
+pub(crate) fn prepared(
+    place: &Place<'_>,
+    state: FormationState,
+    token: Option<&BootstrapToken>,
+) -> Result<Option<Step>, RenderError> {
+    match place.runtime() {
+        Runtime::Systemd => ensure::unit(place, state, token),
+        // What lies in the kubelet's folder runs.
+        Runtime::StaticPod => Ok(None),
+    }
+}
+
+/// What starts the member.
+pub(crate) fn launch(place: &Place<'_>, state: FormationState) -> Result<Launch, RenderError> {
+    Ok(match place.runtime() {
+        Runtime::Systemd => Launch::Unit,
+        Runtime::StaticPod => Launch::Pod {
+            manifest: Box::new(place.member.pod(state)?),
+            formation: state,
+            replaces: match place.rendered() {
+                Observed::Known(file) => Replaced::File(file.sha256.clone()),
+                Observed::Absent | Observed::Unknown(_) => Replaced::Nothing,
+            },
+        },
+    })
+}
+
+/// What ends a member's bootstrap: it takes the place of what began it.
+pub(crate) fn settling(place: &Place<'_>) -> Result<Launch, RenderError> {
+    let forming = place.member.pod(FormationState::New)?.identity().to_owned();
+    Ok(match launch(place, FormationState::Existing)? {
+        Launch::Unit => Launch::Unit,
+        Launch::Pod { manifest, formation, replaces: _ } => {
+            Launch::Pod { manifest, formation, replaces: Replaced::Manifest(forming) }
+        }
+    })
+}
+
+/// The hosts whose kubelet would do nothing for these members now.
+pub(crate) fn waits_for_kubelet<'p>(
+    cluster: &ClusterSpec,
+    places: impl Iterator<Item = &'p Place<'p>>,
+) -> Option<Finding> {
+    if cluster.runtime != Runtime::StaticPod || cluster.kubelet.is_some() {
+        return None;
+    }
+    let down = |place: &&Place<'_>| !place.host.kubelet.known().is_some_and(KubeletFacts::is_up);
+    let hosts: Vec<&str> = places.filter(down).map(|place| place.name.as_str()).collect();
+    let verb = if hosts.len() == 1 { "the kubelet does" } else { "kubelets do" };
+    (!hosts.is_empty()).then(|| Finding {
+        code: "no-kubelet",
+        host: None,
+        cluster: Some(cluster.name.clone()),
+        message: format!("{verb} not run on {}", hosts.join(", ")),
+        hint: Some(format!("systemctl start {KUBELET_UNIT}")),
+    })
+}
+
+/// The identity of the manifest that a member's process must come from, where it runs in a pod.
+pub(crate) fn pod_identity(place: &Place<'_>) -> Result<Option<String>, RenderError> {
+    Ok(match place.runtime() {
+        Runtime::Systemd => None,
+        Runtime::StaticPod => {
+            Some(place.member.pod(FormationState::Existing)?.identity().to_owned())
+        }
+    })
+}
+
+/// The manifest of a member whose process stays as it is: a kubelet looks neither at comments nor at
+/// who may read the file.
+pub(crate) fn manifest(place: &Place<'_>) -> Result<Option<Step>, RenderError> {
+    let Runtime::StaticPod = place.runtime() else { return Ok(None) };
+    let Observed::Known(seen) = place.rendered() else { return Ok(None) };
+    let path = place.member.member.layout().pod_manifest();
+    let wanted = place.wanted_text(FormationState::Existing, None)?;
+    let mut changes = difference::of_text(&path, seen.text.as_deref(), &wanted);
+    changes.extend(attribute_changes(&path, MANIFEST_ATTRIBUTES, seen));
+    if changes.is_empty() {
+        return Ok(None);
+    }
+    let kind =
+        StepKind::WriteManifest { manifest: Box::new(place.member.pod(FormationState::Existing)?) };
+    Ok(Some(place.step("manifest", Action::Update, kind, Why::Drift { changes })))
+}
+
+/// Whether two manifests are the same pod.
+pub(crate) fn is_same_pod(one: &str, other: &str) -> bool {
+    let said = |text: &'_ str| -> String {
+        text.lines().filter(|line| !line.starts_with('#')).map(|line| format!("{line}\n")).collect()
+    };
+    said(one) == said(other)
+}
+
+/// The host's kubelet stands alone, where that is wanted.
+pub(crate) fn kubelet(place: &Place<'_>) -> Option<Step> {
+    let wanted = place.cluster.kubelet.as_ref()?;
+    let facts = place.host.kubelet.known()?;
+    let (drop_in, config) = (kubelet::drop_in(facts.program.known()?), kubelet::config(wanted));
+    let mut changes = Vec::new();
+    for (path, seen, wanted) in [
+        (templates::layout::KUBELET_DROP_IN, &facts.drop_in, &drop_in),
+        (templates::layout::KUBELET_CONFIG, &facts.config, &config),
+    ] {
+        match seen {
+            Observed::Known(seen) => {
+                changes.extend(difference::of_text(path, seen.text.as_deref(), wanted));
+                changes.extend(attribute_changes(path, (0o644, "root", "root"), seen));
+            }
+            Observed::Absent => changes.push(format!("{path} is missing")),
+            Observed::Unknown(_) => return None,
+        }
+    }
+    if let Some(unit) = facts.unit.known() {
+        let stale = [
+            (!unit.is_up(), "does not run"),
+            (!unit.enabled, "is not enabled: it would not start at boot"),
+            (unit.needs_reload, "has an older text in systemd's memory"),
+            (
+                unit.is_up() && facts.manifests.known().is_none_or(|at| at != MANIFESTS),
+                "was started otherwise",
+            ),
+        ];
+        let stale = stale.into_iter().filter(|(is, _)| *is);
+        changes.extend(stale.map(|(_, what)| format!("{KUBELET_UNIT} {what}")));
+    }
+    if changes.is_empty() {
+        return None;
+    }
+    let (action, why) = ensure::action_for(&changes, place, facts.drop_in.is_absent());
+    let kind = StepKind::StandaloneKubelet { drop_in, config };
+    Some(place.host_step("kubelet", action, kind, why).after([place.host_id("claim")]))
+}
+
+/// Takes away what is left of the runtime that the member no longer has, where no process of it runs.
+pub(crate) fn retired(place: &Place<'_>) -> Option<Step> {
+    let from = place.leftover()?;
+    if place.facts.runs_by() == Some(from) {
+        return None;
+    }
+    let file = file_of(&place.member.member.layout(), from);
+    let why = Why::Drift { changes: vec![format!("{file} would start the member as well")] };
+    Some(place.step("retire", Action::Delete, StepKind::RetireMember { from }, why))
+}

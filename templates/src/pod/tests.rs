@@ -1,0 +1,157 @@
+use std::collections::BTreeSet;
+
+use inventories::inventory::FlagValue;
+use proptest::prelude::*;
+use yaml_rust2::{Yaml, YamlLoader};
+
+use super::*;
+use crate::{sample, unit};
+
+const IDS: Ids = Ids { user: 998, group: 997 };
+
+fn token() -> BootstrapToken {
+    BootstrapToken::from_random([0xab; 16])
+}
+
+/// As another library reads it.
+fn read(text: &str) -> Yaml {
+    let mut documents = YamlLoader::load_from_str(text).unwrap();
+    assert_eq!(documents.len(), 1, "{text}");
+    documents.remove(0)
+}
+
+fn command(pod: &Yaml) -> Vec<String> {
+    let words = pod["spec"]["containers"][0]["command"].as_vec().unwrap();
+    words.iter().map(|word| word.as_str().unwrap().to_owned()).collect()
+}
+
+/// Set `REWRITE_GOLDEN=1` to write the files anew, and read the diff.
+#[test]
+fn the_pods_of_each_minor_are_as_reviewed() {
+    let dir = concat!(env!("CARGO_MANIFEST_DIR"), "/tests/golden");
+    for version in ["3.4.45", "3.5.35", "3.6.16", "3.7.3"] {
+        for (formation, member) in
+            [("new", sample::member(version)), ("existing", sample::formed(version))]
+        {
+            let manifest = Manifest::of(&member).unwrap();
+            let path = format!("{dir}/{version}-{formation}.yaml");
+            if std::env::var_os("REWRITE_GOLDEN").is_some() {
+                std::fs::write(&path, manifest.as_str()).unwrap();
+            }
+            let golden = std::fs::read_to_string(&path).unwrap_or_default();
+            assert_eq!(manifest.as_str(), golden, "{path}");
+        }
+    }
+}
+
+#[test]
+fn the_pod_and_the_unit_of_a_member_run_the_same_command() {
+    for version in ["3.4.45", "3.5.35", "3.6.16", "3.7.3"] {
+        for member in [sample::member(version), sample::by_dns(version), sample::formed(version)] {
+            let pod = Manifest::of(&member).unwrap().bind(Some(&token()), Some(IDS));
+            let unit = unit::render(&member).unwrap().bind(&token());
+            let mut in_unit = unit::tests::exec_start(&unit);
+            assert_eq!(in_unit.remove(0), format!("/opt/quorate/etcd/{version}/etcd"));
+            let mut in_pod = command(&read(&pod));
+            assert_eq!(in_pod.remove(0), "etcd");
+            assert_eq!(in_pod, in_unit, "{version}");
+        }
+    }
+}
+
+#[test]
+fn binding_fills_in_token_and_numbers_and_changes_nothing_else() {
+    let manifest = Manifest::of(&sample::member("3.6.16")).unwrap();
+    let bound = manifest.bind(Some(&token()), Some(IDS));
+    let pod = read(&bound);
+    let security = &pod["spec"]["securityContext"];
+    assert_eq!(security["runAsUser"].as_i64(), Some(998));
+    assert_eq!(security["runAsGroup"].as_i64(), Some(997));
+    assert!(command(&pod).contains(&format!("--initial-cluster-token={}", token())));
+    let unbound = bound
+        .replace(token().as_str(), PLACEHOLDER)
+        .replace(" 998\n", &format!(" \"{USER_HOLE}\"\n"))
+        .replace(" 997\n", &format!(" \"{GROUP_HOLE}\"\n"));
+    assert_eq!(read(&unbound), read(manifest.as_str()));
+    assert_eq!(manifest.bind(None, None), manifest.as_str());
+}
+
+#[test]
+fn the_pod_of_a_formed_member_has_no_token_and_wants_the_member_s_directory() {
+    let manifest = Manifest::of(&sample::formed("3.6.16")).unwrap();
+    assert_eq!(manifest.bind(Some(&token()), None), manifest.as_str());
+    assert!(!manifest.as_str().contains("token="));
+    let volumes = read(manifest.as_str());
+    let volumes = volumes["spec"]["volumes"].as_vec().unwrap();
+    let member = volumes.iter().find(|volume| volume["name"].as_str() == Some("member")).unwrap();
+    assert_eq!(member["hostPath"]["path"].as_str(), Some("/var/lib/etcd/main/member"));
+    assert_eq!(member["hostPath"]["type"].as_str(), Some("Directory"));
+    assert!(!Manifest::of(&sample::member("3.6.16")).unwrap().as_str().contains("main/member"));
+}
+
+#[test]
+fn a_process_tells_which_of_two_manifests_it_was_started_from() {
+    let members = [
+        sample::member("3.6.16"),
+        sample::formed("3.6.16"),
+        sample::formed("3.6.14"),
+        Member { image: "mirror.example.net/etcd:v3.6.16".to_owned(), ..sample::formed("3.6.16") },
+        Member {
+            flags: [("quota-backend-bytes".to_owned(), FlagValue::Int(7))].into(),
+            ..sample::formed("3.6.16")
+        },
+    ];
+    let identities: BTreeSet<String> = members
+        .iter()
+        .map(|member| {
+            let manifest = Manifest::of(member).unwrap();
+            let pod = read(manifest.as_str());
+            let variable = &pod["spec"]["containers"][0]["env"][0];
+            assert_eq!(variable["name"].as_str(), Some(IDENTITY));
+            assert_eq!(variable["value"].as_str(), Some(manifest.identity()));
+            manifest.identity().to_owned()
+        })
+        .collect();
+    assert_eq!(identities.len(), members.len());
+}
+
+#[test]
+fn the_numbers_stand_on_lines_of_their_own() {
+    let text = Manifest::of(&sample::member("3.6.16")).unwrap().as_str().to_owned();
+    for (key, hole) in [("runAsUser", USER_HOLE), ("runAsGroup", GROUP_HOLE)] {
+        let lines: Vec<&str> = text.lines().filter(|line| line.contains(hole)).collect();
+        let [line] = lines[..] else { panic!("{lines:?}") };
+        assert_eq!(line.trim().trim_matches('"'), format!("{key}: \"{hole}").trim_matches('"'));
+    }
+}
+
+#[test]
+fn an_operators_flag_can_pose_neither_as_the_token_nor_as_a_number() {
+    let mut member = sample::member("3.6.16");
+    let posing = format!("x\n    runAsUser: {USER_HOLE}\n--initial-cluster-token={PLACEHOLDER}");
+    member.flags.insert("auth-token".to_owned(), FlagValue::Text(posing.clone()));
+    let text = Manifest::of(&member).unwrap().bind(Some(&token()), None);
+    assert_eq!(text.matches(token().as_str()).count(), 1);
+    let begins = |line: &&str| line.trim_start().starts_with("runAsUser");
+    assert_eq!(text.lines().filter(begins).count(), 1, "{text}");
+    assert!(command(&read(&text)).contains(&format!("--auth-token={posing}")));
+}
+
+proptest! {
+    #[test]
+    fn whatever_a_value_is_another_reader_gives_it_back(
+        values in proptest::collection::vec("[^\0\u{fffe}\u{ffff}]*", 3)
+    ) {
+        let mut member = sample::member("3.6.16");
+        for (flag, value) in ["auth-token", "cipher-suites", "cors"].into_iter().zip(values) {
+            member.flags.insert(flag.to_owned(), FlagValue::Text(value));
+        }
+        let manifest = Manifest::of(&member).unwrap();
+        let mut command = command(&read(manifest.as_str()));
+        prop_assert_eq!(command.remove(0), "etcd");
+        prop_assert_eq!(command, member.arguments());
+        // Each argument is one line, which begins as no other line of ours does.
+        let lines = manifest.as_str().lines().filter(|line| line.contains("--")).count();
+        prop_assert_eq!(lines, member.arguments().len());
+    }
+}
