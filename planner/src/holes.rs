@@ -30,6 +30,12 @@ pub(crate) fn holes(
     look("the unit's state", why_unknown(&facts.unit));
     look("its processes", why_unknown(&facts.pod));
     look("the kubelet", why_unknown(&host.kubelet));
+    if let Observed::Known(kubelet) = &host.kubelet {
+        look("the kubelet's program", why_unknown(&kubelet.program));
+        look("the kubelet's unit", why_unknown(&kubelet.unit));
+        look("the kubelet's drop-in", why_unknown(&kubelet.drop_in));
+        look("the kubelet's configuration", why_unknown(&kubelet.config));
+    }
     for path in files {
         look(&path, facts.files.get(&path).and_then(why_unknown));
     }

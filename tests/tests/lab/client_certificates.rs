@@ -1,12 +1,18 @@
 //! What an API server's certificate opens, and what it does not.
 
-use quorate_lab::{Host, SiteOptions};
+use quorate_lab::Host;
+use quorate_lab::site::Runtime;
 
-use crate::harness::{Stage, on};
+use crate::harness::{Stage, on, options};
 
-#[test]
-fn an_api_server_s_certificate_opens_the_client_port_and_not_the_peer_port() {
-    let stage = Stage::formed("c-api", 3, &SiteOptions::default());
+scenarios! {
+    an_api_server_s_certificate_opens_the_client_port_and_not_the_peer_port,
+}
+
+pub(crate) fn an_api_server_s_certificate_opens_the_client_port_and_not_the_peer_port(
+    runtime: Runtime,
+) {
+    let stage = Stage::formed("c-api", 3, &options(runtime));
     let issued = stage.run(&["client-cert", "--cn", "kube-apiserver", "--out", "api"]).ends(0);
     let issued = issued.says("--etcd-servers=").says("--etcd-cafile=");
     let url = |host: &Host| format!("https://{}:2379", host.address());

@@ -10,12 +10,18 @@ mod strike;
 
 use std::time::Instant;
 
-use quorate_lab::SiteOptions;
+use quorate_lab::site::Runtime;
 
-use crate::harness::{Digest, Members, NEWEST, Seeded, Stage};
+use crate::harness::{Digest, Members, NEWEST, Seeded, Stage, options};
 use operation::Operation;
 use points::{Blow, Point};
 use strike::{Timing, strike};
+
+scenarios! {
+    a_bootstrap_struck_at_any_step_comes_to_the_same_site,
+    a_roll_struck_at_any_step_comes_to_the_same_site,
+    a_repair_struck_at_any_step_comes_to_the_same_site,
+}
 
 /// How many points of each blow every run goes through.
 const KILLS: usize = 2;
@@ -25,23 +31,20 @@ const POWER_CUTS: usize = 1;
 /// and its member is still on its way back.
 const APPLIES: usize = 3;
 
-#[test]
-fn a_bootstrap_struck_at_any_step_comes_to_the_same_site() {
-    sweep("c-form", &mut Operation::Bootstrap);
+pub(crate) fn a_bootstrap_struck_at_any_step_comes_to_the_same_site(runtime: Runtime) {
+    sweep("c-form", runtime, &mut Operation::Bootstrap);
 }
 
-#[test]
-fn a_roll_struck_at_any_step_comes_to_the_same_site() {
-    sweep("c-roll", &mut Operation::Roll { round: 0 });
+pub(crate) fn a_roll_struck_at_any_step_comes_to_the_same_site(runtime: Runtime) {
+    sweep("c-roll", runtime, &mut Operation::Roll { round: 0 });
 }
 
-#[test]
-fn a_repair_struck_at_any_step_comes_to_the_same_site() {
-    sweep("c-repair", &mut Operation::Repair);
+pub(crate) fn a_repair_struck_at_any_step_comes_to_the_same_site(runtime: Runtime) {
+    sweep("c-repair", runtime, &mut Operation::Repair);
 }
 
-fn sweep(lab: &str, operation: &mut Operation) {
-    let stage = Stage::formed(lab, 3, &SiteOptions::default());
+fn sweep(lab: &str, runtime: Runtime, operation: &mut Operation) {
+    let stage = Stage::formed(lab, 3, &options(runtime));
     let members = Members::of_main(NEWEST, 3);
 
     // Twice undisturbed: a roll has two ends, and what one leaves the other finds.

@@ -1,12 +1,22 @@
 //! A formed cluster that is not as the inventory says, by somebody's hand or by a new inventory.
 
 use quorate_lab::releases::{self, Version};
+use quorate_lab::site::Runtime;
 use quorate_lab::{Host, SiteOptions};
 
-use crate::harness::{Members, NEWEST, Stage, Writer, eventually, on};
+use crate::harness::{Members, NEWEST, Stage, Writer, eventually, on, options};
+
+scenarios! {
+    a_changed_flag_is_rolled_out_under_load_and_no_write_is_lost,
+    a_patch_release_is_rolled_out_under_load_and_no_write_is_lost,
+    a_roll_waits_while_a_member_is_down,
+    a_single_member_is_restarted_only_when_an_outage_is_allowed,
+    a_saved_plan_is_applied_as_it_was_reviewed_or_refused_as_stale,
+    a_full_database_is_named_and_holds_back_what_does_not_help,
+}
 
 fn main_pid(host: &Host) -> String {
-    on(host, "systemctl show -P MainPID etcd-main")
+    on(host, "pgrep -x etcd || echo none")
 }
 
 fn pids(stage: &Stage) -> Vec<String> {
@@ -81,9 +91,8 @@ fn a_foreign_drop_in_is_moved_aside_and_not_lost() {
     assert!(!environment.contains("BY=hand"), "{environment}");
 }
 
-#[test]
-fn a_changed_flag_is_rolled_out_under_load_and_no_write_is_lost() {
-    let stage = Stage::formed("d-flag", 3, &SiteOptions::default());
+pub(crate) fn a_changed_flag_is_rolled_out_under_load_and_no_write_is_lost(runtime: Runtime) {
+    let stage = Stage::formed("d-flag", 3, &options(runtime));
     let members = Members::of_main(NEWEST, 3);
     let id = members.id(&stage.host(1));
     stage.edit(|text| {
@@ -102,11 +111,9 @@ fn a_changed_flag_is_rolled_out_under_load_and_no_write_is_lost() {
     assert_eq!(members.id(&stage.host(1)), id);
 }
 
-#[test]
-fn a_patch_release_is_rolled_out_under_load_and_no_write_is_lost() {
+pub(crate) fn a_patch_release_is_rolled_out_under_load_and_no_write_is_lost(runtime: Runtime) {
     let old = Version::new(3, 6, 14);
-    let stage =
-        Stage::formed("d-patch", 3, &SiteOptions { version: old, ..SiteOptions::default() });
+    let stage = Stage::formed("d-patch", 3, &SiteOptions { version: old, ..options(runtime) });
     let id = Members::of_main(old, 3).id(&stage.host(1));
     let release = releases::ensure(NEWEST, |_| {}).unwrap();
     let arch = releases::architecture().unwrap();
@@ -139,9 +146,8 @@ fn roll(stage: &Stage, members: &Members, what: &str) {
     members.expect_whole(stage);
 }
 
-#[test]
-fn a_roll_waits_while_a_member_is_down() {
-    let stage = Stage::formed("d-held", 3, &SiteOptions::default());
+pub(crate) fn a_roll_waits_while_a_member_is_down(runtime: Runtime) {
+    let stage = Stage::formed("d-held", 3, &options(runtime));
     stage.edit(|text| {
         text.replace("\n[pki]", "\n[clusters.main.etcd]\nsnapshot-count = 5000\n\n[pki]")
     });
@@ -164,9 +170,8 @@ fn a_roll_waits_while_a_member_is_down() {
     stage.expect_nothing_to_do();
 }
 
-#[test]
-fn a_single_member_is_restarted_only_when_an_outage_is_allowed() {
-    let stage = Stage::formed("d-single", 1, &SiteOptions::default());
+pub(crate) fn a_single_member_is_restarted_only_when_an_outage_is_allowed(runtime: Runtime) {
+    let stage = Stage::formed("d-single", 1, &options(runtime));
     stage.edit(|text| {
         text.replace("\n[pki]", "\n[clusters.main.etcd]\nsnapshot-count = 5000\n\n[pki]")
     });
@@ -178,9 +183,8 @@ fn a_single_member_is_restarted_only_when_an_outage_is_allowed() {
     stage.expect_nothing_to_do();
 }
 
-#[test]
-fn a_saved_plan_is_applied_as_it_was_reviewed_or_refused_as_stale() {
-    let stage = Stage::ready("d-saved", 3, &SiteOptions::default());
+pub(crate) fn a_saved_plan_is_applied_as_it_was_reviewed_or_refused_as_stale(runtime: Runtime) {
+    let stage = Stage::ready("d-saved", 3, &options(runtime));
     stage.run(&["plan", "--out", "first"]).ends(0);
     stage.run(&["apply", "--yes", "first"]).ends(0);
     stage.expect_nothing_to_do();
@@ -188,18 +192,17 @@ fn a_saved_plan_is_applied_as_it_was_reviewed_or_refused_as_stale() {
     stage.run(&["apply", "--yes", "first"]).ends(3);
     stage.traces().without_data().expect_same_as(&before);
 
-    on(&stage.host(2), "systemctl stop etcd-main");
+    stage.stop(2);
     stage.run(&["plan", "--out", "second"]).ends(0).says("etcd-2");
-    on(&stage.host(2), "systemctl start etcd-main");
+    stage.start(2);
     let running = pids(&stage);
     eventually("the member is back", || stage.run(&["status"]).code == Some(0));
     stage.run(&["apply", "--yes", "second"]).ends(3).says("etcd-2");
     assert_eq!(pids(&stage), running);
 }
 
-#[test]
-fn a_full_database_is_named_and_holds_back_what_does_not_help() {
-    let stage = Stage::ready("d-full", 3, &SiteOptions::default());
+pub(crate) fn a_full_database_is_named_and_holds_back_what_does_not_help(runtime: Runtime) {
+    let stage = Stage::ready("d-full", 3, &options(runtime));
     let quota = |bytes: u64, more: &str| {
         format!("\n[clusters.main.etcd]\nquota-backend-bytes = {bytes}\n{more}\n[pki]")
     };

@@ -5,15 +5,20 @@ use std::net::IpAddr;
 use quorate_lab::SiteOptions;
 use quorate_lab::dns::Record;
 use quorate_lab::releases::Version;
+use quorate_lab::site::Runtime;
 
-use crate::harness::{Members, NEWEST, Stage, on};
+use crate::harness::{Members, NEWEST, Stage, on, options, serves};
+
+scenarios! {
+    dns_forms_a_cluster_of_3_7,
+}
 
 const DOMAIN: &str = "etcd.lab.test";
 const PEERS: &str = "_etcd-server-ssl-main._tcp.etcd.lab.test";
 
 /// Hosts, and an inventory that forms its cluster by DNS.
-fn by_dns(name: &str, version: Version) -> Stage {
-    let stage = Stage::ready(name, 3, &SiteOptions { version, ..SiteOptions::default() });
+fn by_dns(name: &str, version: Version, runtime: Runtime) -> Stage {
+    let stage = Stage::ready(name, 3, &SiteOptions { version, ..options(runtime) });
     stage.edit(|text| {
         let setting = format!(
             "[clusters.main]\nbootstrap = {{ dns-srv = {{ domain = \"{DOMAIN}\", \
@@ -45,8 +50,8 @@ fn record(line: &str) -> Record {
     }
 }
 
-fn forms(name: &str, version: Version) {
-    let stage = by_dns(name, version);
+fn forms(name: &str, version: Version, runtime: Runtime) {
+    let stage = by_dns(name, version, runtime);
     stage.lab.set_dns_records(&printed(&stage)).unwrap();
     // How quick the disks are is another scenario's.
     let apply = stage.run(&["apply", "--yes", "--allow-slow-disk", "main"]).ends(0);
@@ -57,34 +62,30 @@ fn forms(name: &str, version: Version) {
     // Members are listed by their addresses, and no unit knows of the domain.
     assert!(!members.etcdctl(&stage.host(1), "member list").contains(DOMAIN));
     for host in stage.hosts() {
-        on(&host, "! grep -q discovery /etc/systemd/system/etcd-main.service");
+        on(&host, &format!("! grep -q discovery {}", stage.rendered()));
     }
     // So the cluster lives on without DNS, through restarts of all of its hosts at once.
     stage.lab.set_dns_records(&[]).unwrap();
     for host in stage.hosts() {
         host.reboot().unwrap();
     }
-    let settled = "timeout 60 sh -c 'until systemctl is-active -q etcd-main; do sleep 0.1; done'";
-    for host in stage.hosts() {
-        on(&host, settled);
-    }
+    stage.hosts().iter().for_each(serves);
     members.expect_whole(&stage);
     stage.expect_nothing_to_do();
 }
 
 #[test]
 fn dns_forms_a_cluster_of_3_4() {
-    forms("d-34", Version::new(3, 4, 23));
+    forms("d-34", Version::new(3, 4, 23), Runtime::Systemd);
 }
 
-#[test]
-fn dns_forms_a_cluster_of_3_7() {
-    forms("d-37", Version::new(3, 7, 3));
+pub(crate) fn dns_forms_a_cluster_of_3_7(runtime: Runtime) {
+    forms("d-37", Version::new(3, 7, 3), runtime);
 }
 
 #[test]
 fn records_that_are_not_the_inventory_s_are_refused_on_every_host() {
-    let stage = by_dns("d-wrong", NEWEST);
+    let stage = by_dns("d-wrong", NEWEST, Runtime::Systemd);
     let right = printed(&stage);
     let without = |name: &str| {
         let of = |record: &&Record| !record.to_string().contains(name);

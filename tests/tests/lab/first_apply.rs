@@ -1,11 +1,21 @@
 //! From nothing to a running cluster, and then nothing is left to do.
 
 use quorate_lab::releases::Version;
-use quorate_lab::site::{Delivery, Family};
+use quorate_lab::site::{Delivery, Family, Runtime};
 use quorate_lab::ssh::User;
 use quorate_lab::{Host, SiteOptions};
 
-use crate::harness::{Members, NEWEST, Run, Stage, here, on};
+use crate::harness::{Members, NEWEST, Run, Stage, here, on, options, serves};
+
+scenarios! {
+    three_members_of_3_5,
+    three_members_of_3_6_and_a_second_apply_leaves_every_file_alone,
+    three_members_of_3_7,
+    one_member_pushed_by_a_user_with_sudo,
+    five_members_pushed_by_root,
+    three_members_by_ipv6_alone,
+    two_clusters_on_the_same_hosts_share_one_client_ca,
+}
 
 /// Forms a cluster of all hosts of a lab, from a plan that says what it will do.
 fn form(name: &str, hosts: u8, options: &SiteOptions) -> Stage {
@@ -23,63 +33,64 @@ fn form(name: &str, hosts: u8, options: &SiteOptions) -> Stage {
     stage
 }
 
-fn at(version: Version) -> SiteOptions {
-    SiteOptions { version, ..SiteOptions::default() }
+fn at(version: Version, runtime: Runtime) -> SiteOptions {
+    SiteOptions { version, ..options(runtime) }
 }
 
 #[test]
 fn three_members_of_3_4() {
-    form("s-34", 3, &at(Version::new(3, 4, 23)));
+    form("s-34", 3, &at(Version::new(3, 4, 23), Runtime::Systemd));
 }
 
-#[test]
-fn three_members_of_3_5() {
-    form("s-35", 3, &at(Version::new(3, 5, 35)));
+pub(crate) fn three_members_of_3_5(runtime: Runtime) {
+    form("s-35", 3, &at(Version::new(3, 5, 35), runtime));
 }
 
-#[test]
-fn three_members_of_3_6_and_a_second_apply_leaves_every_file_alone() {
-    let stage = form("s-36", 3, &at(NEWEST));
+pub(crate) fn three_members_of_3_6_and_a_second_apply_leaves_every_file_alone(runtime: Runtime) {
+    let stage = form("s-36", 3, &at(NEWEST, runtime));
     let before = stage.traces().without_data();
     stage.run(&["apply", "--yes"]).ends(0).says("No changes");
     stage.traces().without_data().expect_same_as(&before);
     for host in stage.hosts() {
         host.reboot().unwrap();
     }
-    let settled = "systemctl is-active --wait etcd-main; timeout 30 sh -c \
-                   'until systemctl is-active -q etcd-main; do sleep 0.1; done'";
-    for host in stage.hosts() {
-        on(&host, settled);
-    }
+    stage.hosts().iter().for_each(serves);
     stage.expect_nothing_to_do();
 }
 
-#[test]
-fn three_members_of_3_7() {
-    form("s-37", 3, &at(Version::new(3, 7, 3)));
+pub(crate) fn three_members_of_3_7(runtime: Runtime) {
+    form("s-37", 3, &at(Version::new(3, 7, 3), runtime));
 }
 
-#[test]
-fn one_member_pushed_by_a_user_with_sudo() {
-    let options =
-        SiteOptions { user: User::Ops, delivery: Delivery::Path, ..at(Version::new(3, 7, 3)) };
+pub(crate) fn one_member_pushed_by_a_user_with_sudo(runtime: Runtime) {
+    let options = SiteOptions {
+        user: User::Ops,
+        delivery: Delivery::Path,
+        ..at(Version::new(3, 7, 3), runtime)
+    };
     let stage = form("s-one", 1, &options);
     stage.run(&["plan"]).ends(0).does_not_say("blocked");
 }
 
-#[test]
-fn five_members_pushed_by_root() {
-    form("s-five", 5, &SiteOptions { delivery: Delivery::Path, ..at(Version::new(3, 5, 35)) });
+pub(crate) fn five_members_pushed_by_root(runtime: Runtime) {
+    form(
+        "s-five",
+        5,
+        &SiteOptions { delivery: Delivery::Path, ..at(Version::new(3, 5, 35), runtime) },
+    );
 }
 
 #[test]
 fn three_members_of_3_4_downloaded_by_a_user_with_sudo() {
-    form("s-sudo", 3, &SiteOptions { user: User::Ops, ..at(Version::new(3, 4, 23)) });
+    form(
+        "s-sudo",
+        3,
+        &SiteOptions { user: User::Ops, ..at(Version::new(3, 4, 23), Runtime::Systemd) },
+    );
 }
 
-#[test]
-fn three_members_by_ipv6_alone() {
-    let stage = form("s-six", 3, &SiteOptions { family: Family::V6, ..at(NEWEST) });
+pub(crate) fn three_members_by_ipv6_alone(runtime: Runtime) {
+    let stage = form("s-six", 3, &SiteOptions { family: Family::V6, ..at(NEWEST, runtime) });
     let listens =
         on(&stage.host(1), "ss -Hltn 'sport = 2379 or sport = 2380' | awk '{ print $4 }'");
     let outside = listens.lines().filter(|at| !at.starts_with("127.0.0.1:")).collect::<Vec<_>>();
@@ -88,18 +99,21 @@ fn three_members_by_ipv6_alone() {
     assert!(outside.iter().all(|at| at.starts_with(&format!("[{address}]:"))), "{listens}");
 }
 
-#[test]
-fn two_clusters_on_the_same_hosts_share_one_client_ca() {
-    let stage = Stage::empty("s-two", 3);
-    let options = at(NEWEST);
+/// A second cluster on the hosts of the first, as its inventory says it.
+pub(crate) fn events(stage: &Stage) -> String {
+    let runtime = stage.by_runtime("systemd", "static-pod");
+    format!(
+        "\n[clusters.events]\nversion = \"{NEWEST}\"\nruntime = \"{runtime}\"\n\
+         members = [\"etcd-1\", \"etcd-2\", \"etcd-3\"]\n\
+         ports = {{ client = 2382, peer = 2383, metrics = 2384 }}\nclient-ca = \"main\"\n\n[pki]"
+    )
+}
+
+pub(crate) fn two_clusters_on_the_same_hosts_share_one_client_ca(runtime: Runtime) {
+    let options = at(NEWEST, runtime);
+    let stage = Stage::empty_for("s-two", 3, &options);
     stage.lab.site(stage.folder(), &options).unwrap();
-    stage.edit(|text| {
-        let events = "\n[clusters.events]\nversion = \"3.6.16\"\n\
-                      members = [\"etcd-1\", \"etcd-2\", \"etcd-3\"]\n\
-                      ports = { client = 2382, peer = 2383, metrics = 2384 }\n\
-                      client-ca = \"main\"\n\n[pki]";
-        text.replace("\n[pki]", events)
-    });
+    stage.edit(|text| text.replace("\n[pki]", &events(&stage)));
     stage.run(&["pki", "init"]).ends(0);
     stage.run(&["apply", "--yes"]).ends(0);
     stage.expect_nothing_to_do();

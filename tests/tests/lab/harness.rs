@@ -3,6 +3,7 @@
 mod cluster;
 mod digest;
 mod run;
+mod runtime;
 mod seeded;
 mod traces;
 mod watch;
@@ -17,12 +18,13 @@ use std::time::{Duration, Instant};
 
 use quorate_lab::disk::DiskSize;
 use quorate_lab::releases::Version;
-use quorate_lab::site::{self, Authorities};
-use quorate_lab::{Host, Lab, LabName, Options, SiteOptions};
+use quorate_lab::site::{self, Authorities, Runtime};
+use quorate_lab::{Host, Kubelet, Lab, LabName, Options, SiteOptions};
 
 pub(crate) use cluster::Members;
 pub(crate) use digest::Digest;
 pub(crate) use run::Run;
+pub(crate) use runtime::{Scenario, options, serves};
 pub(crate) use seeded::Seeded;
 pub(crate) use traces::Traces;
 pub(crate) use watch::Watch;
@@ -35,22 +37,31 @@ pub(crate) const NEWEST: Version = Version::new(3, 6, 16);
 pub(crate) struct Stage {
     pub(crate) lab: Lab,
     folder: PathBuf,
+    runtime: Runtime,
     said: RefCell<Vec<String>>,
 }
 
 impl Stage {
     /// Hosts, and an operator who has nothing yet. A name has at most 12 letters.
     pub(crate) fn empty(name: &str, hosts: u8) -> Self {
-        let lab = Lab::up(&Options::hosts(lab_name(name), hosts)).unwrap();
+        Self::empty_for(name, hosts, &SiteOptions::default())
+    }
+
+    /// The same, for an inventory of these options: hosts whose members are to be pods have a kubelet.
+    pub(crate) fn empty_for(name: &str, hosts: u8, options: &SiteOptions) -> Self {
+        let pods = options.runtime == Runtime::StaticPod;
+        let kubelet = pods.then(|| Kubelet { etcd: vec![options.version] });
+        let lab = Options { kubelet, ..Options::hosts(lab_name(name), hosts) };
+        let lab = Lab::up(&lab).unwrap();
         let folder = std::env::temp_dir().join(format!("quorate-{name}-{}", std::process::id()));
         let _ = fs::remove_dir_all(&folder);
         fs::create_dir_all(folder.join("home")).unwrap();
-        Self { lab, folder, said: RefCell::default() }
+        Self { lab, folder, runtime: options.runtime, said: RefCell::default() }
     }
 
     /// Hosts, and an operator with an inventory of them and CAs.
     pub(crate) fn ready(name: &str, hosts: u8, options: &SiteOptions) -> Self {
-        let stage = Self::empty(name, hosts);
+        let stage = Self::empty_for(name, hosts, options);
         stage.write_site(options);
         stage
     }
@@ -202,8 +213,3 @@ pub(crate) fn output(program: &str, arguments: &[&str]) -> Output {
 pub(crate) fn text(bytes: &[u8]) -> String {
     String::from_utf8_lossy(bytes).into_owned()
 }
-
-/// Takes everything away that quorate made, so that the next round begins with nothing.
-pub(crate) const WIPE: &str = "systemctl disable --now etcd-main 2>/dev/null; \
-    rm -rf /etc/systemd/system/etcd-main.service* /etc/etcd /var/lib/etcd /var/lib/quorate \
-    /opt/quorate; systemctl daemon-reload; userdel etcd 2>/dev/null; ! pgrep -x etcd";

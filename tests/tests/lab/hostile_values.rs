@@ -3,10 +3,14 @@
 
 use std::fs;
 
-use quorate_lab::site::Delivery;
+use quorate_lab::site::{Delivery, Runtime};
 use quorate_lab::{Host, SiteOptions};
 
-use crate::harness::{Members, NEWEST, Stage, here, on};
+use crate::harness::{Members, NEWEST, Stage, here, on, options};
+
+scenarios! {
+    hostile_values_arrive_as_they_are_and_run_nothing,
+}
 
 /// What nobody may ever run: whoever does leaves a file of this name.
 const CANARY: &str = "/tmp/quorate-canary";
@@ -72,11 +76,10 @@ fn expect_no_canary(host: &Host) {
     on(host, &format!("! test -e {CANARY} && test \"$(pgrep -xc etcd)\" = 1"));
 }
 
-#[test]
-fn hostile_values_arrive_as_they_are_and_run_nothing() {
+pub(crate) fn hostile_values_arrive_as_they_are_and_run_nothing(runtime: Runtime) {
     let _ = fs::remove_file(CANARY);
-    let options = SiteOptions { delivery: Delivery::Path, ..SiteOptions::default() };
-    let stage = Stage::ready("v-values", 3, &options);
+    let site = SiteOptions { delivery: Delivery::Path, ..options(runtime) };
+    let stage = Stage::ready("v-values", 3, &site);
 
     // Paths of the operator: the key and the archive lie in a folder of a hostile name.
     let folder = stage.folder().join("-a '\"$(touch canary)`touch canary`;%i $HOME é");

@@ -5,10 +5,17 @@ use std::process::{Child, ChildStdin, Stdio};
 use std::thread;
 use std::time::Duration;
 
-use quorate_lab::{Host, SiteOptions};
+use quorate_lab::Host;
+use quorate_lab::site::Runtime;
 use serde_json::Value;
 
-use crate::harness::{Members, NEWEST, Seeded, Stage};
+use crate::harness::{Members, NEWEST, Seeded, Stage, options};
+
+scenarios! {
+    an_apply_whose_connections_are_cut_at_any_step_comes_to_its_end,
+    a_host_that_is_cut_off_for_a_while_is_waited_for,
+    a_host_that_stays_away_is_named_and_the_next_apply_finishes,
+}
 
 /// Kills every login on a host but its own, once for each line that it is told.
 const CUTTER: &str = "server=$(pgrep -o -x sshd); echo ready; while read -r _; do \
@@ -95,9 +102,8 @@ fn apply_cut_at(stage: &Stage, steps: &[u64]) -> usize {
     lost
 }
 
-#[test]
-fn an_apply_whose_connections_are_cut_at_any_step_comes_to_its_end() {
-    let stage = Stage::ready("l-cut", 3, &SiteOptions::default());
+pub(crate) fn an_apply_whose_connections_are_cut_at_any_step_comes_to_its_end(runtime: Runtime) {
+    let stage = Stage::ready("l-cut", 3, &options(runtime));
     let members = Members::of_main(NEWEST, 3);
     let mut seeded = Seeded(0x2545_f491_4f6c_dd1d);
     let mut sample = |many, of| -> Vec<u64> { (0..many).map(|_| seeded.below(of)).collect() };
@@ -116,9 +122,8 @@ fn an_apply_whose_connections_are_cut_at_any_step_comes_to_its_end() {
     assert!(lost > 3, "the connections were cut {lost} times only");
 }
 
-#[test]
-fn a_host_that_is_cut_off_for_a_while_is_waited_for() {
-    let stage = Stage::ready("l-away", 3, &SiteOptions::default());
+pub(crate) fn a_host_that_is_cut_off_for_a_while_is_waited_for(runtime: Runtime) {
+    let stage = Stage::ready("l-away", 3, &options(runtime));
     let Followed { code, lost, back, said, .. } = follow(&stage, |_, number| {
         if number == 5 {
             let away = stage.host(2);
@@ -135,9 +140,8 @@ fn a_host_that_is_cut_off_for_a_while_is_waited_for() {
     Members::of_main(NEWEST, 3).expect_whole(&stage);
 }
 
-#[test]
-fn a_host_that_stays_away_is_named_and_the_next_apply_finishes() {
-    let stage = Stage::ready("l-gone", 3, &SiteOptions::default());
+pub(crate) fn a_host_that_stays_away_is_named_and_the_next_apply_finishes(runtime: Runtime) {
+    let stage = Stage::ready("l-gone", 3, &options(runtime));
     let Followed { code, lost, back, said, .. } = follow(&stage, |_, number| {
         if number == 5 {
             stage.host(3).cut().unwrap();

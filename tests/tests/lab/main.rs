@@ -8,6 +8,21 @@
 
 mod harness;
 
+/// Declares functions of this module as scenarios: each is a test by itself, with members as units. With
+/// members as pods the same are played by [`pods`].
+macro_rules! scenarios {
+    ($($name:ident),+ $(,)?) => {
+        mod with_units {
+            $(#[test]
+            fn $name() {
+                super::$name(quorate_lab::site::Runtime::Systemd);
+            })+
+        }
+
+        pub(crate) const SCENARIOS: &[crate::harness::Scenario] = &[$((stringify!($name), $name)),+];
+    };
+}
+
 mod client_certificates;
 mod cost;
 mod crash_points;
@@ -19,6 +34,7 @@ mod hostile_values;
 mod login_shells;
 mod lost_connections;
 mod lost_memory;
+mod pods;
 mod refusals;
 mod secrets;
 mod security;

@@ -5,16 +5,20 @@ use std::collections::BTreeSet;
 use std::fs;
 use std::process::{Command, Stdio};
 
-use quorate_lab::{Host, SiteOptions};
+use quorate_lab::Host;
+use quorate_lab::site::Runtime;
 
-use crate::harness::{Stage, Watch, here, on};
+use crate::harness::{Stage, Watch, here, on, options};
+
+scenarios! {
+    no_private_key_is_printed_logged_passed_or_left_behind,
+}
 
 /// Where a key may lie on a host, and nowhere else.
 const HOME_OF_KEYS: &str = "/etc/etcd/main/pki/";
 
-#[test]
-fn no_private_key_is_printed_logged_passed_or_left_behind() {
-    let stage = Stage::ready("x-secrets", 3, &SiteOptions::default());
+pub(crate) fn no_private_key_is_printed_logged_passed_or_left_behind(runtime: Runtime) {
+    let stage = Stage::ready("x-secrets", 3, &options(runtime));
     // The inventory is older than every key, until it is edited.
     here("cp", &["-p", &path(&stage, "quorate.toml"), &path(&stage, "began")]);
     let watch = Watch::start();
@@ -75,18 +79,14 @@ fn roll_with_new_certificates(stage: &Stage) {
 /// mends it.
 fn fail_an_apply(stage: &Stage) {
     let host = stage.host(2);
-    on(
-        &host,
-        "rm -rf /etc/etcd/main/pki && systemctl stop etcd-main && chmod -x /opt/quorate/etcd/3.6.16/etcd",
-    );
+    stage.stop(2);
+    on(&host, "rm -rf /etc/etcd/main/pki && chmod -x /opt/quorate/etcd/3.6.16/etcd");
     // The release is put right by the apply; what it can't get past is a directory in the way.
-    on(
-        &host,
-        "rm /etc/systemd/system/etcd-main.service && mkdir -p /etc/systemd/system/etcd-main.service/x",
-    );
+    let rendered = stage.rendered();
+    on(&host, &format!("rm -f {rendered} && mkdir -p {rendered}/x"));
     let failed = stage.run(&["-v", "apply", "--yes"]);
     assert_ne!(failed.code, Some(0), "{}", failed.text());
-    on(&host, "rm -r /etc/systemd/system/etcd-main.service");
+    on(&host, &format!("rm -r {rendered}"));
     stage.run(&["apply", "--yes"]).ends(0);
     stage.expect_nothing_to_do();
 }

@@ -4,9 +4,14 @@
 use std::thread;
 use std::time::Duration;
 
-use quorate_lab::SiteOptions;
+use quorate_lab::site::Runtime;
 
-use crate::harness::{Members, NEWEST, Seeded, Stage};
+use crate::harness::{Members, NEWEST, Seeded, Stage, options};
+
+scenarios! {
+    an_apply_killed_again_and_again_still_forms_one_cluster,
+    ctrl_c_ends_in_an_orderly_way_and_the_next_apply_goes_on,
+}
 
 /// Lets an apply run for a while, then kills it. Whether it was still running.
 fn kill_after(stage: &Stage, moment: Duration) -> bool {
@@ -23,9 +28,8 @@ fn kill_after(stage: &Stage, moment: Duration) -> bool {
     ran
 }
 
-#[test]
-fn an_apply_killed_again_and_again_still_forms_one_cluster() {
-    let stage = Stage::ready("k-many", 3, &SiteOptions::default());
+pub(crate) fn an_apply_killed_again_and_again_still_forms_one_cluster(runtime: Runtime) {
+    let stage = Stage::ready("k-many", 3, &options(runtime));
     let mut seeded = Seeded::of_this_run();
     for _ in 0..8 {
         let moment = Duration::from_millis(400 + seeded.below(1200));
@@ -38,9 +42,8 @@ fn an_apply_killed_again_and_again_still_forms_one_cluster() {
     Members::of_main(NEWEST, 3).expect_whole(&stage);
 }
 
-#[test]
-fn ctrl_c_ends_in_an_orderly_way_and_the_next_apply_goes_on() {
-    let stage = Stage::ready("k-ctrl-c", 3, &SiteOptions::default());
+pub(crate) fn ctrl_c_ends_in_an_orderly_way_and_the_next_apply_goes_on(runtime: Runtime) {
+    let stage = Stage::ready("k-ctrl-c", 3, &options(runtime));
     let child = stage
         .command(&["apply", "--yes"])
         .stdout(std::process::Stdio::piped())

@@ -6,9 +6,15 @@ use std::process::{Child, Stdio};
 use std::thread;
 use std::time::Duration;
 
+use quorate_lab::site::Runtime;
 use quorate_lab::{Host, SiteOptions};
 
-use crate::harness::{Members, NEWEST, Run, Seeded, Stage, WIPE, eventually, here, on, text};
+use crate::harness::{Members, NEWEST, Run, Seeded, Stage, eventually, here, on, options, text};
+
+scenarios! {
+    of_two_applies_at_once_one_wins_and_nothing_stays_locked,
+    a_terminated_apply_ends_its_running_steps_and_the_next_one_goes_on,
+}
 
 /// A key whose mode is drift that costs little to mend.
 const KEY: &str = "/etc/etcd/main/pki/current/peer.key";
@@ -63,9 +69,8 @@ fn rounds() -> usize {
     if std::env::var_os("QUORATE_PROVE").is_some() { 100 } else { 12 }
 }
 
-#[test]
-fn of_two_applies_at_once_one_wins_and_nothing_stays_locked() {
-    let stage = Stage::formed("t-race", 3, &SiteOptions::default());
+pub(crate) fn of_two_applies_at_once_one_wins_and_nothing_stays_locked(runtime: Runtime) {
+    let stage = Stage::formed("t-race", 3, &options(runtime));
     let (mut locked_out, mut late) = (0, 0);
     let rounds = rounds();
     for round in 0..rounds {
@@ -113,9 +118,8 @@ fn terminated_after(stage: &Stage, steps: u64, times: usize) -> Run {
     Run::ended(&["apply", "--yes"], &output, began.elapsed())
 }
 
-#[test]
-fn a_terminated_apply_ends_its_running_steps_and_the_next_one_goes_on() {
-    let stage = Stage::ready("t-term", 3, &SiteOptions::default());
+pub(crate) fn a_terminated_apply_ends_its_running_steps_and_the_next_one_goes_on(runtime: Runtime) {
+    let stage = Stage::ready("t-term", 3, &options(runtime));
     let mut seeded = Seeded(0x2545_f491_4f6c_dd1d);
     for part in 0..3 {
         let steps = 1 + part * 6 + seeded.below(6);
@@ -128,9 +132,7 @@ fn a_terminated_apply_ends_its_running_steps_and_the_next_one_goes_on() {
         stage.run(&["apply", "--yes"]).ends(0);
         stage.expect_nothing_to_do();
         Members::of_main(NEWEST, 3).expect_whole(&stage);
-        for host in stage.hosts() {
-            on(&host, WIPE);
-        }
+        stage.wipe();
     }
     terminated_after(&stage, 5, 2).ends(130).says("interrupted twice");
     stage.run(&["apply", "--yes"]).ends(0);

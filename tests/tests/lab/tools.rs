@@ -1,12 +1,17 @@
 //! The commands beside plan and apply, on a cluster that runs.
 
-use quorate_lab::SiteOptions;
+use quorate_lab::site::Runtime;
 
-use crate::harness::{NEWEST, Stage, eventually, on};
+use crate::harness::{NEWEST, Stage, eventually, options};
 
-#[test]
-fn status_tells_how_it_is_and_ends_accordingly() {
-    let stage = Stage::ready("t-status", 3, &SiteOptions::default());
+scenarios! {
+    status_tells_how_it_is_and_ends_accordingly,
+    etcdctl_keeps_output_and_exit_status,
+    a_plan_tells_what_a_program_wants_to_know,
+}
+
+pub(crate) fn status_tells_how_it_is_and_ends_accordingly(runtime: Runtime) {
+    let stage = Stage::ready("t-status", 3, &options(runtime));
     stage.run(&["status"]).ends(1).says("not formed yet");
     stage.run(&["apply", "--yes"]).ends(0);
     let healthy = stage.run(&["status"]).ends(0);
@@ -26,11 +31,11 @@ fn status_tells_how_it_is_and_ends_accordingly() {
         assert!(certificates.iter().all(|c| c["days_left"].as_i64().unwrap() > 360), "{json:#}");
     }
 
-    on(&stage.host(2), "systemctl stop etcd-main");
+    stage.stop(2);
     stage.run(&["status"]).ends(1).says("etcd-2");
     let json = stage.run(&["status", "--json"]).ends(1).json();
     assert_eq!(json["clusters"]["main"]["margin"], 0, "{json:#}");
-    on(&stage.host(2), "systemctl start etcd-main");
+    stage.start(2);
 
     stage.host(3).cut().unwrap();
     stage.run(&["status"]).ends(4).says("etcd-3");
@@ -38,9 +43,8 @@ fn status_tells_how_it_is_and_ends_accordingly() {
     eventually("the member is back", || stage.run(&["status"]).code == Some(0));
 }
 
-#[test]
-fn etcdctl_keeps_output_and_exit_status() {
-    let stage = Stage::formed("t-etcdctl", 3, &SiteOptions::default());
+pub(crate) fn etcdctl_keeps_output_and_exit_status(runtime: Runtime) {
+    let stage = Stage::formed("t-etcdctl", 3, &options(runtime));
     let list = stage.run(&["etcdctl", "--", "member", "list"]).ends(0);
     assert_eq!(list.stdout.lines().count(), 3, "{}", list.text());
     assert_eq!(list.stderr, "");
@@ -52,7 +56,7 @@ fn etcdctl_keeps_output_and_exit_status() {
     let timeout = ["etcdctl", "--", "--command-timeout=1s", "get", "x", "--consistency=l"];
     stage.run(&timeout).ends(0);
     for number in [1, 2] {
-        on(&stage.host(number), "systemctl stop etcd-main");
+        stage.stop(number);
     }
     let failed = stage.run(&timeout);
     assert_eq!(failed.code, Some(1), "{}", failed.text());
@@ -60,9 +64,8 @@ fn etcdctl_keeps_output_and_exit_status() {
     assert_ne!(failed.stderr, "");
 }
 
-#[test]
-fn a_plan_tells_what_a_program_wants_to_know() {
-    let stage = Stage::ready("t-json", 3, &SiteOptions::default());
+pub(crate) fn a_plan_tells_what_a_program_wants_to_know(runtime: Runtime) {
+    let stage = Stage::ready("t-json", 3, &options(runtime));
     let plan = stage.run(&["plan", "--json", "--detailed-exitcode"]).ends(2).json();
     assert_eq!(plan["reason"], "changes", "{plan:#}");
     assert!(plan["steps"].as_array().unwrap().len() > 10, "{plan:#}");

@@ -22,7 +22,7 @@ fi
 
 if [ -e "$manifest" ] || [ -n "$(etcds_of "$data" "$unit")" ]; then
     kubelet_runs
-    take_pod_away "$manifest" "$data" "$unit" 120 || fail "the begun pod does not end"
+    take_pod_away "$manifest" "$data" "$unit" 120 || fail "$stuck"
     moved=yes
 fi
 

@@ -343,12 +343,12 @@ running() {
         say "argv:$name" "$(base64 -w 0 "/proc/$pid/cmdline")"
         etcd
     done
-    [ -z "$kubelet" ] || kubelet
+    [ -z "$kubelet" ] || who_runs_pods
 }
 
 # Where the kubelet is, and of which folder it runs the pods: said on its command line, or in the file that
 # is named there.
-kubelet() {
+who_runs_pods() {
     say kubelet-program "$(command -v kubelet)"
     block="$nl$rest"
     pid=${block##*"$nl"MainPID=}

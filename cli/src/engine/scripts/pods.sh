@@ -37,12 +37,26 @@ kubelet_runs() {
         refuse "kubelet.service does not run, which would do the rest: systemctl start kubelet"
 }
 
+# kubelet_is_gone: whether it has not run for a while; to be asked again and again. A restart is no end.
+without_kubelet=0
+kubelet_is_gone() {
+    if [ "$(of_unit kubelet.service ActiveState)" = active ]; then
+        without_kubelet=0
+    else
+        without_kubelet=$((without_kubelet + 1))
+    fi
+    [ "$without_kubelet" -ge 10 ]
+}
+
 # is_same_pod FILE FILE: whether a kubelet sees the same pod in both.
 is_same_pod() {
     [ -f "$1" ] && [ "$(grep -v '^#' "$1")" = "$(grep -v '^#' "$2")" ]
 }
 
-# take_pod_away MANIFEST DATA_DIR UNIT SECONDS: and waits for the end of its process.
+# take_pod_away MANIFEST DATA_DIR UNIT SECONDS: and waits for the end of its process, so long at most. Where
+# it fails, `stuck` says why.
+# shellcheck disable=SC2034 # Not every script takes pods away.
+stuck='the pod does not end'
 take_pod_away() {
     if [ -e "$1" ] || [ -L "$1" ]; then
         rm -f -- "$1"
@@ -50,9 +64,14 @@ take_pod_away() {
     fi
     waited=0
     while [ -n "$(etcds_of "$2" "$3")" ]; do
-        [ "$waited" -lt "$4" ] || return 1
+        [ "$waited" -lt $(($4 * 5)) ] || return 1
         waited=$((waited + 1))
-        sleep 1
+        if [ $((waited % 5)) = 0 ] && kubelet_is_gone; then
+            # shellcheck disable=SC2034 # Not every script takes pods away.
+            stuck='kubelet.service does not run, which would end the pod: systemctl start kubelet'
+            return 1
+        fi
+        sleep 0.2
     done
 }
 

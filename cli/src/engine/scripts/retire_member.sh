@@ -27,7 +27,7 @@ static-pod)
     [ -n "$running" ] || [ -e "$manifest" ] || already
     [ -z "$running" ] || kubelet_runs
     if ! take_pod_away "$manifest" "$data" "$unit" 120; then
-        echo "failed the pod does not end"
+        printf 'failed %s\n' "$stuck"
         words_of_pod "$pod"
         exit 1
     fi

@@ -1,7 +1,7 @@
 # shellcheck shell=sh
 # MANIFEST DATA_DIR UNIT POD IDENTITY SEEN USER GROUP SECONDS, payload: the manifest. Puts it where the
-# kubelet looks, and sees the pod through its first moments: the old process ends, and one that comes
-# from this manifest is there. SEEN is what may lie there: the sha256 of the manifest that the plan saw,
+# kubelet looks, in the place of the pod that runs, and sees it through its first moments: there is a
+# process that comes from this manifest. SEEN is what may lie there: the sha256 of the manifest that the plan saw,
 # `absent`, or `identity:` and the identity of the manifest that the same plan wrote before.
 
 manifest=$1 data=$2 unit=$3 pod=$4 identity=$5 seen=$6 user=$7 group=$8
@@ -37,10 +37,13 @@ esac
 
 moved=no
 if ! is_written "$manifest" 600 root:root; then
-    # A pod that somebody edited has the identity of the one that it was. Its process has to go first,
-    # or nobody could tell the next one from it.
-    if ! is_same_pod "$manifest" "$work" && etcd_from "$identity" "$data" "$unit" >/dev/null; then
-        take_pod_away "$manifest" "$data" "$unit" 120 || gone_wrong "the pod does not end"
+    # The old pod goes first, and a moment passes. A kubelet that finds the next pod of a name before it
+    # is done with the last one looks again after ten seconds, in which the member would be down. And a
+    # pod that somebody edited has the identity of the one that it was: nobody could tell their processes
+    # apart.
+    if ! is_same_pod "$manifest" "$work" && [ -n "$(etcds_of "$data" "$unit")" ]; then
+        take_pod_away "$manifest" "$data" "$unit" 120 || gone_wrong "$stuck"
+        sleep 2
     fi
     end_file "$manifest" 0600 root:root
     moved=yes
@@ -71,6 +74,9 @@ while [ "$(now)" -lt "$end" ]; do
     else
         without=$((without + 1))
         [ "$ends" = 0 ] || [ "$without" -lt 15 ] || gone_wrong "etcd ended at once"
+    fi
+    if [ $((looks % 5)) = 0 ] && kubelet_is_gone; then
+        gone_wrong "kubelet.service does not run, which would start the pod: systemctl start kubelet"
     fi
     if [ -z "$found" ] && [ $((looks % 40)) = 0 ]; then
         case $(journalctl -u kubelet -n 100 -o cat --no-pager 2>/dev/null | grep -F -- "$pod") in

@@ -6,7 +6,7 @@ use std::time::Duration;
 
 use serde_json::Value;
 
-use crate::harness::{Members, NEWEST, Stage, WIPE, on};
+use crate::harness::{Members, NEWEST, Stage, on};
 
 /// The two values that a roll goes to and fro between.
 const SNAPSHOT_COUNTS: [&str; 2] = ["snapshot-count = 5000", "snapshot-count = 6000"];
@@ -20,9 +20,16 @@ const DAMAGE: &str = "set -e; systemctl disable --quiet --now etcd-main; \
     echo '[Unit]' >/etc/systemd/system/etcd-main.service.d/50-hand.conf; \
     systemctl daemon-reload";
 
+const DAMAGE_OF_POD: &str = "set -e; echo '# by hand' >>/etc/kubernetes/manifests/etcd-main.yaml; \
+    mv /etc/kubernetes/manifests/etcd-main.yaml /etc/kubernetes/aside.yaml; \
+    while pgrep -x etcd; do sleep 0.1; done >/dev/null; rm /etc/kubernetes/aside.yaml; \
+    rm -r /opt/quorate /etc/etcd/main/pki /var/lib/quorate/site /var/lib/quorate/main/marker; \
+    chmod 0755 /var/lib/etcd/main";
+
 /// The member that was there before is back, or there is none.
-const BACK: &str = "! systemctl is-enabled -q etcd-main || \
-    timeout 30 sh -c 'until systemctl is-active -q etcd-main; do sleep 0.1; done'; true";
+const BACK: &str = "if systemctl is-enabled -q etcd-main || [ -e /etc/kubernetes/manifests/etcd-main.yaml ]; \
+    then timeout 60 sh -c 'until curl -sf -m 1 http://127.0.0.1:2381/health; do sleep 0.1; done'; fi \
+    >/dev/null; true";
 
 /// What is applied.
 pub(super) enum Operation {
@@ -41,11 +48,7 @@ impl Operation {
     /// Brings the hosts where the apply begins.
     pub(super) fn set_up(&mut self, stage: &Stage) {
         match self {
-            Operation::Bootstrap => thread::scope(|scope| {
-                for host in stage.hosts() {
-                    scope.spawn(move || on(&host, WIPE));
-                }
-            }),
+            Operation::Bootstrap => stage.wipe(),
             Operation::Roll { round } => {
                 lead(stage, 1);
                 let [one, other] = SNAPSHOT_COUNTS;
@@ -60,7 +63,7 @@ impl Operation {
             }
             Operation::Repair => {
                 lead(stage, 1);
-                drop(on(&stage.host(2), DAMAGE));
+                drop(on(&stage.host(2), stage.by_runtime(DAMAGE, DAMAGE_OF_POD)));
             }
         }
     }

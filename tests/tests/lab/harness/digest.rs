@@ -27,6 +27,7 @@ paths() {
         -o -path var/lib/quorate/main/restart-due \
         -o -path 'var/lib/etcd/main/member/wal/*' \) -prune -o "$@"
     find etc/systemd/system -name 'etcd-*' "$@"
+    [ ! -d etc/kubernetes ] || find etc/kubernetes "$@"
 }
 paths -printf '%M %u:%g %p -> %l\n' | masked
 
@@ -78,7 +79,8 @@ tr '\0' '\n' <"/proc/$(pgrep -x etcd)/cmdline" | grep -v '^--initial-' | sed 's/
 
 # Of a run that is no more.
 [ "$(find "$pki" -maxdepth 1 -name '2*' | wc -l)" -le 2 ] || echo "left: generations in $pki"
-find / /var /run -xdev \( -path /proc -o -path /sys -o -path /var/lib/quorate/moved-aside \) -prune \
+find / /var /run -xdev \( -path /proc -o -path /sys -o -path /var/lib/quorate/moved-aside \
+    -o -path /var/lib/containerd -o -path /run/containerd \) -prune \
     -o -name '*quorate*' ! -path '/var/lib/quorate' ! -path '/opt/quorate' -print |
     sort -u | sed 's/^/left: /'
 pgrep -af 's=[$][(]head -c' | sed 's/^/left: /' || true

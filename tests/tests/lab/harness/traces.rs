@@ -12,7 +12,7 @@ set -e
 cd /
 things() {
     find etc opt usr/local srv home root tmp var/tmp var/lib dev/shm -xdev \
-        \( -path var/lib/systemd -o -path 'tmp/systemd-private-*' -o -path 'var/tmp/systemd-private-*' \) \
+        \( -path var/lib/systemd -o -path var/lib/containerd -o -path var/lib/kubelet -o -path 'tmp/systemd-private-*' -o -path 'var/tmp/systemd-private-*' \) \
         -prune -o "$@"
 }
 things -printf '%M %u:%g %p -> %l\n'
