@@ -1,5 +1,9 @@
 //! A member whose write-ahead log is gone has forgotten what it promised.
 
+use std::process::{self, Command};
+use std::{env, fs};
+
+use quorate_lab::releases;
 use quorate_lab::site::Runtime;
 
 use crate::harness::{Members, NEWEST, Stage, on, options};
@@ -30,4 +34,37 @@ pub(crate) fn a_member_without_its_log_does_not_start_and_is_named(runtime: Runt
     on(&lost, "test ! -e /var/lib/etcd/main/member");
     assert_eq!(members.id(&stage.host(1)), id);
     members.etcdctl(&stage.host(1), "put still alive");
+}
+
+/// What a formed member is started with, without a unit in front of it that looks for the log.
+#[test]
+fn etcd_itself_does_not_start_a_member_without_its_log() {
+    let folder = env::temp_dir().join(format!("quorate-lost-{}", process::id()));
+    fs::create_dir(&folder).unwrap();
+    let arch = releases::architecture().unwrap();
+    for version in releases::TRIED {
+        let etcd = releases::ensure_binaries(version, &arch, |_| {}).unwrap().join("etcd");
+        let data = folder.join(version.to_string());
+        // The ports are the member's own, and nobody else's: it ends before it listens to clients.
+        let (peer, client) = ("http://127.0.0.1:39380", "http://127.0.0.1:39379");
+        let said = Command::new("timeout")
+            .args(["--signal=KILL", "60"])
+            .arg(etcd)
+            .args([
+                "--name=etcd-1",
+                &format!("--data-dir={}", data.display()),
+                &format!("--listen-peer-urls={peer}"),
+                &format!("--initial-advertise-peer-urls={peer}"),
+                &format!("--listen-client-urls={client}"),
+                &format!("--advertise-client-urls={client}"),
+                "--initial-cluster-state=existing",
+                &format!("--initial-cluster=etcd-1={peer}"),
+            ])
+            .output()
+            .unwrap();
+        let words = String::from_utf8_lossy(&said.stderr);
+        assert_eq!(said.status.code(), Some(1), "etcd {version}: {words}");
+        assert!(words.contains("cannot fetch cluster info from peer urls"), "{version}: {words}");
+    }
+    fs::remove_dir_all(&folder).unwrap();
 }
