@@ -8,7 +8,8 @@ use std::io::{self, Read as _, Write as _};
 use std::os::unix::fs::{DirBuilderExt as _, OpenOptionsExt as _};
 use std::path::{Path, PathBuf};
 
-use inventories::{ClusterName, Inventory, SiteName};
+use inventories::inventory::{Bootstrap, Cluster};
+use inventories::{ClusterName, DiscoveryV3, Inventory, SiteName};
 use pki::store::{FileNames, FoundFiles, KEY_MODE, PUBLIC_MODE, RECIPIENTS_FILE, recipients_file};
 use pki::{CaKey, CaKind, CertFacts, CertificateAuthority, Identity, Recipient};
 use pki::{StoredAuthority, StoredKey};
@@ -63,7 +64,8 @@ impl AuthorityFolder {
         for (name, cluster) in &inventory.clusters {
             let peer = self.certificate(name, CaKind::Peer)?;
             let client = self.certificate(&cluster.client_ca, CaKind::Client)?;
-            all.insert(name.clone(), Authorities { peer, client });
+            let discovery = discovery_ca(cluster)?;
+            all.insert(name.clone(), Authorities { peer, client, discovery });
         }
         Ok(all)
     }
@@ -188,6 +190,22 @@ impl AuthorityFolder {
         }
         written
     }
+}
+
+/// The CA of the discovery service that a cluster is to be formed by, where one is named.
+fn discovery_ca(cluster: &Cluster) -> Result<Option<String>, CliError> {
+    let Bootstrap::DiscoveryV3(DiscoveryV3::Given(service)) = &cluster.bootstrap else {
+        return Ok(None);
+    };
+    let Some(path) = &service.ca else { return Ok(None) };
+    let Some(bytes) = read(path)? else {
+        let message = format!("there is no file {}", path.display());
+        let hint = "it is the `ca` of `discovery-v3` in the inventory";
+        return Err(CliError::new(ExitCode::Inventory, message).hint(hint));
+    };
+    let pem = text(path, bytes)?;
+    CertFacts::from_pem(&pem).map_err(|error| bad_file(path, error))?;
+    Ok(Some(pem))
 }
 
 fn store(authority: CertificateAuthority, keeping: &Keeping) -> Result<StoredAuthority, CliError> {

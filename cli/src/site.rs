@@ -5,7 +5,8 @@ use std::fs::File;
 use std::io::{self, Read as _};
 use std::path::{Path, PathBuf};
 
-use inventories::{ClusterName, Diagnostic, Inventory, MAX_BYTES, Parsed, Source};
+use inventories::inventory::Bootstrap;
+use inventories::{ClusterName, Diagnostic, DiscoveryV3, Inventory, MAX_BYTES, Parsed, Source};
 use planner::SiteSpec;
 use planner::spec::ClusterSpec;
 
@@ -48,7 +49,7 @@ impl Site {
         match inventory {
             Some(inventory) if all_read => Ok(Self {
                 path: path.to_owned(),
-                inventory: with_rebased_keys(inventory, folder_of(path)),
+                inventory: with_rebased_paths(inventory, folder_of(path)),
                 authorities: AuthorityFolder::beside(path),
                 warnings: diagnostics,
             }),
@@ -106,8 +107,8 @@ pub fn folder_of(path: &Path) -> &Path {
     }
 }
 
-/// Relative paths of private keys begin at the inventory's folder, and `~/` at the home.
-fn with_rebased_keys(mut inventory: Inventory, folder: &Path) -> Inventory {
+/// Relative paths of files begin at the inventory's folder, and `~/` at the home.
+fn with_rebased_paths(mut inventory: Inventory, folder: &Path) -> Inventory {
     let home = env::home_dir();
     let rebase = |path: &PathBuf| match (path.strip_prefix("~"), &home) {
         (Ok(rest), Some(home)) => home.join(rest),
@@ -116,6 +117,14 @@ fn with_rebased_keys(mut inventory: Inventory, folder: &Path) -> Inventory {
     for host in inventory.hosts.values_mut() {
         let files = host.ssh.identity_files.iter().map(rebase).collect();
         host.ssh.identity_files = files;
+    }
+    for cluster in inventory.clusters.values_mut() {
+        if let Bootstrap::DiscoveryV3(DiscoveryV3::Given(service)) = &mut cluster.bootstrap {
+            let password = service.user.as_mut().map(|user| &mut user.password_file);
+            for path in service.ca.as_mut().into_iter().chain(password) {
+                *path = rebase(path);
+            }
+        }
     }
     inventory
 }

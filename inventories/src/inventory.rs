@@ -6,7 +6,7 @@ use std::net::IpAddr;
 use std::path::PathBuf;
 use std::time::Duration;
 
-use crate::discovery::DnsSrv;
+use crate::discovery::{DiscoveryV2, DiscoveryV3, DnsSrv};
 use crate::names::{ClusterName, HostName, SiteName};
 use crate::version::EtcdVersion;
 
@@ -183,6 +183,10 @@ pub enum Bootstrap {
     Static,
     /// Every member reads the list from a domain's SRV records.
     DnsSrv(DnsSrv),
+    /// Every member registers itself in an etcd, and reads the list there.
+    DiscoveryV3(DiscoveryV3),
+    /// Every member registers itself at a URL, and reads the list there.
+    DiscoveryV2(DiscoveryV2),
 }
 
 /// The TCP ports of one cluster's members.

@@ -28,7 +28,7 @@ pub mod suggest;
 pub mod version;
 
 pub use diagnostic::{Diagnostic, Severity};
-pub use discovery::DnsSrv;
+pub use discovery::{DiscoveryV2, DiscoveryV3, DnsSrv};
 pub use flag::{FlagCheck, FlagProblem};
 pub use inventory::Inventory;
 pub use names::{ClusterName, HostName, SiteName};

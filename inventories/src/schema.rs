@@ -214,6 +214,12 @@ pub(crate) struct Bootstrap {
     /// `quorate dns` prints the records. Later the domain is in the server and peer certificates
     /// and nowhere else; changing it forms nothing anew.
     pub(crate) dns_srv: Option<DnsSrvBootstrap>,
+    /// Every member registers itself in an etcd that is there already, and reads the list there,
+    /// once, while the cluster is formed. Needs etcd 3.6 or newer.
+    pub(crate) discovery_v3: Option<Loc<DiscoveryV3Bootstrap>>,
+    /// Every member registers itself at a URL, and reads the list there, once, while the cluster is
+    /// formed: the protocol of etcd up to 3.6.
+    pub(crate) discovery_v2: Option<Loc<DiscoveryV2Bootstrap>>,
 }
 
 /// A bootstrap from the list of members has no settings.
@@ -232,6 +238,38 @@ pub(crate) struct DnsSrvBootstrap {
     /// What the services' names end with, so that several clusters can share a domain: with `"main"`
     /// members are found at `_etcd-server-ssl-main._tcp` of the domain. Default: nothing.
     pub(crate) service_name: Option<Loc<String>>,
+}
+
+/// Members find each other through an etcd: `endpoints`, or `self-hosted = true`.
+#[derive(Debug, Default, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields, rename_all = "kebab-case")]
+pub(crate) struct DiscoveryV3Bootstrap {
+    /// Its client URLs, such as `["https://10.20.0.5:2379"]`. Every host must reach one of them.
+    pub(crate) endpoints: Option<Loc<Vec<Loc<String>>>>,
+    /// The file of the CA that its certificate is from. A relative path starts at the inventory's
+    /// folder. Default: those that the hosts trust anyway.
+    pub(crate) ca: Option<Loc<String>>,
+    /// Whom it lets in, where it asks for a user. Not for static pods, whose manifest would hold the
+    /// password.
+    pub(crate) user: Option<Loc<String>>,
+    /// The file that holds the user's password and nothing else. A relative path starts at the
+    /// inventory's folder. Keep it out of git.
+    pub(crate) password_file: Option<Loc<String>>,
+    /// Instead of `endpoints`: quorate starts an etcd on a free port of the cluster's first host, and
+    /// takes it away once the cluster is proven healthy. Default: `false`.
+    pub(crate) self_hosted: Option<Loc<bool>>,
+}
+
+/// Members find each other at a URL: either `url` or `service`.
+#[derive(Debug, Default, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields, rename_all = "kebab-case")]
+pub(crate) struct DiscoveryV2Bootstrap {
+    /// The URL that was made for this cluster and its size, such as
+    /// `"https://discovery.example.net/3e86b59982e49066c5d813af1c2e2579cbf573de"`. It serves once.
+    pub(crate) url: Option<Loc<String>>,
+    /// The service that makes such URLs, such as `"https://discovery.example.net"`: `quorate apply`
+    /// asks its `/new?size=N` from where it runs.
+    pub(crate) service: Option<Loc<String>>,
 }
 
 /// The TCP ports of a cluster's members.

@@ -48,6 +48,10 @@ const PEM_END: &str = "-----END ";
 /// Whether a key of this name is meant to hold a secret.
 pub(crate) fn names_a_secret(key: &str) -> bool {
     let key = key.to_ascii_lowercase();
+    // The path of a secret is none.
+    if key.ends_with("-file") {
+        return false;
+    }
     ["password", "passphrase", "passwd", "secret", "private-key", "credential"]
         .iter()
         .any(|word| key.contains(word))
@@ -76,6 +80,7 @@ mod tests {
     fn only_keys_that_hold_secrets_are_named_so() {
         assert!(names_a_secret("discovery-password"));
         assert!(!names_a_secret("identity-file"));
+        assert!(!names_a_secret("password-file"));
         assert!(!names_a_secret("auth-token-ttl"));
     }
 }

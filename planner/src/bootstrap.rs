@@ -8,27 +8,48 @@ use pki::LeafKind;
 use templates::layout::PkiFile;
 
 use crate::assess::View;
+use crate::ensure::Place;
+use crate::facts::MemberFacts;
 use crate::report::{Finding, Formation, PlanReport};
 use crate::spec::ClusterSpec;
 
-/// Says so, where `bootstrap` names another domain than the one that the certificates name. They are
-/// issued anew, so it is said once.
+/// What another domain changes.
+const FOLLOW: &str = " the names in the certificates follow it";
+
+/// Says so, where `bootstrap` names another way than the one that the markers tell of, or another domain
+/// than the one that the certificates name. They are issued anew, so that is said once.
 pub(crate) fn check(cluster: &ClusterSpec, view: &View<'_>, report: &mut PlanReport) {
-    if view.now.formation != Formation::Formed || !is_changed(cluster, view) {
+    if view.now.formation != Formation::Formed {
         return;
     }
+    let wanted = cluster.members.values().next().map(|member| member.bootstrap.name());
+    let was = view.members.values().find_map(|member| marked(member));
+    let other = was.filter(|was| wanted.is_some_and(|wanted| wanted != *was));
+    let why = match (other, is_changed(cluster, view)) {
+        (None, false) => return,
+        (None, true) => "another `bootstrap` forms nothing anew, and only".to_owned() + FOLLOW,
+        (Some(was), is_changed) => {
+            let follow = if is_changed { format!(": only{FOLLOW}") } else { String::new() };
+            format!("it was formed by `{was}`, and another `bootstrap` forms nothing anew{follow}")
+        }
+    };
     let place = cluster.place_of("bootstrap");
     report.warnings.push(Finding {
         code: "bootstrap",
         host: None,
         cluster: Some(cluster.name.clone()),
-        message: format!(
-            "cluster {} is formed already: another `bootstrap` forms nothing anew, and only the \
-             names in the certificates follow it",
-            cluster.name
-        ),
+        message: format!("cluster {} is formed already: {why}", cluster.name),
         hint: Some(format!("written in {}:{}", place.file, place.line)),
     });
+}
+
+/// The way in which the cluster was formed, as the first marker tells it.
+pub(crate) fn formed_by(all: &[Place<'_>]) -> Option<String> {
+    all.iter().find_map(|place| marked(place.facts)).map(str::to_owned)
+}
+
+fn marked(member: &MemberFacts) -> Option<&str> {
+    member.marker.known()?.formed_by.as_deref()
 }
 
 fn is_changed(cluster: &ClusterSpec, view: &View<'_>) -> bool {

@@ -6,6 +6,7 @@ use inventories::HostName;
 use templates::RenderError;
 
 use crate::assess::View;
+use crate::discovery;
 use crate::ensure::{self, Place};
 use crate::facts::Observed;
 use crate::form;
@@ -70,10 +71,24 @@ pub(crate) fn steps(
         steps.extend(unmarked.into_iter().map(|place| form::marker(place, places)));
     }
     steps.extend(roll);
+    if is_whole(places, &steps) && selection.is_everything() {
+        let closing = discovery::closing(places, &steps, report);
+        steps.extend(closing);
+    }
     if places.iter().any(|place| !place.facts.is_up() && !selection.takes_host(place.name)) {
         selection::without_proof(&mut steps);
     }
     Ok(steps)
+}
+
+/// Whether every member has found its place in the cluster, or will with these steps.
+fn is_whole(places: &[Place<'_>], steps: &[Step]) -> bool {
+    let found = |place: &Place<'_>| {
+        let has_log = place.facts.data.known().is_some_and(|data| data.wal);
+        has_log || steps.iter().any(|step| step.id == place.id("start"))
+    };
+    let all = places.first().map_or(0, |first| first.cluster.members.len());
+    places.len() == all && places.iter().all(found)
 }
 
 /// Members that are down, and that no kubelet would start now.

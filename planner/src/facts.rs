@@ -268,6 +268,9 @@ pub struct Marker {
     pub cluster_id: String,
     /// This host's member id, in hex.
     pub member_id: String,
+    /// The name of the way in which the cluster was formed, where that is known.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub formed_by: Option<String>,
 }
 
 /// A file or directory.

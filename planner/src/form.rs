@@ -4,8 +4,11 @@
 use std::collections::BTreeSet;
 
 use inventories::inventory::Runtime;
+use templates::member::{Bootstrap, V2Discovery};
 use templates::{BootstrapToken, RenderError};
 
+use crate::bootstrap;
+use crate::discovery;
 use crate::ensure::{self, Place};
 use crate::plan::{Action, FormationState, Guard, Step, StepId, StepKind, Why};
 use crate::readdress;
@@ -31,8 +34,11 @@ pub(crate) fn steps(
         steps.extend(prepare(place, token, anew)?);
         steps.extend(begin(place, places, token, anew)?);
     }
+    steps.extend(discovery::open(places, anew));
     note(places, &steps, anew, report);
     steps.extend(settle(places, after, report)?);
+    let closing = discovery::closing(places, &steps, report);
+    steps.extend(closing);
     releases_first(&mut steps);
     Ok(steps)
 }
@@ -57,6 +63,9 @@ pub(crate) fn late(
 ) -> Result<Vec<Step>, RenderError> {
     let token = chosen_token(all);
     let mut steps = prepare(place, token, false)?;
+    if !place.facts.is_up() {
+        steps.extend(discovery::open(all, false));
+    }
     // The others run: it waits for nothing of theirs.
     steps.extend(begin(place, std::slice::from_ref(place), token, false)?);
     steps.push(marker(place, all));
@@ -107,9 +116,14 @@ fn must_begin_anew(
     places: &[Place<'_>],
     token: Option<&BootstrapToken>,
 ) -> Result<bool, RenderError> {
+    let has_log = |place: &Place<'_>| place.facts.data.known().is_some_and(|data| data.wal);
+    let none_has_log = !places.iter().any(has_log);
     for place in places {
-        let has_log = place.facts.data.known().is_some_and(|data| data.wal);
+        let has_log = has_log(place);
         let is_up = place.facts.is_up();
+        if is_stuck(place, none_has_log) {
+            return Ok(true);
+        }
         if !has_log && !is_up {
             continue;
         }
@@ -125,10 +139,26 @@ fn must_begin_anew(
     Ok(false)
 }
 
+/// A member that a discovery service keeps from going on. One that waits there asks less and less often,
+/// up to some minutes apart. And a service of v2 takes a member once: whether it has taken one that is
+/// down, nobody here knows.
+fn is_stuck(place: &Place<'_>, none_has_log: bool) -> bool {
+    let has_log = place.facts.data.known().is_some_and(|data| data.wal);
+    let waits = place.facts.is_up() && !has_log && none_has_log;
+    match place.member.bootstrap {
+        Bootstrap::V3(_) => waits,
+        Bootstrap::V2(V2Discovery::Service(_)) => {
+            let is_begun = place.facts.token.known().is_some();
+            waits || (is_begun && !has_log && !place.facts.is_up())
+        }
+        Bootstrap::Static | Bootstrap::DnsSrv(_) | Bootstrap::V2(V2Discovery::Url(_)) => false,
+    }
+}
+
 /// The settings of a unit or pod that etcd writes into a new member's log.
 fn identity(text: &str) -> Vec<&str> {
     let flag = |line: &&str| {
-        ["--name=", "--initial-", "--discovery-"].iter().any(|flag| line.contains(flag))
+        ["--name=", "--initial-", "--discovery"].iter().any(|flag| line.contains(flag))
     };
     text.lines().map(|line| line.trim().trim_end_matches('\\').trim()).filter(flag).collect()
 }
@@ -146,6 +176,7 @@ fn prepare(
     steps.extend(runtime::kubelet(place));
     steps.extend(ensure::directories_of(place));
     steps.extend(ensure::certificates(place));
+    steps.extend(discovery::trust(place));
     let token = if anew { None } else { token };
     let unit = runtime::prepared(place, FormationState::New, token)?;
     let before = [
@@ -169,9 +200,8 @@ fn begin(
     let mut steps = Vec::new();
     let begun = !place.facts.token.is_absent() || !place.facts.data.is_absent();
     if anew && begun {
-        let why = Why::Safety {
-            note: "it was begun with other settings and never had a quorum".to_owned(),
-        };
+        let why =
+            Why::Safety { note: "it can't be gone on with, and never had a quorum".to_owned() };
         let step = place.step("discard", Action::Delete, StepKind::DiscardBootstrap, why);
         steps.push(step.guarded(Guard::NeverFormed));
     }
@@ -191,17 +221,22 @@ fn begin(
         || steps.iter().any(|step| matches!(step.kind, StepKind::StoreToken))
     {
         let action = if anew && begun { Action::Replace } else { Action::Run };
-        let kind = StepKind::StartMember { by: runtime::launch(place, FormationState::New)? };
+        let by = runtime::launch(place, FormationState::New)?;
+        // Nothing is left to be replaced.
+        let by = if anew && begun { by.from_nothing() } else { by };
+        let kind = StepKind::StartMember { by };
         let step = place.step("start", action, kind, place.wanted());
         steps.extend(ensure::drop_ins(place));
         steps.push(
             step.guarded(Guard::HasLogOrNeverFormed)
                 .after(every("unit"))
                 .after(every("token"))
+                .after(discovery::opened(place.cluster))
                 .after([
                     place.id("certificates"),
                     place.id("drop-ins"),
                     place.id("retire"),
+                    place.id("trust-discovery"),
                     place.host_id("kubelet"),
                     place.host_id(&ensure::release_verb(place.cluster.version)),
                 ]),
@@ -266,6 +301,8 @@ pub(crate) fn marker(place: &Place<'_>, all: &[Place<'_>]) -> Step {
     let kind = StepKind::WriteMarker {
         endpoint: place.member.member.client_url().to_string(),
         version: place.cluster.version,
+        formed_by: bootstrap::formed_by(all)
+            .unwrap_or_else(|| place.member.bootstrap.name().into()),
     };
     let step = place.step("marker", action, kind, place.wanted());
     let listed = all.iter().map(|place| place.id("list-by-address"));

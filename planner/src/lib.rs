@@ -12,6 +12,7 @@ mod bootstrap;
 mod certificates;
 mod converge;
 mod difference;
+mod discovery;
 mod ensure;
 pub mod facts;
 pub mod fingerprint;

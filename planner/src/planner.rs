@@ -15,7 +15,7 @@ use crate::policy::Policy;
 use crate::report::{Finding, Formation, PlanReport};
 use crate::selection::{self, Selection};
 use crate::spec::{ClusterSpec, SiteSpec};
-use crate::{bootstrap, converge, form, holes, identity, preflight, since};
+use crate::{bootstrap, converge, discovery, form, holes, identity, preflight, since};
 
 /// Why there is no plan: always a defect of quorate, never of an inventory or a host.
 #[derive(Debug, thiserror::Error)]
@@ -32,6 +32,7 @@ pub enum PlanError {
 /// steps, so that every finding is known before the first change.
 pub fn plan(spec: &SiteSpec, facts: &SiteFacts, policy: &Policy) -> Result<Plan, PlanError> {
     let selection = &policy.selection;
+    let spec = &*discovery::with_ports(spec, facts);
     let (mut steps, mut report) = decide(spec, facts, policy)?;
     if !selection.is_everything() {
         let all = Policy { selection: Selection::default(), ..policy.clone() };

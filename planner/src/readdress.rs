@@ -3,7 +3,7 @@
 //! member needs DNS to find another one, and the records may go.
 
 use inventories::HostName;
-use inventories::inventory::Bootstrap;
+use templates::Bootstrap;
 
 use crate::ensure::Place;
 use crate::facts::ListedMember;
@@ -13,10 +13,10 @@ use crate::spec::{ClusterSpec, MemberSpec};
 /// The peer URL that a member has from its bootstrap, where that was another than its own.
 pub(crate) fn url_in_dns(host: &HostName, member: &MemberSpec) -> Option<String> {
     match &member.bootstrap {
-        Bootstrap::Static => None,
         Bootstrap::DnsSrv(dns) => {
             Some(format!("https://{}:{}", dns.target(host), member.member.ports.peer))
         }
+        Bootstrap::Static | Bootstrap::V3(_) | Bootstrap::V2(_) => None,
     }
 }
 
@@ -34,7 +34,8 @@ pub(crate) fn listed_by_dns<'a>(
 /// The steps for these members, one after the other: etcd takes one change of members at a time.
 pub(crate) fn steps<'a>(places: impl IntoIterator<Item = &'a Place<'a>>) -> Vec<Step> {
     let mut steps: Vec<Step> = Vec::new();
-    for place in places.into_iter().filter(|place| place.member.bootstrap != Bootstrap::Static) {
+    let by_dns = |place: &&Place<'_>| url_in_dns(place.name, place.member).is_some();
+    for place in places.into_iter().filter(by_dns) {
         let kind = StepKind::ListByAddress {
             endpoint: place.member.member.client_url().to_string(),
             peer_url: place.member.member.peer_url().to_string(),

@@ -3,11 +3,14 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use inventories::inventory::{
-    Arch, Bootstrap, Cluster, Host, Kubelet, Place, ReleaseSource, Runtime, San,
+    self, Arch, Cluster, Host, Kubelet, Place, ReleaseSource, Runtime, San,
 };
-use inventories::{ClusterName, EtcdVersion, HostName, Inventory, SiteName};
+use inventories::{
+    ClusterName, DiscoveryV2, DiscoveryV3, EtcdVersion, HostName, Inventory, SiteName,
+};
 use pki::profile::SanError;
 use pki::{CertFacts, LeafRequest};
+use templates::member::{Access, Bootstrap, V2Discovery, V3Discovery};
 use templates::{Formation, Manifest, Member, PeerUrl, RenderError, UnitText};
 
 use crate::plan::FormationState;
@@ -123,6 +126,8 @@ pub struct Authorities {
     pub peer: Option<Authority>,
     /// Signs server and client certificates; another cluster's where `client-ca` says so.
     pub client: Option<Authority>,
+    /// The CA of the discovery service by which the cluster is formed, as PEM.
+    pub discovery: Option<String>,
 }
 
 /// The public half of one CA.
@@ -193,7 +198,7 @@ fn expand_cluster(
             .map_err(|source| ExpandError { host: host_name.clone(), source })?;
         members.insert(
             host_name.clone(),
-            MemberSpec { member, bootstrap: cluster.bootstrap.clone(), leaves },
+            MemberSpec { member, bootstrap: bootstrap(&cluster.bootstrap), leaves },
         );
     }
     Ok(ClusterSpec {
@@ -209,6 +214,33 @@ fn expand_cluster(
     })
 }
 
+/// How a member is told to find the others. Where quorate itself runs the service, the port is chosen
+/// when a plan is made: see [`crate::discovery`].
+fn bootstrap(wanted: &inventory::Bootstrap) -> Bootstrap {
+    match wanted {
+        inventory::Bootstrap::Static => Bootstrap::Static,
+        inventory::Bootstrap::DnsSrv(dns) => Bootstrap::DnsSrv(dns.clone()),
+        inventory::Bootstrap::DiscoveryV3(DiscoveryV3::SelfHosted) => {
+            Bootstrap::V3(V3Discovery { endpoints: Vec::new(), access: Access::Own })
+        }
+        inventory::Bootstrap::DiscoveryV3(DiscoveryV3::Given(service)) => {
+            let access = if service.has_tls() {
+                let user = service.user.as_ref().map(|user| user.name.clone());
+                Access::Tls { own_ca: service.ca.is_some(), user }
+            } else {
+                Access::Open
+            };
+            Bootstrap::V3(V3Discovery { endpoints: service.endpoints.clone(), access })
+        }
+        inventory::Bootstrap::DiscoveryV2(DiscoveryV2::Url(url)) => {
+            Bootstrap::V2(V2Discovery::Url(url.clone()))
+        }
+        inventory::Bootstrap::DiscoveryV2(DiscoveryV2::Service(url)) => {
+            Bootstrap::V2(V2Discovery::Service(url.clone()))
+        }
+    }
+}
+
 /// The certificates of a member. Peers check the source address of a connection against the
 /// addresses of the peer certificate, so it names every address that the host may speak from.
 ///
@@ -216,11 +248,15 @@ fn expand_cluster(
 fn leaves(
     name: &HostName,
     host: &Host,
-    bootstrap: &Bootstrap,
+    bootstrap: &inventory::Bootstrap,
 ) -> Result<Vec<LeafRequest>, SanError> {
     let in_dns = match bootstrap {
-        Bootstrap::Static => Vec::new(),
-        Bootstrap::DnsSrv(dns) => vec![San::Dns(dns.domain.clone()), San::Dns(dns.target(name))],
+        inventory::Bootstrap::DnsSrv(dns) => {
+            vec![San::Dns(dns.domain.clone()), San::Dns(dns.target(name))]
+        }
+        inventory::Bootstrap::Static
+        | inventory::Bootstrap::DiscoveryV3(_)
+        | inventory::Bootstrap::DiscoveryV2(_) => Vec::new(),
     };
     Ok(vec![
         LeafRequest::server(name, host.address, host.peer_address, &host.sans)?

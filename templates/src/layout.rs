@@ -146,6 +146,33 @@ impl Layout {
         format!("{}/token", self.state_dir())
     }
 
+    /// The CA of the discovery service by which the cluster is formed; gone once it is.
+    pub fn discovery_ca(&self) -> String {
+        format!("{}/discovery-ca.crt", self.config_dir())
+    }
+
+    /// The password for that service, as a line for the unit's environment; gone once the cluster is
+    /// formed.
+    pub fn discovery_password(&self) -> String {
+        format!("{}/discovery-password", self.state_dir())
+    }
+
+    /// Exists on the host from which a record of discovery was made, as long as the record is there:
+    /// where it is.
+    pub fn discovery_note(&self) -> String {
+        format!("{}/discovery", self.state_dir())
+    }
+
+    /// The data of the discovery service that quorate itself runs; systemd makes it, as etcd's.
+    pub fn discovery_data(&self) -> String {
+        format!("/var/lib/quorate-discovery-{}", self.cluster)
+    }
+
+    /// Its unit, which no file holds.
+    pub fn discovery_unit(&self) -> String {
+        format!("quorate-discovery-{}.service", self.cluster)
+    }
+
     /// Names the start of the unit that is to be followed by a restart.
     pub fn restart_due(&self) -> String {
         format!("{}/restart-due", self.state_dir())

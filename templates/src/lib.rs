@@ -24,7 +24,7 @@ pub mod url;
 
 pub use error::RenderError;
 pub use layout::Layout;
-pub use member::{Formation, Member};
+pub use member::{Bootstrap, Formation, Member};
 pub use pod::Manifest;
 pub use token::BootstrapToken;
 pub use unit::UnitText;

@@ -1,15 +1,19 @@
 //! The specification of one etcd member: one value, of which a unit or a pod is only the rendering.
 
 mod arguments;
+mod bootstrap;
 
 use std::collections::BTreeMap;
 use std::net::{IpAddr, Ipv4Addr};
 
-use inventories::inventory::{Bootstrap, FlagValue, Ports};
+use inventories::inventory::{FlagValue, Ports};
 use inventories::{ClusterName, EtcdVersion, HostName};
 
 use crate::layout::Layout;
 use crate::url::{ClientUrl, PeerUrl};
+use arguments::argument;
+
+pub use bootstrap::{Access, Bootstrap, V2Discovery, V3Discovery};
 
 /// One etcd member, fully determined but for the token of a bootstrap.
 #[derive(Debug, Clone, PartialEq, Eq)]

@@ -21,7 +21,7 @@ use crate::error::RenderError;
 use crate::head;
 use crate::layout::USER;
 use crate::member::{Formation, Member};
-use crate::token::{BootstrapToken, PLACEHOLDER};
+use crate::token::{self, BootstrapToken};
 use schema::{
     Capabilities, Container, ContainerSecurity, HostPath, HttpGet, Id, Metadata, Mount, Pod,
     PodSecurity, PodSpec, Probe, Resources, SeccompProfile, Variable, Volume,
@@ -121,10 +121,10 @@ impl Manifest {
             pod.spec.security_context.run_as_group = Id::Known(group);
         }
         if let Some(token) = token {
-            let hole = token_argument(&PLACEHOLDER);
-            let arguments = pod.spec.containers.iter_mut().flat_map(|c| &mut c.command);
-            for argument in arguments.filter(|argument| **argument == hole) {
-                *argument = token_argument(token);
+            for argument in pod.spec.containers.iter_mut().flat_map(|c| &mut c.command) {
+                if let Some(bound) = token::bind(argument, token) {
+                    *argument = bound;
+                }
             }
         }
         // Long arguments stay on their line: whoever compares two manifests reads whole flags.
@@ -132,10 +132,6 @@ impl Manifest {
         let yaml = serde_saphyr::to_string_with_options(&pod, options);
         yaml.map(|yaml| format!("{}{yaml}", self.head)).map_err(|error| error.to_string())
     }
-}
-
-fn token_argument(token: &dyn std::fmt::Display) -> String {
-    format!("--initial-cluster-token={token}")
 }
 
 /// Enough of a sha256 to tell manifests apart.
@@ -150,11 +146,20 @@ fn spec(member: &Member) -> PodSpec {
         Mount { name: "data", mount_path: layout.data_dir(), read_only: false },
     ];
     let volume = |name, path| Volume { name, host_path: HostPath { path, kind: "Directory" } };
+    let file = |name, path| Volume { name, host_path: HostPath { path, kind: "File" } };
     let mut volumes =
         vec![volume("certificates", layout.pki_dir()), volume("data", layout.data_dir())];
-    if let Formation::Existing { .. } = member.formation {
-        mounts.push(Mount { name: "member", mount_path: PROOF.to_owned(), read_only: true });
-        volumes.push(volume("member", layout.member_dir()));
+    match &member.formation {
+        Formation::New { bootstrap, .. } if bootstrap.has_discovery_ca() => {
+            let path = layout.discovery_ca();
+            mounts.push(Mount { name: "discovery", mount_path: path.clone(), read_only: true });
+            volumes.push(file("discovery", path));
+        }
+        Formation::New { .. } => {}
+        Formation::Existing { .. } => {
+            mounts.push(Mount { name: "member", mount_path: PROOF.to_owned(), read_only: true });
+            volumes.push(volume("member", layout.member_dir()));
+        }
     }
     PodSpec {
         host_network: true,

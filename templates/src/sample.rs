@@ -2,10 +2,10 @@
 
 use std::collections::BTreeMap;
 
-use inventories::inventory::{Bootstrap, Ports};
-use inventories::{ClusterName, DnsSrv, HostName};
+use inventories::inventory::Ports;
+use inventories::{ClusterName, DiscoveryV2, DiscoveryV3, DnsSrv, HostName};
 
-use crate::member::{Formation, Member};
+use crate::member::{Access, Bootstrap, Formation, Member, V2Discovery, V3Discovery};
 use crate::url::PeerUrl;
 
 /// The second of three members of a cluster that is not formed.
@@ -36,6 +36,34 @@ pub(crate) fn by_dns(version: &str) -> Member {
         service_name: Some("main".to_owned()),
     });
     Member { formation: Formation::New { initial_cluster, bootstrap }, ..member }
+}
+
+/// The same member, in clusters that are formed by each of the discovery services that its version
+/// knows, by the name of the way.
+pub(crate) fn by_discovery(version: &str) -> Vec<(&'static str, Member)> {
+    let known = member(version).version.minor();
+    let given = |endpoint: &str, access| {
+        Bootstrap::V3(V3Discovery { endpoints: vec![endpoint.to_owned()], access })
+    };
+    let user = Access::Tls { own_ca: true, user: Some("quorate".to_owned()) };
+    let v3 = [
+        ("new-by-v3", given("http://10.20.0.5:2379", Access::Open)),
+        ("new-by-v3-user", given("https://10.20.0.5:2379", user)),
+        ("new-by-v3-self-hosted", given("https://10.20.0.11:2382", Access::Own)),
+    ];
+    let v2 = [
+        ("new-by-v2", V2Discovery::Service("http://discovery.example.net".to_owned())),
+        ("new-by-v2-url", V2Discovery::Url("http://discovery.example.net/0123abc".to_owned())),
+    ];
+    let v3 = v3.into_iter().filter(|_| known >= DiscoveryV3::SINCE);
+    let v2 = v2.into_iter().filter(|_| known <= DiscoveryV2::UNTIL);
+    v3.chain(v2.map(|(name, service)| (name, Bootstrap::V2(service))))
+        .map(|(name, bootstrap)| {
+            let member = member(version);
+            let initial_cluster = member.formation.initial_cluster().clone();
+            (name, Member { formation: Formation::New { initial_cluster, bootstrap }, ..member })
+        })
+        .collect()
 }
 
 /// The same member once its cluster is formed.

@@ -30,6 +30,17 @@ impl BootstrapToken {
     }
 }
 
+/// The flags that end with the token, each as an argument begins.
+const HOLDERS: [&str; 3] = ["--initial-cluster-token=", "--discovery-token=", "--discovery="];
+
+/// An argument with the token in it, where one of our own waits for it. No operator's flag has such a
+/// name.
+pub(crate) fn bind(argument: &str, token: &BootstrapToken) -> Option<String> {
+    let holds = HOLDERS.iter().any(|flag| argument.starts_with(flag));
+    let before = argument.strip_suffix(PLACEHOLDER).filter(|_| holds)?;
+    Some(format!("{before}{token}"))
+}
+
 impl std::str::FromStr for BootstrapToken {
     type Err = TokenError;
 

@@ -18,7 +18,7 @@ use crate::error::RenderError;
 use crate::head;
 use crate::layout::ReleaseLayout;
 use crate::member::{Formation, Member};
-use crate::token::{BootstrapToken, PLACEHOLDER};
+use crate::token::{self, BootstrapToken};
 use template::Variables;
 
 /// The text of a unit, complete but for the token of a bootstrap.
@@ -28,8 +28,12 @@ pub struct UnitText {
     text: String,
 }
 
-/// Where the token stands: a line of its own, which no operator's flag can imitate since
-/// [`quote`] lets no value begin a line.
+/// What begins the line of an argument. No operator's flag can imitate one of ours, since [`quote`] lets
+/// no value begin a line.
+const ARGUMENT: &str = "    ";
+/// What ends it.
+const CONTINUED: &str = " \\";
+/// The argument that only a member has whose cluster is not formed.
 const TOKEN_LINE: &str = "\n    --initial-cluster-token=";
 
 impl UnitText {
@@ -45,11 +49,16 @@ impl UnitText {
 
     /// The text to write. The unit of a formed member holds no token and stays as it is.
     pub fn bind(&self, token: &BootstrapToken) -> String {
-        self.text.replacen(
-            &format!("{TOKEN_LINE}{PLACEHOLDER}"),
-            &format!("{TOKEN_LINE}{token}"),
-            1,
-        )
+        let bound = |line: &str| {
+            let argument = line.strip_prefix(ARGUMENT)?;
+            let (argument, end) = match argument.strip_suffix(CONTINUED) {
+                Some(argument) => (argument, CONTINUED),
+                None => (argument, ""),
+            };
+            Some(format!("{ARGUMENT}{}{end}\n", token::bind(argument, token)?))
+        };
+        let line = |line: &str| bound(line).unwrap_or_else(|| format!("{line}\n"));
+        self.text.lines().map(line).collect()
     }
 }
 
@@ -66,6 +75,12 @@ pub fn render(member: &Member) -> Result<UnitText, RenderError> {
         program: ReleaseLayout::of(member.version).etcd(),
         quorum_witness: layout.quorum_witness(),
         state_dir: layout.state_dir(),
+        password_file: match &member.formation {
+            Formation::New { bootstrap, .. } if bootstrap.discovery_user().is_some() => {
+                layout.discovery_password()
+            }
+            _ => String::new(),
+        },
         user: crate::layout::USER,
         wal_glob: layout.wal_glob(),
     };

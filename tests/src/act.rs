@@ -2,6 +2,8 @@
 //! and what breaks an invariant is a panic that tells the story.
 
 mod certificates;
+mod discovery;
+mod start;
 
 use std::collections::BTreeMap;
 
@@ -17,7 +19,7 @@ use templates::{BootstrapToken, Layout, Manifest, UnitText};
 use crate::invariants::{self, Broken};
 use crate::look::{IDS, identity, version_in};
 use crate::world::{SimHost, SimMember, World, is_pod};
-use crate::zone::{Zone, born};
+use start::{start, start_pod};
 
 type Act = Result<Done, StepErrorKind>;
 
@@ -96,6 +98,23 @@ impl World {
                 in_directories(member)?;
                 Ok(put(&mut member.token, Some(token.clone())))
             }
+            StepKind::TrustDiscovery { ca, password } => {
+                let member = member(host, step);
+                in_directories(member)?;
+                Ok(discovery::trust(member, ca.as_ref(), *password))
+            }
+            StepKind::OpenDiscovery { service, members, version } => {
+                if !host.releases.contains_key(version) {
+                    return failed("etcdctl: not found");
+                }
+                let token = bindings.tokens.get(cluster_of(step));
+                let size = members.len();
+                discovery::open(member(host, step), service, token, size, &mut self.registry)
+            }
+            StepKind::CloseDiscovery { .. } => {
+                Ok(discovery::close(member(host, step), &mut self.registry))
+            }
+            StepKind::ForgetDiscovery => Ok(discovery::forget(member(host, step))),
             StepKind::DiscardBootstrap => Ok(discard(member(host, step))),
             StepKind::WriteUnit { text, formation } => write_unit(
                 member(host, step),
@@ -128,7 +147,7 @@ impl World {
                 if !version.is_some_and(|version| has_release(&version)) {
                     return failed("Failed to locate executable");
                 }
-                start(member(host, step), &self.zone)
+                start(member(host, step), &self.zone, &mut self.registry)
             }
             StepKind::MoveDropIns { moves } => {
                 let drop_ins = &mut member(host, step).drop_ins;
@@ -165,7 +184,7 @@ impl World {
                 // Whoever led does not any more; the others elect.
                 self.settle();
                 let Some(host) = self.hosts.get_mut(&step.host) else { return failed("no host") };
-                start(member(host, step), &self.zone)
+                start(member(host, step), &self.zone, &mut self.registry)
             }
             StepKind::AwaitRejoin { version, others, pod, .. } => {
                 let cluster = cluster_of(step);
@@ -188,7 +207,7 @@ impl World {
             }
             StepKind::ListByAddress { peer_url, .. } => self.list_by_address(step, peer_url),
             StepKind::ProveHealthy { endpoints, .. } => self.prove(step, endpoints),
-            StepKind::WriteMarker { .. } => self.write_marker(step),
+            StepKind::WriteMarker { formed_by, .. } => self.write_marker(step, formed_by),
         }
     }
 
@@ -226,7 +245,7 @@ impl World {
         self.settle();
         let others = self.clone();
         let Some(host) = self.hosts.get_mut(&step.host) else { return failed("no host") };
-        start_pod(&step.host, cluster_of(step), member(host, step), &others)
+        start_pod((&step.host, cluster_of(step)), member(host, step), &others, &mut self.registry)
     }
 
     fn others_healthy(
@@ -279,7 +298,7 @@ impl World {
         Ok(changed(old.as_deref() != Some(peer_url)))
     }
 
-    fn write_marker(&mut self, step: &Step) -> Act {
+    fn write_marker(&mut self, step: &Step, formed_by: &str) -> Act {
         let cluster = cluster_of(step).clone();
         let quorate = self.quorate();
         let Some(host) = self.hosts.get_mut(&step.host) else { return failed("no host") };
@@ -297,6 +316,7 @@ impl World {
             cluster,
             cluster_id: log.cluster_id(),
             member_id: log.member_id(),
+            formed_by: Some(formed_by.to_owned()),
         };
         Ok(put(&mut member.marker, Some(marker)))
     }
@@ -422,39 +442,6 @@ fn retire(host: &mut SimHost, step: &Step, from: Runtime) -> Act {
     }
 }
 
-/// What a kubelet does with a manifest. A pod that is to form a cluster has no witness: on an empty disk
-/// its etcd asks the others whether it was there before, and where nobody answers it begins anew.
-fn start_pod(name: &HostName, cluster: &ClusterName, member: &mut SimMember, world: &World) -> Act {
-    if member.process.is_some() {
-        return Ok(Done::Already);
-    }
-    let Some(text) = member.manifest.clone() else { return failed("no manifest") };
-    if member.generation.is_none() {
-        return failed("MountVolume.SetUp failed: hostPath type check failed");
-    }
-    let forming = text.contains("--initial-cluster-state=new");
-    if member.log.is_none() {
-        if !forming {
-            return failed("MountVolume.SetUp failed: hostPath type check failed");
-        }
-        let log = match born(&text, &world.zone) {
-            Ok(log) => log,
-            Err(words) => return failed(words),
-        };
-        let id = log.cluster_id();
-        let others = world
-            .running()
-            .get(&(cluster.clone(), id.clone()))
-            .is_some_and(|hosts| hosts.iter().any(|host| host != name));
-        if others && world.published.contains(&(id, name.clone())) {
-            return failed("member has already been bootstrapped");
-        }
-        member.log = Some(log);
-    }
-    member.process = Some(text);
-    Ok(Done::Changed)
-}
-
 fn write_unit(
     member: &mut SimMember,
     text: &UnitText,
@@ -467,63 +454,6 @@ fn write_unit(
     member.unit = Some(bound);
     member.loaded = loaded;
     Ok(changed(!same))
-}
-
-fn start(member: &mut SimMember, zone: &Zone) -> Act {
-    if member.process.is_some() {
-        return Ok(Done::Already);
-    }
-    let Some((unit, _)) = member.loaded.clone() else { return failed("Unit not found") };
-    if member.generation.is_none() {
-        return failed("open /etc/etcd: no such file or directory");
-    }
-    let forming = unit.contains("--initial-cluster-state=new");
-    let may_start = member.log.is_some() || (forming && !member.quorum_seen);
-    if !may_start {
-        return failed("Assertion failed on job: AssertPathExistsGlob");
-    }
-    if member.log.is_none() {
-        match born(&unit, zone) {
-            Ok(log) => member.log = Some(log),
-            Err(words) => return failed(words),
-        }
-    }
-    member.process = Some(unit);
-    member.restart_due = false;
-    Ok(Done::Changed)
-}
-
-impl SimHost {
-    /// What systemd does at boot: it reads every unit and starts those that are enabled.
-    pub fn boot(&mut self, zone: &Zone) {
-        self.on = true;
-        for member in self.members.values_mut() {
-            if let (Some(unit), Some((_, enabled))) = (member.unit.clone(), member.loaded.clone()) {
-                member.loaded = Some((unit, enabled));
-            }
-            if member.loaded.as_ref().is_some_and(|(_, enabled)| *enabled) {
-                // One that refuses to start stays down, as systemd leaves it.
-                let _ = start(member, zone);
-            }
-        }
-    }
-}
-
-impl World {
-    /// What a host does at boot: systemd starts what is enabled, the kubelet what lies in its folder.
-    pub fn boot(&mut self, name: &HostName) {
-        let others = self.clone();
-        let Some(host) = self.hosts.get_mut(name) else { return };
-        host.boot(&others.zone);
-        if !host.kubelet {
-            return;
-        }
-        for (cluster, member) in &mut host.members {
-            if member.manifest.is_some() {
-                let _ = start_pod(name, cluster, member, &others);
-            }
-        }
-    }
 }
 
 fn put<T: PartialEq>(place: &mut T, value: T) -> Done {

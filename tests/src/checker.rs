@@ -46,13 +46,17 @@ fn nothing_is_done_unseen(reading: &Reading<'_>) -> Vec<String> {
 fn guards_stand_where_they_must(reading: &Reading<'_>) -> Vec<String> {
     let stands = |step: &Step| match &step.kind {
         StepKind::ClaimHost { .. } => step.guard == Guard::HostIsFree,
-        StepKind::StoreToken | StepKind::DiscardBootstrap => step.guard == Guard::NeverFormed,
+        StepKind::StoreToken
+        | StepKind::DiscardBootstrap
+        | StepKind::TrustDiscovery { .. }
+        | StepKind::OpenDiscovery { .. } => step.guard == Guard::NeverFormed,
         StepKind::StartMember { .. } => {
             matches!(step.guard, Guard::HasLog | Guard::HasLogOrNeverFormed)
         }
-        StepKind::WriteMarker { .. } | StepKind::ListByAddress { .. } => {
-            step.guard == Guard::HasLog
-        }
+        StepKind::WriteMarker { .. }
+        | StepKind::ListByAddress { .. }
+        | StepKind::CloseDiscovery { .. }
+        | StepKind::ForgetDiscovery => step.guard == Guard::HasLog,
         StepKind::WriteUnit { .. } => matches!(step.guard, Guard::FileIs { .. } | Guard::HasLog),
         StepKind::RestartMember { .. } => {
             reading.keeps_quorum(step) || reading.ends_a_bootstrap(step)

@@ -151,6 +151,10 @@ pub fn changes_membership(kind: &StepKind) -> bool {
         | StepKind::PrepareDirectories { .. }
         | StepKind::InstallCertificates { .. }
         | StepKind::StoreToken
+        | StepKind::TrustDiscovery { .. }
+        | StepKind::OpenDiscovery { .. }
+        | StepKind::CloseDiscovery { .. }
+        | StepKind::ForgetDiscovery
         | StepKind::DiscardBootstrap
         | StepKind::WriteUnit { .. }
         | StepKind::StandaloneKubelet { .. }

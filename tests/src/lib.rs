@@ -13,7 +13,7 @@
 //! - [`shared`]: values that many worlds share until one changes them.
 //! - [`checker`]: an independent reading of a plan.
 //! - [`scenario`]: stories as text files.
-//! - [`zone`]: DNS, and how etcd forms a cluster by it.
+//! - [`zone`], [`registry`]: DNS and discovery services, and how etcd forms a cluster by them.
 
 pub mod act;
 pub mod checker;
@@ -23,6 +23,7 @@ pub mod invariants;
 pub mod look;
 pub mod model;
 pub mod mutants;
+pub mod registry;
 pub mod scenario;
 pub mod shared;
 pub mod sim;

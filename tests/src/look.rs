@@ -199,7 +199,13 @@ impl World {
         spec: &ClusterSpec,
         member: &SimMember,
     ) -> Observed<EtcdFacts> {
-        let (Some(_), Some(log)) = (&member.process, &member.log) else { return Observed::Absent };
+        if member.process.is_none() {
+            return Observed::Absent;
+        }
+        // It does not listen before it has found the others.
+        let Some(log) = &member.log else {
+            return Observed::Unknown("connection refused".to_owned());
+        };
         let key = (spec.name.clone(), log.cluster_id());
         if self.hosts[host].slow || !self.quorate().contains(&key) {
             return Observed::Unknown("context deadline exceeded".to_owned());
@@ -300,6 +306,19 @@ fn files(layout: &Layout, member: &SimMember) -> BTreeMap<String, Observed<FileF
     files.insert(
         layout.pod_manifest(),
         present(member.manifest.as_ref().map(|text| file(text, MANIFEST_ATTRIBUTES, true))),
+    );
+    let plain = (0o644, "root", "root");
+    files.insert(
+        layout.discovery_ca(),
+        present(member.discovery_ca.as_ref().map(|text| file(text, plain, true))),
+    );
+    files.insert(
+        layout.discovery_password(),
+        present(member.discovery_password.then(|| file("", (0o600, "root", "root"), false))),
+    );
+    files.insert(
+        layout.discovery_note(),
+        present(member.discovery_note.as_ref().map(|text| file(text, plain, true))),
     );
     for pki_file in PkiFile::ALL {
         let content = member.generation.as_ref().and_then(|g| g.files.get(&pki_file));

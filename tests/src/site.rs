@@ -4,11 +4,15 @@ use std::collections::BTreeMap;
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
 use std::sync::Arc;
 
+use inventories::discovery::{V3Service, V3User};
 use inventories::inventory::{
     Arch, Bootstrap, Cluster, Flag, FlagValue, Host, Image, PkiSettings, Place, Ports, Release,
     ReleaseSource, Runtime, Site, Ssh,
 };
-use inventories::{ClusterName, DnsSrv, EtcdVersion, HostName, Inventory, Minor, SiteName};
+use inventories::{
+    ClusterName, DiscoveryV2, DiscoveryV3, DnsSrv, EtcdVersion, HostName, Inventory, Minor,
+    SiteName,
+};
 use pki::{CaKind, CertificateAuthority};
 use planner::spec::{Authorities, Authority};
 use planner::{SiteSpec, expand};
@@ -35,10 +39,71 @@ pub struct Shape {
     pub ipv6: bool,
     /// The operator's flag, where there is one.
     pub quota: Option<i64>,
-    /// Whether the clusters are formed by DNS.
-    pub dns: bool,
+    /// How the members of the clusters find each other.
+    pub way: Way,
     /// What runs the members.
     pub runtime: Runtime,
+}
+
+/// How members find each other.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Way {
+    /// By the list.
+    Static,
+    /// By SRV records.
+    Dns,
+    /// By an etcd that lets everybody in.
+    V3,
+    /// By an etcd that asks for a user, and has a CA of its own.
+    V3User,
+    /// By an etcd that quorate runs.
+    SelfHosted,
+    /// By a service of the old protocol, which makes the URL.
+    V2,
+}
+
+impl Way {
+    /// Every way.
+    pub const ALL: [Way; 6] =
+        [Way::Static, Way::Dns, Way::V3, Way::V3User, Way::SelfHosted, Way::V2];
+
+    /// Whether an inventory may ask for it.
+    fn fits(self, version: EtcdVersion, runtime: Runtime) -> bool {
+        match self {
+            Way::Static | Way::Dns => true,
+            Way::V3 | Way::SelfHosted => version.minor() >= DiscoveryV3::SINCE,
+            Way::V3User => version.minor() >= DiscoveryV3::SINCE && runtime == Runtime::Systemd,
+            Way::V2 => version.minor() <= DiscoveryV2::UNTIL,
+        }
+    }
+
+    fn bootstrap(self, number: usize) -> Bootstrap {
+        let service = |scheme: &str| V3Service {
+            endpoints: vec![format!("{scheme}://10.77.0.1:8079")],
+            ca: None,
+            user: None,
+        };
+        match self {
+            Way::Static => Bootstrap::Static,
+            Way::Dns => Bootstrap::DnsSrv(DnsSrv {
+                domain: "lab.test".to_owned(),
+                service_name: Some(cluster(number).to_string()),
+            }),
+            Way::V3 => Bootstrap::DiscoveryV3(DiscoveryV3::Given(service("http"))),
+            Way::V3User => Bootstrap::DiscoveryV3(DiscoveryV3::Given(V3Service {
+                ca: Some("discovery-ca.pem".into()),
+                user: Some(V3User {
+                    name: "quorate".to_owned(),
+                    password_file: "discovery-password".into(),
+                }),
+                ..service("https")
+            })),
+            Way::SelfHosted => Bootstrap::DiscoveryV3(DiscoveryV3::SelfHosted),
+            Way::V2 => {
+                Bootstrap::DiscoveryV2(DiscoveryV2::Service("http://10.77.0.1:8087".to_owned()))
+            }
+        }
+    }
 }
 
 /// Shapes of one or two clusters of 1, 3 or 5 members on up to five hosts.
@@ -57,16 +122,16 @@ pub fn shapes() -> impl Strategy<Value = Shape> {
         version,
         any::<bool>(),
         prop::option::of(1_i64..1 << 33),
-        any::<bool>(),
+        prop::sample::select(&Way::ALL[..]),
         prop_oneof![Just(Runtime::Systemd), Just(Runtime::StaticPod)],
     )
-        .prop_map(|(hosts, clusters, version, ipv6, quota, dns, runtime)| Shape {
+        .prop_map(|(hosts, clusters, version, ipv6, quota, way, runtime)| Shape {
             hosts,
             clusters,
             version,
             ipv6,
             quota,
-            dns,
+            way: if way.fits(version, runtime) { way } else { Way::Static },
             runtime,
         })
 }
@@ -79,7 +144,7 @@ pub fn plain(members: usize) -> Shape {
         version: EtcdVersion::new(Minor::V3_6, 16),
         ipv6: false,
         quota: None,
-        dns: false,
+        way: Way::Static,
         runtime: Runtime::Systemd,
     }
 }
@@ -148,14 +213,7 @@ impl Shape {
             members: self.hosts.iter().take(size).map(|name| host(name)).collect(),
             runtime: self.runtime,
             kubelet: None,
-            bootstrap: if self.dns {
-                Bootstrap::DnsSrv(DnsSrv {
-                    domain: "lab.test".to_owned(),
-                    service_name: Some(cluster(number).to_string()),
-                })
-            } else {
-                Bootstrap::Static
-            },
+            bootstrap: self.way.bootstrap(number),
             ports: Ports { client: 2379 + offset, peer: 2380 + offset, metrics: 2381 + offset },
             client_ca: cluster(0),
             flags: flags.into_iter().collect(),
@@ -208,7 +266,13 @@ pub fn spec_of(
     let authorities = inventory.clusters.iter().map(|(name, settings)| {
         let peer = Some(public(&authorities[name].peer));
         let client = Some(public(&authorities[&settings.client_ca].client));
-        (name.clone(), Authorities { peer, client })
+        let discovery = match &settings.bootstrap {
+            Bootstrap::DiscoveryV3(DiscoveryV3::Given(service)) if service.ca.is_some() => {
+                Some("the CA of a discovery service\n".to_owned())
+            }
+            _ => None,
+        };
+        (name.clone(), Authorities { peer, client, discovery })
     });
     expand(inventory, &authorities.collect())
         .unwrap_or_else(|error| panic!("the inventory expands: {error}"))

@@ -11,6 +11,7 @@ use templates::layout::PkiFile;
 use time::OffsetDateTime;
 
 use crate::invariants::{self, Broken};
+use crate::registry::{self, Registry};
 use crate::shared::Shared;
 use crate::zone::Zone;
 
@@ -33,6 +34,8 @@ pub struct World {
     pub listed: BTreeMap<(String, HostName), String>,
     /// What DNS says, on every host.
     pub zone: Zone,
+    /// What discovery services keep.
+    pub registry: Registry,
     /// Certificates that were issued: the same request gives the same ones, which no rule minds.
     pub issued: Arc<Mutex<BTreeMap<String, BTreeMap<PkiFile, String>>>>,
     /// What was done, for the story of a failure.
@@ -95,6 +98,12 @@ pub struct SimMember {
     pub generation: Option<Generation>,
     /// The stored bootstrap token.
     pub token: Option<BootstrapToken>,
+    /// The CA of the discovery service.
+    pub discovery_ca: Option<String>,
+    /// Whether the password for it is there.
+    pub discovery_password: bool,
+    /// What was noted of the record that was made from here.
+    pub discovery_note: Option<String>,
     /// The unit's file.
     pub unit: Option<String>,
     /// The text that systemd has in memory, and whether it starts at boot.
@@ -201,6 +210,7 @@ impl World {
             published: BTreeSet::new(),
             listed: BTreeMap::new(),
             zone: Zone::default(),
+            registry: Registry::default(),
             leaders: BTreeMap::new(),
             issued: Arc::default(),
             story: Vec::new(),
@@ -245,6 +255,7 @@ impl World {
     /// Lets time pass, or says that two clusters of one name both have a quorum (I6): the disaster
     /// that tokens are there to prevent.
     pub fn elect(&mut self) -> Result<(), Broken> {
+        self.meet();
         let running = self.running();
         let quorate = self.quorate();
         self.leaders.retain(|cluster, leader| {
@@ -274,9 +285,24 @@ impl World {
         Ok(())
     }
 
+    /// Members that wait at a discovery service find each other once all of them are registered.
+    fn meet(&mut self) {
+        for host in self.hosts.values_mut() {
+            let waits = |member: &SimMember| member.process.is_some() && member.log.is_none();
+            if !host.members.values().any(waits) {
+                continue;
+            }
+            for member in host.members.values_mut().filter(|member| waits(member)) {
+                let text = member.process.as_deref().unwrap_or_default();
+                member.log = registry::found(text, &self.registry);
+            }
+        }
+    }
+
     /// A digest of everything that an apply is responsible for. Random values are masked.
     pub fn digest(&self) -> BTreeMap<String, String> {
         let mut digest = BTreeMap::new();
+        digest.insert("records of discovery".to_owned(), self.registry.left().to_string());
         for (name, host) in &self.hosts {
             digest.insert(format!("{name}/site"), format!("{:?}", host.site));
             digest.insert(format!("{name}/account"), host.account.to_string());
@@ -291,6 +317,12 @@ impl World {
                     format!("{:?}", member.generation.as_ref().map(|g| g.files.len())),
                 );
                 put("token", member.token.is_some().to_string());
+                let discovery = (
+                    &member.discovery_ca,
+                    member.discovery_password,
+                    member.discovery_note.is_some(),
+                );
+                put("discovery", format!("{discovery:?}"));
                 put("unit", format!("{:?}", member.unit));
                 put("manifest", format!("{:?}", member.manifest));
                 put("enabled", format!("{:?}", member.loaded.as_ref().map(|(_, enabled)| enabled)));

@@ -3,13 +3,10 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::net::{IpAddr, SocketAddr};
 
-use inventories::inventory::Bootstrap;
 use planner::SiteSpec;
 use planner::facts::{Names, Observed, Offer};
 use planner::spec::ClusterSpec;
-
-use crate::look::arguments;
-use crate::world::Log;
+use templates::Bootstrap;
 
 /// The records that every host sees.
 #[derive(Debug, Clone, Default)]
@@ -89,7 +86,7 @@ impl Zone {
     }
 
     /// The list of members as etcd makes it of SRV records, or what it says where it can't.
-    fn initial_cluster(
+    pub(crate) fn initial_cluster(
         &self,
         service: &str,
         name: &str,
@@ -115,30 +112,4 @@ impl Zone {
         };
         Ok(offers.iter().map(entry).collect::<Vec<_>>().join(","))
     }
-}
-
-/// The log of a member that starts with none, or what etcd says where it can't form a cluster.
-pub(crate) fn born(unit: &str, zone: &Zone) -> Result<Log, &'static str> {
-    let arguments = arguments(unit);
-    let find = |flag: &str| {
-        let prefix = format!("--{flag}=");
-        arguments.iter().find_map(|argument| argument.strip_prefix(&prefix))
-    };
-    let value = |flag: &str| find(flag).unwrap_or_else(|| panic!("the unit gives no --{flag}"));
-    let initial_cluster = match (find("initial-cluster"), find("discovery-srv")) {
-        (Some(list), None) => list.to_owned(),
-        (None, Some(domain)) => {
-            let suffix = find("discovery-srv-name").map(|name| format!("-{name}"));
-            let service = format!("_etcd-server-ssl{}._tcp.{domain}", suffix.unwrap_or_default());
-            let own = value("initial-advertise-peer-urls").trim_start_matches("https://");
-            let own = own.parse().unwrap_or_else(|_| panic!("{own} is no address"));
-            zone.initial_cluster(&service, value("name"), own)?
-        }
-        _ => return Err("multiple discovery or bootstrap flags are set"),
-    };
-    Ok(Log::begun(
-        value("name").to_owned(),
-        value("initial-cluster-token").to_owned(),
-        initial_cluster,
-    ))
 }

@@ -17,7 +17,7 @@ use super::planning::{self, Planned, PolicyArgs};
 use super::{Context, approval};
 use crate::engine::bind;
 use crate::engine::execute::{ApplyReport, execute};
-use crate::engine::hosts::{Hosts, Timed};
+use crate::engine::hosts::{Bindings, Hosts, Timed};
 use crate::engine::lock::Lock;
 use crate::error::CliError;
 use crate::exit::ExitCode;
@@ -29,6 +29,7 @@ use crate::report::reporter::Reporter;
 use crate::saved_plan::{self, SavedPlan};
 use crate::site::Site;
 
+mod discovery;
 mod locked;
 mod record;
 
@@ -103,6 +104,7 @@ async fn apply(
         return Ok(code);
     }
     let authorities = open(context, arguments, &site, &planned)?;
+    discovery::passwords(&site, &planned.plan)?;
     if !arguments.yes && saved.is_none() {
         interrupts.give_way(approval::ask(&context.terminal, QUESTION)).await?;
     }
@@ -135,12 +137,16 @@ async fn apply(
         if again.plan.steps.is_empty() {
             return Ok(planning::verdict(&again.plan));
         }
+        let mut bindings = bind::tokens(&again.plan, &again.facts).map_err(CliError::failed)?;
+        bindings.passwords = discovery::passwords(&site, &again.plan)?;
+        interrupts.give_way(discovery::begin(&again, &mut bindings)).await?;
         let applied = record::of(&claim, &again.plan, provenance.as_ref());
         interrupts.give_way(record::begin(&lock, &applied)).await?;
         let doing = door.with_authorities(authorities);
         let doing = Arc::new(doing.fenced(locked::fence(&lock, &applied)));
         let (code, facts) =
-            execute_plan(context, doing, &again, &lock, &mut interrupts, reporter).await?;
+            execute_plan(context, doing, (&again, bindings), &lock, &mut interrupts, reporter)
+                .await?;
         for untold in record::end(&lock, &applied, &facts, code).await {
             context.terminal.warn(&format!("what was applied is not recorded: {untold}"));
         }
@@ -174,12 +180,11 @@ fn open(
 async fn execute_plan<H: Hosts>(
     context: &Context,
     hosts: Arc<H>,
-    planned: &Planned,
+    (planned, bindings): (&Planned, Bindings),
     lock: &Lock,
     interrupts: &mut Interrupts,
     reporter: &RefCell<Reporter<'_>>,
 ) -> Result<(ExitCode, SiteFacts), CliError> {
-    let bindings = bind::tokens(&planned.plan, &planned.facts).map_err(CliError::failed)?;
     let begun = Instant::now();
     let ending = RefCell::new(Ending::of(&planned.plan));
     let (stop, stopped) = watch::channel(false);

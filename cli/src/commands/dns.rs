@@ -3,9 +3,9 @@
 use std::fmt::Write as _;
 
 use clap::{Args, ValueEnum};
-use inventories::inventory::Bootstrap;
 use inventories::{ClusterName, DnsSrv};
 use planner::spec::ClusterSpec;
+use templates::Bootstrap;
 
 use super::Context;
 use crate::error::CliError;
@@ -66,8 +66,8 @@ struct NoRecords(String);
 
 fn dns_of(cluster: &ClusterSpec) -> Option<&DnsSrv> {
     cluster.members.values().find_map(|member| match &member.bootstrap {
-        Bootstrap::Static => None,
         Bootstrap::DnsSrv(dns) => Some(dns),
+        Bootstrap::Static | Bootstrap::V3(_) | Bootstrap::V2(_) => None,
     })
 }
 

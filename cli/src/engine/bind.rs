@@ -1,5 +1,7 @@
 //! Binds what no plan holds because it is random.
 
+use std::collections::BTreeSet;
+
 use inventories::ClusterName;
 use planner::facts::{Observed, SiteFacts};
 use planner::plan::{FormationState, Launch};
@@ -18,18 +20,7 @@ pub struct BindError(getrandom::Error);
 /// plan discards what was begun. The planner chooses by the same rule.
 pub fn tokens(plan: &Plan, facts: &SiteFacts) -> Result<Bindings, BindError> {
     let mut bindings = Bindings::default();
-    for step in &plan.steps {
-        let new = FormationState::New;
-        let forms = match &step.kind {
-            StepKind::StoreToken => true,
-            StepKind::WriteUnit { formation, .. }
-            | StepKind::StartMember { by: Launch::Pod { formation, .. } } => *formation == new,
-            _ => false,
-        };
-        let Some(cluster) = step.cluster.as_ref().filter(|_| forms) else { continue };
-        if bindings.tokens.contains_key(cluster) {
-            continue;
-        }
+    for cluster in forming(plan) {
         let token = match stored(plan, facts, cluster) {
             Some(token) => token,
             None => random()?,
@@ -37,6 +28,26 @@ pub fn tokens(plan: &Plan, facts: &SiteFacts) -> Result<Bindings, BindError> {
         bindings.tokens.insert(cluster.clone(), token);
     }
     Ok(bindings)
+}
+
+/// The clusters that are given a new token: no host stores one that counts.
+pub fn begun_anew<'p>(plan: &'p Plan, facts: &SiteFacts) -> BTreeSet<&'p ClusterName> {
+    let mut forming = forming(plan);
+    forming.retain(|cluster| stored(plan, facts, cluster).is_none());
+    forming
+}
+
+/// The clusters whose token a step of the plan needs.
+fn forming(plan: &Plan) -> BTreeSet<&ClusterName> {
+    let forms = |kind: &StepKind| match kind {
+        StepKind::StoreToken | StepKind::OpenDiscovery { .. } => true,
+        StepKind::WriteUnit { formation, .. }
+        | StepKind::StartMember { by: Launch::Pod { formation, .. } } => {
+            *formation == FormationState::New
+        }
+        _ => false,
+    };
+    plan.steps.iter().filter(|s| forms(&s.kind)).filter_map(|s| s.cluster.as_ref()).collect()
 }
 
 fn stored(plan: &Plan, facts: &SiteFacts, cluster: &ClusterName) -> Option<BootstrapToken> {

@@ -1,11 +1,13 @@
 //! The one door to the hosts of a site.
 
 use std::collections::BTreeMap;
+use std::fmt;
 use std::future::Future;
 
 use inventories::{ClusterName, HostName};
 use planner::{SiteFacts, SiteSpec, Step};
 use templates::BootstrapToken;
+use zeroize::Zeroizing;
 
 /// The hosts of a site: they can be looked at, and a step can be done on one of them.
 ///
@@ -40,12 +42,61 @@ pub enum Timed {
     All,
 }
 
-/// Values that no plan holds because they are random: bound once, when an apply begins.
+/// Values that no plan holds because they are random or secret: bound once, when an apply begins.
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
 pub struct Bindings {
     /// The bootstrap token of each cluster that is not formed yet: the one that a host already
     /// stores, or a new one.
     pub tokens: BTreeMap<ClusterName, BootstrapToken>,
+    /// The password for the discovery service of each cluster whose plan speaks with one that wants a
+    /// user.
+    pub passwords: BTreeMap<ClusterName, Password>,
+}
+
+/// A password. Nothing shows it.
+#[derive(Clone, PartialEq, Eq, Default)]
+pub struct Password(Zeroizing<Vec<u8>>);
+
+/// A text that is no password that etcd can be given.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
+#[error("holds no password: one line of 1 to 1024 characters, none of them a control character")]
+pub struct PasswordError;
+
+impl Password {
+    /// The password that a file holds, which may end with a line break.
+    pub fn from_file(content: &[u8]) -> Result<Self, PasswordError> {
+        let text = std::str::from_utf8(content).map_err(|_| PasswordError)?;
+        let text = text.strip_suffix('\n').unwrap_or(text);
+        let text = text.strip_suffix('\r').unwrap_or(text);
+        if text.is_empty() || text.len() > 1024 || text.chars().any(char::is_control) {
+            return Err(PasswordError);
+        }
+        Ok(Self(Zeroizing::new(text.as_bytes().to_vec())))
+    }
+
+    /// The bytes, for the payload of a script alone.
+    pub fn expose(&self) -> &[u8] {
+        &self.0
+    }
+
+    /// The line that gives it to etcd, as systemd reads an environment file.
+    pub fn as_environment(&self) -> Self {
+        let mut line = Zeroizing::new(b"ETCD_DISCOVERY_PASSWORD=\"".to_vec());
+        for byte in self.0.iter() {
+            if matches!(byte, b'"' | b'\\' | b'$' | b'`') {
+                line.push(b'\\');
+            }
+            line.push(*byte);
+        }
+        line.extend_from_slice(b"\"\n");
+        Self(line)
+    }
+}
+
+impl fmt::Debug for Password {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("Password(…)")
+    }
 }
 
 /// What a step that did not fail did.
@@ -108,5 +159,32 @@ impl StepErrorKind {
             | StepErrorKind::Unreachable(_)
             | StepErrorKind::Local(_) => None,
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn read(text: &str) -> Result<Password, PasswordError> {
+        Password::from_file(text.as_bytes())
+    }
+
+    #[test]
+    fn a_password_is_one_line_and_shows_nowhere() {
+        assert_eq!(read("hunter2\n").unwrap().expose(), b"hunter2");
+        assert_eq!(read("hunter2\r\n").unwrap().expose(), b"hunter2");
+        assert_eq!(read(" with blanks ").unwrap().expose(), b" with blanks ");
+        for bad in ["", "\n", "two\nlines", "a\0b", &"x".repeat(1025)] {
+            assert_eq!(read(bad), Err(PasswordError), "{bad:?}");
+        }
+        assert!(!format!("{:?}", read("hunter2").unwrap()).contains("hunter2"));
+    }
+
+    #[test]
+    fn systemd_reads_the_password_that_was_meant() {
+        let line = read(r#"a"b\c$d`e 'f'"#).unwrap().as_environment();
+        let wanted = "ETCD_DISCOVERY_PASSWORD=\"a\\\"b\\\\c\\$d\\`e 'f'\"\n";
+        assert_eq!(String::from_utf8_lossy(line.expose()), wanted);
     }
 }

@@ -6,14 +6,17 @@
 //! - [`pool`]: one connection a host.
 //! - [`remote`]: the SSH transport.
 //! - [`etcd`]: what `etcdctl` says, parsed.
+//! - [`discovery_v2`]: services that make URLs at which members find each other.
 //! - [`release`]: release archives on the operator's side.
 //! - [`ssh_hosts`]: the door to the hosts that production uses.
 
 pub mod bind;
+pub mod discovery_v2;
 pub mod etcd;
 pub mod event;
 pub mod execute;
 pub mod hosts;
+pub mod http;
 pub mod lock;
 pub mod observe;
 pub mod pool;

@@ -3,7 +3,7 @@
 //! A step is one script (`scripts/*.sh`) that checks the step's guard, acts, and answers with a
 //! word. Values go there as arguments or payload, keys only as payload.
 //!
-//! - `calls`, `certificates`, `install`, `prove`, `marker`, `pods`, `roll`: from a step to its script.
+//! - `calls`, `certificates`, `discovery`, `install`, `prove`, `marker`, `pods`, `roll`: from a step to its script.
 //! - `door`, `fence`: the connection that a script goes over, and whose lock it acts under.
 //! - `answer`, `failure`: from the script's reply to what was done, or why not.
 //! - `explain`, `log_line`: etcd's own words, in plain ones.
@@ -11,6 +11,7 @@
 pub(in crate::engine) mod answer;
 mod calls;
 mod certificates;
+mod discovery;
 mod door;
 mod explain;
 mod failure;
@@ -99,6 +100,16 @@ impl SshHosts {
                 certificates::install(step, &self.issuers, leaves, client_ca, now)?
             }
             StepKind::StoreToken => calls::store_token(step, bindings)?,
+            StepKind::TrustDiscovery { ca, password } => {
+                discovery::trust(step, ca.as_deref(), *password, bindings)?
+            }
+            StepKind::OpenDiscovery { service, members, version } => {
+                discovery::open(step, service, members, *version, bindings)?
+            }
+            StepKind::CloseDiscovery { service, version } => {
+                discovery::close(step, service, *version, bindings)?
+            }
+            StepKind::ForgetDiscovery => discovery::forget(step)?,
             StepKind::DiscardBootstrap => calls::discard_bootstrap(step)?,
             StepKind::WriteUnit { text, formation } => {
                 calls::write_unit(step, text, *formation, bindings)?
@@ -131,9 +142,10 @@ impl SshHosts {
                 let wanted = prove::Wanted { endpoints, version: *version };
                 return self.prove(step, &wanted).await;
             }
-            StepKind::WriteMarker { endpoint, version } => {
+            StepKind::WriteMarker { endpoint, version, formed_by } => {
                 let connection = self.door(step).await?;
-                return marker::write(step, &self.site, endpoint, *version, &connection).await;
+                let wanted = marker::Wanted { site: &self.site, formed_by };
+                return marker::write(step, &wanted, endpoint, *version, &connection).await;
             }
         };
         let connection = self.door(step).await?;

@@ -113,6 +113,11 @@ fn cluster(
     };
     runtime::check_version(runtime, version.as_ref(), report);
     let bootstrap = bootstrap::read(written, raw.bootstrap.as_ref(), report);
+    if let (Some(bootstrap), Some(raw)) = (&bootstrap, &raw.bootstrap) {
+        let at = At::new(0, raw.span());
+        bootstrap::check_version(bootstrap, version.as_ref().map(|(known, _)| *known), &at, report);
+        bootstrap::check_runtime(bootstrap, runtime, &at, report);
+    }
     let members = members::read(written, raw.members.as_ref(), hosts, report);
     let mut set = defaults.flags.clone();
     set.extend(flags::written(0, raw.etcd.as_ref()));

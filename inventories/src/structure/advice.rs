@@ -38,11 +38,10 @@ pub(super) fn unsupported(path: &[String], name: &str) -> Option<(&'static str, 
             "more than one site in a file is not supported".to_owned(),
             "a file is what one `apply` may touch: write one inventory a site, with one [site]",
         ),
-        (["clusters", _, "bootstrap"], "discovery-v2" | "discovery-v3") => say(
-            "unsupported",
-            format!("forming a cluster by `{name}` is not supported yet"),
-            "write: bootstrap = { static = {} } or { dns-srv = { domain = \"example.net\" } }, or leave \
-             `bootstrap` out",
+        (["clusters", _, "bootstrap", "discovery-v3"], "password" | "discovery-password") => say(
+            "plain-secret",
+            "an inventory holds no passwords".to_owned(),
+            "write the password into a file outside git, and: password-file = \"discovery-password\"",
         ),
         (
             ["clusters", _] | ["defaults", "cluster"],

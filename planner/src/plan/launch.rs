@@ -20,6 +20,19 @@ pub enum Launch {
     },
 }
 
+impl Launch {
+    /// The same where nothing is left that it could take the place of.
+    #[must_use]
+    pub fn from_nothing(self) -> Self {
+        match self {
+            Launch::Unit => Launch::Unit,
+            Launch::Pod { manifest, formation, replaces: _ } => {
+                Launch::Pod { manifest, formation, replaces: Replaced::Nothing }
+            }
+        }
+    }
+}
+
 /// What lies where a manifest is to be written.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
 #[serde(rename_all = "kebab-case")]

@@ -1,6 +1,7 @@
 //! The machine itself: what it is, what it has, and whose it is.
 
 use inventories::inventory::{FlagValue, Runtime};
+use templates::Layout;
 use templates::layout::SITE_FILE;
 
 use super::{Subject, cluster_of_unit, push_once};
@@ -192,6 +193,7 @@ fn neighbours(subject: &Subject<'_>, report: &mut PlanReport) {
                 .other_clusters
                 .iter()
                 .any(|name| unit == format!("etcd-{name}.service"))
+            || subject.spec.clusters.keys().any(|name| unit == Layout::of(name).discovery_unit())
     };
     let members = || subject.facts.clusters.values();
     let is_pod = |pid| members().any(|member| member.pod.known().is_some_and(|pod| pod.pid == pid));

@@ -3,8 +3,8 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::net::IpAddr;
 
-use inventories::inventory::Bootstrap;
 use inventories::{DnsSrv, HostName};
+use templates::Bootstrap;
 
 use crate::facts::{Names, Observed, Offer, SiteFacts};
 use crate::report::{Finding, PlanReport};

@@ -2,6 +2,7 @@
 
 use inventories::inventory::{ReleaseSource, Runtime, San};
 use pki::LeafRequest;
+use templates::member::Access;
 
 use crate::plan::{Fetch, FormationState, Launch, StepKind};
 
@@ -28,6 +29,31 @@ pub fn describe(kind: &StepKind) -> String {
             format!("issue certificates: {}", leaves.join("; "))
         }
         StepKind::StoreToken => "store the bootstrap's token".to_owned(),
+        StepKind::TrustDiscovery { ca, password } => {
+            let what = [("CA", ca.is_some()), ("password", *password)];
+            let what: Vec<&str> =
+                what.iter().filter(|(_, is)| *is).map(|(what, _)| *what).collect();
+            format!("store the discovery service's {}", what.join(" and "))
+        }
+        StepKind::OpenDiscovery { service, members, version } => match service.access {
+            Access::Own => format!(
+                "start an etcd {version} at {}, by which {} member(s) find each other",
+                service.endpoints.join(", "),
+                members.len()
+            ),
+            Access::Open | Access::Tls { .. } => format!(
+                "record the bootstrap of {} member(s) at {}",
+                members.len(),
+                service.endpoints.join(", ")
+            ),
+        },
+        StepKind::CloseDiscovery { service, version: _ } => match service.access {
+            Access::Own => "take away the etcd by which the members found each other".to_owned(),
+            Access::Open | Access::Tls { .. } => {
+                format!("remove the bootstrap's record at {}", service.endpoints.join(", "))
+            }
+        },
+        StepKind::ForgetDiscovery => "remove what only the discovery service was for".to_owned(),
         StepKind::DiscardBootstrap => {
             "stop the begun bootstrap and remove its data, which never had a quorum".to_owned()
         }

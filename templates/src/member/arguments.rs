@@ -6,10 +6,10 @@
 use std::collections::BTreeMap;
 use std::fmt::Display;
 
-use inventories::inventory::{Bootstrap, FlagValue};
+use inventories::inventory::FlagValue;
 use inventories::{EtcdVersion, Minor};
 
-use super::{Formation, Member};
+use super::{Bootstrap, Formation, Member};
 use crate::flags::{self, gates, renames::Setting, renames::settings};
 use crate::layout::PkiFile;
 use crate::token::PLACEHOLDER;
@@ -93,8 +93,12 @@ impl Member {
                             .chain(name)
                             .collect()
                     }
+                    Bootstrap::V3(service) => service.arguments(&self.layout()),
+                    Bootstrap::V2(service) => service.arguments(self.version),
                 };
                 let state = argument("initial-cluster-state", &"new");
+                // A discovery service has a token of its own, and etcd reads none beside it: then it
+                // only tells of which bootstrap a process is.
                 let token = argument("initial-cluster-token", &PLACEHOLDER);
                 [vec![state], found, vec![token]].concat()
             }
@@ -155,7 +159,7 @@ impl Member {
     }
 }
 
-fn argument(flag: &str, value: &dyn Display) -> (String, String) {
+pub(super) fn argument(flag: &str, value: &dyn Display) -> (String, String) {
     (flag.to_owned(), value.to_string())
 }
 

@@ -5,6 +5,7 @@ use proptest::prelude::*;
 use yaml_rust2::{Yaml, YamlLoader};
 
 use super::*;
+use crate::token::PLACEHOLDER;
 use crate::{sample, unit};
 
 const IDS: Ids = Ids { user: 998, group: 997 };
@@ -47,7 +48,9 @@ fn the_pods_of_each_minor_are_as_reviewed() {
 #[test]
 fn the_pod_and_the_unit_of_a_member_run_the_same_command() {
     for version in ["3.4.45", "3.5.35", "3.6.16", "3.7.3"] {
-        for member in [sample::member(version), sample::by_dns(version), sample::formed(version)] {
+        let plain = [sample::member(version), sample::by_dns(version), sample::formed(version)];
+        let by_discovery = sample::by_discovery(version).into_iter().map(|(_, member)| member);
+        for member in plain.into_iter().chain(by_discovery) {
             let pod = Manifest::of(&member).unwrap().bind(Some(&token()), Some(IDS));
             let unit = unit::render(&member).unwrap().bind(&token());
             let mut in_unit = unit::tests::exec_start(&unit);
@@ -55,6 +58,7 @@ fn the_pod_and_the_unit_of_a_member_run_the_same_command() {
             let mut in_pod = command(&read(&pod));
             assert_eq!(in_pod.remove(0), "etcd");
             assert_eq!(in_pod, in_unit, "{version}");
+            assert!(in_pod.iter().all(|argument| !argument.contains(PLACEHOLDER)), "{version}");
         }
     }
 }

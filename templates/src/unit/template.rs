@@ -20,6 +20,8 @@ pub(super) struct Variables {
     /// Whole lines of comment.
     pub(super) head: String,
     pub(super) member: String,
+    /// Empty where there is none.
+    pub(super) password_file: String,
     pub(super) program: String,
     pub(super) quorum_witness: String,
     pub(super) state_dir: String,
@@ -75,6 +77,7 @@ mod tests {
             forming: true,
             head: String::new(),
             member: String::new(),
+            password_file: String::new(),
             program: String::new(),
             quorum_witness: String::new(),
             state_dir: String::new(),

@@ -8,6 +8,7 @@ use proptest::prelude::*;
 
 use super::*;
 use crate::sample;
+use crate::token::PLACEHOLDER;
 
 fn token() -> BootstrapToken {
     BootstrapToken::from_random([0xab; 16])
@@ -18,11 +19,12 @@ fn token() -> BootstrapToken {
 fn the_units_of_each_minor_are_as_reviewed() {
     let dir = concat!(env!("CARGO_MANIFEST_DIR"), "/tests/golden");
     for version in ["3.4.23", "3.5.35", "3.6.16", "3.7.3"] {
-        for (formation, member) in [
+        let plain = [
             ("new", sample::member(version)),
             ("new-by-dns", sample::by_dns(version)),
             ("existing", sample::formed(version)),
-        ] {
+        ];
+        for (formation, member) in plain.into_iter().chain(sample::by_discovery(version)) {
             let unit = render(&member).unwrap();
             let path = format!("{dir}/{version}-{formation}.service");
             if std::env::var_os("REWRITE_GOLDEN").is_some() {
@@ -41,6 +43,20 @@ fn binding_fills_in_the_token_and_changes_nothing_else() {
     let bound = unit.bind(&token());
     assert!(bound.contains(&format!("\n    --initial-cluster-token={} \\\n", token())));
     assert_eq!(bound.replace(token().as_str(), PLACEHOLDER), unit.as_str());
+}
+
+#[test]
+fn a_discovery_service_is_given_the_token_too() {
+    for version in ["3.5.35", "3.6.16", "3.7.3"] {
+        for (name, member) in sample::by_discovery(version) {
+            let unit = render(&member).unwrap();
+            let bound = unit.bind(&token());
+            let holes = if name == "new-by-v2-url" { 1 } else { 2 };
+            assert_eq!(unit.as_str().matches(PLACEHOLDER).count(), holes, "{name}");
+            assert_eq!(bound.matches(token().as_str()).count(), holes, "{name}");
+            assert_eq!(bound.replace(token().as_str(), PLACEHOLDER), unit.as_str(), "{name}");
+        }
+    }
 }
 
 #[test]

@@ -1,5 +1,6 @@
 //! A cluster is formed once, by all of its members together, and never again.
 
+use inventories::HostName;
 use inventories::inventory::Runtime;
 use planner::plan::FormationState;
 use planner::spec::ClusterSpec;
@@ -29,6 +30,12 @@ pub(super) fn violations(reading: &Reading<'_>) -> Vec<String> {
     }
     for listed in reading.steps(|kind| matches!(kind, StepKind::ListByAddress { .. })) {
         found.extend(unproven(reading, listed));
+    }
+    for open in reading.steps(|kind| matches!(kind, StepKind::OpenDiscovery { .. })) {
+        found.extend(opened_too_late(reading, open));
+    }
+    for close in reading.steps(|kind| matches!(kind, StepKind::CloseDiscovery { .. })) {
+        found.extend(closed_too_early(reading, close));
     }
     for unit in reading.steps(|kind| renders(kind, FormationState::Existing)) {
         found.extend(too_early(reading, unit));
@@ -104,6 +111,36 @@ fn token_under_a_process(reading: &Reading<'_>, token: &Step) -> Option<String> 
     of_cluster
         .any(|discard| !reading.is_before(discard, token))
         .then(|| format!("{}: another token before the old bootstrap is gone", token.id))
+}
+
+/// A record is for a token that every host has by then, and no member looks for it before.
+fn opened_too_late(reading: &Reading<'_>, open: &Step) -> Vec<String> {
+    let of_cluster = |step: &&Step| step.cluster == open.cluster;
+    let tokens = reading.steps(|kind| *kind == StepKind::StoreToken).into_iter();
+    let tokens = tokens.filter(of_cluster).filter(|token| !reading.is_before(token, open));
+    let tokens = tokens.map(|token| format!("{}: it comes before {}", open.id, token.id));
+    let starts = reading.steps(StepKind::is_start).into_iter();
+    let starts = starts.filter(of_cluster).filter(|start| {
+        let has_log = reading.seen(start).and_then(|m| m.data.known()).is_some_and(|d| d.wal);
+        !has_log && !reading.is_before(open, start)
+    });
+    tokens.chain(starts.map(|start| format!("{}: no record is there yet", start.id))).collect()
+}
+
+/// A record goes when every member has found the others: after whatever still starts is proven.
+fn closed_too_early(reading: &Reading<'_>, close: &Step) -> Option<String> {
+    let cluster = reading.cluster(close);
+    let is_found = |host: &HostName| {
+        let member = reading.member(host, &cluster.name);
+        let has_log = member.and_then(|m| m.data.known()).is_some_and(|data| data.wal);
+        let starts = reading.steps(StepKind::is_start).into_iter();
+        has_log || starts.into_iter().any(|s| s.host == *host && s.cluster == close.cluster)
+    };
+    let whole = cluster.members.keys().all(is_found);
+    let starts = reading.steps(StepKind::is_start).into_iter();
+    let starts = starts.filter(|step| step.cluster == close.cluster).count();
+    let early = starts > 0 && unproven(reading, close).is_some();
+    (!whole || early).then(|| format!("{}: a member may still look for the record", close.id))
 }
 
 /// A marker says that a cluster is formed: only after the proof, and the proof after every start.

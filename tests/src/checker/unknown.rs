@@ -26,6 +26,14 @@ fn touches_unknown(reading: &Reading<'_>, step: &Step) -> bool {
             host.releases.get(version).is_some_and(is_unknown)
         }
         StepKind::StoreToken => member.is_some_and(|m| is_unknown(&m.token)),
+        StepKind::TrustDiscovery { ca, .. } => {
+            ca.is_some() && layout.is_some_and(|layout| file(layout.discovery_ca()))
+        }
+        StepKind::OpenDiscovery { .. } | StepKind::CloseDiscovery { .. } => {
+            layout.is_some_and(|layout| file(layout.discovery_note()))
+        }
+        StepKind::ForgetDiscovery => layout
+            .is_some_and(|layout| file(layout.discovery_ca()) && file(layout.discovery_password())),
         StepKind::DiscardBootstrap => {
             member.is_some_and(|m| is_unknown(&m.token) || is_unknown(&m.data))
         }

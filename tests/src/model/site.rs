@@ -18,9 +18,9 @@ use super::environment::{self, Happening};
 use super::rest::{Deed, Rest};
 use super::walk::Bounds;
 use crate::invariants::{self, Broken};
+use crate::registry::{Registry, begin};
 use crate::shared::Shared;
 use crate::world::{SimHost, World};
-use crate::zone::born;
 
 /// The number of [`Rest`] when no plan is being executed.
 pub(super) const IDLE: u32 = 0;
@@ -352,7 +352,9 @@ impl<'s> Site<'s> {
     fn id_with(&self, cluster: &ClusterName, token: &BootstrapToken) -> Option<String> {
         let member = self.spec.clusters[cluster].members.values().next()?;
         let unit = member.unit(FormationState::New).ok()?;
-        Some(born(&unit.bind(token), &self.first.zone).ok()?.cluster_id())
+        let mut none = Registry::default();
+        let log = begin(&unit.bind(token), &self.first.zone, &mut none).ok()??;
+        Some(log.cluster_id())
     }
 }
 

@@ -32,6 +32,9 @@ fn of_member(member: &SimMember) -> String {
     have(member.directories, "directories");
     have(member.generation.is_some(), "certificates");
     have(member.token.is_some(), "token");
+    have(member.discovery_ca.is_some(), "the CA of a discovery service");
+    have(member.discovery_password, "a password for it");
+    have(member.discovery_note.is_some(), "the note of a record");
     match member.unit.as_deref().map(formation) {
         Some(FormationState::New) => have(true, "unit to form"),
         Some(FormationState::Existing) => have(true, "unit of a formed cluster"),

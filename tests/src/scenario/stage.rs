@@ -14,7 +14,7 @@ use templates::layout::PkiFile;
 
 use super::hosts;
 use super::twist::{Twist, What, Write};
-use crate::site::{Shape, authorities, cluster, host, plain, spec_of};
+use crate::site::{Shape, Way, authorities, cluster, host, plain, spec_of};
 use crate::world::World;
 
 /// The stage of one scenario: nothing is on it before the command `site`.
@@ -50,7 +50,7 @@ type Told = Result<String, String>;
 impl Stage {
     /// Does what one line says and gives the answer.
     ///
-    /// - The site: `site members=N [clusters=N] [hosts=N] [version=V] [ipv6] [dns] [static-pod]`.
+    /// - The site: `site members=N [clusters=N] [hosts=N] [version=V] [ipv6] [dns|v3|v3-user|self-hosted|v2] [static-pod]`.
     /// - The inventory, after that: `inventory version V|runtime R|static|members H…|members-of C H…|address H ADDRESS|
     ///   flag NAME NUMBER|name SITE|no-ca C|new-ca|no-checksum|without C|from-file`.
     /// - What DNS says, from then on: `dns port H PORT|without H|stranger NAME PORT|address H ADDRESS|nothing`.
@@ -100,7 +100,11 @@ impl Scene {
                 Some(("hosts", count)) => hosts = number(count)?,
                 Some(("version", version)) => shape.version = parsed(version)?,
                 None if *option == "ipv6" => shape.ipv6 = true,
-                None if *option == "dns" => shape.dns = true,
+                None if *option == "dns" => shape.way = Way::Dns,
+                None if *option == "v3" => shape.way = Way::V3,
+                None if *option == "v3-user" => shape.way = Way::V3User,
+                None if *option == "self-hosted" => shape.way = Way::SelfHosted,
+                None if *option == "v2" => shape.way = Way::V2,
                 None if *option == "static-pod" => shape.runtime = Runtime::StaticPod,
                 _ => return Err(format!("a site has no {option}")),
             }

@@ -28,6 +28,7 @@ mod cost;
 mod crash_points;
 mod day_two;
 mod discovery;
+mod discovery_services;
 mod first_apply;
 mod hostile_hosts;
 mod hostile_values;

@@ -110,6 +110,17 @@ fn a_discarded_bootstrap_gets_a_new_token_every_time() {
 }
 
 #[test]
+fn only_a_bootstrap_that_begins_is_begun_anew() {
+    let goes_on = facts(&[("a", Observed::Absent), ("b", Observed::Known(token('b')))]);
+    let begins = facts(&[("a", Observed::Absent)]);
+    let store = plan(vec![StepKind::StoreToken]);
+    let discards = plan(vec![StepKind::DiscardBootstrap, StepKind::StoreToken]);
+    assert_eq!(begun_anew(&store, &goes_on), BTreeSet::new());
+    assert_eq!(begun_anew(&store, &begins), BTreeSet::from([&cluster()]));
+    assert_eq!(begun_anew(&discards, &goes_on), BTreeSet::from([&cluster()]));
+}
+
+#[test]
 fn a_cluster_that_is_formed_already_binds_nothing() {
     let facts = facts(&[("a", Observed::Known(token('a')))]);
     let bound = tokens(&plan(vec![StepKind::StartMember { by: Launch::Unit }]), &facts).unwrap();

@@ -86,6 +86,7 @@ fn file_facts(files: &Files, layout: &Layout) -> BTreeMap<String, Observed<FileF
         directories(layout).into_iter().map(|directory| directory.path).collect();
     paths.extend([layout.unit_file(), layout.pod_manifest(), layout.pki_manifest()]);
     paths.extend([layout.marker(), layout.token_file()]);
+    paths.extend([layout.discovery_ca(), layout.discovery_password(), layout.discovery_note()]);
     paths.extend(PkiFile::ALL.map(|file| layout.pki_file(file)));
     paths.into_iter().map(|path| (path.clone(), files.facts(&path))).collect()
 }

@@ -3,7 +3,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::net::IpAddr;
 
-use inventories::inventory::{Bootstrap, Runtime};
+use inventories::inventory::Runtime;
 use inventories::{EtcdVersion, HostName};
 use planner::SiteSpec;
 use planner::layout::directories;
@@ -11,7 +11,7 @@ use templates::layout::{
     APPLIED_FILE, KUBELET_CONFIG, KUBELET_DROP_IN, KUBELET_UNIT, LOCK_FILE, PkiFile, ReleaseLayout,
     SITE_FILE, USER,
 };
-use templates::{Layout, Member};
+use templates::{Bootstrap, Layout, Member};
 
 use super::{machine, processes};
 
@@ -111,8 +111,11 @@ fn files_of(layout: &Layout) -> Vec<String> {
         layout.marker(),
         layout.token_file(),
         layout.restart_due(),
+        layout.discovery_ca(),
+        layout.discovery_note(),
     ];
     words.extend(texts.map(|path| format!("text={path}")));
+    words.push(format!("secret={}", layout.discovery_password()));
     words.extend(PkiFile::ALL.map(|file| {
         let kind = if is_secret(file) { "secret" } else { "text" };
         format!("{kind}={}", layout.pki_file(file))

@@ -12,9 +12,9 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use inventories::HostName;
-use inventories::inventory::Bootstrap;
 use planner::SiteSpec;
 use planner::facts::{HostFacts, Observed, Offer};
+use templates::Bootstrap;
 use tokio::task::JoinSet;
 
 use super::reach::is_formed;

@@ -8,9 +8,9 @@ use inventories::inventory::ReleaseSource;
 use pki::Sha256Digest;
 use tokio::sync::OnceCell;
 
-use super::MAX_ARCHIVE;
-use super::http::{self, HttpError};
+use super::{MAX_ARCHIVE, PATIENCE};
 use crate::bounded;
+use crate::engine::http::{self, HttpError};
 
 /// Why an archive is not to be had on the operator's side.
 #[derive(Debug, thiserror::Error)]
@@ -75,7 +75,7 @@ impl Archives {
     async fn fetch(&self, source: &ReleaseSource, sha256: &str) -> Result<Arc<[u8]>, ArchiveError> {
         let (base, source) = (self.base.clone(), source.clone());
         let read = tokio::task::spawn_blocking(move || match source {
-            ReleaseSource::Url(url) => Ok((http::get(&url, MAX_ARCHIVE)?, url)),
+            ReleaseSource::Url(url) => Ok((http::get(&url, MAX_ARCHIVE, PATIENCE)?, url)),
             ReleaseSource::Path(path) => {
                 let path = base.join(path);
                 let place = path.display().to_string();

@@ -7,8 +7,9 @@ use inventories::EtcdVersion;
 use inventories::inventory::{Arch, ReleaseSource};
 use pki::Sha256Digest;
 
-use super::http::{self, HttpError};
+use super::PATIENCE;
 use crate::bounded;
+use crate::engine::http::{self, HttpError};
 
 /// The longest `SHA256SUMS` that is taken, in bytes.
 const MAX_SUMS: u64 = 1024 * 1024;
@@ -53,7 +54,7 @@ pub fn fetch_sums(
     let place = beside(&fill(template, version, Arch::Amd64));
     let (place, text) = match source {
         ReleaseSource::Url(_) => {
-            let bytes = http::get(&place, MAX_SUMS)?;
+            let bytes = http::get(&place, MAX_SUMS, PATIENCE)?;
             (place, String::from_utf8_lossy(&bytes).into_owned())
         }
         ReleaseSource::Path(_) => {

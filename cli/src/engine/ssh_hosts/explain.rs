@@ -82,6 +82,27 @@ const TABLE: &[(&[&str], &str, &str)] = &[
         "`quorate dns` prints the records that are wanted; mend them, then plan again",
     ),
     (
+        &["by others at http", "is used for a cluster of"],
+        "the bootstrap's token stands in a record that is not this bootstrap's",
+        "take the token away on every host of the cluster, rm /var/lib/quorate/CLUSTER/token, and apply \
+         again: a new one is made",
+    ),
+    (
+        &[
+            "discovery: size key not found",
+            "discovery: cluster is full",
+            "discovery: found duplicate id",
+        ],
+        "the token of the discovery service is missing, used or full",
+        "with a `url` in the inventory: have the service make a new one, at /new?size=N; else apply \
+         again",
+    ),
+    (
+        &["failed to join discovery cluster", "bad discovery endpoint", "invalid discovery"],
+        "the member gets no answer from the discovery service",
+        "see that every host reaches it, or form the cluster from its list: bootstrap = { static = {} }",
+    ),
+    (
         &["couldn't find local name"],
         "the member's name is not in its own list of members",
         "the unit was changed by hand, and quorate plan shows how",
@@ -271,6 +292,23 @@ mod tests {
             "ls -la",
         ),
         ("etcdserver: invalid downgrade target version", "one minor", "endpoint status"),
+        (
+            "failed to join discovery cluster (discovery: cluster is full)",
+            "missing, used or full",
+            "/new?size=N",
+        ),
+        ("discovery: size key not found", "missing, used or full", "apply again"),
+        ("discovery: found duplicate id", "missing, used or full", "apply again"),
+        (
+            "failed to join discovery cluster (context deadline exceeded)",
+            "no answer from the discovery service",
+            "static",
+        ),
+        (
+            "token 01ab is used by others at https://10.0.0.9:2379: x=https://10.9.0.1:2380",
+            "not this bootstrap's",
+            "rm /var/lib/quorate/CLUSTER/token",
+        ),
     ];
 
     #[test]

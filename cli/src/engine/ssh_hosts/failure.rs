@@ -67,6 +67,11 @@ impl Failure {
 
     pub(super) fn on(self, host: &HostName) -> StepError {
         let Self { kind, words, hint } = self;
+        let explained = || match &kind {
+            StepErrorKind::Failed(why) => explain::explain(why).map(|known| known.to_string()),
+            _ => None,
+        };
+        let hint = hint.or_else(explained);
         StepError { host: host.clone(), kind, words, hint }
     }
 }

@@ -18,10 +18,16 @@ use crate::engine::remote::Payload;
 /// The version of the marker's format that is written.
 const FORMAT: u32 = 1;
 
+/// What the marker says beside what the member says.
+pub(super) struct Wanted<'a> {
+    pub(super) site: &'a SiteName,
+    pub(super) formed_by: &'a str,
+}
+
 /// Asks the member, judges the marker that is there, and writes the new one over exactly that.
 pub(super) async fn write(
     step: &Step,
-    site: &SiteName,
+    wanted: &Wanted<'_>,
     endpoint: &str,
     version: EtcdVersion,
     connection: &Fenced,
@@ -32,7 +38,7 @@ pub(super) async fn write(
     let look = calls::guarded(step, script::READ_IDENTITY, look)?;
     let seen = Seen::read(&answer::read(&connection.run(look).await?)?.body)?;
 
-    let marker = seen.marker(step, site)?;
+    let marker = seen.marker(step, wanted)?;
     let text = serde_json::to_string(&marker).map_err(Failure::local)? + "\n";
     let mut call = calls::guarded(step, script::WRITE_MARKER, [layout.marker(), seen.digest])?;
     call.payload = Payload::new().with(text.into_bytes());
@@ -69,7 +75,8 @@ impl Seen {
     }
 
     /// The marker to write, unless the one that is there speaks of another cluster.
-    fn marker(&self, step: &Step, site: &SiteName) -> Result<Marker, Failure> {
+    fn marker(&self, step: &Step, wanted: &Wanted<'_>) -> Result<Marker, Failure> {
+        let Wanted { site, formed_by } = *wanted;
         let Some(cluster) = &step.cluster else {
             return Err(Failure::local(format!("step {} names no cluster", step.id)));
         };
@@ -90,6 +97,7 @@ impl Seen {
             cluster: cluster.clone(),
             cluster_id: self.cluster_id.clone(),
             member_id: self.member_id.clone(),
+            formed_by: Some(formed_by.to_owned()),
         })
     }
 }

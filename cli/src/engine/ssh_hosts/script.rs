@@ -1,13 +1,14 @@
 //! The scripts of the steps: constants, each with the preamble and the guards in front.
 
 macro_rules! script {
-    ($name:literal) => {
+    ($name:literal $(, $more:literal)*) => {
         concat!(
             include_str!("../scripts/preamble.sh"),
             include_str!("../scripts/lock.sh"),
             include_str!("../scripts/fence.sh"),
             include_str!("../scripts/members.sh"),
             include_str!("../scripts/pods.sh"),
+            $(include_str!(concat!("../scripts/", $more, ".sh")),)*
             include_str!("../scripts/guards.sh"),
             include_str!(concat!("../scripts/", $name, ".sh"))
         )
@@ -16,8 +17,10 @@ macro_rules! script {
 
 pub(super) const AWAIT_REJOIN: &str = script!("await_rejoin");
 pub(super) const CLAIM_HOST: &str = script!("claim_host");
+pub(super) const CLOSE_DISCOVERY: &str = script!("close_discovery", "discovery");
 pub(super) const CREATE_ACCOUNT: &str = script!("create_account");
 pub(super) const DISCARD_BOOTSTRAP: &str = script!("discard_bootstrap");
+pub(super) const FORGET_DISCOVERY: &str = script!("forget_discovery");
 pub(super) const INSTALL_CERTIFICATES: &str = script!("install_certificates");
 pub(super) const INSTALL_RELEASE: &str = script!("install_release");
 pub(super) const LIST_BY_ADDRESS: &str = script!("list_by_address");
@@ -28,6 +31,7 @@ pub(in crate::engine) const LOCK_TAKE: &str = script!("lock_take");
 pub(super) const MOVE_DROP_INS: &str = script!("move_drop_ins");
 pub(super) const MOVE_LEADER: &str = script!("move_leader");
 pub(super) const NOTE_RESTART: &str = script!("note_restart");
+pub(super) const OPEN_DISCOVERY: &str = script!("open_discovery", "discovery");
 pub(super) const PREPARE_DIRECTORIES: &str = script!("prepare_directories");
 pub(super) const PROVE_HEALTHY: &str = script!("prove_healthy");
 pub(in crate::engine) const READ_HISTORY: &str = script!("read_history");
@@ -40,6 +44,7 @@ pub(super) const RUN_POD: &str = script!("run_pod");
 pub(super) const STANDALONE_KUBELET: &str = script!("standalone_kubelet");
 pub(super) const START_MEMBER: &str = script!("start_member");
 pub(super) const STORE_TOKEN: &str = script!("store_token");
+pub(super) const TRUST_DISCOVERY: &str = script!("trust_discovery");
 pub(super) const WRITE_MANIFEST: &str = script!("write_manifest");
 pub(super) const WRITE_MARKER: &str = script!("write_marker");
 pub(super) const WRITE_UNIT: &str = script!("write_unit");

@@ -2,6 +2,7 @@
 
 mod bench;
 mod certificates;
+mod discovery;
 mod files;
 mod guards;
 mod lint;

@@ -1,11 +1,14 @@
 //! How a cluster is formed.
 
-use crate::discovery::DnsSrv;
+mod discovery;
+
+use crate::discovery::{DiscoveryV2, DiscoveryV3, DnsSrv};
 use crate::escape::{escape, odd_character};
-use crate::inventory::Bootstrap;
+use crate::inventory::{Bootstrap, Runtime};
 use crate::names::HostName;
 use crate::report::{At, Finding, Report};
 use crate::schema::{self, Loc};
+use crate::version::EtcdVersion;
 
 /// The longest domain: `_etcd-server-ssl-NAME._tcp.` before it takes 69 of a name's 253 characters.
 const LONGEST_DOMAIN: usize = 184;
@@ -21,24 +24,82 @@ pub(super) fn read(
     let Some(raw) = raw else { return Some(Bootstrap::Static) };
     let at = At::new(0, raw.span());
     let hole = report.has_hole(&["clusters", cluster, "bootstrap"]);
-    match (&raw.static_, &raw.dns_srv) {
-        (Some(_), None) => Some(Bootstrap::Static),
-        (None, Some(dns_srv)) => dns(dns_srv, report).map(Bootstrap::DnsSrv),
-        (Some(_), Some(_)) => {
-            let message = "a cluster is formed in one way, and `bootstrap` names two";
-            let finding = Finding::error("bootstrap", &at, message);
-            report.add(finding.hint("leave one of `static` and `dns-srv` out"));
-            None
+    let named: Vec<&str> = [
+        ("static", raw.static_.is_some()),
+        ("dns-srv", raw.dns_srv.is_some()),
+        ("discovery-v3", raw.discovery_v3.is_some()),
+        ("discovery-v2", raw.discovery_v2.is_some()),
+    ]
+    .into_iter()
+    .filter_map(|(name, is_there)| is_there.then_some(name))
+    .collect();
+    if named.len() > 1 {
+        let message = "a cluster is formed in one way, and `bootstrap` names several";
+        let finding = Finding::error("bootstrap", &at, message);
+        report.add(finding.hint(format!("leave all but one of them out: {}", named.join(", "))));
+        return None;
+    }
+    if let Some(dns_srv) = &raw.dns_srv {
+        return dns(dns_srv, report).map(Bootstrap::DnsSrv);
+    }
+    if let Some(v3) = &raw.discovery_v3 {
+        return discovery::v3(v3, report).map(Bootstrap::DiscoveryV3);
+    }
+    if let Some(v2) = &raw.discovery_v2 {
+        return discovery::v2(v2, report).map(Bootstrap::DiscoveryV2);
+    }
+    if raw.static_.is_none() {
+        if !hole {
+            let message = "`bootstrap` names no way to form the cluster";
+            let finding = Finding::error("missing-key", &at, message);
+            let hint = "write: bootstrap = { static = {} }, or leave it out";
+            report.add(finding.hint(hint).about_absence());
         }
-        (None, None) if hole => None,
-        (None, None) => {
-            let finding =
-                Finding::error("missing-key", &at, "`bootstrap` names no way to form the cluster");
-            report.add(
-                finding.hint("write: bootstrap = { static = {} }, or leave it out").about_absence(),
-            );
-            None
+        return None;
+    }
+    Some(Bootstrap::Static)
+}
+
+/// Not every etcd knows every way.
+pub(super) fn check_version(
+    bootstrap: &Bootstrap,
+    version: Option<EtcdVersion>,
+    at: &At,
+    report: &mut Report<'_>,
+) {
+    let Some(version) = version else { return };
+    let (name, has_it, which) = match bootstrap {
+        Bootstrap::Static | Bootstrap::DnsSrv(_) => return,
+        Bootstrap::DiscoveryV3(_) => {
+            ("discovery-v3", version.minor() >= DiscoveryV3::SINCE, "3.6 and 3.7 have")
         }
+        Bootstrap::DiscoveryV2(_) => {
+            ("discovery-v2", version.minor() <= DiscoveryV2::UNTIL, "3.4, 3.5 and 3.6 have")
+        }
+    };
+    if !has_it {
+        let message = format!("etcd {version} can't be formed by `{name}`");
+        let hint = format!("{which} it; every version has `static` and `dns-srv`");
+        report.add(Finding::error("bootstrap", at, message).hint(hint));
+    }
+}
+
+/// A pod takes a password only from its manifest, which a kubelet shows to its API server.
+pub(super) fn check_runtime(
+    bootstrap: &Bootstrap,
+    runtime: Option<Runtime>,
+    at: &At,
+    report: &mut Report<'_>,
+) {
+    if let Bootstrap::DiscoveryV3(DiscoveryV3::Given(service)) = bootstrap
+        && service.user.is_some()
+        && runtime == Some(Runtime::StaticPod)
+    {
+        let message = "a static pod would hold the password of `discovery-v3` in its manifest";
+        let finding = Finding::error("bootstrap", at, message);
+        report.add(finding.hint(
+            "use a service that asks for no user, or write: discovery-v3 = { self-hosted = true }",
+        ));
     }
 }
 

@@ -95,8 +95,9 @@ impl Scene {
             self.bootstraps += 1;
             BootstrapToken::from_random([self.bootstraps; 16])
         };
-        let tokens = drawn.tokens.into_iter().map(|(name, token)| (name, replace(token))).collect();
-        Bindings { tokens }
+        let tokens =
+            drawn.tokens.clone().into_iter().map(|(name, token)| (name, replace(token))).collect();
+        Bindings { tokens, ..drawn }
     }
 }
 

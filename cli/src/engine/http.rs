@@ -5,8 +5,6 @@ use std::time::Duration;
 
 use ureq::tls::{RootCerts, TlsConfig, TlsProvider};
 
-/// How long a whole download may take.
-const LIMIT: Duration = Duration::from_secs(600);
 /// How long one connection attempt may take, name lookup aside.
 const CONNECT_LIMIT: Duration = Duration::from_secs(15);
 
@@ -39,8 +37,9 @@ pub enum HttpError {
     },
 }
 
-/// Downloads a URL. Follows redirects, and uses the proxy that the environment names. Blocks.
-pub(super) fn get(url: &str, limit: u64) -> Result<Vec<u8>, HttpError> {
+/// Downloads a URL, at most `limit` bytes in at most `patience`. Follows redirects, and uses the proxy
+/// that the environment names. Blocks.
+pub(super) fn get(url: &str, limit: u64, patience: Duration) -> Result<Vec<u8>, HttpError> {
     let transport = |why: &dyn std::fmt::Display| HttpError::Transport {
         url: url.to_owned(),
         why: why.to_string(),
@@ -51,7 +50,7 @@ pub(super) fn get(url: &str, limit: u64) -> Result<Vec<u8>, HttpError> {
         .build();
     let agent: ureq::Agent = ureq::Agent::config_builder()
         .tls_config(tls)
-        .timeout_global(Some(LIMIT))
+        .timeout_global(Some(patience))
         .timeout_connect(Some(CONNECT_LIMIT))
         .user_agent(concat!("quorate/", env!("CARGO_PKG_VERSION")))
         .build()

@@ -1,0 +1,33 @@
+# shellcheck shell=sh
+# NOTE UNIT DATA ETCDCTL CACERT CERT KEY USER ENDPOINTS, payload: the user's password. Removes the record
+# that NOTE is of; with UNIT not empty the service and all that it knew.
+
+note=$1 unit=$2 data=$3
+service "$4" "$5" "$6" "$7" "$8" "$9"
+
+password=$(recv "$blob1")
+arrived
+
+known=$(cat "$note" 2>/dev/null || true)
+moved=no
+if [ -n "$unit" ]; then
+    if [ "$(of_unit "$unit" ActiveState)" != inactive ]; then
+        systemctl stop "$unit"
+        systemctl reset-failed "$unit" 2>/dev/null || true
+        moved=yes
+    fi
+    if [ -d "$data" ]; then
+        rm -rf -- "$data"
+        moved=yes
+    fi
+elif [ -n "$known" ]; then
+    said=$(ask_service del --prefix "$(registry "${known%% *}")") || unanswered "$said"
+    moved=yes
+fi
+if [ -e "$note" ]; then
+    rm -f -- "$note"
+    sync "${note%/*}"
+    moved=yes
+fi
+[ "$moved" = yes ] || already
+changed

@@ -1,0 +1,35 @@
+# shellcheck shell=sh
+# A discovery service, as etcdctl speaks with it. The password comes by the environment of the one program
+# that needs it: whoever may list processes does not read it there.
+
+# service ETCDCTL CACERT CERT KEY USER ENDPOINTS: with whom ask_service speaks.
+service() {
+    client=$1 cacert=$2 cert=$3 key=$4 user=$5 endpoints=$6
+    # An ETCDCTL_… of the host would contradict our flags, which is fatal.
+    for variable in $(env | sed -n 's/^\(ETCDCTL_[A-Z_]*\)=.*/\1/p'); do
+        unset "$variable"
+    done
+}
+
+# ask_service ARGS…: what etcdctl answers.
+ask_service() {
+    case $endpoints in https://*) set -- --insecure-transport=false "$@" ;; esac
+    [ -z "$cacert" ] || set -- --cacert="$cacert" "$@"
+    [ -z "$cert" ] || set -- --cert="$cert" --key="$key" "$@"
+    set -- --endpoints="$endpoints" --dial-timeout=3s --command-timeout=10s "$@"
+    if [ -n "$user" ]; then
+        ETCDCTL_USER=$user ETCDCTL_PASSWORD=$password "$client" "$@" 2>&1
+    else
+        "$client" "$@" 2>&1
+    fi
+}
+
+# unanswered TEXT: etcdctl's last word is why; those before are of its attempts.
+unanswered() {
+    fail "the discovery service at $endpoints does not answer: $(printf '%s\n' "$1" | tail -n 1)"
+}
+
+# registry TOKEN: where the record of a bootstrap is.
+registry() {
+    printf '/_etcd/registry/%s/' "$1"
+}

@@ -1,0 +1,214 @@
+//! Discovery by etcd's v3 protocol: a record in an etcd, under the token of the bootstrap, that says how
+//! many members there are to be, and where each registers itself.
+//!
+//! The record is made before the first member starts, and removed once the cluster is proven healthy. A
+//! note on the host that made it is there as long as the record is.
+
+use std::borrow::Cow;
+use std::collections::BTreeSet;
+use std::net::SocketAddr;
+
+use inventories::HostName;
+use templates::member::{Access, Bootstrap, V3Discovery};
+
+use crate::ensure::{Place, attribute_changes, release_verb};
+use crate::facts::{MemberFacts, Observed, SiteFacts};
+use crate::plan::{Action, DiscoveryService, Guard, Step, StepId, StepKind, Why};
+use crate::report::{Finding, PlanReport};
+use crate::spec::{ClusterSpec, SiteSpec};
+
+/// The owner and mode of the service's CA.
+const CA: (u32, &str, &str) = (0o644, "root", "root");
+
+/// The desired state with a free port for each discovery service that quorate itself runs: the one that
+/// a stopped bootstrap has begun with, or one that nobody listens on.
+pub(crate) fn with_ports<'s>(spec: &'s SiteSpec, facts: &SiteFacts) -> Cow<'s, SiteSpec> {
+    let mut spec = Cow::Borrowed(spec);
+    let mut taken = BTreeSet::new();
+    let waiting: Vec<_> =
+        spec.clusters.values().filter(|c| waits_for_port(c)).map(|c| c.name.clone()).collect();
+    for name in waiting {
+        let Some((at, host)) = endpoint(&spec, &spec.clusters[&name], facts, &taken) else {
+            continue;
+        };
+        taken.insert((host, at.port()));
+        if let Some(cluster) = spec.to_mut().clusters.get_mut(&name) {
+            for member in cluster.members.values_mut() {
+                let endpoints = vec![format!("https://{at}")];
+                member.bootstrap = Bootstrap::V3(V3Discovery { endpoints, access: Access::Own });
+            }
+        }
+    }
+    spec
+}
+
+fn waits_for_port(cluster: &ClusterSpec) -> bool {
+    let own = |bootstrap: &Bootstrap| {
+        matches!(bootstrap, Bootstrap::V3(V3Discovery { access: Access::Own, endpoints })
+            if endpoints.is_empty())
+    };
+    cluster.members.values().any(|member| own(&member.bootstrap))
+}
+
+/// Where the cluster's own service listens: on its first host, or where it was begun.
+fn endpoint(
+    spec: &SiteSpec,
+    cluster: &ClusterSpec,
+    facts: &SiteFacts,
+    taken: &BTreeSet<(HostName, u16)>,
+) -> Option<(SocketAddr, HostName)> {
+    let seen = |host: &HostName| facts.hosts.get(host)?.known()?.clusters.get(&cluster.name);
+    let begun = cluster.members.keys().find_map(|host| {
+        let url = noted(seen(host)?)?.split_whitespace().last()?;
+        Some((url.strip_prefix("https://")?.parse::<SocketAddr>().ok()?, host.clone()))
+    });
+    if begun.is_some() {
+        return begun;
+    }
+    let (host, first) = cluster.members.first_key_value()?;
+    let here = facts.hosts.get(host).and_then(Observed::known);
+    let listens =
+        |port: u16| here.is_some_and(|here| here.listeners.iter().any(|l| l.port == port));
+    let ports =
+        spec.clusters.values().flat_map(|other| other.members.get(host)).flat_map(|other| {
+            let ports = other.member.ports;
+            [ports.client, ports.peer, ports.metrics]
+        });
+    let ports: BTreeSet<u16> = ports.collect();
+    let is_free = |port: &u16| {
+        !ports.contains(port) && !listens(*port) && !taken.contains(&(host.clone(), *port))
+    };
+    let after = first.member.ports.metrics.checked_add(1)?;
+    let port = (after..=u16::MAX).chain(1024..after).find(is_free)?;
+    Some((SocketAddr::new(first.member.client_address, port), host.clone()))
+}
+
+/// What the note of an open record says, where there is one.
+fn noted(facts: &MemberFacts) -> Option<&str> {
+    let path = templates::Layout::of(&facts.cluster).discovery_note();
+    facts.files.get(&path)?.known()?.text.as_deref()
+}
+
+/// The service by which the cluster is to be formed, where it is by v3.
+fn service(place: &Place<'_>) -> Option<DiscoveryService> {
+    match &place.member.bootstrap {
+        Bootstrap::V3(V3Discovery { endpoints, access }) => {
+            Some(DiscoveryService { endpoints: endpoints.clone(), access: access.clone() })
+        }
+        Bootstrap::Static | Bootstrap::DnsSrv(_) | Bootstrap::V2(_) => None,
+    }
+}
+
+/// What a member needs to know the service, where it is still to find the others by it.
+pub(crate) fn trust(place: &Place<'_>) -> Option<Step> {
+    let bootstrap = &place.member.bootstrap;
+    let password = bootstrap.discovery_user().is_some();
+    let ca = place.cluster.authorities.discovery.clone().filter(|_| bootstrap.has_discovery_ca());
+    if has_log(place) || (ca.is_none() && !password) {
+        return None;
+    }
+    let path = place.member.member.layout().discovery_ca();
+    let is_right = match (&ca, place.facts.files.get(&path)) {
+        (None, _) => true,
+        (Some(ca), Some(Observed::Known(seen))) => {
+            seen.text.as_ref() == Some(ca) && attribute_changes(&path, CA, seen).is_empty()
+        }
+        (Some(_), _) => false,
+    };
+    // Whether a password is the right one, the host alone knows.
+    if is_right && !password {
+        return None;
+    }
+    let kind = StepKind::TrustDiscovery { ca, password };
+    let step = place.step("trust-discovery", Action::Create, kind, wanted(place));
+    Some(step.guarded(Guard::NeverFormed).after([place.id("directories"), place.id("discard")]))
+}
+
+/// Makes the record, from the host that has it noted or else from the first.
+pub(crate) fn open(all: &[Place<'_>], anew: bool) -> Option<Step> {
+    if !anew && all.iter().all(has_log) {
+        return None;
+    }
+    let place = all.iter().find(|place| noted(place.facts).is_some()).or(all.first())?;
+    let members = place.cluster.members.iter();
+    let members = members.map(|(name, m)| (name.clone(), m.member.peer_url().to_string()));
+    let version = place.cluster.version;
+    let kind =
+        StepKind::OpenDiscovery { service: service(place)?, members: members.collect(), version };
+    let before = all.iter().flat_map(|each| ["token", "discard"].map(|verb| each.id(verb)));
+    let step = place.step(OPEN, Action::Create, kind, wanted(place));
+    Some(step.guarded(Guard::NeverFormed).after(before).after([
+        place.id("trust-discovery"),
+        place.id("certificates"),
+        place.host_id(&release_verb(version)),
+    ]))
+}
+
+const OPEN: &str = "open-discovery";
+
+/// The step that makes a cluster's record, from whichever host.
+pub(crate) fn opened(cluster: &ClusterSpec) -> impl Iterator<Item = StepId> {
+    cluster.members.keys().map(|host| StepId::of_member(host, &cluster.name, OPEN))
+}
+
+/// Takes away what only the forming was for: the record, once the cluster is proven, and on each host
+/// the CA and the password. `planned` are the other steps of the cluster.
+pub(crate) fn closing(all: &[Place<'_>], planned: &[Step], report: &mut PlanReport) -> Vec<Step> {
+    let mut steps = Vec::new();
+    let opens = |place: &Place<'_>| planned.iter().any(|step| step.id == place.id(OPEN));
+    let proofs: Vec<StepId> = all.iter().map(|place| place.id("prove")).collect();
+    let noted = all.iter().find(|place| noted(place.facts).is_some() || opens(place));
+    if let Some(place) = noted {
+        match service(place) {
+            Some(service) => {
+                let version = place.cluster.version;
+                let kind = StepKind::CloseDiscovery { service, version };
+                let why = Why::Safety { note: "the cluster is formed".to_owned() };
+                let step = place.step("close-discovery", Action::Delete, kind, why);
+                let markers = all.iter().map(|place| place.id("marker"));
+                steps.push(step.guarded(Guard::HasLog).after(proofs).after(markers));
+            }
+            None => report.warnings.push(left_open(place)),
+        }
+    }
+    for place in all {
+        let layout = place.member.member.layout();
+        let is_there = |path: String| place.facts.files.get(&path).is_some_and(|f| !f.is_absent());
+        let left = is_there(layout.discovery_ca()) || is_there(layout.discovery_password());
+        let made = planned.iter().any(|step| step.id == place.id("trust-discovery"));
+        if left || made {
+            let why = Why::Safety { note: "the cluster is formed".to_owned() };
+            let kind = StepKind::ForgetDiscovery;
+            let step = place.step("forget-discovery", Action::Delete, kind, why);
+            let after = ["marker", "unit", "settle", "rejoin"].map(|verb| place.id(verb));
+            let closed = all.iter().map(|place| place.id("close-discovery"));
+            steps.push(step.guarded(Guard::HasLog).after(after).after(closed));
+        }
+    }
+    steps
+}
+
+/// The inventory no longer says how the service of a record is spoken with.
+fn left_open(place: &Place<'_>) -> Finding {
+    let layout = place.member.member.layout();
+    let at = noted(place.facts).unwrap_or_default();
+    let at = at.split_whitespace().skip(1).collect::<Vec<_>>().join(" ");
+    Finding {
+        code: "discovery",
+        host: Some(place.name.clone()),
+        cluster: Some(place.cluster.name.clone()),
+        message: format!("the record by which the cluster was formed is still kept at {at}"),
+        hint: Some(format!(
+            "put `bootstrap` back for one apply, or leave the record there: rm {}",
+            layout.discovery_note()
+        )),
+    }
+}
+
+fn has_log(place: &Place<'_>) -> bool {
+    place.facts.data.known().is_some_and(|data| data.wal)
+}
+
+fn wanted(place: &Place<'_>) -> Why {
+    Why::Wanted { place: Some(place.cluster.place_of("bootstrap").into()) }
+}

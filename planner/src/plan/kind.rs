@@ -1,0 +1,206 @@
+//! What a step does.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use inventories::inventory::{Arch, ReleaseSource, Runtime};
+use inventories::{ClusterName, EtcdVersion, HostName, SiteName};
+use pki::LeafRequest;
+use serde::Serialize;
+use templates::member::Access;
+use templates::{Manifest, UnitText};
+
+use super::{FormationState, Launch};
+use crate::layout::Directory;
+
+/// What a step does. Everything that doing needs is here, except secrets and random values, which
+/// are made at execution.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+#[serde(tag = "do", rename_all = "kebab-case")]
+pub enum StepKind {
+    /// Writes the site's name onto the host, so that another site's inventory is refused.
+    ClaimHost {
+        /// The owner.
+        site: SiteName,
+    },
+    /// Makes the system account that etcd runs as, or mends its group and shell.
+    CreateAccount,
+    /// Puts a release beside those that are there.
+    InstallRelease {
+        /// Which.
+        version: EtcdVersion,
+        /// For which processor.
+        arch: Arch,
+        /// Where the archive comes from, placeholders filled in.
+        source: ReleaseSource,
+        /// What the archive must hash to, checked on the host before anything is unpacked.
+        sha256: String,
+        /// Who downloads it.
+        by: Fetch,
+    },
+    /// Makes the directories of one member, or mends their owner and mode.
+    PrepareDirectories {
+        /// All of them, outermost first.
+        directories: Vec<Directory>,
+    },
+    /// Issues a member's certificates and swaps them in as one generation.
+    InstallCertificates {
+        /// The certificates of the generation.
+        leaves: Vec<LeafRequest>,
+        /// The cluster whose client CA signs; its peer CA is its own.
+        client_ca: ClusterName,
+    },
+    /// Stores the bootstrap token that every member of the cluster gets.
+    StoreToken,
+    /// Lets a member know the discovery service by which its cluster is formed: the CA of its
+    /// certificate, and the password for it.
+    TrustDiscovery {
+        /// The CA, where the host does not trust it anyway.
+        ca: Option<String>,
+        /// Whether there is a password; it is bound at execution.
+        password: bool,
+    },
+    /// Makes the record by which the members of a new cluster find each other, or sees that the one
+    /// which is there is this bootstrap's.
+    OpenDiscovery {
+        /// Where the record is kept.
+        service: DiscoveryService,
+        /// The members that belong into it, and their peer URLs.
+        members: BTreeMap<HostName, String>,
+        /// The release whose programs speak with the service, or are it.
+        version: EtcdVersion,
+    },
+    /// Removes that record once the cluster is formed, or the service, where it is quorate's own.
+    CloseDiscovery {
+        /// Where the record is kept.
+        service: DiscoveryService,
+        /// The release whose client speaks with the service.
+        version: EtcdVersion,
+    },
+    /// Removes from the host what only the discovery service was for.
+    ForgetDiscovery,
+    /// Takes a bootstrap that never had a quorum off the host: stops it, removes its data and token.
+    DiscardBootstrap,
+    /// Writes the unit and makes systemd read and enable it.
+    WriteUnit {
+        /// The text; the bootstrap token is filled in at execution.
+        text: UnitText,
+        /// Which formation it starts with.
+        formation: FormationState,
+    },
+    /// Has the host's kubelet run the pods of its folder without an API server.
+    StandaloneKubelet {
+        /// The drop-in of its unit.
+        drop_in: String,
+        /// Its configuration.
+        config: String,
+    },
+    /// Writes the manifest of a pod in which nothing changes that a kubelet reads: its process goes on.
+    WriteManifest {
+        /// The manifest; the numbers are filled in at execution.
+        manifest: Box<Manifest>,
+    },
+    /// Starts the member, and leaves at once: it is ready only when the cluster has a quorum.
+    StartMember {
+        /// What starts it.
+        by: Launch,
+    },
+    /// Takes the member away from the runtime that it no longer has: its process ends, and so that
+    /// nothing starts it again, its unit or pod goes too.
+    RetireMember {
+        /// The runtime.
+        from: Runtime,
+    },
+    /// Moves drop-ins that are not ours out of the unit's way; they are kept.
+    MoveDropIns {
+        /// Where each is and where it goes.
+        moves: BTreeMap<String, String>,
+    },
+    /// Hands leadership to another member, where this one leads.
+    MoveLeader {
+        /// The member's own client URL.
+        endpoint: String,
+        /// The other members' names and client URLs.
+        others: BTreeMap<HostName, String>,
+        /// The release whose `etcdctl` asks.
+        version: EtcdVersion,
+    },
+    /// Notes that the process that runs is to be restarted: once its unit is put right, nothing else
+    /// shows that it was started with other settings.
+    NoteRestart,
+    /// Restarts a running member.
+    RestartMember {
+        /// What starts it again.
+        by: Launch,
+    },
+    /// Waits until a restarted member is back: it answers, has caught up with the log, and there is
+    /// no alarm that was not there before.
+    AwaitRejoin {
+        /// The member's own client URL.
+        endpoint: String,
+        /// The other members' names and client URLs.
+        others: BTreeMap<HostName, String>,
+        /// The version that it must run.
+        version: EtcdVersion,
+        /// Alarms that were there before.
+        alarms: BTreeSet<String>,
+        /// Where it runs in a pod: the identity of the manifest that its process must come from.
+        pod: Option<String>,
+    },
+    /// Waits until the cluster is proven healthy, as seen from this host.
+    ProveHealthy {
+        /// Every member's name and client URL.
+        endpoints: BTreeMap<HostName, String>,
+        /// The version that all must run.
+        version: EtcdVersion,
+    },
+    /// Has the cluster list this member by its address, where it was formed by names.
+    ListByAddress {
+        /// The member's client URL.
+        endpoint: String,
+        /// The peer URL that it is listed by from then on.
+        peer_url: String,
+        /// The release whose client tells it.
+        version: EtcdVersion,
+    },
+    /// Writes the marker that says what this cluster is, as the member itself says.
+    WriteMarker {
+        /// The member's client URL.
+        endpoint: String,
+        /// The release whose client asks it.
+        version: EtcdVersion,
+        /// The name of the way in which the cluster was formed.
+        formed_by: String,
+    },
+}
+
+impl StepKind {
+    /// Whether it starts a member that is down.
+    pub fn is_start(&self) -> bool {
+        matches!(self, StepKind::StartMember { .. })
+    }
+
+    /// Whether it takes a running member down, if only for a moment.
+    pub fn disrupts(&self) -> bool {
+        matches!(self, StepKind::RestartMember { .. } | StepKind::RetireMember { .. })
+    }
+}
+
+/// Who downloads a release archive.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum Fetch {
+    /// The host, from the URL; the operator's machine takes over where the host fails.
+    Host,
+    /// The operator's machine, which pushes it over SSH.
+    Operator,
+}
+
+/// Where the record of a bootstrap is kept.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "kebab-case")]
+pub struct DiscoveryService {
+    /// Its client URLs.
+    pub endpoints: Vec<String>,
+    /// How it is spoken with, and whether it is quorate's own.
+    pub access: Access,
+}

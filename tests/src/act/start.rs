@@ -1,0 +1,124 @@
+//! What starts a member: systemd or a kubelet, because of a step or of a boot.
+
+use inventories::{ClusterName, HostName};
+use quorate::engine::hosts::{Done, StepErrorKind};
+
+use super::{Act, failed};
+use crate::registry::{Registry, begin};
+use crate::world::{SimHost, SimMember, World};
+use crate::zone::Zone;
+
+/// What a kubelet does with a manifest. A pod that is to form a cluster has no witness: on an empty disk
+/// its etcd asks the others whether it was there before, and where nobody answers it begins anew.
+pub(super) fn start_pod(
+    (name, cluster): (&HostName, &ClusterName),
+    member: &mut SimMember,
+    world: &World,
+    registry: &mut Registry,
+) -> Act {
+    if member.process.is_some() {
+        return Ok(Done::Already);
+    }
+    let Some(text) = member.manifest.clone() else { return failed("no manifest") };
+    if member.generation.is_none() {
+        return failed("MountVolume.SetUp failed: hostPath type check failed");
+    }
+    lacks_discovery(member, &text)?;
+    let forming = text.contains("--initial-cluster-state=new");
+    if member.log.is_none() {
+        if !forming {
+            return failed("MountVolume.SetUp failed: hostPath type check failed");
+        }
+        let log = match begin(&text, &world.zone, registry) {
+            Ok(Some(log)) => log,
+            // It waits for the others.
+            Ok(None) => {
+                member.process = Some(text);
+                return Ok(Done::Changed);
+            }
+            Err(words) => return failed(words),
+        };
+        let id = log.cluster_id();
+        let others = world
+            .running()
+            .get(&(cluster.clone(), id.clone()))
+            .is_some_and(|hosts| hosts.iter().any(|host| host != name));
+        if others && world.published.contains(&(id, name.clone())) {
+            return failed("member has already been bootstrapped");
+        }
+        member.log = Some(log);
+    }
+    member.process = Some(text);
+    Ok(Done::Changed)
+}
+
+/// What a unit or pod speaks of and is not there.
+fn lacks_discovery(member: &SimMember, text: &str) -> Result<(), StepErrorKind> {
+    let wants = |file: &str| text.contains(&format!("/{file}"));
+    if wants("discovery-ca.crt") && member.discovery_ca.is_none() {
+        return Err(StepErrorKind::Failed("discovery-ca.crt: no such file".to_owned()));
+    }
+    if wants("discovery-password") && !member.discovery_password {
+        return Err(StepErrorKind::Failed("Failed to load environment files".to_owned()));
+    }
+    Ok(())
+}
+
+/// What systemd does with a unit.
+pub(super) fn start(member: &mut SimMember, zone: &Zone, registry: &mut Registry) -> Act {
+    if member.process.is_some() {
+        return Ok(Done::Already);
+    }
+    let Some((unit, _)) = member.loaded.clone() else { return failed("Unit not found") };
+    if member.generation.is_none() {
+        return failed("open /etc/etcd: no such file or directory");
+    }
+    lacks_discovery(member, &unit)?;
+    let forming = unit.contains("--initial-cluster-state=new");
+    let may_start = member.log.is_some() || (forming && !member.quorum_seen);
+    if !may_start {
+        return failed("Assertion failed on job: AssertPathExistsGlob");
+    }
+    if member.log.is_none() {
+        match begin(&unit, zone, registry) {
+            Ok(log) => member.log = log,
+            Err(words) => return failed(words),
+        }
+    }
+    member.process = Some(unit);
+    member.restart_due = false;
+    Ok(Done::Changed)
+}
+
+impl SimHost {
+    /// What systemd does at boot: it reads every unit and starts those that are enabled.
+    fn boot(&mut self, zone: &Zone, registry: &mut Registry) {
+        self.on = true;
+        for member in self.members.values_mut() {
+            if let (Some(unit), Some((_, enabled))) = (member.unit.clone(), member.loaded.clone()) {
+                member.loaded = Some((unit, enabled));
+            }
+            if member.loaded.as_ref().is_some_and(|(_, enabled)| *enabled) {
+                // One that refuses to start stays down, as systemd leaves it.
+                let _ = start(member, zone, registry);
+            }
+        }
+    }
+}
+
+impl World {
+    /// What a host does at boot: systemd starts what is enabled, the kubelet what lies in its folder.
+    pub fn boot(&mut self, name: &HostName) {
+        let others = self.clone();
+        let Some(host) = self.hosts.get_mut(name) else { return };
+        host.boot(&others.zone, &mut self.registry);
+        if !host.kubelet {
+            return;
+        }
+        for (cluster, member) in &mut host.members {
+            if member.manifest.is_some() {
+                let _ = start_pod((name, cluster), member, &others, &mut self.registry);
+            }
+        }
+    }
+}
