@@ -2,7 +2,7 @@
 //!
 //! A state is a world and the part of a plan that was not executed yet. From each state the walk
 //! takes every move: the next `quorate apply` begins, a step that may run now runs, quorate crashes,
-//! the environment does something ([`environment`]). Planner, guards, progress and the effects of
+//! the environment does something (`model/environment.rs`). Planner, guards, progress and the effects of
 //! steps are the real ones, or the strict world's.
 //!
 //! **Crashes are not counted.** quorate may crash in every state: before a step's effect, and after

@@ -1,5 +1,6 @@
 use std::collections::BTreeSet;
 
+use inventories::ClusterName;
 use inventories::inventory::FlagValue;
 use proptest::prelude::*;
 use yaml_rust2::{Yaml, YamlLoader};
@@ -157,5 +158,21 @@ proptest! {
         // Each argument is one line, which begins as no other line of ours does.
         let lines = manifest.as_str().lines().filter(|line| line.contains("--")).count();
         prop_assert_eq!(lines, member.arguments().len());
+    }
+}
+
+/// A kubelet reads YAML 1.1, in which more words are no text than in 1.2.
+#[test]
+fn a_name_that_yaml_takes_for_something_else_is_quoted() {
+    let words =
+        ["on", "off", "yes", "no", "y", "n", "null", "true", "1e3", "0x1f", "0o17", "12", "017"];
+    for word in words {
+        let cluster = ClusterName::new(word).unwrap();
+        let member = Member { cluster, ..sample::member("3.6.16") };
+        let manifest = Manifest::of(&member).unwrap();
+        let key = "app.kubernetes.io/instance: ";
+        let line = manifest.as_str().lines().find(|line| line.contains(key)).unwrap();
+        let value = line.trim().strip_prefix(key).unwrap();
+        assert!(value == format!("\"{word}\"") || value == format!("'{word}'"), "{line}");
     }
 }

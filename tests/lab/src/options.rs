@@ -50,7 +50,7 @@ impl Options {
 /// What becomes of a lab when the process that brought it up ends.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Stay {
-    /// It goes when the [`Lab`] is dropped; if the process is killed before, the next lab that is
+    /// It goes when the [`Lab`](crate::Lab) is dropped; if the process is killed before, the next lab that is
     /// brought up clears it.
     WhileOwned,
     /// It stays until it is taken down.

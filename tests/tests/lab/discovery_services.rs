@@ -11,6 +11,10 @@ use quorate_lab::site::Runtime;
 
 use crate::harness::{Members, NEWEST, Seeded, Stage, eventually, on, options, serves, text};
 
+scenarios! {
+    two_clusters_find_each_other_by_services_of_their_own,
+}
+
 /// The oldest and the newest etcd of each way that runs as units; pods need a newer 3.4 than there is.
 const V3: [Version; 2] = [Version::new(3, 6, 14), Version::new(3, 7, 3)];
 const V2: [Version; 2] = [Version::new(3, 4, 23), Version::new(3, 6, 16)];
@@ -263,4 +267,29 @@ fn a_url_of_the_old_protocol_serves_once() {
     });
     second.run(&["apply", "--yes"]).ends(1).says("the token is used").says("etcd-1=https://");
     eventually("nothing runs", || pids(&second) == ["none", "none", "none"]);
+}
+
+pub(crate) fn two_clusters_find_each_other_by_services_of_their_own(runtime: Runtime) {
+    let stage = Stage::empty_for("v-two", 3, &options(runtime));
+    stage.lab.site(stage.folder(), &options(runtime)).unwrap();
+    stage.edit(|text| {
+        let way = "bootstrap = { discovery-v3 = { self-hosted = true } }";
+        let text = text.replace("\n[pki]", &crate::first_apply::events(&stage));
+        text.replace("[clusters.main]\n", &format!("[clusters.main]\n{way}\n"))
+            .replace("[clusters.events]\n", &format!("[clusters.events]\n{way}\n"))
+    });
+    stage.run(&["pki", "init"]).ends(0);
+    // The members have 2379 to 2384, and somebody else 2385.
+    on(
+        &stage.host(1),
+        "systemd-run -q --unit=squatter systemd-socket-activate --accept -l 2385 /bin/cat",
+    );
+    let plan = stage.run(&["plan"]).ends(0);
+    plan.says("11:2386, by which 3 member(s)").says("11:2387, by which 3 member(s)");
+    stage.run(&["apply", "--yes"]).ends(0);
+    let main = Members::of_main(NEWEST, 3);
+    let events = Members { cluster: "events", client_port: 2382, ..main };
+    events.expect_whole(&stage);
+    expect_settled(&stage, &main);
+    assert_ne!(main.id(&stage.host(1)), events.id(&stage.host(1)));
 }

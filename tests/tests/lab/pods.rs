@@ -32,6 +32,7 @@ fn scenarios() -> Vec<Scenario> {
         crate::crash_points::SCENARIOS,
         crate::day_two::SCENARIOS,
         crate::discovery::SCENARIOS,
+        crate::discovery_services::SCENARIOS,
         crate::first_apply::SCENARIOS,
         crate::hostile_values::SCENARIOS,
         crate::lost_connections::SCENARIOS,
