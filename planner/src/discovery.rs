@@ -137,7 +137,8 @@ pub(crate) fn open(all: &[Place<'_>], anew: bool) -> Option<Step> {
         StepKind::OpenDiscovery { service: service(place)?, members: members.collect(), version };
     let before = all.iter().flat_map(|each| ["token", "discard"].map(|verb| each.id(verb)));
     let step = place.step(OPEN, Action::Create, kind, wanted(place));
-    Some(step.guarded(Guard::NeverFormed).after(before).after([
+    // A member that was left behind may look for the record when the others have a quorum already.
+    Some(step.guarded(Guard::HasLogOrNeverFormed).after(before).after([
         place.id("trust-discovery"),
         place.id("certificates"),
         place.host_id(&release_verb(version)),

@@ -46,10 +46,10 @@ fn nothing_is_done_unseen(reading: &Reading<'_>) -> Vec<String> {
 fn guards_stand_where_they_must(reading: &Reading<'_>) -> Vec<String> {
     let stands = |step: &Step| match &step.kind {
         StepKind::ClaimHost { .. } => step.guard == Guard::HostIsFree,
-        StepKind::StoreToken
-        | StepKind::DiscardBootstrap
-        | StepKind::TrustDiscovery { .. }
-        | StepKind::OpenDiscovery { .. } => step.guard == Guard::NeverFormed,
+        StepKind::StoreToken | StepKind::DiscardBootstrap | StepKind::TrustDiscovery { .. } => {
+            step.guard == Guard::NeverFormed
+        }
+        StepKind::OpenDiscovery { .. } => step.guard == Guard::HasLogOrNeverFormed,
         StepKind::StartMember { .. } => {
             matches!(step.guard, Guard::HasLog | Guard::HasLogOrNeverFormed)
         }

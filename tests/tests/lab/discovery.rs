@@ -7,7 +7,7 @@ use quorate_lab::dns::Record;
 use quorate_lab::releases::Version;
 use quorate_lab::site::Runtime;
 
-use crate::harness::{Members, NEWEST, Stage, on, options, serves};
+use crate::harness::{Members, NEWEST, Stage, on, options};
 
 scenarios! {
     dns_forms_a_cluster_of_3_7,
@@ -66,12 +66,7 @@ fn forms(name: &str, version: Version, runtime: Runtime) {
     }
     // So the cluster lives on without DNS, through restarts of all of its hosts at once.
     stage.lab.set_dns_records(&[]).unwrap();
-    for host in stage.hosts() {
-        host.reboot().unwrap();
-    }
-    stage.hosts().iter().for_each(serves);
-    members.expect_whole(&stage);
-    stage.expect_nothing_to_do();
+    stage.survives_reboots(&members);
 }
 
 #[test]

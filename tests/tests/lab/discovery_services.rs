@@ -9,7 +9,7 @@ use quorate_lab::discovery::{Access, Discovery, PASSWORD, Protocol, USER};
 use quorate_lab::releases::Version;
 use quorate_lab::site::Runtime;
 
-use crate::harness::{Members, NEWEST, Seeded, Stage, eventually, on, options, serves, text};
+use crate::harness::{Members, NEWEST, Seeded, Stage, eventually, on, options, text};
 
 scenarios! {
     two_clusters_find_each_other_by_services_of_their_own,
@@ -141,12 +141,7 @@ fn forms(number: usize, (way, runtime, version): Combination) {
     if let Some(service) = &service {
         service.stop().unwrap();
     }
-    for host in stage.hosts() {
-        host.reboot().unwrap();
-    }
-    stage.hosts().iter().for_each(serves);
-    members.expect_whole(&stage);
-    stage.expect_nothing_to_do();
+    stage.survives_reboots(&members);
 }
 
 #[test]

@@ -142,6 +142,17 @@ impl Stage {
         self.run(&["plan", "--detailed-exitcode"]).ends(0).says("No changes")
     }
 
+    /// All hosts reboot, and the cluster is what it was.
+    #[track_caller]
+    pub(crate) fn survives_reboots(&self, members: &Members) {
+        for host in self.hosts() {
+            host.reboot().unwrap();
+        }
+        self.hosts().iter().for_each(serves);
+        members.expect_whole(self);
+        self.expect_nothing_to_do();
+    }
+
     /// What every host holds that quorate might have made or changed.
     pub(crate) fn traces(&self) -> Traces {
         Traces::of(&self.hosts())
