@@ -9,7 +9,7 @@ use quorate_lab::discovery::{Access, Discovery, PASSWORD, Protocol, USER};
 use quorate_lab::releases::Version;
 use quorate_lab::site::Runtime;
 
-use crate::harness::{Members, NEWEST, Seeded, Stage, eventually, on, options, text};
+use crate::harness::{Members, NEWEST, Seeded, Stage, Watch, eventually, on, options, text};
 
 scenarios! {
     two_clusters_find_each_other_by_services_of_their_own,
@@ -123,15 +123,36 @@ fn expect_settled(stage: &Stage, members: &Members) {
     }
 }
 
+/// The password was told nobody, and is in no argument; it has been in the environment of the two
+/// programs of etcd's that take it there, and is in no file any more.
+fn expect_no_password(stage: &Stage, watch: Watch) {
+    assert!(!stage.said().contains(PASSWORD));
+    let names = ["ETCD_DISCOVERY_PASSWORD=", "ETCDCTL_PASSWORD="];
+    for seen in watch.seen() {
+        let seen = text(&seen);
+        let held: Vec<&str> = seen.split('\0').filter(|word| word.contains(PASSWORD)).collect();
+        let is_etcd_s = |word: &&str| names.iter().any(|name| word.starts_with(name));
+        assert!(held.iter().all(is_etcd_s), "{held:?}");
+    }
+    for host in stage.hosts() {
+        let places = "/var/lib/quorate /etc/etcd /etc/systemd /etc/kubernetes /tmp /var/log";
+        on(&host, &format!("! grep -rqs {PASSWORD} {places}"));
+        on(&host, &format!("! journalctl --no-pager | grep -q {PASSWORD}"));
+    }
+}
+
 fn forms(number: usize, (way, runtime, version): Combination) {
     let wanted = SiteOptions { version, ..options(runtime) };
     let stage = Stage::ready(&format!("v-{number}"), 3, &wanted);
     let service = service_of(&stage, way);
     choose(&stage, way, service.as_ref());
+    let watch = (way == Way::V3(Access::User)).then(Watch::start);
     // How quick the disks are is another scenario's.
     let apply = stage.run(&["apply", "--yes", "--allow-slow-disk", "main"]).ends(0);
+    if let Some(watch) = watch {
+        expect_no_password(&stage, watch);
+    }
     println!("{way:?}, {runtime:?}, {version}: formed in {:.1} s", apply.took.as_secs_f64());
-    assert!(!stage.said().contains(PASSWORD));
     let members = Members::of_main(version, 3);
     expect_settled(&stage, &members);
     if let (Some(service), Way::V3(_)) = (&service, way) {
