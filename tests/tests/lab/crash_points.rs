@@ -24,7 +24,7 @@ scenarios! {
 }
 
 /// How many points of each blow every run goes through.
-const KILLS: usize = 2;
+const KILLS: usize = 1;
 const POWER_CUTS: usize = 1;
 
 /// An apply may have to be run again where it came too early: the host that lost its power is there,

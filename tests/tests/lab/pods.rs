@@ -15,7 +15,7 @@ use crate::harness::{
 const MANIFEST: &str = "/etc/kubernetes/manifests/etcd-main.yaml";
 
 /// How many of the others' scenarios are played with pods in a run that does not prove all.
-const SAMPLE: usize = 2;
+const SAMPLE: usize = 1;
 
 fn formed(name: &str, hosts: u8) -> Stage {
     Stage::formed(name, hosts, &options(Runtime::StaticPod))
