@@ -180,7 +180,9 @@ fn spec(member: &Member) -> PodSpec {
             name: USER,
             image: member.image.clone(),
             image_pull_policy: "IfNotPresent",
-            command: std::iter::once("etcd".to_owned()).chain(member.arguments()).collect(),
+            command: std::iter::once("etcd".to_owned())
+                .chain(member.arguments().iter().map(|argument| literal(argument)))
+                .collect(),
             env: Vec::new(),
             resources: Resources {
                 requests: BTreeMap::from([("cpu", "100m"), ("memory", "100Mi")]),
@@ -199,6 +201,12 @@ fn spec(member: &Member) -> PodSpec {
         }],
         volumes,
     }
+}
+
+/// An argument that a kubelet hands over as it is: it puts variables in the place of `$(NAME)`, and one
+/// `$` in the place of two.
+fn literal(argument: &str) -> String {
+    argument.replace('$', "$$")
 }
 
 fn probe(

@@ -22,9 +22,38 @@ fn read(text: &str) -> Yaml {
     documents.remove(0)
 }
 
+/// The command that the container gets.
 fn command(pod: &Yaml) -> Vec<String> {
-    let words = pod["spec"]["containers"][0]["command"].as_vec().unwrap();
-    words.iter().map(|word| word.as_str().unwrap().to_owned()).collect()
+    let container = &pod["spec"]["containers"][0];
+    let words = container["command"].as_vec().unwrap();
+    words.iter().map(|word| expanded(word.as_str().unwrap(), container)).collect()
+}
+
+/// What a kubelet makes of a word, as `third_party/forked/golang/expansion` of Kubernetes has it.
+fn expanded(word: &str, container: &Yaml) -> String {
+    let value = |name: &str| {
+        let variables = container["env"].as_vec().unwrap();
+        let variable = variables.iter().find(|variable| variable["name"].as_str() == Some(name));
+        variable.map(|variable| variable["value"].as_str().unwrap().to_owned())
+    };
+    let mut out = String::new();
+    let mut rest = word;
+    while let Some(at) = rest.find('$') {
+        out += &rest[..at];
+        rest = &rest[at + 1..];
+        if let Some(after) = rest.strip_prefix('$') {
+            out.push('$');
+            rest = after;
+        } else if let Some((name, after)) =
+            rest.strip_prefix('(').and_then(|inside| inside.split_once(')'))
+        {
+            out += &value(name).unwrap_or_else(|| format!("$({name})"));
+            rest = after;
+        } else {
+            out.push('$');
+        }
+    }
+    out + rest
 }
 
 /// Set `REWRITE_GOLDEN=1` to write the files anew, and read the diff.
@@ -140,6 +169,15 @@ fn an_operators_flag_can_pose_neither_as_the_token_nor_as_a_number() {
     let begins = |line: &&str| line.trim_start().starts_with("runAsUser");
     assert_eq!(text.lines().filter(begins).count(), 1, "{text}");
     assert!(command(&read(&text)).contains(&format!("--auth-token={posing}")));
+}
+
+#[test]
+fn a_kubelet_puts_nothing_into_an_argument() {
+    let value = format!("$ $$ $$$ $({IDENTITY}) $$({IDENTITY}) ${{HOME}} $(");
+    let mut member = sample::member("3.6.16");
+    member.flags.insert("auth-token".to_owned(), FlagValue::Text(value.clone()));
+    let manifest = Manifest::of(&member).unwrap();
+    assert!(command(&read(manifest.as_str())).contains(&format!("--auth-token={value}")));
 }
 
 proptest! {
