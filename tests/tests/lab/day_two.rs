@@ -121,6 +121,10 @@ pub(crate) fn a_patch_release_is_rolled_out_under_load_and_no_write_is_lost(runt
         let text = text.replace("version = \"3.6.14\"", "version = \"3.6.16\"");
         format!("{text}\"{NEWEST}-{arch}\" = \"{}\"\n", release.sha256)
     });
+    if runtime == Runtime::StaticPod {
+        // What a registry would have.
+        stage.lab.import_etcd_image(NEWEST, |_| {}).unwrap();
+    }
     stage.run(&["plan", "--detailed-exitcode"]).ends(2).says("3.6.14 -> 3.6.16");
     let members = Members::of_main(NEWEST, 3);
     roll(&stage, &members, "3.6.14 to 3.6.16");
