@@ -41,7 +41,7 @@ impl<'a> View<'a> {
         let published =
             |member: &ListedMember| member.name == host.as_str() && !member.client_urls.is_empty();
         facts.had_quorum()
-            || facts.data.known().is_some_and(|data| data.wal)
+            || facts.has_log()
             || match self.listed() {
                 Some(list) => list.iter().any(published),
                 None => facts.token.known().is_none(),
@@ -95,9 +95,7 @@ fn formation(
     members: &BTreeMap<&HostName, &MemberFacts>,
     unseen: &BTreeSet<&HostName>,
 ) -> Formation {
-    let begun = |member: &&MemberFacts| {
-        !member.token.is_absent() || member.data.known().is_some_and(|data| data.wal)
-    };
+    let begun = |member: &&MemberFacts| !member.token.is_absent() || member.has_log();
     if members.values().any(|member| member.shows_formed()) {
         Formation::Formed
     } else if !unseen.is_empty() {

@@ -84,8 +84,7 @@ pub(crate) fn steps(
 /// Whether every member has found its place in the cluster, or will with these steps.
 fn is_whole(places: &[Place<'_>], steps: &[Step]) -> bool {
     let found = |place: &Place<'_>| {
-        let has_log = place.facts.data.known().is_some_and(|data| data.wal);
-        has_log || steps.iter().any(|step| step.id == place.id("start"))
+        place.facts.has_log() || steps.iter().any(|step| step.id == place.id("start"))
     };
     let all = places.first().map_or(0, |first| first.cluster.members.len());
     places.len() == all && places.iter().all(found)

@@ -104,7 +104,7 @@ pub(crate) fn trust(place: &Place<'_>) -> Option<Step> {
     let bootstrap = &place.member.bootstrap;
     let password = bootstrap.discovery_user().is_some();
     let ca = place.cluster.authorities.discovery.clone().filter(|_| bootstrap.has_discovery_ca());
-    if has_log(place) || (ca.is_none() && !password) {
+    if place.facts.has_log() || (ca.is_none() && !password) {
         return None;
     }
     let path = place.member.member.layout().discovery_ca();
@@ -126,7 +126,7 @@ pub(crate) fn trust(place: &Place<'_>) -> Option<Step> {
 
 /// Makes the record, from the host that has it noted or else from the first.
 pub(crate) fn open(all: &[Place<'_>], anew: bool) -> Option<Step> {
-    if !anew && all.iter().all(has_log) {
+    if !anew && all.iter().all(|place| place.facts.has_log()) {
         return None;
     }
     let place = all.iter().find(|place| noted(place.facts).is_some()).or(all.first())?;
@@ -204,10 +204,6 @@ fn left_open(place: &Place<'_>) -> Finding {
             layout.discovery_note()
         )),
     }
-}
-
-fn has_log(place: &Place<'_>) -> bool {
-    place.facts.data.known().is_some_and(|data| data.wal)
 }
 
 fn wanted(place: &Place<'_>) -> Why {

@@ -350,6 +350,11 @@ impl MemberFacts {
         self.had_quorum() || self.etcd.known().is_some_and(|etcd| etcd.leader.is_some())
     }
 
+    /// Whether the member is known to have its write-ahead log.
+    pub fn has_log(&self) -> bool {
+        self.data.known().is_some_and(|data| data.wal)
+    }
+
     /// Whether a process of the member is up or on its way.
     pub fn is_up(&self) -> bool {
         self.runs_by().is_some()

@@ -84,7 +84,7 @@ fn unwitnessed(places: &[Place<'_>]) -> Option<Finding> {
         let layout = place.member.member.layout();
         let is_there = |path: String| place.facts.files.get(&path).is_some_and(|f| !f.is_absent());
         let by_unit = is_there(layout.unit_file()) && !is_there(layout.pod_manifest());
-        place.facts.data.known().is_some_and(|data| data.wal) && !by_unit
+        place.facts.has_log() && !by_unit
     });
     let begun: Vec<&Place<'_>> = begun.collect();
     let first = begun.first()?;
@@ -116,15 +116,13 @@ fn must_begin_anew(
     places: &[Place<'_>],
     token: Option<&BootstrapToken>,
 ) -> Result<bool, RenderError> {
-    let has_log = |place: &Place<'_>| place.facts.data.known().is_some_and(|data| data.wal);
-    let none_has_log = !places.iter().any(has_log);
+    let none_has_log = !places.iter().any(|place| place.facts.has_log());
     for place in places {
-        let has_log = has_log(place);
         let is_up = place.facts.is_up();
         if is_stuck(place, none_has_log) {
             return Ok(true);
         }
-        if !has_log && !is_up {
+        if !place.facts.has_log() && !is_up {
             continue;
         }
         let Some(token) = token.filter(|token| place.facts.token.known() == Some(token)) else {
@@ -143,13 +141,12 @@ fn must_begin_anew(
 /// up to some minutes apart. And a service of v2 takes a member once: whether it has taken one that is
 /// down, nobody here knows.
 fn is_stuck(place: &Place<'_>, none_has_log: bool) -> bool {
-    let has_log = place.facts.data.known().is_some_and(|data| data.wal);
-    let waits = place.facts.is_up() && !has_log && none_has_log;
+    let waits = place.facts.is_up() && none_has_log;
     match place.member.bootstrap {
         Bootstrap::V3(_) => waits,
         Bootstrap::V2(V2Discovery::Service(_)) => {
             let is_begun = place.facts.token.known().is_some();
-            waits || (is_begun && !has_log && !place.facts.is_up())
+            waits || (is_begun && !place.facts.has_log() && !place.facts.is_up())
         }
         Bootstrap::Static | Bootstrap::DnsSrv(_) | Bootstrap::V2(V2Discovery::Url(_)) => false,
     }

@@ -2,9 +2,6 @@
 //! protocol.
 
 use std::collections::BTreeMap;
-use std::fs::File;
-use std::io::{self, Read as _};
-use std::path::Path;
 
 use inventories::inventory::Bootstrap;
 use inventories::{ClusterName, DiscoveryV3};
@@ -14,6 +11,7 @@ use templates::member::{Access, V2Discovery};
 use zeroize::Zeroizing;
 
 use super::planning::Planned;
+use crate::bounded;
 use crate::engine::bind;
 use crate::engine::discovery_v2::{self, DiscoveryError};
 use crate::engine::hosts::{Bindings, Password};
@@ -45,7 +43,8 @@ pub(super) fn passwords(
             let hint = "it is the `password-file` of `discovery-v3` in the inventory";
             CliError::new(ExitCode::Inventory, message).hint(hint)
         };
-        let content = read(path).map_err(|error| unreadable(&error))?;
+        let content = bounded::read(path, LONGEST).map(Zeroizing::new);
+        let content = content.map_err(|error| unreadable(&error))?;
         let password =
             Password::from_file(&content).map_err(|error| unreadable(&format!("it {error}")))?;
         passwords.insert(cluster.clone(), password);
@@ -62,12 +61,6 @@ fn wants_password(kind: &StepKind) -> bool {
         }
         _ => false,
     }
-}
-
-fn read(path: &Path) -> io::Result<Zeroizing<Vec<u8>>> {
-    let mut content = Zeroizing::new(Vec::with_capacity(4097));
-    File::open(path)?.take(LONGEST).read_to_end(&mut content)?;
-    Ok(content)
 }
 
 /// Has services of the old protocol make the tokens of bootstraps that begin, and looks whether URLs that

@@ -73,6 +73,21 @@ end_file() {
     sync "${1%/*}"
 }
 
+# put_text PATH MODE TEXT: PATH becomes root's file of TEXT, whose last character is not of it: a shell drops
+# line ends at the end of a text. Says in $moved whether it was another one.
+put_text() {
+    begin_file "$1"
+    printf %s "${3%.}" >"$work"
+    if is_written "$1" "$2" root:root; then
+        rm -f -- "$work"
+        work=
+    else
+        end_file "$1" "0$2" root:root
+        # shellcheck disable=SC2034
+        moved=yes
+    fi
+}
+
 # parents_of PATH: makes the directories above PATH, which anybody may pass through.
 parents_of() {
     (umask 022 && mkdir -p "${1%/*}")

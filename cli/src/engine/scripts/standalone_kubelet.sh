@@ -4,28 +4,15 @@
 
 unit=$1 drop_in=$2 config=$3 manifests=$4
 
-# A shell drops line ends at the end of a text.
 one=$(recv "$blob1" && echo .) two=$(recv "$blob2" && echo .)
 arrived
 
 moved=no
-# put FILE TEXT.
-put() {
-    parents_of "$1"
-    begin_file "$1"
-    printf %s "${2%.}" >"$work"
-    if is_written "$1" 644 root:root; then
-        rm -f -- "$work"
-        work=
-    else
-        end_file "$1" 0644 root:root
-        moved=yes
-    fi
-}
-
 (umask 022 && mkdir -p "$manifests")
-put "$drop_in" "$one"
-put "$config" "$two"
+parents_of "$drop_in"
+put_text "$drop_in" 644 "$one"
+parents_of "$config"
+put_text "$config" 644 "$two"
 [ "$moved" = no ] || systemctl daemon-reload
 [ "$(systemctl is-enabled "$unit" 2>/dev/null || true)" = enabled ] || {
     systemctl enable --quiet "$unit"
