@@ -3,6 +3,7 @@
 #![expect(clippy::unwrap_used, reason = "a test that can't go on is to panic")]
 
 use std::collections::BTreeSet;
+use std::time::Duration;
 
 use inventories::inventory::Runtime;
 use planner::facts::{DiskTime, HostFacts, KubeletFacts, MemberFacts, Observed, SiteFacts};
@@ -140,9 +141,9 @@ fn a_disk_or_a_distance_that_is_timed_anew_does_not_make_a_plan_stale() {
     let look = |disk: u64, distance: u64| {
         let mut facts = world.observe(&spec);
         let host = host(&mut facts);
-        let p99 = std::time::Duration::from_micros(disk);
+        let p99 = Duration::from_micros(disk);
         host.disks.values_mut().for_each(|time| *time = DiskTime::Written { p99, writes: 200 });
-        let time = std::time::Duration::from_micros(distance);
+        let time = Duration::from_micros(distance);
         host.round_trips.values_mut().for_each(|known| known.time = time);
         let plan = plan(&spec, &facts, &Policy::default()).unwrap();
         (fingerprint::hash(&plan), fingerprint::of(&facts, &plan))
@@ -204,4 +205,25 @@ fn equal_plans_have_equal_hashes_and_other_plans_do_not() {
     assert_eq!(fingerprint::hash(&plan_of(&world)), fingerprint::hash(&plan_of(&world)));
     let formed = formed(world.clone(), &spec);
     assert_ne!(fingerprint::hash(&plan_of(&world)), fingerprint::hash(&plan_of(&formed)));
+}
+
+#[test]
+fn a_second_look_says_what_the_first_one_measured() {
+    let (world, spec) = plain(3).world();
+    let mut first = world.observe(&spec);
+    let slow = DiskTime::Written { p99: Duration::from_millis(200), writes: 200 };
+    host(&mut first).disks = [("c0".parse().unwrap(), slow)].into();
+    let refused = plan(&spec, &first, &Policy::default()).unwrap();
+    assert!(refused.report.blocked.iter().any(|finding| finding.code == "slow-disk"));
+
+    let mut second = world.observe(&spec);
+    second.hosts.values_mut().for_each(|host| {
+        let Observed::Known(facts) = host else { panic!("{host:?}") };
+        facts.disks.clear();
+        facts.round_trips.clear();
+    });
+    assert!(plan(&spec, &second, &Policy::default()).unwrap().report.blocked.is_empty());
+    let again = plan(&spec, &second.measured_by(&first), &Policy::default()).unwrap();
+    assert_eq!(fingerprint::hash(&again), fingerprint::hash(&refused));
+    assert_eq!(again.report, refused.report);
 }

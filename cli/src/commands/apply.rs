@@ -118,8 +118,7 @@ async fn apply(
     let ended = async {
         // Somebody may have been at work between the look and the lock, if only what a killed run
         // left behind. A plan that nobody reviewed gives way to the newer one.
-        let spec = planned.spec.clone();
-        let again = planning::make(context, spec, &hosts, allowed, Timed::Forming);
+        let again = planning::make_again(context, &planned, &hosts, allowed);
         let mut again = interrupts.give_way(again).await?;
         // Who holds it is us.
         again.plan.report.locked.clear();

@@ -85,6 +85,20 @@ pub(super) async fn make<H: Hosts>(
     Ok(Planned { spec, facts, plan })
 }
 
+/// Looks once more, and plans the same again. What was measured then is not measured anew.
+pub(super) async fn make_again<H: Hosts>(
+    context: &Context,
+    earlier: &Planned,
+    hosts: &H,
+    allowed: &PolicyArgs,
+) -> Result<Planned, CliError> {
+    let spec = earlier.spec.clone();
+    let policy = allowed.policy(&spec)?;
+    let facts = observe(context, &spec, hosts, Timed::Nothing).await.measured_by(&earlier.facts);
+    let plan = plan(&spec, &facts, &policy).map_err(CliError::failed)?;
+    Ok(Planned { spec, facts, plan })
+}
+
 /// Looks at every host.
 pub(super) async fn observe<H: Hosts>(
     context: &Context,

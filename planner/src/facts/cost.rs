@@ -5,6 +5,24 @@ use std::time::Duration;
 
 use inventories::ClusterName;
 
+use super::{Observed, SiteFacts};
+
+impl SiteFacts {
+    /// The same facts with what an earlier look measured. To measure takes longer than to look, and
+    /// between two looks of one run disks and paths stay what they are.
+    #[must_use]
+    pub fn measured_by(mut self, earlier: &SiteFacts) -> Self {
+        for (name, host) in &mut self.hosts {
+            let measured = earlier.hosts.get(name).and_then(Observed::known);
+            if let (Observed::Known(facts), Some(measured)) = (host, measured) {
+                facts.disks.clone_from(&measured.disks);
+                facts.round_trips.clone_from(&measured.round_trips);
+            }
+        }
+        self
+    }
+}
+
 /// How long a synced write takes where a member's data is or will be.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum DiskTime {
