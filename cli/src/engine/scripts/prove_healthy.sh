@@ -11,23 +11,28 @@ ask() {
         --dial-timeout=2s --command-timeout=5s "$@"
 }
 
-# section QUESTION ARGS…: what etcdctl answers; never fails.
+# answer ARGS…: sets $answer and $status; never fails.
+answer() {
+    status=0
+    answer=$(ask "$@" 2>&1) || status=$?
+}
+
+# section QUESTION ARGS…: what etcdctl answers.
 section() {
     question=$1
     shift
-    status=0
-    answer=$(ask "$@" 2>&1) || status=$?
+    answer "$@"
     printf '= %s %s\n%s\n' "$question" "$status" "$answer"
 }
 
 everywhere="--endpoints=$endpoints"
 now() { cut -d. -f1 /proc/uptime; }
 end=$(($(now) + seconds))
-until ask "$everywhere" endpoint health >/dev/null 2>&1; do
+while answer "$everywhere" -w json endpoint health && [ "$status" != 0 ]; do
     [ "$(now)" -lt "$end" ] || break
     sleep 0.2
 done
-section health "$everywhere" -w json endpoint health
+printf '= health %s\n%s\n' "$status" "$answer"
 section status "$everywhere" -w json endpoint status
 section alarms "$everywhere" -w json alarm list
 section put "$everywhere" put "$test_key" "$nonce"
