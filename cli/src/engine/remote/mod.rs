@@ -42,6 +42,8 @@ pub use frame::FrameError;
 pub use host_key::{Fingerprint, FingerprintError, HostKey};
 pub use host_trust::HostKeyError;
 pub use probe::{Probed, Reach};
+#[cfg(test)]
+pub(in crate::engine) use script::lean;
 pub use script::{NulError, quote};
 pub use target::{AgentChoice, HostKeyPolicy, Target};
 pub(crate) use text::clean;

@@ -88,9 +88,8 @@ page() {
     elif command -v bash >/dev/null; then
         address=${1#*//}
         # shellcheck disable=SC2016
-        timeout 5 bash -c '
-            exec 3<>"/dev/tcp/$1/$2" && printf "GET /metrics HTTP/1.0\r\n\r\n" >&3 && cat <&3
-        ' bash "${address%:*}" "${address##*:}"
+        timeout 5 bash -c 'exec 3<>"/dev/tcp/$1/$2" && printf "GET /metrics HTTP/1.0\r\n\r\n" >&3 && cat <&3' \
+            bash "${address%:*}" "${address##*:}"
     fi
 }
 

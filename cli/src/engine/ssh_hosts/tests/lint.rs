@@ -4,8 +4,18 @@ use std::io::Write as _;
 use std::process::{Command, Stdio};
 
 use super::super::script::*;
+use crate::engine::remote::lean;
 
-const ALL: [&str; 28] = [
+/// Those that look, which are no steps.
+const LOOKS: [&str; 2] =
+    [include_str!("../../scripts/facts.sh"), include_str!("../../scripts/cost.sh")];
+
+const ALL: [&str; 33] = [
+    CLOSE_DISCOVERY,
+    FORGET_DISCOVERY,
+    LOCK_AGAIN,
+    OPEN_DISCOVERY,
+    TRUST_DISCOVERY,
     AWAIT_REJOIN,
     RETIRE_MEMBER,
     RUN_POD,
@@ -63,4 +73,19 @@ fn every_script_fits_where_it_is_sent() {
             assert_eq!(said.as_deref(), Some(""), "{shell}");
         }
     }
+}
+
+#[test]
+fn a_script_on_its_way_is_the_same_program() {
+    // bash prints a function as it understood it, texts and here documents letter by letter.
+    let understood = |script: &str| {
+        let function = format!("f() {{\n{script}\n}}\ndeclare -f f\n");
+        opinion(&mut Command::new("bash"), &function).expect("bash")
+    };
+    for script in ALL.into_iter().chain(LOOKS) {
+        let told = understood(script);
+        assert!(told.len() > script.len() / 4, "{told}");
+        assert_eq!(understood(&lean(script)), told);
+    }
+    assert_ne!(understood("echo 'a\n  b'"), understood(&lean("echo 'a\n  b'")));
 }
