@@ -7,7 +7,8 @@
 //!
 //! **Crashes are not counted.** quorate may crash in every state: before a step's effect, and after
 //! it and before anybody heard of it, which is the state behind the effect. Nor are faults: any
-//! number may come and go, so many at one time at most.
+//! number may come and go, so many at one time at most. Of large sites that is too much, and
+//! [`Often::AtMost`] counts both; the moments are still all there are.
 //!
 //! **Why this ends.** A state is kept as two numbers ([`Arena`]), and two runs that have the same
 //! left to do in the same world are one state, whatever they did before: what a step does depends on
@@ -26,4 +27,4 @@ mod story;
 mod walk;
 
 pub use arena::Arena;
-pub use walk::{Bounds, Order, Walk, walk};
+pub use walk::{Bounds, Left, Often, Order, Walk, walk};

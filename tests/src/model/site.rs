@@ -16,7 +16,7 @@ use templates::BootstrapToken;
 use super::arena::{Arena, Met};
 use super::environment::{self, Happening};
 use super::rest::{Deed, Rest};
-use super::walk::Bounds;
+use super::walk::{Bounds, Often};
 use crate::invariants::{self, Broken};
 use crate::registry::{Registry, begin};
 use crate::shared::Shared;
@@ -53,8 +53,17 @@ pub(super) struct Site<'s> {
     plans: HashMap<Seen, Planned>,
     effects: HashMap<(u32, u32, u32), Effect>,
     after: HashMap<(u32, u32, bool), u32>,
-    environment: HashMap<u32, Rc<[Turn]>>,
+    environment: HashMap<(u32, MoreFaults), Rc<[Turn]>>,
     looks: Vec<Look>,
+}
+
+/// Whether a fault may begin still.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub(super) enum MoreFaults {
+    /// One may.
+    May,
+    /// As many began as may.
+    Not,
 }
 
 /// What the environment may make of a world.
@@ -62,8 +71,19 @@ pub(super) struct Site<'s> {
 pub(super) struct Turn {
     /// The world that comes of it.
     pub(super) world: u32,
-    /// Whether it is the end of a fault.
-    pub(super) mends: bool,
+    /// What it does.
+    pub(super) kind: TurnKind,
+}
+
+/// What a turn of the environment is.
+#[derive(Debug, Clone, Copy)]
+pub(super) enum TurnKind {
+    /// A fault begins.
+    Begins,
+    /// A fault ends.
+    Ends,
+    /// Leadership moves.
+    Leads,
 }
 
 /// What is asked of each world once.
@@ -143,6 +163,11 @@ impl<'s> Site<'s> {
         Ok(site)
     }
 
+    /// How often something goes wrong.
+    pub(super) fn often(&self) -> Often {
+        self.bounds.often
+    }
+
     pub(super) fn worlds(&self) -> usize {
         self.worlds.len()
     }
@@ -189,23 +214,39 @@ impl<'s> Site<'s> {
     }
 
     /// What the environment may make of a world.
-    pub(super) fn environment(&mut self, number: u32) -> Result<Rc<[Turn]>, Broken> {
-        if let Some(known) = self.environment.get(&number) {
+    pub(super) fn environment(
+        &mut self,
+        number: u32,
+        more: MoreFaults,
+    ) -> Result<Rc<[Turn]>, Broken> {
+        if let Some(known) = self.environment.get(&(number, more)) {
             return Ok(Rc::clone(known));
         }
-        let happenings = self.happenings(number)?;
+        let happenings = self.happenings(number, more)?;
         let turn = |(happening, world)| {
-            let mends = matches!(happening, Happening::Ends(_));
-            Ok(Turn { world: self.number(world)?, mends })
+            let kind = match happening {
+                Happening::Begins(..) => TurnKind::Begins,
+                Happening::Ends(_) => TurnKind::Ends,
+                Happening::Leads(..) => TurnKind::Leads,
+            };
+            Ok(Turn { world: self.number(world)?, kind })
         };
         let turns = happenings.into_iter().map(turn).collect::<Result<Rc<[Turn]>, Broken>>()?;
-        self.environment.insert(number, Rc::clone(&turns));
+        self.environment.insert((number, more), Rc::clone(&turns));
         Ok(turns)
     }
 
     /// The same, in words.
-    pub(super) fn happenings(&self, number: u32) -> Result<Vec<(Happening, World)>, Broken> {
-        environment::happenings(&self.world(number), self.bounds.faults, self.bounds.at_once)
+    pub(super) fn happenings(
+        &self,
+        number: u32,
+        more: MoreFaults,
+    ) -> Result<Vec<(Happening, World)>, Broken> {
+        let at_once = match more {
+            MoreFaults::May => self.bounds.at_once,
+            MoreFaults::Not => 0,
+        };
+        environment::happenings(&self.world(number), self.bounds.faults, at_once)
     }
 
     /// Somebody runs `quorate plan`.

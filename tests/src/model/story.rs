@@ -4,7 +4,7 @@ use planner::progress::Outcome;
 
 use super::arena::Arena;
 use super::site::Site;
-use super::walk::{Move, MoveKind, State, moves};
+use super::walk::{Move, MoveKind, State, more_faults, moves};
 
 /// The shortest way from the first state to this one, a line a move.
 pub(super) fn told(site: &mut Site<'_>, states: &Arena<State>, parents: &[u32], to: u32) -> String {
@@ -37,7 +37,8 @@ fn line(site: &mut Site<'_>, from: State, to: State) -> String {
             format!("  {id}{}", if failed { ": failed" } else { "" })
         }
         MoveKind::Trouble(index) | MoveKind::Mend(index) => {
-            let happenings = site.happenings(from.0).unwrap_or_default();
+            let more = more_faults(site, from.2);
+            let happenings = site.happenings(from.0, more).unwrap_or_default();
             happenings.get(index).map_or_else(String::new, |(happening, _)| happening.to_string())
         }
     }

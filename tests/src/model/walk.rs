@@ -5,7 +5,7 @@ use std::fmt;
 use planner::SiteSpec;
 
 use super::arena::{Arena, Met};
-use super::site::{IDLE, Site};
+use super::site::{IDLE, MoreFaults, Site, TurnKind};
 use super::story;
 use crate::fault::Fault;
 use crate::invariants::Broken;
@@ -18,6 +18,8 @@ pub struct Bounds {
     pub faults: &'static [Fault],
     /// How many hosts at most are in trouble at one time; a lost disk counts for ever.
     pub at_once: usize,
+    /// How often quorate is killed, and how often a fault begins.
+    pub often: Often,
     /// The orders in which steps that may run together are taken.
     pub order: Order,
 }
@@ -35,6 +37,24 @@ pub enum Order {
     /// It does lose crashes and faults: those that leave two hosts half prepared at once are not
     /// walked. Walks in every order of smaller sites are there for these.
     PreparationsInTurn,
+}
+
+/// How often something goes wrong in one story.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Often {
+    /// As often as it may be.
+    Always,
+    /// So many times at most.
+    AtMost(Left),
+}
+
+/// How often something may still go wrong.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub struct Left {
+    /// quorate is killed.
+    pub crashes: u8,
+    /// A fault begins.
+    pub faults: u8,
 }
 
 /// What a walk saw.
@@ -65,8 +85,8 @@ impl fmt::Display for Walk {
     }
 }
 
-/// A state: the number of its world, and of what is left to do in it.
-pub(super) type State = (u32, u32);
+/// A state: the number of its world, that of what is left to do in it, and what may still go wrong.
+pub(super) type State = (u32, u32, Left);
 
 /// A move to another state.
 #[derive(Debug, Clone, Copy)]
@@ -110,7 +130,7 @@ impl MoveKind {
 pub fn walk(world: World, spec: &SiteSpec, bounds: &Bounds) -> Walk {
     let mut site = Site::of(world, spec, bounds).unwrap_or_else(|broken| panic!("{broken}"));
     let mut states: Arena<State> = Arena::new();
-    states.number((0, IDLE));
+    states.number((0, IDLE, bounds.often.first()));
     let mut parents = vec![0_u32];
     let mut onward: Vec<(u32, u32)> = Vec::new();
     let mut asked = Vec::new();
@@ -152,26 +172,61 @@ pub fn walk(world: World, spec: &SiteSpec, bounds: &Bounds) -> Walk {
     walk
 }
 
+impl Often {
+    /// Before anything went wrong.
+    fn first(self) -> Left {
+        match self {
+            Often::Always => Left { crashes: u8::MAX, faults: u8::MAX },
+            Often::AtMost(left) => left,
+        }
+    }
+
+    /// After one more of what there were `count` left of; none where there were none.
+    fn less(self, count: u8) -> Option<u8> {
+        match self {
+            Often::Always => Some(count),
+            Often::AtMost(_) => count.checked_sub(1),
+        }
+    }
+}
+
 /// Everything that can come next.
-pub(super) fn moves(site: &mut Site<'_>, (world, rest): State) -> Result<Vec<Move>, Broken> {
+pub(super) fn moves(site: &mut Site<'_>, (world, rest, left): State) -> Result<Vec<Move>, Broken> {
+    let often = site.often();
     let mut next = Vec::new();
     if rest == IDLE {
         let planned = site.planned(world)?;
         if planned.rest != IDLE {
-            next.push(Move { to: (world, planned.rest), kind: MoveKind::Begin });
+            next.push(Move { to: (world, planned.rest, left), kind: MoveKind::Begin });
         }
     } else {
-        next.push(Move { to: (world, IDLE), kind: MoveKind::Crash });
+        if let Some(crashes) = often.less(left.crashes) {
+            next.push(Move { to: (world, IDLE, Left { crashes, ..left }), kind: MoveKind::Crash });
+        }
         for deed in site.ready(rest).iter().copied() {
-            let (after, left, _) = site.step(world, rest, deed)?;
-            next.push(Move { to: (after, left), kind: MoveKind::Step(deed) });
+            let (after, rest, _) = site.step(world, rest, deed)?;
+            next.push(Move { to: (after, rest, left), kind: MoveKind::Step(deed) });
         }
     }
-    for (index, turn) in site.environment(world)?.iter().enumerate() {
-        let kind = if turn.mends { MoveKind::Mend(index) } else { MoveKind::Trouble(index) };
-        next.push(Move { to: (turn.world, rest), kind });
+    let fewer = often.less(left.faults).map(|faults| Left { faults, ..left });
+    let more = more_faults(site, left);
+    for (index, turn) in site.environment(world, more)?.iter().enumerate() {
+        let (kind, left) = match turn.kind {
+            TurnKind::Ends => (MoveKind::Mend(index), left),
+            TurnKind::Leads => (MoveKind::Trouble(index), left),
+            TurnKind::Begins => (MoveKind::Trouble(index), fewer.unwrap_or(left)),
+        };
+        next.push(Move { to: (turn.world, rest, left), kind });
     }
     Ok(next)
+}
+
+/// Whether a fault may begin in a state with so much left.
+pub(super) fn more_faults(site: &Site<'_>, left: Left) -> MoreFaults {
+    match site.often().less(left.faults) {
+        Some(_) => MoreFaults::May,
+        None => MoreFaults::Not,
+    }
 }
 
 /// Backwards from every goal: the first state of those that ask for it from which none is reached.
