@@ -273,6 +273,11 @@ pub struct Marker {
     pub formed_by: Option<String>,
 }
 
+impl Marker {
+    /// The version of the format that is written, and the only one that can be read.
+    pub const FORMAT: u32 = 1;
+}
+
 /// A file or directory.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct FileFacts {

@@ -94,12 +94,12 @@ pub(crate) fn site(ports: [u16; 3]) -> String {
     text
 }
 
-/// Compares a text with the stored one; `BLESS=1` stores it, to be read before it is committed.
+/// Compares a text with the stored one; `REWRITE=1` stores it, to be read before it is committed.
 pub(crate) fn snapshot(name: &str, text: &str) {
     let path = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/snapshots").join(name);
-    if std::env::var_os("BLESS").is_some() {
+    if std::env::var_os("REWRITE").is_some() {
         fs::write(&path, text).unwrap();
     }
     let stored = fs::read_to_string(&path).unwrap_or_default();
-    assert_eq!(text, stored, "{} differs; BLESS=1 stores the new text", path.display());
+    assert_eq!(text, stored, "{} differs; REWRITE=1 stores the new text", path.display());
 }

@@ -56,7 +56,7 @@ fn expanded(word: &str, container: &Yaml) -> String {
     out + rest
 }
 
-/// Set `REWRITE_GOLDEN=1` to write the files anew, and read the diff.
+/// Set `REWRITE=1` to write the files anew, and read the diff.
 #[test]
 fn the_pods_of_each_minor_are_as_reviewed() {
     let dir = concat!(env!("CARGO_MANIFEST_DIR"), "/tests/golden");
@@ -66,7 +66,7 @@ fn the_pods_of_each_minor_are_as_reviewed() {
         {
             let manifest = Manifest::of(&member).unwrap();
             let path = format!("{dir}/{version}-{formation}.yaml");
-            if std::env::var_os("REWRITE_GOLDEN").is_some() {
+            if std::env::var_os("REWRITE").is_some() {
                 std::fs::write(&path, manifest.as_str()).unwrap();
             }
             let golden = std::fs::read_to_string(&path).unwrap_or_default();

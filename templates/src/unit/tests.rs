@@ -14,7 +14,7 @@ fn token() -> BootstrapToken {
     BootstrapToken::from_random([0xab; 16])
 }
 
-/// Set `REWRITE_GOLDEN=1` to write the files anew, and read the diff.
+/// Set `REWRITE=1` to write the files anew, and read the diff.
 #[test]
 fn the_units_of_each_minor_are_as_reviewed() {
     let dir = concat!(env!("CARGO_MANIFEST_DIR"), "/tests/golden");
@@ -27,7 +27,7 @@ fn the_units_of_each_minor_are_as_reviewed() {
         for (formation, member) in plain.into_iter().chain(sample::by_discovery(version)) {
             let unit = render(&member).unwrap();
             let path = format!("{dir}/{version}-{formation}.service");
-            if std::env::var_os("REWRITE_GOLDEN").is_some() {
+            if std::env::var_os("REWRITE").is_some() {
                 std::fs::write(&path, unit.as_str()).unwrap();
             }
             let golden = std::fs::read_to_string(&path).unwrap_or_default();

@@ -14,9 +14,6 @@ use super::files::Files;
 use super::records::Records;
 use crate::engine::etcd::{self, EtcdctlError};
 
-/// The version of the marker's format that this quorate knows.
-const MARKER_FORMAT: u32 = 1;
-
 /// Puts together what the host said of a member.
 pub(super) fn read(
     records: &Records,
@@ -70,10 +67,11 @@ fn restart_due(files: &Files, layout: &Layout, unit: &Observed<UnitFacts>) -> bo
 
 fn marker(text: &str) -> Result<Marker, String> {
     let marker: Marker = serde_json::from_str(text).map_err(|error| error.to_string())?;
-    if marker.format == MARKER_FORMAT {
+    if marker.format == Marker::FORMAT {
         Ok(marker)
     } else {
-        Err(format!("it is of format {}, and this quorate knows {MARKER_FORMAT}", marker.format))
+        let known = Marker::FORMAT;
+        Err(format!("it is of format {}, and this quorate knows {known}", marker.format))
     }
 }
 

@@ -15,9 +15,6 @@ use crate::engine::etcd;
 use crate::engine::hosts::{Done, StepErrorKind};
 use crate::engine::remote::Payload;
 
-/// The version of the marker's format that is written.
-const FORMAT: u32 = 1;
-
 /// What the marker says beside what the member says.
 pub(super) struct Wanted<'a> {
     pub(super) site: &'a SiteName,
@@ -92,7 +89,7 @@ impl Seen {
             }
         }
         Ok(Marker {
-            format: FORMAT,
+            format: Marker::FORMAT,
             site: site.clone(),
             cluster: cluster.clone(),
             cluster_id: self.cluster_id.clone(),
