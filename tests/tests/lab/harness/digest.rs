@@ -45,9 +45,11 @@ content() {
     */journal | */lock.change) ;;
     # Release binaries are held against their manifest.
     opt/quorate/etcd/*/etcd*) ;;
-    # When, and of which plan. An apply that was killed after its last step stays unfinished: the next
-    # one finds nothing to do, and writes nothing.
-    */applied) grep -Eq '"outcome":"(done|unfinished)"' "$1" && echo the last apply ;;
+    # When, and of which plan. An apply that was killed after its last step stays unfinished, and one that
+    # lost a host after it keeps saying so: the next one finds nothing to do, and writes nothing.
+    */applied)
+        grep -Eq '"outcome":"(done|unfinished|partial|unreachable)"' "$1" && echo the last apply
+        ;;
     */token) grep -Exq '[0-9a-f]{32}' "$1" && echo a token ;;
     */marker) sed -E 's/("(cluster|member)_id":)"[0-9a-f]+"/\1ID/g' "$1" ;;
     */pki/*/manifest) (cd "${1%/*}" && sha256sum --check --strict --quiet manifest && echo it fits) ;;

@@ -91,6 +91,8 @@ fn a_mode_that_was_changed_by_hand_is_mended() {
 fn a_symlink_in_the_place_of_a_file_is_replaced_not_followed() {
     on_each_shell(|bench| {
         bench.write("victim", "precious");
+        let private = std::os::unix::fs::PermissionsExt::from_mode(0o600);
+        std::fs::set_permissions(bench.path("victim"), private).unwrap();
         std::os::unix::fs::symlink(bench.path("victim"), bench.path("token")).unwrap();
         bench.done(&Run::unguarded(script::STORE_TOKEN, &[bench.arg("token")]).with(b"precious"));
         assert!(bench.path("token").symlink_metadata().unwrap().is_file());
