@@ -42,7 +42,7 @@ pub(crate) struct Stage {
 }
 
 impl Stage {
-    /// Hosts, and an operator who has nothing yet. A name has at most 12 letters.
+    /// Hosts, and an operator who has nothing yet. A name has at most 10 letters.
     pub(crate) fn empty(name: &str, hosts: u8) -> Self {
         Self::empty_for(name, hosts, &SiteOptions::default())
     }
@@ -50,6 +50,8 @@ impl Stage {
     /// The same, for an inventory of these options: hosts whose members are to be pods have a kubelet.
     pub(crate) fn empty_for(name: &str, hosts: u8, options: &SiteOptions) -> Self {
         let pods = options.runtime == Runtime::StaticPod;
+        // The same scenario may be played with units at the same time, in the other lane.
+        let name = &if pods { format!("{name}-p") } else { name.to_owned() };
         let kubelet = pods.then(|| Kubelet { etcd: vec![options.version] });
         let lab = Options { kubelet, ..Options::hosts(lab_name(name), hosts) };
         let lab = Lab::up(&lab).unwrap();
