@@ -118,8 +118,7 @@ async fn apply(
     let ended = async {
         // Somebody may have been at work between the look and the lock, if only what a killed run
         // left behind. A plan that nobody reviewed gives way to the newer one.
-        let again = planning::make_again(context, &planned, &hosts, allowed);
-        let mut again = interrupts.give_way(again).await?;
+        let mut again = interrupts.give_way(planned.again(context, &hosts)).await?;
         // Who holds it is us.
         again.plan.report.locked.clear();
         if let Some(provenance) = provenance.as_ref().filter(|_| !arguments.allow_older) {

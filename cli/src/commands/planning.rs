@@ -22,6 +22,24 @@ pub(super) struct Planned {
     pub(super) spec: SiteSpec,
     pub(super) facts: SiteFacts,
     pub(super) plan: Plan,
+    policy: Policy,
+}
+
+impl Planned {
+    fn of(spec: SiteSpec, policy: Policy, facts: SiteFacts) -> Result<Self, CliError> {
+        let plan = plan(&spec, &facts, &policy).map_err(CliError::failed)?;
+        Ok(Self { spec, facts, plan, policy })
+    }
+
+    /// Looks once more, and plans the same again. What was measured then is not measured anew.
+    pub(super) async fn again<H: Hosts>(
+        &self,
+        context: &Context,
+        hosts: &H,
+    ) -> Result<Self, CliError> {
+        let facts = observe(context, &self.spec, hosts, Timed::Nothing).await;
+        Self::of(self.spec.clone(), self.policy.clone(), facts.measured_by(&self.facts))
+    }
 }
 
 /// What the operator allows, the same for every command that plans.
@@ -81,22 +99,7 @@ pub(super) async fn make<H: Hosts>(
 ) -> Result<Planned, CliError> {
     let policy = allowed.policy(&spec)?;
     let facts = observe(context, &spec, hosts, timed).await;
-    let plan = plan(&spec, &facts, &policy).map_err(CliError::failed)?;
-    Ok(Planned { spec, facts, plan })
-}
-
-/// Looks once more, and plans the same again. What was measured then is not measured anew.
-pub(super) async fn make_again<H: Hosts>(
-    context: &Context,
-    earlier: &Planned,
-    hosts: &H,
-    allowed: &PolicyArgs,
-) -> Result<Planned, CliError> {
-    let spec = earlier.spec.clone();
-    let policy = allowed.policy(&spec)?;
-    let facts = observe(context, &spec, hosts, Timed::Nothing).await.measured_by(&earlier.facts);
-    let plan = plan(&spec, &facts, &policy).map_err(CliError::failed)?;
-    Ok(Planned { spec, facts, plan })
+    Planned::of(spec, policy, facts)
 }
 
 /// Looks at every host.

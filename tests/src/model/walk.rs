@@ -208,13 +208,15 @@ pub(super) fn moves(site: &mut Site<'_>, (world, rest, left): State) -> Result<V
             next.push(Move { to: (after, rest, left), kind: MoveKind::Step(deed) });
         }
     }
-    let fewer = often.less(left.faults).map(|faults| Left { faults, ..left });
     let more = more_faults(site, left);
     for (index, turn) in site.environment(world, more)?.iter().enumerate() {
         let (kind, left) = match turn.kind {
             TurnKind::Ends => (MoveKind::Mend(index), left),
             TurnKind::Leads => (MoveKind::Trouble(index), left),
-            TurnKind::Begins => (MoveKind::Trouble(index), fewer.unwrap_or(left)),
+            TurnKind::Begins => {
+                let Some(faults) = often.less(left.faults) else { continue };
+                (MoveKind::Trouble(index), Left { faults, ..left })
+            }
         };
         next.push(Move { to: (turn.world, rest, left), kind });
     }
