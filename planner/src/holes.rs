@@ -30,6 +30,7 @@ pub(crate) fn holes(
     look("the data directory", why_unknown(&facts.data));
     look("the unit's state", why_unknown(&facts.unit));
     look("its processes", why_unknown(&facts.pod));
+    look("the arguments of its process", why_unknown(&facts.running));
     look("the kubelet", why_unknown(&host.kubelet));
     if let Observed::Known(kubelet) = &host.kubelet {
         look("the kubelet's program", why_unknown(&kubelet.program));

@@ -11,11 +11,13 @@
 //! - [`mutants`]: seeded bugs, each of which a test must catch.
 //! - [`story`]: whole runs of quorate.
 //! - [`shared`]: values that many worlds share until one changes them.
+//! - [`cases`]: how many cases a law is tried with.
 //! - [`checker`]: an independent reading of a plan.
 //! - [`scenario`]: stories as text files.
 //! - [`zone`], [`registry`]: DNS and discovery services, and how etcd forms a cluster by them.
 
 pub mod act;
+pub mod cases;
 pub mod checker;
 pub mod drift;
 pub mod fault;

@@ -9,19 +9,20 @@ use planner::report::Finding;
 use planner::{Policy, SiteFacts, SiteSpec, plan};
 use proptest::prelude::*;
 use quorate::engine::bind;
+use quorate_tests::cases::cases;
 use quorate_tests::checker::violations;
 use quorate_tests::drift::drifts;
 use quorate_tests::fault::{Fault, faults};
 use quorate_tests::invariants::Broken;
 use quorate_tests::sim::{Crash, Repeat};
-use quorate_tests::site::{Shape, host, plain, shapes};
+use quorate_tests::site::{Shape, Way, host, plain, shapes};
 use quorate_tests::story::{apply, apply_with, formed, plan_of};
 use quorate_tests::world::World;
 use templates::Layout;
 use templates::layout::PkiFile;
 
 proptest! {
-    #![proptest_config(ProptestConfig { cases: 48, failure_persistence: None, ..ProptestConfig::default() })]
+    #![proptest_config(cases(48))]
 
     #[test]
     fn plan_is_deterministic(shape in shapes()) {
@@ -154,7 +155,12 @@ fn what_is_lost_between_two_runs_is_made_before_it_is_needed() {
 /// The law of the unknown at every point of a bootstrap, and for every kind of fact.
 #[test]
 fn at_no_point_of_a_bootstrap_is_the_unknown_touched() {
-    let shape = plain(3);
+    for runtime in [Runtime::Systemd, Runtime::StaticPod] {
+        the_unknown_is_not_touched(&Shape { runtime, ..plain(3) });
+    }
+}
+
+fn the_unknown_is_not_touched(shape: &Shape) {
     let (world, spec) = shape.world();
     let steps = plan_of(&world, &spec).steps.len();
     for number in 0..steps {
@@ -168,6 +174,23 @@ fn at_no_point_of_a_bootstrap_is_the_unknown_touched() {
             let plan = plan(&spec, &facts, &Policy::default()).unwrap();
             let found = violations(&plan, &spec, &facts);
             assert_eq!(found, Vec::<String>::new(), "step {number}, host {position}, fact {what}");
+        }
+    }
+}
+
+/// What etcd reads once, on an empty disk, is no reason to restart who has read it.
+#[test]
+fn a_bootstrap_that_goes_on_restarts_no_unit() {
+    let ways = [Way::Static, Way::Dns, Way::V3, Way::V3User, Way::SelfHosted];
+    for (way, members) in ways.into_iter().flat_map(|way| [(way, 1), (way, 3)]) {
+        let (world, spec) = Shape { way, ..plain(members) }.world();
+        for number in 0..plan_of(&world, &spec).steps.len() {
+            let (stopped, _) =
+                apply(world.clone(), &spec, 1, Some(Crash::After(number)), Repeat::Once);
+            let plan = plan_of(&stopped, &spec);
+            let restarts = plan.steps.iter().find(|step| step.kind.disrupts());
+            assert_eq!(restarts, None, "{way:?}, after step {number}");
+            assert_eq!(plan.report.held, Vec::new(), "{way:?}, after step {number}");
         }
     }
 }
@@ -189,7 +212,7 @@ const LOSSES: [fn(&mut MemberFacts); 3] = [
 ];
 
 proptest! {
-    #![proptest_config(ProptestConfig { cases: 96, failure_persistence: None, ..ProptestConfig::default() })]
+    #![proptest_config(cases(96))]
 
     #[test]
     fn never_below_quorum(

@@ -5,6 +5,7 @@ use std::collections::BTreeMap;
 use planner::progress::Outcome;
 use proptest::prelude::*;
 use quorate::engine::event::Event;
+use quorate_tests::cases::cases;
 use quorate_tests::sim::{Loss, Sim};
 use quorate_tests::site::{Shape, plain, shapes};
 use quorate_tests::story::{apply_on, formed, plan_of};
@@ -28,7 +29,7 @@ fn told_back(events: &[Event]) -> usize {
 }
 
 proptest! {
-    #![proptest_config(ProptestConfig { cases: 48, failure_persistence: None, ..ProptestConfig::default() })]
+    #![proptest_config(cases(48))]
 
     #[test]
     fn a_bootstrap_goes_on_over_lost_connections(shape in shapes(), wanted in some_losses(), parallelism in 1_usize..9) {

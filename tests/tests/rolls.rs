@@ -5,6 +5,7 @@ use inventories::EtcdVersion;
 use planner::plan::Guard;
 use planner::{Plan, Policy, StepKind, plan};
 use proptest::prelude::*;
+use quorate_tests::cases::cases;
 use quorate_tests::checker::violations;
 use quorate_tests::sim::{Crash, Repeat};
 use quorate_tests::site::{Shape, cluster, host, plain, shapes};
@@ -24,7 +25,7 @@ fn restarts(plan: &Plan) -> Vec<&str> {
 }
 
 proptest! {
-    #![proptest_config(ProptestConfig { cases: 48, failure_persistence: None, ..ProptestConfig::default() })]
+    #![proptest_config(cases(48))]
 
     #[test]
     fn a_roll_stopped_anywhere_converges_and_never_costs_the_quorum(

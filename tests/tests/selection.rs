@@ -7,6 +7,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use inventories::EtcdVersion;
 use planner::{Plan, Policy, Selection, SiteSpec, Step, StepId, StepKind, fingerprint, plan};
 use proptest::prelude::*;
+use quorate_tests::cases::cases;
 use quorate_tests::checker::violations;
 use quorate_tests::sim::Repeat;
 use quorate_tests::site::{Shape, cluster, host, plain, shapes};
@@ -87,7 +88,7 @@ fn expect_part(part: &Plan, whole: &Plan) -> Result<(), TestCaseError> {
 }
 
 proptest! {
-    #![proptest_config(ProptestConfig { cases: 48, failure_persistence: None, ..ProptestConfig::default() })]
+    #![proptest_config(cases(48))]
 
     #[test]
     fn a_plan_of_some_clusters_is_a_part_of_the_whole_and_all_parts_are_the_whole(
@@ -116,7 +117,7 @@ proptest! {
 
 proptest! {
     // Each case is up to ten applies.
-    #![proptest_config(ProptestConfig { cases: 12, failure_persistence: None, ..ProptestConfig::default() })]
+    #![proptest_config(cases(12))]
 
     #[test]
     fn a_plan_of_one_host_touches_no_other_and_host_by_host_all_is_done(

@@ -181,13 +181,17 @@ fn by_name(arguments: &[String]) -> BTreeMap<&str, &str> {
 }
 
 /// Whether the unit on the host says something else about how the process is run: not in comments,
-/// and not in its arguments, which the process itself shows.
+/// and not in its arguments, which the process itself shows. One that forms a cluster may differ from
+/// one that does not: what it says more is for an empty disk.
 fn unit_differs(place: &Place<'_>) -> bool {
     let path = place.member.member.layout().unit_file();
     let seen = place.facts.files.get(&path).and_then(Observed::known);
     let Some(seen) = seen.and_then(|file| file.text.as_deref()) else { return false };
-    let Ok(wanted) = place.member.unit(FormationState::Existing) else { return false };
-    settings(seen) != settings(wanted.as_str())
+    let is = |state| match place.member.unit(state) {
+        Ok(wanted) => settings(seen) == settings(wanted.as_str()),
+        Err(_) => true,
+    };
+    !is(FormationState::Existing) && !is(FormationState::New)
 }
 
 fn settings(unit: &str) -> Vec<&str> {

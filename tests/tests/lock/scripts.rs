@@ -5,6 +5,8 @@ use std::process::Command;
 
 use proptest::prelude::*;
 
+use quorate_tests::cases::cases;
+
 use crate::host::{Lease, Lock};
 
 macro_rules! part {
@@ -41,7 +43,7 @@ fn calls() -> impl Strategy<Value = Call> {
 }
 
 proptest! {
-    #![proptest_config(ProptestConfig { cases: 48, failure_persistence: None, ..ProptestConfig::default() })]
+    #![proptest_config(cases(48))]
 
     #[test]
     fn the_scripts_keep_the_lock_as_the_model_says(calls in prop::collection::vec(calls(), 1..9)) {

@@ -118,17 +118,21 @@ fn process(unit: &Observed<UnitFacts>, pod: &Observed<PodProcess>) -> Observed<(
     }
 }
 
-/// The argument list crosses the shell in base64, because an argument may hold anything but NUL.
+/// The argument list crosses the shell in base64, because an argument may hold anything but NUL. A
+/// process that ended while the host was looked at has none.
 fn running(records: &Records, cluster: &str) -> Observed<Vec<String>> {
-    let said = records.text(&format!("argv:{cluster}")).unwrap_or_default();
-    let bytes = STANDARD.decode(said.trim()).unwrap_or_default();
+    let unsaid = || Observed::Unknown("the host did not say them".to_owned());
+    let Some(said) = records.text(&format!("argv:{cluster}")) else { return unsaid() };
+    let Ok(bytes) = STANDARD.decode(said.trim()) else { return unsaid() };
+    if bytes.is_empty() {
+        return Observed::Absent;
+    }
     let Ok(text) = String::from_utf8(bytes) else {
-        return Observed::Unknown("its arguments are not text".to_owned());
+        return Observed::Unknown("they are not text".to_owned());
     };
-    match text.strip_suffix('\0').map(|text| text.split('\0').skip(1).map(str::to_owned).collect())
-    {
-        Some(arguments) => Observed::Known(arguments),
-        None => Observed::Unknown("the host did not say its arguments".to_owned()),
+    match text.strip_suffix('\0') {
+        Some(text) => Observed::Known(text.split('\0').skip(1).map(str::to_owned).collect()),
+        None => unsaid(),
     }
 }
 

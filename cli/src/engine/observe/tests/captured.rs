@@ -90,6 +90,15 @@ fn a_missing_record_is_never_an_absence() {
     }
 }
 
+/// Between one question about a process and the next it may end.
+#[test]
+fn a_process_that_ended_meanwhile_has_no_arguments() {
+    let records =
+        captured().map(|key, body| Some(if key == "argv:main" { Vec::new() } else { body }));
+    let facts = captured_facts(&records).expect("facts");
+    assert!(member(&facts, "main").running.is_absent());
+}
+
 /// Reads a reply as it came over the connection.
 fn check(reply: &[u8]) {
     if let Ok(records) = Records::parse(reply) {
