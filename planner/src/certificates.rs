@@ -80,3 +80,17 @@ fn leaf_changes(place: &Place<'_>, request: &LeafRequest, now: OffsetDateTime) -
         None => vec![format!("{} can't be read as a certificate", file.name())],
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn only_etcd_reads_a_key_and_only_root_writes_what_everybody_reads() {
+        for file in PkiFile::ALL {
+            let key = file.name().ends_with(".key");
+            let wanted = if key { (0o600, "etcd", "etcd") } else { (0o644, "root", "root") };
+            assert_eq!(attributes(file), wanted, "{}", file.name());
+        }
+    }
+}

@@ -156,24 +156,19 @@ fn what_is_lost_between_two_runs_is_made_before_it_is_needed() {
 #[test]
 fn at_no_point_of_a_bootstrap_is_the_unknown_touched() {
     for runtime in [Runtime::Systemd, Runtime::StaticPod] {
-        the_unknown_is_not_touched(&Shape { runtime, ..plain(3) });
-    }
-}
-
-fn the_unknown_is_not_touched(shape: &Shape) {
-    let (world, spec) = shape.world();
-    let steps = plan_of(&world, &spec).steps.len();
-    for number in 0..steps {
-        let (stopped, _) = apply(world.clone(), &spec, 1, Some(Crash::After(number)), Repeat::Once);
-        let seen = stopped.observe(&spec);
-        for (position, what) in
-            [0, 2].into_iter().flat_map(|position| (0..BLINDS).map(move |w| (position, w)))
-        {
-            let mut facts = seen.clone();
-            make_unknown(&mut facts, position, what, 3);
-            let plan = plan(&spec, &facts, &Policy::default()).unwrap();
-            let found = violations(&plan, &spec, &facts);
-            assert_eq!(found, Vec::<String>::new(), "step {number}, host {position}, fact {what}");
+        let (world, spec) = Shape { runtime, ..plain(3) }.world();
+        for number in 0..plan_of(&world, &spec).steps.len() {
+            let (stopped, _) =
+                apply(world.clone(), &spec, 1, Some(Crash::After(number)), Repeat::Once);
+            let seen = stopped.observe(&spec);
+            let each = |position| (0..BLINDS).map(move |what| (position, what));
+            for (position, what) in [0, 2].into_iter().flat_map(each) {
+                let mut facts = seen.clone();
+                make_unknown(&mut facts, position, what, 3);
+                let plan = plan(&spec, &facts, &Policy::default()).unwrap();
+                let found = violations(&plan, &spec, &facts);
+                assert_eq!(found, Vec::<String>::new(), "step {number}, host {position}, {what}");
+            }
         }
     }
 }

@@ -7,7 +7,10 @@ use std::time::Duration;
 use serde_json::{Value, json};
 
 /// How long an answer may take, while a member knows what to say.
-const PATIENCE: Duration = Duration::from_millis(300);
+pub(crate) const PATIENCE: Duration = Duration::from_millis(300);
+
+/// The same on a machine that has much else to do.
+pub(crate) const MORE_PATIENCE: Duration = Duration::from_secs(3);
 
 /// How long a handover may take. One that succeeds is over within an election timeout; etcd itself
 /// gives up after five seconds.
@@ -22,8 +25,8 @@ pub(crate) struct Status {
 }
 
 /// Asks the member at this port for its status. `None` while it gives none.
-pub(crate) fn status(port: u16) -> Option<Status> {
-    let said = post(port, "/v3/maintenance/status", &json!({}), PATIENCE)?;
+pub(crate) fn status(port: u16, patience: Duration) -> Option<Status> {
+    let said = post(port, "/v3/maintenance/status", &json!({}), patience)?;
     let header = &said["header"];
     let text = |value: &Value| value.as_str().map(str::to_owned);
     Some(Status {
@@ -34,14 +37,14 @@ pub(crate) fn status(port: u16) -> Option<Status> {
 }
 
 /// Whether a read that needs the quorum succeeds.
-pub(crate) fn reads(port: u16) -> bool {
+pub(crate) fn reads(port: u16, patience: Duration) -> bool {
     let request = json!({ "key": "Zm9v" });
-    post(port, "/v3/kv/range", &request, PATIENCE).is_some_and(|said| said.get("header").is_some())
+    post(port, "/v3/kv/range", &request, patience).is_some_and(|said| said.get("header").is_some())
 }
 
 /// The names of the members with a client URL, as a member lists them.
-pub(crate) fn published(port: u16) -> Option<Vec<String>> {
-    let said = post(port, "/v3/cluster/member/list", &json!({}), PATIENCE)?;
+pub(crate) fn published(port: u16, patience: Duration) -> Option<Vec<String>> {
+    let said = post(port, "/v3/cluster/member/list", &json!({}), patience)?;
     let published =
         |member: &&Value| member["clientURLs"].as_array().is_some_and(|urls| !urls.is_empty());
     let members = said["members"].as_array()?.iter().filter(published);

@@ -85,20 +85,20 @@ impl Members {
     }
 
     /// The member that leads, as those that answer say.
-    pub(crate) fn leader(&self) -> Option<usize> {
-        let statuses = self.all.each_ref().map(|member| answers::status(member.client));
+    pub(crate) fn leader(&self, patience: Duration) -> Option<usize> {
+        let statuses = self.all.each_ref().map(|member| answers::status(member.client, patience));
         let leader = statuses.iter().flatten().find_map(|status| status.leader.clone())?;
         statuses.iter().position(|status| status.as_ref().is_some_and(|s| s.member == leader))
     }
 
-    /// What can be seen from outside.
-    pub(crate) fn view(&mut self) -> View {
+    /// What can be seen from outside, where each answer is waited for so long.
+    pub(crate) fn view(&mut self, patience: Duration) -> View {
         for member in &mut self.all {
             member.hear();
         }
         let statuses = self.all.each_ref().map(|member| {
-            answers::status(member.client)
-                .filter(|status| status.leader.is_some() && answers::reads(member.client))
+            answers::status(member.client, patience)
+                .filter(|status| status.leader.is_some() && answers::reads(member.client, patience))
         });
         let up: Vec<_> = statuses.iter().flatten().collect();
         let leaders =
@@ -109,7 +109,7 @@ impl Members {
             .iter()
             .zip(&statuses)
             .filter_map(|(member, status)| {
-                status.as_ref().and_then(|_| answers::published(member.client))
+                status.as_ref().and_then(|_| answers::published(member.client, patience))
             })
             .next()
             .unwrap_or_default();
@@ -165,7 +165,8 @@ impl Members {
     }
 
     fn hand_over(&self, to: usize) -> Verdict {
-        let (Some(leader), Some(target)) = (self.leader(), self.id(to)) else {
+        let (Some(leader), Some(target)) = (self.leader(answers::MORE_PATIENCE), self.id(to))
+        else {
             return Verdict::Refused;
         };
         if leader == to || answers::hand_over(self.all[leader].client, &target) {
@@ -176,7 +177,7 @@ impl Members {
     }
 
     fn id(&self, index: usize) -> Option<String> {
-        answers::status(self.all[index].client).map(|status| status.member)
+        answers::status(self.all[index].client, answers::MORE_PATIENCE).map(|status| status.member)
     }
 
     fn signal(&self, index: usize, signal: &str) {

@@ -5,6 +5,7 @@ use std::path::Path;
 use std::thread;
 use std::time::{Duration, Instant};
 
+use crate::answers;
 use crate::real::Members;
 use crate::simulated::Simulated;
 
@@ -13,7 +14,7 @@ const OPERATIONS: usize = 12;
 
 /// How long the real members may take to come to what the world says at once: elections, snapshots
 /// and a busy machine.
-const PATIENCE: Duration = Duration::from_secs(20);
+const PATIENCE: Duration = Duration::from_secs(40);
 
 /// Something that is done to one of three members.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -89,7 +90,12 @@ pub(crate) fn replay(etcd: &Path, seed: u64) -> Ended {
     for compared in 0..OPERATIONS {
         let possible = world.possible();
         let operation = possible[chance.below(possible.len())];
-        world.leads(members.leader());
+        // Who leads matters to a handover alone.
+        let patience = match operation {
+            Operation::HandOverTo(_) => answers::MORE_PATIENCE,
+            _ => answers::PATIENCE,
+        };
+        world.leads(members.leader(patience));
         let (told, said) = (world.act(operation), members.act(operation));
         story.push(format!("{operation}: the world {told:?}, etcd {said:?}"));
         let wanted = world.view();
@@ -106,7 +112,10 @@ pub(crate) fn replay(etcd: &Path, seed: u64) -> Ended {
 fn settled(members: &mut Members, wanted: &View) -> View {
     let begun = Instant::now();
     loop {
-        let seen = members.view();
+        // A member that is frozen never answers, so that little is waited for at first.
+        let patience =
+            if begun.elapsed() < PATIENCE / 4 { answers::PATIENCE } else { answers::MORE_PATIENCE };
+        let seen = members.view(patience);
         if seen == *wanted || begun.elapsed() > PATIENCE {
             return seen;
         }
