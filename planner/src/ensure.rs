@@ -247,10 +247,8 @@ pub(crate) fn unit(
                 changes.push("systemd has an older text in memory".to_owned());
             }
         }
-        Observed::Absent if !observed.is_absent() => {
-            changes.push("systemd has not read the unit".to_owned());
-        }
-        Observed::Absent | Observed::Unknown(_) => {}
+        Observed::Absent => changes.push("systemd has not read the unit".to_owned()),
+        Observed::Unknown(_) => {}
     }
     if changes.is_empty() && !observed.is_absent() {
         return Ok(None);
