@@ -78,3 +78,14 @@ pub fn essential_edges(steps: &[Step]) -> Vec<(StepId, StepId)> {
     }
     edges
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_circle_names_its_steps() {
+        let circle = CycleError(["a/x", "b/y"].map(|id| StepId(id.to_owned())).to_vec());
+        assert_eq!(circle.to_string(), "the steps depend on each other in a circle: a/x, b/y");
+    }
+}

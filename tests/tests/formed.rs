@@ -4,9 +4,10 @@
 
 use inventories::inventory::Runtime;
 use planner::facts::{EtcdFacts, MemberFacts, Observed, SiteFacts};
-use planner::{Policy, SiteSpec, StepKind, cluster_now, plan};
+use planner::{Plan, Policy, SiteSpec, StepKind, cluster_now, plan};
+use quorate_tests::sim::{Crash, Repeat};
 use quorate_tests::site::{Shape, Way, cluster, host, plain};
-use quorate_tests::story::formed;
+use quorate_tests::story::{apply, formed, plan_of};
 
 fn site(shape: &Shape) -> (SiteSpec, SiteFacts) {
     let (world, spec) = shape.world();
@@ -76,4 +77,40 @@ fn a_marker_that_is_written_again_tells_how_the_cluster_was_formed() {
         })
         .collect();
     assert_eq!(ways, ["dns-srv"]);
+}
+
+/// A cluster that is formed by a service, and whose record there is still to be removed.
+fn with_a_record() -> (SiteSpec, SiteFacts) {
+    let (world, spec) = Shape { way: Way::V3, ..plain(3) }.world();
+    let steps = plan_of(&world, &spec).steps.len();
+    let stopped =
+        |number| apply(world.clone(), &spec, 1, Some(Crash::Before(number)), Repeat::Once).0;
+    let mut stopped = (0..steps).map(stopped).filter(|world| {
+        let plan = plan_of(world, &spec);
+        closes(&plan) && !plan.steps.iter().any(|step| step.kind.is_start())
+    });
+    let facts = stopped.next().unwrap().observe(&spec);
+    (spec, facts)
+}
+
+fn closes(plan: &Plan) -> bool {
+    plan.steps.iter().any(|step| matches!(step.kind, StepKind::CloseDiscovery { .. }))
+}
+
+/// Whoever has not found the others yet finds them by the record.
+#[test]
+fn a_record_stays_as_long_as_a_member_may_need_it() {
+    let (spec, seen) = with_a_record();
+    let plan = |facts: &SiteFacts| plan(&spec, facts, &Policy::default()).unwrap();
+    assert!(closes(&plan(&seen)));
+    let mut unseen = seen.clone();
+    unseen.hosts.insert(host("etcd-3"), Observed::Unknown("no route".to_owned()));
+    assert!(!closes(&plan(&unseen)));
+    let mut looking = seen.clone();
+    let late = member(&mut looking, "etcd-3");
+    (late.marker, late.quorum_seen) = (Observed::Absent, false);
+    late.etcd = Observed::Unknown("connection refused".to_owned());
+    let Observed::Known(data) = &mut late.data else { panic!("{:?}", late.data) };
+    (data.wal, data.empty) = (false, true);
+    assert!(!closes(&plan(&looking)));
 }

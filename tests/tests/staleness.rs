@@ -6,7 +6,9 @@ use std::collections::BTreeSet;
 use std::time::Duration;
 
 use inventories::inventory::Runtime;
-use planner::facts::{DiskTime, HostFacts, KubeletFacts, MemberFacts, Observed, SiteFacts};
+use planner::facts::{
+    DiskTime, FileFacts, HostFacts, KubeletFacts, MemberFacts, Observed, SiteFacts,
+};
 use planner::{Policy, SiteSpec, fingerprint, plan};
 use quorate_tests::site::{Shape, plain};
 use quorate_tests::story::formed;
@@ -226,4 +228,27 @@ fn a_second_look_says_what_the_first_one_measured() {
     let again = plan(&spec, &second.measured_by(&first), &Policy::default()).unwrap();
     assert_eq!(fingerprint::hash(&again), fingerprint::hash(&refused));
     assert_eq!(again.report, refused.report);
+}
+
+/// Of each file the content, the mode, the owner and the group count.
+#[test]
+fn a_file_that_changed_in_any_way_makes_a_plan_stale() {
+    let ways: [fn(&mut FileFacts); 4] = [
+        |file| file.sha256 = "ab".repeat(32),
+        |file| file.mode ^= 0o002,
+        |file| file.owner.push('x'),
+        |file| file.group.push('x'),
+    ];
+    let (_, mut facts) = site_of(Runtime::Systemd);
+    let files = &member(&mut facts).files;
+    let known = files.iter().filter(|(_, file)| file.known().is_some());
+    let paths: Vec<String> = known.map(|(path, _)| path.clone()).collect();
+    assert!(paths.len() > 8, "{paths:?}");
+    for (path, way) in paths.iter().flat_map(|path| ways.map(|way| (path, way))) {
+        let moved = moved(|facts| match member(facts).files.get_mut(path) {
+            Some(Observed::Known(file)) => way(file),
+            other => panic!("{other:?}"),
+        });
+        assert!(moved.iter().any(|line| line.contains(path)), "{path}: {moved:?}");
+    }
 }
