@@ -1,5 +1,7 @@
 //! The template of the unit, and the one struct that fills it.
 
+use std::sync::OnceLock;
+
 use minijinja::syntax::SyntaxConfig;
 use minijinja::value::{Serde, Value, ValueKind};
 use minijinja::{AutoEscape, Environment, Error, ErrorKind, Output, State, UndefinedBehavior};
@@ -35,7 +37,16 @@ impl Variables {
     }
 }
 
-fn environment() -> Result<Environment<'static>, Error> {
+/// The template, compiled once: a site of thousands of members renders each of their units.
+fn environment() -> Result<&'static Environment<'static>, Error> {
+    static COMPILED: OnceLock<Environment<'static>> = OnceLock::new();
+    match COMPILED.get() {
+        Some(compiled) => Ok(compiled),
+        None => compiled().map(|compiled| COMPILED.get_or_init(|| compiled)),
+    }
+}
+
+fn compiled() -> Result<Environment<'static>, Error> {
     let mut environment = Environment::new();
     environment.set_undefined_behavior(UndefinedBehavior::Strict);
     environment.set_auto_escape_callback(|_| AutoEscape::None);
@@ -63,7 +74,7 @@ mod tests {
 
     #[test]
     fn the_template_uses_every_variable_and_no_other() {
-        let environment = environment().unwrap();
+        let environment = compiled().unwrap();
         let used: BTreeSet<String> = environment
             .get_template(NAME)
             .unwrap()
@@ -90,7 +101,7 @@ mod tests {
 
     #[test]
     fn only_text_is_ever_printed() {
-        let mut environment = environment().unwrap();
+        let mut environment = compiled().unwrap();
         for wrong in ["{{ true }}", "{{ none }}", "{{ ['a'] }}", "{{ missing }}"] {
             environment.add_template("wrong", wrong).unwrap();
             let rendered = environment.get_template("wrong").unwrap().render(());
