@@ -106,7 +106,7 @@ fn a_record_stays_as_long_as_a_member_may_need_it() {
     let mut unseen = seen.clone();
     unseen.hosts.insert(host("etcd-3"), Observed::Unknown("no route".to_owned()));
     assert!(!closes(&plan(&unseen)));
-    let mut looking = seen.clone();
+    let mut looking = seen;
     let late = member(&mut looking, "etcd-3");
     (late.marker, late.quorum_seen) = (Observed::Absent, false);
     late.etcd = Observed::Unknown("connection refused".to_owned());
