@@ -113,4 +113,16 @@ fn a_record_stays_as_long_as_a_member_may_need_it() {
     let Observed::Known(data) = &mut late.data else { panic!("{:?}", late.data) };
     (data.wal, data.empty) = (false, true);
     assert!(!closes(&plan(&looking)));
+    // It registered there and never came to run: it is made sure that it finds the record again.
+    for name in ["etcd-1", "etcd-2"] {
+        let Observed::Known(etcd) = &mut member(&mut looking, name).etcd else { panic!("{name}") };
+        let Observed::Known(list) = &mut etcd.members else { panic!("{name}") };
+        list.iter_mut().filter(|m| m.name == "etcd-3").for_each(|m| m.client_urls.clear());
+    }
+    let late = member(&mut looking, "etcd-3");
+    (late.running, late.etcd) = (Observed::Absent, Observed::Absent);
+    let Observed::Known(unit) = &mut late.unit else { panic!("{:?}", late.unit) };
+    (unit.active, unit.sub) = ("inactive".to_owned(), "dead".to_owned());
+    let plan = plan(&looking);
+    assert!(plan.steps.iter().any(|step| matches!(step.kind, StepKind::OpenDiscovery { .. })));
 }

@@ -1,0 +1,125 @@
+//! What a member needs on its host to find the others by a discovery service, and what of it is taken
+//! away when it has.
+
+#![expect(clippy::unwrap_used, reason = "a test that can't go on is to panic")]
+
+use planner::facts::{FileFacts, MemberFacts, Observed, SiteFacts};
+use planner::{Plan, Policy, SiteSpec, StepKind, plan};
+use quorate_tests::sim::{Crash, Repeat};
+use quorate_tests::site::{Shape, Way, plain};
+use quorate_tests::story::{apply, formed, plan_of};
+use templates::Layout;
+use templates::member::{Access, Bootstrap, V3Discovery};
+
+/// A site whose service has a CA of its own, and asks for a user or not, with what is seen before
+/// anything is on the hosts.
+fn site(asks: bool) -> (SiteSpec, SiteFacts) {
+    let (world, mut spec) = Shape { way: Way::V3User, ..plain(3) }.world();
+    let members = spec.clusters.values_mut().flat_map(|cluster| cluster.members.values_mut());
+    for member in members.filter(|_| !asks) {
+        let Bootstrap::V3(V3Discovery { access: Access::Tls { user, .. }, .. }) =
+            &mut member.bootstrap
+        else {
+            panic!("{:?}", member.bootstrap)
+        };
+        *user = None;
+    }
+    let facts = world.observe(&spec);
+    (spec, facts)
+}
+
+fn member<'a>(facts: &'a mut SiteFacts, name: &str) -> &'a mut MemberFacts {
+    let Observed::Known(host) = facts.hosts.get_mut(name).unwrap() else { panic!("{name}") };
+    host.clusters.get_mut("c0").unwrap()
+}
+
+fn planned(spec: &SiteSpec, facts: &SiteFacts) -> Plan {
+    plan(spec, facts, &Policy::default()).unwrap()
+}
+
+/// The hosts that are told of the service.
+fn told(plan: &Plan) -> Vec<&str> {
+    let told = |step: &&planner::Step| matches!(step.kind, StepKind::TrustDiscovery { .. });
+    plan.steps.iter().filter(told).map(|step| step.host.as_str()).collect()
+}
+
+/// The service's CA as it is wanted, on the host of a member.
+fn with_ca(spec: &SiteSpec, member: &mut MemberFacts) {
+    let text = spec.clusters.values().next().unwrap().authorities.discovery.clone();
+    let file = FileFacts {
+        mode: 0o644,
+        owner: "root".to_owned(),
+        group: "root".to_owned(),
+        sha256: "ab".repeat(32),
+        text,
+    };
+    let path = Layout::of(&member.cluster).discovery_ca();
+    member.files.insert(path, Observed::Known(file));
+}
+
+#[test]
+fn a_service_without_tls_needs_nothing() {
+    let (world, spec) = Shape { way: Way::V3, ..plain(3) }.world();
+    assert_eq!(told(&planned(&spec, &world.observe(&spec))), Vec::<&str>::new());
+}
+
+/// Whether a password is the right one, the host alone knows: it is written whatever is there.
+#[test]
+fn a_password_is_written_in_any_case_and_a_ca_where_it_is_not_as_wanted() {
+    for (asks, others) in
+        [(true, vec!["etcd-1", "etcd-2", "etcd-3"]), (false, vec!["etcd-1", "etcd-3"])]
+    {
+        let (spec, mut facts) = site(asks);
+        assert_eq!(told(&planned(&spec, &facts)), ["etcd-1", "etcd-2", "etcd-3"]);
+        with_ca(&spec, member(&mut facts, "etcd-2"));
+        assert_eq!(told(&planned(&spec, &facts)), others, "asks for a user: {asks}");
+    }
+    let spoilt: [fn(&mut FileFacts); 3] = [
+        |file| file.text = Some("another".to_owned()),
+        |file| file.mode = 0o666,
+        |file| file.owner = "etcd".to_owned(),
+    ];
+    for spoil in spoilt {
+        let (spec, mut facts) = site(false);
+        let late = member(&mut facts, "etcd-2");
+        with_ca(&spec, late);
+        let path = Layout::of(&late.cluster).discovery_ca();
+        let Some(Observed::Known(file)) = late.files.get_mut(&path) else { panic!("{path}") };
+        spoil(file);
+        assert!(told(&planned(&spec, &facts)).contains(&"etcd-2"), "{:?}", facts.hosts);
+    }
+}
+
+/// Who has its log never asks the service again.
+#[test]
+fn nobody_who_has_found_the_others_is_told_of_the_service_and_what_is_left_is_removed() {
+    let (world, spec) = Shape { way: Way::V3User, ..plain(3) }.world();
+    let mut facts = formed(world, &spec).observe(&spec);
+    let plan = planned(&spec, &facts);
+    assert!(plan.is_empty(), "{:#?}", plan.report);
+    with_ca(&spec, member(&mut facts, "etcd-2"));
+    let plan = planned(&spec, &facts);
+    assert_eq!(told(&plan), Vec::<&str>::new());
+    let kinds: Vec<&StepKind> = plan.steps.iter().map(|step| &step.kind).collect();
+    assert!(matches!(kinds[..], [StepKind::ForgetDiscovery]), "{kinds:?}");
+}
+
+/// All were taken, and none knows a quorum yet.
+#[test]
+fn a_record_that_all_have_read_is_not_made_again() {
+    let (world, spec) = Shape { way: Way::V3User, ..plain(3) }.world();
+    let steps = plan_of(&world, &spec).steps;
+    let prove = steps.iter().position(|step| matches!(step.kind, StepKind::ProveHealthy { .. }));
+    let crash = Crash::Before(prove.unwrap());
+    let (stopped, _) = apply(world, &spec, 1, Some(crash), Repeat::Once);
+    let mut facts = stopped.observe(&spec);
+    for name in ["etcd-1", "etcd-2", "etcd-3"] {
+        let begun = member(&mut facts, name);
+        begun.quorum_seen = false;
+        begun.etcd = Observed::Unknown("no leader".to_owned());
+    }
+    let plan = planned(&spec, &facts);
+    let opens = |step: &planner::Step| matches!(step.kind, StepKind::OpenDiscovery { .. });
+    assert!(!plan.steps.is_empty() && !plan.steps.iter().any(opens), "{:#?}", plan.steps);
+    assert_eq!(told(&plan), Vec::<&str>::new());
+}
