@@ -2,6 +2,7 @@
 //! simulated world panics when a restart costs a quorum that was not given up for lost.
 
 use inventories::EtcdVersion;
+use inventories::inventory::Runtime;
 use planner::plan::Guard;
 use planner::{Plan, Policy, StepKind, plan};
 use proptest::prelude::*;
@@ -239,4 +240,39 @@ fn corruption_stops_everything() {
     let plan = plan(&wanted, &facts, &Policy::default()).unwrap();
     assert!(plan.steps.is_empty());
     assert!(plan.report.blocked.iter().any(|finding| finding.code == "corrupt"));
+}
+
+/// Nobody is there to lead instead, while a single member restarts.
+#[test]
+fn a_single_member_hands_over_to_nobody() {
+    let allowed = Policy { allow_outage: [cluster(0)].into(), ..Policy::default() };
+    for runtime in [Runtime::Systemd, Runtime::StaticPod] {
+        let shape = Shape { runtime, ..plain(1) };
+        let (world, spec) = shape.world();
+        let first = plan_of(&world, &spec);
+        let world = formed(world, &spec);
+        let wanted = changed(&shape).spec(&world.authorities);
+        let roll = plan(&wanted, &world.observe(&wanted), &allowed).unwrap();
+        assert_eq!(restarts(&roll), ["etcd-1"], "{runtime:?}");
+        let moves = |step: &&planner::Step| matches!(step.kind, StepKind::MoveLeader { .. });
+        assert_eq!(first.steps.iter().chain(&roll.steps).find(moves), None, "{runtime:?}");
+    }
+}
+
+/// Of three or more members one may be missing, and no other, when a pod's bootstrap ends.
+#[test]
+fn the_restart_that_ends_a_bootstrap_is_guarded_where_a_quorum_can_be_kept() {
+    for members in [1, 2, 3, 5] {
+        let (world, spec) = Shape { runtime: Runtime::StaticPod, ..plain(members) }.world();
+        let plan = plan_of(&world, &spec);
+        let ends: Vec<&Guard> =
+            plan.steps.iter().filter(|s| s.kind.disrupts()).map(|s| &s.guard).collect();
+        assert_eq!(ends.len(), members);
+        let guarded = |guard: &&Guard| match guard {
+            Guard::OthersHealthy { needed, .. } => *needed == members - 1,
+            _ => false,
+        };
+        let wanted = if members > 2 { members } else { 0 };
+        assert_eq!(ends.into_iter().filter(guarded).count(), wanted, "{members} members");
+    }
 }

@@ -212,3 +212,20 @@ fn the_hash_and_the_fingerprint_are_those_of_the_selection() {
     assert_eq!(print(&world, &part), print(&moved, &narrowed(&moved, &spec, clusters(&[0]))));
     assert_ne!(print(&world, &whole), print(&moved, &plan_of(&moved, &spec)));
 }
+
+/// Whoever starts all that is down can also prove that it is whole again.
+#[test]
+fn a_part_that_starts_the_only_member_that_is_down_proves_the_cluster() {
+    let (world, spec) = plain(3).world();
+    let mut world = formed(world, &spec);
+    let stop = |world: &mut World, name: &str| {
+        world.hosts.get_mut(name).unwrap().members.get_mut("c0").unwrap().process = None;
+    };
+    let proves = |plan: &Plan| {
+        plan.steps.iter().any(|step| matches!(step.kind, StepKind::ProveHealthy { .. }))
+    };
+    stop(&mut world, "etcd-2");
+    assert!(proves(&narrowed(&world, &spec, hosts(&["etcd-2"]))));
+    stop(&mut world, "etcd-3");
+    assert!(!proves(&narrowed(&world, &spec, hosts(&["etcd-2"]))));
+}
