@@ -3,6 +3,7 @@
 
 use inventories::EtcdVersion;
 use inventories::inventory::Runtime;
+use planner::facts::Observed;
 use planner::plan::Guard;
 use planner::{Plan, Policy, StepKind, plan};
 use proptest::prelude::*;
@@ -11,6 +12,8 @@ use quorate_tests::checker::violations;
 use quorate_tests::sim::{Crash, Repeat};
 use quorate_tests::site::{Shape, cluster, host, plain, shapes};
 use quorate_tests::story::{apply, formed, plan_of};
+use templates::Layout;
+use templates::layout::PkiFile;
 
 /// The same site, wanting something that only a restart brings.
 fn changed(shape: &Shape) -> Shape {
@@ -274,5 +277,25 @@ fn the_restart_that_ends_a_bootstrap_is_guarded_where_a_quorum_can_be_kept() {
         };
         let wanted = if members > 2 { members } else { 0 };
         assert_eq!(ends.into_iter().filter(guarded).count(), wanted, "{members} members");
+    }
+}
+
+/// A process that starts reads its certificates and runs from its release.
+#[test]
+fn a_restart_waits_for_all_that_is_mended_of_its_member() {
+    let shape = Shape { runtime: Runtime::StaticPod, ..plain(3) };
+    let (world, spec) = shape.world();
+    let world = formed(world, &spec);
+    let wanted = Shape { quota: Some(3 << 30), ..shape }.spec(&world.authorities);
+    let mut facts = world.observe(&wanted);
+    let Some(Observed::Known(seen)) = facts.hosts.get_mut("etcd-2") else { panic!("etcd-2") };
+    seen.releases.values_mut().for_each(|release| *release = Observed::Absent);
+    let member = seen.clusters.get_mut("c0").unwrap();
+    let certificate = Layout::of(&member.cluster).pki_file(PkiFile::ServerCert);
+    member.files.insert(certificate, Observed::Absent);
+    let plan = plan(&wanted, &facts, &Policy::default()).unwrap();
+    let restart = plan.step(&planner::StepId("etcd-2/c0/restart".to_owned())).unwrap();
+    for needed in ["etcd-2/c0/certificates", "etcd-2/install-etcd-3.6.16"] {
+        assert!(restart.after.iter().any(|id| id.0 == needed), "{needed}: {:?}", restart.after);
     }
 }
