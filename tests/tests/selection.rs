@@ -229,16 +229,3 @@ fn a_part_that_starts_the_only_member_that_is_down_proves_the_cluster() {
     stop(&mut world, "etcd-3");
     assert!(!proves(&narrowed(&world, &spec, hosts(&["etcd-2"]))));
 }
-
-/// A member that is down on a host that is left alone stays down: no other one is taken down beside it.
-#[test]
-fn a_part_restarts_nobody_while_another_part_is_down() {
-    let shape = plain(3);
-    let (world, spec) = shape.world();
-    let mut world = formed(world, &spec);
-    world.hosts.get_mut("etcd-3").unwrap().members.get_mut("c0").unwrap().process = None;
-    let wanted = changed(&shape).spec(&world.authorities);
-    let plan = narrowed(&world, &wanted, hosts(&["etcd-1"]));
-    assert_eq!(plan.steps.iter().find(|step| step.kind.disrupts()), None);
-    assert_eq!(plan.report.held.iter().map(|held| held.code).collect::<Vec<_>>(), ["roll-waits"]);
-}
