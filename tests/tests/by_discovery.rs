@@ -123,3 +123,19 @@ fn a_record_that_all_have_read_is_not_made_again() {
     assert!(!plan.steps.is_empty() && !plan.steps.iter().any(opens), "{:#?}", plan.steps);
     assert_eq!(told(&plan), Vec::<&str>::new());
 }
+
+/// A service whose certificate the hosts trust anyway may still ask for a password.
+#[test]
+fn a_password_is_written_without_a_ca_too() {
+    let (mut spec, facts) = site(true);
+    let members = spec.clusters.values_mut().flat_map(|cluster| cluster.members.values_mut());
+    for member in members {
+        let Bootstrap::V3(V3Discovery { access: Access::Tls { own_ca, .. }, .. }) =
+            &mut member.bootstrap
+        else {
+            panic!("{:?}", member.bootstrap)
+        };
+        *own_ca = false;
+    }
+    assert_eq!(told(&planned(&spec, &facts)), ["etcd-1", "etcd-2", "etcd-3"]);
+}
