@@ -14,6 +14,8 @@ pub mod bind;
 pub mod discovery_v2;
 pub mod etcd;
 pub mod event;
+#[cfg(test)]
+mod executable;
 pub mod execute;
 pub mod hosts;
 pub mod http;

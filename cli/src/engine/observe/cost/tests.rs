@@ -3,11 +3,11 @@
 use std::fs;
 use std::io::{Read as _, Write as _};
 use std::net::TcpListener;
-use std::os::unix::fs::PermissionsExt as _;
 use std::path::Path;
 use std::process::{Command, Stdio};
 
 use super::*;
+use crate::engine::executable::executable;
 
 const SHELLS: [&str; 2] = ["dash", "bash"];
 
@@ -41,8 +41,7 @@ impl Bench {
     /// Something that calls itself etcd and has its data there, as the kernel tells.
     fn run_etcd(&mut self, arguments: &str) {
         let etcd = self.root.path().join("etcd");
-        fs::write(&etcd, "#!/bin/sh\nsleep 60\n").unwrap();
-        fs::set_permissions(&etcd, fs::Permissions::from_mode(0o755)).unwrap();
+        executable(&etcd, "#!/bin/sh\nsleep 60\n");
         self.beside = format!("{} {arguments}", etcd.display());
     }
 

@@ -1,21 +1,19 @@
 //! Programs of a host that talk without end.
 
 use std::fmt::Write as _;
-use std::os::unix::fs::PermissionsExt as _;
 use std::time::{Duration, Instant};
 
 use planner::facts::Observed;
 use templates::layout::ReleaseLayout;
 
 use super::{SHELLS, Tree, member};
+use crate::engine::executable::executable;
 
 /// Repaints a terminal, gives a command to whoever runs the job, and breaks out of JSON.
 const LINE: &str = "\\033]0;pwned\\007\\033[2J::error::pwned ##[error]pwned \\\"}]";
 
 fn program(tree: &Tree, path: &str, text: &str) {
-    tree.write(path, format!("#!/bin/sh\n{text}\n"));
-    let executable = std::fs::Permissions::from_mode(0o755);
-    std::fs::set_permissions(tree.path(path), executable).expect("permissions");
+    executable(tree.path(path).as_ref(), &format!("#!/bin/sh\n{text}\n"));
 }
 
 #[test]

@@ -1,9 +1,9 @@
 //! Processes of a host, as they really run.
 
-use std::os::unix::fs::PermissionsExt as _;
 use std::process::{Child, Command, Stdio};
 
 use super::{SHELLS, Tree};
+use crate::engine::executable::executable;
 
 /// Runs until its stdin ends, under the name `etcd`.
 fn etcd(tree: &Tree, arguments: &[&str]) -> Child {
@@ -14,9 +14,7 @@ fn etcd(tree: &Tree, arguments: &[&str]) -> Child {
 #[test]
 fn whoever_only_says_its_version_is_no_etcd_that_runs() {
     let tree = Tree::new();
-    tree.write("etcd", "#!/bin/sh\nread -r line\n");
-    let executable = std::fs::Permissions::from_mode(0o755);
-    std::fs::set_permissions(tree.root().join("etcd"), executable).expect("permissions");
+    executable(&tree.root().join("etcd"), "#!/bin/sh\nread -r line\n");
     let mut running = etcd(&tree, &["--name", "--version=1"]);
     let mut asked = etcd(&tree, &["--version"]);
     for shell in SHELLS {

@@ -6,6 +6,7 @@ use std::process::{Command, Output, Stdio};
 
 use super::runs::hostile;
 use super::sshd::{Sshd, call, run};
+use crate::engine::executable::executable;
 use crate::engine::remote::frame::{Frame, FrameError, FrameReader};
 use crate::engine::remote::script::{EXEC, EXEC_SUDO, head, tail};
 use crate::engine::remote::{Call, Payload};
@@ -57,15 +58,13 @@ fn frame(output: &Output) -> Result<Frame, FrameError> {
 
 /// A directory in which `sh` is this shell, and `sudo` runs its command.
 fn host_with(sh: &str) -> tempfile::TempDir {
-    use std::os::unix::fs::{PermissionsExt, symlink};
+    use std::os::unix::fs::symlink;
     let dir = tempfile::tempdir().unwrap();
     let real = std::env::split_paths(&std::env::var_os("PATH").unwrap())
         .map(|dir| dir.join(sh))
         .find(|path| path.exists());
     symlink(real.unwrap(), dir.path().join("sh")).unwrap();
-    let sudo = dir.path().join("sudo");
-    std::fs::write(&sudo, "#!/bin/sh\nshift\nexec \"$@\"\n").unwrap();
-    std::fs::set_permissions(&sudo, PermissionsExt::from_mode(0o755)).unwrap();
+    executable(&dir.path().join("sudo"), "#!/bin/sh\nshift\nexec \"$@\"\n");
     dir
 }
 

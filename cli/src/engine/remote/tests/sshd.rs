@@ -1,13 +1,16 @@
 //! An OpenSSH server of a test's own, on loopback, with its own keys, and a cable that can be cut.
 
+use std::fs::OpenOptions;
 use std::io::{self, Read, Write};
 use std::net::{Shutdown, TcpListener, TcpStream};
+use std::os::unix::fs::OpenOptionsExt;
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Stdio};
 use std::sync::atomic::{AtomicBool, Ordering};
-use std::sync::{Arc, Mutex};
+use std::sync::{Arc, Mutex, OnceLock};
 use std::time::{Duration, Instant};
 
+use crate::engine::executable::executable;
 use crate::engine::remote::{
     AgentChoice, Call, Connection, HostKeyPolicy, Payload, RemoteError, Reply, Target, connect,
 };
@@ -27,9 +30,10 @@ impl Sshd {
     /// With further lines of sshd_config, in which `{dir}` is the server's directory.
     pub(in crate::engine) fn with(config: &str) -> Self {
         let dir = tempfile::tempdir().unwrap();
-        for kind in ["ed25519", "ecdsa", "rsa"] {
+        for kind in ["ed25519", "ecdsa"] {
             keygen(&dir.path().join(format!("host_{kind}")), kind, "");
         }
+        rsa_host_key(&dir.path().join("host_rsa"));
         keygen(&dir.path().join("user"), "ed25519", "");
         let user = std::fs::read(dir.path().join("user.pub")).unwrap();
         std::fs::write(dir.path().join("authorized_keys"), user).unwrap();
@@ -58,10 +62,13 @@ impl Sshd {
                 .stderr(log)
                 .spawn()
                 .expect("these tests need openssh-server");
-            // The port may have been taken in between: then sshd ends at once.
-            if wait_for(|| process.try_wait().unwrap().is_some() || answers(port))
-                && process.try_wait().unwrap().is_none()
-            {
+            // Somebody may have taken the port in between, another test's server too: then sshd ends.
+            let listens = || {
+                std::fs::read_to_string(dir.path().join("log"))
+                    .unwrap()
+                    .contains("Server listening")
+            };
+            if wait_for(|| process.try_wait().unwrap().is_some() || listens()) && listens() {
                 return Self { dir, port, process };
             }
             process.kill().unwrap();
@@ -98,7 +105,8 @@ impl Sshd {
                 pins: Vec::new(),
                 known_hosts: vec![self.path("known_hosts")],
             },
-            connect_timeout: Duration::from_secs(5),
+            // Machines that run tests are busy.
+            connect_timeout: Duration::from_secs(30),
             sudo: false,
             ..Target::new("127.0.0.1", &user(), self.dir.path())
         }
@@ -110,11 +118,8 @@ impl Sshd {
 
     /// Writes an executable shell script and returns its path.
     pub(in crate::engine) fn program(&self, name: &str, text: &str) -> PathBuf {
-        use std::os::unix::fs::PermissionsExt;
         let path = self.path(name);
-        std::fs::create_dir_all(path.parent().unwrap()).unwrap();
-        std::fs::write(&path, format!("#!/bin/sh\n{text}\n")).unwrap();
-        std::fs::set_permissions(&path, PermissionsExt::from_mode(0o755)).unwrap();
+        executable(&path, &format!("#!/bin/sh\n{text}\n"));
         path
     }
 }
@@ -133,10 +138,6 @@ fn host_keys(config: &str, path: &str) -> String {
     format!("HostKey {path}/host_ed25519\nHostKey {path}/host_ecdsa\nHostKey {path}/host_rsa")
 }
 
-fn answers(port: u16) -> bool {
-    TcpStream::connect(("127.0.0.1", port)).is_ok()
-}
-
 pub(in crate::engine) fn wait_for(mut ready: impl FnMut() -> bool) -> bool {
     let end = Instant::now() + Duration::from_secs(10);
     while Instant::now() < end {
@@ -150,7 +151,29 @@ pub(in crate::engine) fn wait_for(mut ready: impl FnMut() -> bool) -> bool {
 
 pub(in crate::engine) fn keygen(path: &Path, kind: &str, passphrase: &str) {
     let args = ["-q", "-t", kind, "-N", passphrase, "-C", "test", "-f"];
-    assert!(Command::new("ssh-keygen").args(args).arg(path).status().unwrap().success());
+    let mut make = Command::new("ssh-keygen");
+    make.args(args).arg(path);
+    if kind == "rsa" {
+        // As short as is still in use: the time goes up with the length.
+        make.args(["-b", "2048"]);
+    }
+    assert!(make.status().unwrap().success());
+}
+
+/// The same for all servers: one takes as long to make as everything else that most of these tests do.
+fn rsa_host_key(path: &Path) {
+    static HALVES: OnceLock<[Vec<u8>; 2]> = OnceLock::new();
+    let halves = HALVES.get_or_init(|| {
+        let dir = tempfile::tempdir().unwrap();
+        keygen(&dir.path().join("key"), "rsa", "");
+        ["key", "key.pub"].map(|name| std::fs::read(dir.path().join(name)).unwrap())
+    });
+    for (path, half) in [path.to_owned(), path.with_extension("pub")].iter().zip(halves) {
+        // sshd takes no key that others may read.
+        let mut file =
+            OpenOptions::new().write(true).create_new(true).mode(0o600).open(path).unwrap();
+        file.write_all(half).unwrap();
+    }
 }
 
 pub(in crate::engine) fn public_half(key: &Path) -> String {

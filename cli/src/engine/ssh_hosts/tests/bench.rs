@@ -6,6 +6,7 @@ use std::process::{Command, Stdio};
 
 use tempfile::TempDir;
 
+use crate::engine::executable::executable;
 use crate::engine::remote::Reply;
 
 /// The shells that hosts call `sh`.
@@ -77,11 +78,7 @@ impl Bench {
 
     /// A program of the host, which comes before the machine's of this name.
     pub(super) fn program(&self, name: &str, text: &str) {
-        use std::os::unix::fs::PermissionsExt;
-        std::fs::create_dir_all(self.path("bin")).unwrap();
-        let path = self.path("bin").join(name);
-        std::fs::write(&path, format!("#!/bin/sh\n{text}\n")).unwrap();
-        std::fs::set_permissions(path, PermissionsExt::from_mode(0o755)).unwrap();
+        executable(&self.path("bin").join(name), &format!("#!/bin/sh\n{text}\n"));
     }
 
     /// Every entry below the folder, sorted: what was left behind shows.

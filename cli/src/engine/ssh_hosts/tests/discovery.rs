@@ -1,9 +1,8 @@
 //! The record of a bootstrap at a discovery service.
 
-use std::os::unix::fs::PermissionsExt as _;
-
 use super::super::script;
 use super::bench::{Bench, Run, mode, on_each_shell};
+use crate::engine::executable::executable;
 
 /// An etcd that keeps its keys as lines of a file, and lets in whoever has the password, if it asks for
 /// one. It warns on stderr, as etcdctl does when an endpoint is slow.
@@ -30,9 +29,7 @@ const TOKEN: &str = "0123456789abcdef0123456789abcdef";
 const MEMBERS: &str = "a=https://10.0.0.1:2380 b=https://10.0.0.2:2380 c=https://10.0.0.3:2380";
 
 fn service(bench: &Bench) {
-    bench.write("etcdctl", ETCDCTL);
-    let executable = std::fs::Permissions::from_mode(0o755);
-    std::fs::set_permissions(bench.path("etcdctl"), executable).unwrap();
+    executable(&bench.path("etcdctl"), ETCDCTL);
     bench.write("token", TOKEN);
 }
 

@@ -1,9 +1,8 @@
 //! A guard that does not hold stops the script before its first change.
 
-use std::os::unix::fs::PermissionsExt as _;
-
 use super::super::script;
 use super::bench::{Bench, Run, on_each_shell};
+use crate::engine::executable::executable;
 
 /// Whether a script with that guard goes on.
 fn holds(bench: &Bench, guard: [&str; 3]) -> bool {
@@ -87,9 +86,7 @@ done
 #[test]
 fn a_restart_waits_until_enough_others_are_healthy() {
     on_each_shell(|bench| {
-        bench.write("etcdctl", ETCDCTL);
-        let executable = std::fs::Permissions::from_mode(0o755);
-        std::fs::set_permissions(bench.path("etcdctl"), executable).unwrap();
+        executable(&bench.path("etcdctl"), ETCDCTL);
         let member = |name: &str, leader: u64, learner: bool| {
             let said = format!("\"Leader\" : {leader}\n\"IsLearner\" : {learner}\n");
             bench.write(&format!("member-{name}"), &said);

@@ -1,9 +1,8 @@
 //! Members that DNS named are listed by their addresses.
 
-use std::os::unix::fs::PermissionsExt as _;
-
 use super::super::script;
 use super::bench::{Bench, Run, on_each_shell};
+use crate::engine::executable::executable;
 
 /// A member that keeps its peer URL in a file. While `busy` holds a line, a change is dropped without
 /// a word, as etcd does while another one is not settled.
@@ -26,9 +25,7 @@ esac
 "#;
 
 fn member(bench: &Bench, url: &str) {
-    bench.write("etcdctl", ETCDCTL);
-    let executable = std::fs::Permissions::from_mode(0o755);
-    std::fs::set_permissions(bench.path("etcdctl"), executable).unwrap();
+    executable(&bench.path("etcdctl"), ETCDCTL);
     bench.write("url", url);
 }
 

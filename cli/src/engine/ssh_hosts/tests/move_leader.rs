@@ -1,9 +1,8 @@
 //! Leadership is handed over before the leader restarts.
 
-use std::os::unix::fs::PermissionsExt as _;
-
 use super::super::script;
 use super::bench::{Bench, Run, on_each_shell};
+use crate::engine::executable::executable;
 
 /// Member 1 leads until somebody else is told to. As the real one, it knows no fields for a
 /// handover, and hands over all the same.
@@ -35,9 +34,7 @@ esac
 const LARGE: &str = "10276657743932975437";
 
 fn cluster(bench: &Bench, leader: &str) {
-    bench.write("etcdctl", ETCDCTL);
-    let executable = std::fs::Permissions::from_mode(0o755);
-    std::fs::set_permissions(bench.path("etcdctl"), executable).unwrap();
+    executable(&bench.path("etcdctl"), ETCDCTL);
     bench.write("leader", leader);
 }
 

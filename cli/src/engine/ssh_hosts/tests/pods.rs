@@ -7,6 +7,7 @@ use std::time::Duration;
 
 use super::super::script::{RETIRE_MEMBER, RUN_POD, WRITE_MANIFEST};
 use super::bench::{Bench, Run, mode, on_each_shell};
+use crate::engine::remote::tests::sshd::wait_for;
 
 const MANIFEST: &str = "folder/manifests/etcd-main.yaml";
 
@@ -100,17 +101,25 @@ fn with_kubelet<T>(bench: &Bench, act: impl FnOnce() -> T) -> T {
                 thread::sleep(Duration::from_millis(20));
             }
         });
-        let done = act();
-        over.store(true, Ordering::Relaxed);
-        done
+        // In any case: the scope waits for the kubelet.
+        let _ends = OnDrop(|| over.store(true, Ordering::Relaxed));
+        act()
     })
+}
+
+struct OnDrop<F: Fn()>(F);
+
+impl<F: Fn()> Drop for OnDrop<F> {
+    fn drop(&mut self) {
+        (self.0)();
+    }
 }
 
 fn started(bench: &Bench, pod: &str) -> Child {
     let identity = pod.split_once("value: ").unwrap().1.lines().next().unwrap();
     bench.write("starts", &"x".repeat(starts(bench) + 1));
     if pod.contains("ends at once") {
-        bench.program("etcd", "sleep 0.3");
+        bench.program("etcd", "sleep 0.7");
     }
     Command::new(bench.path("bin/etcd"))
         .arg(format!("--data-dir={}", bench.arg("data")))
@@ -152,10 +161,10 @@ fn a_pod_that_somebody_edited_goes_before_the_next_one_comes() {
         host(bench, "active");
         with_kubelet(bench, || {
             bench.done(&run_pod(bench, "0a", "", "absent"));
-            bench.write(MANIFEST, &written("0a", "by: hand\n"));
-            while starts(bench) < 2 {
-                thread::sleep(Duration::from_millis(20));
-            }
+            // As an editor does it: nobody reads half a file.
+            bench.write("edited", &written("0a", "by: hand\n"));
+            std::fs::rename(bench.path("edited"), bench.path(MANIFEST)).unwrap();
+            assert!(wait_for(|| starts(bench) == 2));
             // It has the identity of the one that is wanted, and is another one.
             let edited = sha256(&written("0a", "by: hand\n"));
             assert_eq!(bench.done(&run_pod(bench, "0a", "", &edited)), "changed");
