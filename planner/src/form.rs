@@ -195,7 +195,8 @@ fn begin(
 ) -> Result<Vec<Step>, RenderError> {
     let every = |verb: &str| together.iter().map(|other| other.id(verb)).collect::<Vec<StepId>>();
     let mut steps = Vec::new();
-    let begun = !place.facts.token.is_absent() || !place.facts.data.is_absent();
+    // Data without a token is nobody's that we know, and was refused.
+    let begun = !place.facts.token.is_absent();
     if anew && begun {
         let why =
             Why::Safety { note: "it can't be gone on with, and never had a quorum".to_owned() };
@@ -213,10 +214,7 @@ fn begin(
         let step = step.guarded(Guard::NeverFormed).after([place.id("directories")]);
         steps.push(step.after(every("discard")));
     }
-    if !place.facts.is_up()
-        || anew
-        || steps.iter().any(|step| matches!(step.kind, StepKind::StoreToken))
-    {
+    if anew || !place.facts.is_up() {
         let action = if anew && begun { Action::Replace } else { Action::Run };
         let by = runtime::launch(place, FormationState::New)?;
         // Nothing is left to be replaced.

@@ -10,6 +10,7 @@
 //! - [`model`]: an exhaustive walk through everything that can happen.
 //! - [`mutants`]: seeded bugs, each of which a test must catch.
 //! - [`story`]: whole runs of quorate.
+//! - [`seen`]: what was seen, for a test to change.
 //! - [`shared`]: values that many worlds share until one changes them.
 //! - [`cases`]: how many cases a law is tried with.
 //! - [`checker`]: an independent reading of a plan.
@@ -27,6 +28,7 @@ pub mod model;
 pub mod mutants;
 pub mod registry;
 pub mod scenario;
+pub mod seen;
 pub mod shared;
 pub mod sim;
 pub mod site;

@@ -4,19 +4,29 @@
 
 use inventories::inventory::Runtime;
 use planner::facts::{MemberFacts, Observed, SiteFacts};
+use planner::plan::{Action, Launch, Replaced};
 use planner::{Plan, Policy, SiteSpec, StepKind, plan};
+use quorate_tests::seen::{end, host, known, member};
 use quorate_tests::sim::{Crash, Repeat};
 use quorate_tests::site::{Shape, Way, plain};
 use quorate_tests::story::{apply, plan_of};
+use quorate_tests::world::World;
 use templates::Layout;
 
-/// What is seen after an apply was killed before it started the last of three members.
-fn begun(shape: &Shape) -> (SiteSpec, SiteFacts) {
+/// The world after an apply was killed when it had started so many members.
+fn started(shape: &Shape, members: usize) -> (World, SiteSpec) {
     let (world, spec) = shape.world();
-    let steps = plan_of(&world, &spec).steps;
-    let last = steps.iter().rposition(|step| step.kind.is_start()).unwrap();
-    let (stopped, _) = apply(world, &spec, 1, Some(Crash::Before(last)), Repeat::Once);
-    let facts = stopped.observe(&spec);
+    let steps = plan_of(&world, &spec).steps.into_iter().enumerate();
+    let mut starts = steps.filter(|(_, step)| step.kind.is_start());
+    let (next, _) = starts.nth(members).unwrap();
+    let (stopped, _) = apply(world, &spec, 1, Some(Crash::Before(next)), Repeat::Once);
+    (stopped, spec)
+}
+
+/// What is seen when all but the last of three members were started.
+fn begun(shape: &Shape) -> (SiteSpec, SiteFacts) {
+    let (world, spec) = started(shape, 2);
+    let facts = world.observe(&spec);
     (spec, facts)
 }
 
@@ -29,12 +39,8 @@ fn members(facts: &mut SiteFacts) -> impl Iterator<Item = &mut MemberFacts> {
 
 /// Its process is gone, and its log is there or not.
 fn stopped(member: &mut MemberFacts, log: bool) {
-    (member.pod, member.running, member.etcd) =
-        (Observed::Absent, Observed::Absent, Observed::Absent);
-    if let Observed::Known(unit) = &mut member.unit {
-        (unit.active, unit.sub) = ("inactive".to_owned(), "dead".to_owned());
-    }
-    let Observed::Known(data) = &mut member.data else { panic!("{:?}", member.data) };
+    end(member);
+    let data = known(&mut member.data);
     (data.wal, data.empty) = (log, !log);
 }
 
@@ -82,4 +88,51 @@ fn where_nothing_was_begun_nothing_is_discarded() {
         let plan = plan_of(&world, &spec);
         assert_eq!(plan.report.one_way, Vec::<String>::new(), "{way:?}");
     }
+}
+
+/// What cannot be gone on with is thrown away where there is something of it, and nowhere else.
+#[test]
+fn what_was_begun_on_a_host_has_left_its_token_there() {
+    let (world, _) = started(&plain(3), 1);
+    let other = Shape { quota: Some(1 << 30), ..plain(3) }.spec(&world.authorities);
+    let mut facts = world.observe(&other);
+    member(&mut facts, "etcd-2").data = Observed::Absent;
+    member(&mut facts, "etcd-3").token = Observed::Absent;
+    let plan = plan(&other, &facts, &Policy::default()).unwrap();
+    let of = |kind: fn(&StepKind) -> bool| {
+        let steps = plan.steps.iter().filter(move |step| kind(&step.kind));
+        steps.map(|step| (step.host.as_str(), step.action)).collect::<Vec<_>>()
+    };
+    assert_eq!(
+        of(|kind| matches!(kind, StepKind::DiscardBootstrap)),
+        [("etcd-1", Action::Delete), ("etcd-2", Action::Delete)],
+        "{:#?}",
+        plan.report
+    );
+    assert_eq!(
+        of(StepKind::is_start),
+        [("etcd-1", Action::Replace), ("etcd-2", Action::Replace), ("etcd-3", Action::Run)]
+    );
+}
+
+/// A manifest that a kubelet does not run is replaced as it was seen, and not as if there were none.
+#[test]
+fn a_pod_that_is_gone_on_with_takes_the_place_of_its_own_manifest() {
+    let (world, spec) = started(&Shape { runtime: Runtime::StaticPod, ..plain(3) }, 1);
+    let mut facts = world.observe(&spec);
+    stopped(member(&mut facts, "etcd-1"), false);
+    let here = host(&mut facts, "etcd-1");
+    (here.etcd_processes, here.listeners) = (Vec::new(), Vec::new());
+    let path = Layout::of(&member(&mut facts, "etcd-1").cluster).pod_manifest();
+    let seen = known(member(&mut facts, "etcd-1").files.get_mut(&path).unwrap()).sha256.clone();
+    let plan = plan(&spec, &facts, &Policy::default()).unwrap();
+    let replaced = plan.steps.iter().find_map(|step| match &step.kind {
+        StepKind::StartMember { by: Launch::Pod { replaces, .. } }
+            if step.host.as_str() == "etcd-1" =>
+        {
+            Some(replaces.clone())
+        }
+        _ => None,
+    });
+    assert_eq!(replaced, Some(Replaced::File(seen)));
 }

@@ -5,6 +5,7 @@
 
 use planner::facts::{FileFacts, MemberFacts, Observed, SiteFacts};
 use planner::{Plan, Policy, SiteSpec, StepKind, plan};
+use quorate_tests::seen::member;
 use quorate_tests::sim::{Crash, Repeat};
 use quorate_tests::site::{Shape, Way, plain};
 use quorate_tests::story::{apply, formed, plan_of};
@@ -26,11 +27,6 @@ fn site(asks: bool) -> (SiteSpec, SiteFacts) {
     }
     let facts = world.observe(&spec);
     (spec, facts)
-}
-
-fn member<'a>(facts: &'a mut SiteFacts, name: &str) -> &'a mut MemberFacts {
-    let Observed::Known(host) = facts.hosts.get_mut(name).unwrap() else { panic!("{name}") };
-    host.clusters.get_mut("c0").unwrap()
 }
 
 fn planned(spec: &SiteSpec, facts: &SiteFacts) -> Plan {

@@ -7,6 +7,7 @@ use planner::facts::{HostFacts, MemberFacts, Observed, SiteFacts, UnitFacts};
 use planner::plan::Why;
 use planner::text::{self, Style};
 use planner::{Plan, Policy, SiteSpec, StepKind, plan};
+use quorate_tests::seen::{self, known};
 use quorate_tests::site::plain;
 use quorate_tests::story::formed;
 use templates::Layout;
@@ -19,21 +20,11 @@ fn site() -> (SiteSpec, SiteFacts) {
 }
 
 fn host(facts: &mut SiteFacts) -> &mut HostFacts {
-    match facts.hosts.get_mut("etcd-2").unwrap() {
-        Observed::Known(host) => host,
-        other => panic!("{other:?}"),
-    }
+    seen::host(facts, "etcd-2")
 }
 
 fn member(facts: &mut SiteFacts) -> &mut MemberFacts {
-    host(facts).clusters.get_mut("c0").unwrap()
-}
-
-fn known<T>(fact: &mut Observed<T>) -> &mut T {
-    match fact {
-        Observed::Known(value) => value,
-        Observed::Absent | Observed::Unknown(_) => panic!("it is not known"),
-    }
+    seen::member(facts, "etcd-2")
 }
 
 fn unit(facts: &mut SiteFacts) -> &mut UnitFacts {
@@ -132,6 +123,14 @@ const CASES: &[Case] = &[
         "- # by hand",
     ),
     (|f| file(f, layout().unit_file()).mode = 0o666, "unit", "mode 0666 -> 0644"),
+    (
+        |f| {
+            let text = &mut file(f, layout().unit_file()).text;
+            *text = text.as_ref().map(|text| text.replace("LimitNOFILE=", "LimitNOFILE=1"));
+        },
+        "restart",
+        "the unit's settings changed",
+    ),
     (|f| unit(f).enabled = false, "unit", "not enabled"),
     (|f| unit(f).needs_reload = true, "unit", "older text in memory"),
     (
@@ -189,6 +188,7 @@ fn each_thing_that_is_not_so_is_in_the_plan_with_the_step_that_mends_it() {
             step.host.as_str() != "etcd-2" && !matches!(step.kind, StepKind::ProveHealthy { .. })
         });
         assert_eq!(elsewhere, None, "{number}");
+        assert_eq!(plan.needs_ca_keys(), *verb == "certificates", "{number}");
     }
 }
 
@@ -205,5 +205,6 @@ fn what_is_lost_is_no_drift_and_is_not_mended() {
         });
         assert!(plan.steps.is_empty());
         assert_eq!(plan.report.blocked[0].code, "lost-member");
+        assert!(!plan.is_empty());
     }
 }

@@ -3,8 +3,9 @@
 #![expect(clippy::unwrap_used, reason = "a test that can't go on is to panic")]
 
 use inventories::inventory::Runtime;
-use planner::facts::{EtcdFacts, MemberFacts, Observed, SiteFacts};
+use planner::facts::{MemberFacts, Observed, SiteFacts};
 use planner::{Plan, Policy, SiteSpec, StepKind, cluster_now, plan};
+use quorate_tests::seen::{self, end, known, member};
 use quorate_tests::sim::{Crash, Repeat};
 use quorate_tests::site::{Shape, Way, cluster, host, plain};
 use quorate_tests::story::{apply, formed, plan_of};
@@ -15,19 +16,12 @@ fn site(shape: &Shape) -> (SiteSpec, SiteFacts) {
     (spec, facts)
 }
 
-fn member<'a>(facts: &'a mut SiteFacts, name: &str) -> &'a mut MemberFacts {
-    let Observed::Known(host) = facts.hosts.get_mut(name).unwrap() else { panic!("{name}") };
-    host.clusters.get_mut("c0").unwrap()
-}
-
 #[test]
 fn a_learner_is_no_voter_that_is_up() {
     let (spec, mut facts) = site(&plain(3));
     let now = |facts: &SiteFacts| cluster_now(&spec.clusters[&cluster(0)], facts).quorum.healthy;
     assert_eq!(now(&facts), 3);
-    let etcd = &mut member(&mut facts, "etcd-2").etcd;
-    let Observed::Known(seen) = &*etcd else { panic!("{etcd:?}") };
-    *etcd = Observed::Known(EtcdFacts { learner: true, ..seen.clone() });
+    known(&mut member(&mut facts, "etcd-2").etcd).learner = true;
     assert_eq!(now(&facts), 2);
 }
 
@@ -45,8 +39,7 @@ fn of_a_member_that_is_down_the_nearest_cause_is_told() {
     let said = down(Runtime::Systemd, silent);
     assert_eq!(said, "unit active (running), but it does not answer: refused");
     let dead = |member: &mut MemberFacts| {
-        let Observed::Known(unit) = &mut member.unit else { panic!("{:?}", member.unit) };
-        (unit.active, unit.sub) = ("inactive".to_owned(), "dead".to_owned());
+        end(member);
         member.etcd = Observed::Unknown("refused".to_owned());
     };
     assert_eq!(down(Runtime::Systemd, dead), "unit inactive (dead)");
@@ -110,19 +103,39 @@ fn a_record_stays_as_long_as_a_member_may_need_it() {
     let late = member(&mut looking, "etcd-3");
     (late.marker, late.quorum_seen) = (Observed::Absent, false);
     late.etcd = Observed::Unknown("connection refused".to_owned());
-    let Observed::Known(data) = &mut late.data else { panic!("{:?}", late.data) };
+    let data = known(&mut late.data);
     (data.wal, data.empty) = (false, true);
     assert!(!closes(&plan(&looking)));
     // It registered there and never came to run: it is made sure that it finds the record again.
     for name in ["etcd-1", "etcd-2"] {
-        let Observed::Known(etcd) = &mut member(&mut looking, name).etcd else { panic!("{name}") };
-        let Observed::Known(list) = &mut etcd.members else { panic!("{name}") };
+        let list = known(&mut known(&mut member(&mut looking, name).etcd).members);
         list.iter_mut().filter(|m| m.name == "etcd-3").for_each(|m| m.client_urls.clear());
     }
-    let late = member(&mut looking, "etcd-3");
-    (late.running, late.etcd) = (Observed::Absent, Observed::Absent);
-    let Observed::Known(unit) = &mut late.unit else { panic!("{:?}", late.unit) };
-    (unit.active, unit.sub) = ("inactive".to_owned(), "dead".to_owned());
+    end(member(&mut looking, "etcd-3"));
     let plan = plan(&looking);
     assert!(plan.steps.iter().any(|step| matches!(step.kind, StepKind::OpenDiscovery { .. })));
+}
+
+/// Who does not run, and will not, changes nothing in the list.
+#[test]
+fn a_member_is_listed_by_its_address_where_it_runs_or_is_started() {
+    let (world, spec) = Shape { way: Way::Dns, runtime: Runtime::StaticPod, ..plain(3) }.world();
+    let listed = |plan: &Plan| {
+        let steps = plan.steps.iter();
+        let listed = steps.filter(|step| matches!(step.kind, StepKind::ListByAddress { .. }));
+        listed.map(|step| step.host.to_string()).collect::<Vec<_>>()
+    };
+    let steps = plan_of(&world, &spec).steps;
+    let first = steps.iter().position(|step| matches!(step.kind, StepKind::ListByAddress { .. }));
+    let (world, _) = apply(world, &spec, 1, Some(Crash::Before(first.unwrap())), Repeat::Once);
+    let mut facts = world.observe(&spec);
+    let planned = |facts: &SiteFacts| plan(&spec, facts, &Policy::default()).unwrap();
+    assert_eq!(listed(&planned(&facts)), ["etcd-1", "etcd-2", "etcd-3"]);
+    end(member(&mut facts, "etcd-3"));
+    assert_eq!(listed(&planned(&facts)), ["etcd-1", "etcd-2", "etcd-3"]);
+    let kubelet = known(&mut seen::host(&mut facts, "etcd-3").kubelet);
+    known(&mut kubelet.unit).active = "inactive".to_owned();
+    let plan = planned(&facts);
+    assert!(!plan.steps.iter().any(|step| step.kind.is_start()));
+    assert_eq!(listed(&plan), ["etcd-1", "etcd-2"]);
 }

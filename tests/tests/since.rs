@@ -2,10 +2,11 @@
 
 #![expect(clippy::unwrap_used, reason = "a test that can't go on is to panic")]
 
-use planner::facts::{Applied, Holder, HostFacts, Observed, SiteFacts};
+use planner::facts::{Applied, Holder, Observed, SiteFacts};
 use planner::since::{Moved, left, moved};
 use planner::text::{self, Style};
 use planner::{Plan, Policy, SiteSpec, fingerprint, plan};
+use quorate_tests::seen;
 use quorate_tests::site::{host, plain};
 use quorate_tests::story::formed;
 use quorate_tests::world::World;
@@ -13,13 +14,6 @@ use quorate_tests::world::World;
 fn site() -> (World, SiteSpec) {
     let (world, spec) = plain(3).world();
     (formed(world, &spec), spec)
-}
-
-fn host_facts<'a>(facts: &'a mut SiteFacts, name: &str) -> &'a mut HostFacts {
-    match facts.hosts.get_mut(name).unwrap() {
-        Observed::Known(host) => host,
-        other => panic!("{other:?}"),
-    }
 }
 
 fn record(at: &str, outcome: &str) -> Applied {
@@ -41,7 +35,7 @@ fn remember(world: &World, spec: &SiteSpec, facts: &mut SiteFacts) {
     for (name, seen) in &then.hosts {
         let left = Some(left(name, seen.known().unwrap()));
         let applied = Applied { left, ..record("2026-11-23T03:00:00Z", "done") };
-        host_facts(facts, name.as_str()).applied = Observed::Known(applied);
+        seen::host(facts, name.as_str()).applied = Observed::Known(applied);
     }
 }
 
@@ -55,12 +49,12 @@ fn the_last_apply_and_a_lock_are_shown_and_decide_nothing() {
     let before = world.observe(&spec);
     let mut after = before.clone();
     for name in ["etcd-1", "etcd-2"] {
-        host_facts(&mut after, name).applied =
+        seen::host(&mut after, name).applied =
             Observed::Known(record("2026-11-23T03:00:00Z", "done"));
     }
     let older = record("2026-11-20T03:00:00Z", "unfinished");
-    host_facts(&mut after, "etcd-3").applied = Observed::Known(older);
-    host_facts(&mut after, "etcd-3").holder = Some(Holder {
+    seen::host(&mut after, "etcd-3").applied = Observed::Known(older);
+    seen::host(&mut after, "etcd-3").holder = Some(Holder {
         owner: "bob@b".to_owned(),
         since: "2026-11-23T04:00:00Z".to_owned(),
         why: "apply of plan 1e".to_owned(),
@@ -105,8 +99,8 @@ fn a_host_that_remembers_nothing_is_named_and_not_called_unmoved() {
     let (world, spec) = site();
     let mut facts = world.observe(&spec);
     remember(&world, &spec, &mut facts);
-    host_facts(&mut facts, "etcd-1").applied = Observed::Absent;
-    host_facts(&mut facts, "etcd-2").applied = Observed::Known(record("x", "unfinished"));
+    seen::host(&mut facts, "etcd-1").applied = Observed::Absent;
+    seen::host(&mut facts, "etcd-2").applied = Observed::Known(record("x", "unfinished"));
     facts.hosts.insert(host("etcd-3"), Observed::Unknown("timed out".to_owned()));
     let told = moved(&facts, &spec.hosts());
     assert!(told.values().all(|moved| matches!(moved, Moved::Unknown(_))), "{told:?}");

@@ -10,6 +10,7 @@ use planner::facts::{
     DiskTime, FileFacts, HostFacts, KubeletFacts, MemberFacts, Observed, SiteFacts,
 };
 use planner::{Policy, SiteSpec, fingerprint, plan};
+use quorate_tests::seen::{self, known};
 use quorate_tests::site::{Shape, plain};
 use quorate_tests::story::formed;
 
@@ -36,21 +37,15 @@ fn moved_of(runtime: Runtime, change: impl Fn(&mut SiteFacts)) -> Vec<String> {
 }
 
 fn host(facts: &mut SiteFacts) -> &mut HostFacts {
-    match facts.hosts.get_mut("etcd-2").unwrap() {
-        Observed::Known(host) => host,
-        other => panic!("{other:?}"),
-    }
+    seen::host(facts, "etcd-2")
 }
 
 fn member(facts: &mut SiteFacts) -> &mut MemberFacts {
-    host(facts).clusters.get_mut("c0").unwrap()
+    seen::member(facts, "etcd-2")
 }
 
 fn etcd(facts: &mut SiteFacts) -> &mut planner::facts::EtcdFacts {
-    match &mut member(facts).etcd {
-        Observed::Known(etcd) => etcd,
-        other => panic!("{other:?}"),
-    }
+    known(&mut member(facts).etcd)
 }
 
 #[test]
@@ -125,10 +120,7 @@ const OF_PODS: &[(&str, Change)] = &[
 ];
 
 fn kubelet(facts: &mut SiteFacts) -> &mut KubeletFacts {
-    match &mut host(facts).kubelet {
-        Observed::Known(kubelet) => kubelet,
-        other => panic!("{other:?}"),
-    }
+    known(&mut host(facts).kubelet)
 }
 
 /// What a line is about: the host and the cluster taken away, and one word for every file.

@@ -77,7 +77,7 @@ fn machine(subject: &Subject<'_>, report: &mut PlanReport) {
 fn clock(subject: &Subject<'_>, policy: &Policy, report: &mut PlanReport) {
     let machine = &subject.facts.machine;
     let skew = (machine.clock_skew_ms.abs() - machine.clock_error_ms.abs()).max(0);
-    let direction = if machine.clock_skew_ms > 0 { "ahead of" } else { "behind" };
+    let direction = if machine.clock_skew_ms.is_positive() { "ahead of" } else { "behind" };
     let message = format!("the clock is {:.1} s {direction} this machine's", skew as f64 / 1000.0);
     let hint = "let chrony or systemd-timesyncd set both clocks";
     if skew > policy.skew_refuse_ms {

@@ -111,8 +111,10 @@ fn of_service(
 /// is the first may change with each question.
 fn addresses(names: &Names, target: &str, wanted: IpAddr) -> Option<String> {
     let found = match names.addresses.get(target) {
-        Some(Observed::Known(found)) => found,
-        Some(Observed::Absent) => return Some(format!("{target} has no address")),
+        Some(Observed::Known(found)) if !found.is_empty() => found,
+        Some(Observed::Known(_) | Observed::Absent) => {
+            return Some(format!("{target} has no address"));
+        }
         Some(Observed::Unknown(why)) => {
             return Some(format!("{target} can't be resolved: {why}"));
         }
@@ -120,7 +122,7 @@ fn addresses(names: &Names, target: &str, wanted: IpAddr) -> Option<String> {
     };
     let has_ipv4 = found.iter().any(IpAddr::is_ipv4);
     let used: BTreeSet<&IpAddr> = found.iter().filter(|ip| ip.is_ipv4() == has_ipv4).collect();
-    if used.iter().all(|ip| **ip == wanted) && !used.is_empty() {
+    if used.iter().all(|ip| **ip == wanted) {
         return None;
     }
     let used: Vec<String> = used.iter().map(ToString::to_string).collect();

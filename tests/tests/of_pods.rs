@@ -1,0 +1,148 @@
+//! Members that run as pods, and the kubelet that runs them: what is not so is in the plan.
+
+#![expect(clippy::unwrap_used, reason = "a test that can't go on is to panic")]
+
+use inventories::inventory::{CgroupDriver, Kubelet, Runtime};
+use planner::facts::{FileFacts, KubeletFacts, Observed, SiteFacts};
+use planner::plan::{Action, Why};
+use planner::{Plan, Policy, SiteSpec, plan};
+use quorate_tests::seen::{host, known, member};
+use quorate_tests::site::{Shape, cluster, plain};
+use quorate_tests::story::{formed, plan_of};
+use templates::Layout;
+use templates::kubelet::{config, drop_in};
+
+fn pods(members: usize) -> Shape {
+    Shape { runtime: Runtime::StaticPod, ..plain(members) }
+}
+
+fn site() -> (SiteSpec, SiteFacts) {
+    let (world, spec) = pods(3).world();
+    let facts = formed(world, &spec).observe(&spec);
+    (spec, facts)
+}
+
+fn planned(spec: &SiteSpec, facts: &SiteFacts) -> Plan {
+    plan(spec, facts, &Policy::default()).unwrap()
+}
+
+/// Each step of the plan by its verb, with what differs.
+fn drift(plan: &Plan) -> Vec<(String, Action, Vec<String>)> {
+    let steps = plan.steps.iter().map(|step| {
+        assert_eq!(step.host.as_str(), "etcd-2");
+        let changes = match &step.why {
+            Why::Drift { changes } => changes.clone(),
+            Why::Wanted { .. } => Vec::new(),
+            why => panic!("{why:?}"),
+        };
+        (step.id.0.rsplit('/').next().unwrap().to_owned(), step.action, changes)
+    });
+    steps.collect()
+}
+
+fn file(text: &str) -> FileFacts {
+    FileFacts {
+        mode: 0o644,
+        owner: "root".to_owned(),
+        group: "root".to_owned(),
+        sha256: "ab".repeat(32),
+        text: Some(text.to_owned()),
+    }
+}
+
+/// A kubelet looks neither at comments nor at who may read: the pod stays.
+#[test]
+fn a_manifest_whose_pod_is_the_same_is_written_again() {
+    let path = Layout::of(&cluster(0)).pod_manifest();
+    let (spec, mut facts) = site();
+    let manifest = known(member(&mut facts, "etcd-2").files.get_mut(&path).unwrap());
+    manifest.text = manifest.text.as_ref().map(|text| format!("{text}# by hand\n"));
+    manifest.mode = 0o644;
+    let changes = vec!["- # by hand".to_owned(), format!("{path}: mode 0644 -> 0600")];
+    let found = drift(&planned(&spec, &facts));
+    let [(verb, Action::Update, said)] = &found[..] else { panic!("{found:?}") };
+    assert_eq!(verb, "manifest");
+    for change in changes {
+        assert!(said.iter().any(|line| line.contains(&change)), "{change}: {said:?}");
+    }
+}
+
+#[test]
+fn a_unit_that_would_start_the_member_as_well_is_taken_away() {
+    let (spec, mut facts) = site();
+    let path = Layout::of(&cluster(0)).unit_file();
+    let unit = Observed::Known(file("[Unit]\n"));
+    member(&mut facts, "etcd-2").files.insert(path.clone(), unit);
+    let said = vec![format!("{path} would start the member as well")];
+    let expected = vec![("retire".to_owned(), Action::Delete, said)];
+    assert_eq!(drift(&planned(&spec, &facts)), expected);
+}
+
+/// A site whose kubelets stand alone, all as they are to be.
+fn standalone() -> (SiteSpec, SiteFacts) {
+    let (mut spec, mut facts) = site();
+    let wanted = Kubelet {
+        cgroup_driver: CgroupDriver::Systemd,
+        container_runtime: "unix:///run/containerd/containerd.sock".to_owned(),
+    };
+    for name in ["etcd-1", "etcd-2", "etcd-3"] {
+        let kubelet = known(&mut host(&mut facts, name).kubelet);
+        let program = known(&mut kubelet.program).clone();
+        kubelet.drop_in = Observed::Known(file(&drop_in(&program)));
+        kubelet.config = Observed::Known(file(&config(&wanted)));
+    }
+    spec.clusters.values_mut().for_each(|cluster| cluster.kubelet = Some(wanted.clone()));
+    (spec, facts)
+}
+
+/// What happened to the kubelet of etcd-2, and what is said of it.
+type Case = (fn(&mut KubeletFacts), &'static [&'static str]);
+
+const CASES: &[Case] = &[
+    (|k| k.config = Observed::Absent, &["/etc/kubernetes/quorate-kubelet.yaml is missing"]),
+    (|k| known(&mut k.drop_in).mode = 0o666, &["mode 0666 -> 0644"]),
+    (|k| known(&mut k.config).text = Some(String::new()), &["+ staticPodPath"]),
+    (|k| known(&mut k.unit).enabled = false, &["kubelet.service is not enabled"]),
+    (|k| known(&mut k.unit).needs_reload = true, &["kubelet.service has an older text"]),
+    (
+        |k| k.manifests = Observed::Known("/etc/k".to_owned()),
+        &["kubelet.service was started other"],
+    ),
+    (|k| k.manifests = Observed::Absent, &["kubelet.service was started other"]),
+    (
+        |k| {
+            known(&mut k.unit).active = "inactive".to_owned();
+            k.manifests = Observed::Absent;
+        },
+        &["kubelet.service does not run"],
+    ),
+];
+
+#[test]
+fn a_kubelet_that_does_not_stand_alone_as_it_should_is_mended() {
+    let (spec, facts) = standalone();
+    assert_eq!(drift(&planned(&spec, &facts)), []);
+    for (number, (change, words)) in CASES.iter().enumerate() {
+        let mut facts = facts.clone();
+        change(known(&mut host(&mut facts, "etcd-2").kubelet));
+        let found = drift(&planned(&spec, &facts));
+        let [(verb, Action::Update, said)] = &found[..] else { panic!("{number}: {found:?}") };
+        assert_eq!(verb, "kubelet", "{number}");
+        for word in *words {
+            assert!(said.iter().any(|line| line.contains(word)), "{number}: {said:?}");
+        }
+        let of_unit = said.iter().filter(|line| line.starts_with("kubelet.service ")).count();
+        assert!(of_unit <= 1, "{number}: {said:?}");
+    }
+}
+
+/// Of two or fewer nobody relies on yet, when they end their bootstrap.
+#[test]
+fn the_restarts_that_end_a_bootstrap_are_told_where_there_is_a_quorum_to_keep() {
+    let notes = |members| {
+        let (world, spec) = pods(members).world();
+        plan_of(&world, &spec).report.quorum.len()
+    };
+    // The start of all is told in any case.
+    assert_eq!([1, 2, 3].map(notes), [1, 1, 4]);
+}
