@@ -1,9 +1,15 @@
-//! Where preflight draws its lines on a machine: what is just within is silent, one more is said.
+//! What preflight says of a machine. Where it draws a line, what is just within is silent, and one more is
+//! said.
 
 #![expect(clippy::unwrap_used, reason = "a test that can't go on is to panic")]
 
-use inventories::inventory::Runtime;
-use planner::facts::{EtcdProcess, HostFacts, Observed, SiteFacts};
+use std::collections::BTreeMap;
+use std::time::Duration;
+
+use inventories::inventory::{CgroupDriver, Kubelet, Runtime};
+use planner::facts::{
+    DiskTime, EtcdProcess, HostFacts, KubeletFacts, Listener, Observed, Reach, SiteFacts,
+};
 use planner::policy::{DEFAULT_QUOTA_BYTES, RELEASE_BYTES, WAL_BYTES};
 use planner::{Plan, Policy, SiteSpec, plan};
 use quorate_tests::seen::{host, known, member};
@@ -141,4 +147,173 @@ fn an_etcd_is_foreign_that_is_no_pod_of_ours() {
     member(&mut facts, "etcd-1").pod = Observed::Absent;
     host(&mut facts, "etcd-1").etcd_processes = vec![EtcdProcess { pid, unit: None }];
     assert!(foreign(&spec, &facts));
+}
+
+/// What happened to etcd-2, and what is said of it.
+type Case = (fn(&mut HostFacts), &'static [&'static str]);
+
+fn expect(spec: &SiteSpec, facts: &SiteFacts, cases: &[Case]) {
+    for (number, (change, expected)) in cases.iter().enumerate() {
+        let mut facts = facts.clone();
+        change(host(&mut facts, "etcd-2"));
+        assert_eq!(said(&planned(spec, &facts)), *expected, "{number}");
+    }
+}
+
+fn kubelet(host: &mut HostFacts) -> &mut KubeletFacts {
+    known(&mut host.kubelet)
+}
+
+fn down(host: &mut HostFacts) {
+    known(&mut kubelet(host).unit).active = "inactive".to_owned();
+}
+
+fn folder(host: &mut HostFacts, path: &str) {
+    kubelet(host).manifests = Observed::Known(path.to_owned());
+}
+
+#[test]
+fn pods_need_a_kubelet_that_runs_those_of_its_folder() {
+    let (spec, facts) = empty(&Shape { runtime: Runtime::StaticPod, ..plain(3) });
+    expect(
+        &spec,
+        &facts,
+        &[
+            (|_| {}, &[]),
+            (|host| host.kubelet = Observed::Absent, &["no-kubelet!"]),
+            (|host| kubelet(host).unit = Observed::Absent, &["no-kubelet!"]),
+            (down, &["no-kubelet!"]),
+            (|host| folder(host, "/etc/kubernetes/manifests/"), &[]),
+            (|host| folder(host, "/etc/pods"), &["kubelet-elsewhere!"]),
+            (|host| kubelet(host).manifests = Observed::Absent, &["kubelet-elsewhere!"]),
+            (
+                |host| kubelet(host).manifests = Observed::Unknown("no permission".to_owned()),
+                &["kubelet-elsewhere!"],
+            ),
+        ],
+    );
+    let (spec, facts) = empty(&plain(3));
+    expect(&spec, &facts, &[(|host| host.kubelet = Observed::Absent, &[])]);
+}
+
+#[test]
+fn a_kubelet_that_is_to_stand_alone_is_nobody_elses() {
+    let (mut spec, facts) = empty(&Shape { runtime: Runtime::StaticPod, ..plain(3) });
+    let mut facts = facts;
+    for name in ["etcd-1", "etcd-2", "etcd-3"] {
+        down(host(&mut facts, name));
+    }
+    spec.clusters.values_mut().for_each(|cluster| {
+        cluster.kubelet = Some(Kubelet {
+            cgroup_driver: CgroupDriver::Systemd,
+            container_runtime: "unix:///run/containerd/containerd.sock".to_owned(),
+        });
+    });
+    let up = |host: &mut HostFacts| known(&mut kubelet(host).unit).active = "active".to_owned();
+    expect(
+        &spec,
+        &facts,
+        &[
+            (|_| {}, &[]),
+            (|host| kubelet(host).program = Observed::Absent, &["no-kubelet!"]),
+            (|host| kubelet(host).unit = Observed::Absent, &["no-kubelet!"]),
+            (up, &["kubelet-serves!"]),
+            (
+                |host| {
+                    known(&mut kubelet(host).unit).active = "active".to_owned();
+                    kubelet(host).drop_in = Observed::Unknown("by whomever".to_owned());
+                },
+                &["not-known!"],
+            ),
+        ],
+    );
+}
+
+fn listens(host: &mut HostFacts, address: &str, port: u16) {
+    let (address, process) = (address.parse().unwrap(), "java".to_owned());
+    host.listeners.push(Listener { address, port, process, pid: Some(77) });
+}
+
+#[test]
+fn a_port_is_taken_where_its_address_is() {
+    let (spec, facts) = empty(&plain(3));
+    expect(
+        &spec,
+        &facts,
+        &[
+            (|host| listens(host, "0.0.0.0", 2379), &["port-taken!"]),
+            (|host| listens(host, "127.0.0.1", 2379), &["port-taken!"]),
+            (|host| listens(host, "10.77.0.12", 2380), &["port-taken!"]),
+            (|host| listens(host, "127.0.0.1", 2380), &[]),
+            (|host| listens(host, "127.0.0.1", 2381), &["port-taken!"]),
+            (|host| listens(host, "10.77.0.12", 2381), &[]),
+            (|host| listens(host, "0.0.0.0", 22), &[]),
+            (
+                |host| {
+                    listens(host, "0.0.0.0", 2379);
+                    listens(host, "127.0.0.1", 2379);
+                },
+                &["port-taken!"],
+            ),
+        ],
+    );
+}
+
+fn all<K: Ord, V: Clone>(map: &mut BTreeMap<K, V>, value: &V) {
+    map.values_mut().for_each(|is| is.clone_from(value));
+}
+
+#[test]
+fn peers_are_reached_from_an_address_that_is_in_the_certificate() {
+    let (spec, facts) = empty(&plain(2));
+    expect(
+        &spec,
+        &facts,
+        &[
+            (
+                |host| all(&mut host.sources, &Observed::Known("10.77.0.99".parse().unwrap())),
+                &["source-address!"],
+            ),
+            (|host| all(&mut host.sources, &Observed::Absent), &["no-route!"]),
+            (
+                |host| all(&mut host.sources, &Observed::Unknown("no ip".to_owned())),
+                &["source-unknown"],
+            ),
+            (|host| all(&mut host.reach, &Reach::Silent), &["peer-unreachable!"]),
+            (|host| all(&mut host.reach, &Reach::Untried), &["peer-untried"]),
+            (|host| all(&mut host.reach, &Reach::Connected), &[]),
+        ],
+    );
+}
+
+fn writes_in(host: &mut HostFacts, millis: u64) {
+    let p99 = Duration::from_millis(millis);
+    all(&mut host.disks, &DiskTime::Written { p99, writes: 200 });
+}
+
+#[test]
+fn a_slow_disk_is_refused_for_a_new_cluster_alone() {
+    let (spec, facts) = empty(&plain(3));
+    expect(
+        &spec,
+        &facts,
+        &[
+            (|host| writes_in(host, 10), &[]),
+            (|host| writes_in(host, 11), &["slow-disk"]),
+            (|host| writes_in(host, 151), &["slow-disk!"]),
+            (
+                |host| all(&mut host.disks, &DiskTime::Stuck(Duration::from_secs(10))),
+                &["slow-disk!"],
+            ),
+            (
+                |host| all(&mut host.disks, &DiskTime::Unmeasured("no dd".to_owned())),
+                &["disk-untimed"],
+            ),
+        ],
+    );
+    let mut facts = facts;
+    writes_in(host(&mut facts, "etcd-2"), 151);
+    let allow_slow_disk = [cluster(0)].into();
+    let policy = Policy { allow_slow_disk, ..Policy::default() };
+    assert_eq!(said(&plan(&spec, &facts, &policy).unwrap()), ["slow-disk"]);
 }
