@@ -1,8 +1,6 @@
 //! What preflight says of a machine. Where it draws a line, what is just within is silent, and one more is
 //! said.
 
-#![expect(clippy::unwrap_used, reason = "a test that can't go on is to panic")]
-
 use std::collections::BTreeMap;
 use std::time::Duration;
 

@@ -1,7 +1,5 @@
 //! A bootstrap that was begun: what of it is gone on with, and what is never thrown away.
 
-#![expect(clippy::unwrap_used, reason = "a test that can't go on is to panic")]
-
 use inventories::inventory::Runtime;
 use planner::facts::{MemberFacts, Observed, SiteFacts};
 use planner::plan::{Action, Launch, Replaced};

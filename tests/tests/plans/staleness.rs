@@ -1,7 +1,5 @@
 //! When a saved plan is stale: when something moved that decided it, and not for noise.
 
-#![expect(clippy::unwrap_used, reason = "a test that can't go on is to panic")]
-
 use std::collections::BTreeSet;
 use std::time::Duration;
 

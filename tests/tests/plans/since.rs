@@ -1,7 +1,5 @@
 //! What a plan tells of the last apply: shown, and deciding nothing.
 
-#![expect(clippy::unwrap_used, reason = "a test that can't go on is to panic")]
-
 use planner::facts::{Applied, Holder, Observed, SiteFacts};
 use planner::since::{Moved, left, moved};
 use planner::text::{self, Style};

@@ -1,8 +1,6 @@
 //! What a member needs on its host to find the others by a discovery service, and what of it is taken
 //! away when it has.
 
-#![expect(clippy::unwrap_used, reason = "a test that can't go on is to panic")]
-
 use planner::facts::{FileFacts, MemberFacts, Observed, SiteFacts};
 use planner::{Plan, Policy, SiteSpec, StepKind, plan};
 use quorate_tests::seen::member;

@@ -1,7 +1,5 @@
 //! Members that run as pods, and the kubelet that runs them: what is not so is in the plan.
 
-#![expect(clippy::unwrap_used, reason = "a test that can't go on is to panic")]
-
 use inventories::inventory::{CgroupDriver, Kubelet, Runtime};
 use planner::facts::{FileFacts, KubeletFacts, Observed, SiteFacts};
 use planner::plan::{Action, Why};

@@ -1,7 +1,5 @@
 //! What is told of a formed cluster, and what is kept of how it was formed.
 
-#![expect(clippy::unwrap_used, reason = "a test that can't go on is to panic")]
-
 use inventories::inventory::Runtime;
 use planner::facts::{MemberFacts, Observed, SiteFacts};
 use planner::{Plan, Policy, SiteSpec, StepKind, cluster_now, plan};

@@ -1,8 +1,6 @@
 //! Everything that quorate keeps so on a host: each thing that is not so is in the plan, in words, with
 //! the step that mends it.
 
-#![expect(clippy::unwrap_used, reason = "a test that can't go on is to panic")]
-
 use planner::facts::{HostFacts, MemberFacts, Observed, SiteFacts, UnitFacts};
 use planner::plan::Why;
 use planner::text::{self, Style};

@@ -1,8 +1,6 @@
 //! What DNS says of a cluster's members is compared with the inventory: each difference is told, with the
 //! hosts that see it.
 
-#![expect(clippy::unwrap_used, reason = "a test that can't go on is to panic")]
-
 use std::collections::BTreeSet;
 
 use planner::facts::{Names, Observed, Offer, SiteFacts};
