@@ -4,7 +4,6 @@ use std::path::Path;
 use std::process::Command;
 
 use proptest::prelude::*;
-
 use quorate_tests::cases::cases;
 
 use crate::host::{Lease, Lock};
