@@ -209,7 +209,7 @@ fn begin(
         steps.push(step.guarded(Guard::NeverFormed).after(every("discard")));
     }
     if anew || place.facts.token.known() != token || place.facts.token.is_absent() {
-        let action = if anew && begun { Action::Replace } else { Action::Create };
+        let action = if begun { Action::Replace } else { Action::Create };
         let step = place.step("token", action, StepKind::StoreToken, place.wanted());
         let step = step.guarded(Guard::NeverFormed).after([place.id("directories")]);
         steps.push(step.after(every("discard")));
