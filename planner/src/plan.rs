@@ -242,3 +242,17 @@ impl fmt::Display for PlaceRef {
         write!(f, "{}:{}", self.file, self.line)
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::Action::{Check, Create, Delete, Replace, Run, Update};
+
+    /// Whoever reads JSON or graphs meets these.
+    #[test]
+    fn every_action_has_its_word_and_its_symbol() {
+        let actions = [Create, Update, Replace, Delete, Run, Check];
+        let words = ["create", "update", "replace", "destroy", "run", "check"];
+        assert_eq!(actions.map(super::Action::word), words);
+        assert_eq!(actions.map(super::Action::symbol), ["+", "~", "-/+", "-", ">", "?"]);
+    }
+}
