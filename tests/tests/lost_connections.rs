@@ -5,11 +5,11 @@ use std::collections::BTreeMap;
 use planner::progress::Outcome;
 use proptest::prelude::*;
 use quorate::engine::event::Event;
+use quorate::engine::execute::ApplyReport;
 use quorate_tests::cases::cases;
 use quorate_tests::sim::{Loss, Sim};
 use quorate_tests::site::{Shape, plain, shapes};
 use quorate_tests::story::{apply_on, formed, plan_of};
-use quorate_tests::world::World;
 
 fn losses(steps: usize, wanted: &[(prop::sample::Index, Loss)]) -> BTreeMap<usize, Loss> {
     wanted.iter().map(|(at, loss)| (at.index(steps), *loss)).collect()
@@ -59,11 +59,11 @@ proptest! {
 }
 
 /// A bootstrap whose first attempts lose their connections so.
-fn bootstrap(losses: &[Loss]) -> (World, Vec<Event>) {
+fn bootstrap(losses: &[Loss]) -> (ApplyReport, Vec<Event>) {
     let (world, spec) = plain(3).world();
     let losses = losses.iter().copied().enumerate().collect();
-    let (world, _, events) = apply_on(&Sim::losing(world, losses), &spec, 1);
-    (world, events)
+    let (_, report, events) = apply_on(&Sim::losing(world, losses), &spec, 1);
+    (report, events)
 }
 
 fn failures(events: &[Event]) -> Vec<String> {
@@ -76,7 +76,8 @@ fn failures(events: &[Event]) -> Vec<String> {
 
 #[test]
 fn a_host_that_does_not_come_back_leaves_the_step_unknown_and_says_so() {
-    let (_, events) = bootstrap(&[Loss::Forever]);
+    let (report, events) = bootstrap(&[Loss::Forever]);
+    assert_eq!(report.failed().count(), 1);
     let failures = failures(&events);
     assert_eq!(failures.len(), 1, "{failures:?}");
     assert!(failures[0].contains("whether it was done is not known"), "{failures:?}");

@@ -33,11 +33,6 @@ impl ApplyReport {
     pub fn failed(&self) -> impl Iterator<Item = &StepId> {
         self.outcomes.iter().filter(|(_, outcome)| **outcome == Outcome::Failed).map(|(id, _)| id)
     }
-
-    /// Steps that changed something.
-    pub fn changed(&self) -> usize {
-        self.outcomes.values().filter(|outcome| **outcome == Outcome::Done).count()
-    }
 }
 
 /// Executes a plan. `stop` turns true when no further step may begin; running steps are finished.

@@ -106,10 +106,10 @@ fn slow(disk: &DiskTime, speed: Speed, policy: &Policy) -> String {
 
 /// A time for people: one decimal below ten milliseconds and from a second on.
 pub fn millis(time: Duration) -> String {
-    let ms = time.as_secs_f64() * 1000.0;
-    if ms < 9.95 {
+    let (us, ms) = (time.as_micros(), time.as_secs_f64() * 1000.0);
+    if us < 9_950 {
         format!("{ms:.1} ms")
-    } else if ms < 999.5 {
+    } else if us < 999_500 {
         format!("{ms:.0} ms")
     } else {
         format!("{:.1} s", ms / 1000.0)
