@@ -3,10 +3,12 @@
 use inventories::inventory::Runtime;
 use planner::facts::{MemberFacts, Observed, SiteFacts};
 use planner::{Plan, Policy, SiteSpec, StepKind, cluster_now, plan};
+use quorate::engine::bind;
 use quorate_tests::seen::{self, end, known, member};
 use quorate_tests::sim::{Crash, Repeat};
 use quorate_tests::site::{Shape, Way, cluster, host, plain};
 use quorate_tests::story::{apply, formed, plan_of};
+use templates::Layout;
 
 fn site(shape: &Shape) -> (SiteSpec, SiteFacts) {
     let (world, spec) = shape.world();
@@ -136,4 +138,15 @@ fn a_member_is_listed_by_its_address_where_it_runs_or_is_started() {
     let plan = planned(&facts);
     assert!(!plan.steps.iter().any(|step| step.kind.is_start()));
     assert_eq!(listed(&plan), ["etcd-1", "etcd-2"]);
+}
+
+/// A formed cluster has no use for a token, whatever of its units is written.
+#[test]
+fn no_token_is_drawn_for_a_cluster_that_is_formed() {
+    let (spec, mut facts) = site(&plain(3));
+    let unit = Layout::of(&cluster(0)).unit_file();
+    known(member(&mut facts, "etcd-2").files.get_mut(&unit).unwrap()).mode = 0o666;
+    let plan = plan(&spec, &facts, &Policy::default()).unwrap();
+    assert!(plan.steps.iter().any(|step| matches!(step.kind, StepKind::WriteUnit { .. })));
+    assert!(bind::tokens(&plan, &facts).unwrap().tokens.is_empty());
 }
