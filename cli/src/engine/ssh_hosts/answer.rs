@@ -94,6 +94,14 @@ mod tests {
         assert!(matches!(&failure.kind, StepErrorKind::Guard(why) if why.ends_with("site b")));
     }
 
+    /// Then the archive is sent from here.
+    #[test]
+    fn a_host_that_could_not_download_says_why() {
+        let why = undownloaded(&reply(82, "undownloaded curl: (6) no such host\n", ""));
+        assert_eq!(why.as_deref(), Some("curl: (6) no such host"));
+        assert_eq!(undownloaded(&reply(1, "undownloaded by whom?\n", "")), None);
+    }
+
     #[test]
     fn a_failure_speaks_in_the_hosts_words() {
         let failure = read(&reply(1, "failed x failed\nline one\n", "")).unwrap_err();
