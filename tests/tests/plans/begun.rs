@@ -12,7 +12,7 @@ use quorate_tests::world::World;
 use templates::Layout;
 
 /// The world after an apply was killed when it had started so many members.
-fn started(shape: &Shape, members: usize) -> (World, SiteSpec) {
+pub(crate) fn started(shape: &Shape, members: usize) -> (World, SiteSpec) {
     let (world, spec) = shape.world();
     let steps = plan_of(&world, &spec).steps.into_iter().enumerate();
     let mut starts = steps.filter(|(_, step)| step.kind.is_start());

@@ -2,13 +2,15 @@
 //! away when it has.
 
 use planner::facts::{FileFacts, MemberFacts, Observed, SiteFacts};
-use planner::{Plan, Policy, SiteSpec, StepKind, plan};
+use planner::{Plan, SiteSpec, StepKind};
 use quorate_tests::seen::member;
 use quorate_tests::sim::{Crash, Repeat};
 use quorate_tests::site::{Shape, Way, plain};
 use quorate_tests::story::{apply, formed, plan_of};
 use templates::Layout;
 use templates::member::{Access, Bootstrap, V3Discovery};
+
+use crate::{file, planned};
 
 /// A site whose service has a CA of its own, and asks for a user or not, with what is seen before
 /// anything is on the hosts.
@@ -27,10 +29,6 @@ fn site(asks: bool) -> (SiteSpec, SiteFacts) {
     (spec, facts)
 }
 
-fn planned(spec: &SiteSpec, facts: &SiteFacts) -> Plan {
-    plan(spec, facts, &Policy::default()).unwrap()
-}
-
 /// The hosts that are told of the service.
 fn told(plan: &Plan) -> Vec<&str> {
     let told = |step: &&planner::Step| matches!(step.kind, StepKind::TrustDiscovery { .. });
@@ -40,15 +38,8 @@ fn told(plan: &Plan) -> Vec<&str> {
 /// The service's CA as it is wanted, on the host of a member.
 fn with_ca(spec: &SiteSpec, member: &mut MemberFacts) {
     let text = spec.clusters.values().next().unwrap().authorities.discovery.clone();
-    let file = FileFacts {
-        mode: 0o644,
-        owner: "root".to_owned(),
-        group: "root".to_owned(),
-        sha256: "ab".repeat(32),
-        text,
-    };
     let path = Layout::of(&member.cluster).discovery_ca();
-    member.files.insert(path, Observed::Known(file));
+    member.files.insert(path, Observed::Known(file(text)));
 }
 
 #[test]

@@ -12,3 +12,21 @@ mod of_pods;
 mod preflight;
 mod since;
 mod staleness;
+
+use planner::facts::{FileFacts, SiteFacts};
+use planner::{Plan, Policy, SiteSpec, plan};
+
+fn planned(spec: &SiteSpec, facts: &SiteFacts) -> Plan {
+    plan(spec, facts, &Policy::default()).unwrap()
+}
+
+/// A file of root's that everybody may read.
+fn file(text: Option<String>) -> FileFacts {
+    FileFacts {
+        mode: 0o644,
+        owner: "root".to_owned(),
+        group: "root".to_owned(),
+        sha256: "ab".repeat(32),
+        text,
+    }
+}

@@ -1,14 +1,16 @@
 //! Members that run as pods, and the kubelet that runs them: what is not so is in the plan.
 
 use inventories::inventory::{CgroupDriver, Kubelet, Runtime};
-use planner::facts::{FileFacts, KubeletFacts, Observed, SiteFacts};
+use planner::facts::{KubeletFacts, Observed, SiteFacts};
 use planner::plan::{Action, Why};
-use planner::{Plan, Policy, SiteSpec, plan};
+use planner::{Plan, SiteSpec};
 use quorate_tests::seen::{host, known, member};
 use quorate_tests::site::{Shape, cluster, plain};
 use quorate_tests::story::{formed, plan_of};
 use templates::Layout;
 use templates::kubelet::{config, drop_in};
+
+use crate::{file, planned};
 
 fn pods(members: usize) -> Shape {
     Shape { runtime: Runtime::StaticPod, ..plain(members) }
@@ -18,10 +20,6 @@ fn site() -> (SiteSpec, SiteFacts) {
     let (world, spec) = pods(3).world();
     let facts = formed(world, &spec).observe(&spec);
     (spec, facts)
-}
-
-fn planned(spec: &SiteSpec, facts: &SiteFacts) -> Plan {
-    plan(spec, facts, &Policy::default()).unwrap()
 }
 
 /// Each step of the plan by its verb, with what differs.
@@ -36,16 +34,6 @@ fn drift(plan: &Plan) -> Vec<(String, Action, Vec<String>)> {
         (step.id.0.rsplit('/').next().unwrap().to_owned(), step.action, changes)
     });
     steps.collect()
-}
-
-fn file(text: &str) -> FileFacts {
-    FileFacts {
-        mode: 0o644,
-        owner: "root".to_owned(),
-        group: "root".to_owned(),
-        sha256: "ab".repeat(32),
-        text: Some(text.to_owned()),
-    }
 }
 
 /// A kubelet looks neither at comments nor at who may read: the pod stays.
@@ -69,27 +57,33 @@ fn a_manifest_whose_pod_is_the_same_is_written_again() {
 fn a_unit_that_would_start_the_member_as_well_is_taken_away() {
     let (spec, mut facts) = site();
     let path = Layout::of(&cluster(0)).unit_file();
-    let unit = Observed::Known(file("[Unit]\n"));
+    let unit = Observed::Known(file(Some("[Unit]\n".to_owned())));
     member(&mut facts, "etcd-2").files.insert(path.clone(), unit);
     let said = vec![format!("{path} would start the member as well")];
     let expected = vec![("retire".to_owned(), Action::Delete, said)];
     assert_eq!(drift(&planned(&spec, &facts)), expected);
 }
 
-/// A site whose kubelets stand alone, all as they are to be.
-fn standalone() -> (SiteSpec, SiteFacts) {
-    let (mut spec, mut facts) = site();
+/// Wants every kubelet of the site to stand alone, in this way.
+pub(crate) fn want_standalone(spec: &mut SiteSpec) -> Kubelet {
     let wanted = Kubelet {
         cgroup_driver: CgroupDriver::Systemd,
         container_runtime: "unix:///run/containerd/containerd.sock".to_owned(),
     };
+    spec.clusters.values_mut().for_each(|cluster| cluster.kubelet = Some(wanted.clone()));
+    wanted
+}
+
+/// A site whose kubelets stand alone, all as they are to be.
+fn standalone() -> (SiteSpec, SiteFacts) {
+    let (mut spec, mut facts) = site();
+    let wanted = want_standalone(&mut spec);
     for name in ["etcd-1", "etcd-2", "etcd-3"] {
         let kubelet = known(&mut host(&mut facts, name).kubelet);
         let program = known(&mut kubelet.program).clone();
-        kubelet.drop_in = Observed::Known(file(&drop_in(&program)));
-        kubelet.config = Observed::Known(file(&config(&wanted)));
+        kubelet.drop_in = Observed::Known(file(Some(drop_in(&program))));
+        kubelet.config = Observed::Known(file(Some(config(&wanted))));
     }
-    spec.clusters.values_mut().for_each(|cluster| cluster.kubelet = Some(wanted.clone()));
     (spec, facts)
 }
 

@@ -4,26 +4,24 @@
 use std::collections::BTreeMap;
 use std::time::Duration;
 
-use inventories::inventory::{CgroupDriver, Kubelet, Runtime};
+use inventories::inventory::Runtime;
 use planner::facts::{
     DiskTime, EtcdProcess, HostFacts, KubeletFacts, Listener, Observed, Reach, SiteFacts,
 };
 use planner::policy::{DEFAULT_QUOTA_BYTES, RELEASE_BYTES, WAL_BYTES};
 use planner::{Plan, Policy, SiteSpec, plan};
 use quorate_tests::seen::{host, known, member};
-use quorate_tests::sim::{Crash, Repeat};
 use quorate_tests::site::{Shape, cluster, plain};
-use quorate_tests::story::apply;
 use templates::Layout;
+
+use crate::begun::started;
+use crate::of_pods::want_standalone;
+use crate::planned;
 
 fn empty(shape: &Shape) -> (SiteSpec, SiteFacts) {
     let (world, spec) = shape.world();
     let facts = world.observe(&spec);
     (spec, facts)
-}
-
-fn planned(spec: &SiteSpec, facts: &SiteFacts) -> Plan {
-    plan(spec, facts, &Policy::default()).unwrap()
 }
 
 /// The codes of what is said: refusals with a `!`.
@@ -128,11 +126,7 @@ fn an_etcd_is_foreign_that_is_of_no_unit_of_ours() {
 
 #[test]
 fn an_etcd_is_foreign_that_is_no_pod_of_ours() {
-    let (world, spec) = Shape { runtime: Runtime::StaticPod, ..plain(3) }.world();
-    let steps = quorate_tests::story::plan_of(&world, &spec).steps;
-    let mut starts = steps.iter().enumerate().filter(|(_, step)| step.kind.is_start());
-    let (second, _) = starts.nth(1).unwrap();
-    let (world, _) = apply(world, &spec, 1, Some(Crash::Before(second)), Repeat::Once);
+    let (world, spec) = started(&Shape { runtime: Runtime::StaticPod, ..plain(3) }, 1);
     let mut facts = world.observe(&spec);
     let pid = known(&mut member(&mut facts, "etcd-1").pod).pid;
     let mut runs = |pids: &[u32]| {
@@ -201,12 +195,7 @@ fn a_kubelet_that_is_to_stand_alone_is_nobody_elses() {
     for name in ["etcd-1", "etcd-2", "etcd-3"] {
         down(host(&mut facts, name));
     }
-    spec.clusters.values_mut().for_each(|cluster| {
-        cluster.kubelet = Some(Kubelet {
-            cgroup_driver: CgroupDriver::Systemd,
-            container_runtime: "unix:///run/containerd/containerd.sock".to_owned(),
-        });
-    });
+    want_standalone(&mut spec);
     let up = |host: &mut HostFacts| known(&mut kubelet(host).unit).active = "active".to_owned();
     expect(
         &spec,

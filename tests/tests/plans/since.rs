@@ -3,11 +3,13 @@
 use planner::facts::{Applied, Holder, Observed, SiteFacts};
 use planner::since::{Moved, left, moved};
 use planner::text::{self, Style};
-use planner::{Plan, Policy, SiteSpec, fingerprint, plan};
+use planner::{SiteSpec, fingerprint};
 use quorate_tests::seen;
 use quorate_tests::site::{host, plain};
 use quorate_tests::story::formed;
 use quorate_tests::world::World;
+
+use crate::planned;
 
 fn site() -> (World, SiteSpec) {
     let (world, spec) = plain(3).world();
@@ -35,10 +37,6 @@ fn remember(world: &World, spec: &SiteSpec, facts: &mut SiteFacts) {
         let applied = Applied { left, ..record("2026-11-23T03:00:00Z", "done") };
         seen::host(facts, name.as_str()).applied = Observed::Known(applied);
     }
-}
-
-fn planned(spec: &SiteSpec, facts: &SiteFacts) -> Plan {
-    plan(spec, facts, &Policy::default()).unwrap()
 }
 
 #[test]
