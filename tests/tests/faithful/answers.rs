@@ -1,10 +1,13 @@
 //! What an etcd answers over HTTP, asked through its gateway.
 
 use std::io::{Read, Write};
-use std::net::TcpStream;
+use std::net::{Ipv4Addr, TcpStream};
 use std::time::Duration;
 
 use serde_json::{Value, json};
+
+/// Where each member takes clients, at its own address.
+pub(crate) const CLIENT_PORT: u16 = 2379;
 
 /// How long an answer may take, while a member knows what to say.
 pub(crate) const PATIENCE: Duration = Duration::from_millis(300);
@@ -24,9 +27,9 @@ pub(crate) struct Status {
     pub(crate) leader: Option<String>,
 }
 
-/// Asks the member at this port for its status. `None` while it gives none.
-pub(crate) fn status(port: u16, patience: Duration) -> Option<Status> {
-    let said = post(port, "/v3/maintenance/status", &json!({}), patience)?;
+/// Asks the member at this address for its status. `None` while it gives none.
+pub(crate) fn status(member: Ipv4Addr, patience: Duration) -> Option<Status> {
+    let said = post(member, "/v3/maintenance/status", &json!({}), patience)?;
     let header = &said["header"];
     let text = |value: &Value| value.as_str().map(str::to_owned);
     Some(Status {
@@ -37,14 +40,14 @@ pub(crate) fn status(port: u16, patience: Duration) -> Option<Status> {
 }
 
 /// Whether a read that needs the quorum succeeds.
-pub(crate) fn reads(port: u16, patience: Duration) -> bool {
+pub(crate) fn reads(member: Ipv4Addr, patience: Duration) -> bool {
     let request = json!({ "key": "Zm9v" });
-    post(port, "/v3/kv/range", &request, patience).is_some_and(|said| said.get("header").is_some())
+    post(member, "/v3/kv/range", &request, patience).is_some_and(|said| said.get("header").is_some())
 }
 
 /// The names of the members with a client URL, as a member lists them.
-pub(crate) fn published(port: u16, patience: Duration) -> Option<Vec<String>> {
-    let said = post(port, "/v3/cluster/member/list", &json!({}), patience)?;
+pub(crate) fn published(member: Ipv4Addr, patience: Duration) -> Option<Vec<String>> {
+    let said = post(member, "/v3/cluster/member/list", &json!({}), patience)?;
     let published =
         |member: &&Value| member["clientURLs"].as_array().is_some_and(|urls| !urls.is_empty());
     let members = said["members"].as_array()?.iter().filter(published);
@@ -52,14 +55,14 @@ pub(crate) fn published(port: u16, patience: Duration) -> Option<Vec<String>> {
 }
 
 /// Asks a leader to hand over.
-pub(crate) fn hand_over(port: u16, to: &str) -> bool {
+pub(crate) fn hand_over(member: Ipv4Addr, to: &str) -> bool {
     let request = json!({ "targetID": to });
-    post(port, "/v3/maintenance/transfer-leadership", &request, HANDOVER).is_some()
+    post(member, "/v3/maintenance/transfer-leadership", &request, HANDOVER).is_some()
 }
 
-fn post(port: u16, path: &str, body: &Value, patience: Duration) -> Option<Value> {
+fn post(member: Ipv4Addr, path: &str, body: &Value, patience: Duration) -> Option<Value> {
     let body = body.to_string();
-    let mut stream = TcpStream::connect(("127.0.0.1", port)).ok()?;
+    let mut stream = TcpStream::connect((member, CLIENT_PORT)).ok()?;
     stream.set_read_timeout(Some(patience)).ok()?;
     // In HTTP/1.0 an answer comes in one piece, and its end is the connection's.
     let request = format!(

@@ -1,7 +1,7 @@
 //! Three etcds on loopback, started as the units of quorate start theirs.
 
 use std::fs;
-use std::net::TcpListener;
+use std::net::Ipv4Addr;
 use std::os::unix::net::UnixDatagram;
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Stdio};
@@ -15,6 +15,12 @@ use crate::trace::{Operation, Verdict, View};
 /// After this systemd would kill a process that was asked to end; the units of quorate wait longer.
 const STOP_TIMEOUT: Duration = Duration::from_secs(2);
 
+/// As in real life, and no port that a connection may have by chance while a member is down.
+const PEER_PORT: u16 = 2380;
+
+/// The most lines of the etcds' logs that a difference is told with.
+const LAST_WORDS: usize = 40;
+
 /// The members of one cluster. They end, and leave nothing behind, when it is dropped.
 pub(crate) struct Members {
     etcd: PathBuf,
@@ -23,8 +29,7 @@ pub(crate) struct Members {
 }
 
 struct Member {
-    client: u16,
-    peer: u16,
+    address: Ipv4Addr,
     token: String,
     process: Option<Child>,
     /// What systemd would listen on.
@@ -41,16 +46,11 @@ impl Members {
         let name = format!("quorate-faithful-{}-{number}", std::process::id());
         let dir = std::env::temp_dir().join(name);
         fs::create_dir(&dir).unwrap();
-        // All are held until each has its own.
-        let free: [TcpListener; 6] =
-            std::array::from_fn(|_| TcpListener::bind(("127.0.0.1", 0)).unwrap());
-        let port = |index: usize| free[index].local_addr().unwrap().port();
         let member = |index: usize| {
             let notifications = UnixDatagram::bind(dir.join(format!("notify-{index}"))).unwrap();
             notifications.set_nonblocking(true).unwrap();
             Member {
-                client: port(2 * index),
-                peer: port(2 * index + 1),
+                address: address(number, index),
                 token: "first".to_owned(),
                 process: None,
                 notifications,
@@ -86,7 +86,7 @@ impl Members {
 
     /// The member that leads, as those that answer say.
     pub(crate) fn leader(&self, patience: Duration) -> Option<usize> {
-        let statuses = self.all.each_ref().map(|member| answers::status(member.client, patience));
+        let statuses = self.all.each_ref().map(|member| answers::status(member.address, patience));
         let leader = statuses.iter().flatten().find_map(|status| status.leader.clone())?;
         statuses.iter().position(|status| status.as_ref().is_some_and(|s| s.member == leader))
     }
@@ -97,8 +97,9 @@ impl Members {
             member.hear();
         }
         let statuses = self.all.each_ref().map(|member| {
-            answers::status(member.client, patience)
-                .filter(|status| status.leader.is_some() && answers::reads(member.client, patience))
+            answers::status(member.address, patience).filter(|status| {
+                status.leader.is_some() && answers::reads(member.address, patience)
+            })
         });
         let up: Vec<_> = statuses.iter().flatten().collect();
         let leaders =
@@ -109,7 +110,7 @@ impl Members {
             .iter()
             .zip(&statuses)
             .filter_map(|(member, status)| {
-                status.as_ref().and_then(|_| answers::published(member.client, patience))
+                status.as_ref().and_then(|_| answers::published(member.address, patience))
             })
             .next()
             .unwrap_or_default();
@@ -119,6 +120,17 @@ impl Members {
             published: std::array::from_fn(|index| names.contains(&name(index))),
             agree: leaders && one_cluster,
         }
+    }
+
+    /// The end of what the members logged.
+    pub(crate) fn last_words(&self) -> String {
+        let said = fs::read_to_string(self.log()).unwrap_or_default();
+        let lines: Vec<&str> = said.lines().collect();
+        lines[lines.len().saturating_sub(LAST_WORDS)..].join("\n")
+    }
+
+    fn log(&self) -> PathBuf {
+        self.dir.join("log")
     }
 
     fn data(&self, index: usize) -> PathBuf {
@@ -132,25 +144,26 @@ impl Members {
         if !has_log && self.all[index].ready {
             return Verdict::Refused;
         }
-        let url = |port: u16| format!("http://127.0.0.1:{port}");
+        let url = |member: &Member, port: u16| format!("http://{}:{port}", member.address);
         let peers =
-            self.all.iter().enumerate().map(|(i, m)| format!("{}={}", name(i), url(m.peer)));
+            self.all.iter().enumerate().map(|(i, m)| format!("{}={}", name(i), url(m, PEER_PORT)));
         let peers = peers.collect::<Vec<_>>().join(",");
         let member = &self.all[index];
+        let (client, peer) = (url(member, answers::CLIENT_PORT), url(member, PEER_PORT));
         let flags = [
             ("name", name(index)),
             ("data-dir", self.data(index).display().to_string()),
-            ("listen-client-urls", url(member.client)),
-            ("advertise-client-urls", url(member.client)),
-            ("listen-peer-urls", url(member.peer)),
-            ("initial-advertise-peer-urls", url(member.peer)),
+            ("listen-client-urls", client.clone()),
+            ("advertise-client-urls", client),
+            ("listen-peer-urls", peer.clone()),
+            ("initial-advertise-peer-urls", peer),
             ("initial-cluster", peers),
             ("initial-cluster-token", member.token.clone()),
             ("initial-cluster-state", "new".to_owned()),
             ("heartbeat-interval", "20".to_owned()),
             ("election-timeout", "200".to_owned()),
         ];
-        let log = fs::File::options().create(true).append(true).open(self.dir.join("log")).unwrap();
+        let log = fs::File::options().create(true).append(true).open(self.log()).unwrap();
         let child = Command::new(&self.etcd)
             .args(flags.map(|(flag, value)| format!("--{flag}={value}")))
             .env_clear()
@@ -169,7 +182,7 @@ impl Members {
         else {
             return Verdict::Refused;
         };
-        if leader == to || answers::hand_over(self.all[leader].client, &target) {
+        if leader == to || answers::hand_over(self.all[leader].address, &target) {
             Verdict::Accepted
         } else {
             Verdict::Refused
@@ -177,7 +190,7 @@ impl Members {
     }
 
     fn id(&self, index: usize) -> Option<String> {
-        answers::status(self.all[index].client, answers::MORE_PATIENCE).map(|status| status.member)
+        answers::status(self.all[index].address, answers::MORE_PATIENCE).map(|status| status.member)
     }
 
     fn signal(&self, index: usize, signal: &str) {
@@ -219,6 +232,14 @@ impl Member {
             self.ready |= words[..length].starts_with(b"READY=1");
         }
     }
+}
+
+/// An address that no other cluster of this machine has at the time.
+fn address(cluster: u32, index: usize) -> Ipv4Addr {
+    // So many clusters are never there at one time.
+    let host = (cluster % 80) * 3 + u32::try_from(index).unwrap() + 1;
+    let process = std::process::id() % (1 << 14);
+    Ipv4Addr::from(u32::from(Ipv4Addr::new(127, 64, 0, 0)) + (process << 8) + host)
 }
 
 fn name(index: usize) -> String {

@@ -102,6 +102,7 @@ pub(crate) fn replay(etcd: &Path, seed: u64) -> Ended {
         let seen = settled(&mut members, &wanted);
         story.push(format!("  world {wanted:?}\n  etcd  {seen:?}"));
         if told != said || wanted != seen {
+            story.push(members.last_words());
             return Ended { compared, difference: Some(story.join("\n")) };
         }
     }
