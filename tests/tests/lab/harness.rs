@@ -50,7 +50,7 @@ impl Stage {
     /// The same, for an inventory of these options: hosts whose members are to be pods have a kubelet.
     pub(crate) fn empty_for(name: &str, hosts: u8, options: &SiteOptions) -> Self {
         let pods = options.runtime == Runtime::StaticPod;
-        // The same scenario may be played with units at the same time, in the other lane.
+        // The same scenario may be played with units at the same time.
         let name = &if pods { format!("{name}-p") } else { name.to_owned() };
         let kubelet = pods.then(|| Kubelet { etcd: vec![options.version] });
         let lab = Options { kubelet, ..Options::hosts(lab_name(name), hosts) };
