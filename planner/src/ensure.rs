@@ -1,13 +1,14 @@
 //! One function for each thing that must be so on a host. Each compares what is with what is
 //! wanted and gives the step that closes the gap, or nothing where there is none.
 
+use std::borrow::Cow;
+use std::cell::OnceCell;
 use std::collections::BTreeSet;
 
 use inventories::inventory::{ReleaseSource, Runtime};
 use inventories::{EtcdVersion, HostName};
-use templates::BootstrapToken;
-use templates::RenderError;
 use templates::layout::{self, NO_LOGIN, ReleaseLayout, USER};
+use templates::{BootstrapToken, RenderError, UnitText};
 
 use time::OffsetDateTime;
 
@@ -27,9 +28,23 @@ pub(crate) struct Place<'a> {
     pub(crate) host: &'a HostFacts,
     pub(crate) facts: &'a MemberFacts,
     pub(crate) now: OffsetDateTime,
+    /// The unit of a formed cluster, rendered once: that is much of what a plan costs.
+    pub(crate) settled: OnceCell<UnitText>,
 }
 
 impl Place<'_> {
+    /// The unit that it should have.
+    pub(crate) fn unit(&self, state: FormationState) -> Result<Cow<'_, UnitText>, RenderError> {
+        Ok(match (state, self.settled.get()) {
+            (FormationState::New, _) => Cow::Owned(self.member.unit(state)?),
+            (FormationState::Existing, Some(text)) => Cow::Borrowed(text),
+            (FormationState::Existing, None) => {
+                let text = self.member.unit(state)?;
+                Cow::Borrowed(self.settled.get_or_init(|| text))
+            }
+        })
+    }
+
     /// The name of a step of this member.
     pub(crate) fn id(&self, verb: &str) -> StepId {
         StepId::of_member(self.name, &self.cluster.name, verb)
@@ -220,12 +235,12 @@ pub(crate) fn unit(
     state: FormationState,
     token: Option<&BootstrapToken>,
 ) -> Result<Option<Step>, RenderError> {
-    let text = place.member.unit(state)?;
+    let text = place.unit(state)?;
     let path = place.member.member.layout().unit_file();
     let observed = place.facts.files.get(&path).unwrap_or(&Observed::Absent);
     let bound = match (state, token) {
-        (FormationState::New, Some(token)) => text.bind(token),
-        _ => text.as_str().to_owned(),
+        (FormationState::New, Some(token)) => Cow::Owned(text.bind(token)),
+        _ => Cow::Borrowed(text.as_str()),
     };
     let mut changes = Vec::new();
     let mut guard = Guard::FileIs { path: path.clone(), sha256: None };
@@ -254,7 +269,7 @@ pub(crate) fn unit(
         return Ok(None);
     }
     let (action, why) = action_for(&changes, place, observed.is_absent());
-    let kind = StepKind::WriteUnit { text, formation: state };
+    let kind = StepKind::WriteUnit { text: text.into_owned(), formation: state };
     Ok(Some(place.step("unit", action, kind, why).guarded(guard)))
 }
 

@@ -376,8 +376,12 @@ impl MemberFacts {
 
     /// The certificate in use for a purpose, where it could be read.
     pub fn certificate(&self, file: PkiFile) -> Option<CertFacts> {
+        CertFacts::from_pem(self.pem(file)?).ok()
+    }
+
+    /// The text of it.
+    pub(crate) fn pem(&self, file: PkiFile) -> Option<&str> {
         let path = Layout::of(&self.cluster).pki_file(file);
-        let text = self.files.get(&path)?.known()?.text.as_deref()?;
-        CertFacts::from_pem(text).ok()
+        self.files.get(&path)?.known()?.text.as_deref()
     }
 }

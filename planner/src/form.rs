@@ -316,7 +316,7 @@ fn settled(place: &Place<'_>) -> Result<Vec<Step>, RenderError> {
     let why = Why::Safety { note: note.to_owned() };
     match place.runtime() {
         Runtime::Systemd => {
-            let text = place.member.unit(FormationState::Existing)?;
+            let text = place.unit(FormationState::Existing)?.into_owned();
             let kind = StepKind::WriteUnit { text, formation: FormationState::Existing };
             Ok(vec![place.step("settle", Action::Update, kind, why).guarded(Guard::HasLog)])
         }

@@ -1,5 +1,6 @@
 //! Whether the hosts and the inventory speak of the same cluster: its CAs, its id, its members.
 
+use std::borrow::Cow;
 use std::collections::{BTreeMap, BTreeSet};
 
 use inventories::HostName;
@@ -52,7 +53,7 @@ fn authorities(cluster: &ClusterSpec, view: &View<'_>, report: &mut PlanReport) 
         (CaKind::Client, PkiFile::ClientCa, &cluster.authorities.client),
     ];
     for (kind, file, authority) in kinds {
-        let carried = carried(view, file);
+        let carried = carried(view, file, authority.as_ref());
         match authority {
             Some(authority) => {
                 let mut others: BTreeMap<&str, Vec<&HostName>> = BTreeMap::new();
@@ -92,9 +93,19 @@ fn authorities(cluster: &ClusterSpec, view: &View<'_>, report: &mut PlanReport) 
     }
 }
 
-fn carried<'a>(view: &View<'a>, file: PkiFile) -> BTreeMap<&'a HostName, CertFacts> {
+/// The CA in this file of each host. The one that is wanted, which nearly all have, is not read again.
+fn carried<'a>(
+    view: &View<'a>,
+    file: PkiFile,
+    wanted: Option<&'a Authority>,
+) -> BTreeMap<&'a HostName, Cow<'a, CertFacts>> {
     let read = |(host, member): (&&'a HostName, &&'a MemberFacts)| {
-        Some((*host, member.certificate(file)?))
+        let same = wanted.filter(|wanted| member.pem(file) == Some(&wanted.pem));
+        let facts = match same {
+            Some(wanted) => Cow::Borrowed(&wanted.facts),
+            None => Cow::Owned(member.certificate(file)?),
+        };
+        Some((*host, facts))
     };
     view.members.iter().filter_map(read).collect()
 }

@@ -1,5 +1,6 @@
 //! From what is wanted and what was seen to a plan.
 
+use std::cell::OnceCell;
 use std::collections::btree_map::Entry;
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -110,7 +111,8 @@ fn cluster_steps(
         let host = facts.hosts.get(name)?.known()?;
         let seen = view.members.get(name)?;
         holes::holes(cluster, member, host, seen).is_empty().then_some(())?;
-        Some(Place { spec, cluster, name, member, host, facts: seen, now: facts.observed_at })
+        let (now, settled) = (facts.observed_at, OnceCell::new());
+        Some(Place { spec, cluster, name, member, host, facts: seen, now, settled })
     };
     let places: Vec<Place<'_>> = cluster.members.iter().filter_map(place).collect();
     match view.now.formation {

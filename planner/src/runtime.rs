@@ -51,7 +51,7 @@ impl Place<'_> {
         token: Option<&BootstrapToken>,
     ) -> Result<String, RenderError> {
         Ok(match self.runtime() {
-            Runtime::Systemd => match (self.member.unit(state)?, token) {
+            Runtime::Systemd => match (self.unit(state)?, token) {
                 (unit, Some(token)) => unit.bind(token),
                 (unit, None) => unit.as_str().to_owned(),
             },

@@ -187,7 +187,7 @@ fn unit_differs(place: &Place<'_>) -> bool {
     let path = place.member.member.layout().unit_file();
     let seen = place.facts.files.get(&path).and_then(Observed::known);
     let Some(seen) = seen.and_then(|file| file.text.as_deref()) else { return false };
-    let is = |state| match place.member.unit(state) {
+    let is = |state| match place.unit(state) {
         Ok(wanted) => settings(seen) == settings(wanted.as_str()),
         Err(_) => true,
     };

@@ -42,7 +42,8 @@ pub(crate) fn status(member: Ipv4Addr, patience: Duration) -> Option<Status> {
 /// Whether a read that needs the quorum succeeds.
 pub(crate) fn reads(member: Ipv4Addr, patience: Duration) -> bool {
     let request = json!({ "key": "Zm9v" });
-    post(member, "/v3/kv/range", &request, patience).is_some_and(|said| said.get("header").is_some())
+    post(member, "/v3/kv/range", &request, patience)
+        .is_some_and(|said| said.get("header").is_some())
 }
 
 /// The names of the members with a client URL, as a member lists them.
