@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use planner::{Plan, Policy, SiteSpec, plan};
+use planner::{Plan, Policy, SiteSpec, Step, plan};
 use quorate::engine::bind;
 use quorate::engine::event::Event;
 use quorate::engine::execute::{ApplyReport, execute};
@@ -34,6 +34,21 @@ pub fn apply(
     repeat: Repeat,
 ) -> (World, ApplyReport) {
     apply_with(world, spec, &Policy::default(), parallelism, crash, repeat)
+}
+
+/// The world after an apply was killed before one of these steps: the first of them is number 0.
+pub fn killed_before(
+    world: World,
+    spec: &SiteSpec,
+    these: impl Fn(&Step) -> bool,
+    number: usize,
+) -> World {
+    let steps = plan_of(&world, spec).steps.into_iter().enumerate();
+    let (next, _) = steps
+        .filter(|(_, step)| these(step))
+        .nth(number)
+        .unwrap_or_else(|| panic!("the plan has no such step"));
+    apply(world, spec, 1, Some(Crash::Before(next)), Repeat::Once).0
 }
 
 /// One `quorate apply` with choices of the operator's.

@@ -19,7 +19,7 @@ use crate::measure::median;
 use crate::results::say;
 
 /// How many hosts the sites have.
-const SIZES: [usize; 4] = [10, 100, 1_000, 10_000];
+const SIZES: [usize; 5] = [10, 100, 1_000, 5_000, 10_000];
 /// How many members a cluster has.
 const MEMBERS: usize = 5;
 const ROUNDS: usize = 5;

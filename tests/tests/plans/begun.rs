@@ -5,20 +5,15 @@ use planner::facts::{MemberFacts, Observed, SiteFacts};
 use planner::plan::{Action, Launch, Replaced};
 use planner::{Plan, Policy, SiteSpec, StepKind, plan};
 use quorate_tests::seen::{end, host, known, member};
-use quorate_tests::sim::{Crash, Repeat};
 use quorate_tests::site::{Shape, Way, plain};
-use quorate_tests::story::{apply, plan_of};
+use quorate_tests::story::{killed_before, plan_of};
 use quorate_tests::world::World;
 use templates::Layout;
 
 /// The world after an apply was killed when it had started so many members.
 pub(crate) fn started(shape: &Shape, members: usize) -> (World, SiteSpec) {
     let (world, spec) = shape.world();
-    let steps = plan_of(&world, &spec).steps.into_iter().enumerate();
-    let mut starts = steps.filter(|(_, step)| step.kind.is_start());
-    let (next, _) = starts.nth(members).unwrap();
-    let (stopped, _) = apply(world, &spec, 1, Some(Crash::Before(next)), Repeat::Once);
-    (stopped, spec)
+    (killed_before(world, &spec, |step| step.kind.is_start(), members), spec)
 }
 
 /// What is seen when all but the last of three members were started.

@@ -4,9 +4,8 @@
 use planner::facts::{FileFacts, MemberFacts, Observed, SiteFacts};
 use planner::{Plan, SiteSpec, StepKind};
 use quorate_tests::seen::member;
-use quorate_tests::sim::{Crash, Repeat};
 use quorate_tests::site::{Shape, Way, plain};
-use quorate_tests::story::{apply, formed, plan_of};
+use quorate_tests::story::{formed, killed_before};
 use templates::Layout;
 use templates::member::{Access, Bootstrap, V3Discovery};
 
@@ -93,11 +92,8 @@ fn nobody_who_has_found_the_others_is_told_of_the_service_and_what_is_left_is_re
 #[test]
 fn a_record_that_all_have_read_is_not_made_again() {
     let (world, spec) = Shape { way: Way::V3User, ..plain(3) }.world();
-    let steps = plan_of(&world, &spec).steps;
-    let prove = steps.iter().position(|step| matches!(step.kind, StepKind::ProveHealthy { .. }));
-    let crash = Crash::Before(prove.unwrap());
-    let (stopped, _) = apply(world, &spec, 1, Some(crash), Repeat::Once);
-    let mut facts = stopped.observe(&spec);
+    let proof = |step: &planner::Step| matches!(step.kind, StepKind::ProveHealthy { .. });
+    let mut facts = killed_before(world, &spec, proof, 0).observe(&spec);
     for name in ["etcd-1", "etcd-2", "etcd-3"] {
         let begun = member(&mut facts, name);
         begun.quorum_seen = false;

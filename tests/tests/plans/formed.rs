@@ -2,12 +2,12 @@
 
 use inventories::inventory::Runtime;
 use planner::facts::{MemberFacts, Observed, SiteFacts};
-use planner::{Plan, Policy, SiteSpec, StepKind, cluster_now, plan};
+use planner::{Plan, Policy, SiteSpec, Step, StepKind, cluster_now, plan};
 use quorate::engine::bind;
 use quorate_tests::seen::{self, end, known, member};
 use quorate_tests::sim::{Crash, Repeat};
 use quorate_tests::site::{Shape, Way, cluster, host, plain};
-use quorate_tests::story::{apply, formed, plan_of};
+use quorate_tests::story::{apply, formed, killed_before, plan_of};
 use templates::Layout;
 
 fn site(shape: &Shape) -> (SiteSpec, SiteFacts) {
@@ -120,15 +120,12 @@ fn a_record_stays_as_long_as_a_member_may_need_it() {
 #[test]
 fn a_member_is_listed_by_its_address_where_it_runs_or_is_started() {
     let (world, spec) = Shape { way: Way::Dns, runtime: Runtime::StaticPod, ..plain(3) }.world();
+    let lists = |step: &Step| matches!(step.kind, StepKind::ListByAddress { .. });
     let listed = |plan: &Plan| {
-        let steps = plan.steps.iter();
-        let listed = steps.filter(|step| matches!(step.kind, StepKind::ListByAddress { .. }));
+        let listed = plan.steps.iter().filter(|step| lists(step));
         listed.map(|step| step.host.to_string()).collect::<Vec<_>>()
     };
-    let steps = plan_of(&world, &spec).steps;
-    let first = steps.iter().position(|step| matches!(step.kind, StepKind::ListByAddress { .. }));
-    let (world, _) = apply(world, &spec, 1, Some(Crash::Before(first.unwrap())), Repeat::Once);
-    let mut facts = world.observe(&spec);
+    let mut facts = killed_before(world, &spec, lists, 0).observe(&spec);
     let planned = |facts: &SiteFacts| plan(&spec, facts, &Policy::default()).unwrap();
     assert_eq!(listed(&planned(&facts)), ["etcd-1", "etcd-2", "etcd-3"]);
     end(member(&mut facts, "etcd-3"));
