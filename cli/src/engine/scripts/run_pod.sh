@@ -90,4 +90,4 @@ while [ "$(now)" -lt "$end" ]; do
     fi
     sleep 0.2
 done
-gone_wrong "the kubelet started no etcd from this manifest in $seconds s"
+gone_wrong "no etcd from this manifest was seen in $seconds s: the kubelet started none, or it ended at once"

@@ -36,6 +36,10 @@ fn host(bench: &Bench, kubelet: &str) {
 }
 
 fn run_pod<'a>(bench: &Bench, identity: &str, more: &str, seen: &str) -> Run<'a> {
+    run_pod_for(bench, identity, more, seen, 10)
+}
+
+fn run_pod_for<'a>(bench: &Bench, identity: &str, more: &str, seen: &str, seconds: u32) -> Run<'a> {
     let words = [
         bench.arg(MANIFEST),
         bench.arg("data"),
@@ -45,7 +49,7 @@ fn run_pod<'a>(bench: &Bench, identity: &str, more: &str, seen: &str) -> Run<'a>
         seen.to_owned(),
         "root".to_owned(),
         "root".to_owned(),
-        "10".to_owned(),
+        seconds.to_string(),
     ];
     Run::unguarded(RUN_POD, &words).with(manifest(identity, more).as_bytes())
 }
@@ -184,6 +188,18 @@ fn an_etcd_that_ends_at_once_is_told() {
         let (status, said) =
             with_kubelet(bench, || said(bench, &run_pod(bench, "0a", "ends at once\n", "absent")));
         assert_eq!((status, said.as_str()), (1, "failed etcd ended at once\n"));
+    });
+}
+
+#[test]
+fn an_etcd_that_nobody_saw_is_told() {
+    on_each_shell(|bench| {
+        host(bench, "active");
+        let (status, said) = said(bench, &run_pod_for(bench, "0a", "", "absent", 2));
+        let words = "failed no etcd from this manifest was seen in 2 s: \
+                     the kubelet started none, or it ended at once\n";
+        assert_eq!((status, said.as_str()), (1, words));
+        assert_eq!(bench.read(MANIFEST), written("0a", ""));
     });
 }
 
