@@ -3,12 +3,14 @@
 use inventories::inventory::Runtime;
 use planner::facts::{MemberFacts, Observed, SiteFacts};
 use planner::plan::{Action, Launch, Replaced};
-use planner::{Plan, Policy, SiteSpec, StepKind, plan};
+use planner::{Plan, SiteSpec, StepKind};
 use quorate_tests::seen::{end, host, known, member};
 use quorate_tests::site::{Shape, Way, plain};
 use quorate_tests::story::{killed_before, plan_of};
 use quorate_tests::world::World;
 use templates::Layout;
+
+use crate::planned;
 
 /// The world after an apply was killed when it had started so many members.
 pub(crate) fn started(shape: &Shape, members: usize) -> (World, SiteSpec) {
@@ -56,7 +58,7 @@ fn a_log_without_a_witness_is_not_thrown_away() {
         member.files.insert(Layout::of(&member.cluster).pod_manifest(), Observed::Absent);
         member.token = Observed::Absent;
     }
-    let plan = plan(&other, &facts, &Policy::default()).unwrap();
+    let plan = planned(&other, &facts);
     assert!(codes(&plan).contains(&"begun-otherwise"), "{:#?}", plan.report);
     assert!(!discards(&plan));
 }
@@ -68,10 +70,9 @@ fn by_the_old_protocol_a_log_is_gone_on_with() {
     for member in members(&mut facts) {
         stopped(member, true);
     }
-    let planned = |facts: &SiteFacts| plan(&spec, facts, &Policy::default()).unwrap();
-    assert!(!discards(&planned(&facts)), "{:#?}", planned(&facts).report);
+    assert!(!discards(&planned(&spec, &facts)), "{:#?}", planned(&spec, &facts).report);
     stopped(members(&mut facts).next().unwrap(), false);
-    assert!(discards(&planned(&facts)));
+    assert!(discards(&planned(&spec, &facts)));
 }
 
 #[test]
@@ -91,7 +92,7 @@ fn what_was_begun_on_a_host_has_left_its_token_there() {
     let mut facts = world.observe(&other);
     member(&mut facts, "etcd-2").data = Observed::Absent;
     member(&mut facts, "etcd-3").token = Observed::Absent;
-    let plan = plan(&other, &facts, &Policy::default()).unwrap();
+    let plan = planned(&other, &facts);
     let of = |kind: fn(&StepKind) -> bool| {
         let steps = plan.steps.iter().filter(move |step| kind(&step.kind));
         steps.map(|step| (step.host.as_str(), step.action)).collect::<Vec<_>>()
@@ -118,7 +119,7 @@ fn a_pod_that_is_gone_on_with_takes_the_place_of_its_own_manifest() {
     (here.etcd_processes, here.listeners) = (Vec::new(), Vec::new());
     let path = Layout::of(&member(&mut facts, "etcd-1").cluster).pod_manifest();
     let seen = known(member(&mut facts, "etcd-1").files.get_mut(&path).unwrap()).sha256.clone();
-    let plan = plan(&spec, &facts, &Policy::default()).unwrap();
+    let plan = planned(&spec, &facts);
     let replaced = plan.steps.iter().find_map(|step| match &step.kind {
         StepKind::StartMember { by: Launch::Pod { replaces, .. } }
             if step.host.as_str() == "etcd-1" =>

@@ -4,7 +4,7 @@
 use planner::facts::{HostFacts, MemberFacts, Observed, SiteFacts, UnitFacts};
 use planner::plan::Why;
 use planner::text::{self, Style};
-use planner::{Plan, Policy, SiteSpec, StepKind, plan};
+use planner::{Plan, SiteSpec, StepKind};
 use quorate_tests::seen::{self, known};
 use quorate_tests::site::plain;
 use quorate_tests::story::formed;
@@ -41,7 +41,7 @@ fn file(facts: &mut SiteFacts, path: impl AsRef<str>) -> &mut planner::facts::Fi
 fn planned(change: impl FnOnce(&mut SiteFacts)) -> Plan {
     let (spec, mut facts) = site();
     change(&mut facts);
-    plan(&spec, &facts, &Policy::default()).unwrap()
+    crate::planned(&spec, &facts)
 }
 
 /// What happened on etcd-2, the verb of the step that mends it, and a word of why.

@@ -2,13 +2,15 @@
 
 use inventories::inventory::Runtime;
 use planner::facts::{MemberFacts, Observed, SiteFacts};
-use planner::{Plan, Policy, SiteSpec, Step, StepKind, cluster_now, plan};
+use planner::{Plan, SiteSpec, Step, StepKind, cluster_now};
 use quorate::engine::bind;
 use quorate_tests::seen::{self, end, known, member};
 use quorate_tests::sim::{Crash, Repeat};
 use quorate_tests::site::{Shape, Way, cluster, host, plain};
 use quorate_tests::story::{apply, formed, killed_before, plan_of};
 use templates::Layout;
+
+use crate::planned;
 
 fn site(shape: &Shape) -> (SiteSpec, SiteFacts) {
     let (world, spec) = shape.world();
@@ -60,7 +62,7 @@ fn a_marker_that_is_written_again_tells_how_the_cluster_was_formed() {
     let wanted = Shape { way: Way::Static, ..by_dns }.spec(&world.authorities);
     let mut facts = world.observe(&wanted);
     member(&mut facts, "etcd-2").marker = Observed::Absent;
-    let plan = plan(&wanted, &facts, &Policy::default()).unwrap();
+    let plan = planned(&wanted, &facts);
     let ways: Vec<&str> = plan
         .steps
         .iter()
@@ -94,25 +96,24 @@ fn closes(plan: &Plan) -> bool {
 #[test]
 fn a_record_stays_as_long_as_a_member_may_need_it() {
     let (spec, seen) = with_a_record();
-    let plan = |facts: &SiteFacts| plan(&spec, facts, &Policy::default()).unwrap();
-    assert!(closes(&plan(&seen)));
+    assert!(closes(&planned(&spec, &seen)));
     let mut unseen = seen.clone();
     unseen.hosts.insert(host("etcd-3"), Observed::Unknown("no route".to_owned()));
-    assert!(!closes(&plan(&unseen)));
+    assert!(!closes(&planned(&spec, &unseen)));
     let mut looking = seen;
     let late = member(&mut looking, "etcd-3");
     (late.marker, late.quorum_seen) = (Observed::Absent, false);
     late.etcd = Observed::Unknown("connection refused".to_owned());
     let data = known(&mut late.data);
     (data.wal, data.empty) = (false, true);
-    assert!(!closes(&plan(&looking)));
+    assert!(!closes(&planned(&spec, &looking)));
     // It registered there and never came to run: it is made sure that it finds the record again.
     for name in ["etcd-1", "etcd-2"] {
         let list = known(&mut known(&mut member(&mut looking, name).etcd).members);
         list.iter_mut().filter(|m| m.name == "etcd-3").for_each(|m| m.client_urls.clear());
     }
     end(member(&mut looking, "etcd-3"));
-    let plan = plan(&looking);
+    let plan = planned(&spec, &looking);
     assert!(plan.steps.iter().any(|step| matches!(step.kind, StepKind::OpenDiscovery { .. })));
 }
 
@@ -126,13 +127,12 @@ fn a_member_is_listed_by_its_address_where_it_runs_or_is_started() {
         listed.map(|step| step.host.to_string()).collect::<Vec<_>>()
     };
     let mut facts = killed_before(world, &spec, lists, 0).observe(&spec);
-    let planned = |facts: &SiteFacts| plan(&spec, facts, &Policy::default()).unwrap();
-    assert_eq!(listed(&planned(&facts)), ["etcd-1", "etcd-2", "etcd-3"]);
+    assert_eq!(listed(&planned(&spec, &facts)), ["etcd-1", "etcd-2", "etcd-3"]);
     end(member(&mut facts, "etcd-3"));
-    assert_eq!(listed(&planned(&facts)), ["etcd-1", "etcd-2", "etcd-3"]);
+    assert_eq!(listed(&planned(&spec, &facts)), ["etcd-1", "etcd-2", "etcd-3"]);
     let kubelet = known(&mut seen::host(&mut facts, "etcd-3").kubelet);
     known(&mut kubelet.unit).active = "inactive".to_owned();
-    let plan = planned(&facts);
+    let plan = planned(&spec, &facts);
     assert!(!plan.steps.iter().any(|step| step.kind.is_start()));
     assert_eq!(listed(&plan), ["etcd-1", "etcd-2"]);
 }
@@ -143,7 +143,7 @@ fn no_token_is_drawn_for_a_cluster_that_is_formed() {
     let (spec, mut facts) = site(&plain(3));
     let unit = Layout::of(&cluster(0)).unit_file();
     known(member(&mut facts, "etcd-2").files.get_mut(&unit).unwrap()).mode = 0o666;
-    let plan = plan(&spec, &facts, &Policy::default()).unwrap();
+    let plan = planned(&spec, &facts);
     assert!(plan.steps.iter().any(|step| matches!(step.kind, StepKind::WriteUnit { .. })));
     assert!(bind::tokens(&plan, &facts).unwrap().tokens.is_empty());
 }

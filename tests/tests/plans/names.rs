@@ -4,9 +4,10 @@
 use std::collections::BTreeSet;
 
 use planner::facts::{Names, Observed, Offer, SiteFacts};
-use planner::{Policy, plan};
 use quorate_tests::seen::{host, known};
 use quorate_tests::site::{Shape, Way, plain};
+
+use crate::planned;
 
 const SERVICE: &str = "_etcd-server-ssl-c0._tcp.lab.test";
 const PLAIN: &str = "_etcd-server-c0._tcp.lab.test";
@@ -16,7 +17,7 @@ fn said(members: usize, change: impl FnOnce(&mut SiteFacts)) -> Vec<String> {
     let (world, spec) = Shape { way: Way::Dns, ..plain(members) }.world();
     let mut facts = world.observe(&spec);
     change(&mut facts);
-    let report = plan(&spec, &facts, &Policy::default()).unwrap().report;
+    let report = planned(&spec, &facts).report;
     let of_names = report.blocked.into_iter().filter(|finding| finding.code == "dns");
     let told = of_names.map(|finding| match finding.host {
         Some(host) => format!("{host}: {}", finding.message),

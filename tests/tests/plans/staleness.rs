@@ -7,10 +7,12 @@ use inventories::inventory::Runtime;
 use planner::facts::{
     DiskTime, FileFacts, HostFacts, KubeletFacts, MemberFacts, Observed, SiteFacts,
 };
-use planner::{Policy, SiteSpec, fingerprint, plan};
+use planner::{SiteSpec, fingerprint};
 use quorate_tests::seen::{self, known};
 use quorate_tests::site::{Shape, plain};
 use quorate_tests::story::formed;
+
+use crate::planned;
 
 fn site_of(runtime: Runtime) -> (SiteSpec, SiteFacts) {
     let (world, spec) = Shape { runtime, ..plain(3) }.world();
@@ -25,9 +27,7 @@ fn moved(change: impl Fn(&mut SiteFacts)) -> Vec<String> {
 
 fn moved_of(runtime: Runtime, change: impl Fn(&mut SiteFacts)) -> Vec<String> {
     let (spec, facts) = site_of(runtime);
-    let print = |facts: &SiteFacts| {
-        fingerprint::of(facts, &plan(&spec, facts, &Policy::default()).unwrap())
-    };
+    let print = |facts: &SiteFacts| fingerprint::of(facts, &planned(&spec, facts));
     let then = print(&facts);
     let mut now = facts;
     change(&mut now);
@@ -137,7 +137,7 @@ fn a_disk_or_a_distance_that_is_timed_anew_does_not_make_a_plan_stale() {
         host.disks.values_mut().for_each(|time| *time = DiskTime::Written { p99, writes: 200 });
         let time = Duration::from_micros(distance);
         host.round_trips.values_mut().for_each(|known| known.time = time);
-        let plan = plan(&spec, &facts, &Policy::default()).unwrap();
+        let plan = planned(&spec, &facts);
         (fingerprint::hash(&plan), fingerprint::of(&facts, &plan))
     };
     let quick = look(9_900, 99_000);
@@ -169,7 +169,7 @@ fn every_kind_of_deciding_fact_makes_a_plan_stale() {
 #[test]
 fn no_kind_of_deciding_fact_is_left_out() {
     let (spec, facts) = site_of(Runtime::StaticPod);
-    let print = fingerprint::of(&facts, &plan(&spec, &facts, &Policy::default()).unwrap());
+    let print = fingerprint::of(&facts, &planned(&spec, &facts));
     let all: BTreeSet<&str> = print.keys().map(|key| kind(key)).collect();
     let tried: BTreeSet<&str> = CASES.iter().chain(OF_PODS).map(|(word, _)| *word).collect();
     assert_eq!(all, tried, "a kind without a case, or a case without a kind");
@@ -205,7 +205,7 @@ fn a_second_look_says_what_the_first_one_measured() {
     let mut first = world.observe(&spec);
     let slow = DiskTime::Written { p99: Duration::from_millis(200), writes: 200 };
     host(&mut first).disks = [("c0".parse().unwrap(), slow)].into();
-    let refused = plan(&spec, &first, &Policy::default()).unwrap();
+    let refused = planned(&spec, &first);
     assert!(refused.report.blocked.iter().any(|finding| finding.code == "slow-disk"));
 
     let mut second = world.observe(&spec);
@@ -214,8 +214,8 @@ fn a_second_look_says_what_the_first_one_measured() {
         facts.disks.clear();
         facts.round_trips.clear();
     });
-    assert!(plan(&spec, &second, &Policy::default()).unwrap().report.blocked.is_empty());
-    let again = plan(&spec, &second.measured_by(&first), &Policy::default()).unwrap();
+    assert!(planned(&spec, &second).report.blocked.is_empty());
+    let again = planned(&spec, &second.measured_by(&first));
     assert_eq!(fingerprint::hash(&again), fingerprint::hash(&refused));
     assert_eq!(again.report, refused.report);
 }
