@@ -182,12 +182,8 @@ fn mend(place: &Place<'_>, turn: &Turn<'_>) -> Result<Vec<Step>, RenderError> {
 fn unit(place: &Place<'_>) -> Result<Option<Step>, RenderError> {
     let step = runtime::prepared(place, FormationState::Existing, None)?;
     let Some(step) = step else { return Ok(None) };
-    let path = place.member.member.layout().unit_file();
-    let seen = place.facts.files.get(&path).and_then(Observed::known);
-    let unsettled = match (seen, place.facts.token.known()) {
-        (Some(seen), Some(token)) => {
-            seen.text == Some(place.member.unit(FormationState::New)?.bind(token))
-        }
+    let unsettled = match (place.text(), place.facts.token.known()) {
+        (Some(seen), Some(token)) => seen == place.wanted_text(FormationState::New, Some(token))?,
         _ => false,
     };
     Ok(Some(if unsettled { Step { why: Why::Unfinished, ..step } } else { step }))

@@ -184,9 +184,7 @@ fn by_name(arguments: &[String]) -> BTreeMap<&str, &str> {
 /// and not in its arguments, which the process itself shows. One that forms a cluster may differ from
 /// one that does not: what it says more is for an empty disk.
 fn unit_differs(place: &Place<'_>) -> bool {
-    let path = place.member.member.layout().unit_file();
-    let seen = place.facts.files.get(&path).and_then(Observed::known);
-    let Some(seen) = seen.and_then(|file| file.text.as_deref()) else { return false };
+    let Some(seen) = place.text() else { return false };
     let is = |state| match place.unit(state) {
         Ok(wanted) => settings(seen) == settings(wanted.as_str()),
         Err(_) => true,
