@@ -1,6 +1,7 @@
 //! What can go wrong with a lab, and what to do then.
 
 use std::io;
+use std::net::IpAddr;
 use std::path::{Path, PathBuf};
 use std::process::ExitStatus;
 
@@ -82,6 +83,16 @@ pub enum LabError {
         /// The last lines of its console.
         console: String,
     },
+    /// A host that runs is not reached over its network.
+    #[error("{host} runs and does not answer at {address}")]
+    NotReached {
+        /// The host.
+        host: HostId,
+        /// Where it was tried.
+        address: IpAddr,
+        /// Why the last try failed.
+        source: io::Error,
+    },
     /// A background process of the lab did not start.
     #[error("the lab's {service} did not start; it says:\n{log}")]
     ServiceDown {
@@ -142,6 +153,9 @@ impl LabError {
             LabError::State { .. } => Some("`./dev lab down` clears the lab"),
             LabError::BootTimeout { .. } => {
                 Some("the machine may be overloaded: `./dev lab up` goes on with what is there")
+            }
+            LabError::NotReached { .. } => {
+                Some("see whether a packet filter on the host or on this machine drops its packets")
             }
             LabError::NoImage(_) => Some("images are made of 3.5 and newer"),
             LabError::NoKubelet(_) => {

@@ -22,6 +22,7 @@ use crate::name::{HostId, LabName};
 use crate::network::{Network, namespace_path};
 use crate::options::Tell;
 use crate::provision;
+use crate::reach;
 use crate::releases::Version;
 use crate::service;
 use crate::ssh::{self, User};
@@ -106,14 +107,19 @@ impl Host {
         self.state.folder().join(format!("{}.console", self.id))
     }
 
-    /// Boots it, unless it runs, and waits until it takes logins.
+    /// Boots it, unless it runs, and waits until it takes logins and, unless it is cut off, is reached.
     pub fn boot(&self) -> Result<(), LabError> {
         let guard = self.lock()?;
         if !self.is_running()? {
             self.start()?;
         }
         drop(guard);
-        self.wait_until_ready()
+        self.wait_until_ready()?;
+        let faults = self.read_state()?.faults;
+        if faults.cut.contains(&self.id) || faults.silenced.contains(&(self.id, reach::SSH)) {
+            return Ok(());
+        }
+        reach::wait(self)
     }
 
     /// Ends it as a power cut does: nothing on it gets to say a last word.
@@ -175,9 +181,13 @@ impl Host {
         })
     }
 
-    /// Takes back every cut, partition and silence that touches it.
+    /// Takes back every cut, partition and silence that touches it, and waits until it is reached, if it
+    /// runs. Nobody remembers then that it was away.
     pub fn heal(&self) -> Result<(), LabError> {
-        self.break_network(|faults| faults.heal(self.id))
+        self.break_network(|faults| faults.heal(self.id))?;
+        let hosts: Vec<HostId> = self.read_state()?.hosts.into_keys().collect();
+        self.network().forget_neighbours(self.id, &hosts)?;
+        if self.is_running()? { reach::wait(self) } else { Ok(()) }
     }
 
     /// Whether it runs pods.
@@ -258,7 +268,7 @@ impl Host {
     fn wait_until_ready(&self) -> Result<(), LabError> {
         let group = self.cgroup()?;
         let began = Instant::now();
-        while !self.init(&group).is_some_and(takes_logins) {
+        while !self.init(&group).is_some_and(reach::takes_logins) {
             let died = group.processes().is_empty();
             if died || began.elapsed() > BOOT_PATIENCE {
                 return Err(LabError::BootTimeout {
@@ -341,37 +351,5 @@ impl Host {
 
     fn host_key_file(&self, kind: &str) -> PathBuf {
         provision::public_host_key(&self.folder(), kind)
-    }
-}
-
-/// Whether sshd listens and users other than root may log in. Read from the outside, so that it
-/// also holds for a host that is cut off.
-fn takes_logins(init: u32) -> bool {
-    let table = fs::read_to_string(format!("/proc/{init}/net/tcp")).unwrap_or_default();
-    let nologin = PathBuf::from(format!("/proc/{init}/root/run/nologin"));
-    listens_on(&table, 22) && !nologin.exists()
-}
-
-/// Reads `/proc/PID/net/tcp`: local address and port in hex, and 0A for a listening socket.
-fn listens_on(table: &str, port: u16) -> bool {
-    let end = format!(":{port:04X}");
-    table.lines().any(|line| {
-        let fields: Vec<&str> = line.split_whitespace().collect();
-        matches!(fields[..], [_, local, _, "0A", ..] if local.ends_with(&end))
-    })
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn a_connection_is_not_a_listener() {
-        let head = "  sl  local_address rem_address   st tx_queue rx_queue\n";
-        let listening = "   0: 00000000:0016 00000000:0000 0A 00000000:00000000 00:0 0 0 1\n";
-        let connected = "   1: 0B004D0A:0016 01004D0A:D2F0 01 00000000:00000000 00:0 0 0 1\n";
-        assert!(listens_on(&format!("{head}{connected}{listening}"), 22));
-        assert!(!listens_on(&format!("{head}{connected}"), 22));
-        assert!(!listens_on(&format!("{head}{listening}"), 23));
     }
 }

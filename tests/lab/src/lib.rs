@@ -38,6 +38,7 @@ pub mod name;
 pub mod network;
 pub mod options;
 mod provision;
+mod reach;
 pub mod releases;
 pub mod service;
 pub mod site;

@@ -106,6 +106,22 @@ impl Network {
         tool::run("nsenter", [&enter, "nft", "flush", "ruleset"]).map(drop)
     }
 
+    /// Lets the operator and these hosts ask anew where a host is, and the host where they are.
+    ///
+    /// Whoever looked for a host while it was cut off may still be at it, and gives up a moment after the
+    /// host is there again; what was sent in between then fails with "No route to host".
+    pub fn forget_neighbours(&self, host: HostId, hosts: &[HostId]) -> Result<(), LabError> {
+        let (v4, v6) = (self.subnet.host_v4(host), self.subnet.host_v6(host));
+        let of_host = |link: &str| {
+            format!("neigh flush to {v4} dev {link}\nneigh flush to {v6} dev {link}\n")
+        };
+        batch(None, &of_host(&self.operator_link()))?;
+        for other in hosts.iter().filter(|other| **other != host) {
+            batch(Some(&self.host_namespace(*other)), &of_host("eth0"))?;
+        }
+        batch(Some(&self.host_namespace(host)), "neigh flush dev eth0\n")
+    }
+
     /// Links all ports with each other, at this distance.
     ///
     /// A port is either at the common bridge, or at a bridge of its own with the TAP device

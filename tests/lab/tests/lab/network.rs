@@ -2,6 +2,8 @@
 
 use std::io::Read as _;
 use std::net::{IpAddr, SocketAddr, TcpStream};
+use std::process::Command;
+use std::thread;
 use std::time::{Duration, Instant};
 
 use quorate_lab::delay::RoundTrip;
@@ -56,6 +58,28 @@ fn a_cut_host_is_reached_by_nobody_until_it_is_healed() {
     assert!(!greets(one.address()), "a reboot heals nothing");
     one.heal().unwrap();
     assert!(greets(one.address()) && reaches(&two, one.address_v6().into()));
+}
+
+/// The kernel asks three times, a second apart, where a neighbour is, and then fails whatever was sent to it.
+/// Here the last question is lost with the host cut off, and the host is healed before the failure.
+#[test]
+fn a_host_that_is_healed_is_reached_whenever_somebody_looked_for_it_before() {
+    let lab = lab("t-heal", 2);
+    let [one, two] = [lab.host(1).unwrap(), lab.host(2).unwrap()];
+    for moment in [2200, 2500, 2800] {
+        one.cut().unwrap();
+        let forget = ["neigh", "flush", "to", &one.address().to_string()];
+        assert!(Command::new("ip").args(forget).status().unwrap().success());
+        assert!(two.ssh(&format!("ip {}", forget.join(" "))).unwrap().status.success());
+        let (from, to) = (two.clone(), one.address());
+        let looking =
+            [thread::spawn(move || reaches(&from, to.into())), thread::spawn(move || greets(to))];
+        thread::sleep(Duration::from_millis(moment));
+        one.heal().unwrap();
+        assert!(greets(one.address()), "the operator, after {moment} ms");
+        assert!(reaches(&two, one.address().into()), "its neighbour, after {moment} ms");
+        assert_eq!(looking.map(|look| look.join().unwrap()), [false, false]);
+    }
 }
 
 #[test]
