@@ -319,8 +319,7 @@ fn lost_members(cluster: &ClusterSpec, view: &View<'_>, report: &mut PlanReport)
             Observed::Known(data) if !data.wal => "its write-ahead log is gone",
             Observed::Known(_) | Observed::Unknown(_) => continue,
         };
-        // A process that runs has its log: the look was taken while the member began it.
-        if !view.was_member(host, member) || member.running.known().is_some() {
+        if !view.was_member(host, member) || begins_its_log(member) {
             continue;
         }
         let message = if view.listed().is_none() && member.token.is_absent() {
@@ -342,4 +341,12 @@ fn lost_members(cluster: &ClusterSpec, view: &View<'_>, report: &mut PlanReport)
              left as it is",
         ));
     }
+}
+
+/// Whether the look was taken while a member began its log. One that may only go on with a log begins none:
+/// a kubelet starts it again and again, and each time it ends.
+fn begins_its_log(member: &MemberFacts) -> bool {
+    let settled = "--initial-cluster-state=existing";
+    let may_begin = |arguments: &Vec<String>| arguments.iter().all(|argument| argument != settled);
+    member.etcd.known().is_some() || member.running.known().is_some_and(may_begin)
 }

@@ -1,9 +1,8 @@
 //! A member as a static pod: a file that the host's kubelet runs without being told.
 //!
-//! - The pod of a formed member mounts the directory that etcd made for it, of type `Directory`: where it
-//!   is gone the kubelet refuses to start the pod. A container that is started again within its pod is
-//!   not looked at like this, and a runtime makes the directories that it lacks; there etcd itself
-//!   refuses, see [`Member::arguments`].
+//! - A pod mounts nothing that its own process could replace: a runtime follows links, so a process that
+//!   swaps a mounted directory for one would see the host at its next start. That a formed member starts
+//!   only with its log is therefore etcd's own doing, see [`Member::arguments`].
 //! - Probes ask `/livez` and `/readyz`, never `/health`: over an alarm, which no restart mends, the latter
 //!   would have the kubelet restart the member again and again.
 //! - A process shows by [`IDENTITY`] in its environment which manifest it was started from, also where
@@ -35,9 +34,6 @@ pub const IDENTITY: &str = "QUORATE_MANIFEST";
 pub const USER_HOLE: &str = "@UID_OF_ETCD@";
 /// What stands for the number of its group.
 pub const GROUP_HOLE: &str = "@GID_OF_ETCD@";
-
-/// Where the pod sees the directory that must be there; etcd does not look at it.
-const PROOF: &str = "/run/quorate/member";
 
 /// Numbers of the account etcd on a host.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, serde::Serialize)]
@@ -108,6 +104,11 @@ impl Manifest {
         &self.identity
     }
 
+    /// The image that it runs.
+    pub fn image(&self) -> &str {
+        self.pod.spec.containers.first().map_or("", |container| &container.image)
+    }
+
     /// The text as it stands on a host, as far as it is known. What could be rendered once can be so
     /// again.
     pub fn bind(&self, token: Option<&BootstrapToken>, ids: Option<Ids>) -> String {
@@ -155,11 +156,7 @@ fn spec(member: &Member) -> PodSpec {
             mounts.push(Mount { name: "discovery", mount_path: path.clone(), read_only: true });
             volumes.push(file("discovery", path));
         }
-        Formation::New { .. } => {}
-        Formation::Existing { .. } => {
-            mounts.push(Mount { name: "member", mount_path: PROOF.to_owned(), read_only: true });
-            volumes.push(volume("member", layout.member_dir()));
-        }
+        Formation::New { .. } | Formation::Existing { .. } => {}
     }
     PodSpec {
         host_network: true,

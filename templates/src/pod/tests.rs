@@ -111,16 +111,30 @@ fn binding_fills_in_token_and_numbers_and_changes_nothing_else() {
 }
 
 #[test]
-fn the_pod_of_a_formed_member_has_no_token_and_wants_the_member_s_directory() {
+fn the_pod_of_a_formed_member_has_no_token() {
     let manifest = Manifest::of(&sample::formed("3.6.16")).unwrap();
     assert_eq!(manifest.bind(Some(&token()), None), manifest.as_str());
     assert!(!manifest.as_str().contains("token="));
-    let volumes = read(manifest.as_str());
-    let volumes = volumes["spec"]["volumes"].as_vec().unwrap();
-    let member = volumes.iter().find(|volume| volume["name"].as_str() == Some("member")).unwrap();
-    assert_eq!(member["hostPath"]["path"].as_str(), Some("/var/lib/etcd/main/member"));
-    assert_eq!(member["hostPath"]["type"].as_str(), Some("Directory"));
-    assert!(!Manifest::of(&sample::member("3.6.16")).unwrap().as_str().contains("main/member"));
+}
+
+/// A runtime follows a link in the place of a mounted directory, and etcd can write its data directory.
+#[test]
+fn no_pod_mounts_what_its_own_process_could_replace() {
+    for member in [sample::member("3.6.16"), sample::by_dns("3.6.16"), sample::formed("3.6.16")] {
+        let pod = read(Manifest::of(&member).unwrap().as_str());
+        let list = |of: &Yaml, key: &str| of[key].as_vec().unwrap().clone();
+        let writable: Vec<String> = list(&pod["spec"]["containers"][0], "volumeMounts")
+            .iter()
+            .filter(|mount| mount["readOnly"].as_bool() != Some(true))
+            .map(|mount| mount["mountPath"].as_str().unwrap().to_owned())
+            .collect();
+        assert_eq!(writable, ["/var/lib/etcd/main"]);
+        for volume in list(&pod["spec"], "volumes") {
+            let path = volume["hostPath"]["path"].as_str().unwrap();
+            let inside = writable.iter().any(|dir| path.starts_with(&format!("{dir}/")));
+            assert!(!inside, "{path} lies in what the pod may write");
+        }
+    }
 }
 
 #[test]

@@ -27,7 +27,8 @@ pub(super) fn start_pod(
     let forming = text.contains("--initial-cluster-state=new");
     if member.log.is_none() {
         if !forming {
-            return failed("MountVolume.SetUp failed: hostPath type check failed");
+            // It is the one member that its manifest names, and so finds nobody to ask.
+            return failed("cannot fetch cluster info from peer urls");
         }
         let log = match begin(&text, &world.zone, registry) {
             Ok(Some(log)) => log,

@@ -3,9 +3,10 @@
 
 use std::fs;
 
+use quorate_lab::site::Runtime;
 use quorate_lab::{Host, SiteOptions};
 
-use crate::harness::{Stage, here, on};
+use crate::harness::{Stage, eventually, here, on, options};
 
 /// What `systemd-analyze security` may find at most, of 10.
 const MOST_EXPOSURE: f64 = 1.5;
@@ -59,6 +60,32 @@ fn process(host: &Host) {
     assert_eq!(field("Seccomp:"), ["2"]);
     let owner = on(host, "ps -o user= -p $(pgrep -x etcd)");
     assert_eq!(owner, "etcd");
+}
+
+/// An etcd that somebody took over can write its data directory, and end itself.
+#[test]
+fn a_link_in_a_pod_s_data_directory_shows_it_nothing_of_the_host() {
+    let stage = Stage::formed("x-link", 1, &options(Runtime::StaticPod));
+    let host = stage.host(1);
+    let attack = "cd /var/lib/etcd/main && mv member real && ln -s / member && pkill -KILL -x etcd";
+    on(&host, &format!("setpriv --reuid=etcd --regid=etcd --clear-groups sh -c '{attack}'"));
+    // The container is started again at once, and ends soon: what it saw must be caught meanwhile.
+    let mounts = on(
+        &host,
+        "timeout 60 sh -c 'until p=$(pgrep -x etcd) && cat /proc/$p/mountinfo 2>/dev/null; do :; done'",
+    );
+    let points: Vec<&str> = mounts.lines().filter_map(|line| line.split(' ').nth(4)).collect();
+    assert!(points.contains(&"/var/lib/etcd/main"), "{mounts}");
+    let known = ["/", "/etc/hosts", "/etc/hostname", "/etc/resolv.conf", "/etc/etcd/main/pki"];
+    let of_the_runtime =
+        |point: &str| ["/proc", "/dev", "/sys"].iter().any(|root| point.starts_with(root));
+    for point in points {
+        let is_known = known.contains(&point) || point == "/var/lib/etcd/main";
+        assert!(is_known || of_the_runtime(point), "{point} is mounted: {mounts}");
+    }
+    // Undone, the member is what it was.
+    on(&host, "cd /var/lib/etcd/main && rm member && mv real member");
+    eventually("the member is back", || stage.run(&["status"]).code == Some(0));
 }
 
 #[test]
