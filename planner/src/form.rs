@@ -205,7 +205,8 @@ fn begin(
     }
     if let Some(from) = place.leftover() {
         let why = Why::Safety { note: "another runtime began it".to_owned() };
-        let step = place.step("retire", Action::Delete, StepKind::RetireMember { from }, why);
+        let step =
+            place.step("retire", Action::Delete, StepKind::RetireMember { from, image: None }, why);
         steps.push(step.guarded(Guard::NeverFormed).after(every("discard")));
     }
     if anew || place.facts.token.known() != token || place.facts.token.is_absent() {

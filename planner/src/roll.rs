@@ -132,7 +132,7 @@ fn restart(
         }
         // To another runtime it goes in two steps, of which the second one may be done by another run.
         Some(from) => {
-            let kind = StepKind::RetireMember { from };
+            let kind = StepKind::RetireMember { from, image: runtime::image(place)? };
             let step = place.step("retire", Action::Replace, kind, why).guarded(guard);
             let taken = taken.filter(|id| *id != place.id("unit"));
             steps.push(step.after(taken));

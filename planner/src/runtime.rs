@@ -142,6 +142,14 @@ pub(crate) fn pod_identity(place: &Place<'_>) -> Result<Option<String>, RenderEr
     })
 }
 
+/// The image that a member needs, where it runs in a pod.
+pub(crate) fn image(place: &Place<'_>) -> Result<Option<String>, RenderError> {
+    Ok(match place.runtime() {
+        Runtime::Systemd => None,
+        Runtime::StaticPod => Some(place.member.pod(FormationState::Existing)?.image().to_owned()),
+    })
+}
+
 /// The manifest of a member whose process stays as it is: a kubelet looks neither at comments nor at
 /// who may read the file.
 pub(crate) fn manifest(place: &Place<'_>) -> Result<Option<Step>, RenderError> {
@@ -215,5 +223,5 @@ pub(crate) fn retired(place: &Place<'_>) -> Option<Step> {
     }
     let file = file_of(&place.member.member.layout(), from);
     let why = Why::Drift { changes: vec![format!("{file} would start the member as well")] };
-    Some(place.step("retire", Action::Delete, StepKind::RetireMember { from }, why))
+    Some(place.step("retire", Action::Delete, StepKind::RetireMember { from, image: None }, why))
 }

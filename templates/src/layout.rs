@@ -173,6 +173,12 @@ impl Layout {
         format!("quorate-discovery-{}.service", self.cluster)
     }
 
+    /// The manifest that is to be replaced, from before it is removed until the next one's process runs: what
+    /// is put back where it never does. In no folder that a kubelet reads.
+    pub fn kept_manifest(&self) -> String {
+        format!("{}/manifest-before", self.state_dir())
+    }
+
     /// Names the start of the unit that is to be followed by a restart.
     pub fn restart_due(&self) -> String {
         format!("{}/restart-due", self.state_dir())

@@ -23,6 +23,8 @@ use start::{start, start_pod};
 
 type Act = Result<Done, StepErrorKind>;
 
+const NO_IMAGE: &str = "the pod's image is not to be had";
+
 impl World {
     /// Checks the guard of a step and does it.
     ///
@@ -132,7 +134,7 @@ impl World {
                 }
                 Ok(put(&mut member.manifest, Some(text)))
             }
-            StepKind::RetireMember { from } => retire(host, step, *from),
+            StepKind::RetireMember { from, image } => retire(host, step, *from, image.as_deref()),
             StepKind::StartMember { by: Launch::Pod { manifest, formation, replaces } }
             | StepKind::RestartMember { by: Launch::Pod { manifest, formation, replaces } } => {
                 let token = bindings.tokens.get(cluster_of(step));
@@ -234,6 +236,11 @@ impl World {
         if same && there.process.as_deref() == Some(text) {
             return Ok(Done::Already);
         }
+        // Looked for before the old pod goes.
+        if there.process.is_some() && !host.images {
+            return failed(NO_IMAGE);
+        }
+        let there = member(host, step);
         assert!(
             there.process.as_deref().is_none_or(is_pod),
             "{} starts a pod beside a unit",
@@ -417,11 +424,12 @@ fn digest_of(text: &str) -> String {
     Sha256Digest::of(text.as_bytes()).to_string()
 }
 
-fn retire(host: &mut SimHost, step: &Step, from: Runtime) -> Act {
-    let kubelet = host.kubelet;
+fn retire(host: &mut SimHost, step: &Step, from: Runtime, image: Option<&str>) -> Act {
+    let (kubelet, images) = (host.kubelet, host.images);
     let member = member(host, step);
     let runs = |pod: bool| member.process.as_deref().is_some_and(|text| is_pod(text) == pod);
     match from {
+        Runtime::Systemd if image.is_some() && !images => failed(NO_IMAGE),
         Runtime::Systemd => {
             let anything = member.unit.is_some() || member.loaded.is_some();
             if runs(false) {

@@ -67,6 +67,8 @@ pub struct SimHost {
     pub account: bool,
     /// Whether its kubelet runs.
     pub kubelet: bool,
+    /// Whether its container runtime gets the images that it lacks.
+    pub images: bool,
     /// Installed releases, with the digest of their archive.
     pub releases: BTreeMap<EtcdVersion, String>,
     /// What is there of each cluster.
@@ -83,6 +85,7 @@ impl SimHost {
             site: None,
             account: false,
             kubelet: true,
+            images: true,
             releases: BTreeMap::new(),
             members: BTreeMap::new(),
         }

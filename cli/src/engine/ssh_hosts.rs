@@ -119,7 +119,9 @@ impl SshHosts {
             }
             StepKind::WriteManifest { manifest } => pods::write_manifest(step, manifest)?,
             StepKind::StartMember { by: Launch::Unit } => calls::start_member(step, bindings)?,
-            StepKind::RetireMember { from } => pods::retire_member(step, *from)?,
+            StepKind::RetireMember { from, image } => {
+                pods::retire_member(step, *from, image.as_deref())?
+            }
             StepKind::MoveDropIns { moves } => roll::move_drop_ins(step, moves)?,
             StepKind::MoveLeader { endpoint, others, version } => {
                 roll::move_leader(step, endpoint, others, *version)?

@@ -109,6 +109,8 @@ pub enum StepKind {
     RetireMember {
         /// The runtime.
         from: Runtime,
+        /// Where it goes on as a pod: the image, which must be there before the member is stopped.
+        image: Option<String>,
     },
     /// Moves drop-ins that are not ours out of the unit's way; they are kept.
     MoveDropIns {

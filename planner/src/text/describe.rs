@@ -74,10 +74,10 @@ pub fn describe(kind: &StepKind) -> String {
         StepKind::StartMember { by: Launch::Pod { formation: FormationState::Existing, .. } } => {
             "start the member as a pod of a formed cluster".to_owned()
         }
-        StepKind::RetireMember { from: Runtime::Systemd } => {
+        StepKind::RetireMember { from: Runtime::Systemd, image: _ } => {
             "stop the member's unit and take it away".to_owned()
         }
-        StepKind::RetireMember { from: Runtime::StaticPod } => {
+        StepKind::RetireMember { from: Runtime::StaticPod, image: _ } => {
             "take the member's pod away, and wait for its end".to_owned()
         }
         StepKind::MoveDropIns { moves } => {

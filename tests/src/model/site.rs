@@ -125,8 +125,9 @@ struct HostState(Shared<SimHost>);
 
 impl Hash for HostState {
     fn hash<H: Hasher>(&self, state: &mut H) {
-        let SimHost { on, reachable, slow, site, account, kubelet, releases, members } = &*self.0;
-        (on, reachable, slow, site.is_some(), account, kubelet, releases.len()).hash(state);
+        let SimHost { on, reachable, slow, site, account, kubelet, images, releases, members } =
+            &*self.0;
+        (on, reachable, slow, site.is_some(), account, kubelet, images, releases.len()).hash(state);
         for member in members.values() {
             (member.directories, member.generation.is_some(), member.quorum_seen).hash(state);
             (&member.unit, member.process.is_some(), member.marker.is_some()).hash(state);

@@ -56,6 +56,7 @@ impl Stage {
     /// - What DNS says, from then on: `dns port H PORT|without H|stranger NAME PORT|address H ADDRESS|nothing`.
     /// - What happens to hosts: `host H unreachable|reachable|new`, `stop H`, `wipe H`,
     ///   `other-ca H`, `other-site H`, `marker H site NAME|cluster-id ID|unreadable`, `remove-unit H`, `kubelet H on|off`,
+    ///   `images H on|off`,
     ///   `edit-manifest H`.
     /// - What is so on hosts: `listener H PORT PROCESS`, `disk H SIZE [releases]`, `clock H ±Ns`,
     ///   `cores H N`, `memory H SIZE`, `arch H NAME`, `systemd H VERSION|none`, `missing H TOOL`,
@@ -176,6 +177,8 @@ impl Scene {
             ["remove-unit", _] => members.for_each(|member| {
                 (member.unit, member.loaded, member.process) = (None, None, None);
             }),
+            ["images", _, "on"] => state.images = true,
+            ["images", _, "off"] => state.images = false,
             ["kubelet", _, "on"] => state.kubelet = true,
             ["kubelet", _, "off"] => state.kubelet = false,
             ["edit-manifest", _] => members.for_each(|member| {

@@ -28,12 +28,14 @@ status_of() {
 }
 
 goal=0
+# waits 40 s: eight others
 for other; do
     index=$(status_of "$other" RaftIndex)
     [ "${index:-0}" -le "$goal" ] || goal=$index
 done
 
 why="it does not answer"
+# waits 10 s beyond: the last question, and that for alarms
 end=$(($(now) + seconds))
 while :; do
     # shellcheck disable=SC2086

@@ -12,6 +12,7 @@ known=$(cat "$note" 2>/dev/null || true)
 moved=no
 if [ -n "$unit" ]; then
     if [ "$(of_unit "$unit" ActiveState)" != inactive ]; then
+        # waits 90 s: systemd's own time for a stop
         systemctl stop "$unit"
         systemctl reset-failed "$unit" 2>/dev/null || true
         moved=yes
@@ -21,6 +22,7 @@ if [ -n "$unit" ]; then
         moved=yes
     fi
 elif [ -n "$known" ]; then
+    # waits 15 s
     said=$(ask_service del --prefix "$(registry "${known%% *}")") || unanswered "$said"
     moved=yes
 fi

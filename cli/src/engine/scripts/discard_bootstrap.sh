@@ -1,12 +1,13 @@
 # shellcheck shell=sh
-# UNIT DATA_DIR TOKEN MARKER WITNESS MANIFEST: takes a bootstrap that never had a quorum off this host.
+# UNIT DATA_DIR TOKEN MARKER WITNESS MANIFEST END KEPT: takes a bootstrap that never had a quorum off this host.
 
-unit=$1 data=$2 token=$3 marker=$4 witness=$5 manifest=$6
+unit=$1 data=$2 token=$3 marker=$4 witness=$5 manifest=$6 end_seconds=$7 kept=$8
 
 moved=no
 if [ "$(of_unit "$unit" LoadState)" = loaded ]; then
     state=$(of_unit "$unit" ActiveState)
     if [ "$state" != inactive ] && [ "$state" != failed ]; then
+        # waits 90 s: systemd's own time for a stop
         systemctl stop "$unit"
         moved=yes
     fi
@@ -22,7 +23,11 @@ fi
 
 if [ -e "$manifest" ] || [ -n "$(etcds_of "$data" "$unit")" ]; then
     kubelet_runs
-    take_pod_away "$manifest" "$data" "$unit" 120 || fail "$stuck"
+    if ! take_pod_away "$manifest" "$data" "$unit" "$end_seconds" "$kept"; then
+        put_back "$manifest" "$kept"
+        fail "$stuck$back"
+    fi
+    forget_kept "$kept"
     moved=yes
 fi
 

@@ -7,6 +7,7 @@
 
 if [ "$1" != - ]; then
     exec 9>>"$1.flock"
+    # waits 30 s
     flock -s -w 30 9 || refuse "another run is taking the lock of this host"
     read_lock "$1"
     [ "$generation" = "$2" ] || refuse "another run took the lock of this host over: $owner, $why"

@@ -48,6 +48,7 @@ others_healthy() {
     set -- "$2" $1
     endpoints=$1 needed=$2
     shift 2
+    # waits 40 s: eight others, each with etcdctl's own five seconds
     # shellcheck disable=SC2086
     healthy_among "$@" $endpoints
     [ "$healthy" -ge "$needed" ] ||

@@ -14,6 +14,7 @@ listed() {
 said=$(ask $tools --endpoints="$own" endpoint status 2>&1) || fail "the member does not answer: $said"
 id=$(printf '%x' "$(printf '%s\n' "$said" | field MemberID)")
 case $(listed) in *", $url, "*) already ;; esac
+# waits 45 s: nine questions
 # A change that comes while another one is not settled is dropped without a word.
 for try in 1 2 3; do
     # shellcheck disable=SC2086

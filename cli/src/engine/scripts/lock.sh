@@ -45,13 +45,13 @@ uptime_seconds() { cut -d. -f1 /proc/uptime; }
 alone() {
     (umask 077 && mkdir -p "${1%/*}")
     exec 7>>"$1.flock"
-    flock -w 30 7 || refuse "a script of another run still works on this host"
+    flock -w 20 7 || refuse "a script of another run still works on this host"
 }
 
 # changing FILE: nobody else changes the lock's file meanwhile.
 changing() {
     exec 8>>"$1.change"
-    flock -w 30 8 || refuse "somebody else is changing the lock of this host"
+    flock -w 20 8 || refuse "somebody else is changing the lock of this host"
 }
 
 # end_steps FILE: kills every step that runs on this host, with all that it began.

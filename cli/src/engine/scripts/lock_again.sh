@@ -5,6 +5,7 @@
 
 lock=$1
 [ -e "$lock" ] || refuse "the lock is gone"
+# waits 20 s
 changing "$lock"
 read_lock "$lock"
 [ "$nonce" = "$3" ] || refuse "$owner took the lock over: $why"
@@ -19,6 +20,7 @@ exec 8>&-
 # hold us up; being killed anywhere does it no harm.
 exec 7>>"$lock.flock"
 rounds=0
+# waits 25 s
 while ! flock -w 5 7; do
     [ "$rounds" -lt 4 ] || refuse "a script of the lost connection still works on this host"
     rounds=$((rounds + 1))

@@ -11,6 +11,7 @@ leader=$(printf '%s\n' "$said" | field Leader)
 own_id=$(printf '%s\n' "$said" | field MemberID)
 [ "$leader" = "$own_id" ] || already
 
+# waits 90 s: eight others, each asked and told
 for other; do
     # shellcheck disable=SC2086
     said=$(ask $tools --endpoints="$other" endpoint status 2>/dev/null) || continue

@@ -27,6 +27,7 @@ note_down() {
 [ -n "$known" ] || note_down
 
 if [ -n "$unit" ] && [ "$(of_unit "$unit" ActiveState)" != active ]; then
+    # waits 150 s: systemd's own time for a stop, and the unit's for its start
     systemctl stop "$unit" 2>/dev/null || true
     systemctl reset-failed "$unit" 2>/dev/null || true
     said=$(systemd-run --quiet --unit="$unit" --service-type=notify \
@@ -47,6 +48,7 @@ if [ -n "$unit" ] && [ "$(of_unit "$unit" ActiveState)" != active ]; then
     moved=yes
 fi
 
+# waits 45 s: etcdctl is asked three times
 # A record that nobody waits for any more is of a bootstrap that was discarded. Until it is gone the note
 # is of it.
 case $known in

@@ -53,12 +53,23 @@ is_same_pod() {
     [ -f "$1" ] && [ "$(grep -v '^#' "$1")" = "$(grep -v '^#' "$2")" ]
 }
 
-# take_pod_away MANIFEST DATA_DIR UNIT SECONDS: and waits for the end of its process, so long at most. Where
-# it fails, `stuck` says why.
+# take_pod_away MANIFEST DATA_DIR UNIT SECONDS KEPT: and waits for the end of its process, so long at most.
+# What is removed is copied to KEPT before: where the pod does not end, and where this script is killed, the
+# manifest can be put back. Where it fails, `stuck` says why.
 # shellcheck disable=SC2034 # Not every script takes pods away.
 stuck='the pod does not end'
 take_pod_away() {
     if [ -e "$1" ] || [ -L "$1" ]; then
+        # A script that replaces it has the next one in $work already.
+        next=$work
+        is_kept=no
+        begin_file "$5" && cat -- "$1" >"$work" && end_file "$5" 0600 root:root && is_kept=yes
+        work=$next
+        if [ "$is_kept" = no ] || [ "$(sha256sum <"$1")" != "$(sha256sum <"$5")" ]; then
+            # shellcheck disable=SC2034
+            stuck="$1 can't be copied to $5, so it stays"
+            return 1
+        fi
         rm -f -- "$1"
         sync "${1%/*}"
     fi
@@ -73,6 +84,57 @@ take_pod_away() {
         fi
         sleep 0.2
     done
+}
+
+# put_back MANIFEST KEPT: the manifest that was taken away is there again, whole at once; says in $back what
+# became of it. Nothing is lost where this is killed: KEPT goes last.
+back=
+put_back() {
+    [ -f "$2" ] || return 0
+    [ -z "$work" ] || rm -f -- "$work"
+    # Not in the folder itself: a kubelet reads what is there, half of it too.
+    folder=${1%/*}
+    if begin_file "${folder%/*}/${1##*/}" && cat -- "$2" >"$work" && end_file "$1" 0600 root:root; then
+        forget_kept "$2"
+        back='; the manifest that was here before is back'
+    else
+        # shellcheck disable=SC2034
+        back="; the manifest that was here before is kept as $2 and could not be put back"
+    fi
+}
+
+# forget_kept KEPT: what was taken away is not needed any more.
+forget_kept() {
+    if [ -e "$1" ]; then
+        rm -f -- "$1"
+        sync "${1%/*}"
+    fi
+}
+
+# has_image IMAGE SECONDS: whether the container runtime has it, or gets it in this time. Fails only where
+# that is known to be impossible; then `missing` says why. Without a client of the runtime, and where the
+# kubelet may log in to the registry with what that client does not have, nobody knows.
+# shellcheck disable=SC2034 # Not every script needs an image.
+missing=
+has_image() {
+    if command -v crictl >/dev/null; then
+        timeout 20 crictl inspecti -q "$1" >/dev/null 2>&1 && return 0
+        missing=$(timeout "$2" crictl pull "$1" 2>&1 >/dev/null) && return 0
+    elif command -v ctr >/dev/null; then
+        [ -z "$(timeout 20 ctr -n k8s.io images ls -q "name==$1" 2>/dev/null)" ] || return 0
+        # Of mirrors and logins in containerd's configuration ctr knows nothing.
+        ! grep -Eqs 'registry\.(mirrors|configs)|config_path *= *"[^"]' /etc/containerd/config.toml ||
+            return 0
+        missing=$(timeout "$2" ctr -n k8s.io images pull "$1" 2>&1 >/dev/null) && return 0
+    else
+        return 0
+    fi
+    case $missing in
+    *[Uu]nauthorized* | *[Ff]orbidden* | *denied* | *authorization* | *'basic auth'*) return 0 ;;
+    esac
+    missing=$(printf '%s\n' "$missing" | tail -n 1)
+    missing="the pod's image is not to be had: ${missing:-no answer in $2 s}"
+    return 1
 }
 
 # words_of_pod POD: the end of its container's log, and what the kubelet says of it.

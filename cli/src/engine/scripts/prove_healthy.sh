@@ -25,6 +25,7 @@ section() {
     printf '= %s %s\n%s\n' "$question" "$status" "$answer"
 }
 
+# waits 60 s beyond: six questions of everywhere
 everywhere="--endpoints=$endpoints"
 now() { cut -d. -f1 /proc/uptime; }
 end=$(($(now) + seconds))

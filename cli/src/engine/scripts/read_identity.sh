@@ -10,6 +10,7 @@ if [ -e "$marker" ]; then
 else
     printf 'absent\n\n'
 fi
+# waits 7 s
 said=$(env -i "$etcdctl" --cacert="$cacert" --cert="$cert" --key="$key" --endpoints="$endpoint" \
     --dial-timeout=2s --command-timeout=5s -w json endpoint status 2>&1) ||
     { printf 'failed the member does not say which cluster it is of\n%s\n' "$said"; exit 1; }

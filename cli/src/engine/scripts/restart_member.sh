@@ -9,8 +9,10 @@ before=$(of_unit "$unit" MainPID)
 systemctl reset-failed "$unit"
 systemctl restart --no-block "$unit"
 
+# systemd gives the old process a minute and a half to end.
+# waits 120 s
 tries=0
-while [ "$tries" -lt 150 ]; do
+while [ "$tries" -lt 600 ]; do
     pid=$(of_unit "$unit" MainPID)
     state=$(of_unit "$unit" ActiveState)
     if [ "$pid" != 0 ] && [ "$pid" != "$before" ] && [ "$state" != deactivating ]; then

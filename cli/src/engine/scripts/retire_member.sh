@@ -1,15 +1,21 @@
 # shellcheck shell=sh
-# systemd|static-pod UNIT UNIT_FILE MANIFEST DATA_DIR POD: takes the member away from a runtime: its process
-# ends, and nothing is left that would start it again.
+# systemd|static-pod UNIT UNIT_FILE MANIFEST DATA_DIR POD END KEPT PULL IMAGE: takes the member away from a
+# runtime: its process ends, and nothing is left that would start it again. A manifest whose pod does not end is
+# put back. IMAGE is what the member needs next; empty where it needs none.
 
-unit=$2 file=$3 manifest=$4 data=$5 pod=$6
+runtime=$1 unit=$2 file=$3 manifest=$4 data=$5 pod=$6 end_seconds=$7 kept=$8
+shift 8
+pull_seconds=$1 image=$2
 
-case $1 in
+case $runtime in
 systemd)
     [ "$(of_unit "$unit" LoadState)" = loaded ] || [ -e "$file" ] || already
+    # waits 20 s, to see whether it is there
+    [ -z "$image" ] || has_image "$image" "$pull_seconds" || fail "$missing"
     # First what would start it again, should the host lose its power now.
     [ "$(systemctl is-enabled "$unit" 2>/dev/null || true)" != enabled ] ||
         systemctl disable --quiet "$unit"
+    # waits 90 s: systemd's own time for a stop
     systemctl stop "$unit"
     state=$(of_unit "$unit" ActiveState)
     if [ "$state" != inactive ] && [ "$state" != failed ]; then
@@ -24,13 +30,18 @@ systemd)
     ;;
 static-pod)
     running=$(etcds_of "$data" "$unit")
-    [ -n "$running" ] || [ -e "$manifest" ] || already
+    if [ -z "$running" ] && [ ! -e "$manifest" ]; then
+        forget_kept "$kept"
+        already
+    fi
     [ -z "$running" ] || kubelet_runs
-    if ! take_pod_away "$manifest" "$data" "$unit" 120; then
-        printf 'failed %s\n' "$stuck"
+    if ! take_pod_away "$manifest" "$data" "$unit" "$end_seconds" "$kept"; then
+        put_back "$manifest" "$kept"
+        printf 'failed %s%s\n' "$stuck" "$back"
         words_of_pod "$pod"
         exit 1
     fi
+    forget_kept "$kept"
     ;;
 esac
 changed

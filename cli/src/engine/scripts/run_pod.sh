@@ -1,12 +1,13 @@
 # shellcheck shell=sh
-# MANIFEST DATA_DIR UNIT POD IDENTITY SEEN USER GROUP SECONDS, payload: the manifest. Puts it where the
-# kubelet looks, in the place of the pod that runs, and sees it through its first moments: there is a
+# MANIFEST DATA_DIR UNIT POD IDENTITY SEEN USER GROUP SECONDS END PULL KEPT IMAGE, payload: the manifest. Puts it
+# where the kubelet looks, in the place of the pod that runs, and sees it through its first moments: there is a
 # process that comes from this manifest. SEEN is what may lie there: the sha256 of the manifest that the plan saw,
-# `absent`, or `identity:` and the identity of the manifest that the same plan wrote before.
+# `absent`, or `identity:` and the identity of the manifest that the same plan wrote before. The old manifest is
+# put back where its pod does not end, and where no process of the new one was ever seen.
 
 manifest=$1 data=$2 unit=$3 pod=$4 identity=$5 seen=$6 user=$7 group=$8
 shift 8
-seconds=$1
+seconds=$1 end_seconds=$2 pull_seconds=$3 kept=$4 image=$5
 
 now() { cut -d. -f1 /proc/uptime; }
 
@@ -14,6 +15,12 @@ gone_wrong() {
     printf 'failed %s\n' "$1"
     words_of_pod "$pod"
     exit 1
+}
+
+# never_ran WHY: the member is not left without a pod that could run.
+never_ran() {
+    put_back "$manifest" "$kept"
+    gone_wrong "$1$back"
 }
 
 kubelet_runs
@@ -42,7 +49,10 @@ if ! is_written "$manifest" 600 root:root; then
     # pod that somebody edited has the identity of the one that it was: nobody could tell their processes
     # apart.
     if ! is_same_pod "$manifest" "$work" && [ -n "$(etcds_of "$data" "$unit")" ]; then
-        take_pod_away "$manifest" "$data" "$unit" 120 || gone_wrong "$stuck"
+        # waits 20 s, to see whether it is there
+        has_image "$image" "$pull_seconds" || fail "$missing"
+        take_pod_away "$manifest" "$data" "$unit" "$end_seconds" "$kept" || never_ran "$stuck"
+        # waits 2 s
         sleep 2
     fi
     end_file "$manifest" 0600 root:root
@@ -50,17 +60,22 @@ if ! is_written "$manifest" 600 root:root; then
 elif process=$(etcd_from "$identity" "$data" "$unit"); then
     rm -f -- "$work"
     work=
+    forget_kept "$kept"
     already
 fi
 [ "$moved" = yes ] || rm -f -- "$work"
 work=
 
+begun=$(date +%s)
 end=$(($(now) + seconds)) process='' steady=0 ends=0 looks=0 without=0
 while [ "$(now)" -lt "$end" ]; do
     found=$(etcd_from "$identity" "$data" "$unit") || found=
     if [ -n "$found" ] && [ "$found" = "$process" ]; then
         steady=$((steady + 1))
-        [ "$steady" -lt 5 ] || changed
+        if [ "$steady" -ge 5 ]; then
+            forget_kept "$kept"
+            changed
+        fi
     elif [ -n "$process" ]; then
         # The kubelet starts it again at once, and then ever later.
         ends=$((ends + 1))
@@ -79,9 +94,10 @@ while [ "$(now)" -lt "$end" ]; do
         gone_wrong "kubelet.service does not run, which would start the pod: systemctl start kubelet"
     fi
     if [ -z "$found" ] && [ $((looks % 40)) = 0 ]; then
-        case $(journalctl -u kubelet -n 100 -o cat --no-pager 2>/dev/null | grep -F -- "$pod") in
+        # Of this attempt alone: an earlier one may have had another image.
+        case $(journalctl -u kubelet --since "@$begun" -n 100 -o cat --no-pager 2>/dev/null | grep -F -- "$pod") in
         *ErrImagePull* | *ImagePullBackOff* | *InvalidImageName* | *ErrImageNeverPull*)
-            gone_wrong "the pod's image is not to be had"
+            never_ran "the pod's image is not to be had"
             ;;
         *'hostPath type check failed'*)
             gone_wrong "the kubelet does not find a directory that the pod mounts"
@@ -90,4 +106,6 @@ while [ "$(now)" -lt "$end" ]; do
     fi
     sleep 0.2
 done
+[ "$ends" = 0 ] && [ -z "$process" ] &&
+    never_ran "no etcd from this manifest was seen in $seconds s: the kubelet started none, or it ended at once"
 gone_wrong "no etcd from this manifest was seen in $seconds s: the kubelet started none, or it ended at once"

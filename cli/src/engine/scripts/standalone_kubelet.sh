@@ -20,12 +20,14 @@ put_text "$config" 644 "$two"
 }
 if [ "$moved" = yes ] || [ "$(of_unit "$unit" ActiveState)" != active ]; then
     systemctl reset-failed "$unit" 2>/dev/null || true
+    # waits 90 s: systemd's own time for a stop
     systemctl restart "$unit" || true
     moved=yes
 fi
 [ "$moved" = yes ] || already
 
 # It is there at once and gone again where it can't read its configuration or reach the containers.
+# waits 3 s
 tries=0
 while [ "$tries" -lt 15 ]; do
     tries=$((tries + 1))

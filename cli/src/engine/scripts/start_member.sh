@@ -51,6 +51,7 @@ if [ "$pid" != 0 ]; then
         if [ -z "$token" ] || begun_with_token "$pid"; then
             already
         fi
+        # waits 90 s: systemd's own time for a stop
         systemctl stop "$unit"
         ;;
     esac
@@ -62,6 +63,7 @@ before=$restarts
 systemctl start --no-block "$unit"
 
 # A member that has begun its log has found its place; one that has not may be about to say why.
+# waits 2 s
 tries=0
 while [ "$tries" -lt 10 ]; do
     job=''

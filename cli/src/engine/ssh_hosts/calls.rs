@@ -11,13 +11,13 @@ use templates::{BootstrapToken, Layout, UnitText};
 
 use super::failure::Failure;
 use super::guard;
+use super::pods;
 use super::script;
 use crate::engine::hosts::Bindings;
 use crate::engine::remote::{Call, Payload};
 
-/// How long a step may take that only touches the host's disk and systemd. A disk under load syncs
-/// slowly.
-pub(super) const SHORT: Duration = Duration::from_secs(120);
+/// How long a step may take with the host's disk. A disk under load syncs slowly.
+const WORK: Duration = Duration::from_secs(60);
 /// The longest answer of such a step: a word, or a journal's end.
 pub(super) const MAX_REPLY: usize = 256 * 1024;
 
@@ -32,8 +32,14 @@ pub(super) fn guarded(
     Ok(call(script, all, Payload::new()))
 }
 
+/// A call that may take as long as its script says that it waits, and works.
 pub(super) fn call(script: &'static str, args: Vec<String>, payload: Payload) -> Call {
-    Call { script, args, payload, deadline: SHORT, max_reply: MAX_REPLY }
+    Call { script, args, payload, deadline: WORK + script::waits(script), max_reply: MAX_REPLY }
+}
+
+/// The same for a script that is also told how long to wait: so many seconds.
+pub(super) fn patient(call: Call, seconds: u64) -> Call {
+    Call { deadline: call.deadline + Duration::from_secs(seconds), ..call }
 }
 
 pub(super) fn claim_host(step: &Step, site: &str) -> Result<Call, Failure> {
@@ -68,8 +74,10 @@ pub(super) fn discard_bootstrap(step: &Step) -> Result<Call, Failure> {
         layout.marker(),
         layout.quorum_witness(),
         layout.pod_manifest(),
+        pods::END.to_string(),
+        layout.kept_manifest(),
     ];
-    guarded(step, script::DISCARD_BOOTSTRAP, args)
+    Ok(patient(guarded(step, script::DISCARD_BOOTSTRAP, args)?, pods::END))
 }
 
 pub(super) fn write_unit(

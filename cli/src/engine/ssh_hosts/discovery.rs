@@ -1,11 +1,9 @@
 //! Steps with a discovery service: the record by which the members of a new cluster find each other.
 
-use std::collections::BTreeMap;
-use std::time::Duration;
-
 use inventories::{EtcdVersion, HostName};
 use planner::Step;
 use planner::plan::DiscoveryService;
+use std::collections::BTreeMap;
 use templates::Layout;
 use templates::layout::{PkiFile, ReleaseLayout, USER};
 use templates::member::Access;
@@ -16,9 +14,6 @@ use super::guard;
 use super::script;
 use crate::engine::hosts::{Bindings, Password};
 use crate::engine::remote::{Call, Payload};
-
-/// How long a service may take: to start, or to let etcdctl try each of its endpoints a few times.
-const LONG: Duration = Duration::from_secs(180);
 
 /// Puts the CA and the password where a member reads them.
 pub(super) fn trust(
@@ -129,7 +124,7 @@ fn with_password(
     };
     let call = calls::guarded(step, script, args)?;
     let payload = Payload::new().with(password.expose().to_vec());
-    Ok(Call { payload, deadline: LONG, ..call })
+    Ok(Call { payload, ..call })
 }
 
 fn bound<'a>(step: &Step, bindings: &'a Bindings) -> Result<&'a Password, Failure> {

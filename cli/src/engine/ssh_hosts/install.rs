@@ -1,7 +1,5 @@
 //! Installing a release: by the host's own download, or by a push from here.
 
-use std::time::Duration;
-
 use inventories::EtcdVersion;
 use inventories::inventory::ReleaseSource;
 use planner::Step;
@@ -19,8 +17,8 @@ use crate::engine::remote::{Call, Payload};
 
 /// How long a host's download may take, in seconds. Where it takes longer, a push is no worse.
 const DOWNLOAD_SECONDS: u64 = 300;
-/// How long a push may take; unpacking and syncing included.
-const LONG: Duration = Duration::from_secs(900);
+/// How long a push may take, in seconds; unpacking and syncing included.
+const PUSH_SECONDS: u64 = 900;
 
 /// What is to be installed.
 pub(super) struct Wanted<'a> {
@@ -68,6 +66,5 @@ fn call(step: &Step, wanted: &Wanted<'_>, url: &str, payload: Payload) -> Result
         DOWNLOAD_SECONDS.to_string(),
         MAX_ARCHIVE.to_string(),
     ]);
-    let call = calls::call(script::INSTALL_RELEASE, args, payload);
-    Ok(Call { deadline: LONG, ..call })
+    Ok(calls::patient(calls::call(script::INSTALL_RELEASE, args, payload), PUSH_SECONDS))
 }

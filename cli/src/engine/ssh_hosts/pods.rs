@@ -1,7 +1,5 @@
 //! Steps of members that run as pods, and of those that go from one runtime to another.
 
-use std::time::Duration;
-
 use inventories::inventory::Runtime;
 use planner::Step;
 use planner::plan::{FormationState, Replaced};
@@ -18,7 +16,9 @@ use crate::engine::remote::{Call, Payload};
 /// How long a kubelet may take to start a pod, in seconds: it may have to pull the image first.
 const PATIENCE: u64 = 300;
 /// And to end one: etcd's own minute, and the kubelet's rounds before and after.
-const END: u64 = 150;
+pub(super) const END: u64 = 120;
+/// How long the image may take to be pulled while the member still runs.
+const PULL: u64 = 300;
 
 /// Puts a manifest where the kubelet looks, be it the first one or another one.
 pub(super) fn run_pod(
@@ -48,10 +48,13 @@ pub(super) fn run_pod(
         USER.to_owned(),
         USER.to_owned(),
         PATIENCE.to_string(),
+        END.to_string(),
+        PULL.to_string(),
+        layout.kept_manifest(),
+        manifest.image().to_owned(),
     ]);
     let payload = Payload::new().with(manifest.bind(token, None).into_bytes());
-    let call = calls::call(script::RUN_POD, args, payload);
-    Ok(Call { deadline: Duration::from_secs(PATIENCE + END), ..call })
+    Ok(calls::patient(calls::call(script::RUN_POD, args, payload), PULL + END + PATIENCE))
 }
 
 pub(super) fn write_manifest(step: &Step, manifest: &Manifest) -> Result<Call, Failure> {
@@ -62,7 +65,11 @@ pub(super) fn write_manifest(step: &Step, manifest: &Manifest) -> Result<Call, F
     Ok(call)
 }
 
-pub(super) fn retire_member(step: &Step, from: Runtime) -> Result<Call, Failure> {
+pub(super) fn retire_member(
+    step: &Step,
+    from: Runtime,
+    image: Option<&str>,
+) -> Result<Call, Failure> {
     let layout = guard::layout(step)?;
     let args = [
         from.as_str().to_owned(),
@@ -71,9 +78,12 @@ pub(super) fn retire_member(step: &Step, from: Runtime) -> Result<Call, Failure>
         layout.pod_manifest(),
         layout.data_dir(),
         layout.pod_name(),
+        END.to_string(),
+        layout.kept_manifest(),
+        PULL.to_string(),
+        image.unwrap_or_default().to_owned(),
     ];
-    let call = calls::guarded(step, script::RETIRE_MEMBER, args)?;
-    Ok(Call { deadline: Duration::from_secs(END), ..call })
+    Ok(calls::patient(calls::guarded(step, script::RETIRE_MEMBER, args)?, PULL + END))
 }
 
 pub(super) fn standalone_kubelet(

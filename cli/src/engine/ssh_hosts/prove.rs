@@ -21,8 +21,6 @@ use crate::engine::remote::{Call, Payload};
 /// How long all members may take to become healthy together, in seconds. They started before this:
 /// an election takes seconds, a slow disk some more.
 const PATIENCE: u64 = 60;
-/// Beyond that: the last questions, each with etcdctl's own timeout.
-const LONG: Duration = Duration::from_secs(PATIENCE + 60);
 /// A leader may just be changing while the members are asked one after the other.
 const ASKS: u32 = 3;
 
@@ -94,8 +92,7 @@ fn call(step: &Step, wanted: &Wanted<'_>, nonce: &str) -> Result<Call, Failure> 
         format!("/quorate/proof/{nonce}"),
         nonce.to_owned(),
     ]);
-    let call = calls::call(script::PROVE_HEALTHY, args, Payload::new());
-    Ok(Call { deadline: LONG, ..call })
+    Ok(calls::patient(calls::call(script::PROVE_HEALTHY, args, Payload::new()), PATIENCE))
 }
 
 /// The client of this version, and what it shows and trusts.

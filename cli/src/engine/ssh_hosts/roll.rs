@@ -1,10 +1,8 @@
 //! Steps of a roll: each is one script with values that are known before.
 
-use std::collections::{BTreeMap, BTreeSet};
-use std::time::Duration;
-
 use inventories::{EtcdVersion, HostName};
 use planner::Step;
+use std::collections::{BTreeMap, BTreeSet};
 
 use super::calls;
 use super::failure::Failure;
@@ -86,6 +84,5 @@ pub(super) fn await_rejoin(
         pod.unwrap_or_default().to_owned(),
     ]);
     args.extend(others.values().cloned());
-    let call = calls::call(script::AWAIT_REJOIN, args, Payload::new());
-    Ok(Call { deadline: Duration::from_secs(PATIENCE + 30), ..call })
+    Ok(calls::patient(calls::call(script::AWAIT_REJOIN, args, Payload::new()), PATIENCE))
 }

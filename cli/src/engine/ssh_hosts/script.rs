@@ -1,5 +1,7 @@
 //! The scripts of the steps: constants, each with the preamble and the guards in front.
 
+use std::time::Duration;
+
 macro_rules! script {
     ($name:literal $(, $more:literal)*) => {
         concat!(
@@ -13,6 +15,14 @@ macro_rules! script {
             include_str!(concat!("../scripts/", $name, ".sh"))
         )
     };
+}
+
+/// How long a script waits for others at most, as its lines `# waits N s` say: each stands where it waits.
+/// What it is told to wait comes on top.
+pub(super) fn waits(script: &str) -> Duration {
+    let said = script.lines().filter_map(|line| line.trim_start().strip_prefix("# waits "));
+    let seconds = said.filter_map(|rest| rest.split_once(" s")?.0.parse::<u64>().ok());
+    Duration::from_secs(seconds.sum())
 }
 
 pub(super) const AWAIT_REJOIN: &str = script!("await_rejoin");

@@ -12,3 +12,4 @@ mod lost;
 mod move_leader;
 mod pods;
 mod release;
+mod waits;

@@ -10,7 +10,7 @@ use crate::engine::remote::lean;
 const LOOKS: [&str; 2] =
     [include_str!("../../scripts/facts.sh"), include_str!("../../scripts/cost.sh")];
 
-const ALL: [&str; 33] = [
+pub(super) const ALL: [&str; 33] = [
     CLOSE_DISCOVERY,
     FORGET_DISCOVERY,
     LOCK_AGAIN,

@@ -10,6 +10,8 @@ use super::bench::{Bench, Run, mode, on_each_shell};
 use crate::engine::remote::tests::sshd::wait_for;
 
 const MANIFEST: &str = "folder/manifests/etcd-main.yaml";
+/// Where a manifest is kept while it is replaced.
+const KEPT: &str = "kept";
 
 /// As much of a manifest as the scripts and this kubelet read.
 fn manifest(identity: &str, more: &str) -> String {
@@ -31,6 +33,7 @@ fn host(bench: &Bench, kubelet: &str) {
         &format!("case $* in *kubelet*) echo {kubelet} ;; *LoadState*) echo not-found ;; *) echo 0 ;; esac"),
     );
     bench.program("journalctl", "true");
+    bench.program("crictl", "true");
     bench.program("etcd", "while :; do sleep 0.05; done");
     std::fs::create_dir_all(bench.path("folder/manifests")).unwrap();
 }
@@ -50,6 +53,10 @@ fn run_pod_for<'a>(bench: &Bench, identity: &str, more: &str, seen: &str, second
         "root".to_owned(),
         "root".to_owned(),
         seconds.to_string(),
+        "2".to_owned(),
+        "2".to_owned(),
+        bench.arg(KEPT),
+        "registry.example.net/etcd:v3.6.16".to_owned(),
     ];
     Run::unguarded(RUN_POD, &words).with(manifest(identity, more).as_bytes())
 }
@@ -62,6 +69,10 @@ fn retire<'a>(bench: &Bench) -> Run<'a> {
         bench.arg(MANIFEST),
         bench.arg("data"),
         "etcd-main".to_owned(),
+        "1".to_owned(),
+        bench.arg(KEPT),
+        "2".to_owned(),
+        String::new(),
     ];
     Run::unguarded(RETIRE_MEMBER, &words)
 }
@@ -256,5 +267,88 @@ fn a_manifest_is_written_anew_only_where_the_pod_stays_the_same() {
         bench.write(MANIFEST, &written("0a", "by: hand\n"));
         assert_eq!(bench.run(&write()).status, 80);
         assert_eq!(bench.read(MANIFEST), written("0a", "by: hand\n"));
+    });
+}
+
+/// A pod that nobody ends: its container runtime hangs.
+fn stuck_pod(bench: &Bench, identity: &str) -> Pod {
+    bench.write(MANIFEST, &written(identity, ""));
+    Pod { text: String::new(), process: started(bench, &written(identity, "")) }
+}
+
+#[test]
+fn a_manifest_whose_pod_does_not_end_is_put_back() {
+    on_each_shell(|bench| {
+        host(bench, "active");
+        let _pod = stuck_pod(bench, "0a");
+        let before = bench.read(MANIFEST);
+        for run in [run_pod(bench, "0b", "", &sha256(&before)), retire(bench)] {
+            let (status, said) = said(bench, &run);
+            assert_eq!((status, said.lines().next().unwrap_or_default()), (1, STUCK));
+            assert_eq!(bench.read(MANIFEST), before);
+            assert_eq!(mode(&bench.path(MANIFEST)), 0o600);
+            assert!(!bench.path(KEPT).exists());
+        }
+        let left = bench.entries().into_iter().filter(|entry| entry.contains(".quorate-"));
+        assert_eq!(left.count(), 0);
+    });
+}
+
+const STUCK: &str = "failed the pod does not end; the manifest that was here before is back";
+
+#[test]
+fn a_manifest_that_a_killed_run_had_removed_is_put_back_by_the_next() {
+    on_each_shell(|bench| {
+        host(bench, "active");
+        let pod = stuck_pod(bench, "0a");
+        // As the run left it that was killed between.
+        std::fs::rename(bench.path(MANIFEST), bench.path(KEPT)).unwrap();
+        let (status, words) = said(bench, &run_pod(bench, "0b", "", "absent"));
+        assert_eq!((status, words.lines().next().unwrap_or_default()), (1, STUCK));
+        assert_eq!(bench.read(MANIFEST), written("0a", ""));
+        // And where its pod had ended meanwhile, no other one starts.
+        std::fs::rename(bench.path(MANIFEST), bench.path(KEPT)).unwrap();
+        drop(pod);
+        let (status, words) = said(bench, &run_pod_for(bench, "0b", "", "absent", 2));
+        assert!(status == 1 && words.contains("before is back"), "{words}");
+        assert_eq!(bench.read(MANIFEST), written("0a", ""));
+        assert!(!bench.path(KEPT).exists());
+    });
+}
+
+#[test]
+fn a_pod_stays_where_the_next_one_s_image_is_not_to_be_had() {
+    on_each_shell(|bench| {
+        host(bench, "active");
+        with_kubelet(bench, || {
+            bench.done(&run_pod(bench, "0a", "", "absent"));
+            bench.program("crictl", "echo 'no such host' >&2; false");
+            let (status, words) = said(bench, &run_pod(bench, "0b", "", "identity:0a"));
+            let why = "failed the pod's image is not to be had: no such host\n";
+            assert_eq!((status, words.as_str()), (1, why));
+            assert_eq!((starts(bench), bench.read(MANIFEST)), (1, written("0a", "")));
+            // What the kubelet logs in with, crictl does not have: nobody knows, so it is tried.
+            bench.program("crictl", "echo 'code = Unknown: 401 Unauthorized' >&2; false");
+            assert_eq!(bench.done(&run_pod(bench, "0b", "", "identity:0a")), "changed");
+            assert!(!bench.path(KEPT).exists());
+        });
+    });
+}
+
+#[test]
+fn an_image_that_only_the_kubelet_missed_brings_the_old_pod_back() {
+    on_each_shell(|bench| {
+        host(bench, "active");
+        with_kubelet(bench, || {
+            bench.done(&run_pod(bench, "0a", "", "absent"));
+            // This kubelet starts nothing of what it gets next, and says why.
+            bench.program("etcd", "exit 1");
+            bench.program("journalctl", "echo 'etcd-main: ErrImagePull'");
+            let run = run_pod_for(bench, "0b", "", "identity:0a", 20);
+            let (status, words) = said(bench, &run);
+            let why = "failed the pod's image is not to be had; the manifest that was here before is back";
+            assert_eq!((status, words.lines().next().unwrap_or_default()), (1, why));
+            assert_eq!(bench.read(MANIFEST), written("0a", ""));
+        });
     });
 }
