@@ -6,7 +6,7 @@ use inventories::HostName;
 use inventories::inventory::Runtime;
 
 use crate::facts::{ALARM, EtcdFacts, ListedMember, MemberFacts, Observed, SiteFacts};
-use crate::quorum::Quorum;
+use crate::quorum::{NEAR, Quorum};
 use crate::readdress;
 use crate::report::{ClusterNow, Formation};
 use crate::spec::ClusterSpec;
@@ -25,6 +25,17 @@ impl<'a> View<'a> {
     /// What each member that answered says of itself.
     pub(crate) fn answers(&self) -> impl Iterator<Item = (&'a HostName, &'a EtcdFacts)> + '_ {
         self.members.iter().filter_map(|(host, facts)| Some((*host, facts.etcd.known()?)))
+    }
+
+    /// Members that are up and have to catch up with the log before they can stand in for another one: how
+    /// many entries each has applied, and of how many.
+    pub(crate) fn late(&self) -> BTreeMap<&'a HostName, (u64, u64)> {
+        let newest = self.answers().map(|(_, etcd)| etcd.raft_index).max().unwrap_or_default();
+        let late = |(host, etcd): (&'a HostName, &EtcdFacts)| {
+            let is_late = newest.saturating_sub(etcd.raft_applied) > NEAR;
+            is_late.then_some((host, (etcd.raft_applied, newest)))
+        };
+        self.answers().filter_map(late).collect()
     }
 
     /// The member list, as a member that knows a leader has it.

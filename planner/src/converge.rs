@@ -146,7 +146,6 @@ fn mend(place: &Place<'_>, turn: &Turn<'_>) -> Result<Vec<Step>, RenderError> {
         place.id("certificates"),
         place.id("directories"),
         place.id("retire"),
-        place.host_id("kubelet"),
         place.host_id(&ensure::release_verb(place.cluster.version)),
     ];
     // The unit is written just before the restart, and not at all while the restart is held back:
@@ -172,7 +171,12 @@ fn mend(place: &Place<'_>, turn: &Turn<'_>) -> Result<Vec<Step>, RenderError> {
         let step = place.step("start", Action::Run, kind, why);
         let settings = [place.id("unit"), place.id("drop-ins")];
         steps.extend(ensure::drop_ins(place));
-        steps.push(step.guarded(Guard::HasLog).after(needs).after(settings));
+        steps.push(
+            step.guarded(Guard::HasLog)
+                .after(needs)
+                .after(settings)
+                .after(runtime::kubelet_for_start(place)),
+        );
     }
     Ok(steps)
 }

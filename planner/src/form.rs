@@ -233,9 +233,9 @@ fn begin(
                     place.id("drop-ins"),
                     place.id("retire"),
                     place.id("trust-discovery"),
-                    place.host_id("kubelet"),
                     place.host_id(&ensure::release_verb(place.cluster.version)),
-                ]),
+                ])
+                .after(runtime::kubelet_for_start(place)),
         );
     }
     Ok(steps)

@@ -20,6 +20,7 @@ mod form;
 pub mod graph;
 mod holes;
 mod identity;
+mod kubelets;
 pub mod layout;
 pub mod plan;
 mod planner;

@@ -11,9 +11,11 @@ use serde::Serialize;
 use crate::report::PlanReport;
 use crate::selection::Selection;
 
+mod effect;
 mod kind;
 mod launch;
 
+pub use effect::Effect;
 pub use kind::{DiscoveryService, Fetch, StepKind};
 pub use launch::{FormationState, Launch, Replaced};
 
@@ -184,19 +186,29 @@ pub enum Guard {
     },
     /// The member has its write-ahead log.
     HasLog,
-    /// At least so many of the other members answer, know a leader and are no learners, as they say
-    /// themselves at this moment.
+    /// Of each of these clusters, so many of the other members are healthy, as they say themselves at
+    /// this moment. A cluster whose outage was allowed is not among them.
     OthersHealthy {
-        /// The other members' names and client URLs.
-        others: BTreeMap<HostName, String>,
-        /// How many must be healthy.
-        needed: usize,
-        /// The release whose `etcdctl` asks.
-        version: EtcdVersion,
+        /// The clusters of which the step may take a member down.
+        clusters: BTreeMap<ClusterName, Others>,
     },
     /// The member has its write-ahead log, or never had a quorum and carries no marker: it has
     /// nothing to forget.
     HasLogOrNeverFormed,
+}
+
+/// The members of a cluster that must hold its quorum while another one is down. A healthy one
+/// answers, knows a leader, is no learner, belongs to this cluster and has caught up with the log.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+pub struct Others {
+    /// Their names and client URLs.
+    pub members: BTreeMap<HostName, String>,
+    /// How many must be healthy.
+    pub needed: usize,
+    /// The release whose `etcdctl` asks.
+    pub version: EtcdVersion,
+    /// The cluster that they must belong to, by etcd's id in hex; `None` where it has none yet.
+    pub cluster_id: Option<String>,
 }
 
 /// Why a step is in the plan.

@@ -16,7 +16,7 @@ use crate::policy::Policy;
 use crate::report::{Finding, Formation, PlanReport};
 use crate::selection::{self, Selection};
 use crate::spec::{ClusterSpec, SiteSpec};
-use crate::{bootstrap, converge, discovery, form, holes, identity, preflight, since};
+use crate::{bootstrap, converge, discovery, form, holes, identity, kubelets, preflight, since};
 
 /// Why there is no plan: always a defect of quorate, never of an inventory or a host.
 #[derive(Debug, thiserror::Error)]
@@ -65,8 +65,8 @@ fn decide(
         unseen: unseen(facts, &judged),
         ..PlanReport::default()
     };
-    let mut steps = Vec::new();
-    let mut disruptive: Vec<Step> = Vec::new();
+    let mut steps = kubelets::turns(spec, facts, policy, &mut report)?;
+    let mut disruptive: Vec<Step> = ends(&steps);
     for cluster in policy.selection.of(spec) {
         let view = assess::assess(cluster, facts);
         preflight::check(spec, cluster, &view, facts, policy, &mut report);
@@ -75,13 +75,18 @@ fn decide(
         corrupt(cluster, &view, &mut report);
         let after = sharing_hosts(cluster, &disruptive);
         let planned = cluster_steps(spec, cluster, &view, facts, &after, policy, &mut report)?;
-        let ends = planned.iter().filter(|s| matches!(s.kind, StepKind::AwaitRejoin { .. }));
-        disruptive.extend(ends.cloned());
+        disruptive.extend(ends(&planned));
         steps.extend(planned);
         report.clusters.insert(cluster.name.clone(), view.now);
     }
     unmanaged(spec, facts, &judged, &mut report);
     Ok((merged(steps), report))
+}
+
+/// The steps that end the turn of a member.
+fn ends(steps: &[Step]) -> Vec<Step> {
+    let is_end = |step: &&Step| matches!(step.kind, StepKind::AwaitRejoin { .. });
+    steps.iter().filter(is_end).cloned().collect()
 }
 
 /// A step that serves several clusters is done once, and waits for what each of them wants before it.
@@ -107,14 +112,7 @@ fn cluster_steps(
     policy: &Policy,
     report: &mut PlanReport,
 ) -> Result<Vec<Step>, RenderError> {
-    let place = |(name, member)| {
-        let host = facts.hosts.get(name)?.known()?;
-        let seen = view.members.get(name)?;
-        holes::holes(cluster, member, host, seen).is_empty().then_some(())?;
-        let (now, settled) = (facts.observed_at, OnceCell::new());
-        Some(Place { spec, cluster, name, member, host, facts: seen, now, settled })
-    };
-    let places: Vec<Place<'_>> = cluster.members.iter().filter_map(place).collect();
+    let places = places(spec, cluster, view, facts);
     match view.now.formation {
         Formation::Absent | Formation::Begun => {
             if let Some(refusal) = selection::bootstrap(cluster, &policy.selection) {
@@ -126,6 +124,23 @@ fn cluster_steps(
         Formation::Formed => converge::steps(view, &places, after, policy, report),
         Formation::Unknown => Ok(Vec::new()),
     }
+}
+
+/// The places of a cluster's members on hosts of which everything is known that planning relies on.
+pub(crate) fn places<'a>(
+    spec: &'a SiteSpec,
+    cluster: &'a ClusterSpec,
+    view: &View<'a>,
+    facts: &'a SiteFacts,
+) -> Vec<Place<'a>> {
+    let place = |(name, member)| {
+        let host = facts.hosts.get(name)?.known()?;
+        let seen = *view.members.get(name)?;
+        holes::holes(cluster, member, host, seen).is_empty().then_some(())?;
+        let (now, settled) = (facts.observed_at, OnceCell::new());
+        Some(Place { spec, cluster, name, member, host, facts: seen, now, settled })
+    };
+    cluster.members.iter().filter_map(place).collect()
 }
 
 /// The ends of restarts, of clusters planned before, that share a host with this one.

@@ -2,6 +2,11 @@
 
 use serde::Serialize;
 
+/// How many entries of the log a member may lack and still count as caught up. A leader keeps so many for
+/// members that lag; one that lacks more needs a snapshot first. And one that has so many left to apply
+/// refuses to serve.
+pub const NEAR: u64 = 5000;
+
 /// Voters of a cluster and how many of them are healthy.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
 pub struct Quorum {

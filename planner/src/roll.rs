@@ -5,12 +5,12 @@ mod reasons;
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use inventories::HostName;
+use inventories::{EtcdVersion, HostName};
 use templates::RenderError;
 
 use crate::assess::View;
 use crate::ensure::{self, Place};
-use crate::plan::{Action, FormationState, Guard, Step, StepId, StepKind, Why};
+use crate::plan::{Action, FormationState, Guard, Others, Step, StepId, StepKind, Why};
 use crate::policy::Policy;
 use crate::report::{Finding, PlanReport, QuorumNote};
 use crate::runtime;
@@ -75,7 +75,7 @@ pub(crate) fn steps(
     for candidate in &candidates {
         let place = candidate.place;
         let leads = leader.as_ref() == Some(place.name) && cluster.members.len() > 1;
-        steps.extend(restart(candidate, places, &before, leads, outage)?);
+        steps.extend(restart(candidate, view, places, &before, leads, outage)?);
         report.quorum.push(QuorumNote {
             cluster: cluster.name.clone(),
             what: format!("restart {}", place.name),
@@ -99,6 +99,7 @@ pub(crate) fn steps(
 
 fn restart(
     candidate: &Candidate<'_, '_>,
+    view: &View<'_>,
     places: &[Place<'_>],
     before: &BTreeSet<StepId>,
     leads: bool,
@@ -118,7 +119,8 @@ fn restart(
     }
     let changes = candidate.reasons.iter().map(Reason::to_string).collect();
     let why = Why::Drift { changes };
-    let guard = if outage { Guard::HasLog } else { others_healthy(place) };
+    let guard =
+        if outage { Guard::HasLog } else { others_healthy([(place, view.now.cluster_id.clone())]) };
     let taken = before.iter().cloned().chain(member_needs(place)).chain([
         place.id("move-leader"),
         place.id("note"),
@@ -143,8 +145,7 @@ fn restart(
             steps.push(step.after([place.id("retire"), place.id("unit"), place.id("drop-ins")]));
         }
     }
-    let alarms = places.iter().flat_map(|p| p.facts.etcd.known()).flat_map(|e| e.errors.clone());
-    steps.push(rejoin(place, alarms.collect())?);
+    steps.push(rejoin(place, known_alarms(places))?);
     Ok(steps)
 }
 
@@ -160,7 +161,7 @@ pub(crate) fn settle(place: &Place<'_>, why: Why) -> Result<Vec<Step>, RenderErr
         steps.push(move_leader(place));
     }
     // Nobody relies yet on a cluster that a restart must cost its quorum.
-    let guard = if voters > 2 { others_healthy(place) } else { Guard::HasLog };
+    let guard = if voters > 2 { others_healthy([(place, None)]) } else { Guard::HasLog };
     let kind = StepKind::RestartMember { by: runtime::settling(place)? };
     let restart = place.step("restart", Action::Run, kind, why).guarded(guard);
     steps.push(restart.after([place.id("move-leader")]));
@@ -174,12 +175,19 @@ fn others(place: &Place<'_>) -> BTreeMap<HostName, String> {
     members.map(|(name, member)| (name.clone(), member.member.client_url().to_string())).collect()
 }
 
-fn others_healthy(place: &Place<'_>) -> Guard {
-    let others = others(place);
-    Guard::OthersHealthy { needed: others.len(), others, version: place.cluster.version }
+/// All others hold the quorum while this member is down.
+pub(crate) fn others_healthy<'p, 'a: 'p>(
+    places: impl IntoIterator<Item = (&'p Place<'a>, Option<String>)>,
+) -> Guard {
+    let clusters = places.into_iter().map(|(place, cluster_id)| {
+        let (members, version) = (others(place), place.cluster.version);
+        let others = Others { needed: members.len(), members, version, cluster_id };
+        (place.cluster.name.clone(), others)
+    });
+    Guard::OthersHealthy { clusters: clusters.collect() }
 }
 
-fn move_leader(place: &Place<'_>) -> Step {
+pub(crate) fn move_leader(place: &Place<'_>) -> Step {
     let why = Why::Safety { note: "the leader restarts last, and hands over first".to_owned() };
     let kind = StepKind::MoveLeader {
         endpoint: place.member.member.client_url().to_string(),
@@ -190,20 +198,35 @@ fn move_leader(place: &Place<'_>) -> Step {
 }
 
 fn rejoin(place: &Place<'_>, alarms: BTreeSet<String>) -> Result<Step, RenderError> {
-    let kind = StepKind::AwaitRejoin {
-        endpoint: place.member.member.client_url().to_string(),
-        others: others(place),
-        version: place.cluster.version,
-        alarms,
-        pod: runtime::pod_identity(place)?,
-    };
-    let why = Why::Safety { note: "the next one waits until this one is back".to_owned() };
-    let step = place.step("rejoin", Action::Check, kind, why);
+    let (version, pod) = (place.cluster.version, runtime::pod_identity(place)?);
+    let step = await_return("rejoin", place, version, alarms, pod);
     Ok(step.after([place.id("restart"), place.id("start")]))
 }
 
+/// Waits until a member that was down is back, from this version and this pod.
+pub(crate) fn await_return(
+    verb: &str,
+    place: &Place<'_>,
+    version: EtcdVersion,
+    alarms: BTreeSet<String>,
+    pod: Option<String>,
+) -> Step {
+    let endpoint = place.member.member.client_url().to_string();
+    let kind = StepKind::AwaitRejoin { endpoint, others: others(place), version, alarms, pod };
+    let why = Why::Safety { note: "the next one waits until this one is back".to_owned() };
+    place.step(verb, Action::Check, kind, why)
+}
+
+/// The alarms that a cluster has already.
+pub(crate) fn known_alarms<'p, 'a: 'p>(
+    places: impl IntoIterator<Item = &'p Place<'a>>,
+) -> BTreeSet<String> {
+    let answers = places.into_iter().filter_map(|place| place.facts.etcd.known());
+    answers.flat_map(|etcd| etcd.errors.clone()).collect()
+}
+
 /// Whether this plan starts the member, which is down.
-fn is_started(place: &Place<'_>, policy: &Policy) -> bool {
+pub(crate) fn is_started(place: &Place<'_>, policy: &Policy) -> bool {
     !place.facts.is_up() && policy.selection.takes_host(place.name)
 }
 
@@ -226,6 +249,41 @@ fn held(
     policy: &Policy,
 ) -> Option<Finding> {
     let cluster = places.first()?.cluster;
+    let names: Vec<&str> = candidates.iter().map(|c| c.place.name.as_str()).collect();
+    let verb = if names.len() == 1 { "needs" } else { "need" };
+    let needs = format!("{} {verb} a restart", names.join(", "));
+    let out_of_space = view.now.alarms.iter().any(|alarm| alarm.contains("NOSPACE"));
+    let raises_quota = |candidate: &Candidate<'_, '_>| {
+        candidate.reasons.iter().any(|reason| reason.is_about("quota-backend-bytes"))
+    };
+    if out_of_space && !candidates.iter().all(raises_quota) {
+        return Some(Finding {
+            code: "roll-under-alarm",
+            host: None,
+            cluster: Some(cluster.name.clone()),
+            message: format!("{needs}, but the cluster has a NOSPACE alarm"),
+            hint: Some("raise quota-backend-bytes, or compact, defragment and disarm first".into()),
+        });
+    }
+    if let Some(finding) = runtime::waits_for_kubelet(cluster, candidates.iter().map(|c| c.place)) {
+        return Some(Finding { message: format!("{needs}, but {}", finding.message), ..finding });
+    }
+    let hosts: Vec<&HostName> = candidates.iter().map(Candidate::host).collect();
+    waits(view, places, policy, &hosts, &needs)
+}
+
+/// Why the members on these hosts can't be taken down now. `needs` says what would take them down.
+pub(crate) fn waits(
+    view: &View<'_>,
+    places: &[Place<'_>],
+    policy: &Policy,
+    hosts: &[&HostName],
+    needs: &str,
+) -> Option<Finding> {
+    let cluster = places.first()?.cluster;
+    if policy.allow_outage.contains(&cluster.name) {
+        return None;
+    }
     let hold = |code, message: String, hint: String| {
         Some(Finding {
             code,
@@ -235,26 +293,6 @@ fn held(
             hint: Some(hint),
         })
     };
-    let names: Vec<&str> = candidates.iter().map(|c| c.place.name.as_str()).collect();
-    let verb = if names.len() == 1 { "needs" } else { "need" };
-    let needs = format!("{} {verb} a restart", names.join(", "));
-    let out_of_space = view.now.alarms.iter().any(|alarm| alarm.contains("NOSPACE"));
-    let raises_quota = |candidate: &Candidate<'_, '_>| {
-        candidate.reasons.iter().any(|reason| reason.is_about("quota-backend-bytes"))
-    };
-    if out_of_space && !candidates.iter().all(raises_quota) {
-        return hold(
-            "roll-under-alarm",
-            format!("{needs}, but the cluster has a NOSPACE alarm"),
-            "raise quota-backend-bytes, or compact, defragment and disarm first".to_owned(),
-        );
-    }
-    if let Some(finding) = runtime::waits_for_kubelet(cluster, candidates.iter().map(|c| c.place)) {
-        return Some(Finding { message: format!("{needs}, but {}", finding.message), ..finding });
-    }
-    if policy.allow_outage.contains(&cluster.name) {
-        return None;
-    }
     if view.now.quorum.voters <= 2 {
         return hold(
             "needs-outage",
@@ -267,8 +305,13 @@ fn held(
     };
     let unseen = view.unseen.iter().map(|host| format!("{host} can't be seen"));
     let unhealthy = view.now.down.keys().filter(|host| !started(host));
-    let missing: Vec<String> =
-        unseen.chain(unhealthy.map(|host| format!("{host} is not healthy"))).collect();
+    // It may itself be taken down, and nobody else meanwhile.
+    let late = view.late().into_iter().filter(|(host, _)| hosts.iter().any(|other| other != host));
+    let late = late.map(|(host, (applied, of))| {
+        format!("{host} has applied {applied} of {of} entries of the log")
+    });
+    let unhealthy = unhealthy.map(|host| format!("{host} is not healthy"));
+    let missing: Vec<String> = unseen.chain(unhealthy).chain(late).collect();
     if !missing.is_empty() {
         return hold(
             "roll-waits",

@@ -7,8 +7,8 @@ use templates::{BootstrapToken, Layout, RenderError, kubelet};
 
 use crate::difference;
 use crate::ensure::{self, Place, attribute_changes};
-use crate::facts::{FileFacts, KubeletFacts, Observed};
-use crate::plan::{Action, FormationState, Launch, Replaced, Step, StepKind, Why};
+use crate::facts::{FileFacts, HostFacts, KubeletFacts, Observed};
+use crate::plan::{Action, FormationState, Launch, Replaced, Step, StepId, StepKind, Why};
 use crate::report::Finding;
 use crate::spec::ClusterSpec;
 
@@ -132,6 +132,11 @@ pub(crate) fn waits_for_kubelet<'p>(
     })
 }
 
+/// The manifest that the kubelet runs the member from now.
+pub(crate) fn manifest_text<'p>(place: &'p Place<'_>) -> Option<&'p str> {
+    place.file_of(Runtime::StaticPod).known()?.text.as_deref()
+}
+
 /// The identity of the manifest that a member's process must come from, where it runs in a pod.
 pub(crate) fn pod_identity(place: &Place<'_>) -> Result<Option<String>, RenderError> {
     Ok(match place.runtime() {
@@ -175,8 +180,25 @@ pub(crate) fn is_same_pod(one: &str, other: &str) -> bool {
     said(one) == said(other)
 }
 
-/// The host's kubelet stands alone, where that is wanted.
+/// The host's kubelet stands alone, where that is wanted. While pods run there it takes turns with the
+/// other hosts ([`crate::kubelets`]).
 pub(crate) fn kubelet(place: &Place<'_>) -> Option<Step> {
+    if runs_pods(place.host) { None } else { kubelet_change(place) }
+}
+
+/// Whether a kubelet that starts may end members: those in pods, and those of which nobody can tell.
+pub(crate) fn runs_pods(host: &HostFacts) -> bool {
+    host.clusters.values().any(|member| !member.pod.is_absent())
+}
+
+/// What a pod's start waits for: the kubelet that is to start it. Where one runs already, it does.
+pub(crate) fn kubelet_for_start(place: &Place<'_>) -> Option<StepId> {
+    let runs = place.host.kubelet.known().is_some_and(KubeletFacts::is_up);
+    (!runs || !runs_pods(place.host)).then(|| place.host_id("kubelet"))
+}
+
+/// What is not so yet of the host's kubelet.
+pub(crate) fn kubelet_change(place: &Place<'_>) -> Option<Step> {
     let wanted = place.cluster.kubelet.as_ref()?;
     let facts = place.host.kubelet.known()?;
     let (drop_in, config) = (kubelet::drop_in(facts.program.known()?), kubelet::config(wanted));

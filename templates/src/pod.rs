@@ -30,6 +30,13 @@ use schema::{
 /// with `ETCD_`.
 pub const IDENTITY: &str = "QUORATE_MANIFEST";
 
+/// The identity of the manifest that a text is, where it is one of ours.
+pub fn identity_in(manifest: &str) -> Option<&str> {
+    let mut lines = manifest.lines().skip_while(|line| !line.contains(IDENTITY));
+    let value = lines.nth(1)?.trim().strip_prefix("value: ")?;
+    Some(value.trim_matches(['"', '\'']))
+}
+
 /// What stands for the number of the account etcd, which each host gives by itself.
 pub const USER_HOLE: &str = "@UID_OF_ETCD@";
 /// What stands for the number of its group.

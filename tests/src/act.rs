@@ -5,13 +5,14 @@ mod certificates;
 mod discovery;
 mod start;
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use inventories::inventory::Runtime;
 use inventories::{ClusterName, HostName};
 use pki::Sha256Digest;
 use planner::facts::Marker;
-use planner::plan::{FormationState, Guard, Launch, Replaced};
+use planner::plan::{FormationState, Guard, Launch, Others, Replaced};
+use planner::quorum::NEAR;
 use planner::{Step, StepKind};
 use quorate::engine::hosts::{Bindings, Done, StepError, StepErrorKind};
 use templates::{BootstrapToken, Layout, Manifest, UnitText};
@@ -69,8 +70,8 @@ impl World {
             return Err(StepErrorKind::Unreachable("connect: timed out".to_owned()));
         }
         check_guard(step, host, bindings)?;
-        if let Guard::OthersHealthy { others, needed, .. } = &step.guard {
-            self.others_healthy(step, others, *needed)?;
+        if let Guard::OthersHealthy { clusters } = &step.guard {
+            clusters.iter().try_for_each(|(name, others)| self.others_healthy(name, others))?;
         }
         let Some(host) = self.hosts.get_mut(&step.host) else {
             panic!("{} wants a host that the world lacks", step.id);
@@ -124,7 +125,13 @@ impl World {
                 *formation,
                 bindings.tokens.get(cluster_of(step)),
             ),
-            StepKind::StandaloneKubelet { .. } => Ok(put(&mut host.kubelet, true)),
+            StepKind::StandaloneKubelet { drop_in, config } => {
+                let wanted = Some((drop_in.clone(), config.clone()));
+                let same = host.standalone == wanted && host.kubelet;
+                host.standalone = wanted;
+                host.kubelet = true;
+                if same { Ok(Done::Already) } else { Ok(self.restart_kubelet(&step.host)) }
+            }
             StepKind::WriteManifest { manifest } => {
                 let text = manifest.bind(None, Some(IDS));
                 let member = member(host, step);
@@ -205,6 +212,9 @@ impl World {
                     return failed("its pod is not the new one yet");
                 }
                 assert!(!others.contains_key(&step.host), "{} waits for itself", step.id);
+                if mine.behind > 0 {
+                    return failed("it has not applied all entries of the log");
+                }
                 Ok(Done::Changed)
             }
             StepKind::ListByAddress { peer_url, .. } => self.list_by_address(step, peer_url),
@@ -255,22 +265,25 @@ impl World {
         start_pod((&step.host, cluster_of(step)), member(host, step), &others, &mut self.registry)
     }
 
-    fn others_healthy(
-        &self,
-        step: &Step,
-        others: &BTreeMap<HostName, String>,
-        needed: usize,
-    ) -> Result<(), StepErrorKind> {
-        let (cluster, quorate) = (cluster_of(step), self.quorate());
-        let running = self.running();
-        let members = quorate.iter().find(|(name, _)| name == cluster).map(|key| &running[key]);
-        let answers = |other: &&HostName| self.hosts.get(*other).is_some_and(|host| !host.slow);
-        let healthy = members.map_or(0, |up| {
-            others.keys().filter(|other| up.contains(*other)).filter(answers).count()
-        });
-        if healthy >= needed {
+    /// The cluster must be one with a quorum, and of the others so many must answer.
+    fn others_healthy(&self, cluster: &ClusterName, others: &Others) -> Result<(), StepErrorKind> {
+        let (quorate, running) = (self.quorate(), self.running());
+        let is_it = |(name, id): &&(ClusterName, String)| {
+            name == cluster && others.cluster_id.as_ref().is_none_or(|wanted| wanted == id)
+        };
+        let up = quorate.iter().find(is_it).map(|key| &running[key]);
+        let answers = |other: &&HostName| {
+            let Some(host) = self.hosts.get(*other) else { return false };
+            !host.slow && host.members.get(cluster).is_some_and(|member| member.behind <= NEAR)
+        };
+        let others_up = |up: &BTreeSet<HostName>| {
+            others.members.keys().filter(|other| up.contains(*other)).filter(answers).count()
+        };
+        let healthy = up.map_or(0, others_up);
+        if healthy >= others.needed {
             return Ok(());
         }
+        let needed = others.needed;
         Err(StepErrorKind::Guard(format!("{healthy} of {needed} other members are healthy")))
     }
 

@@ -5,6 +5,9 @@ mod forming;
 mod reading;
 mod unknown;
 
+use std::collections::BTreeSet;
+
+use inventories::ClusterName;
 use planner::plan::{FormationState, Guard, Launch};
 use planner::{Observed, Plan, SiteFacts, SiteSpec, Step, StepKind};
 
@@ -58,19 +61,13 @@ fn guards_stand_where_they_must(reading: &Reading<'_>) -> Vec<String> {
         | StepKind::CloseDiscovery { .. }
         | StepKind::ForgetDiscovery => step.guard == Guard::HasLog,
         StepKind::WriteUnit { .. } => matches!(step.guard, Guard::FileIs { .. } | Guard::HasLog),
-        StepKind::RestartMember { .. } => {
-            reading.keeps_quorum(step) || reading.ends_a_bootstrap(step)
-        }
-        // What is down already can be taken away from the runtime that it no longer has.
-        StepKind::RetireMember { .. } => {
-            let harmless = !reading.runs(step) || step.guard == Guard::NeverFormed;
-            harmless || reading.keeps_quorum(step)
-        }
         StepKind::CreateAccount
         | StepKind::InstallRelease { .. }
         | StepKind::PrepareDirectories { .. }
         | StepKind::InstallCertificates { .. }
         | StepKind::StandaloneKubelet { .. }
+        | StepKind::RestartMember { .. }
+        | StepKind::RetireMember { .. }
         | StepKind::WriteManifest { .. }
         | StepKind::MoveDropIns { .. }
         | StepKind::NoteRestart
@@ -78,6 +75,13 @@ fn guards_stand_where_they_must(reading: &Reading<'_>) -> Vec<String> {
         | StepKind::AwaitRejoin { .. }
         | StepKind::ProveHealthy { .. } => true,
     };
+    let may_take_down = |step: &&Step| {
+        let harmless = step.guard == Guard::NeverFormed || step.kind.is_start();
+        harmless
+            || (step.kind.disrupts() && reading.ends_a_bootstrap(step))
+            || reading.reaches(step).iter().all(|cluster| reading.keeps_quorum(step, cluster))
+    };
+    let stands = |step: &&Step| stands(step) && may_take_down(step);
     let loose = reading.plan.steps.iter().filter(|step| !stands(step));
     loose.map(|step| format!("{}: the guard {:?} is too weak", step.id, step.guard)).collect()
 }
@@ -120,22 +124,28 @@ fn starts_have_what_they_need(reading: &Reading<'_>) -> Vec<String> {
     found
 }
 
-/// Of two restarts in a cluster one waits until the other member is back.
+/// Of two steps that take members of a cluster down one waits until the other's member is back.
 fn restarts_come_one_by_one(reading: &Reading<'_>) -> Vec<String> {
-    let restarts: Vec<&Step> = reading.steps(StepKind::disrupts);
-    let counts = |step: &&Step| reading.takes_down(step) && step.guard != Guard::NeverFormed;
-    let restarts: Vec<&Step> = restarts.into_iter().filter(counts).collect();
-    let waits = |first: &Step, second: &Step| {
-        reading
-            .makers(first, &|kind| matches!(kind, StepKind::AwaitRejoin { .. }))
-            .iter()
-            .any(|back| reading.is_before(first, back) && reading.is_before(back, second))
+    let turns: Vec<(&Step, BTreeSet<&ClusterName>)> = reading
+        .steps(|kind| kind.effect().takes_down() && !kind.is_start())
+        .into_iter()
+        .filter(|step| step.guard != Guard::NeverFormed)
+        .map(|step| (step, reading.reaches(step)))
+        .collect();
+    let waits = |first: &Step, second: &Step, cluster: &ClusterName| {
+        reading.steps(|kind| matches!(kind, StepKind::AwaitRejoin { .. })).iter().any(|back| {
+            (&back.host, back.cluster.as_ref()) == (&first.host, Some(cluster))
+                && reading.is_before(first, back)
+                && reading.is_before(back, second)
+        })
     };
     let mut found = Vec::new();
-    for (index, one) in restarts.iter().enumerate() {
-        for other in restarts[index + 1..].iter().filter(|other| other.cluster == one.cluster) {
-            if !waits(one, other) && !waits(other, one) {
-                found.push(format!("{} and {}: two members restart at once", one.id, other.id));
+    for (index, (one, of_one)) in turns.iter().enumerate() {
+        for (other, of_other) in &turns[index + 1..] {
+            for cluster in of_one.intersection(of_other) {
+                if !waits(one, other, cluster) && !waits(other, one, cluster) {
+                    found.push(format!("{} and {}: two members restart at once", one.id, other.id));
+                }
             }
         }
     }

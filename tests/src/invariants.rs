@@ -9,12 +9,14 @@ use std::collections::BTreeSet;
 use std::fmt;
 
 use inventories::{ClusterName, HostName};
-use planner::plan::Guard;
+use planner::plan::{Effect, Guard};
+use planner::quorum::NEAR;
+use planner::spec::ClusterSpec;
 use planner::{Plan, SiteFacts, SiteSpec, Step, StepKind};
 use quorate::engine::hosts::Done;
 
 use crate::shared::Shared;
-use crate::world::{SimHost, SimMember, World};
+use crate::world::{SimHost, SimMember, World, is_pod};
 
 /// An invariant that does not hold, and where.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -43,9 +45,30 @@ pub fn of_action(
     did: Option<Done>,
     after: &World,
 ) -> Result<(), Broken> {
+    no_more_than_its_effect(before, step, after)?;
     never_below_quorum(before, step, did, after)?;
     one_disruption_at_a_time(before, step, did, after)?;
     data_of_a_quorum_stays(before, step, after)
+}
+
+/// What a kind of step says of itself is all that it does: no member that it does not speak of ends.
+pub fn no_more_than_its_effect(before: &World, step: &Step, after: &World) -> Result<(), Broken> {
+    for (name, host) in &before.hosts {
+        let now = &after.hosts[name];
+        if now.is_same(host) {
+            continue;
+        }
+        for (cluster, member) in &host.members {
+            let process = now.members.get(cluster).and_then(|member| member.process.as_ref());
+            let ended = member.process.is_some() && member.process.as_ref() != process;
+            if ended && !(*name == step.host && reaches(step, cluster, member)) {
+                let effect = step.kind.effect();
+                let what = format!("{} ended {cluster} on {name}, and says {effect:?}", step.id);
+                return broken("every step does what its kind says", what);
+            }
+        }
+    }
+    Ok(())
 }
 
 /// I1: what we do never turns a quorum into none, also not for the moment of a restart. An outage
@@ -58,25 +81,30 @@ pub fn never_below_quorum(
 ) -> Result<(), Broken> {
     let quorate = before.quorate();
     let mut lost: BTreeSet<_> = quorate.difference(&after.quorate()).cloned().collect();
-    if step.kind.disrupts() && step.guard == Guard::HasLog {
-        lost.retain(|(cluster, _)| Some(cluster) != step.cluster.as_ref());
-    }
-    if restarted(before, step, did, after)
-        && matches!(step.guard, Guard::OthersHealthy { .. })
-        && let Some(cluster) = &step.cluster
-    {
+    let down = taken_down(before, step, did, after);
+    if !down.is_empty() {
         let mut meanwhile = before.clone();
-        let host = meanwhile.hosts.get_mut(&step.host);
-        if let Some(member) = host.and_then(|host| host.members.get_mut(cluster)) {
-            member.process = None;
+        if let Some(host) = meanwhile.hosts.get_mut(&step.host) {
+            let gone = host.members.iter_mut().filter(|(cluster, _)| down.contains(*cluster));
+            gone.for_each(|(_, member)| member.process = None);
         }
         lost.extend(quorate.difference(&meanwhile.quorate()).cloned());
     }
+    lost.retain(|(cluster, _)| !may_be_lost(step, cluster));
     if lost.is_empty() {
         return Ok(());
     }
     let names: Vec<&str> = lost.iter().map(|(cluster, _)| cluster.as_str()).collect();
     broken("I1 (never below quorum)", format!("{} cost {} its quorum", step.id, names.join(", ")))
+}
+
+/// Whether the operator gave the quorum of a cluster up for the moment of a step, which its guard shows.
+fn may_be_lost(step: &Step, cluster: &ClusterName) -> bool {
+    match (step.kind.effect(), &step.guard) {
+        (Effect::Down | Effect::Files, Guard::HasLog) => step.cluster.as_ref() == Some(cluster),
+        (Effect::EveryPod, Guard::OthersHealthy { clusters }) => !clusters.contains_key(cluster),
+        _ => false,
+    }
 }
 
 /// I2: a member is taken down only while every other voter of its cluster is up and answers.
@@ -87,20 +115,23 @@ pub fn one_disruption_at_a_time(
     did: Option<Done>,
     after: &World,
 ) -> Result<(), Broken> {
-    let Some(cluster) = &step.cluster else { return Ok(()) };
-    if !restarted(before, step, did, after) || !matches!(step.guard, Guard::OthersHealthy { .. }) {
-        return Ok(());
+    for cluster in taken_down(before, step, did, after) {
+        if may_be_lost(step, cluster) || step.guard == Guard::NeverFormed {
+            continue;
+        }
+        let away = |(name, member): (&HostName, &SimMember)| {
+            let caught_up = member.behind <= NEAR;
+            let up = member.process.is_some() && caught_up && !before.hosts[name].slow;
+            (*name != step.host && !up).then(|| name.to_string())
+        };
+        let away: Vec<String> = members(before, cluster).filter_map(away).collect();
+        if !away.is_empty() {
+            let away = away.join(", ");
+            let what = format!("{} took a member of {cluster} down while {away} was away", step.id);
+            return broken("I2 (one disruption at a time)", what);
+        }
     }
-    let away = |(name, member): (&HostName, &SimMember)| {
-        let up = member.process.is_some() && !before.hosts[name].slow;
-        (*name != step.host && !up).then(|| name.to_string())
-    };
-    let away: Vec<String> = members(before, cluster).filter_map(away).collect();
-    if away.is_empty() {
-        return Ok(());
-    }
-    let what = format!("{} took a member down while {} was away", step.id, away.join(", "));
-    broken("I2 (one disruption at a time)", what)
+    Ok(())
 }
 
 /// I2, within one plan: of the restarts of clusters that share a host one is under way at most, from
@@ -111,12 +142,17 @@ pub fn disruptions_in_flight(
     waiting: &[&Step],
     ready: &[&Step],
 ) -> Result<(), Broken> {
+    // What a step waits for at its end: a restart's member is back, a kubelet's pods are.
+    let is_turn =
+        |step: &Step| step.kind.disrupts() || matches!(step.guard, Guard::OthersHealthy { .. });
     let restart_of = |end: &Step| {
         waiting.iter().any(|step| {
-            step.kind.disrupts() && (&step.host, &step.cluster) == (&end.host, &end.cluster)
+            is_turn(step) && step.host == end.host && {
+                step.cluster.is_none() || step.cluster == end.cluster
+            }
         })
     };
-    let begins = ready.iter().filter(|step| step.kind.disrupts());
+    let begins = ready.iter().filter(|step| is_turn(step));
     let under_way = waiting
         .iter()
         .filter(|step| matches!(step.kind, StepKind::AwaitRejoin { .. }) && !restart_of(step));
@@ -132,13 +168,28 @@ pub fn disruptions_in_flight(
     Ok(())
 }
 
-/// Whether the clusters that two steps serve are one, or share a host.
+/// Whether the clusters that two steps serve are one, or share a host. One that serves a host serves all
+/// of its clusters. The members of one host that wait together were taken down together.
 fn touch(spec: &SiteSpec, one: &Step, other: &Step) -> bool {
-    let hosts = |step: &Step| {
-        let cluster = step.cluster.as_ref().and_then(|name| spec.clusters.get(name));
-        cluster.into_iter().flat_map(|cluster| cluster.members.keys()).collect::<BTreeSet<_>>()
+    let clusters = |step: &Step| {
+        let serves = |cluster: &&ClusterSpec| match &step.cluster {
+            Some(name) => cluster.name == *name,
+            None => cluster.members.contains_key(&step.host),
+        };
+        spec.clusters.values().filter(serves).collect::<Vec<_>>()
     };
-    one.cluster == other.cluster || !hosts(one).is_disjoint(&hosts(other))
+    let hosts = |step: &Step| {
+        clusters(step)
+            .into_iter()
+            .flat_map(|cluster| cluster.members.keys())
+            .collect::<BTreeSet<_>>()
+    };
+    let together = one.host == other.host && is_end(one) && is_end(other);
+    !together && !hosts(one).is_disjoint(&hosts(other))
+}
+
+fn is_end(step: &Step) -> bool {
+    matches!(step.kind, StepKind::AwaitRejoin { .. })
 }
 
 /// I3, I4, I5: whether a kind of step changes who is a member. A new kind does not compile until
@@ -267,15 +318,32 @@ fn comes_before(plan: &Plan, first: &Step, later: &Step) -> bool {
     false
 }
 
-/// Whether the step took a running member down, whether or not it brought it up again.
-fn restarted(before: &World, step: &Step, did: Option<Done>, after: &World) -> bool {
-    let runs = |world: &World| {
-        let member = world.hosts.get(&step.host)?.members.get(step.cluster.as_ref()?)?;
-        Some(member.process.is_some())
+/// The clusters of which a step took a running member down, whether or not it brought it up again.
+fn taken_down<'w>(
+    before: &'w World,
+    step: &Step,
+    did: Option<Done>,
+    after: &World,
+) -> BTreeSet<&'w ClusterName> {
+    let Some(host) = before.hosts.get(&step.host) else { return BTreeSet::new() };
+    let is_down = |(cluster, member): &(&ClusterName, &SimMember)| {
+        let now = after.hosts[&step.host].members.get(*cluster);
+        let runs = now.is_some_and(|member| member.process.is_some());
+        member.process.is_some()
+            && reaches(step, cluster, member)
+            && (did == Some(Done::Changed) || !runs)
     };
-    step.kind.disrupts()
-        && runs(before) == Some(true)
-        && (did.is_some() || runs(after) != Some(true))
+    host.members.iter().filter(is_down).map(|(cluster, _)| cluster).collect()
+}
+
+/// Whether what a step can do reaches a member of its host that runs.
+fn reaches(step: &Step, cluster: &ClusterName, member: &SimMember) -> bool {
+    let is_its_own = step.cluster.as_ref() == Some(cluster);
+    match step.kind.effect() {
+        Effect::Nothing | Effect::NextStart | Effect::Leadership | Effect::Connections => false,
+        Effect::Files | Effect::Down => is_its_own,
+        Effect::EveryPod => member.process.as_deref().is_some_and(is_pod),
+    }
 }
 
 fn members<'a>(

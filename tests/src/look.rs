@@ -16,13 +16,16 @@ use planner::layout::directories;
 use planner::spec::{ClusterSpec, MemberSpec};
 use planner::{MANIFEST_ATTRIBUTES, SiteSpec, attributes};
 use templates::layout::{MANIFESTS, PkiFile};
-use templates::pod::{IDENTITY, Ids};
+use templates::pod::Ids;
 use templates::{Layout, head};
 
 use crate::world::{Generation, SimHost, SimMember, World, is_pod};
 
 /// The account etcd on every host.
 pub const IDS: Ids = Ids { user: 998, group: 997 };
+
+/// How many entries every log has.
+const LOG: u64 = 1 << 20;
 
 /// Between hosts of one machine room.
 const NEAR: RoundTrip = RoundTrip { time: Duration::from_micros(200), by: Clock::Connecting };
@@ -112,7 +115,7 @@ impl World {
             etcd_processes: processes.collect(),
             heavy_services: BTreeSet::new(),
             kubelet: if mine.iter().any(|(cluster, _)| cluster.runtime == Runtime::StaticPod) {
-                Observed::Known(kubelet(host.kubelet))
+                Observed::Known(kubelet(host))
             } else {
                 Observed::Absent
             },
@@ -241,8 +244,8 @@ impl World {
             version: member.process.as_deref().and_then(version_in).unwrap_or_default(),
             db_size: 20_480,
             db_in_use: 16_384,
-            raft_index: 10,
-            raft_applied: 10,
+            raft_index: LOG - member.behind,
+            raft_applied: LOG - member.behind,
             raft_term: 2,
             learner: false,
             errors: Vec::new(),
@@ -370,13 +373,15 @@ pub fn version_in(text: &str) -> Option<String> {
 
 /// What a pod's process has in its environment.
 pub fn identity(pod: &str) -> Option<String> {
-    let mut lines = pod.lines().skip_while(|line| !line.contains(IDENTITY));
-    let value = lines.nth(1)?.trim().strip_prefix("value: ")?;
-    Some(value.trim_matches(['"', '\'']).to_owned())
+    templates::pod::identity_in(pod).map(str::to_owned)
 }
 
 /// A kubelet of the folder that quorate writes to.
-fn kubelet(runs: bool) -> KubeletFacts {
+fn kubelet(host: &SimHost) -> KubeletFacts {
+    let runs = host.kubelet;
+    let written = |text: &String| file(text, (0o644, "root", "root"), true);
+    let (drop_in, config) =
+        host.standalone.as_ref().map(|(drop_in, config)| (drop_in, config)).unzip();
     KubeletFacts {
         program: Observed::Known("/usr/bin/kubelet".to_owned()),
         unit: Observed::Known(UnitFacts {
@@ -389,7 +394,7 @@ fn kubelet(runs: bool) -> KubeletFacts {
             invocation: String::new(),
         }),
         manifests: present(runs.then(|| MANIFESTS.to_owned())),
-        drop_in: Observed::Absent,
-        config: Observed::Absent,
+        drop_in: present(drop_in.map(written)),
+        config: present(config.map(written)),
     }
 }

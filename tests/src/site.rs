@@ -6,8 +6,8 @@ use std::sync::Arc;
 
 use inventories::discovery::{V3Service, V3User};
 use inventories::inventory::{
-    Arch, Bootstrap, Cluster, Flag, FlagValue, Host, Image, PkiSettings, Place, Ports, Release,
-    ReleaseSource, Runtime, Site, Ssh,
+    Arch, Bootstrap, CgroupDriver, Cluster, Flag, FlagValue, Host, Image, Kubelet, PkiSettings,
+    Place, Ports, Release, ReleaseSource, Runtime, Site, Ssh,
 };
 use inventories::{
     ClusterName, DiscoveryV2, DiscoveryV3, DnsSrv, EtcdVersion, HostName, Inventory, Minor,
@@ -43,6 +43,8 @@ pub struct Shape {
     pub way: Way,
     /// What runs the members.
     pub runtime: Runtime,
+    /// How the kubelets stand alone, where quorate sees to them.
+    pub kubelet: Option<CgroupDriver>,
 }
 
 /// How members find each other.
@@ -123,9 +125,13 @@ pub fn shapes() -> impl Strategy<Value = Shape> {
         any::<bool>(),
         prop::option::of(1_i64..1 << 33),
         prop::sample::select(&Way::ALL[..]),
-        prop_oneof![Just(Runtime::Systemd), Just(Runtime::StaticPod)],
+        prop_oneof![
+            Just((Runtime::Systemd, None)),
+            Just((Runtime::StaticPod, None)),
+            Just((Runtime::StaticPod, Some(CgroupDriver::Cgroupfs))),
+        ],
     )
-        .prop_map(|(hosts, clusters, version, ipv6, quota, way, runtime)| Shape {
+        .prop_map(|(hosts, clusters, version, ipv6, quota, way, (runtime, kubelet))| Shape {
             hosts,
             clusters,
             version,
@@ -133,6 +139,7 @@ pub fn shapes() -> impl Strategy<Value = Shape> {
             quota,
             way: if way.fits(version, runtime) { way } else { Way::Static },
             runtime,
+            kubelet,
         })
 }
 
@@ -146,6 +153,7 @@ pub fn plain(members: usize) -> Shape {
         quota: None,
         way: Way::Static,
         runtime: Runtime::Systemd,
+        kubelet: None,
     }
 }
 
@@ -212,7 +220,10 @@ impl Shape {
             version: self.version,
             members: self.hosts.iter().take(size).map(|name| host(name)).collect(),
             runtime: self.runtime,
-            kubelet: None,
+            kubelet: self.kubelet.map(|cgroup_driver| Kubelet {
+                cgroup_driver,
+                container_runtime: "unix:///run/containerd/containerd.sock".to_owned(),
+            }),
             bootstrap: self.way.bootstrap(number),
             ports: Ports { client: 2379 + offset, peer: 2380 + offset, metrics: 2381 + offset },
             client_ca: cluster(0),
@@ -233,6 +244,8 @@ impl Shape {
         let spec = self.spec(&authorities);
         let mut world = World::of_hosts(self.hosts.iter().map(|name| host(name)), authorities, NOW);
         world.zone = Zone::of(&spec);
+        // One that runs and that quorate did not set up is somebody's.
+        world.hosts.values_mut().for_each(|host| host.kubelet = self.kubelet.is_none());
         (world, spec)
     }
 }

@@ -69,6 +69,8 @@ pub struct SimHost {
     pub kubelet: bool,
     /// Whether its container runtime gets the images that it lacks.
     pub images: bool,
+    /// What quorate had it stand alone by: its drop-in and its configuration.
+    pub standalone: Option<(String, String)>,
     /// Installed releases, with the digest of their archive.
     pub releases: BTreeMap<EtcdVersion, String>,
     /// What is there of each cluster.
@@ -86,6 +88,7 @@ impl SimHost {
             account: false,
             kubelet: true,
             images: true,
+            standalone: None,
             releases: BTreeMap::new(),
             members: BTreeMap::new(),
         }
@@ -125,6 +128,8 @@ pub struct SimMember {
     pub quorum_seen: bool,
     /// Our marker.
     pub marker: Option<Marker>,
+    /// How many entries of its cluster's log it has yet to apply.
+    pub behind: u64,
 }
 
 impl SimMember {
@@ -309,6 +314,7 @@ impl World {
         for (name, host) in &self.hosts {
             digest.insert(format!("{name}/site"), format!("{:?}", host.site));
             digest.insert(format!("{name}/account"), host.account.to_string());
+            digest.insert(format!("{name}/kubelet"), format!("{:?}", host.standalone));
             digest.insert(format!("{name}/releases"), format!("{:?}", host.releases));
             for (cluster, member) in &host.members {
                 let mut put = |what: &str, value: String| {

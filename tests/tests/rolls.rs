@@ -2,16 +2,19 @@
 //! simulated world panics when a restart costs a quorum that was not given up for lost.
 
 use inventories::EtcdVersion;
-use inventories::inventory::Runtime;
+use inventories::inventory::{CgroupDriver, Runtime};
 use planner::facts::Observed;
 use planner::plan::Guard;
+use planner::quorum::NEAR;
 use planner::{Plan, Policy, StepKind, plan};
 use proptest::prelude::*;
+use quorate::engine::hosts::Bindings;
 use quorate_tests::cases::cases;
 use quorate_tests::checker::violations;
 use quorate_tests::sim::{Crash, Repeat};
 use quorate_tests::site::{Shape, cluster, host, plain, shapes};
-use quorate_tests::story::{apply, formed, plan_of};
+use quorate_tests::story::{apply, execute_in, formed, plan_of};
+use quorate_tests::world::World;
 use templates::Layout;
 use templates::layout::PkiFile;
 
@@ -20,6 +23,7 @@ fn changed(shape: &Shape) -> Shape {
     Shape {
         quota: Some(shape.quota.unwrap_or(1 << 31) + 1),
         version: EtcdVersion::new(shape.version.minor(), shape.version.patch() + 1),
+        kubelet: shape.kubelet.map(|_| CgroupDriver::Systemd),
         ..shape.clone()
     }
 }
@@ -107,11 +111,12 @@ fn each_restart_waits_until_the_one_before_is_back() {
         let order = restarts(&plan);
         assert_eq!(order.len(), members);
         for step in plan.steps.iter().filter(|step| step.kind.disrupts()) {
-            let Guard::OthersHealthy { others, needed, .. } = &step.guard else {
-                panic!("{step:?}")
-            };
-            assert_eq!((others.len(), *needed), (members - 1, members - 1), "all of the others");
-            assert!(!others.contains_key(&step.host));
+            let Guard::OthersHealthy { clusters } = &step.guard else { panic!("{step:?}") };
+            let others = &clusters["c0"];
+            let all = (members - 1, members - 1);
+            assert_eq!((others.members.len(), others.needed), all, "all of the others");
+            assert!(!others.members.contains_key(&step.host));
+            assert_eq!(others.cluster_id.as_ref(), world.formed.get("c0"));
         }
         for pair in order.windows(2) {
             let restart = |host: &str| format!("{host}/c0/restart");
@@ -184,6 +189,33 @@ fn a_roll_waits_while_a_host_can_not_be_seen() {
     assert_eq!(restarts(&plan), Vec::<&str>::new());
     assert_eq!(plan.report.held.iter().map(|f| f.code).collect::<Vec<_>>(), ["roll-waits"]);
     assert!(!plan.is_empty());
+}
+
+/// A member that was away for a day is no healthy other from the moment that it answers.
+#[test]
+fn a_roll_waits_for_a_member_that_has_to_catch_up() {
+    let shape = plain(3);
+    let (world, spec) = shape.world();
+    let mut world = formed(world, &spec);
+    let wanted = changed(&shape).spec(&world.authorities);
+    let before = plan_of(&world, &wanted);
+    let behind = |world: &mut World, entries| {
+        world.hosts.get_mut("etcd-3").unwrap().members.get_mut("c0").unwrap().behind = entries;
+    };
+    behind(&mut world, NEAR + 1);
+    let held = plan_of(&world, &wanted);
+    assert_eq!(restarts(&held), Vec::<&str>::new());
+    let [finding] = &held.report.held[..] else { panic!("{:?}", held.report.held) };
+    assert_eq!(finding.code, "roll-waits");
+    let words = "etcd-3 has applied 1043575 of 1048576 entries of the log";
+    assert!(finding.message.contains(words), "{}", finding.message);
+    // It fell behind after the plan was made.
+    let (stopped, report) =
+        execute_in(world.clone(), &before, Bindings::default(), 8, None, Repeat::Once, |_| {});
+    assert!(report.failed().count() > 0);
+    assert!(restarts(&plan_of(&stopped, &wanted)).is_empty());
+    behind(&mut world, NEAR);
+    assert_eq!(restarts(&plan_of(&world, &wanted)).len(), 3);
 }
 
 #[test]
@@ -272,7 +304,7 @@ fn the_restart_that_ends_a_bootstrap_is_guarded_where_a_quorum_can_be_kept() {
             plan.steps.iter().filter(|s| s.kind.disrupts()).map(|s| &s.guard).collect();
         assert_eq!(ends.len(), members);
         let guarded = |guard: &&Guard| match guard {
-            Guard::OthersHealthy { needed, .. } => *needed == members - 1,
+            Guard::OthersHealthy { clusters } => clusters["c0"].needed == members - 1,
             _ => false,
         };
         let wanted = if members > 2 { members } else { 0 };

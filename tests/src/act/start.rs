@@ -5,7 +5,7 @@ use quorate::engine::hosts::{Done, StepErrorKind};
 
 use super::{Act, failed};
 use crate::registry::{Registry, begin};
-use crate::world::{SimHost, SimMember, World};
+use crate::world::{SimHost, SimMember, World, is_pod};
 use crate::zone::Zone;
 
 /// What a kubelet does with a manifest. A pod that is to form a cluster has no witness: on an empty disk
@@ -108,6 +108,26 @@ impl SimHost {
 }
 
 impl World {
+    /// A kubelet with other settings ends every pod of its host and starts what lies in its folder.
+    pub(super) fn restart_kubelet(&mut self, name: &HostName) -> Done {
+        let Some(host) = self.hosts.get_mut(name) else { return Done::Already };
+        for member in host.members.values_mut() {
+            if member.process.as_deref().is_some_and(is_pod) {
+                member.process = None;
+            }
+        }
+        // Whoever led does not any more; the others elect.
+        self.settle();
+        let others = self.clone();
+        let Some(host) = self.hosts.get_mut(name) else { return Done::Already };
+        for (cluster, member) in &mut host.members {
+            if member.manifest.is_some() {
+                let _ = start_pod((name, cluster), member, &others, &mut self.registry);
+            }
+        }
+        Done::Changed
+    }
+
     /// What a host does at boot: systemd starts what is enabled, the kubelet what lies in its folder.
     pub fn boot(&mut self, name: &HostName) {
         let others = self.clone();

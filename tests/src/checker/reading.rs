@@ -4,7 +4,7 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use inventories::{ClusterName, EtcdVersion, HostName};
 use planner::facts::{HostFacts, MemberFacts};
-use planner::plan::Guard;
+use planner::plan::{Effect, Guard};
 use planner::spec::ClusterSpec;
 use planner::{Observed, Plan, SiteFacts, SiteSpec, Step, StepId, StepKind};
 use templates::Layout;
@@ -77,7 +77,7 @@ impl<'a> Reading<'a> {
     /// The cluster that a step serves.
     pub(super) fn cluster(&self, step: &Step) -> &'a ClusterSpec {
         let name = step.cluster.as_ref().unwrap_or_else(|| panic!("{} has no cluster", step.id));
-        &self.spec.clusters[name]
+        self.cluster_named(name)
     }
 
     pub(super) fn host(&self, host: &HostName) -> Option<&'a HostFacts> {
@@ -103,17 +103,40 @@ impl<'a> Reading<'a> {
         })
     }
 
-    /// Whether a restart leaves enough members that answer at that moment.
-    pub(super) fn keeps_quorum(&self, restart: &Step) -> bool {
-        let voters = self.cluster(restart).members.len();
-        match &restart.guard {
-            Guard::OthersHealthy { others, needed, .. } => {
-                *needed > voters / 2
-                    && others.len() >= *needed
-                    && !others.contains_key(&restart.host)
+    /// Whether a step leaves enough members of a cluster that answer at that moment.
+    pub(super) fn keeps_quorum(&self, step: &Step, cluster: &ClusterName) -> bool {
+        let voters = self.spec.clusters[cluster].members.len();
+        let Guard::OthersHealthy { clusters } = &step.guard else { return false };
+        clusters.get(cluster).is_some_and(|others| {
+            others.needed > voters / 2
+                && others.members.len() >= others.needed
+                && !others.members.contains_key(&step.host)
+        })
+    }
+
+    /// The clusters of which a step can take a running member down.
+    pub(super) fn reaches(&self, step: &Step) -> BTreeSet<&'a ClusterName> {
+        let here = self.host(&step.host).map(|host| &host.clusters).into_iter().flatten();
+        let in_pod = |(_, member): &(&ClusterName, &MemberFacts)| !member.pod.is_absent();
+        match step.kind.effect() {
+            Effect::Nothing | Effect::NextStart | Effect::Leadership | Effect::Connections => {
+                BTreeSet::new()
             }
-            _ => false,
+            // The account that a process has is not looked at.
+            Effect::Files => BTreeSet::new(),
+            Effect::Down if !self.takes_down(step) => BTreeSet::new(),
+            Effect::Down => step
+                .cluster
+                .as_ref()
+                .map(|name| &self.cluster_named(name).name)
+                .into_iter()
+                .collect(),
+            Effect::EveryPod => here.filter(in_pod).map(|(name, _)| name).collect(),
         }
+    }
+
+    fn cluster_named(&self, name: &ClusterName) -> &'a ClusterSpec {
+        &self.spec.clusters[name]
     }
 
     /// Whether a restart only ends the bootstrap of a cluster that a restart must cost its quorum, and on

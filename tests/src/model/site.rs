@@ -125,9 +125,20 @@ struct HostState(Shared<SimHost>);
 
 impl Hash for HostState {
     fn hash<H: Hasher>(&self, state: &mut H) {
-        let SimHost { on, reachable, slow, site, account, kubelet, images, releases, members } =
-            &*self.0;
+        let SimHost {
+            on,
+            reachable,
+            slow,
+            site,
+            account,
+            kubelet,
+            images,
+            standalone,
+            releases,
+            members,
+        } = &*self.0;
         (on, reachable, slow, site.is_some(), account, kubelet, images, releases.len()).hash(state);
+        standalone.hash(state);
         for member in members.values() {
             (member.directories, member.generation.is_some(), member.quorum_seen).hash(state);
             (&member.unit, member.process.is_some(), member.marker.is_some()).hash(state);

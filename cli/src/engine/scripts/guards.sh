@@ -6,8 +6,9 @@
 #   never-formed  MARKER WITNESS   neither exists: the member here never was in a quorum
 #   file-is       PATH "DIGEST…"   the file has one of these sha256; the word `absent` is a digest too
 #   has-log       WAL_DIR -        the directory holds a write-ahead log
-#   others-healthy "NEEDED ETCDCTL CACERT CERT KEY" "ENDPOINT…"
-#                                  so many of these members are healthy voters as they say themselves
+#   others-healthy "NEEDED CLUSTER_ID ETCDCTL CACERT CERT KEY…" "ENDPOINT…"
+#                                  so many of these members are healthy, see members.sh; a line of both
+#                                  for each cluster
 #   has-log-or-never-formed  WAL_DIR "MARKER WITNESS"
 
 host_is_free() {
@@ -42,18 +43,27 @@ log_in() {
     return 1
 }
 
-# others_healthy "NEEDED ETCDCTL CACERT CERT KEY" "ENDPOINT…": no path or URL of ours holds a blank.
+# others_healthy LINES LINES: no path or URL of ours holds a blank.
 others_healthy() {
-    # shellcheck disable=SC2086
-    set -- "$2" $1
-    endpoints=$1 needed=$2
-    shift 2
-    # waits 40 s: eight others, each with etcdctl's own five seconds
-    # shellcheck disable=SC2086
-    healthy_among "$@" $endpoints
-    [ "$healthy" -ge "$needed" ] ||
-        refuse "$healthy of the other members are healthy, and $needed must be"
+    lines=$1 places=$2
+    while [ -n "$lines" ]; do
+        # shellcheck disable=SC2086
+        set -- ${lines%%"$line_end"*}
+        needed=$1
+        shift
+        # waits 40 s: eight others, each with etcdctl's own five seconds
+        # shellcheck disable=SC2086
+        healthy_among "$@" ${places%%"$line_end"*}
+        [ "$healthy" -ge "$needed" ] ||
+            refuse "$healthy of the other members are healthy, and $needed must be: $unfit"
+        case $lines in
+        *"$line_end"*) lines=${lines#*"$line_end"} places=${places#*"$line_end"} ;;
+        *) lines= ;;
+        esac
+    done
 }
+line_end='
+'
 
 case $1 in
 nothing) ;;

@@ -20,20 +20,62 @@ field() {
     sed -n "s/^\"$1\" : \"*\([^\"]*\)\"*\$/\1/p"
 }
 
-# healthy_among ETCDCTL CACERT CERT KEY ENDPOINT…: how many of the endpoints answer, know a leader
-# and are voters.
+# is_number TEXT: one that a shell counts with.
+is_number() {
+    case $1 in
+    '' | *[!0-9]* | ???????????????????*) return 1 ;;
+    esac
+}
+
+# How many entries of the log a member may lack and still count as caught up. A leader keeps so many for
+# members that lag; one that lacks more needs a snapshot first. And one that has so many left to apply
+# refuses to serve.
+near=5000
+
+# healthy_among CLUSTER_ID ETCDCTL CACERT CERT KEY ENDPOINT…: sets `healthy`, how many of the endpoints
+# answer, know a leader, are voters of this cluster and have caught up with the others; and `unfit`, what is
+# wrong with the rest. With `-` for the id all of them must be of one cluster.
 healthy_among() {
-    tools="$1 $2 $3 $4"
-    shift 4
-    healthy=0
+    id=$1 tools="$2 $3 $4 $5"
+    shift 5
+    healthy=0 unfit='' fit='' newest=0
     for endpoint; do
         # Paths of ours hold no blanks.
         # shellcheck disable=SC2086
-        said=$(ask $tools --endpoints="$endpoint" endpoint status 2>/dev/null) || continue
+        if ! said=$(ask $tools --endpoints="$endpoint" endpoint status 2>/dev/null); then
+            unfit="$unfit; $endpoint does not answer"
+            continue
+        fi
         leader=$(printf '%s\n' "$said" | field Leader)
         learner=$(printf '%s\n' "$said" | field IsLearner)
-        if [ "${leader:-0}" != 0 ] && [ "$learner" != true ]; then
-            healthy=$((healthy + 1))
+        index=$(printf '%s\n' "$said" | field RaftIndex)
+        applied=$(printf '%s\n' "$said" | field RaftAppliedIndex)
+        # etcdctl shows ids in decimal, and everybody else in hex.
+        cluster=$(printf '%s\n' "$said" | field ClusterID)
+        cluster=$(printf '%x' "${cluster:-0}" 2>/dev/null) || cluster=0
+        [ "$id" != - ] || id=$cluster
+        if [ "${leader:-0}" = 0 ]; then
+            unfit="$unfit; $endpoint knows no leader"
+        elif [ "$learner" = true ]; then
+            unfit="$unfit; $endpoint is a learner"
+        elif [ "$cluster" != "$id" ]; then
+            unfit="$unfit; $endpoint belongs to another cluster, $cluster"
+        elif ! is_number "$index" || ! is_number "$applied"; then
+            unfit="$unfit; $endpoint does not say how much of the log it has"
+        else
+            fit="$fit $endpoint $applied"
+            [ "$index" -le "$newest" ] || newest=$index
         fi
     done
+    # shellcheck disable=SC2086
+    set -- $fit
+    while [ "$#" -ge 2 ]; do
+        if [ $((newest - $2)) -le "$near" ]; then
+            healthy=$((healthy + 1))
+        else
+            unfit="$unfit; $1 has applied $2 of $newest entries of the log"
+        fi
+        shift 2
+    done
+    unfit=${unfit#; }
 }

@@ -1,7 +1,8 @@
 //! A guard as the three arguments that `scripts/guards.sh` reads.
 
+use inventories::ClusterName;
 use planner::Step;
-use planner::plan::{Guard, StepKind};
+use planner::plan::{Guard, Others, StepKind};
 use templates::Layout;
 use templates::layout::SITE_FILE;
 
@@ -33,14 +34,23 @@ pub(super) fn arguments(step: &Step, wanted: Option<&str>) -> Result<Vec<String>
             let marks = format!("{} {}", layout.marker(), layout.quorum_witness());
             ["has-log-or-never-formed".to_owned(), layout.wal_dir(), marks]
         }
-        Guard::OthersHealthy { others, needed, version } => {
-            let tools = credentials(&layout(step)?, *version).join(" ");
-            let endpoints: Vec<&str> = others.values().map(String::as_str).collect();
-            ["others-healthy".to_owned(), format!("{needed} {tools}"), endpoints.join(" ")]
+        Guard::OthersHealthy { clusters } => {
+            let (asked, endpoints): (Vec<String>, Vec<String>) =
+                clusters.iter().map(others).unzip();
+            ["others-healthy".to_owned(), asked.join("\n"), endpoints.join("\n")]
         }
         Guard::HasLog => ["has-log".to_owned(), layout(step)?.wal_dir(), String::new()],
     };
     Ok(words.to_vec())
+}
+
+/// How the others of a cluster are asked, and where: a line each.
+fn others((cluster, others): (&ClusterName, &Others)) -> (String, String) {
+    let Others { members, needed, version, cluster_id } = others;
+    let tools = credentials(&Layout::of(cluster), *version).join(" ");
+    let id = cluster_id.as_deref().unwrap_or("-");
+    let endpoints: Vec<&str> = members.values().map(String::as_str).collect();
+    (format!("{needed} {id} {tools}"), endpoints.join(" "))
 }
 
 /// The arguments for a script that only looks.
@@ -58,7 +68,7 @@ pub(super) fn layout(step: &Step) -> Result<Layout, Failure> {
 
 #[cfg(test)]
 mod tests {
-    use std::collections::BTreeSet;
+    use std::collections::{BTreeMap, BTreeSet};
 
     use planner::StepId;
     use planner::plan::{Action, Launch, Why};
@@ -119,11 +129,18 @@ mod tests {
     #[test]
     fn the_others_are_asked_by_the_etcdctl_of_their_release() {
         let urls = [("b", "https://10.0.0.2:2379"), ("c", "https://10.0.0.3:2379")];
-        let others = urls.map(|(host, url)| (host.parse().unwrap(), url.to_owned())).into();
+        let others: BTreeMap<_, _> =
+            urls.map(|(host, url)| (host.parse().unwrap(), url.to_owned())).into();
         let version = "3.6.16".parse().unwrap();
-        let said = of(Guard::OthersHealthy { others, needed: 2, version });
-        let tools = credentials(&Layout::of(&"main".parse().unwrap()), version).join(" ");
+        let others =
+            |cluster_id| Others { members: others.clone(), needed: 2, version, cluster_id };
+        let of_both = [("main", Some("cafe".to_owned())), ("events", None)];
+        let clusters = of_both.map(|(name, id)| (name.parse().unwrap(), others(id))).into();
+        let said = of(Guard::OthersHealthy { clusters });
+        let tools =
+            |name: &str| credentials(&Layout::of(&name.parse().unwrap()), version).join(" ");
+        let asked = format!("2 - {}\n2 cafe {}", tools("events"), tools("main"));
         let endpoints = "https://10.0.0.2:2379 https://10.0.0.3:2379";
-        assert_eq!(said, ["others-healthy", &format!("2 {tools}"), endpoints]);
+        assert_eq!(said, ["others-healthy", &asked, &format!("{endpoints}\n{endpoints}")]);
     }
 }

@@ -79,27 +79,99 @@ fn a_guard_that_nobody_knows_never_holds() {
 const ETCDCTL: &str = r#"#!/bin/sh
 cd "$(dirname "$0")" || exit 1
 for word; do
-    case "$word" in --endpoints=*) cat "member-${word#--endpoints=}" ;; esac
+    case "$word" in --endpoints=*) cat "member-${word#--endpoints=}" || exit 1 ;; esac
 done
 "#;
 
+/// What a member says of itself: its cluster, and how many entries of the log it has applied of those that
+/// it has.
+fn says(cluster: u64, leader: u64, learner: bool, (applied, index): (u64, u64)) -> String {
+    format!(
+        "\"ClusterID\" : {cluster}\n\"Leader\" : {leader}\n\"IsLearner\" : {learner}\n\
+         \"RaftIndex\" : {index}\n\"RaftAppliedIndex\" : {applied}\n"
+    )
+}
+
+/// One of two others is healthy, and the other one says this: why the restart waits, or nothing.
+fn waits_for(bench: &Bench, id: &str, said: &str) -> String {
+    executable(&bench.path("etcdctl"), ETCDCTL);
+    bench.write("member-a", &says(0xcafe, 7, false, (90_000, 90_001)));
+    bench.write("member-b", said);
+    let asked = format!("2 {id} {} ca cert key", bench.arg("etcdctl"));
+    let token = bench.arg("token");
+    let args = ["others-healthy", &asked, "a b", &token];
+    let reply = bench.run(&Run::new(script::STORE_TOKEN, &args).with(b"x"));
+    assert_eq!(reply.status, if bench.path("token").exists() { 0 } else { 80 }, "{}", reply.stderr);
+    let _ = std::fs::remove_file(bench.path("token"));
+    let said = String::from_utf8(reply.stdout).unwrap();
+    said.split_once("2 must be: ").map_or(String::new(), |(_, why)| why.trim().to_owned())
+}
+
 #[test]
 fn a_restart_waits_until_enough_others_are_healthy() {
+    const NEAR: (u64, u64) = (89_000, 90_000);
+    on_each_shell(|bench| {
+        let why = |said: &str| waits_for(bench, "cafe", said);
+        assert_eq!(why(&says(0xcafe, 0, false, NEAR)), "b knows no leader");
+        assert_eq!(why(&says(0xcafe, 7, true, NEAR)), "b is a learner");
+        assert_eq!(why(&says(0xcafe, 7, false, NEAR)), "");
+        assert_eq!(why(""), "b knows no leader");
+        std::fs::remove_file(bench.path("member-b")).unwrap();
+        let token = bench.arg("token");
+        let asked = format!("2 cafe {} ca cert key", bench.arg("etcdctl"));
+        let args = ["others-healthy", &asked, "a b", &token];
+        let reply = bench.run(&Run::new(script::STORE_TOKEN, &args).with(b"x"));
+        let said = String::from_utf8(reply.stdout).unwrap();
+        assert_eq!(
+            said,
+            "refused 1 of the other members are healthy, and 2 must be: b does not answer\n"
+        );
+    });
+}
+
+/// A member that was away for a day answers, knows the leader, and lacks most of the log.
+#[test]
+fn a_restart_waits_for_a_member_that_has_to_catch_up() {
+    on_each_shell(|bench| {
+        let why = |applied| waits_for(bench, "cafe", &says(0xcafe, 7, false, applied));
+        assert_eq!(why((85_001, 85_001)), "");
+        assert_eq!(why((85_000, 90_001)), "b has applied 85000 of 90001 entries of the log");
+        assert_eq!(why((120, 120)), "b has applied 120 of 90001 entries of the log");
+        let silent = "\"ClusterID\" : 51966\n\"Leader\" : 7\n\"IsLearner\" : false\n";
+        let why = waits_for(bench, "cafe", silent);
+        assert_eq!(why, "b does not say how much of the log it has");
+    });
+}
+
+/// One that answers under the address of another cluster is nobody's quorum.
+#[test]
+fn a_restart_counts_members_of_its_own_cluster_alone() {
+    on_each_shell(|bench| {
+        let said = |cluster| says(cluster, 7, false, (90_000, 90_000));
+        let why = waits_for(bench, "cafe", &said(0xbeef));
+        assert_eq!(why, "b belongs to another cluster, beef");
+        assert_eq!(waits_for(bench, "beef", &said(0xbeef)), "a belongs to another cluster, cafe");
+        // Where nobody knows the id yet they agree on one.
+        assert_eq!(waits_for(bench, "-", &said(0xcafe)), "");
+        assert_eq!(waits_for(bench, "-", &said(0xbeef)), "b belongs to another cluster, beef");
+        let large = waits_for(bench, "8e9e05c52164694d", &said(0x8e9e_05c5_2164_694d));
+        assert_eq!(large, "a belongs to another cluster, cafe");
+    });
+}
+
+/// A kubelet's turn asks the others of each cluster that has a pod there.
+#[test]
+fn every_cluster_of_the_guard_is_asked() {
     on_each_shell(|bench| {
         executable(&bench.path("etcdctl"), ETCDCTL);
-        let member = |name: &str, leader: u64, learner: bool| {
-            let said = format!("\"Leader\" : {leader}\n\"IsLearner\" : {learner}\n");
-            bench.write(&format!("member-{name}"), &said);
-        };
-        let tools = format!("{} ca cert key", bench.arg("etcdctl"));
-        let two_are_healthy = || holds(bench, ["others-healthy", &format!("2 {tools}"), "a b"]);
-        member("a", 7, false);
-        assert!(!two_are_healthy(), "b is down");
-        member("b", 0, false);
-        assert!(!two_are_healthy(), "b knows no leader");
-        member("b", 7, true);
-        assert!(!two_are_healthy(), "b is a learner");
-        member("b", 7, false);
-        assert!(two_are_healthy());
+        let healthy = says(0xcafe, 7, false, (9, 9));
+        bench.write("member-a", &healthy);
+        bench.write("member-b", &healthy);
+        let asked = |id: &str| format!("1 {id} {} ca cert key", bench.arg("etcdctl"));
+        let two = format!("{}\n{}", asked("cafe"), asked("-"));
+        assert!(holds(bench, ["others-healthy", &two, "a\nb"]));
+        assert!(!holds(bench, ["others-healthy", &two, "a\nc"]), "c is down");
+        assert!(!holds(bench, ["others-healthy", &two, "c\na"]), "c is down");
+        assert!(holds(bench, ["others-healthy", "", ""]), "nobody is to be asked");
     });
 }

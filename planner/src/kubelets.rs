@@ -1,0 +1,184 @@
+//! Kubelets that stand alone otherwise than is wanted while pods run on their hosts. One that starts with
+//! another cgroup driver ends every pod of its host, so hosts take turns: as with a restart, all others
+//! must be healthy, the leader hands over, and each member that was there is waited for.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use inventories::HostName;
+use inventories::inventory::Runtime;
+use templates::{RenderError, head, pod};
+
+use crate::assess::{self, View};
+use crate::ensure::Place;
+use crate::facts::{KubeletFacts, Observed, SiteFacts};
+use crate::form;
+use crate::plan::{Guard, Step, StepId};
+use crate::planner::places;
+use crate::policy::Policy;
+use crate::report::{Formation, PlanReport, QuorumNote};
+use crate::roll;
+use crate::runtime;
+use crate::spec::{ClusterSpec, SiteSpec};
+
+/// A cluster that may have pods on these hosts.
+struct Cluster<'a> {
+    spec: &'a ClusterSpec,
+    view: View<'a>,
+    places: Vec<Place<'a>>,
+}
+
+impl<'a> Cluster<'a> {
+    fn of(spec: &'a SiteSpec, cluster: &'a ClusterSpec, facts: &'a SiteFacts) -> Self {
+        let view = assess::assess(cluster, facts);
+        let places = places(spec, cluster, &view, facts);
+        Self { spec: cluster, view, places }
+    }
+
+    /// Its member on a host, where that runs in a pod by the time of the host's turn.
+    fn pod_on(&self, host: &HostName) -> Option<&Place<'a>> {
+        let place = self.places.iter().find(|place| place.name == host)?;
+        let kubelet = place.host.kubelet.known().is_some_and(KubeletFacts::is_up);
+        let started = kubelet && self.spec.runtime == Runtime::StaticPod;
+        let runs = match place.facts.runs_by() {
+            Some(runtime) => runtime == Runtime::StaticPod,
+            None => started,
+        };
+        runs.then_some(place)
+    }
+
+    /// Whether somebody relies on its quorum.
+    fn is_relied_on(&self) -> bool {
+        self.view.now.formation == Formation::Formed || self.spec.members.len() > 2
+    }
+}
+
+/// The turns of all hosts, one after the other. They come before every restart, and after whatever is
+/// down was started and proven.
+pub(crate) fn turns(
+    spec: &SiteSpec,
+    facts: &SiteFacts,
+    policy: &Policy,
+    report: &mut PlanReport,
+) -> Result<Vec<Step>, RenderError> {
+    if !policy.selection.of(spec).any(|cluster| cluster.kubelet.is_some()) {
+        return Ok(Vec::new());
+    }
+    let clusters: Vec<Cluster<'_>> =
+        spec.clusters.values().map(|cluster| Cluster::of(spec, cluster, facts)).collect();
+    let mut changes: BTreeMap<&HostName, Step> = BTreeMap::new();
+    for cluster in clusters.iter().filter(|cluster| policy.selection.takes(cluster.spec)) {
+        let taken = cluster.places.iter().filter(|place| policy.selection.takes_host(place.name));
+        for place in taken.filter(|place| runtime::runs_pods(place.host)) {
+            changes.extend(runtime::kubelet_change(place).map(|step| (place.name, step)));
+        }
+    }
+    for cluster in &clusters {
+        let here: Vec<&HostName> =
+            changes.keys().copied().filter(|host| cluster.pod_on(host).is_some()).collect();
+        if here.is_empty() || !cluster.is_relied_on() {
+            continue;
+        }
+        let names: Vec<&str> = here.iter().map(|host| host.as_str()).collect();
+        let needs = format!(
+            "the kubelet's settings change on {}, which can restart its pods",
+            names.join(", ")
+        );
+        if let Some(finding) = roll::waits(&cluster.view, &cluster.places, policy, &here, &needs) {
+            report.held.push(finding);
+            changes.retain(|host, _| !here.contains(host));
+        }
+    }
+    let leads = |host: &HostName| {
+        clusters.iter().filter(|cluster| cluster.view.now.leader.as_ref() == Some(host)).count()
+    };
+    let mut order: Vec<(&HostName, Step)> = changes.into_iter().collect();
+    // A host whose kubelet is down holds others up: what is to start there waits for it.
+    order.sort_by_key(|(host, _)| (serves(facts, host), leads(host)));
+    let mut steps = Vec::new();
+    let mut before: BTreeSet<StepId> = BTreeSet::new();
+    for (host, change) in order {
+        let pods: Vec<(&Cluster<'_>, &Place<'_>)> =
+            clusters.iter().filter_map(|cluster| Some((cluster, cluster.pod_on(host)?))).collect();
+        if serves(facts, host) {
+            before.extend(pods.iter().flat_map(|(cluster, _)| form::proofs(&cluster.places)));
+        }
+        steps.extend(turn(change, &pods, &before, policy));
+        note(host, &pods, policy, report);
+        before = pods.iter().map(|(_, place)| place.id(BACK)).collect();
+    }
+    Ok(steps)
+}
+
+/// The verb of the step that waits for a member after its kubelet's turn.
+const BACK: &str = "back";
+
+fn serves(facts: &SiteFacts, host: &HostName) -> bool {
+    let host = facts.hosts.get(host).and_then(Observed::known);
+    host.and_then(|host| host.kubelet.known()).is_some_and(KubeletFacts::is_up)
+}
+
+/// One host's turn.
+fn turn(
+    change: Step,
+    pods: &[(&Cluster<'_>, &Place<'_>)],
+    before: &BTreeSet<StepId>,
+    policy: &Policy,
+) -> Vec<Step> {
+    let mut steps = Vec::new();
+    for (cluster, place) in pods {
+        let leads = cluster.view.now.leader.as_ref() == Some(place.name);
+        if leads && cluster.spec.members.len() > 1 {
+            let id = place.id("hand-over");
+            steps.push(Step { id, ..roll::move_leader(place) }.after(before.iter().cloned()));
+        }
+    }
+    let guarded = pods.iter().filter(|(cluster, _)| {
+        cluster.is_relied_on() && !policy.allow_outage.contains(&cluster.spec.name)
+    });
+    let guard: Guard = roll::others_healthy(
+        guarded.map(|(cluster, place)| (*place, cluster.view.now.cluster_id.clone())),
+    );
+    let handed_over: Vec<StepId> = steps.iter().map(|step| step.id.clone()).collect();
+    let change = change.guarded(guard).after(before.iter().cloned()).after(handed_over);
+    for (cluster, place) in pods {
+        let step = back(place, roll::known_alarms(&cluster.places));
+        steps.push(step.after([change.id.clone()]));
+    }
+    steps.push(change);
+    steps
+}
+
+/// Waits for a member: the kubelet runs it from the manifest that lies there now.
+fn back(place: &Place<'_>, alarms: BTreeSet<String>) -> Step {
+    let manifest = runtime::manifest_text(place).unwrap_or_default();
+    let version = head::version(manifest).and_then(|version| version.parse().ok());
+    let version = version.unwrap_or(place.cluster.version);
+    let identity = match (pod::identity_in(manifest), place.facts.pod.known()) {
+        (Some(identity), _) => identity.to_owned(),
+        (None, Some(process)) => process.manifest.clone(),
+        (None, None) => String::new(),
+    };
+    roll::await_return(BACK, place, version, alarms, Some(identity))
+}
+
+/// What it means for the quorums.
+fn note(
+    host: &HostName,
+    pods: &[(&Cluster<'_>, &Place<'_>)],
+    policy: &Policy,
+    report: &mut PlanReport,
+) {
+    for (cluster, _) in pods.iter().filter(|(cluster, _)| cluster.is_relied_on()) {
+        let started = cluster.places.iter().filter(|place| roll::is_started(place, policy)).count();
+        report.quorum.push(QuorumNote {
+            cluster: cluster.spec.name.clone(),
+            what: format!("set up the kubelet of {host}"),
+            up: (cluster.view.now.quorum.healthy + started).saturating_sub(1),
+            needed: cluster.view.now.quorum.size(),
+        });
+        report.clients.push(format!(
+            "cluster {}: clients of the member on {host} reconnect to another one",
+            cluster.spec.name
+        ));
+    }
+}

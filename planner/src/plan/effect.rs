@@ -1,0 +1,71 @@
+//! What a step can do to the members that run on its host.
+
+use super::{Launch, StepKind};
+
+/// What a kind of step can do to a running member. No kind is harmless by default: whoever plans,
+/// guards, checks or simulates steps asks here.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+pub enum Effect {
+    /// Nothing that a running member notices.
+    Nothing,
+    /// Nothing yet: the member reads what was written when it starts the next time.
+    NextStart,
+    /// Another member may lead; no member goes down.
+    Leadership,
+    /// Its next connections rely on what was written: certificates, or where the others find it.
+    Connections,
+    /// It can lose its files: a process of another account is denied the next one that it opens.
+    Files,
+    /// It ends, if only for a moment.
+    Down,
+    /// Every pod of the host can end, those of other clusters too.
+    EveryPod,
+}
+
+impl Effect {
+    /// Whether a member can be down because of it. Such steps go one member at a time: behind a guard
+    /// that asks the others, and the next one waits until this one is back.
+    pub fn takes_down(self) -> bool {
+        match self {
+            Effect::Nothing | Effect::NextStart | Effect::Leadership | Effect::Connections => false,
+            Effect::Files | Effect::Down | Effect::EveryPod => true,
+        }
+    }
+}
+
+impl StepKind {
+    /// What it can do to a running member.
+    pub fn effect(&self) -> Effect {
+        match self {
+            StepKind::ClaimHost { .. }
+            | StepKind::StoreToken
+            | StepKind::OpenDiscovery { .. }
+            | StepKind::CloseDiscovery { .. }
+            | StepKind::ForgetDiscovery
+            | StepKind::WriteManifest { .. }
+            | StepKind::NoteRestart
+            | StepKind::AwaitRejoin { .. }
+            | StepKind::ProveHealthy { .. }
+            | StepKind::WriteMarker { .. }
+            // What runs goes on; in a bootstrap that never had a quorum, a process of another token ends.
+            | StepKind::StartMember { by: Launch::Unit } => Effect::Nothing,
+            // A process keeps the number that its account had when it started.
+            StepKind::CreateAccount
+            | StepKind::InstallRelease { .. }
+            | StepKind::TrustDiscovery { .. }
+            | StepKind::WriteUnit { .. }
+            | StepKind::MoveDropIns { .. } => Effect::NextStart,
+            StepKind::MoveLeader { .. } => Effect::Leadership,
+            StepKind::InstallCertificates { .. } | StepKind::ListByAddress { .. } => {
+                Effect::Connections
+            }
+            StepKind::PrepareDirectories { .. } => Effect::Files,
+            // Another manifest ends the pod of the one before.
+            StepKind::StartMember { by: Launch::Pod { .. } }
+            | StepKind::RestartMember { .. }
+            | StepKind::RetireMember { .. }
+            | StepKind::DiscardBootstrap => Effect::Down,
+            StepKind::StandaloneKubelet { .. } => Effect::EveryPod,
+        }
+    }
+}
