@@ -21,23 +21,29 @@ is_ready() {
 
 now() { cut -d. -f1 /proc/uptime; }
 
-# status_of ENDPOINT FIELD
-status_of() {
-    # shellcheck disable=SC2086
-    ask $tools --endpoints="$1" endpoint status 2>/dev/null | field "$2"
-}
+# Together with this member, so many others are a quorum: one of them has every entry that counts.
+enough=$((($# + 1) / 2)) goal=
 
-goal=0
-# waits 40 s: eight others
-for other; do
-    index=$(status_of "$other" RaftIndex)
-    [ "${index:-0}" -le "$goal" ] || goal=$index
-done
+# see_goal OTHER…: sets `goal` to what the others have of the log, once enough of them say so.
+see_goal() {
+    newest=0 said_so=0
+    # waits 40 s: eight others
+    for other; do
+        # shellcheck disable=SC2086
+        said=$(ask $tools --endpoints="$other" endpoint status 2>/dev/null) || continue
+        index=$(printf '%s\n' "$said" | field RaftIndex)
+        is_number "$index" || continue
+        said_so=$((said_so + 1))
+        [ "$index" -le "$newest" ] || newest=$index
+    done
+    [ "$said_so" -lt "$enough" ] || goal=$newest
+}
 
 why="it does not answer"
 # waits 10 s beyond: the last question, and that for alarms
 end=$(($(now) + seconds))
 while :; do
+    [ -n "$goal" ] || see_goal "$@"
     # shellcheck disable=SC2086
     if said=$(ask $tools --endpoints="$own" endpoint status 2>/dev/null); then
         applied=$(printf '%s\n' "$said" | field RaftAppliedIndex)
@@ -47,7 +53,11 @@ while :; do
             why="it knows no leader"
         elif [ "$runs" != "$version" ]; then
             fail "it runs etcd $runs, not $version"
-        elif [ "${applied:-0}" -lt "$goal" ]; then
+        elif ! is_number "$applied"; then
+            why="it does not say how much of the log it has"
+        elif [ -z "$goal" ]; then
+            why="too few of the other members say how far the log is"
+        elif [ "$applied" -lt "$goal" ]; then
             why="it has applied $applied of $goal entries of the log"
         elif is_ready; then
             break
@@ -61,9 +71,14 @@ while :; do
     sleep 0.2
 done
 
-# Not as fields: etcdctl 3.4 panics over alarms as fields.
+# Not as fields: etcdctl 3.4 panics over alarms as fields. No answer is not the answer that there is none.
 # shellcheck disable=SC2086
-raised=$(ask_plain $tools --endpoints="$own" alarm list 2>/dev/null | sed -n 's/.*alarm:\([A-Z]*\).*/\1/p')
+until said=$(ask_plain $tools --endpoints="$own" alarm list 2>&1); do
+    [ "$(now)" -lt "$end" ] ||
+        fail "the member does not say whether an alarm is up: $(printf '%s\n' "$said" | tail -n 1)"
+    sleep 0.2
+done
+raised=$(printf '%s\n' "$said" | sed -n 's/.*alarm:\([A-Z]*\).*/\1/p')
 for alarm in $raised; do
     case $alarms in
     *"$alarm"*) ;;

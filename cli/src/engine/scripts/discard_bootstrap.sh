@@ -4,7 +4,9 @@
 unit=$1 data=$2 token=$3 marker=$4 witness=$5 manifest=$6 end_seconds=$7 kept=$8
 
 moved=no
-if [ "$(of_unit "$unit" LoadState)" = loaded ]; then
+# What systemd does not say is no sign that nothing runs.
+loaded=$(of_unit "$unit" LoadState)
+if [ "$loaded" = loaded ]; then
     state=$(of_unit "$unit" ActiveState)
     if [ "$state" != inactive ] && [ "$state" != failed ]; then
         # waits 90 s: systemd's own time for a stop
@@ -21,7 +23,8 @@ if [ "$(of_unit "$unit" LoadState)" = loaded ]; then
         systemctl disable --quiet "$unit"
 fi
 
-if [ -e "$manifest" ] || [ -n "$(etcds_of "$data" "$unit")" ]; then
+running=$(etcds_of "$data" "$unit")
+if [ -e "$manifest" ] || [ -n "$running" ]; then
     kubelet_runs
     if ! take_pod_away "$manifest" "$data" "$unit" "$end_seconds" "$kept"; then
         put_back "$manifest" "$kept"

@@ -66,5 +66,7 @@ end_steps() {
 
 # is_held: whether the lock that was read is somebody's, at this moment.
 is_held() {
-    [ "$boot" = "$(booted)" ] && [ "$until" -gt "$(uptime_seconds)" ]
+    here=$(booted) || fail "the host does not say which boot this is"
+    uptime=$(uptime_seconds) || fail "the host does not say how long it is up"
+    [ "$boot" = "$here" ] && [ "$until" -gt "$uptime" ]
 }

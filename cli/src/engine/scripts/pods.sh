@@ -2,9 +2,11 @@
 # Members in pods: the kubelet runs what lies in its folder. A pod's process is one of the host's; which
 # one it is shows by its data directory, and which manifest it came from by its environment.
 
-# etcds_of DATA_DIR UNIT: the etcds that have this data directory and are not of the unit.
+# etcds_of DATA_DIR UNIT: the etcds that have this data directory and are not of the unit. Fails where
+# systemd does not say which one is the unit's.
 etcds_of() {
-    main=$(of_unit "$2" MainPID)
+    main=$(of_unit "$2" MainPID) || return 1
+    is_number "$main" || return 1
     for dir in /proc/[0-9]*; do
         { IFS= read -r name <"$dir/comm"; } 2>/dev/null || continue
         if [ "$name" != etcd ] || [ "${dir#/proc/}" = "$main" ]; then
@@ -74,7 +76,7 @@ take_pod_away() {
         sync "${1%/*}"
     fi
     waited=0
-    while [ -n "$(etcds_of "$2" "$3")" ]; do
+    while ! left=$(etcds_of "$2" "$3") || [ -n "$left" ]; do
         [ "$waited" -lt $(($4 * 5)) ] || return 1
         waited=$((waited + 1))
         if [ $((waited % 5)) = 0 ] && kubelet_is_gone; then

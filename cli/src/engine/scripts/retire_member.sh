@@ -9,7 +9,8 @@ pull_seconds=$1 image=$2
 
 case $runtime in
 systemd)
-    [ "$(of_unit "$unit" LoadState)" = loaded ] || [ -e "$file" ] || already
+    loaded=$(of_unit "$unit" LoadState)
+    [ "$loaded" = loaded ] || [ -e "$file" ] || already
     # waits 20 s, to see whether it is there
     [ -z "$image" ] || has_image "$image" "$pull_seconds" || fail "$missing"
     # First what would start it again, should the host lose its power now.

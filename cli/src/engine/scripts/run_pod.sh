@@ -24,13 +24,18 @@ never_ran() {
 }
 
 kubelet_runs
+# Without a number the pod would run as root.
+uid=$(id -u "$user")
+gid=$(getent group "$group") || fail "the host has no group $group"
+gid=${gid#*:*:}
+gid=${gid%%:*}
 # Not in the folder itself: a kubelet reads what is there, half of it too.
 folder=${manifest%/*}
 (umask 022 && mkdir -p "$folder")
 begin_file "${folder%/*}/${manifest##*/}"
 recv "$blob1" |
-    sed -e "s/^\( *runAsUser: \)[^ ]*@UID_OF_ETCD@[^ ]*\$/\1$(id -u "$user")/" \
-        -e "s/^\( *runAsGroup: \)[^ ]*@GID_OF_ETCD@[^ ]*\$/\1$(getent group "$group" | cut -d: -f3)/" >"$work"
+    sed -e "s/^\( *runAsUser: \)[^ ]*@UID_OF_ETCD@[^ ]*\$/\1$uid/" \
+        -e "s/^\( *runAsGroup: \)[^ ]*@GID_OF_ETCD@[^ ]*\$/\1$gid/" >"$work"
 arrived
 wanted=$(sha256sum <"$work")
 case $seen in

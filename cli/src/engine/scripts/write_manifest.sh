@@ -3,11 +3,16 @@
 
 manifest=$1 user=$2 group=$3
 
+uid=$(id -u "$user")
+gid=$(getent group "$group") || fail "the host has no group $group"
+gid=${gid#*:*:}
+gid=${gid%%:*}
+
 folder=${manifest%/*}
 begin_file "${folder%/*}/${manifest##*/}"
 recv "$blob1" |
-    sed -e "s/^\( *runAsUser: \)[^ ]*@UID_OF_ETCD@[^ ]*\$/\1$(id -u "$user")/" \
-        -e "s/^\( *runAsGroup: \)[^ ]*@GID_OF_ETCD@[^ ]*\$/\1$(getent group "$group" | cut -d: -f3)/" >"$work"
+    sed -e "s/^\( *runAsUser: \)[^ ]*@UID_OF_ETCD@[^ ]*\$/\1$uid/" \
+        -e "s/^\( *runAsGroup: \)[^ ]*@GID_OF_ETCD@[^ ]*\$/\1$gid/" >"$work"
 arrived
 is_written "$manifest" 600 root:root && already
 is_same_pod "$manifest" "$work" || refuse "$manifest is no longer the pod that the plan saw"

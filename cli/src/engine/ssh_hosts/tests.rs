@@ -12,4 +12,5 @@ mod lost;
 mod move_leader;
 mod pods;
 mod release;
+mod silence;
 mod waits;
