@@ -46,10 +46,9 @@ pub async fn connect(target: Target) -> Result<Connection, RemoteError> {
     let tally = Arc::new(Tally::default());
     let (ours, theirs, counted) = (Arc::clone(&target), Arc::clone(&addresses), Arc::clone(&tally));
     let worker = on_thread(&target, move || {
-        let link = login(&ours, &theirs)?;
+        let link = login(&ours, &theirs, &counted)?;
         counted.count_connection();
-        Handle::start(link, ours, counted)
-            .map_err(|error| RemoteError::Session { why: error.to_string() })
+        Handle::start(link, ours).map_err(|error| RemoteError::Session { why: error.to_string() })
     })
     .await?;
     let inner = Inner { target, addresses, tally, worker, prober: OnceLock::new() };
@@ -157,11 +156,12 @@ pub async fn scan_host_keys(target: Target) -> Result<Vec<ScannedKey>, RemoteErr
     let addresses = resolve(&target).await?;
     let target = Arc::new(target);
     let ours = Arc::clone(&target);
+    let tally = Arc::new(Tally::default());
     on_thread(&target, move || {
         let mut keys = Vec::new();
         let mut refusal = None;
         for algorithms in ALGORITHM_GROUPS {
-            match greet(&ours, &addresses, algorithms) {
+            match greet(&ours, &addresses, algorithms, &tally) {
                 Ok((link, key)) => {
                     link.hang_up();
                     keys.push(scanned(&ours, &key));

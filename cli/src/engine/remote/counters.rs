@@ -15,6 +15,9 @@ pub struct Counters {
     pub bytes_in: u64,
     /// Bytes of scripts and payload sent, before encryption.
     pub bytes_out: u64,
+    /// How often a thread slept although something that it had received was waiting. Never, or a run
+    /// stands still until the next keepalive.
+    pub overslept: u64,
 }
 
 /// Counters that several threads write.
@@ -24,6 +27,7 @@ pub(crate) struct Tally {
     execs: AtomicU64,
     bytes_in: AtomicU64,
     bytes_out: AtomicU64,
+    overslept: AtomicU64,
 }
 
 impl Tally {
@@ -33,6 +37,10 @@ impl Tally {
 
     pub(crate) fn count_exec(&self) {
         self.execs.fetch_add(1, Relaxed);
+    }
+
+    pub(crate) fn count_overslept(&self) {
+        self.overslept.fetch_add(1, Relaxed);
     }
 
     pub(crate) fn count(&self, traffic: Traffic) {
@@ -46,6 +54,7 @@ impl Tally {
             execs: self.execs.load(Relaxed),
             bytes_in: self.bytes_in.load(Relaxed),
             bytes_out: self.bytes_out.load(Relaxed),
+            overslept: self.overslept.load(Relaxed),
         }
     }
 }

@@ -134,6 +134,19 @@ impl Exec {
         end.into_iter().chain(again).min()
     }
 
+    /// Whether this run waits for nothing but a packet: its step moves only when one has come.
+    pub(crate) fn awaits_packet(&self) -> bool {
+        matches!(self.stage, Stage::Opening | Stage::Starting(_) | Stage::Closing(_))
+    }
+
+    /// Whether libssh2 holds something for this run that it has not taken yet.
+    pub(crate) fn has_unread(&self) -> bool {
+        match &self.stage {
+            Stage::Talking(channel) => channel.read_window().available > 0 || channel.eof(),
+            _ => false,
+        }
+    }
+
     /// Moves the run on as far as the socket allows. `Err` when the connection broke.
     pub(crate) fn step(
         &mut self,

@@ -3,7 +3,7 @@
 //! libssh2 wants a socket, so the session beyond gets one end of a pair. A thread owns the jump
 //! host's session and carries bytes between the other end and the channel.
 
-use std::io::{self, Read, Write};
+use std::io;
 use std::os::fd::OwnedFd;
 use std::os::unix::net::UnixStream;
 use std::time::{Duration, Instant};
@@ -11,14 +11,13 @@ use std::time::{Duration, Instant};
 use rustix::event::{PollFd, PollFlags};
 use ssh2::Channel;
 
+use super::buffer::Buffer;
 use super::error::RemoteError;
-use super::link::{Link, Stopped, wait};
+use super::link::{Link, Stopped, Unread, wait};
 use super::target::Target;
 
 /// Nothing happens by the clock alone, so this is only how late a missed wake-up is noticed.
 const PATIENCE: Duration = Duration::from_secs(60);
-/// The most that one direction holds back.
-const BUFFER: usize = 32 * 1024;
 
 /// A connection to `target` that the host at the other end of `link` makes.
 pub(crate) fn forward(link: Link, hop: &Target, target: &Target) -> Result<OwnedFd, RemoteError> {
@@ -69,84 +68,41 @@ impl Pump {
     }
 
     fn turn(&mut self) -> io::Result<()> {
+        let unread = self.link.unread();
         let mut moved = self.up.fill(&mut self.far)?;
         moved |= self.up.drain(&mut self.channel)?;
         // A packet that is sent in half must be finished before reading may send another one.
-        let sending = !self.up.is_empty() && self.link.wanted().contains(PollFlags::OUT);
+        let sending = !self.up.is_empty() && self.link.is_sending();
         if !sending {
             moved |= self.down.fill(&mut self.channel)?;
         }
         moved |= self.down.drain(&mut self.far)?;
-        if !moved {
-            let mut near = PollFlags::empty();
-            near.set(PollFlags::IN, self.up.is_empty());
-            near.set(PollFlags::OUT, !self.down.is_empty());
-            let host = if sending {
-                PollFlags::OUT
-            } else if self.down.is_empty() {
-                PollFlags::IN
-            } else {
-                PollFlags::empty()
-            };
-            let fds = &mut [PollFd::new(&self.link, host), PollFd::new(&self.far, near)];
-            wait(fds, PATIENCE);
-            if fds[1].revents().intersects(PollFlags::HUP | PollFlags::ERR) {
-                return Err(io::ErrorKind::BrokenPipe.into());
-            }
+        moved |= self.link.carry();
+        // What the near side does not take yet keeps us from reading what comes next.
+        let is_reading = !sending && self.down.is_empty();
+        if moved || (is_reading && unread == Unread::Some) {
+            return Ok(());
+        }
+        if self.has_work() {
+            self.link.tally.count_overslept();
+        }
+        let mut near = PollFlags::empty();
+        near.set(PollFlags::IN, self.up.is_empty());
+        near.set(PollFlags::OUT, !self.down.is_empty());
+        let host = self.link.wanted();
+        let fds = &mut [PollFd::new(&self.link, host), PollFd::new(&self.far, near)];
+        wait(fds, PATIENCE);
+        if fds[1].revents().intersects(PollFlags::HUP | PollFlags::ERR) {
+            return Err(io::ErrorKind::BrokenPipe.into());
         }
         Ok(())
     }
-}
 
-/// Bytes on their way. They do not move until they are written: libssh2 wants the very same bytes
-/// again after a write that would block.
-struct Buffer {
-    bytes: Box<[u8]>,
-    start: usize,
-    end: usize,
-}
-
-impl Buffer {
-    fn new() -> Self {
-        Self { bytes: vec![0; BUFFER].into(), start: 0, end: 0 }
-    }
-
-    fn is_empty(&self) -> bool {
-        self.start == self.end
-    }
-
-    /// Takes from `source` if there is nothing left to write. The end of the source is an error.
-    fn fill(&mut self, source: &mut impl Read) -> io::Result<bool> {
-        if !self.is_empty() {
-            return Ok(false);
-        }
-        let count = unless_blocked(source.read(&mut self.bytes))?;
-        (self.start, self.end) = (0, count.unwrap_or(0));
-        if count == Some(0) {
-            Err(io::ErrorKind::UnexpectedEof.into())
-        } else {
-            Ok(count.is_some())
-        }
-    }
-
-    fn drain(&mut self, sink: &mut impl Write) -> io::Result<bool> {
-        if self.is_empty() {
-            return Ok(false);
-        }
-        let count = unless_blocked(sink.write(&self.bytes[self.start..self.end]))?;
-        self.start += count.unwrap_or(0);
-        Ok(count.is_some_and(|count| count > 0))
-    }
-}
-
-fn unless_blocked(result: io::Result<usize>) -> io::Result<Option<usize>> {
-    match result {
-        Ok(count) => Ok(Some(count)),
-        Err(error)
-            if matches!(error.kind(), io::ErrorKind::WouldBlock | io::ErrorKind::Interrupted) =>
-        {
-            Ok(None)
-        }
-        Err(error) => Err(error),
+    /// Whether libssh2 holds something for a direction that could go on with it.
+    fn has_work(&self) -> bool {
+        let sending = self.link.is_sending();
+        let readable = self.channel.read_window().available > 0 || self.channel.eof();
+        let writable = self.channel.write_window().remaining > 0;
+        !sending && ((self.down.is_empty() && readable) || (!self.up.is_empty() && writable))
     }
 }

@@ -1,16 +1,21 @@
 //! A TCP connection with an SSH session on it, never blocking.
 //!
+//! libssh2 gets its bytes through a [`Gate`], so that a thread knows when nothing is left to do.
 //! All objects of a session stay on one thread: libssh2 frees channels without a lock.
 
 use std::io;
 use std::net::{SocketAddr, TcpStream};
 use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
+use std::os::unix::net::UnixStream;
+use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use rustix::event::{PollFd, PollFlags, Timespec, poll};
 use ssh2::{BlockDirections, ErrorCode, MethodType, Session};
 
+use super::counters::Tally;
 use super::error::RemoteError;
+use super::gate::Gate;
 use super::host_key::HostKey;
 use super::target::Target;
 
@@ -21,10 +26,19 @@ pub(crate) const SILENCE_LIMIT: Duration = Duration::from_secs(12);
 /// How many probes a connection may leave unanswered until it is lost.
 pub(crate) const PROBES: u32 = 3;
 
-/// A session and the socket below it.
+/// A session and the sockets below it.
 pub(crate) struct Link {
     pub(crate) session: Session,
-    socket: OwnedFd,
+    pub(crate) tally: Arc<Tally>,
+    socket: Arc<UnixStream>,
+    gate: Gate,
+}
+
+/// Whether libssh2's socket holds bytes that it has not read.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Unread {
+    Nothing,
+    Some,
 }
 
 /// Why an operation of the session did not come to its end.
@@ -51,17 +65,18 @@ impl Link {
         stream: impl Into<OwnedFd>,
         algorithms: &str,
         deadline: Instant,
+        tally: &Arc<Tally>,
     ) -> Result<(Self, HostKey), RemoteError> {
-        let stream: OwnedFd = stream.into();
         let key_exchange =
             |error: ssh2::Error| RemoteError::KeyExchange { why: error.message().to_owned() };
-        let socket =
-            stream.try_clone().map_err(|error| RemoteError::Banner { why: error.to_string() })?;
+        let (gate, socket) = Gate::new(stream.into())
+            .map_err(|error| RemoteError::Banner { why: error.to_string() })?;
+        let socket = Arc::new(socket);
         let mut session = Session::new().map_err(key_exchange)?;
-        session.set_tcp_stream(stream);
+        session.set_tcp_stream(Arc::clone(&socket));
         session.set_blocking(false);
         session.method_pref(MethodType::HostKey, algorithms).map_err(key_exchange)?;
-        let link = Self { session: session.clone(), socket };
+        let link = Self { session: session.clone(), tally: Arc::clone(tally), socket, gate };
         if let Err(stopped) = link.drive(deadline, || session.handshake()) {
             let why = stopped.why();
             return Err(match link.session.banner_bytes() {
@@ -82,6 +97,7 @@ impl Link {
         mut operation: impl FnMut() -> Result<T, ssh2::Error>,
     ) -> Result<T, Stopped> {
         loop {
+            let unread = self.unread();
             match operation() {
                 Err(error) if error.code() == EAGAIN => {}
                 end => return end.map_err(Stopped::Failed),
@@ -90,30 +106,67 @@ impl Link {
             if left.is_zero() {
                 return Err(Stopped::Late);
             }
-            wait(&mut [PollFd::new(&self.socket, self.wanted())], left);
+            if self.carry() || (unread == Unread::Some && !self.is_sending()) {
+                continue;
+            }
+            if self.unread() == Unread::Some && !self.is_sending() {
+                self.tally.count_overslept();
+            }
+            wait(&mut [PollFd::new(self, self.wanted())], left);
         }
     }
 
-    /// What the session waits for.
-    pub(crate) fn wanted(&self) -> PollFlags {
-        match self.session.block_directions() {
-            BlockDirections::Outbound => PollFlags::OUT,
-            BlockDirections::Both => PollFlags::IN | PollFlags::OUT,
-            BlockDirections::None | BlockDirections::Inbound => PollFlags::IN,
+    /// Carries bytes between libssh2 and the host. Whether any moved.
+    pub(crate) fn carry(&self) -> bool {
+        self.gate.carry()
+    }
+
+    /// What libssh2 has to read. A packet of which only a part has come it keeps itself.
+    pub(crate) fn unread(&self) -> Unread {
+        match rustix::io::ioctl_fionread(&self.socket) {
+            Ok(0) => Unread::Nothing,
+            // A look that failed is repeated by the read that follows.
+            Ok(_) | Err(_) => Unread::Some,
         }
+    }
+
+    /// Whether libssh2 is in the middle of a packet that the host does not take. Until then it may
+    /// not read.
+    pub(crate) fn is_sending(&self) -> bool {
+        self.gate.holds_back()
+            && matches!(
+                self.session.block_directions(),
+                BlockDirections::Outbound | BlockDirections::Both
+            )
+    }
+
+    /// Whether the host takes a small packet at once.
+    pub(crate) fn takes_at_once(&self) -> bool {
+        let mut writable =
+            [PollFd::new(&self.socket, PollFlags::OUT), PollFd::new(self, PollFlags::OUT)];
+        wait(&mut writable, Duration::ZERO);
+        writable.iter().all(|end| end.revents().contains(PollFlags::OUT))
+            && !self.gate.holds_back()
+            && !self.is_sending()
+    }
+
+    /// What the host's socket must be ready for before libssh2 gets any further.
+    pub(crate) fn wanted(&self) -> PollFlags {
+        self.gate.wanted()
     }
 
     /// Says goodbye and cuts the connection, so that freeing the session has nothing to wait for.
     pub(crate) fn hang_up(&self) {
         // Best effort: the other side may be gone.
         let _ = self.session.disconnect(None, "done", None);
-        let _ = rustix::net::shutdown(&self.socket, rustix::net::Shutdown::Both);
+        self.carry();
+        let _ = self.gate.host.shutdown(std::net::Shutdown::Both);
     }
 }
 
 impl AsFd for Link {
     fn as_fd(&self) -> BorrowedFd<'_> {
-        self.socket.as_fd()
+        self.gate.host.as_fd()
     }
 }
 

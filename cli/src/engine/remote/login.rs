@@ -2,12 +2,14 @@
 
 use std::net::{SocketAddr, ToSocketAddrs};
 use std::os::fd::OwnedFd;
+use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use tokio::sync::oneshot;
 
 use super::auth::authenticate;
 use super::config::Family;
+use super::counters::Tally;
 use super::error::RemoteError;
 use super::host_key::HostKey;
 use super::host_trust::{ALGORITHM_GROUPS, HostKeyError, Trust};
@@ -53,15 +55,19 @@ async fn resolve_name(target: &Target) -> Result<Vec<SocketAddr>, RemoteError> {
 }
 
 /// Connects, checks the host's key, and only then says who we are.
-pub(crate) fn login(target: &Target, addresses: &[SocketAddr]) -> Result<Link, RemoteError> {
+pub(crate) fn login(
+    target: &Target,
+    addresses: &[SocketAddr],
+    tally: &Arc<Tally>,
+) -> Result<Link, RemoteError> {
     let trust = Trust::load(target)?;
-    let (mut link, key) = greet(target, addresses, &trust.algorithms())?;
+    let (mut link, key) = greet(target, addresses, &trust.algorithms(), tally)?;
     if let Err(refusal) = trust.check(&key) {
         link.hang_up();
         if !trust.may_accept_another(&refusal) {
             return Err(refusal.into());
         }
-        link = find_pinned(target, addresses, &trust, refusal)?;
+        link = find_pinned(target, addresses, &trust, refusal, tally)?;
     }
     match authenticate(&link, target, LOGIN_TIME) {
         Ok(()) => Ok(link),
@@ -78,15 +84,16 @@ pub(crate) fn greet(
     target: &Target,
     addresses: &[SocketAddr],
     algorithms: &str,
+    tally: &Arc<Tally>,
 ) -> Result<(Link, HostKey), RemoteError> {
     let stream = match &target.jump {
         None => OwnedFd::from(dial(target, addresses)?),
         Some(hop) => {
-            let link = login(hop, addresses).map_err(|error| error.at_hop(hop))?;
+            let link = login(hop, addresses, tally).map_err(|error| error.at_hop(hop))?;
             forward(link, hop, target)?
         }
     };
-    Link::handshake(stream, algorithms, Instant::now() + LOGIN_TIME)
+    Link::handshake(stream, algorithms, Instant::now() + LOGIN_TIME, tally)
 }
 
 /// Looks at the host's other keys for one that a pin names.
@@ -95,9 +102,10 @@ fn find_pinned(
     addresses: &[SocketAddr],
     trust: &Trust<'_>,
     refusal: HostKeyError,
+    tally: &Arc<Tally>,
 ) -> Result<Link, RemoteError> {
     for algorithms in ALGORITHM_GROUPS {
-        match greet(target, addresses, algorithms) {
+        match greet(target, addresses, algorithms, tally) {
             Ok((link, key)) if trust.check(&key).is_ok() => return Ok(link),
             Ok((link, _)) => link.hang_up(),
             // The host has no key of this kind.

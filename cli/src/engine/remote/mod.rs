@@ -7,6 +7,7 @@
 
 mod agent;
 mod auth;
+mod buffer;
 mod call;
 mod certificate;
 pub(crate) mod config;
@@ -15,6 +16,7 @@ mod counters;
 mod error;
 mod exec;
 mod frame;
+mod gate;
 mod host_key;
 mod host_trust;
 mod identity;

@@ -102,12 +102,12 @@ impl Prober {
     }
 }
 
-fn serve(inbox: &Receiver<Request>, target: &Target, addresses: &[SocketAddr], tally: &Tally) {
+fn serve(inbox: &Receiver<Request>, target: &Target, addresses: &[SocketAddr], tally: &Arc<Tally>) {
     let mut spare: Option<Link> = None;
     while let Ok(request) = inbox.recv() {
         let link = match spare.take() {
             Some(link) => Ok(link),
-            None => login(target, addresses).inspect(|_| tally.count_connection()),
+            None => login(target, addresses, tally).inspect(|_| tally.count_connection()),
         };
         // The caller may have stopped waiting for any of the answers.
         match request {

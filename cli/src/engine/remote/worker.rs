@@ -11,10 +11,9 @@ use rustix::event::{PollFd, PollFlags};
 use tokio::sync::oneshot;
 
 use super::call::{Call, Reply};
-use super::counters::Tally;
 use super::error::{Progress, RemoteError};
 use super::exec::{Exec, Step};
-use super::link::{Link, PROBES, wait};
+use super::link::{Link, PROBES, Unread, wait};
 use super::target::Target;
 
 /// sshd's default `MaxSessions`. A server that allows fewer refuses, and the limit follows.
@@ -56,11 +55,7 @@ pub(crate) struct Handle {
 
 impl Handle {
     /// Starts the thread on a session that is logged in.
-    pub(crate) fn start(
-        link: Link,
-        target: Arc<Target>,
-        tally: Arc<Tally>,
-    ) -> std::io::Result<Self> {
+    pub(crate) fn start(link: Link, target: Arc<Target>) -> std::io::Result<Self> {
         let (bell, door) = UnixStream::pair()?;
         bell.set_nonblocking(true)?;
         door.set_nonblocking(true)?;
@@ -70,7 +65,6 @@ impl Handle {
         let worker = Worker {
             link,
             target,
-            tally,
             inbox,
             door,
             over: Arc::clone(&over),
@@ -78,6 +72,7 @@ impl Handle {
             max_channels: MAX_CHANNELS,
             heard: Instant::now(),
             probed: Instant::now(),
+            woken: Woken::ByEvent,
         };
         std::thread::Builder::new().name(name).spawn(move || worker.serve())?;
         Ok(Self { requests, bell, over })
@@ -122,7 +117,6 @@ impl Handle {
 struct Worker {
     link: Link,
     target: Arc<Target>,
-    tally: Arc<Tally>,
     inbox: Receiver<Request>,
     door: UnixStream,
     over: Arc<AtomicBool>,
@@ -130,6 +124,14 @@ struct Worker {
     max_channels: usize,
     heard: Instant,
     probed: Instant,
+    woken: Woken,
+}
+
+/// What ended the last sleep.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Woken {
+    ByEvent,
+    ByClock,
 }
 
 /// Why the thread ends.
@@ -174,9 +176,15 @@ impl Worker {
 
     fn turn(&mut self) -> Result<(), End> {
         self.take_requests()?;
+        let unread = self.link.unread();
         let moved = self.step_runs()?;
         self.keep_alive()?;
-        let ready = self.sleep(if moved { Duration::ZERO } else { self.patience() });
+        let carried = self.link.carry();
+        // Bytes that came before the pass may have been read after the run that they are for had its
+        // turn. Where nobody reads, there is nothing to wait for.
+        let again = self.channels() > 0 && unread == Unread::Some && !self.link.is_sending();
+        let ready =
+            self.sleep(if moved || carried || again { Duration::ZERO } else { self.patience() });
         if moved || ready.contains(PollFlags::IN) {
             self.heard = Instant::now();
         }
@@ -221,13 +229,19 @@ impl Worker {
             let channels = self.channels();
             let run = &mut self.runs[index];
             let was_opening = run.is_opening();
+            let awaited_packet = run.awaits_packet();
             let (step, traffic) = run
                 .step(&self.link.session, channels == 1)
                 .map_err(|error| End::because(error.message()))?;
             if was_opening && !run.is_opening() && run.holds_channel() {
-                self.tally.count_exec();
+                self.link.tally.count_exec();
             }
-            self.tally.count(traffic);
+            self.link.tally.count(traffic);
+            let arrived = traffic.received > 0
+                || (awaited_packet && matches!(step, Step::Moved | Step::Over));
+            if arrived && self.woken == Woken::ByClock {
+                self.link.tally.count_overslept();
+            }
             match step {
                 Step::Moved => moved = true,
                 Step::Blocked => {}
@@ -262,13 +276,8 @@ impl Worker {
             return Ok(());
         }
         self.probed = Instant::now();
-        // libssh2 forgets a probe that was sent in half, and then the session is stuck: so it is
-        // sent only when the socket takes it at once.
-        let mut writable = [PollFd::new(&self.link, PollFlags::OUT)];
-        wait(&mut writable, Duration::ZERO);
-        if !writable[0].revents().contains(PollFlags::OUT)
-            || self.link.wanted().contains(PollFlags::OUT)
-        {
+        // libssh2 forgets a probe that was sent in half, and then the session is stuck.
+        if !self.link.takes_at_once() {
             return Ok(());
         }
         // Answers are wanted only while a run reads them.
@@ -293,13 +302,27 @@ impl Worker {
         next.saturating_duration_since(now).max(Duration::from_millis(1))
     }
 
-    fn sleep(&self, timeout: Duration) -> PollFlags {
+    fn sleep(&mut self, timeout: Duration) -> PollFlags {
+        let is_asleep = !timeout.is_zero();
+        if is_asleep && self.has_work() {
+            self.link.tally.count_overslept();
+        }
         // Without a run nobody reads what the host sends, so its arrival must not wake us up.
-        let wanted =
-            if self.runs.is_empty() { HALF_CLOSED } else { self.link.wanted() | PollFlags::IN };
+        let wanted = match self.link.wanted() {
+            wanted if self.runs.is_empty() => wanted.difference(PollFlags::IN) | HALF_CLOSED,
+            wanted => wanted,
+        };
         let mut fds = [PollFd::new(&self.link, wanted), PollFd::new(&self.door, PollFlags::IN)];
         wait(&mut fds, timeout);
+        let by_clock = is_asleep && fds.iter().all(|fd| fd.revents().is_empty());
+        self.woken = if by_clock { Woken::ByClock } else { Woken::ByEvent };
         fds[0].revents()
+    }
+
+    /// Whether anything has come that a run waits for.
+    fn has_work(&self) -> bool {
+        let unread = self.channels() > 0 && self.link.unread() == Unread::Some;
+        !self.link.is_sending() && (unread || self.runs.iter().any(Exec::has_unread))
     }
 }
 

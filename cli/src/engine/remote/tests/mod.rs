@@ -11,3 +11,4 @@ mod shells;
 pub(in crate::engine) mod sshd;
 mod trouble;
 mod user_certificates;
+mod wakeups;
