@@ -1,6 +1,6 @@
 //! `quorate trust`
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
 use clap::Args;
@@ -67,7 +67,7 @@ pub(super) fn run(context: &Context, arguments: &TrustArgs) -> Result<ExitCode, 
             }
         }
         if pins.is_empty() {
-            terminal.say("Nothing to pin.");
+            terminal.say(nothing_to_pin(hosts, &scanned));
             return Ok(code);
         }
         if !arguments.yes {
@@ -116,8 +116,24 @@ fn pin(key: &ScannedKey) -> Option<HostKeyPin> {
     HostKeyPin::new(&key.fingerprint.to_string())
 }
 
+/// Why there is nothing to pin, and what to do where that is not as it should be.
+fn nothing_to_pin(hosts: &BTreeMap<HostName, Host>, scanned: &Scanned) -> &'static str {
+    if scanned.values().any(Result::is_err) {
+        return "Nothing was pinned: do what the hints say, then run 'quorate trust' again.";
+    }
+    let changed = |(name, keys): (&HostName, &Result<Vec<ScannedKey>, _>)| {
+        keys.as_ref().is_ok_and(|keys| standing(&hosts[name], keys) == Standing::Changed)
+    };
+    if scanned.iter().any(changed) {
+        "Nothing was pinned: compare the fingerprints on the hosts, then run 'quorate trust' without --yes."
+    } else {
+        "Nothing to pin: every host has its pin."
+    }
+}
+
 fn show(hosts: &BTreeMap<HostName, Host>, scanned: &Scanned, style: Style) -> String {
     let mut lines = Vec::new();
+    let mut hints = BTreeSet::new();
     for (name, keys) in scanned {
         let place = &hosts[name].ssh.host;
         let bold = style.paint(Paint::Bold, name.as_str());
@@ -126,6 +142,10 @@ fn show(hosts: &BTreeMap<HostName, Host>, scanned: &Scanned, style: Style) -> St
             Err(error) => {
                 let label = style.paint(Paint::Red, "not reached");
                 lines.push(format!("{bold} ({place}): {label}: {error}"));
+                // Many hosts are behind one jump host: what to do about it is said once.
+                if let Some(hint) = error.hint().filter(|hint| hints.insert(hint.clone())) {
+                    lines.push(format!("  hint: {}", hint.replace('\n', "\n        ")));
+                }
                 continue;
             }
         };

@@ -81,34 +81,6 @@ impl AuthenticationError {
     pub fn hung_up(&self) -> bool {
         matches!(self.end, AuthenticationEnd::HungUp { .. })
     }
-
-    /// What to try next.
-    pub fn hint(&self) -> Option<String> {
-        for Attempt { key, outcome } in &self.attempts {
-            match outcome {
-                Outcome::Locked(NoPassphrase::Nobody) => {
-                    return Some(format!(
-                        "run it at a terminal, or: ssh-add {key}, or let a program answer: \
-                         SSH_ASKPASS=PROGRAM SSH_ASKPASS_REQUIRE=force"
-                    ));
-                }
-                Outcome::Locked(_) => return Some(format!("run: ssh-add {key}")),
-                Outcome::Ended { .. } => {
-                    return Some("ask whoever signs them for a new certificate".to_owned());
-                }
-                Outcome::Refused | Outcome::NotInAgent | Outcome::Failed(_) => {}
-            }
-        }
-        Some(match &self.end {
-            AuthenticationEnd::HungUp { .. } => {
-                "name the one right key with ssh.identity-file: the host allows few attempts (MaxAuthTries)".to_owned()
-            }
-            AuthenticationEnd::Exhausted { .. } => format!(
-                "add one of these keys to ~/.ssh/authorized_keys of {} on the host, or name another with ssh.identity-file or ssh.user",
-                self.user
-            ),
-        })
-    }
 }
 
 fn describe(attempts: &[Attempt]) -> String {

@@ -256,65 +256,9 @@ impl RemoteError {
             _ => false,
         }
     }
-
-    /// What to try next.
-    pub fn hint(&self) -> Option<String> {
-        match self {
-            RemoteError::Resolve { .. } => {
-                Some("check the name, or set ssh.host to an address".to_owned())
-            }
-            RemoteError::Connect { address, .. } => Some(format!(
-                "check that the host is up and that port {} is open from here; ssh.host and ssh.port say where we connect",
-                address.port()
-            )),
-            RemoteError::Forward { hop, to, .. } => Some(format!(
-                "check that {to} is up and reached from {hop}, and that sshd there allows it (AllowTcpForwarding)"
-            )),
-            RemoteError::Hop { error, .. } => error.hint(),
-            RemoteError::Banner { .. } => Some(
-                "check that ssh.port is sshd's; a loaded sshd (MaxStartups) drops connections too: try a lower --parallelism"
-                    .to_owned(),
-            ),
-            RemoteError::KeyExchange { .. } => Some(
-                "the server offers no algorithm that we support: see KexAlgorithms, HostKeyAlgorithms, Ciphers and MACs in its sshd_config"
-                    .to_owned(),
-            ),
-            RemoteError::HostKey(error) => error.hint(),
-            RemoteError::Authentication(error) => error.hint(),
-            RemoteError::Session { .. } => {
-                Some("see MaxSessions, ForceCommand and the user's shell on the host".to_owned())
-            }
-            RemoteError::Sudo { user, why, .. } => Some(why.hint(user)),
-            RemoteError::Frame { why: FrameError::Missing { .. } | FrameError::Flood { .. }, .. } => Some(
-                "log in by hand and see what the shell prints: a ForceCommand or a shell that runs no command stands in the way"
-                    .to_owned(),
-            ),
-            RemoteError::Killed { .. } => {
-                Some("see 'journalctl -k' on the host: the kernel kills when memory runs out".to_owned())
-            }
-            RemoteError::Frame { .. } | RemoteError::Deadline { .. } | RemoteError::Lost { .. } => {
-                Some("run the command again: it looks at the host before it acts".to_owned())
-            }
-            RemoteError::Argument(_) => None,
-        }
-    }
 }
 
 impl SudoRefusal {
-    fn hint(self, user: &str) -> String {
-        match self {
-            SudoRefusal::Missing => {
-                "install sudo on the host, or log in as root (ssh.user)".to_owned()
-            }
-            SudoRefusal::Terminal => format!(
-                "write this line into /etc/sudoers.d/quorate on the host (visudo -f): Defaults:{user} !requiretty"
-            ),
-            SudoRefusal::Password | SudoRefusal::NotAllowed | SudoRefusal::Other => format!(
-                "write this line into /etc/sudoers.d/quorate on the host (visudo -f): {user} ALL=(root) NOPASSWD: ALL"
-            ),
-        }
-    }
-
     /// Reads sudo's complaint, or a shell's that has no sudo; `None` when neither spoke.
     pub(crate) fn read(stderr: &str) -> Option<Self> {
         let said = |words: &[&str]| words.iter().any(|word| stderr.contains(word));

@@ -106,33 +106,6 @@ pub enum HostKeyError {
     },
 }
 
-impl HostKeyError {
-    /// What to do about it.
-    pub fn hint(&self) -> Option<String> {
-        match self {
-            HostKeyError::Unknown { host, port, offered }
-            | HostKeyError::OtherKind { host, port, offered, .. }
-            | HostKeyError::Authority { host, port, offered, .. } => Some(format!(
-                "compare the fingerprint on the host (ssh-keygen -lf /etc/ssh/ssh_host_*_key.pub), then run \
-                 'quorate trust', or paste one of these:\n\
-                 in the inventory:  ssh.host-key = \"{}\"\n\
-                 in known_hosts:    {}",
-                offered.fingerprint(),
-                offered.known_hosts_line(host, *port)
-            )),
-            HostKeyError::Changed { host, port, .. } => Some(format!(
-                "nothing was sent to the host; if it was reinstalled, check its new fingerprint there, then \
-                 replace the pin with 'quorate trust' or the known_hosts line with: ssh-keygen -R '{}'",
-                super::host_key::lookup_name(host, *port)
-            )),
-            HostKeyError::Revoked { .. } => {
-                Some("give the host a new host key; a revoked one may be in other hands".to_owned())
-            }
-            HostKeyError::Unreadable { .. } => None,
-        }
-    }
-}
-
 /// What is known of a host when a connection to it begins.
 pub(crate) struct Trust<'a> {
     target: &'a Target,

@@ -5,6 +5,7 @@
 //!   or it is a [`RemoteError`] that says at which [`Stage`], and whether the script may have run.
 //! - One thread a host owns the session. It never blocks, and nothing of the session leaves it.
 
+mod advice;
 mod agent;
 mod auth;
 mod buffer;

@@ -70,7 +70,7 @@ async fn a_named_key_is_asked_of_the_agent_before_its_other_keys() {
     let error = refusal(unnamed).await;
     assert!(matches!(error.end, AuthenticationEnd::HungUp { .. }), "{error:?}");
     assert!(error.attempts.len() < 5, "{error}");
-    assert!(error.hint().unwrap().contains("MaxAuthTries"));
+    assert!(RemoteError::from(error).hint().unwrap().contains("MaxAuthTries"));
 }
 
 #[tokio::test]
@@ -86,7 +86,7 @@ async fn a_passphrase_that_nobody_can_be_asked_for_names_what_to_do() {
     let error = refusal(Target { identity_files: vec![locked.clone()], ..sshd.target() }).await;
     let text = error.to_string();
     assert!(text.contains("has a passphrase, and there is no terminal to ask for it"), "{text}");
-    let hint = error.hint().unwrap();
+    let hint = RemoteError::from(error).hint().unwrap();
     let add = format!("ssh-add {}", locked.display());
     assert!(hint.contains(&add) && hint.contains("SSH_ASKPASS_REQUIRE=force"), "{hint}");
 }

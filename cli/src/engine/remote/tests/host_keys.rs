@@ -41,7 +41,7 @@ async fn an_unknown_key_is_refused_with_the_lines_that_would_trust_it() {
     let error = refusal(target.clone()).await;
     let pin = fingerprint(&sshd, "ed25519");
     assert_eq!(error.to_string(), format!("the host key {pin} (ssh-ed25519) is not known"));
-    let hint = error.hint().unwrap();
+    let hint = RemoteError::from(error).hint().unwrap();
     let line = format!("[127.0.0.1]:{} {}", sshd.port, sshd.host_key("ed25519"));
     assert!(hint.contains(&format!("ssh.host-key = \"{pin}\"")) && hint.contains(&line), "{hint}");
     assert_nothing_was_sent(&sshd);

@@ -2,8 +2,10 @@
 
 use std::net::TcpListener;
 
-use super::sshd::{Sshd, call, keygen};
-use crate::engine::remote::{Call, Payload, Reach, RemoteError, Stage, Target, connect};
+use super::sshd::{Sshd, call, keygen, public_half};
+use crate::engine::remote::{
+    Call, Payload, Reach, RemoteError, Stage, Target, connect, scan_host_keys,
+};
 
 fn through(hop: Target, target: Target) -> Target {
     Target { jump: Some(Box::new(hop)), ..target }
@@ -54,6 +56,41 @@ async fn a_refusal_names_the_hop_and_its_stage() {
         assert!(matches!(error, RemoteError::Hop { .. } | RemoteError::Forward { .. }));
     }
     assert!(!host.log().contains("Accepted"));
+}
+
+#[tokio::test]
+async fn advice_about_a_jump_host_names_the_jump_host_alone() {
+    let (gate, host) = (Sshd::start(), Sshd::start());
+    keygen(&gate.path("old"), "ed25519", "");
+    let known = gate.target();
+    let place = format!("[127.0.0.1]:{}", gate.port);
+    let line = format!("{place} {}", gate.host_key("ed25519"));
+    let old = public_half(&gate.path("old"));
+    let stranger = Target { identity_files: vec![gate.path("old")], ..known.clone() };
+    let add = "add this line to ~/.ssh/known_hosts:";
+    for (way, text, words) in [
+        (&known, String::new(), vec![add, &line]),
+        (&known, format!("{place} {old}"), vec![add, &line, "ssh-keygen -R"]),
+        (&known, format!("@cert-authority {line}"), vec![add, &line]),
+        (&known, format!("{line}\n@revoked * {}", gate.host_key("ed25519")), vec!["new host key"]),
+        (&stranger, line.clone(), vec!["IdentityFile", "~/.ssh/config"]),
+    ] {
+        gate.know(&text);
+        // What is known of the host at the end is in a file of its own.
+        let error = connect(through(way.clone(), host.target())).await.unwrap_err();
+        let hint = error.hint().unwrap();
+        assert!(error.to_string().starts_with("jump host "), "{error}");
+        assert!(words.iter().all(|word| hint.contains(word)), "{hint}");
+        assert!(hint.contains("the jump host"), "{hint}");
+        for of_the_inventory in ["inventory", "ssh.", "quorate trust"] {
+            let advice = hint.replace("~/.ssh/", "");
+            assert!(!advice.contains(of_the_inventory), "{hint}");
+        }
+        // A scan goes the same way.
+        let scanned = scan_host_keys(through(way.clone(), host.target())).await.unwrap_err();
+        assert_eq!(scanned.hint(), error.hint());
+    }
+    assert!(!host.log().contains("Connection from"), "{}", host.log());
 }
 
 #[tokio::test]

@@ -101,7 +101,7 @@ async fn a_passphrase_that_stays_wrong_is_said_and_the_next_key_is_tried() {
     let named = target(&sshd, locked.clone(), &passphrases);
     let Err(RemoteError::Authentication(error)) = connect(named.clone()).await else { panic!() };
     assert_eq!(error.attempts[0].outcome, Outcome::Locked(NoPassphrase::Wrong));
-    assert_eq!(error.hint(), Some(format!("run: ssh-add {}", locked.display())));
+    assert_eq!(RemoteError::from(error).hint(), Some(format!("run: ssh-add {}", locked.display())));
     assert_eq!(asked.load(Ordering::SeqCst), 3);
 
     std::fs::write(sshd.path("authorized_keys"), public_half(&sshd.path("user"))).unwrap();

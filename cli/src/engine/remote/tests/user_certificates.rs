@@ -101,7 +101,7 @@ async fn a_certificate_that_cannot_be_used_says_why() {
         text.contains("certified-cert.pub: refused; the certificate ended at 2020-01-0"),
         "{text}"
     );
-    assert!(error.hint().unwrap().contains("new certificate"));
+    assert!(RemoteError::from(error).hint().unwrap().contains("new certificate"));
 
     let lonely = Target {
         identity_files: vec![sshd.path("user")],

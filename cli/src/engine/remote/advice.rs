@@ -1,0 +1,184 @@
+//! What to do about an error. Advice is about the host that the error is about: what the inventory
+//! says holds for its own hosts, and a jump host is known by the configuration of ssh alone.
+
+use super::auth::{Attempt, AuthenticationEnd, AuthenticationError, Outcome};
+use super::error::{RemoteError, SudoRefusal};
+use super::frame::FrameError;
+use super::host_key::lookup_name;
+use super::host_trust::HostKeyError;
+use crate::passphrases::NoPassphrase;
+
+/// Which host on the way an error is about.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Place {
+    /// The host that we want to reach, which the inventory describes.
+    End,
+    /// A host that the way leads through.
+    Jump,
+}
+
+impl RemoteError {
+    /// What to try next.
+    pub fn hint(&self) -> Option<String> {
+        self.hint_at(Place::End)
+    }
+
+    fn hint_at(&self, place: Place) -> Option<String> {
+        let text = match self {
+            RemoteError::Hop { error, .. } => return error.hint_at(Place::Jump),
+            RemoteError::HostKey(error) => return error.hint_at(place),
+            RemoteError::Authentication(error) => error.hint_at(place),
+            RemoteError::Resolve { .. } => match place {
+                Place::End => "check the name, or set ssh.host to an address".to_owned(),
+                Place::Jump => {
+                    "check the name in ProxyJump, or set HostName for it in ~/.ssh/config".to_owned()
+                }
+            },
+            RemoteError::Connect { address, .. } => {
+                let port = address.port();
+                match place {
+                    Place::End => format!(
+                        "check that the host is up and that port {port} is open from here; ssh.host and ssh.port say where we connect"
+                    ),
+                    Place::Jump => format!(
+                        "check that the jump host is up and that port {port} is open from here; ProxyJump, HostName and Port in ~/.ssh/config say where we connect"
+                    ),
+                }
+            }
+            RemoteError::Forward { hop, to, .. } => format!(
+                "check that {to} is up and reached from {hop}, and that sshd there allows it (AllowTcpForwarding)"
+            ),
+            RemoteError::Banner { .. } => {
+                let port = match place {
+                    Place::End => "ssh.port",
+                    Place::Jump => "the jump host's port in ~/.ssh/config",
+                };
+                format!(
+                    "check that {port} is sshd's; a loaded sshd (MaxStartups) drops connections too: try a lower --parallelism"
+                )
+            }
+            RemoteError::KeyExchange { .. } => {
+                "the server offers no algorithm that we support: see KexAlgorithms, HostKeyAlgorithms, Ciphers and MACs in its sshd_config"
+                    .to_owned()
+            }
+            RemoteError::Session { .. } => {
+                "see MaxSessions, ForceCommand and the user's shell on the host".to_owned()
+            }
+            RemoteError::Sudo { user, why, .. } => why.hint(user),
+            RemoteError::Frame {
+                why: FrameError::Missing { .. } | FrameError::Flood { .. }, ..
+            } => {
+                "log in by hand and see what the shell prints: a ForceCommand or a shell that runs no command stands in the way"
+                    .to_owned()
+            }
+            RemoteError::Killed { .. } => {
+                "see 'journalctl -k' on the host: the kernel kills when memory runs out".to_owned()
+            }
+            RemoteError::Frame { .. } | RemoteError::Deadline { .. } | RemoteError::Lost { .. } => {
+                "run the command again: it looks at the host before it acts".to_owned()
+            }
+            RemoteError::Argument(_) => return None,
+        };
+        Some(text)
+    }
+}
+
+impl HostKeyError {
+    fn hint_at(&self, place: Place) -> Option<String> {
+        match (self, place) {
+            (
+                HostKeyError::Unknown { host, port, offered }
+                | HostKeyError::OtherKind { host, port, offered, .. }
+                | HostKeyError::Authority { host, port, offered, .. },
+                Place::End,
+            ) => Some(format!(
+                "compare the fingerprint on the host (ssh-keygen -lf /etc/ssh/ssh_host_*_key.pub), then run \
+                 'quorate trust', or paste one of these:\n\
+                 in the inventory:  ssh.host-key = \"{}\"\n\
+                 in known_hosts:    {}",
+                offered.fingerprint(),
+                offered.known_hosts_line(host, *port)
+            )),
+            (
+                HostKeyError::Unknown { host, port, offered }
+                | HostKeyError::OtherKind { host, port, offered, .. }
+                | HostKeyError::Authority { host, port, offered, .. },
+                Place::Jump,
+            ) => Some(format!(
+                "compare the fingerprint on the jump host (ssh-keygen -lf /etc/ssh/ssh_host_*_key.pub), \
+                 then add this line to ~/.ssh/known_hosts:\n{}",
+                offered.known_hosts_line(host, *port)
+            )),
+            (HostKeyError::Changed { host, port, .. }, Place::End) => Some(format!(
+                "nothing was sent to the host; if it was reinstalled, check its new fingerprint there, then \
+                 replace the pin with 'quorate trust' or the known_hosts line with: ssh-keygen -R '{}'",
+                lookup_name(host, *port)
+            )),
+            (HostKeyError::Changed { host, port, offered, .. }, Place::Jump) => Some(format!(
+                "nothing was sent to the jump host; if it was reinstalled, check its new fingerprint there, \
+                 then remove its old key with: ssh-keygen -R '{}'\n\
+                 and add this line to ~/.ssh/known_hosts:\n{}",
+                lookup_name(host, *port),
+                offered.known_hosts_line(host, *port)
+            )),
+            (HostKeyError::Revoked { .. }, Place::End) => {
+                Some("give the host a new host key; a revoked one may be in other hands".to_owned())
+            }
+            (HostKeyError::Revoked { .. }, Place::Jump) => Some(
+                "give the jump host a new host key; a revoked one may be in other hands".to_owned(),
+            ),
+            (HostKeyError::Unreadable { .. }, Place::End | Place::Jump) => None,
+        }
+    }
+}
+
+impl AuthenticationError {
+    fn hint_at(&self, place: Place) -> String {
+        for Attempt { key, outcome } in &self.attempts {
+            match outcome {
+                Outcome::Locked(NoPassphrase::Nobody) => {
+                    return format!(
+                        "run it at a terminal, or: ssh-add {key}, or let a program answer: \
+                         SSH_ASKPASS=PROGRAM SSH_ASKPASS_REQUIRE=force"
+                    );
+                }
+                Outcome::Locked(_) => return format!("run: ssh-add {key}"),
+                Outcome::Ended { .. } => {
+                    return "ask whoever signs them for a new certificate".to_owned();
+                }
+                Outcome::Refused | Outcome::NotInAgent | Outcome::Failed(_) => {}
+            }
+        }
+        let user = &self.user;
+        match (&self.end, place) {
+            (AuthenticationEnd::HungUp { .. }, Place::End) => {
+                "name the one right key with ssh.identity-file: the host allows few attempts (MaxAuthTries)".to_owned()
+            }
+            (AuthenticationEnd::HungUp { .. }, Place::Jump) => {
+                "name the one right key with IdentityFile and IdentitiesOnly for the jump host in ~/.ssh/config: it allows few attempts (MaxAuthTries)".to_owned()
+            }
+            (AuthenticationEnd::Exhausted { .. }, Place::End) => format!(
+                "add one of these keys to ~/.ssh/authorized_keys of {user} on the host, or name another with ssh.identity-file or ssh.user"
+            ),
+            (AuthenticationEnd::Exhausted { .. }, Place::Jump) => format!(
+                "add one of these keys to ~/.ssh/authorized_keys of {user} on the jump host, or name another with IdentityFile or User for it in ~/.ssh/config"
+            ),
+        }
+    }
+}
+
+impl SudoRefusal {
+    fn hint(self, user: &str) -> String {
+        match self {
+            SudoRefusal::Missing => {
+                "install sudo on the host, or log in as root (ssh.user)".to_owned()
+            }
+            SudoRefusal::Terminal => format!(
+                "write this line into /etc/sudoers.d/quorate on the host (visudo -f): Defaults:{user} !requiretty"
+            ),
+            SudoRefusal::Password | SudoRefusal::NotAllowed | SudoRefusal::Other => format!(
+                "write this line into /etc/sudoers.d/quorate on the host (visudo -f): {user} ALL=(root) NOPASSWD: ALL"
+            ),
+        }
+    }
+}
