@@ -70,6 +70,24 @@ impl AuthorityFolder {
         Ok(all)
     }
 
+    /// The files of every cluster's CAs that everybody may see: certificates, sealed keys, and for whom
+    /// they are sealed.
+    pub fn public_files(&self, inventory: &Inventory) -> Vec<PathBuf> {
+        let of_kind = |(cluster, kind): (&ClusterName, CaKind)| {
+            let FileNames { certificate, sealed_key, plain_key: _ } = FileNames::of(kind);
+            [certificate, sealed_key, RECIPIENTS_FILE].map(|name| self.of(cluster).join(name))
+        };
+        authorities_of(inventory).flat_map(of_kind).collect()
+    }
+
+    /// Where the keys of these CAs lie if they are not sealed.
+    pub fn plain_keys(&self, inventory: &Inventory) -> Vec<PathBuf> {
+        let of_kind = |(cluster, kind): (&ClusterName, CaKind)| {
+            self.of(cluster).join(FileNames::of(kind).plain_key)
+        };
+        authorities_of(inventory).map(of_kind).collect()
+    }
+
     fn certificate(
         &self,
         cluster: &ClusterName,
@@ -190,6 +208,14 @@ impl AuthorityFolder {
         }
         written
     }
+}
+
+/// The CAs that the clusters of an inventory use.
+fn authorities_of(inventory: &Inventory) -> impl Iterator<Item = (&ClusterName, CaKind)> {
+    inventory
+        .clusters
+        .iter()
+        .flat_map(|(name, cluster)| [(name, CaKind::Peer), (&cluster.client_ca, CaKind::Client)])
 }
 
 /// The CA of the discovery service that a cluster is to be formed by, where one is named.

@@ -1,111 +1,222 @@
 //! Which state of the inventory this is, where it lies in git. Two people with two checkouts must not
 //! undo each other's work: an older inventory than the one that was applied last is refused.
+//!
+//! Only what the site is read from counts. What else lies in the folder (saved plans, keys of clients,
+//! a CI job's files) is nobody's business here, and no message asks anybody to commit it.
+
+mod git;
+mod order;
 
 use std::collections::BTreeSet;
+use std::io;
 use std::path::{Path, PathBuf};
-use std::process::Command;
 
-use crate::error::CliError;
+use planner::facts::Commit;
+
+use crate::error::{CliError, While};
 use crate::exit::ExitCode;
+use crate::site::Site;
+use git::git;
+use order::Order;
+
+/// What git says of the inventory's folder.
+#[derive(Debug)]
+pub enum Checkout {
+    /// It is not in git, or nothing was committed yet.
+    None,
+    /// It is in git, and git does not answer, for this reason.
+    Unknown(String),
+    /// It is in git.
+    At(Provenance),
+}
 
 /// The commit of an inventory's checkout.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Provenance {
     folder: PathBuf,
+    /// What the site is read from, inside of the repository.
+    files: Vec<PathBuf>,
     /// The commit that is checked out.
-    pub commit: String,
-    /// Whether the inventory's folder holds anything that is not committed.
-    pub dirty: bool,
+    pub commit: Commit,
+    /// What the site is read from and is not committed as it is.
+    uncommitted: Vec<Uncommitted>,
+    /// CA keys that are in git without being sealed.
+    exposed: Vec<String>,
+}
+
+/// A file that is not committed as it is.
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
+struct Uncommitted {
+    /// Relative to the repository's root.
+    path: String,
+    how: &'static str,
+}
+
+impl Checkout {
+    /// Asks git about the files of a site.
+    pub fn of(site: &Site) -> Self {
+        Self::of_files(site.folder(), &site.public_files(), &site.plain_keys())
+    }
+
+    fn of_files(folder: &Path, public: &[PathBuf], secret: &[PathBuf]) -> Self {
+        match Provenance::ask(folder, public, secret) {
+            Ok(provenance) => provenance.map_or(Self::None, Self::At),
+            Err(why) => Self::Unknown(why),
+        }
+    }
+
+    /// What git says, where it answers.
+    pub fn known(&self) -> Option<&Provenance> {
+        match self {
+            Self::At(provenance) => Some(provenance),
+            Self::None | Self::Unknown(_) => None,
+        }
+    }
+
+    /// Refuses what is not committed, and what cannot be told.
+    pub fn refuse_dirty(&self) -> Result<(), CliError> {
+        match self {
+            Self::None => Ok(()),
+            Self::At(provenance) => provenance.refuse_dirty(),
+            Self::Unknown(why) => {
+                let doing = "git does not say whether the inventory is committed";
+                Err(CliError::new(ExitCode::Blocked, While::new(doing, why.clone()))
+                    .hint("let git read this folder; or, to apply without knowing: --allow-dirty"))
+            }
+        }
+    }
+
+    /// What somebody who only plans should know.
+    pub fn warnings(&self) -> Vec<String> {
+        let dirty = self.refuse_dirty().err().map(|error| {
+            let hint =
+                error.hints.first().map_or(String::new(), |hint| format!("\n  hint: {hint}"));
+            format!("{error}{hint}")
+        });
+        let exposed = self.known().into_iter().flat_map(|provenance| &provenance.exposed);
+        let exposed = exposed.map(|key| {
+            format!(
+                "{key} is a CA key in git, and not sealed: whoever can read the repository can open \
+                 the cluster"
+            )
+        });
+        dirty.into_iter().chain(exposed).collect()
+    }
 }
 
 impl Provenance {
-    /// Asks git; `None` outside of git, or where git is not installed.
-    pub fn of(folder: &Path) -> Option<Self> {
-        let commit = git(folder, &["rev-parse", "--verify", "--quiet", "HEAD"])?;
-        let changes = git(folder, &["status", "--porcelain", "--", "."])?;
-        Some(Self { folder: folder.to_owned(), commit, dirty: !changes.is_empty() })
+    /// `None` outside of git, and where nothing was committed yet.
+    fn ask(folder: &Path, public: &[PathBuf], secret: &[PathBuf]) -> Result<Option<Self>, String> {
+        let top = match git(folder, ["rev-parse", "--show-toplevel"]) {
+            Ok(said) => said.text(),
+            Err(error) if error.kind() == io::ErrorKind::NotFound => {
+                Err("git is not installed here".to_owned())
+            }
+            Err(error) => Err(format!("git cannot be run: {error}")),
+        };
+        let top = match top {
+            Ok(top) => PathBuf::from(top),
+            Err(why) if why.contains("not a git repository") || !is_in_git(folder) => {
+                return Ok(None);
+            }
+            Err(why) => return Err(why),
+        };
+        let ask = |arguments: &[&str]| {
+            git(folder, arguments).map_err(|error| error.to_string()).and_then(git::Said::text)
+        };
+        let head = git(folder, ["rev-parse", "--verify", "--quiet", "HEAD"]);
+        let head = head.map_err(|error| error.to_string())?;
+        // It says nothing where there is no commit yet.
+        if head.code != Some(0) && head.stderr.is_empty() {
+            return Ok(None);
+        }
+        let commit = Commit::parse(&head.text()?).map_err(|error| error.to_string())?;
+        let listed = |command: &[&str], files: &[PathBuf]| {
+            if files.is_empty() {
+                return Ok(String::new());
+            }
+            let mut arguments = command.to_vec();
+            let names: Vec<&str> = files.iter().filter_map(|file| file.to_str()).collect();
+            arguments.extend(names);
+            ask(&arguments)
+        };
+        let files = inside(&top, public);
+        let status =
+            ["status", "--porcelain=v1", "-z", "--no-renames", "--untracked-files=all", "--"];
+        let uncommitted = uncommitted(&listed(&status, &files)?);
+        let exposed = listed(&["ls-files", "-z", "--full-name", "--"], &inside(&top, secret))?;
+        let exposed = exposed.split('\0').filter(|name| !name.is_empty()).map(str::to_owned);
+        Ok(Some(Self {
+            folder: folder.to_owned(),
+            commit,
+            uncommitted,
+            exposed: exposed.collect(),
+            files,
+        }))
     }
 
-    /// Refuses what is not committed.
-    pub fn refuse_dirty(&self) -> Result<(), CliError> {
-        if !self.dirty {
+    /// Whether the site is read from anything that is not committed.
+    pub fn is_dirty(&self) -> bool {
+        !self.uncommitted.is_empty()
+    }
+
+    fn refuse_dirty(&self) -> Result<(), CliError> {
+        if !self.is_dirty() {
             return Ok(());
         }
-        let message = "the inventory's folder holds changes that are not committed";
+        let named = self.uncommitted.iter().map(|file| format!("{} ({})", file.path, file.how));
+        let message = format!("not committed: {}", named.collect::<Vec<_>>().join(", "));
         Err(CliError::new(ExitCode::Blocked, message)
-            .hint("commit them, so that others can see what was applied; or: --allow-dirty"))
+            .hint("commit them, so that others can see what is applied; or: --allow-dirty"))
     }
 
     /// Refuses to go back: every commit that was applied last must be behind this one.
-    pub fn refuse_older(&self, applied: &BTreeSet<String>) -> Result<(), CliError> {
-        for commit in applied {
-            let is_behind = ["merge-base", "--is-ancestor", commit, &self.commit];
-            if git(&self.folder, &is_behind).is_none() {
-                let short = commit.get(..12).unwrap_or(commit);
-                let message = format!(
-                    "commit {short} of the inventory was applied last, and it is not behind yours"
-                );
-                return Err(CliError::new(ExitCode::Blocked, message)
-                    .hint("git pull; or, to go back on purpose: --allow-older"));
-            }
+    pub fn refuse_older(&self, applied: &BTreeSet<Commit>) -> Result<(), CliError> {
+        for commit in applied.iter().filter(|commit| **commit != self.commit) {
+            let order = Order::of(&self.folder, &self.files, commit, &self.commit);
+            order.refusal(commit, &self.commit).map_or(Ok(()), Err)?;
         }
         Ok(())
     }
 }
 
-/// What git prints, where it succeeds.
-fn git(folder: &Path, arguments: &[&str]) -> Option<String> {
-    let output = Command::new("git").arg("-C").arg(folder).args(arguments).output().ok()?;
-    let text = String::from_utf8(output.stdout).ok()?;
-    output.status.success().then(|| text.trim().to_owned())
+/// Whether a folder, or one above it, looks like a git repository.
+pub fn is_in_git(folder: &Path) -> bool {
+    let folder = folder.canonicalize().unwrap_or_else(|_| folder.to_owned());
+    folder.ancestors().any(|above| above.join(".git").exists())
+}
+
+/// The files that are inside of a repository, by the names that git can have for them: the file's own,
+/// and that of what a link leads to.
+fn inside(top: &Path, files: &[PathBuf]) -> Vec<PathBuf> {
+    let top = top.canonicalize().unwrap_or_else(|_| top.to_owned());
+    let mut names = BTreeSet::new();
+    for file in files {
+        let folder = file.parent().filter(|folder| *folder != Path::new(""));
+        let folder = folder.unwrap_or(Path::new(".")).canonicalize();
+        if let (Ok(folder), Some(name)) = (folder, file.file_name()) {
+            names.insert(folder.join(name));
+        }
+        names.extend(file.canonicalize());
+    }
+    names.retain(|name| name.starts_with(&top));
+    names.into_iter().collect()
+}
+
+/// Reads `git status --porcelain=v1 -z`.
+fn uncommitted(status: &str) -> Vec<Uncommitted> {
+    let read = |entry: &str| {
+        let (state, path) = (entry.get(..2)?, entry.get(3..)?);
+        let how = match state {
+            "??" => "not in git",
+            state if state.contains('D') => "deleted",
+            state if state.contains('A') => "added",
+            _ => "modified",
+        };
+        Some(Uncommitted { path: path.to_owned(), how })
+    };
+    status.split('\0').filter_map(read).collect()
 }
 
 #[cfg(test)]
-mod tests {
-    use super::*;
-
-    fn checkout() -> (tempfile::TempDir, Vec<String>) {
-        let folder = tempfile::tempdir().unwrap();
-        let run = |arguments: &[&str]| {
-            let identity = ["-c", "user.name=t", "-c", "user.email=t@example.net"];
-            let all = [&identity[..], arguments].concat();
-            git(folder.path(), &all).unwrap_or_else(|| panic!("git {arguments:?}"))
-        };
-        run(&["init", "-q"]);
-        let commits = ["one", "two"].map(|text| {
-            std::fs::write(folder.path().join("quorate.toml"), text).unwrap();
-            run(&["add", "."]);
-            run(&["commit", "-qm", text]);
-            run(&["rev-parse", "HEAD"])
-        });
-        (folder, commits.to_vec())
-    }
-
-    #[test]
-    fn a_commit_that_is_behind_is_fine_and_one_that_is_not_is_refused() {
-        let (folder, commits) = checkout();
-        let now = Provenance::of(folder.path()).unwrap();
-        assert_eq!(now.commit, commits[1]);
-        now.refuse_older(&BTreeSet::from([commits[0].clone()])).unwrap();
-        git(folder.path(), &["checkout", "-q", &commits[0]]).unwrap();
-        let older = Provenance::of(folder.path()).unwrap();
-        let error = older.refuse_older(&BTreeSet::from([commits[1].clone()])).unwrap_err();
-        assert_eq!(error.kind, ExitCode::Blocked);
-        let unknown = BTreeSet::from(["0".repeat(40)]);
-        assert!(now.refuse_older(&unknown).is_err());
-    }
-
-    #[test]
-    fn what_is_not_committed_is_refused() {
-        let (folder, _) = checkout();
-        Provenance::of(folder.path()).unwrap().refuse_dirty().unwrap();
-        std::fs::write(folder.path().join("quorate.toml"), "three").unwrap();
-        assert!(Provenance::of(folder.path()).unwrap().refuse_dirty().is_err());
-    }
-
-    #[test]
-    fn outside_of_git_there_is_nothing_to_check() {
-        let folder = tempfile::tempdir().unwrap();
-        assert_eq!(Provenance::of(folder.path()), None);
-    }
-}
+mod tests;

@@ -21,6 +21,8 @@ pub struct Site {
     pub path: PathBuf,
     /// What it says.
     pub inventory: Inventory,
+    /// The files that it includes.
+    pub included: Vec<PathBuf>,
     /// The CAs beside it.
     pub authorities: AuthorityFolder,
     /// What somebody should look at in the inventory.
@@ -50,6 +52,7 @@ impl Site {
             Some(inventory) if all_read => Ok(Self {
                 path: path.to_owned(),
                 inventory: with_rebased_paths(inventory, folder_of(path)),
+                included: included.iter().map(|source| PathBuf::from(&source.name)).collect(),
                 authorities: AuthorityFolder::beside(path),
                 warnings: diagnostics,
             }),
@@ -63,6 +66,26 @@ impl Site {
     /// The folder of the inventory, where relative paths begin.
     pub fn folder(&self) -> &Path {
         folder_of(&self.path)
+    }
+
+    /// The files that the site is read from and that everybody may see: what belongs into git.
+    pub fn public_files(&self) -> Vec<PathBuf> {
+        let services = self.inventory.clusters.values().filter_map(|cluster| {
+            let Bootstrap::DiscoveryV3(DiscoveryV3::Given(service)) = &cluster.bootstrap else {
+                return None;
+            };
+            service.ca.clone()
+        });
+        let mut files = vec![self.path.clone()];
+        files.extend(self.included.iter().cloned());
+        files.extend(self.authorities.public_files(&self.inventory));
+        files.extend(services);
+        files
+    }
+
+    /// Where CA keys lie that are not sealed, if there are any.
+    pub fn plain_keys(&self) -> Vec<PathBuf> {
+        self.authorities.plain_keys(&self.inventory)
     }
 
     /// The desired state, with the public halves of the CAs.

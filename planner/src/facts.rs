@@ -14,11 +14,13 @@ use templates::pod::Ids;
 use templates::{BootstrapToken, Layout};
 use time::OffsetDateTime;
 
+mod commit;
 mod cost;
 mod etcd;
 mod kubelet;
 mod names;
 
+pub use commit::{Commit, NotACommit};
 pub use cost::{Clock, DiskTime, RoundTrip};
 pub use etcd::{ALARM, EtcdFacts, ListedMember};
 pub use kubelet::KubeletFacts;
@@ -121,7 +123,7 @@ pub struct Applied {
     /// The first characters of the plan's hash.
     pub plan: String,
     /// The commit of the inventory, where it is in git.
-    pub commit: Option<String>,
+    pub commit: Option<Commit>,
     /// Whether the inventory held more than the commit.
     pub dirty: bool,
     /// What it came to, as the word of its exit code; `unfinished` until it ended.

@@ -87,7 +87,7 @@ fn authorities(cluster: &ClusterSpec, view: &View<'_>, report: &mut PlanReport) 
                     "the hosts of cluster {} carry a {kind} CA that this inventory lacks",
                     cluster.name
                 ),
-                "pull or commit pki/: another checkout made the CA",
+                "pull, or commit the certificates in pki/: another checkout made the CA",
             )),
         }
     }
@@ -127,7 +127,7 @@ fn other_ca(
             names.join(", "),
             wanted.facts.subject
         ),
-        "pull or commit pki/: two checkouts hold different CAs, and the one on the hosts counts",
+        "pull, or commit the certificates in pki/; if client-ca was changed, put it back: the CA on the hosts counts",
     )
 }
 

@@ -5,7 +5,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use inventories::{ClusterName, HostName};
 use serde::Serialize;
 
-use crate::facts::Holder;
+use crate::facts::{Commit, Holder};
 use crate::quorum::Quorum;
 
 /// Everything that a reader of the plan must know besides its steps.
@@ -51,7 +51,7 @@ pub struct LastApply {
     /// The first characters of the plan's hash.
     pub plan: String,
     /// The commit of the inventory, where it was in git.
-    pub commit: Option<String>,
+    pub commit: Option<Commit>,
     /// Whether the inventory held more than the commit.
     pub dirty: bool,
     /// What it came to, as the word of its exit code; `unfinished` where it did not end.

@@ -7,6 +7,7 @@ use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use clap::Args;
+use inventories::HostName;
 use pki::CaKind;
 use planner::{SiteFacts, StepKind, fingerprint};
 use time::OffsetDateTime;
@@ -23,8 +24,8 @@ use crate::error::CliError;
 use crate::exit::ExitCode;
 use crate::interrupt::Interrupts;
 use crate::keys::{self, IdentityArgs, OpenAuthorities};
-use crate::provenance::Provenance;
-use crate::report::apply::Ending;
+use crate::provenance::Checkout;
+use crate::report::apply::{Ending, Trace};
 use crate::report::reporter::Reporter;
 use crate::saved_plan::{self, SavedPlan};
 use crate::site::Site;
@@ -85,6 +86,12 @@ async fn apply(
     let site = Site::load(&context.inventory)?;
     reporter.borrow_mut().warnings(&site.warnings);
     approval::confirm_site(&site.inventory.site, arguments.confirm.as_deref())?;
+    let checkout = Checkout::of(&site);
+    if arguments.allow_dirty {
+        checkout.warnings().iter().for_each(|warning| context.terminal.warn(warning));
+    } else {
+        checkout.refuse_dirty()?;
+    }
     let spec = site.spec()?;
     let door = Door::of(context, &site)?;
     let saved = arguments.saved.as_deref().map(SavedPlan::read).transpose()?;
@@ -103,16 +110,14 @@ async fn apply(
     if planned.plan.steps.is_empty() {
         return Ok(code);
     }
+    // Under the lock it is asked again; here it costs nobody a passphrase.
+    refuse_older(&checkout, arguments, &locked::hosts(&planned)?, &planned.facts)?;
     let authorities = open(context, arguments, &site, &planned)?;
     discovery::passwords(&site, &planned.plan)?;
     if !arguments.yes && saved.is_none() {
         interrupts.give_way(approval::ask(&context.terminal, QUESTION)).await?;
     }
     let unreviewed = arguments.yes && saved.is_none() && arguments.expect.is_none();
-    let provenance = Provenance::of(site.folder());
-    if let Some(provenance) = provenance.as_ref().filter(|_| !arguments.allow_dirty) {
-        provenance.refuse_dirty()?;
-    }
     let taking = locked::take(context, &door.pool, &planned);
     let (lock, claim) = interrupts.give_way(taking).await?;
     let ended = async {
@@ -121,9 +126,8 @@ async fn apply(
         let mut again = interrupts.give_way(planned.again(context, &hosts)).await?;
         // Who holds it is us.
         again.plan.report.locked.clear();
-        if let Some(provenance) = provenance.as_ref().filter(|_| !arguments.allow_older) {
-            provenance.refuse_older(&record::commits(&lock, &again.facts)?)?;
-        }
+        let held = lock.generations.keys().cloned().collect();
+        refuse_older(&checkout, arguments, &held, &again.facts)?;
         if fingerprint::hash(&again.plan) != fingerprint::hash(&planned.plan) {
             if !unreviewed {
                 SavedPlan::of(&planned.plan, &planned.facts, allowed)
@@ -138,14 +142,18 @@ async fn apply(
         let mut bindings = bind::tokens(&again.plan, &again.facts).map_err(CliError::failed)?;
         bindings.passwords = discovery::passwords(&site, &again.plan)?;
         interrupts.give_way(discovery::begin(&again, &mut bindings)).await?;
-        let applied = record::of(&claim, &again.plan, provenance.as_ref());
+        let applied = record::of(&claim, &again.plan, checkout.known());
         interrupts.give_way(record::begin(&lock, &applied)).await?;
         let doing = door.with_authorities(authorities);
         let doing = Arc::new(doing.fenced(locked::fence(&lock, &applied)));
-        let (code, facts) =
+        let Executed { code, trace, facts } =
             execute_plan(context, doing, (&again, bindings), &lock, &mut interrupts, reporter)
                 .await?;
-        for untold in record::end(&lock, &applied, &facts, code).await {
+        let ended = match trace {
+            Trace::Some => record::end(&lock, &applied, &facts, code).await,
+            Trace::None => record::as_before(&lock, &again.facts).await,
+        };
+        for untold in ended {
             context.terminal.warn(&format!("what was applied is not recorded: {untold}"));
         }
         Ok(code)
@@ -175,6 +183,28 @@ fn open(
     keys::open(site, wanted, &arguments.identity, &context.terminal, &context.passphrases, now)
 }
 
+/// Refuses to go back to an inventory that is older than what these hosts were given last.
+fn refuse_older(
+    checkout: &Checkout,
+    arguments: &ApplyArgs,
+    hosts: &BTreeSet<HostName>,
+    facts: &SiteFacts,
+) -> Result<(), CliError> {
+    match checkout.known() {
+        Some(provenance) if !arguments.allow_older => {
+            provenance.refuse_older(&record::commits(hosts, facts)?)
+        }
+        Some(_) | None => Ok(()),
+    }
+}
+
+/// What came of a plan that was executed.
+struct Executed {
+    code: ExitCode,
+    trace: Trace,
+    facts: SiteFacts,
+}
+
 async fn execute_plan<H: Hosts>(
     context: &Context,
     hosts: Arc<H>,
@@ -182,7 +212,7 @@ async fn execute_plan<H: Hosts>(
     lock: &Lock,
     interrupts: &mut Interrupts,
     reporter: &RefCell<Reporter<'_>>,
-) -> Result<(ExitCode, SiteFacts), CliError> {
+) -> Result<Executed, CliError> {
     let begun = Instant::now();
     let ending = RefCell::new(Ending::of(&planned.plan));
     let (stop, stopped) = watch::channel(false);
@@ -202,7 +232,7 @@ async fn execute_plan<H: Hosts>(
         let message = format!("the lock was lost, and no further step was begun: {why}");
         return Err(CliError::new(ending.code().first(ExitCode::Locked), message));
     }
-    Ok((ending.code(), facts))
+    Ok(Executed { code: ending.code(), trace: ending.trace(), facts })
 }
 
 /// How the hosts are after an apply. Nothing is known where that takes too long, or somebody

@@ -17,9 +17,11 @@ use crate::engine::release::fetch_sums;
 use crate::error::{CliError, While};
 use crate::exit::ExitCode;
 use crate::keys::public_half;
+use crate::provenance::is_in_git;
 use crate::site::{Site, folder_of};
 use crate::terminal::Terminal;
 
+mod ignored;
 mod login;
 
 use login::Login;
@@ -71,6 +73,8 @@ pub(super) fn run(context: &Context, arguments: &InitArgs) -> Result<ExitCode, C
         CliError::failed(While::new(format!("cannot write {}", path.display()), error))
     })?;
     terminal.print(&format!("wrote {}", path.display()));
+    ignored::write(folder_of(path), terminal)
+        .map_err(|error| CliError::failed(While::new("cannot write .gitignore", error)))?;
 
     make_authorities(&site.inventory, &site.authorities, terminal)?;
     let pin = if draft.sha256.is_empty() {
@@ -78,7 +82,12 @@ pub(super) fn run(context: &Context, arguments: &InitArgs) -> Result<ExitCode, C
     } else {
         String::new()
     };
-    terminal.say(&format!("\nNext:\n{pin}  quorate trust\n  quorate apply"));
+    let commit = if is_in_git(folder_of(path)) {
+        format!("  {}\n", ignored::commit(path, &draft.keys))
+    } else {
+        String::new()
+    };
+    terminal.say(&format!("\nNext:\n{pin}  quorate trust\n{commit}  quorate apply"));
     Ok(ExitCode::Done)
 }
 

@@ -59,8 +59,8 @@ pub(super) fn make_authorities(
             }
             Keeping::Plain => terminal.warn(
                 "the CA keys are NOT sealed ([pki] plain-keys = true): whoever reads pki/*/*.key \
-                 can open and impersonate every cluster of the site; don't commit them, and keep \
-                 a copy in a safe place",
+                 can open and impersonate every cluster of the site; commit pki/*/*.crt and no key, \
+                 and keep a copy of the keys in a safe place",
             ),
         }
     }

@@ -12,6 +12,7 @@ use crate::engine::hosts::Timed;
 use crate::error::CliError;
 use crate::exit::ExitCode;
 use crate::interrupt::Interrupts;
+use crate::provenance::Checkout;
 use crate::report::json;
 use crate::report::plan_document::PlanDocument;
 use crate::saved_plan::SavedPlan;
@@ -96,6 +97,9 @@ pub(super) fn make(
     timed: Timed,
 ) -> Result<Planned, CliError> {
     let site = context.site()?;
+    for warning in Checkout::of(&site).warnings() {
+        context.terminal.warn(&warning);
+    }
     let spec = site.spec()?;
     context.block_on(async {
         let door = Door::of(context, &site)?;

@@ -149,6 +149,17 @@ pub enum StepErrorKind {
 }
 
 impl StepErrorKind {
+    /// Whether the host is certainly as it was.
+    pub fn changed_nothing(&self) -> bool {
+        match self {
+            StepErrorKind::Guard(_)
+            | StepErrorKind::Away(_)
+            | StepErrorKind::Unreachable(_)
+            | StepErrorKind::Local(_) => true,
+            StepErrorKind::Failed(_) | StepErrorKind::Lost(_) | StepErrorKind::Unknown(_) => false,
+        }
+    }
+
     /// Why the connection is lost, where that is all that is wrong.
     pub fn lost(&self) -> Option<&str> {
         match self {

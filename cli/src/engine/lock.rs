@@ -171,15 +171,17 @@ impl Lock {
         }
     }
 
-    /// Lets each locked host remember what its record says; the hosts that failed, and why.
-    pub async fn record(&self, records: BTreeMap<HostName, Applied>) -> Vec<String> {
+    /// Lets each locked host remember what its record says, or no apply at all; the hosts that failed,
+    /// and why.
+    pub async fn record(&self, records: BTreeMap<HostName, Option<Applied>>) -> Vec<String> {
         let mut all = JoinSet::new();
         for (host, applied) in records {
             let pool = Arc::clone(&self.pool);
             let args = [LOCK_FILE.to_owned(), self.nonce.clone(), APPLIED_FILE.to_owned()];
             all.spawn(async move {
                 // A record of texts always serializes.
-                let text = serde_json::to_vec(&applied).unwrap_or_default();
+                let text = applied.and_then(|applied| serde_json::to_vec(&applied).ok());
+                let text = text.unwrap_or_default();
                 let payload = Payload::new().with(text);
                 let said = run_with(&pool, &host, script::RECORD_APPLY, &args, payload).await;
                 said.err().map(|why| format!("{host}: {why}"))

@@ -14,6 +14,15 @@ use crate::engine::event::Event;
 use crate::engine::hosts::{StepError, StepErrorKind};
 use crate::exit::ExitCode;
 
+/// What an apply left on the hosts.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Trace {
+    /// Certainly nothing.
+    None,
+    /// Something, or nobody knows.
+    Some,
+}
+
 /// How far an apply came, and why not further.
 #[derive(Debug)]
 pub struct Ending<'a> {
@@ -101,6 +110,21 @@ impl<'a> Ending<'a> {
         count
     }
 
+    /// Whether the hosts are certainly as they were before.
+    pub fn trace(&self) -> Trace {
+        let changed = |step: &&Step| {
+            step.action != Action::Check && self.outcomes.get(&step.id) == Some(&Outcome::Done)
+        };
+        let harmless =
+            |error: Option<&StepError>| error.is_some_and(|error| error.kind.changed_nothing());
+        let failed = self.failures().into_iter().any(|(_, error)| !harmless(error));
+        if failed || self.plan.steps.iter().any(|step| changed(&step)) {
+            Trace::Some
+        } else {
+            Trace::None
+        }
+    }
+
     /// The exit code that this ending means.
     pub fn code(&self) -> ExitCode {
         let mut code = ExitCode::Done;
@@ -147,7 +171,17 @@ mod tests {
         Plan { site, selection: Default::default(), steps, report }
     }
 
-    fn code(ends: &[(Action, Outcome, Option<StepErrorKind>)]) -> ExitCode {
+    type End = (Action, Outcome, Option<StepErrorKind>);
+
+    fn code(ends: &[End]) -> ExitCode {
+        ended(ends, |ending| ending.code())
+    }
+
+    fn trace(ends: &[End]) -> Trace {
+        ended(ends, |ending| ending.trace())
+    }
+
+    fn ended<T>(ends: &[End], of: impl Fn(&Ending<'_>) -> T) -> T {
         let names = ["a", "b", "c"];
         let steps: Vec<_> = ends.iter().zip(names).map(|(end, name)| (name, end.0)).collect();
         let plan = plan(&steps);
@@ -163,7 +197,7 @@ mod tests {
                 error,
             });
         }
-        ending.code()
+        of(&ending)
     }
 
     fn copy(kind: &StepErrorKind) -> StepErrorKind {
@@ -198,5 +232,31 @@ mod tests {
         assert_eq!(code(&[lost()]), ExitCode::Partial);
         assert_eq!(code(&[done(), failed(), never()]), ExitCode::Interrupted);
         assert_eq!(code(&[never()]), ExitCode::Interrupted);
+    }
+
+    /// A commit counts as applied as soon as anything of it may be on a host.
+    #[test]
+    fn only_an_apply_that_certainly_changed_nothing_leaves_no_trace() {
+        let failed = |kind| (Action::Create, Outcome::Failed, Some(kind));
+        let why = || "x".to_owned();
+        let never = || (Action::Create, Outcome::NotStarted, None);
+        let looked = || (Action::Check, Outcome::Done, None);
+        for kind in [
+            StepErrorKind::Local(why()),
+            StepErrorKind::Guard(why()),
+            StepErrorKind::Away(why()),
+            StepErrorKind::Unreachable(why()),
+        ] {
+            assert_eq!(trace(&[looked(), failed(kind), never()]), Trace::None);
+        }
+        for kind in [
+            StepErrorKind::Failed(why()),
+            StepErrorKind::Lost(why()),
+            StepErrorKind::Unknown(why()),
+        ] {
+            assert_eq!(trace(&[failed(kind)]), Trace::Some);
+        }
+        let done = (Action::Update, Outcome::Done, None);
+        assert_eq!(trace(&[done, failed(StepErrorKind::Local(why()))]), Trace::Some);
     }
 }

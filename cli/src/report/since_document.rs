@@ -3,7 +3,7 @@
 use std::collections::BTreeSet;
 
 use inventories::HostName;
-use planner::facts::Holder;
+use planner::facts::{Commit, Holder};
 use planner::report::{LastApply, LockedHosts};
 use schemars::JsonSchema;
 use serde::Serialize;
@@ -48,7 +48,7 @@ struct HolderDocument<'a> {
 impl<'a> From<&'a LastApply> for LastApplyDocument<'a> {
     fn from(last: &'a LastApply) -> Self {
         let LastApply { hosts, at, by, plan, commit, dirty, outcome } = last;
-        let (hosts, commit) = (names(hosts), commit.as_deref());
+        let (hosts, commit) = (names(hosts), commit.as_ref().map(Commit::as_str));
         Self { hosts, at, by, plan, commit, dirty: *dirty, outcome }
     }
 }

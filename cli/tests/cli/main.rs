@@ -5,6 +5,7 @@
 mod authorities;
 mod conformity;
 mod core_dumps;
+mod git;
 mod hostile;
 mod inventory;
 mod output;

@@ -9,9 +9,6 @@ use crate::facts::Holder;
 use crate::report::{LastApply, LockedHosts, PlanReport};
 use crate::since::Moved;
 
-/// How much of a commit tells it apart.
-const COMMIT: usize = 12;
-
 pub(super) fn lines(report: &PlanReport, style: Style) -> Vec<String> {
     let several = report.last_applies.len() > 1;
     let mut lines: Vec<String> =
@@ -26,9 +23,8 @@ pub(super) fn lines(report: &PlanReport, style: Style) -> Vec<String> {
 fn last_apply(last: &LastApply, several: bool, style: Style) -> String {
     let LastApply { hosts, at, by, plan, commit, dirty, outcome } = last;
     let commit = commit.as_ref().map_or(String::new(), |commit| {
-        let short = commit.get(..COMMIT).unwrap_or(commit);
         let dirty = if *dirty { " with changes that were not committed" } else { "" };
-        format!(", commit {short}{dirty}")
+        format!(", commit {}{dirty}", commit.short())
     });
     let on = if several { format!(" ({})", names(hosts)) } else { String::new() };
     let label = style.paint(Paint::Dim, "last apply");

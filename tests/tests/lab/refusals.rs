@@ -115,10 +115,14 @@ fn an_inventory_without_the_cas_that_the_hosts_have() {
     let stage = Stage::formed("r-ca", 3, &SiteOptions::default());
     let before = stage.traces().without_data();
     fs::rename(stage.folder().join("pki"), stage.folder().join("gone")).unwrap();
-    stage.run(&["plan"]).ends(8).says("pull or commit pki/");
-    stage.run(&["apply", "--yes"]).ends(8).says("pull or commit pki/");
+    stage.run(&["plan"]).ends(8).says("commit the certificates in pki/");
+    stage.run(&["apply", "--yes"]).ends(8).says("commit the certificates in pki/");
     stage.run(&["pki", "init"]).ends(0);
-    stage.run(&["apply", "--yes"]).ends(8).says("[other-ca]").says("pull or commit pki/");
+    stage
+        .run(&["apply", "--yes"])
+        .ends(8)
+        .says("[other-ca]")
+        .says("commit the certificates in pki/");
     stage.traces().without_data().expect_same_as(&before);
     fs::remove_dir_all(stage.folder().join("pki")).unwrap();
     fs::rename(stage.folder().join("gone"), stage.folder().join("pki")).unwrap();

@@ -1,6 +1,6 @@
 //! What a plan tells of the last apply: shown, and deciding nothing.
 
-use planner::facts::{Applied, Holder, Observed, SiteFacts};
+use planner::facts::{Applied, Commit, Holder, Observed, SiteFacts};
 use planner::since::{Moved, left, moved};
 use planner::text::{self, Style};
 use planner::{SiteSpec, fingerprint};
@@ -22,7 +22,7 @@ fn record(at: &str, outcome: &str) -> Applied {
         at: at.to_owned(),
         by: "ann@a".to_owned(),
         plan: "0f".repeat(6),
-        commit: Some("c0ffee".repeat(6)),
+        commit: Some(Commit::parse(&"c0ffe".repeat(8)).unwrap()),
         dirty: false,
         outcome: outcome.to_owned(),
         left: None,
@@ -61,8 +61,8 @@ fn the_last_apply_and_a_lock_are_shown_and_decide_nothing() {
     assert!(now.is_empty());
     let text = text::plan(&now, Style::Plain);
     for line in [
-        "last apply 2026-11-23T03:00:00Z by ann@a, plan 0f0f0f0f0f0f, commit c0ffeec0ffee: done (etcd-1, etcd-2)",
-        "last apply 2026-11-20T03:00:00Z by ann@a, plan 0f0f0f0f0f0f, commit c0ffeec0ffee: unfinished (etcd-3)",
+        "last apply 2026-11-23T03:00:00Z by ann@a, plan 0f0f0f0f0f0f, commit c0ffec0ffec0: done (etcd-1, etcd-2)",
+        "last apply 2026-11-20T03:00:00Z by ann@a, plan 0f0f0f0f0f0f, commit c0ffec0ffec0: unfinished (etcd-3)",
         "locked by bob@b since 2026-11-23T04:00:00Z: apply of plan 1e (etcd-3)",
     ] {
         assert!(text.contains(line), "{line}\n{text}");

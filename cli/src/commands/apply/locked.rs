@@ -47,7 +47,7 @@ pub(super) fn fence(lock: &Lock, record: &Applied) -> Fence {
 }
 
 /// Every host of the plan's clusters that was seen; of each cluster a majority at least.
-fn hosts(planned: &Planned) -> Result<BTreeSet<HostName>, CliError> {
+pub(super) fn hosts(planned: &Planned) -> Result<BTreeSet<HostName>, CliError> {
     let touched: BTreeSet<&HostName> = planned.plan.steps.iter().map(|step| &step.host).collect();
     let mut hosts = BTreeSet::new();
     for cluster in planned.plan.selection.of(&planned.spec) {

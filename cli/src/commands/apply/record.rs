@@ -3,7 +3,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use inventories::HostName;
-use planner::facts::Applied;
+use planner::facts::{Applied, Commit};
 use planner::{Observed, Plan, SiteFacts, fingerprint, since};
 
 use crate::engine::lock::{Claim, Lock, RECORD_FORMAT};
@@ -22,7 +22,7 @@ pub(super) fn of(claim: &Claim, plan: &Plan, provenance: Option<&Provenance>) ->
         by: claim.owner.clone(),
         plan: fingerprint::short(&fingerprint::hash(plan)).to_owned(),
         commit: provenance.map(|provenance| provenance.commit.clone()),
-        dirty: provenance.is_some_and(|provenance| provenance.dirty),
+        dirty: provenance.is_some_and(Provenance::is_dirty),
         outcome: UNFINISHED.to_owned(),
         left: None,
     }
@@ -31,7 +31,8 @@ pub(super) fn of(claim: &Claim, plan: &Plan, provenance: Option<&Provenance>) ->
 /// Tells every locked host that the apply begins. Nothing is done where one could not be told: the
 /// next one would not know which inventory was applied there.
 pub(super) async fn begin(lock: &Lock, record: &Applied) -> Result<(), CliError> {
-    let records = lock.generations.keys().map(|host| (host.clone(), record.clone())).collect();
+    let told = |host: &HostName| (host.clone(), Some(record.clone()));
+    let records = lock.generations.keys().map(told).collect();
     let failed = lock.record(records).await;
     if failed.is_empty() {
         return Ok(());
@@ -52,16 +53,31 @@ pub(super) async fn end(
         let seen = facts.hosts.get(host)?.known()?;
         let left = Some(since::left(host, seen));
         let outcome = code.reason().to_owned();
-        Some((host.clone(), Applied { left, outcome, ..record.clone() }))
+        Some((host.clone(), Some(Applied { left, outcome, ..record.clone() })))
     };
     let records: BTreeMap<_, _> = lock.generations.keys().filter_map(of_host).collect();
     lock.record(records).await
 }
 
-/// The commits that were applied last to the locked hosts. A record that can't be read may be of any.
-pub(super) fn commits(lock: &Lock, facts: &SiteFacts) -> Result<BTreeSet<String>, CliError> {
+/// Lets every locked host remember what it did before the apply, which changed nothing: its commit does
+/// not count as applied. The hosts that could not be told.
+pub(super) async fn as_before(lock: &Lock, before: &SiteFacts) -> Vec<String> {
+    let of_host = |host: &HostName| match &before.hosts.get(host)?.known()?.applied {
+        Observed::Known(applied) => Some((host.clone(), Some(applied.clone()))),
+        Observed::Absent => Some((host.clone(), None)),
+        Observed::Unknown(_) => None,
+    };
+    let records: BTreeMap<_, _> = lock.generations.keys().filter_map(of_host).collect();
+    lock.record(records).await
+}
+
+/// The commits that were applied last to these hosts. A record that can't be read may be of any.
+pub(super) fn commits(
+    hosts: &BTreeSet<HostName>,
+    facts: &SiteFacts,
+) -> Result<BTreeSet<Commit>, CliError> {
     let mut commits = BTreeSet::new();
-    for host in lock.generations.keys() {
+    for host in hosts {
         let Some(Observed::Known(seen)) = facts.hosts.get(host) else { continue };
         match &seen.applied {
             Observed::Known(applied) => commits.extend(applied.commit.clone()),

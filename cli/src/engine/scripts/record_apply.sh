@@ -1,5 +1,6 @@
 # shellcheck shell=sh
-# LOCK NONCE FILE, payload: what this host is to remember of the apply that holds its lock.
+# LOCK NONCE FILE, payload: what this host is to remember of the apply that holds its lock; nothing of
+# any, where it is empty.
 
 lock=$1 file=$3
 changing "$lock"
@@ -8,5 +9,11 @@ read_lock "$lock"
 begin_file "$file"
 recv "$blob1" >"$work"
 arrived
-end_file "$file" 600 root:root
+if [ -s "$work" ]; then
+    end_file "$file" 600 root:root
+else
+    rm -f -- "$file" "$work"
+    work=
+    sync "${file%/*}"
+fi
 changed

@@ -8,6 +8,7 @@ use std::collections::BTreeMap;
 
 use inventories::HostName;
 use planner::Step;
+use planner::facts::Commit;
 use serde::Serialize;
 use time::OffsetDateTime;
 use time::format_description::well_known::Rfc3339;
@@ -39,7 +40,7 @@ pub struct Fence {
     /// The hash of the plan.
     pub plan: String,
     /// The commit of the inventory, where it is in git.
-    pub commit: Option<String>,
+    pub commit: Option<Commit>,
 }
 
 /// A line of the journal, before its outcome.
@@ -60,7 +61,7 @@ impl Fence {
             at: OffsetDateTime::now_utc().format(&Rfc3339).map_err(Failure::local)?,
             who: &self.who,
             plan: &self.plan,
-            commit: self.commit.as_deref(),
+            commit: self.commit.as_ref().map(Commit::as_str),
             step: &step.id.0,
         };
         let line = serde_json::to_string(&entry).map_err(Failure::local)?;

@@ -243,5 +243,11 @@ fn only_who_holds_the_lock_says_what_was_applied() {
         assert_eq!(record("n2", "two"), 80);
         assert_eq!(bench.read("applied"), "one");
         assert_eq!(mode(&bench.path("applied")), 0o600);
+        // The first apply of all changed nothing: it is not remembered.
+        assert_eq!(record("n2", ""), 80);
+        assert_eq!(record("n1", ""), 0);
+        let left = bench.entries();
+        assert!(!left.iter().any(|name| name.contains("applied")), "{left:?}");
+        assert_eq!(record("n1", ""), 0);
     });
 }
