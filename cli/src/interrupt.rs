@@ -13,6 +13,7 @@ use crate::exit::ExitCode;
 pub struct Interrupts {
     interrupt: Signal,
     terminate: Signal,
+    heard: u32,
 }
 
 impl Interrupts {
@@ -21,6 +22,7 @@ impl Interrupts {
         Ok(Self {
             interrupt: signal(SignalKind::interrupt())?,
             terminate: signal(SignalKind::terminate())?,
+            heard: 0,
         })
     }
 
@@ -30,6 +32,19 @@ impl Interrupts {
             _ = self.interrupt.recv() => {}
             _ = self.terminate.recv() => {}
         }
+        self.heard += 1;
+    }
+
+    /// Does what tidies up behind a run, unless somebody has said stop twice by then: `None`.
+    pub async fn unless_twice<T>(&mut self, work: impl Future<Output = T>) -> Option<T> {
+        let mut work = std::pin::pin!(work);
+        while self.heard < 2 {
+            tokio::select! {
+                done = &mut work => return Some(done),
+                () = self.next() => {}
+            }
+        }
+        None
     }
 
     /// Does what may be dropped at any moment, because it changes nothing.

@@ -119,7 +119,7 @@ async fn apply(
     }
     let unreviewed = arguments.yes && saved.is_none() && arguments.expect.is_none();
     let taking = locked::take(context, &door.pool, &planned);
-    let (lock, claim) = interrupts.give_way(taking).await?;
+    let (mut lock, claim) = interrupts.give_way(taking).await?;
     let ended = async {
         // Somebody may have been at work between the look and the lock, if only what a killed run
         // left behind. A plan that nobody reviewed gives way to the newer one.
@@ -149,17 +149,20 @@ async fn apply(
         let Executed { code, trace, facts } =
             execute_plan(context, doing, (&again, bindings), &lock, &mut interrupts, reporter)
                 .await?;
-        let ended = match trace {
-            Trace::Some => record::end(&lock, &applied, &facts, code).await,
-            Trace::None => record::as_before(&lock, &again.facts).await,
+        let remember = async {
+            match trace {
+                Trace::Some => record::end(&lock, &applied, &facts, code).await,
+                Trace::None => record::as_before(&lock, &again.facts).await,
+            }
         };
-        for untold in ended {
+        for untold in interrupts.unless_twice(remember).await.into_iter().flatten() {
             context.terminal.warn(&format!("what was applied is not recorded: {untold}"));
         }
         Ok(code)
     };
     let ended = ended.await;
-    lock.free().await;
+    // What is not given back ends by itself.
+    let _ = interrupts.unless_twice(lock.free()).await;
     Ok(code.first(ended?))
 }
 
@@ -249,7 +252,7 @@ async fn look_back<H: Hosts>(
         facts = look => return facts,
         () = interrupts.next() => None,
         () = tokio::time::sleep(LONGEST_LOOK) => None,
-        why = lock.keep() => Some(why),
+        why = lock.lost() => Some(why),
     };
     context.terminal.clear();
     if let Some(why) = given_up {
@@ -268,12 +271,12 @@ async fn drive(
     reporter: &RefCell<Reporter<'_>>,
 ) -> Result<Option<String>, CliError> {
     let mut work = std::pin::pin!(work);
-    let mut keep = std::pin::pin!(lock.keep());
+    let mut lock_lost = std::pin::pin!(lock.lost());
     let mut lost = None;
     loop {
         tokio::select! {
             _ = &mut work => return Ok(lost),
-            why = &mut keep, if lost.is_none() => {
+            why = &mut lock_lost, if lost.is_none() => {
                 lost = Some(why);
                 stop.send_replace(true);
             }

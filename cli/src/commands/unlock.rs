@@ -1,6 +1,7 @@
 //! `quorate unlock`
 
 use clap::Args;
+use inventories::HostName;
 
 use super::hosts::Door;
 use super::{Context, approval};
@@ -24,21 +25,8 @@ pub(super) fn run(context: &Context, arguments: &UnlockArgs) -> Result<ExitCode,
     context.block_on(async {
         let mut interrupts = Interrupts::listen().map_err(CliError::failed)?;
         let door = Door::of(context, &site)?;
-        let mut code = ExitCode::Done;
-        let mut locked = Vec::new();
-        for host in hosts {
-            match holder(&door.pool, host, false).await {
-                Ok(Some(who)) => {
-                    context.terminal.print(&format!("{host}: {who}\n"));
-                    locked.push(host);
-                }
-                Ok(None) => {}
-                Err(error) => {
-                    context.terminal.warn(&error.to_string());
-                    code = code.first(ExitCode::Unreachable);
-                }
-            }
-        }
+        let looking = async { Ok(look(context, &door, hosts).await) };
+        let (locked, code) = interrupts.give_way(looking).await?;
         if locked.is_empty() {
             context.terminal.say("No host is locked.");
             return Ok(code);
@@ -47,10 +35,42 @@ pub(super) fn run(context: &Context, arguments: &UnlockArgs) -> Result<ExitCode,
             let question = "Do you want to take the lock from its holder?";
             interrupts.give_way(approval::ask(&context.terminal, question)).await?;
         }
-        for host in locked {
-            holder(&door.pool, host, true).await.map_err(CliError::failed)?;
-            context.terminal.print(&format!("{host}: free\n"));
+        let freeing = async {
+            for host in locked {
+                holder(&door.pool, host, true).await.map_err(CliError::failed)?;
+                context.terminal.print(&format!("{host}: free\n"));
+            }
+            Ok(code)
+        };
+        tokio::select! {
+            code = freeing => code,
+            () = interrupts.next() => {
+                let message = "interrupted; hosts that are not named as free may still be locked";
+                Err(CliError::new(ExitCode::Interrupted, message))
+            }
         }
-        Ok(code)
     })?
+}
+
+/// The hosts that are locked, each printed with its holder; those that can't be asked are warned of.
+async fn look<'a>(
+    context: &Context,
+    door: &Door,
+    hosts: impl IntoIterator<Item = &'a HostName>,
+) -> (Vec<&'a HostName>, ExitCode) {
+    let (mut locked, mut code) = (Vec::new(), ExitCode::Done);
+    for host in hosts {
+        match holder(&door.pool, host, false).await {
+            Ok(Some(who)) => {
+                context.terminal.print(&format!("{host}: {who}\n"));
+                locked.push(host);
+            }
+            Ok(None) => {}
+            Err(error) => {
+                context.terminal.warn(&error.to_string());
+                code = code.first(ExitCode::Unreachable);
+            }
+        }
+    }
+    (locked, code)
 }

@@ -2,6 +2,7 @@
 //! each cluster's members at least. It is a lease: a killed apply holds nobody up for long, and the
 //! generation that every step checks keeps its leftovers from doing harm.
 
+mod keeper;
 mod run_id;
 
 use std::collections::{BTreeMap, BTreeSet};
@@ -17,15 +18,13 @@ use super::hosts::StepErrorKind;
 use super::pool::Pool;
 use super::remote::{Call, Payload};
 use super::ssh_hosts::{UNFENCED, answer, script};
+use keeper::Keeper;
 
 pub use super::observe::applied::FORMAT as RECORD_FORMAT;
 
 /// How long a lock lasts without being renewed. A killed apply is forgotten after this; a link that
 /// is away for less costs nothing.
 pub(in crate::engine) const LEASE: Duration = Duration::from_secs(60);
-
-/// How often the lease is renewed: twice may fail before it ends.
-const RENEW: Duration = Duration::from_secs(20);
 
 /// The longest a lock's script may take: it waits for scripts of others for 30 seconds.
 const DEADLINE: Duration = Duration::from_secs(45);
@@ -54,6 +53,14 @@ pub enum LockError {
         /// The seconds after which it ends, if its holder does not renew it.
         left: u64,
     },
+    /// A host could not be reached, or went away in the middle.
+    #[error("{host}: {why}")]
+    Away {
+        /// Where.
+        host: HostName,
+        /// Why.
+        why: String,
+    },
     /// A host failed.
     #[error("{host}: {why}")]
     Failed {
@@ -67,10 +74,26 @@ pub enum LockError {
     Random(getrandom::Error),
 }
 
+impl LockError {
+    fn of(host: &HostName, kind: &StepErrorKind) -> Self {
+        let (host, why) = (host.clone(), kind.to_string());
+        match kind {
+            StepErrorKind::Unreachable(_)
+            | StepErrorKind::Away(_)
+            | StepErrorKind::Lost(_)
+            | StepErrorKind::Unknown(_) => Self::Away { host, why },
+            StepErrorKind::Guard(_) | StepErrorKind::Failed(_) | StepErrorKind::Local(_) => {
+                Self::Failed { host, why }
+            }
+        }
+    }
+}
+
 /// A lock that is held.
 #[derive(Debug)]
 pub struct Lock {
     pool: Arc<Pool>,
+    keeper: Keeper,
     /// Whose it is.
     pub nonce: String,
     /// The generation on each locked host.
@@ -88,6 +111,7 @@ pub async fn take(
 ) -> Result<Lock, LockError> {
     let mut lock = Lock {
         pool: Arc::clone(pool),
+        keeper: Keeper::new(),
         nonce: run_id::of_this_run().map_err(LockError::Random)?,
         generations: BTreeMap::new(),
         expired: BTreeMap::new(),
@@ -130,6 +154,7 @@ impl Lock {
     }
 
     fn note(&mut self, host: &HostName, body: &str) {
+        self.keeper.keep(&self.pool, &self.nonce, host);
         for line in body.lines() {
             match line.split_once(' ') {
                 Some(("generation", number)) => {
@@ -143,32 +168,10 @@ impl Lock {
         }
     }
 
-    /// Renews the lease until it is dropped or aborted. Returns when a host says that the lock is
-    /// somebody else's: then no further step may begin.
-    pub fn keep(&self) -> impl Future<Output = String> + use<> {
-        let (pool, nonce) = (Arc::clone(&self.pool), self.nonce.clone());
-        let hosts: Vec<HostName> = self.generations.keys().cloned().collect();
-        async move {
-            loop {
-                tokio::time::sleep(RENEW).await;
-                // Side by side: the leases of the others must not wait for a host that is away.
-                let mut all = JoinSet::new();
-                for host in hosts.iter().cloned() {
-                    let args = [LEASE.as_secs().to_string(), nonce.clone()];
-                    let pool = Arc::clone(&pool);
-                    all.spawn(async move {
-                        let kept = run(&pool, &host, script::LOCK_KEEP, &args).await;
-                        (host, kept)
-                    });
-                }
-                while let Some(Ok((host, kept))) = all.join_next().await {
-                    // A host that can't be reached now may be there at the next turn.
-                    if let Err(StepErrorKind::Guard(why)) = kept {
-                        return format!("{host}: {why}");
-                    }
-                }
-            }
-        }
+    /// Waits until a host says that the lock is somebody else's: then no further step may begin. Asked
+    /// again, it says the same.
+    pub fn lost(&self) -> impl Future<Output = String> + use<> {
+        self.keeper.lost()
     }
 
     /// Lets each locked host remember what its record says, or no apply at all; the hosts that failed,
@@ -191,7 +194,8 @@ impl Lock {
     }
 
     /// Gives the lock back. What can't be reached expires by itself.
-    pub async fn free(&self) {
+    pub async fn free(&mut self) {
+        self.keeper.end();
         let mut all = JoinSet::new();
         for host in self.generations.keys() {
             let host = host.clone();
@@ -211,8 +215,7 @@ async fn take_one(
     let Claim { owner, since, why } = claim;
     let args =
         [LEASE.as_secs().to_string(), nonce.to_owned(), owner.clone(), since.clone(), why.clone()];
-    let failed =
-        |kind: StepErrorKind| LockError::Failed { host: host.clone(), why: kind.to_string() };
+    let failed = |kind: StepErrorKind| LockError::of(host, &kind);
     let refusal = match run(pool, host, script::LOCK_TAKE, &args).await {
         Err(StepErrorKind::Guard(refusal)) => refusal,
         other => return other.map_err(failed),
@@ -244,8 +247,7 @@ fn held(refusal: &str) -> (&str, u64, &str) {
 pub async fn holder(pool: &Pool, host: &HostName, free: bool) -> Result<Option<String>, LockError> {
     let mode = if free { "free" } else { "look" }.to_owned();
     let said = run(pool, host, script::LOCK_BREAK, &[mode]).await;
-    let body =
-        said.map_err(|kind| LockError::Failed { host: host.clone(), why: kind.to_string() })?;
+    let body = said.map_err(|kind| LockError::of(host, &kind))?;
     Ok(body.lines().find_map(|line| line.strip_prefix("held ")).map(str::to_owned))
 }
 
@@ -253,7 +255,7 @@ pub async fn holder(pool: &Pool, host: &HostName, free: bool) -> Result<Option<S
 pub async fn journal(pool: &Pool, host: &HostName, lines: u32) -> Result<String, LockError> {
     let args = [JOURNAL_FILE.to_owned(), lines.to_string()];
     let said = run_with(pool, host, script::READ_HISTORY, &args, Payload::new()).await;
-    said.map_err(|kind| LockError::Failed { host: host.clone(), why: kind.to_string() })
+    said.map_err(|kind| LockError::of(host, &kind))
 }
 
 /// Runs a script on the lock.

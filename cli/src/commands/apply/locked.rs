@@ -98,6 +98,7 @@ fn refused(error: LockError) -> CliError {
             "wait until it is done; if it was killed, its lock ends by itself in {left} s; to end \
              it now: quorate unlock"
         )),
+        LockError::Away { .. } => CliError::new(ExitCode::Unreachable, error),
         LockError::Failed { .. } | LockError::Random(_) => CliError::failed(error),
     }
 }

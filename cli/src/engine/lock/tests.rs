@@ -38,7 +38,7 @@ async fn whoever_is_refused_on_one_host_leaves_none_locked() {
     let pool = pool(&[("a", &a), ("b", &b)]);
     let [only_b, both] = [vec!["b"], vec!["a", "b"]]
         .map(|hosts| hosts.into_iter().map(name).collect::<BTreeSet<HostName>>());
-    let first = take(&pool, &only_b, &claim("ann@a")).await.unwrap();
+    let mut first = take(&pool, &only_b, &claim("ann@a")).await.unwrap();
     let refused = take(&pool, &both, &claim("bob@b")).await.unwrap_err();
     assert!(matches!(&refused, LockError::Held { host, .. } if *host == name("b")), "{refused}");
     assert!(refused.to_string().contains("ann@a holds the lock since noon: a test"), "{refused}");

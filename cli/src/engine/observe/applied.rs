@@ -7,6 +7,7 @@ use templates::layout::{APPLIED_FILE, LOCK_FILE};
 
 use super::files::Files;
 use super::records::Records;
+use crate::engine::lock::LEASE;
 use crate::engine::remote::clean;
 
 /// The version of the record's format that this quorate knows.
@@ -36,7 +37,13 @@ pub(super) fn holder(records: &Records, files: &Files, boot_id: &str) -> Option<
     let lock: BTreeMap<&str, &str> = text.lines().filter_map(|line| line.split_once(' ')).collect();
     let uptime: u64 = records.text("uptime")?.trim().parse().ok()?;
     let until: u64 = lock.get("until")?.parse().ok()?;
-    if *lock.get("boot")? != boot_id || until <= uptime {
+    // As `is_held` of `lock.sh` has it.
+    let held = if *lock.get("boot")? == boot_id {
+        until > uptime
+    } else {
+        until != 0 && uptime < LEASE.as_secs()
+    };
+    if !held {
         return None;
     }
     let word = |key: &str| clean(lock.get(key).copied().unwrap_or("-").as_bytes());

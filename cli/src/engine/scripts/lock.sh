@@ -38,7 +38,9 @@ write_lock() {
 }
 
 booted() { cat /proc/sys/kernel/random/boot_id; }
-uptime_seconds() { cut -d. -f1 /proc/uptime; }
+# When this very process started, in hundredths of a second since the kernel's boot: /proc/uptime may be a
+# container's own.
+uptime_seconds() { echo "$(($(cut -d' ' -f22 /proc/self/stat) / 100))"; }
 
 # alone FILE: no step runs on this host while this script does. Steps have the file open as 9, see
 # fence.sh.
@@ -64,9 +66,17 @@ end_steps() {
     done 2>/dev/null
 }
 
-# is_held: whether the lock that was read is somebody's, at this moment.
+# is_held: whether the lock that was read is somebody's, at this moment, and for how many seconds: $left. A run
+# lives on while its host reboots: it has a lease's time from the boot on to come back.
 is_held() {
     here=$(booted) || fail "the host does not say which boot this is"
     uptime=$(uptime_seconds) || fail "the host does not say how long it is up"
-    [ "$boot" = "$here" ] && [ "$until" -gt "$uptime" ]
+    if [ "$boot" = "$here" ]; then
+        left=$((until - uptime))
+    elif [ "$until" != 0 ]; then
+        left=$((60 - uptime))
+    else
+        left=0
+    fi
+    [ "$left" -gt 0 ]
 }

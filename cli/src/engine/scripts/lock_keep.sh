@@ -7,6 +7,7 @@ lock=$1
 changing "$lock"
 read_lock "$lock"
 [ "$nonce" = "$3" ] || refuse "$owner took the lock over: $why"
+[ "$until" != 0 ] || [ "$2" = 0 ] || refuse "the lock was given back"
 if [ "$2" = 0 ]; then
     until=0
 else

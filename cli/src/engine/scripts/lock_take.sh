@@ -7,7 +7,7 @@ lock=$1
 refuse_if_held() {
     read_lock "$lock"
     if [ "$nonce" != "$1" ] && is_held; then
-        refuse "$nonce $((until - $(uptime_seconds))) $owner holds the lock since $since: $why"
+        refuse "$nonce $left $owner holds the lock since $since: $why"
     fi
 }
 

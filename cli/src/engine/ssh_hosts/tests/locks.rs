@@ -144,6 +144,48 @@ fn a_lock_of_before_the_reboot_holds_nobody_up() {
     });
 }
 
+/// The run whose lock it is may wait for this very host to come back.
+#[test]
+fn a_lock_of_before_the_reboot_is_still_its_run_s_for_a_lease() {
+    let word = "60 - uptime";
+    assert!(LOCK_TAKE.contains(word));
+    let soon: &'static str = LOCK_TAKE.replace(word, "99999999999 - uptime").leak();
+    on_each_shell(|bench| {
+        bench.run(&take(bench, "n1", "ann@a"));
+        let lock = bench.read("lock");
+        let before = lock.lines().map(|line| {
+            if line.starts_with("boot") { "boot another\n".to_owned() } else { format!("{line}\n") }
+        });
+        let before = before.collect::<String>();
+        bench.write("lock", &before);
+        let mut other = take(bench, "n2", "bob@b");
+        other.script = soon;
+        let (status, said) = text(bench, &other);
+        assert!(status == 80 && said.starts_with("refused n1 "), "{said}");
+        // What was given back before is free at once.
+        let given_back = before.lines().map(|line| {
+            if line.starts_with("until") { "until 0\n".to_owned() } else { format!("{line}\n") }
+        });
+        bench.write("lock", &given_back.collect::<String>());
+        assert_eq!(text(bench, &other).0, 0);
+    });
+}
+
+#[test]
+fn a_renewal_that_comes_after_the_lock_was_given_back_does_not_lock_it_again() {
+    on_each_shell(|bench| {
+        bench.run(&take(bench, "n1", "ann@a"));
+        let keep = |seconds: &str| {
+            let words = [bench.arg("lock"), seconds.to_owned(), "n1".to_owned()];
+            text(bench, &Run::unguarded(LOCK_KEEP, &words)).0
+        };
+        assert_eq!(keep("0"), 0);
+        assert_eq!(keep("60"), 80);
+        assert_eq!(keep("0"), 0);
+        assert_eq!(text(bench, &take(bench, "n2", "bob@b")).0, 0);
+    });
+}
+
 /// What is not understood is somebody's, for all that is known; `quorate unlock` would not guess
 /// either.
 #[test]
