@@ -1,12 +1,15 @@
 //! `quorate history`
 
+use std::sync::Arc;
+
 use clap::Args;
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
+use tokio::task::JoinSet;
 
 use super::Context;
 use super::hosts::Door;
-use crate::engine::lock::journal;
+use crate::engine::lock::{LockError, journal};
 use crate::error::CliError;
 use crate::exit::ExitCode;
 use crate::report::json;
@@ -23,7 +26,7 @@ pub struct HistoryArgs {
 }
 
 /// A line of a host's journal.
-#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize, JsonSchema)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 pub(super) struct Entry {
     at: String,
     #[serde(default)]
@@ -43,19 +46,32 @@ pub(super) fn run(context: &Context, arguments: &HistoryArgs) -> Result<ExitCode
     let mut entries = Vec::new();
     let code = context.block_on(async {
         let door = Door::of(context, &site)?;
+        let mut all = JoinSet::new();
+        for host in hosts.into_iter().cloned() {
+            let (pool, lines) = (Arc::clone(&door.pool), arguments.lines);
+            all.spawn(async move {
+                let read = journal(&pool, &host, lines).await;
+                (host, read)
+            });
+        }
         let mut code = ExitCode::Done;
-        for host in hosts {
-            match journal(&door.pool, host, arguments.lines).await {
+        let mut answers = all.join_all().await;
+        answers.sort_by(|a, b| a.0.cmp(&b.0));
+        for (host, answer) in answers {
+            match answer {
                 Ok(text) => entries.extend(read(host.as_str(), &text)),
                 Err(error) => {
                     context.terminal.warn(&error.to_string());
-                    code = code.first(ExitCode::Unreachable);
+                    code = code.first(match error {
+                        LockError::Away { .. } => ExitCode::Unreachable,
+                        _ => ExitCode::Failed,
+                    });
                 }
             }
         }
         Ok::<_, CliError>(code)
     })??;
-    entries.sort();
+    in_order(&mut entries);
     if arguments.json {
         json::print_document(&context.terminal, &entries)?;
     } else {
@@ -65,6 +81,11 @@ pub(super) fn run(context: &Context, arguments: &HistoryArgs) -> Result<ExitCode
         }
     }
     Ok(code)
+}
+
+/// By time. Both lines of a step have the time at which it was sent, and stay as the host wrote them.
+fn in_order(entries: &mut [Entry]) {
+    entries.sort_by(|a, b| (&a.at, &a.host).cmp(&(&b.at, &b.host)));
 }
 
 /// A line that a crash of the host cut off is left out.
@@ -113,5 +134,18 @@ mod tests {
         let entries = read("etcd-1", &format!("{whole}\n{{\"at\":\"2026"));
         assert_eq!(entries.len(), 1);
         assert_eq!((entries[0].host.as_str(), entries[0].outcome.as_str()), ("etcd-1", "done"));
+    }
+
+    #[test]
+    fn a_step_begins_before_it_ends() {
+        let line = |at: &str, outcome: &str| {
+            format!(r#"{{"at":"{at}","who":"a@b","plan":"0f","step":"s","outcome":"{outcome}"}}"#)
+        };
+        let text =
+            [line("2", "begun"), line("2", "already"), line("1", "begun"), line("1", "done")];
+        let mut entries = read("etcd-1", &text.join("\n"));
+        in_order(&mut entries);
+        let outcomes: Vec<&str> = entries.iter().map(|entry| entry.outcome.as_str()).collect();
+        assert_eq!(outcomes, ["begun", "done", "begun", "already"]);
     }
 }

@@ -29,6 +29,10 @@ pub(in crate::engine) const LEASE: Duration = Duration::from_secs(60);
 /// The longest a lock's script may take: it waits for scripts of others for 30 seconds.
 const DEADLINE: Duration = Duration::from_secs(45);
 
+/// The most of a journal that is read, in bytes: more than all that a host keeps, which are 20000 lines and
+/// those of the last apply, unless its lines are very long.
+const MOST_HISTORY: usize = 8 * 1024 * 1024;
+
 /// Who takes the lock, and what for. Shown to whoever finds it taken; each a single line.
 #[derive(Debug, Clone)]
 pub struct Claim {
@@ -213,8 +217,8 @@ async fn take_one(
     claim: &Claim,
 ) -> Result<String, LockError> {
     let Claim { owner, since, why } = claim;
-    let args =
-        [LEASE.as_secs().to_string(), nonce.to_owned(), owner.clone(), since.clone(), why.clone()];
+    let words = [nonce, owner, since, why, JOURNAL_FILE].map(str::to_owned);
+    let args: Vec<String> = [LEASE.as_secs().to_string()].into_iter().chain(words).collect();
     let failed = |kind: StepErrorKind| LockError::of(host, &kind);
     let refusal = match run(pool, host, script::LOCK_TAKE, &args).await {
         Err(StepErrorKind::Guard(refusal)) => refusal,
@@ -253,9 +257,10 @@ pub async fn holder(pool: &Pool, host: &HostName, free: bool) -> Result<Option<S
 
 /// The last lines of a host's journal.
 pub async fn journal(pool: &Pool, host: &HostName, lines: u32) -> Result<String, LockError> {
-    let args = [JOURNAL_FILE.to_owned(), lines.to_string()];
-    let said = run_with(pool, host, script::READ_HISTORY, &args, Payload::new()).await;
-    said.map_err(|kind| LockError::of(host, &kind))
+    let args = [JOURNAL_FILE.to_owned(), lines.to_string(), MOST_HISTORY.to_string()];
+    let call = call(script::READ_HISTORY, &args, Payload::new());
+    let call = Call { max_reply: MOST_HISTORY + call.max_reply, ..call };
+    made(pool, host, call).await.map_err(|kind| LockError::of(host, &kind))
 }
 
 /// Runs a script on the lock.
@@ -277,13 +282,20 @@ async fn run_with(
     args: &[String],
     payload: Payload,
 ) -> Result<String, StepErrorKind> {
-    let unreachable =
-        |error: super::remote::RemoteError| StepErrorKind::Unreachable(error.to_string());
-    let connection = pool.connection(host).await.map_err(unreachable)?;
+    made(pool, host, call(script, args, payload)).await
+}
+
+fn call(script: &'static str, args: &[String], payload: Payload) -> Call {
     let mut all: Vec<String> = UNFENCED.iter().map(|word| (*word).to_owned()).collect();
     all.extend(["nothing", "", ""].map(str::to_owned));
     all.extend_from_slice(args);
-    let call = Call { script, args: all, payload, deadline: DEADLINE, max_reply: 64 * 1024 };
+    Call { script, args: all, payload, deadline: DEADLINE, max_reply: 64 * 1024 }
+}
+
+async fn made(pool: &Pool, host: &HostName, call: Call) -> Result<String, StepErrorKind> {
+    let unreachable =
+        |error: super::remote::RemoteError| StepErrorKind::Unreachable(error.to_string());
+    let connection = pool.connection(host).await.map_err(unreachable)?;
     let reply = connection.run(call).await.map_err(unreachable)?;
     answer::read(&reply).map(|answer| answer.body).map_err(|failure| failure.kind)
 }

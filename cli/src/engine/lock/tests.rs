@@ -52,6 +52,20 @@ async fn whoever_is_refused_on_one_host_leaves_none_locked() {
     assert!(held(&pool, "a").await.is_some() && held(&pool, "b").await.is_some());
 }
 
+#[tokio::test]
+async fn a_long_history_is_read_whole() {
+    let a = host();
+    std::fs::create_dir(a.path("lib/quorate")).unwrap();
+    let line = format!("{{\"step\":\"{}\"}}\n", "x".repeat(180));
+    std::fs::write(a.path("lib/quorate/journal"), line.repeat(5000)).unwrap();
+    let pool = pool(&[("a", &a)]);
+    for lines in [1, 400, 5000] {
+        let read = journal(&pool, &name("a"), lines).await.unwrap();
+        assert_eq!(read.lines().count(), lines as usize);
+    }
+    assert_eq!(journal(&pool, &name("a"), 6000).await.unwrap().lines().count(), 5000);
+}
+
 /// The first host decides between two who come at once: whoever does not get it asks no other.
 #[tokio::test]
 async fn whoever_is_refused_on_the_first_host_asks_no_other() {

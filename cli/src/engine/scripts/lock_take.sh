@@ -1,5 +1,5 @@
 # shellcheck shell=sh
-# LOCK SECONDS NONCE OWNER SINCE WHY: takes the lock for so long. Prints who let it expire, and the
+# LOCK SECONDS NONCE OWNER SINCE WHY JOURNAL: takes the lock for so long. Prints who let it expire, and the
 # generation. Refuses with the holder's nonce, the seconds that its lease still lasts, and words.
 
 lock=$1
@@ -26,6 +26,12 @@ for stale in "${lock%/*}"/.quorate-*.??????; do
         rm -rf -- "$stale"
     fi
 done
+# Nobody appends to the journal now either. One that grew long loses its oldest lines.
+if [ -f "$7" ] && [ "$(wc -l <"$7")" -gt 20000 ]; then
+    begin_file "$7"
+    tail -n 10000 "$7" >"$work"
+    end_file "$7" 600 root:root
+fi
 printf 'generation %s\n' "$generation"
 nonce=$3 owner=$4 since=$5 why=$6
 boot=$(booted)

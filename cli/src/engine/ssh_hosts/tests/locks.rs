@@ -4,8 +4,9 @@ use super::super::script::{CLAIM_HOST, LOCK_BREAK, LOCK_KEEP, LOCK_TAKE, RECORD_
 use super::bench::{Bench, Run, mode, on_each_shell};
 
 fn take<'a>(bench: &Bench, nonce: &str, owner: &str) -> Run<'a> {
+    let (lock, journal) = (bench.arg("lock"), bench.arg("journal"));
     let words =
-        [bench.arg("lock"), "60".into(), nonce.into(), owner.into(), "noon".into(), "a why".into()];
+        [lock, "60".into(), nonce.into(), owner.into(), "noon".into(), "a why".into(), journal];
     Run::unguarded(LOCK_TAKE, &words)
 }
 
@@ -270,6 +271,23 @@ fn the_journal_has_a_line_when_a_step_begins_and_one_when_it_ends() {
             .map(|line| line.rsplit('"').nth(1).unwrap_or_default().to_owned())
             .collect();
         assert_eq!(outcomes, ["begun", "done", "begun", "already"]);
+    });
+}
+
+#[test]
+fn a_journal_that_grew_long_keeps_its_newest_lines() {
+    on_each_shell(|bench| {
+        let lines = |many: u32| (1..=many).map(|n| format!("{{\"n\":{n}}}\n")).collect::<String>();
+        bench.write("journal", &lines(20_000));
+        bench.run(&take(bench, "n1", "ann@a"));
+        assert_eq!(bench.read("journal"), lines(20_000));
+        bench.write("journal", &lines(20_001));
+        // Whoever is refused cuts nothing: a step of the holder may be writing.
+        assert_eq!(text(bench, &take(bench, "n2", "bob@b")).0, 80);
+        assert_eq!(bench.read("journal"), lines(20_001));
+        assert_eq!(text(bench, &take(bench, "n1", "ann@a")).0, 0);
+        assert_eq!(format!("{}{}", lines(10_001), bench.read("journal")), lines(20_001));
+        assert_eq!(mode(&bench.path("journal")), 0o600);
     });
 }
 
