@@ -1,7 +1,10 @@
 //! The terminal: the only place that prints. Results go to stdout, everything else to stderr.
 
+use std::borrow::Cow;
 use std::env;
+use std::fs::File;
 use std::io::{self, BufRead as _, IsTerminal as _, Write};
+use std::os::fd::AsFd;
 use std::sync::Mutex;
 use std::sync::atomic::{AtomicBool, Ordering};
 
@@ -41,6 +44,28 @@ pub enum Verbosity {
     Normal,
     /// More of it.
     Verbose,
+}
+
+/// Where bytes of a host are printed as they are.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum AsIs {
+    /// In files and pipes; not to a terminal, and not to a CI runner, which reads a pipe as well.
+    WhereNobodyObeys,
+    /// Wherever it is: the operator asked for that.
+    Everywhere,
+}
+
+impl AsIs {
+    fn of<'a>(self, bytes: &'a [u8], stream: &impl AsFd) -> Cow<'a, [u8]> {
+        let file = || stream.as_fd().try_clone_to_owned().map(File::from)?.metadata();
+        let is_file = || file().is_ok_and(|file| file.is_file());
+        let is_obeyed = || stream.as_fd().is_terminal() || (safe::in_ci() && !is_file());
+        if self == Self::WhereNobodyObeys && is_obeyed() {
+            Cow::Owned(safe(&String::from_utf8_lossy(bytes), Style::Plain).into_bytes())
+        } else {
+            Cow::Borrowed(bytes)
+        }
+    }
 }
 
 /// Where a command reads from and writes to.
@@ -97,14 +122,18 @@ impl Terminal {
         self.keep(write_to(io::stdout().lock(), &with_newline(safe(text, self.out))));
     }
 
-    /// Prints a result that is not ours to change, byte by byte.
-    pub fn print_bytes(&self, bytes: &[u8]) {
-        self.keep(write_to(io::stdout().lock(), bytes));
+    /// Prints a result in a host's own bytes.
+    pub fn print_bytes(&self, bytes: &[u8], as_is: AsIs) {
+        let stream = io::stdout().lock();
+        let bytes = as_is.of(bytes, &stream);
+        self.keep(write_to(stream, &bytes));
     }
 
-    /// Prints bytes that are not ours to change to stderr.
-    pub fn say_bytes(&self, bytes: &[u8]) {
-        self.keep(write_to(io::stderr().lock(), bytes));
+    /// Says something in a host's own bytes.
+    pub fn say_bytes(&self, bytes: &[u8], as_is: AsIs) {
+        let stream = io::stderr().lock();
+        let bytes = as_is.of(bytes, &stream);
+        self.keep(write_to(stream, &bytes));
     }
 
     /// Says what is being done.

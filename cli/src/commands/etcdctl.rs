@@ -18,6 +18,7 @@ use crate::exit::ExitCode;
 use crate::interrupt::Interrupts;
 use crate::report::endpoints;
 use crate::site::choose_cluster;
+use crate::terminal::AsIs;
 
 /// Arguments of `quorate etcdctl`.
 #[derive(Debug, Args)]
@@ -28,6 +29,9 @@ pub struct EtcdctlArgs {
     /// The member's host to run it on; otherwise the first that can be reached
     #[arg(long, value_name = "NAME")]
     host: Option<HostName>,
+    /// Print what etcdctl prints byte by byte, also to a terminal or a CI runner, which may obey it
+    #[arg(long)]
+    raw: bool,
     /// What etcdctl gets, such as: member list -w table
     #[arg(last = true, required = true, value_name = "ARGS")]
     arguments: Vec<String>,
@@ -40,15 +44,17 @@ const DEADLINE: Duration = Duration::from_secs(600);
 const MAX_REPLY: usize = 64 * 1024 * 1024;
 
 /// Runs `$@`, and answers with its exit status, its stdout and its stderr, in base64 because both
-/// may hold any bytes. They wait in memory: keys and values may be secrets.
+/// may hold any bytes. They wait in memory, and go however this ends: keys and values may be secrets.
+/// Nothing of the host's environment reaches etcdctl, and it does not outlive our waiting for it.
 const SCRIPT: &str = r#"
 dir=$(mktemp -d /run/quorate-etcdctl.XXXXXX) || exit 125
-"$@" >"$dir/out" 2>"$dir/err" </dev/null
+trap 'rm -rf "$dir"' EXIT
+trap 'exit 125' HUP INT PIPE TERM
+env -i timeout 600 "$@" >"$dir/out" 2>"$dir/err" </dev/null
 printf '%s\n' "$?"
 base64 -w 0 "$dir/out"
 printf '\n'
 base64 -w 0 "$dir/err"
-rm -rf "$dir"
 "#;
 
 pub(super) fn run(context: &Context, arguments: &EtcdctlArgs) -> Result<u8, CliError> {
@@ -61,8 +67,9 @@ pub(super) fn run(context: &Context, arguments: &EtcdctlArgs) -> Result<u8, CliE
         let mut interrupts = Interrupts::listen().map_err(CliError::failed)?;
         interrupts.give_way(ask(&door, cluster, hosts, &arguments.arguments)).await
     })??;
-    context.terminal.print_bytes(&answer.stdout);
-    context.terminal.say_bytes(&answer.stderr);
+    let as_is = if arguments.raw { AsIs::Everywhere } else { AsIs::WhereNobodyObeys };
+    context.terminal.print_bytes(&answer.stdout, as_is);
+    context.terminal.say_bytes(&answer.stderr, as_is);
     Ok(answer.status)
 }
 
@@ -163,6 +170,41 @@ mod tests {
         assert_eq!(answer.stdout, b"a\0\xff\n\n");
         assert_eq!(answer.stderr, b"oops");
         assert_eq!(answer.status, 7);
+    }
+
+    /// The script, with its files in a folder of the test's own.
+    fn in_folder(folder: &std::path::Path) -> String {
+        let script = SCRIPT.replace("/run/", &format!("{}/", folder.display()));
+        assert_ne!(script, SCRIPT);
+        script
+    }
+
+    #[test]
+    fn nothing_of_an_answer_that_is_cut_off_stays_on_the_host() {
+        for shell in ["dash", "bash"] {
+            let folder = tempfile::tempdir().unwrap();
+            let cut = "\"$0\" -c \"$1\" sh head -c 3000000 /dev/zero | head -c 1000 >/dev/null";
+            let output = std::process::Command::new("sh")
+                .args(["-c", cut, shell, &in_folder(folder.path())])
+                .output()
+                .unwrap();
+            assert!(output.status.success());
+            let left = std::fs::read_dir(folder.path()).unwrap().count();
+            assert_eq!(left, 0, "{shell} left its folder behind");
+        }
+    }
+
+    #[test]
+    fn nothing_of_the_host_s_environment_reaches_etcdctl() {
+        let folder = tempfile::tempdir().unwrap();
+        let output = std::process::Command::new("sh")
+            .args(["-c", &in_folder(folder.path()), "sh", "env"])
+            .env("ETCDCTL_ENDPOINTS", "http://127.0.0.1:1")
+            .env("https_proxy", "http://127.0.0.1:1")
+            .output()
+            .unwrap();
+        let reply = Reply { status: 0, stdout: output.stdout, stderr: String::new() };
+        assert_eq!(String::from_utf8(read(&reply).unwrap().stdout).unwrap(), "");
     }
 
     #[test]

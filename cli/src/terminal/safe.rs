@@ -5,14 +5,43 @@ use std::sync::LazyLock;
 
 use planner::text::Style;
 
+/// Who reads a log and may take lines of it for commands.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Runner {
+    /// Nobody.
+    None,
+    /// Buildkite, for which a line that begins like a difference of files is a heading.
+    Buildkite,
+    /// Any other CI system.
+    Other,
+}
+
+static RUNNER: LazyLock<Runner> = LazyLock::new(|| {
+    let set = |name: &&str| env::var_os(name).is_some_and(|value| !value.is_empty());
+    // GitHub, GitLab and most others; Azure Pipelines, TeamCity, Jenkins.
+    let others =
+        ["CI", "GITHUB_ACTIONS", "GITLAB_CI", "TF_BUILD", "TEAMCITY_VERSION", "JENKINS_URL"];
+    match set(&"BUILDKITE") {
+        true => Runner::Buildkite,
+        false if others.iter().any(set) => Runner::Other,
+        false => Runner::None,
+    }
+});
+
 /// Takes out control characters other than newline and tab, and what turns the direction of
-/// writing around. Colours survive where colours are wanted. In GitHub Actions, a line that its
-/// runner would take for a command is kept from being one.
+/// writing around. Colours survive where colours are wanted. In CI, what a runner would take for a command
+/// is kept from being one.
 pub fn safe(text: &str, style: Style) -> String {
-    static IN_ACTIONS: LazyLock<bool> =
-        LazyLock::new(|| env::var_os("GITHUB_ACTIONS").is_some_and(|value| value == "true"));
     let text = visible(text, style);
-    if *IN_ACTIONS { no_commands(&text) } else { text }
+    match *RUNNER {
+        Runner::None => text,
+        runner => no_commands(&text, runner),
+    }
+}
+
+/// Whether a CI runner reads what is printed.
+pub(super) fn in_ci() -> bool {
+    *RUNNER != Runner::None
 }
 
 fn visible(text: &str, style: Style) -> String {
@@ -52,14 +81,43 @@ fn is_deceptive(c: char) -> bool {
         | '\u{feff}' | '\u{61c}')
 }
 
-/// The runner obeys lines that begin with `::`, leading blanks left out of account, and `##[` wherever
-/// it stands.
-fn no_commands(text: &str) -> String {
-    let defused = |line: &str| match line.trim_start().starts_with("::") {
+/// What a line begins with that is a heading for Buildkite.
+const HEADINGS: [&str; 4] = ["--- ", "+++ ", "~~~ ", "^^^ "];
+
+/// Keeps CI runners from obeying: lines that begin with `::`, leading blanks left out of account; `##[`,
+/// `##vso[` and `##teamcity[` wherever they stand; sections of GitLab and Travis, which need control
+/// characters as well; headings.
+fn no_commands(text: &str, runner: Runner) -> String {
+    let is_heading = |line: &str| {
+        runner == Runner::Buildkite && HEADINGS.iter().any(|heading| line.starts_with(heading))
+    };
+    let defused = |line: &str| match line.trim_start().starts_with("::") || is_heading(line) {
         true => format!("| {line}"),
         false => line.to_owned(),
     };
-    text.replace("##[", "## [").split_inclusive('\n').map(defused).collect()
+    let text = ["section_start:", "section_end:", "travis_fold:"]
+        .iter()
+        .fold(no_bracketed(text), |text, word| text.replace(word, &word.replace(':', " :")));
+    text.split_inclusive('\n').map(defused).collect()
+}
+
+/// `##WORD[` gets a blank.
+fn no_bracketed(text: &str) -> String {
+    let mut out = String::with_capacity(text.len());
+    let mut rest = text;
+    while let Some(at) = rest.find("##") {
+        let (before, behind) = rest.split_at(at + 1);
+        out.push_str(before);
+        rest = behind;
+        if let Some(word) = behind.strip_prefix('#')
+            && word.trim_start_matches(|c: char| c.is_ascii_alphanumeric()).starts_with('[')
+        {
+            out.push_str("# ");
+            rest = word;
+        }
+    }
+    out.push_str(rest);
+    out
 }
 
 #[cfg(test)]
@@ -74,10 +132,29 @@ mod tests {
     }
 
     #[test]
-    fn a_host_gives_no_commands_to_the_ci_runner() {
-        let said = "ok\n  ::set-env name=PATH::x\n##[group]x\nfd00::1\nit said: ##[add-mask]x\n";
-        let defused =
-            "ok\n|   ::set-env name=PATH::x\n## [group]x\nfd00::1\nit said: ## [add-mask]x\n";
-        assert_eq!(no_commands(said), defused);
+    fn a_difference_of_files_is_no_heading_for_others() {
+        let said = "--- a\n+++ b\n";
+        assert_eq!(no_commands(said, Runner::Other), said);
+    }
+
+    #[test]
+    fn a_host_gives_no_commands_to_a_ci_runner() {
+        for (said, defused) in [
+            ("ok\n  ::set-env name=PATH::x\n", "ok\n|   ::set-env name=PATH::x\n"),
+            ("##[group]x\nfd00::1\n", "## [group]x\nfd00::1\n"),
+            ("it said: ##[add-mask]x", "it said: ## [add-mask]x"),
+            ("##vso[task.setvariable variable=a]b", "## vso[task.setvariable variable=a]b"),
+            ("###teamcity[buildStop]", "### teamcity[buildStop]"),
+            ("####[x]", "#### [x]"),
+            ("## heading [x]", "## heading [x]"),
+            ("section_start:1:x", "section_start :1:x"),
+            (
+                "--- a\n+++ b\n~~~ c\n^^^ +++\n ---- \n",
+                "| --- a\n| +++ b\n| ~~~ c\n| ^^^ +++\n ---- \n",
+            ),
+        ] {
+            assert_eq!(no_commands(said, Runner::Buildkite), defused);
+            assert_eq!(no_commands(defused, Runner::Buildkite), defused);
+        }
     }
 }

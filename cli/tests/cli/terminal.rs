@@ -58,7 +58,11 @@ fn in_a_terminal(test: &str, term: &str) -> String {
     let inside = format!("{} --exact {test} --nocapture", program.display());
     let mut script = Command::new("script");
     script.args(["-qec", &inside, "/dev/null"]).env(INSIDE, "1").env("TERM", term);
-    script.env_remove("NO_COLOR").env_remove("GITHUB_ACTIONS").stdin(Stdio::null());
+    script
+        .env_remove("NO_COLOR")
+        .env_remove("GITHUB_ACTIONS")
+        .env_remove("CI")
+        .stdin(Stdio::null());
     let output = script.output().unwrap();
     let said = String::from_utf8(output.stdout).unwrap();
     assert!(output.status.success(), "{said}");

@@ -5,9 +5,13 @@
 # service ETCDCTL CACERT CERT KEY USER ENDPOINTS: with whom ask_service speaks.
 service() {
     client=$1 cacert=$2 cert=$3 key=$4 user=$5 endpoints=$6
-    # An ETCDCTL_… of the host would contradict our flags, which is fatal.
-    for variable in $(env | sed -n 's/^\(ETCDCTL_[A-Z_]*\)=.*/\1/p'); do
-        unset "$variable"
+    # Nothing of the host's environment: an ETCDCTL_… would contradict our flags, which is fatal. What is
+    # left out is what a shell needs, or does not let go.
+    for variable in $(env | sed -n 's/^\([A-Za-z_][A-Za-z0-9_]*\)=.*/\1/p'); do
+        case $variable in
+        PATH | PWD | LC_ALL | SHLVL | SHELLOPTS | BASHOPTS | UID | EUID | PPID | _) ;;
+        *) unset "$variable" ;;
+        esac
     done
 }
 

@@ -94,7 +94,7 @@ done
 chown root:root "$work"/new/*
 chmod 0755 "$work"/new/* "$work/new"
 
-said=$("$work/new/etcd" --version) || fail "the archive's etcd does not run on this host"
+said=$(env -i "$work/new/etcd" --version) || fail "the archive's etcd does not run on this host"
 case $said in
 "etcd Version: $version
 "*) ;;
