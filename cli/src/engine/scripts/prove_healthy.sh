@@ -1,6 +1,6 @@
 # shellcheck shell=sh
 # ETCDCTL CACERT CERT KEY ENDPOINTS SECONDS TEST_KEY NONCE: asks every member until all are healthy or
-# the time is over, then writes, reads and removes a key. Prints one section for each question:
+# the time is over, then writes, reads and removes a key, which goes by itself if we are killed. Prints one section for each question:
 # a line `= QUESTION STATUS`, then what etcdctl said on stdout. Others judge.
 
 etcdctl=$1 cacert=$2 cert=$3 key=$4 endpoints=$5 seconds=$6 test_key=$7 nonce=$8
@@ -36,7 +36,19 @@ done
 printf '= health %s\n%s\n' "$status" "$answer"
 section status "$everywhere" -w json endpoint status
 section alarms "$everywhere" -w json alarm list
-section put "$everywhere" put "$test_key" "$nonce"
+answer "$everywhere" lease grant 600
+case $answer in
+"lease "*" granted "*)
+    lease=${answer#lease }
+    lease=${lease%% *}
+    section put "$everywhere" put --lease="$lease" "$test_key" "$nonce"
+    ;;
+*)
+    lease=
+    printf '= put 1\n%s\n' "$answer"
+    ;;
+esac
 section get "$everywhere" get "$test_key" --print-value-only --consistency=l
 section del "$everywhere" del "$test_key"
+[ -z "$lease" ] || answer "$everywhere" lease revoke "$lease"
 changed

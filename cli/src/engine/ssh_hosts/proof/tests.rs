@@ -52,6 +52,18 @@ fn a_member_that_does_not_answer_is_named_with_etcds_reason() {
     assert_eq!(problems(&text), [Problem::Unhealthy { host: host("b"), why }]);
 }
 
+/// With etcd's authentication on, our client is nobody.
+#[test]
+fn a_write_that_is_forbidden_was_committed_first() {
+    let denied = "{\"level\":\"warn\"}\nError: etcdserver: permission denied";
+    let forbidden = format!("= put 1\n{denied}\n= get 1\n{denied}\n= del 1\n{denied}");
+    let (before, _) =
+        healthy().split_once("= put").map(|(a, b)| (a.to_owned(), b.to_owned())).unwrap();
+    assert_eq!(problems(&format!("{before}{forbidden}")), []);
+    let timed_out = forbidden.replace("permission denied", "request timed out");
+    assert_eq!(problems(&format!("{before}{timed_out}")).len(), 1);
+}
+
 #[test]
 fn silence_is_not_health() {
     assert_eq!(problems("").len(), 1);
