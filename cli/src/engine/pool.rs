@@ -73,6 +73,11 @@ impl Pool {
         Ok(connection)
     }
 
+    /// Whether scripts on a host are run by sudo.
+    pub fn uses_sudo(&self, host: &HostName) -> bool {
+        self.entry(host).is_ok_and(|entry| entry.target.sudo)
+    }
+
     /// What each connection that stands cost so far.
     pub async fn counters(&self) -> BTreeMap<HostName, Counters> {
         let mut counters = BTreeMap::new();

@@ -4,6 +4,7 @@
 //! word. Values go there as arguments or payload, keys only as payload.
 //!
 //! - `calls`, `certificates`, `discovery`, `install`, `prove`, `marker`, `pods`, `roll`: from a step to its script.
+//! - `recording`: whether a host's sudo would keep a secret that is sent to it.
 //! - `door`, `fence`: the connection that a script goes over, and whose lock it acts under.
 //! - `answer`, `failure`: from the script's reply to what was done, or why not.
 //! - `explain`, `log_line`: etcd's own words, in plain ones.
@@ -23,6 +24,7 @@ mod marker;
 mod pods;
 mod proof;
 mod prove;
+mod recording;
 mod roll;
 pub(in crate::engine) mod script;
 #[cfg(test)]
@@ -151,6 +153,9 @@ impl SshHosts {
             }
         };
         let connection = self.door(step).await?;
+        if call.payload.holds_a_secret() && self.pool.uses_sudo(&step.host) {
+            recording::refuse(&Fenced::unfenced(self.pool.connection(&step.host).await?)).await?;
+        }
         Ok(answer::read(&connection.run(call).await?)?.done)
     }
 

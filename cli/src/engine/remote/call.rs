@@ -63,6 +63,11 @@ impl Payload {
         self
     }
 
+    /// Whether anything in it is a secret.
+    pub fn holds_a_secret(&self) -> bool {
+        self.0.iter().any(|blob| matches!(blob, Blob::Secret(bytes) if !bytes.is_empty()))
+    }
+
     /// The lengths of the blobs in bytes, in order.
     pub fn lengths(&self) -> impl Iterator<Item = usize> {
         self.blobs().map(<[u8]>::len)

@@ -7,6 +7,7 @@ use std::collections::BTreeMap;
 use templates::Layout;
 use templates::layout::{PkiFile, ReleaseLayout, USER};
 use templates::member::Access;
+use zeroize::Zeroizing;
 
 use super::calls;
 use super::failure::Failure;
@@ -30,7 +31,8 @@ pub(super) fn trust(
         [path(ca.is_some(), layout.discovery_ca()), path(password, layout.discovery_password())];
     let mut call = calls::guarded(step, script::TRUST_DISCOVERY, args)?;
     let ca = ca.unwrap_or_default().as_bytes().to_vec();
-    call.payload = Payload::new().with(ca).with(environment.expose().to_vec());
+    call.payload =
+        Payload::new().with(ca).with_secret(Zeroizing::new(environment.expose().to_vec()));
     Ok(call)
 }
 
@@ -123,7 +125,7 @@ fn with_password(
         Access::Tls { user: None, .. } | Access::Open | Access::Own => Password::default(),
     };
     let call = calls::guarded(step, script, args)?;
-    let payload = Payload::new().with(password.expose().to_vec());
+    let payload = Payload::new().with_secret(Zeroizing::new(password.expose().to_vec()));
     Ok(Call { payload, ..call })
 }
 

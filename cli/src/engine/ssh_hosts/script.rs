@@ -54,6 +54,7 @@ pub(super) const RUN_POD: &str = script!("run_pod");
 pub(super) const STANDALONE_KUBELET: &str = script!("standalone_kubelet");
 pub(super) const START_MEMBER: &str = script!("start_member");
 pub(super) const STORE_TOKEN: &str = script!("store_token");
+pub(super) const SUDO_RECORDS: &str = script!("sudo_records");
 pub(super) const TRUST_DISCOVERY: &str = script!("trust_discovery");
 pub(super) const WRITE_MANIFEST: &str = script!("write_manifest");
 pub(super) const WRITE_MARKER: &str = script!("write_marker");

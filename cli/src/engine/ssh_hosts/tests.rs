@@ -11,6 +11,7 @@ mod locks;
 mod lost;
 mod move_leader;
 mod pods;
+mod recording;
 mod release;
 mod silence;
 mod waits;

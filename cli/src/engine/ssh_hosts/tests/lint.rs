@@ -10,7 +10,7 @@ use crate::engine::remote::lean;
 const LOOKS: [&str; 2] =
     [include_str!("../../scripts/facts.sh"), include_str!("../../scripts/cost.sh")];
 
-pub(super) const ALL: [&str; 33] = [
+pub(super) const ALL: [&str; 34] = [
     CLOSE_DISCOVERY,
     FORGET_DISCOVERY,
     LOCK_AGAIN,
@@ -42,6 +42,7 @@ pub(super) const ALL: [&str; 33] = [
     READ_JOURNAL,
     START_MEMBER,
     STORE_TOKEN,
+    SUDO_RECORDS,
     WRITE_MARKER,
     WRITE_UNIT,
 ];

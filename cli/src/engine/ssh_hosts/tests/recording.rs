@@ -1,0 +1,34 @@
+//! Whether sudo records what it is given.
+
+use super::super::script::SUDO_RECORDS;
+use super::bench::{Run, on_each_shell};
+
+#[test]
+fn a_sudo_that_records_gets_no_secret() {
+    let script = format!("SUDO_USER=ops\n{}", SUDO_RECORDS);
+    for (settings, refused) in [
+        ("env_reset, mail_badpass", false),
+        ("env_reset, !log_input, !log_stdin", false),
+        ("env_reset, log_output, logfile=/var/log/log_input", false),
+        ("env_reset, log_input, log_output", true),
+        ("log_stdin", true),
+    ] {
+        on_each_shell(|bench| {
+            let said = format!(
+                "[ \"$*\" = '-n -l -U ops' ] && echo 'Matching Defaults entries for ops on h:' && \
+                 echo '    {settings}' && echo '    (ALL) NOPASSWD: ALL'"
+            );
+            bench.program("sudo", &said);
+            let reply = bench.run(&Run::unguarded(&script, &[""; 0]));
+            assert_eq!(reply.status, if refused { 80 } else { 0 }, "{settings}: {reply:?}");
+        });
+    }
+    on_each_shell(|bench| {
+        bench.program("sudo", "echo '    (root) NOPASSWD: LOG_INPUT: ALL'");
+        assert_eq!(bench.run(&Run::unguarded(&script, &[""; 0])).status, 80);
+        // Root's own login needs no sudo.
+        let root = Run::unguarded(SUDO_RECORDS, &[""; 0]);
+        let root_script = format!("unset SUDO_USER\n{}", root.script);
+        assert_eq!(bench.run(&Run { script: &root_script, ..root }).status, 0);
+    });
+}
