@@ -121,6 +121,9 @@ fn identity(file: &Path, passphrases: &Passphrases) -> Result<Identity, CliError
     match opened {
         Ok(opened) => opened.map_err(failed),
         Err(NoPassphrase::Wrong) => Err(failed(IdentityError::WrongPassphrase)),
+        Err(NoPassphrase::Interrupted) => {
+            Err(CliError::new(ExitCode::Interrupted, "interrupted; nothing was changed"))
+        }
         Err(why) => {
             let doing = format!("{}: {}", doing(), IdentityError::PassphraseNeeded);
             Err(CliError::failed(While::new(doing, why)).hint(

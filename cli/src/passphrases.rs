@@ -51,6 +51,9 @@ pub enum NoPassphrase {
     /// Whoever was asked gave none.
     #[error("none was given")]
     Declined,
+    /// Whoever was asked pressed Ctrl-C.
+    #[error("interrupted")]
+    Interrupted,
     /// Each that was given was wrong.
     #[error("{TRIES} wrong ones were given")]
     Wrong,

@@ -110,13 +110,14 @@ async fn apply(
     if planned.plan.steps.is_empty() {
         return Ok(code);
     }
-    // Under the lock it is asked again; here it costs nobody a passphrase.
+    // Under the lock it is asked again; here it costs nobody an answer.
     refuse_older(&checkout, arguments, &locked::hosts(&planned)?, &planned.facts)?;
-    let authorities = open(context, arguments, &site, &planned)?;
     discovery::passwords(&site, &planned.plan)?;
     if !arguments.yes && saved.is_none() {
         interrupts.give_way(approval::ask(&context.terminal, QUESTION)).await?;
     }
+    // Looking and saying no costs nobody a passphrase.
+    let authorities = open(context, arguments, &site, &planned)?;
     let unreviewed = arguments.yes && saved.is_none() && arguments.expect.is_none();
     let taking = locked::take(context, &door.pool, &planned);
     let (mut lock, claim) = interrupts.give_way(taking).await?;

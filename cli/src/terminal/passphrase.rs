@@ -78,7 +78,7 @@ fn read(mut terminal: File, question: &str) -> Result<Passphrase, NoPassphrase> 
         Typed::Interrupt => {
             // What the key means everywhere else.
             let _ = kill_process(getpid(), Signal::INT);
-            Err(NoPassphrase::Declined)
+            Err(NoPassphrase::Interrupted)
         }
     }
 }
