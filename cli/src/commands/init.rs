@@ -132,10 +132,14 @@ fn site_of(path: &Path) -> Result<SiteName, CliError> {
 }
 
 fn hosts(logins: &[Login]) -> Result<Vec<DraftHost>, CliError> {
-    let mut hosts = Vec::new();
+    let mut hosts: Vec<DraftHost> = Vec::new();
     for (number, login) in (1..).zip(logins) {
         let name = HostName::new(&format!("etcd-{number}")).map_err(CliError::failed)?;
         let address = address(&login.host)?;
+        if hosts.iter().any(|host| host.address == address) {
+            let message = format!("{} is given twice: {address} is one host", login.host);
+            return Err(CliError::new(ExitCode::Usage, message));
+        }
         hosts.push(DraftHost {
             name,
             address,

@@ -48,7 +48,11 @@ impl<'a> Human<'a> {
     /// Tells what happened.
     pub fn event(&mut self, event: &Event) {
         match event {
-            Event::Started { steps } => self.steps = *steps,
+            Event::Started { steps } => {
+                self.steps = *steps;
+                // The time before, in which somebody was asked, is none of the steps'.
+                self.spinner = Spinner::new(self.terminal);
+            }
             Event::StepStarted { id, action } => {
                 self.running.insert(id.clone(), Instant::now());
                 self.line_if_verbose(&format!("{:>9} begins   {id}", action.word()));

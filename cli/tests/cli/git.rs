@@ -71,6 +71,15 @@ fn init_keeps_secrets_out_of_git_and_says_what_to_commit() {
 }
 
 #[test]
+fn init_takes_a_host_once() {
+    let sandbox = Sandbox::new();
+    let ended = sandbox.run(&["init", "root@10.20.0.11", "ops@10.20.0.11", "--plain-keys"]);
+    assert_eq!(ended.code, 64, "{}", ended.stderr);
+    assert!(ended.stderr.contains("10.20.0.11 is given twice"), "{}", ended.stderr);
+    assert!(!sandbox.path("quorate.toml").exists());
+}
+
+#[test]
 fn init_leaves_a_gitignore_that_is_there_alone() {
     let sandbox = Sandbox::new();
     sandbox.write(".gitignore", "*.key\nmine\n");

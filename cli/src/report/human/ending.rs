@@ -31,11 +31,17 @@ fn success(ending: &Ending<'_>, spec: &SiteSpec, style: Style) -> String {
         let name = &cluster.name;
         let _ = writeln!(text, "Endpoints of {name}: {}", endpoints(cluster).join(","));
     }
-    text.push_str(
+    // Where there are several, the cluster has to be named.
+    let cluster = match spec.clusters.len() {
+        1 => "",
+        _ => "--cluster NAME ",
+    };
+    let _ = write!(
+        text,
         "\nNext:\n  \
          quorate status\n  \
-         quorate etcdctl -- member list -w table\n  \
-         quorate client-cert --cn NAME --out DIR\n",
+         quorate etcdctl {cluster}-- member list -w table\n  \
+         quorate client-cert {cluster}--cn NAME --out DIR\n",
     );
     text
 }
