@@ -163,7 +163,8 @@ pub(crate) struct Cluster {
     /// `[defaults.cluster]`; one of the two is needed.
     #[schemars(regex(pattern = r"^3\.[4-7]\.(0|[1-9][0-9]*)$"))]
     pub(crate) version: Option<Loc<String>>,
-    /// The hosts whose members form the cluster: 1 to 7, an odd number.
+    /// The hosts whose members form the cluster: 1 to 7. Odd numbers are best: an even one
+    /// survives no more failures than one less, and is warned of.
     #[schemars(required, length(min = 1, max = 7))]
     pub(crate) members: Option<Loc<Vec<Loc<String>>>>,
     /// What keeps a member running: `"systemd"`, a unit of its own; or `"static-pod"`, a pod that the
@@ -192,7 +193,8 @@ pub(crate) struct Cluster {
 #[serde(deny_unknown_fields, rename_all = "kebab-case")]
 pub(crate) struct Kubelet {
     /// Makes the kubelet of the hosts run without an API server, for static pods alone, by a drop-in
-    /// for `kubelet.service`. A kubelet that runs already is not touched. Default: `false`.
+    /// for `kubelet.service`. A kubelet that serves an API server is refused; any other is restarted when
+    /// these settings change. Default: `false`.
     pub(crate) standalone: Option<bool>,
     /// Who makes the control groups of pods, as the container runtime is set up: `"systemd"` or
     /// `"cgroupfs"`. Default: `"systemd"`.

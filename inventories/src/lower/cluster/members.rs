@@ -1,4 +1,4 @@
-//! The members of a cluster: hosts of the inventory, an odd number of them.
+//! The members of a cluster: hosts of the inventory, best an odd number of them.
 
 use std::collections::BTreeMap;
 
