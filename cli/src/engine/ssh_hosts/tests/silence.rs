@@ -89,6 +89,7 @@ fn discard(bench: &Bench) -> i32 {
     let words = ["data", "token", "marker", "witness", "manifest"].map(|name| bench.arg(name));
     let mut args = vec!["etcd-main.service".to_owned()];
     args.extend(words);
+    args.extend(["1".to_owned(), bench.arg("kept")]);
     bench.run(&Run::unguarded(script::DISCARD_BOOTSTRAP, &args)).status
 }
 
