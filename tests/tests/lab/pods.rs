@@ -264,6 +264,16 @@ fn a_kubelet_is_made_to_stand_alone_and_runs_the_members() {
     serves(&stage.host(2));
     on(&stage.host(3), "systemctl disable --quiet --now kubelet");
     undo(&stage, &["etcd-3", "kubelet.service does not run", "not enabled"]);
+    // Other settings go to one host after the other. This path is the same socket.
+    stage.edit(|text| {
+        let socket = "container-runtime = \"unix:///var/run/containerd/containerd.sock\"";
+        let driver = "cgroup-driver = \"cgroupfs\"";
+        text.replace(driver, &format!("{driver}, {socket}"))
+    });
+    stage.run(&["plan"]).ends(0).says("set up the kubelet of etcd-2");
+    stage.run(&["apply", "--yes"]).ends(0);
+    stage.expect_nothing_to_do();
+    Members::of_main(NEWEST, 3).expect_whole(&stage);
 }
 
 #[test]

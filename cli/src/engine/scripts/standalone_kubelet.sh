@@ -1,24 +1,43 @@
 # shellcheck shell=sh
 # UNIT DROP_IN CONFIG MANIFESTS, payload: the drop-in and the configuration. The kubelet runs by them, also
-# after a reboot. Containers that run stay as they are.
+# after a reboot. With another cgroup driver it ends every pod of the host.
 
 unit=$1 drop_in=$2 config=$3 manifests=$4
 
 one=$(recv "$blob1" && echo .) two=$(recv "$blob2" && echo .)
 arrived
 
+# is_so PATH TEXT: whether PATH is root's file of TEXT, whose last character is not of it.
+is_so() {
+    [ -f "$1" ] && [ ! -L "$1" ] && [ "$(stat -c '%a %U:%G' "$1")" = '644 root:root' ] &&
+        [ "$(cat "$1" && echo .)" = "$2" ]
+}
+
 moved=no
 (umask 022 && mkdir -p "$manifests")
-parents_of "$drop_in"
-put_text "$drop_in" 644 "$one"
-parents_of "$config"
-put_text "$config" 644 "$two"
-[ "$moved" = no ] || systemctl daemon-reload
+if ! is_so "$drop_in" "$one" || ! is_so "$config" "$two"; then
+    # A run that is killed between the files and the start leaves a kubelet that is seen to be down, and not
+    # one that runs by what the files no longer say. Its containers go on without it.
+    # waits 90 s: systemd's own time for a stop
+    systemctl stop "$unit"
+    parents_of "$drop_in"
+    put_text "$drop_in" 644 "$one"
+    parents_of "$config"
+    put_text "$config" 644 "$two"
+    systemctl daemon-reload
+    moved=yes
+fi
+if [ "$(of_unit "$unit" NeedDaemonReload)" = yes ]; then
+    systemctl daemon-reload
+    moved=yes
+fi
 [ "$(systemctl is-enabled "$unit" 2>/dev/null || true)" = enabled ] || {
     systemctl enable --quiet "$unit"
     moved=yes
 }
-if [ "$moved" = yes ] || [ "$(of_unit "$unit" ActiveState)" != active ]; then
+pid=$(of_unit "$unit" MainPID)
+if [ "$(of_unit "$unit" ActiveState)" != active ] ||
+    ! tr '\000' '\n' <"/proc/$pid/cmdline" | grep -qxF -- "--config=$config"; then
     systemctl reset-failed "$unit" 2>/dev/null || true
     # waits 90 s: systemd's own time for a stop
     systemctl restart "$unit" || true

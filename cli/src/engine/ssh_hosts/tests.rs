@@ -5,6 +5,7 @@ mod certificates;
 mod discovery;
 mod files;
 mod guards;
+mod kubelet;
 mod lint;
 mod list_by_address;
 mod locks;
