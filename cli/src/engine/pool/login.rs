@@ -122,6 +122,13 @@ fn login(original: &str, settings: &Settings, operator: &Operator) -> Result<Tar
         let count = settings.alive_count.unwrap_or(ALIVE_COUNT).max(1);
         target.silence_limit = interval.saturating_mul(count).clamp(LEAST_SILENCE, LONGEST_SILENCE);
     }
+    target.algorithms.rsa_bits = settings.rsa_bits.unwrap_or(target.algorithms.rsa_bits);
+    for (list, line) in &settings.algorithms {
+        target.algorithms.narrow(*list, line).map_err(|list| ConfigError {
+            place: format!("SSH configuration of {original}"),
+            problem: ConfigProblem::NoAlgorithm { keyword: list.keyword(), value: line.clone() },
+        })?;
+    }
     let tokens = Tokens {
         home: &operator.home.to_string_lossy(),
         local_user: &operator.user,
@@ -176,6 +183,7 @@ fn paths(
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::engine::remote::algorithms::List;
     use crate::engine::remote::{RemoteError, connect};
 
     fn plain() -> Ssh {
@@ -264,6 +272,31 @@ mod tests {
         let config = "Match user root\n Port 7\nMatch user ada\n Port 8\n";
         assert_eq!(with(config, &ssh).unwrap().port, 7);
         assert_eq!(with(config, &plain()).unwrap().port, 8);
+    }
+
+    #[test]
+    fn algorithms_are_narrowed_as_the_configuration_says() {
+        let config = "Ciphers aes256-ctr\nCiphers aes128-ctr\nMACs -hmac-sha1*\nRequiredRSASize 3000\n\
+            KexAlgorithms ^ecdh-sha2-nistp521\nPubkeyAcceptedKeyTypes ssh-ed25519\n\
+            HostKeyAlgorithms rsa-sha2-512,ssh-ed25519-cert-v01@openssh.com\n";
+        let algorithms = with(config, &plain()).unwrap().algorithms;
+        assert_eq!(algorithms.of(List::Ciphers), ["aes256-ctr"]);
+        assert!(algorithms.of(List::Macs).iter().all(|name| name.starts_with("hmac-sha2-")));
+        assert_eq!(algorithms.of(List::Kex)[0], "ecdh-sha2-nistp521");
+        assert_eq!(algorithms.of(List::UserKeys), ["ssh-ed25519"]);
+        assert_eq!(algorithms.of(List::HostKeys), ["rsa-sha2-512"]);
+        assert_eq!(algorithms.rsa_bits, 3000);
+        for (line, words) in [
+            ("Ciphers aes999-ctr", "Ciphers aes999-ctr leaves no algorithm"),
+            ("HostKeyAlgorithms ssh-ed25519-cert-v01@openssh.com", "leaves no algorithm"),
+            ("PubkeyAuthentication no", "PubkeyAuthentication no is not supported"),
+            ("PreferredAuthentications password", "is not supported"),
+        ] {
+            let error = with(line, &plain()).unwrap_err();
+            assert!(error.to_string().contains(words) && error.hint().is_some(), "{error}");
+        }
+        with("PreferredAuthentications gssapi,publickey\nPubkeyAuthentication unbound\n", &plain())
+            .unwrap();
     }
 
     #[test]

@@ -58,7 +58,7 @@ impl RemoteError {
                 )
             }
             RemoteError::KeyExchange { .. } => {
-                "the server offers no algorithm that we support: see KexAlgorithms, HostKeyAlgorithms, Ciphers and MACs in its sshd_config"
+                "the server and we share no algorithm: see KexAlgorithms, HostKeyAlgorithms, Ciphers and MACs in its sshd_config and in ~/.ssh/config"
                     .to_owned()
             }
             RemoteError::Session { .. } => {
@@ -127,6 +127,12 @@ impl HostKeyError {
             (HostKeyError::Revoked { .. }, Place::Jump) => Some(
                 "give the jump host a new host key; a revoked one may be in other hands".to_owned(),
             ),
+            (HostKeyError::Short { .. }, Place::End) => {
+                Some("give the host a longer key: ssh-keygen -t ed25519".to_owned())
+            }
+            (HostKeyError::Short { .. }, Place::Jump) => {
+                Some("give the jump host a longer key: ssh-keygen -t ed25519".to_owned())
+            }
             (HostKeyError::Unreadable { .. }, Place::End | Place::Jump) => None,
         }
     }

@@ -11,7 +11,7 @@ use super::call::{Call, Reply};
 use super::counters::{Counters, Tally};
 use super::error::RemoteError;
 use super::host_key::{Fingerprint, HostKey};
-use super::host_trust::ALGORITHM_GROUPS;
+use super::host_trust::groups;
 use super::login::{greet, login, resolve};
 use super::probe::{Probed, Prober};
 use super::target::Target;
@@ -160,8 +160,8 @@ pub async fn scan_host_keys(target: Target) -> Result<Vec<ScannedKey>, RemoteErr
     on_thread(&target, move || {
         let mut keys = Vec::new();
         let mut refusal = None;
-        for algorithms in ALGORITHM_GROUPS {
-            match greet(&ours, &addresses, algorithms, &tally) {
+        for host_keys in groups(&ours.algorithms) {
+            match greet(&ours, &addresses, &host_keys, &tally) {
                 Ok((link, key)) => {
                     link.hang_up();
                     keys.push(scanned(&ours, &key));

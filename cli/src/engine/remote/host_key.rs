@@ -25,6 +25,11 @@ impl HostKey {
         kind_of(&self.blob).unwrap_or_default()
     }
 
+    /// Its length, if it is an RSA key.
+    pub(crate) fn rsa_bits(&self) -> Option<u32> {
+        super::identity::rsa_bits(&self.blob)
+    }
+
     /// The fingerprint that ssh-keygen and ssh print.
     pub fn fingerprint(&self) -> Fingerprint {
         Fingerprint(Sha256::digest(&self.blob).into())

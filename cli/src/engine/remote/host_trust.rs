@@ -2,6 +2,7 @@
 
 use std::io;
 
+use super::algorithms::{Algorithms, List};
 use super::host_key::{Fingerprint, HostKey};
 use super::known_hosts::{Entry, Known};
 use super::target::Target;
@@ -10,24 +11,18 @@ use crate::bounded;
 /// The longest known_hosts file that is read, in bytes: a line for each of 100,000 hosts and more.
 const MAX_KNOWN_HOSTS: u64 = 64 * 1024 * 1024;
 
-/// Plain host keys that libssh2 can verify, best first. Host certificates are left out on purpose:
-/// libssh2 would prefer them, and checks no authority.
-const KINDS: [&str; 6] = [
-    "ssh-ed25519",
-    "ecdsa-sha2-nistp256",
-    "ecdsa-sha2-nistp384",
-    "ecdsa-sha2-nistp521",
-    "rsa-sha2-512",
-    "rsa-sha2-256",
-];
-
-/// Groups of signature algorithms to ask for one after the other when all keys of a host matter; a
-/// server has one ECDSA key, whatever its curve.
-pub(crate) const ALGORITHM_GROUPS: [&str; 3] = [
-    "ssh-ed25519",
-    "ecdsa-sha2-nistp256,ecdsa-sha2-nistp384,ecdsa-sha2-nistp521",
-    "rsa-sha2-512,rsa-sha2-256",
-];
+/// Signature algorithms to ask for one after the other when all keys of a host matter; a server has
+/// one ECDSA key, whatever its curve.
+pub(crate) fn groups(algorithms: &Algorithms) -> Vec<String> {
+    let families = ["ssh-ed25519", "ecdsa-", "rsa-"];
+    let group = |family: &str| {
+        let of_family = |name: &&String| name.starts_with(family);
+        let names: Vec<&str> =
+            algorithms.of(List::HostKeys).iter().filter(of_family).map(String::as_str).collect();
+        names.join(",")
+    };
+    families.into_iter().map(group).filter(|group| !group.is_empty()).collect()
+}
 
 /// Why a host's key is not trusted.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
@@ -81,6 +76,16 @@ pub enum HostKeyError {
         offered: HostKey,
         /// Where it is revoked.
         place: String,
+    },
+    /// It is an RSA key that is too short.
+    #[error("the host key {} has {bits} bits, and RequiredRSASize is {least}", offered.fingerprint())]
+    Short {
+        /// The key that the host has.
+        offered: HostKey,
+        /// Its length.
+        bits: u32,
+        /// The least that counts.
+        least: u32,
     },
     /// Only an authority that signs host keys is known. libssh2 checks no signature of an authority.
     #[error(
@@ -137,8 +142,8 @@ impl<'a> Trust<'a> {
             let kind = if algorithm.starts_with("rsa-") { "ssh-rsa" } else { algorithm };
             self.candidates().iter().any(|entry| entry.key.kind() == kind)
         };
-        let (mut first, rest): (Vec<&str>, Vec<&str>) =
-            KINDS.into_iter().partition(|kind| known(kind));
+        let allowed = self.target.algorithms.of(List::HostKeys).iter().map(String::as_str);
+        let (mut first, rest): (Vec<&str>, Vec<&str>) = allowed.partition(|kind| known(kind));
         first.extend(rest);
         first.join(",")
     }
@@ -157,6 +162,10 @@ impl<'a> Trust<'a> {
                 offered: offered.clone(),
                 place: entry.place.clone(),
             });
+        }
+        let least = self.target.algorithms.rsa_bits;
+        if let Some(bits) = offered.rsa_bits().filter(|bits| *bits < least) {
+            return Err(HostKeyError::Short { offered: offered.clone(), bits, least });
         }
         if !self.target.host_keys.pins.is_empty() {
             return self.check_pins(offered);

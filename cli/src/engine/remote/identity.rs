@@ -117,6 +117,22 @@ pub(super) fn string(bytes: &[u8]) -> Option<(&[u8], &[u8])> {
     rest.split_at_checked(usize::try_from(u32::from_be_bytes(*length)).ok()?)
 }
 
+/// The length of an RSA key, or of a certificate's; `None` for other kinds.
+pub(super) fn rsa_bits(public: &[u8]) -> Option<u32> {
+    let (kind, rest) = string(public)?;
+    let rest = match kind {
+        b"ssh-rsa" => rest,
+        // A nonce comes first.
+        b"ssh-rsa-cert-v01@openssh.com" => string(rest)?.1,
+        _ => return None,
+    };
+    let (_exponent, rest) = string(rest)?;
+    let (modulus, _) = string(rest)?;
+    let start = modulus.iter().position(|byte| *byte != 0)?;
+    let first = modulus[start].leading_zeros();
+    u32::try_from((modulus.len() - start) * 8).ok()?.checked_sub(first)
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;

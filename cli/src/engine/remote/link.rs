@@ -11,8 +11,9 @@ use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use rustix::event::{PollFd, PollFlags, Timespec, poll};
-use ssh2::{BlockDirections, ErrorCode, MethodType, Session};
+use ssh2::{BlockDirections, ErrorCode, Session};
 
+use super::algorithms::Algorithms;
 use super::counters::Tally;
 use super::error::RemoteError;
 use super::gate::Gate;
@@ -63,7 +64,8 @@ impl Link {
     /// key is not checked yet.
     pub(crate) fn handshake(
         stream: impl Into<OwnedFd>,
-        algorithms: &str,
+        algorithms: &Algorithms,
+        host_keys: &str,
         deadline: Instant,
         tally: &Arc<Tally>,
     ) -> Result<(Self, HostKey), RemoteError> {
@@ -75,7 +77,7 @@ impl Link {
         let mut session = Session::new().map_err(key_exchange)?;
         session.set_tcp_stream(Arc::clone(&socket));
         session.set_blocking(false);
-        session.method_pref(MethodType::HostKey, algorithms).map_err(key_exchange)?;
+        algorithms.offer(&session, host_keys).map_err(key_exchange)?;
         let link = Self { session: session.clone(), tally: Arc::clone(tally), socket, gate };
         if let Err(stopped) = link.drive(deadline, || session.handshake()) {
             let why = stopped.why();
@@ -100,7 +102,11 @@ impl Link {
             let unread = self.unread();
             match operation() {
                 Err(error) if error.code() == EAGAIN => {}
-                end => return end.map_err(Stopped::Failed),
+                end => {
+                    // The host hears what libssh2 said last, if only that we share no algorithm.
+                    self.carry();
+                    return end.map_err(Stopped::Failed);
+                }
             }
             let left = deadline.saturating_duration_since(Instant::now());
             if left.is_zero() {

@@ -12,7 +12,7 @@ use super::config::Family;
 use super::counters::Tally;
 use super::error::RemoteError;
 use super::host_key::HostKey;
-use super::host_trust::{ALGORITHM_GROUPS, HostKeyError, Trust};
+use super::host_trust::{HostKeyError, Trust, groups};
 use super::jump::forward;
 use super::link::{Link, dial};
 use super::target::Target;
@@ -83,7 +83,7 @@ pub(crate) fn login(
 pub(crate) fn greet(
     target: &Target,
     addresses: &[SocketAddr],
-    algorithms: &str,
+    host_keys: &str,
     tally: &Arc<Tally>,
 ) -> Result<(Link, HostKey), RemoteError> {
     let stream = match &target.jump {
@@ -93,7 +93,8 @@ pub(crate) fn greet(
             forward(link, hop, target)?
         }
     };
-    Link::handshake(stream, algorithms, Instant::now() + LOGIN_TIME, tally)
+    let deadline = Instant::now() + LOGIN_TIME;
+    Link::handshake(stream, &target.algorithms, host_keys, deadline, tally)
 }
 
 /// Looks at the host's other keys for one that a pin names.
@@ -104,8 +105,8 @@ fn find_pinned(
     refusal: HostKeyError,
     tally: &Arc<Tally>,
 ) -> Result<Link, RemoteError> {
-    for algorithms in ALGORITHM_GROUPS {
-        match greet(target, addresses, algorithms, tally) {
+    for host_keys in groups(&target.algorithms) {
+        match greet(target, addresses, &host_keys, tally) {
             Ok((link, key)) if trust.check(&key).is_ok() => return Ok(link),
             Ok((link, _)) => link.hang_up(),
             // The host has no key of this kind.

@@ -7,6 +7,7 @@
 
 mod advice;
 mod agent;
+pub(in crate::engine) mod algorithms;
 mod auth;
 mod buffer;
 mod call;
@@ -35,6 +36,7 @@ pub(in crate::engine) mod tests;
 mod text;
 mod worker;
 
+pub use algorithms::Algorithms;
 pub use auth::{Attempt, AuthenticationEnd, AuthenticationError, Outcome};
 pub use call::{Call, Payload, Reply};
 pub use config::{ConfigError, ConfigProblem, Family};

@@ -83,6 +83,9 @@ impl<'a> Login<'a> {
         let Some(agent) = agent.filter(|_| !target.identities_only) else { return Ok(false) };
         for key in agent.left() {
             let name = AgentKeys::name(key);
+            if self.is_left_out(&name, key.blob()) {
+                continue;
+            }
             if !AgentKeys::can_sign(key.blob()) {
                 self.note(name, Outcome::Failed(RSA_CERTIFICATE.to_owned()));
                 continue;
@@ -119,6 +122,9 @@ impl<'a> Login<'a> {
     ) -> Result<bool, HungUp> {
         let target = self.target;
         let name = certificate.path.display().to_string();
+        if self.is_left_out(&name, &certificate.blob) {
+            return Ok(false);
+        }
         let certified = |key: &&Identity| key.public.as_ref() == Some(&certificate.key);
         let identity = identities.iter().find(certified);
         let is_in_agent = agent.as_ref().is_some_and(|agent| agent.holds(&certificate.key));
@@ -165,6 +171,9 @@ impl<'a> Login<'a> {
     ) -> Result<bool, HungUp> {
         let user = &self.target.user;
         let name = identity.path.display().to_string();
+        if identity.public.as_ref().is_some_and(|public| self.is_left_out(&name, public)) {
+            return Ok(false);
+        }
         if let Some((agent, key)) = agent.and_then(|agent| agent.take(identity.public.as_deref())) {
             return self.attempt(name, || agent.log_in(user, &key));
         }
@@ -276,6 +285,16 @@ impl<'a> Login<'a> {
         };
         self.note(name, outcome);
         false
+    }
+
+    /// Whether the configuration of ssh keeps a key from being offered, which is noted.
+    fn is_left_out(&mut self, name: &str, public: &[u8]) -> bool {
+        let objection = self.target.algorithms.objection(public);
+        let is_left_out = objection.is_some();
+        if let Some(why) = objection {
+            self.note(name.to_owned(), Outcome::Failed(why));
+        }
+        is_left_out
     }
 
     fn note(&mut self, key: String, outcome: Outcome) {

@@ -4,6 +4,7 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::Duration;
 
+use super::algorithms::Algorithms;
 use super::config::Family;
 use super::host_key::Fingerprint;
 use super::link::SILENCE_LIMIT;
@@ -35,6 +36,8 @@ pub struct Target {
     pub certificate_files: Vec<PathBuf>,
     /// The passphrases of the identity files, shared by all logins of a run.
     pub passphrases: Arc<Passphrases>,
+    /// What is offered to agree on.
+    pub algorithms: Algorithms,
     /// Which host keys are accepted.
     pub host_keys: HostKeyPolicy,
     /// How long one TCP connection attempt may take.
@@ -84,6 +87,7 @@ impl Target {
             identities_only: false,
             certificate_files: Vec::new(),
             passphrases: Arc::new(Passphrases::unknown()),
+            algorithms: Algorithms::default(),
             host_keys: HostKeyPolicy { pins: Vec::new(), known_hosts: Vec::new() },
             connect_timeout: Duration::from_secs(10),
             silence_limit: SILENCE_LIMIT,

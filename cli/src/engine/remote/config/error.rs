@@ -32,6 +32,14 @@ pub enum ConfigProblem {
         /// The value.
         value: String,
     },
+    /// A line about algorithms leaves none that we have.
+    #[error("{keyword} {value} leaves no algorithm that is supported here")]
+    NoAlgorithm {
+        /// The keyword.
+        keyword: &'static str,
+        /// The value.
+        value: String,
+    },
     /// A quote is not closed.
     #[error("a quote is not closed")]
     Quote,
@@ -72,6 +80,11 @@ impl ConfigError {
     /// What to do about it.
     pub fn hint(&self) -> String {
         match &self.problem {
+            ConfigProblem::NoAlgorithm { keyword, .. } => {
+                format!(
+                    "name another in {keyword} for this host: docs/security.md lists what there is"
+                )
+            }
             ConfigProblem::Unsupported(_) | ConfigProblem::Undecidable { .. } => {
                 "give the host a name in ssh.host that this line is not for".to_owned()
             }

@@ -1,7 +1,9 @@
 //! What the lines say, before paths are filled in.
 
+use std::collections::BTreeMap;
 use std::time::Duration;
 
+use super::super::algorithms::List;
 use super::error::ConfigProblem;
 use super::line::Line;
 
@@ -31,6 +33,13 @@ pub(crate) struct Settings {
     pub(crate) alive_interval: Option<Duration>,
     pub(crate) alive_count: Option<u32>,
     pub(crate) family: Option<Family>,
+    /// Lines about algorithms as they are written.
+    pub(crate) algorithms: BTreeMap<List, String>,
+    pub(crate) rsa_bits: Option<u32>,
+    /// That keys may be used was said first.
+    pub(crate) keys: Option<Never>,
+    /// That keys are among the ways to log in was said first.
+    pub(crate) ways: Option<Never>,
     /// That any address of ours will do was said first.
     pub(crate) bind: Option<Never>,
     /// That names are looked up as they are was said before any line could say otherwise.
@@ -133,6 +142,25 @@ impl Settings {
                 };
                 first(&mut self.family, family);
             }
+            "kexalgorithms" => self.narrow(List::Kex, value()?),
+            "ciphers" => self.narrow(List::Ciphers, value()?),
+            "macs" => self.narrow(List::Macs, value()?),
+            "hostkeyalgorithms" => self.narrow(List::HostKeys, value()?),
+            "pubkeyacceptedalgorithms" | "pubkeyacceptedkeytypes" => {
+                self.narrow(List::UserKeys, value()?);
+            }
+            "requiredrsasize" => {
+                first(&mut self.rsa_bits, value()?.parse().map_err(|_| wrong())?);
+            }
+            // Keys are all that we log in with.
+            "pubkeyauthentication" => {
+                let on = yes_or_no(&value()?) != Some(false);
+                always(&mut self.keys, on.then_some(Never), line)?;
+            }
+            "preferredauthentications" => {
+                let on = value()?.split(',').any(|way| way.trim() == "publickey");
+                always(&mut self.ways, on.then_some(Never), line)?;
+            }
             // A host may let in only some of our addresses.
             "bindaddress" | "bindinterface" => never(&mut self.bind, line, &value()?)?,
             "canonicalizehostname" => never(&mut self.canonicalize, line, &value()?)?,
@@ -142,6 +170,19 @@ impl Settings {
         }
         Ok(())
     }
+
+    fn narrow(&mut self, list: List, line: String) {
+        self.algorithms.entry(list).or_insert(line);
+    }
+}
+
+fn always(slot: &mut Option<Never>, said: Option<Never>, line: &Line) -> Result<(), ConfigProblem> {
+    if slot.is_none() && said.is_none() {
+        let text = format!("{} {}", line.spelling, line.words.join(" "));
+        return Err(ConfigProblem::Unsupported(text));
+    }
+    *slot = Some(Never);
+    Ok(())
 }
 
 fn first<T>(slot: &mut Option<T>, value: T) {

@@ -1,5 +1,6 @@
 //! The transport against a real OpenSSH server, and the shell source against real shells.
 
+mod algorithms;
 mod authentication;
 mod configured;
 mod host_keys;
