@@ -2,6 +2,7 @@
 
 use std::env;
 use std::ffi::OsString;
+use std::fmt;
 use std::process::{Command, Stdio};
 use std::time::{Duration, Instant};
 
@@ -94,7 +95,55 @@ pub(crate) fn together<'a>(
 
 /// The value in the middle; the lower of two.
 pub(crate) fn median(values: impl IntoIterator<Item = f64>) -> f64 {
-    let mut values: Vec<f64> = values.into_iter().collect();
-    values.sort_by(f64::total_cmp);
-    values.get(values.len().saturating_sub(1) / 2).copied().unwrap_or_default()
+    Spread::of(values).median
+}
+
+/// How long the runs of one thing took, in seconds. A median alone hides the run that stands still.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Serialize)]
+pub(crate) struct Spread {
+    /// The value in the middle; the lower of two.
+    pub(crate) median: f64,
+    /// At most so long took 95 of 100 runs.
+    pub(crate) p95: f64,
+    /// The longest.
+    pub(crate) slowest: f64,
+}
+
+impl Spread {
+    pub(crate) fn of(values: impl IntoIterator<Item = f64>) -> Self {
+        let mut values: Vec<f64> = values.into_iter().collect();
+        values.sort_by(f64::total_cmp);
+        let count = values.len();
+        let at = |place: usize| values.get(place.saturating_sub(1)).copied().unwrap_or_default();
+        Self {
+            median: at(count.div_ceil(2)),
+            p95: at((count * 95).div_ceil(100)),
+            slowest: at(count),
+        }
+    }
+}
+
+impl fmt::Display for Spread {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{:.2} / {:.2} / {:.2}", self.median, self.p95, self.slowest)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_run_that_stands_still_is_the_slowest_and_eight_of_sixty_are_the_p95() {
+        let with = |slow: usize| {
+            let runs = (0..60).map(|run| if run < slow { 4.0 } else { 0.2 });
+            let Spread { median, p95, slowest } = Spread::of(runs);
+            (median, p95, slowest)
+        };
+        assert_eq!(with(0), (0.2, 0.2, 0.2));
+        assert_eq!(with(1), (0.2, 0.2, 4.0));
+        assert_eq!(with(8), (0.2, 4.0, 4.0));
+        assert_eq!(Spread::of([3.0, 1.0]).median, 1.0);
+        assert_eq!(Spread::of([]), Spread::default());
+    }
 }

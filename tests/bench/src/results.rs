@@ -32,9 +32,9 @@ impl Results {
             let head = [
                 "hosts",
                 "RTT ms",
-                "ours s",
-                "ssh s",
-                "ratio",
+                "ours s (median / p95 / slowest)",
+                "ssh s (median / p95 / slowest)",
+                "p95 ratio",
                 "CPU here s",
                 "CPU of the hosts s",
                 "MB",
@@ -44,11 +44,19 @@ impl Results {
         }
         if let Some(first) = &self.first_apply {
             say("\nThe first apply of three members, beside doing the same by hand\n");
-            table(["ours s", "by hand s", "ratio"], [first.row()]);
+            let head = ["ours s (median / p95 / slowest)", "by hand s", "ratio"];
+            table(head, [first.row()]);
         }
         if let Some(roll) = &self.roll {
             say("\nA roll of three members, beside bare restarts of each\n");
-            table(["ours s", "bare s", "write gap ms", "bare write gap ms"], [roll.row()]);
+            let head = [
+                "ours s (median / p95 / slowest)",
+                "bare s (median / p95 / slowest)",
+                "ratio",
+                "write gap ms",
+                "bare write gap ms",
+            ];
+            table(head, [roll.row()]);
         }
         if !self.planning.is_empty() {
             say("\nPlanning alone, in clusters of five\n");

@@ -7,7 +7,7 @@ use serde::Serialize;
 
 use crate::Failure;
 use crate::bare::{Writer, on};
-use crate::measure::{median, together};
+use crate::measure::{Spread, median, together};
 use crate::results::say;
 use crate::site::{Site, run};
 
@@ -16,10 +16,12 @@ const ROUNDS: u32 = 5;
 /// What a roll costs.
 #[derive(Debug, Clone, Serialize)]
 pub(crate) struct Roll {
-    /// Our roll, in seconds.
-    ours_s: f64,
-    /// `systemctl restart` on each host in turn, in seconds; each returns when etcd is ready.
-    bare_s: f64,
+    /// Our roll.
+    ours_s: Spread,
+    /// `systemctl restart` on each host in turn; each returns when etcd is ready.
+    bare_s: Spread,
+    /// Of the medians.
+    ratio: f64,
     /// The longest time between two acknowledged writes while we rolled, in milliseconds.
     write_gap_ms: f64,
     /// The same while the members were just restarted.
@@ -30,10 +32,11 @@ pub(crate) struct Roll {
 
 impl Roll {
     /// One row of the table.
-    pub(crate) fn row(&self) -> [String; 4] {
+    pub(crate) fn row(&self) -> [String; 5] {
         [
-            format!("{:.2}", self.ours_s),
-            format!("{:.2}", self.bare_s),
+            self.ours_s.to_string(),
+            self.bare_s.to_string(),
+            format!("{:.2} (aim 1.3)", self.ratio),
             format!("{:.0} (aim 1000, idle {:.0})", self.write_gap_ms, self.idle_write_gap_ms),
             format!("{:.0}", self.bare_write_gap_ms),
         ]
@@ -55,11 +58,13 @@ pub(crate) fn measure() -> Result<Roll, Failure> {
             Ok(2.0)
         })?);
     }
-    let seconds = |all: &[(f64, Duration)]| median(all.iter().map(|run| run.0));
+    let seconds = |all: &[(f64, Duration)]| Spread::of(all.iter().map(|run| run.0));
     let gap = |all: &[(f64, Duration)]| median(all.iter().map(|run| run.1.as_secs_f64() * 1e3));
+    let (ours_s, bare_s) = (seconds(&ours), seconds(&bare));
     Ok(Roll {
-        ours_s: seconds(&ours),
-        bare_s: seconds(&bare),
+        ours_s,
+        bare_s,
+        ratio: ours_s.median / bare_s.median,
         write_gap_ms: gap(&ours),
         bare_write_gap_ms: gap(&bare),
         idle_write_gap_ms: gap(&idle),
