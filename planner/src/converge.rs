@@ -17,6 +17,7 @@ use crate::report::{Finding, PlanReport};
 use crate::roll;
 use crate::runtime;
 use crate::selection::{self, Selection};
+use crate::trials;
 
 /// Plans for the members of a formed cluster whose hosts were seen. `after` are the disruptive
 /// steps of clusters on the same hosts: one at a time holds across them too.
@@ -40,10 +41,16 @@ pub(crate) fn steps(
         taken.filter(|place| !view.was_member(place.name, place.facts)).collect();
     let mut turns = after.clone();
     after.extend(late.iter().map(|place| place.id("rejoin")));
+    // And no member is taken down before the certificates of all are seen to work.
+    after.extend(trials::all(places));
     let roll = roll::steps(view, places, candidates, &after, policy, report)?;
     let stuck = stuck(places, selection);
     let mut steps = Vec::new();
     let mut unmarked = Vec::new();
+    let taken = places.iter().filter(|place| selection.takes_host(place.name));
+    let old: Vec<&Place<'_>> =
+        taken.filter(|place| view.was_member(place.name, place.facts)).collect();
+    steps.extend(trials::steps(view, &old, places, selection, report));
     for place in places.iter().filter(|place| selection.takes_host(place.name)) {
         if view.was_member(place.name, place.facts) {
             let turn = |verb: &str| roll.iter().find(|step| step.id == place.id(verb));
@@ -140,7 +147,6 @@ fn mend(place: &Place<'_>, turn: &Turn<'_>) -> Result<Vec<Step>, RenderError> {
     steps.extend(ensure::release(place));
     steps.extend(runtime::kubelet(place));
     steps.extend(ensure::directories_of(place));
-    steps.extend(ensure::certificates(place));
     steps.extend(runtime::retired(place));
     let needs = [
         place.id("certificates"),

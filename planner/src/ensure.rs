@@ -16,7 +16,9 @@ use crate::certificates;
 use crate::difference;
 use crate::facts::{Account, FileFacts, HostFacts, MemberFacts, Observed};
 use crate::layout::{Directory, directories};
-use crate::plan::{Action, Fetch, FormationState, Guard, PlaceRef, Step, StepId, StepKind, Why};
+use crate::plan::{
+    Action, Fetch, FormationState, Guard, PlaceRef, Step, StepId, StepKind, Swap, Why,
+};
 use crate::spec::{ClusterSpec, MemberSpec, SiteSpec};
 
 /// One member's place, and what was seen there.
@@ -215,17 +217,24 @@ pub(crate) fn attribute_changes(
 }
 
 /// The certificates are there, whole, of the inventory's CAs, and say what is wanted.
-pub(crate) fn certificates(place: &Place<'_>) -> Option<Step> {
+pub(crate) fn certificates(place: &Place<'_>, swap: Swap) -> Option<Step> {
     let changes = certificates::changes(place, place.now);
     if changes.is_empty() {
         return None;
     }
     let (action, why) = action_for(&changes, place, place.facts.pki_generation.is_absent());
+    Some(Step { action, why, ..generation(place, swap) })
+}
+
+/// The step that issues a member's certificates, whatever is there.
+pub(crate) fn generation(place: &Place<'_>, swap: Swap) -> Step {
     let kind = StepKind::InstallCertificates {
         leaves: place.member.leaves.clone(),
         client_ca: place.cluster.client_ca.clone(),
+        swap,
     };
-    Some(place.step("certificates", action, kind, why).after([place.id("directories")]))
+    let step = place.step("certificates", Action::Update, kind, Why::Unfinished);
+    step.after([place.id("directories")])
 }
 
 /// The unit's text, its attributes, and that systemd has read and enabled it. `token` is the one

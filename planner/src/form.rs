@@ -10,7 +10,7 @@ use templates::{BootstrapToken, RenderError};
 use crate::bootstrap;
 use crate::discovery;
 use crate::ensure::{self, Place};
-use crate::plan::{Action, FormationState, Guard, Step, StepId, StepKind, Why};
+use crate::plan::{Action, FormationState, Guard, Step, StepId, StepKind, Swap, Why};
 use crate::readdress;
 use crate::report::{Finding, PlanReport, QuorumNote};
 use crate::roll;
@@ -172,7 +172,7 @@ fn prepare(
     steps.extend(ensure::release(place));
     steps.extend(runtime::kubelet(place));
     steps.extend(ensure::directories_of(place));
-    steps.extend(ensure::certificates(place));
+    steps.extend(ensure::certificates(place, Swap::AtOnce));
     steps.extend(discovery::trust(place));
     let token = if anew { None } else { token };
     let unit = runtime::prepared(place, FormationState::New, token)?;

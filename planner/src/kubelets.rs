@@ -19,6 +19,7 @@ use crate::report::{Formation, PlanReport, QuorumNote};
 use crate::roll;
 use crate::runtime;
 use crate::spec::{ClusterSpec, SiteSpec};
+use crate::trials;
 
 /// A cluster that may have pods on these hosts.
 struct Cluster<'a> {
@@ -102,6 +103,8 @@ pub(crate) fn turns(
         if serves(facts, host) {
             before.extend(pods.iter().flat_map(|(cluster, _)| form::proofs(&cluster.places)));
         }
+        // A pod that ends in its trial would look like one whose certificates are bad.
+        before.extend(pods.iter().flat_map(|(cluster, _)| trials::all(&cluster.places)));
         steps.extend(turn(change, &pods, &before, policy));
         note(host, &pods, policy, report);
         before = pods.iter().map(|(_, place)| place.id(BACK)).collect();

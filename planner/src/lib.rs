@@ -36,6 +36,7 @@ pub mod selection;
 pub mod since;
 pub mod spec;
 pub mod text;
+mod trials;
 
 pub use assess::cluster_now;
 pub use certificates::attributes;

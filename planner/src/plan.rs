@@ -14,10 +14,12 @@ use crate::selection::Selection;
 mod effect;
 mod kind;
 mod launch;
+mod trial;
 
 pub use effect::Effect;
 pub use kind::{DiscoveryService, Fetch, StepKind};
 pub use launch::{FormationState, Launch, Replaced};
+pub use trial::{Silence, Swap};
 
 /// What will be done, in an order that respects every dependency, and what was found on the way.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]

@@ -111,6 +111,11 @@ impl Layout {
         format!("{}/manifest", self.pki_current())
     }
 
+    /// Names the generation that was proven last, as long as nobody has tried the one in use.
+    pub fn pki_untried(&self) -> String {
+        format!("{}/untried", self.pki_dir())
+    }
+
     /// etcd's data directory, 0700 and owned by etcd.
     pub fn data_dir(&self) -> String {
         format!("{DATA_ROOT}/{}", self.cluster)

@@ -83,9 +83,10 @@ impl World {
                 let old = host.releases.insert(*version, sha256.clone());
                 Ok(changed(old.as_ref() != Some(sha256)))
             }
-            StepKind::InstallCertificates { leaves, client_ca } => {
-                self.install_certificates(step, leaves, client_ca)
+            StepKind::InstallCertificates { leaves, client_ca, swap } => {
+                self.install_certificates(step, leaves, client_ca, *swap)
             }
+            StepKind::TryCertificates { silence, .. } => self.try_certificates(step, *silence),
             StepKind::PrepareDirectories { .. } => {
                 if !host.account {
                     return failed("chown: invalid user: 'etcd:etcd'");

@@ -23,6 +23,7 @@ pub fn violations(plan: &Plan, spec: &SiteSpec, facts: &SiteFacts) -> Vec<String
         found.extend(guards_stand_where_they_must(&reading));
         found.extend(starts_have_what_they_need(&reading));
         found.extend(restarts_come_one_by_one(&reading));
+        found.extend(certificates_are_tried_one_by_one(&reading));
         found.extend(forming::violations(&reading));
         found.extend(unknown::violations(&reading));
     }
@@ -65,6 +66,7 @@ fn guards_stand_where_they_must(reading: &Reading<'_>) -> Vec<String> {
         | StepKind::InstallRelease { .. }
         | StepKind::PrepareDirectories { .. }
         | StepKind::InstallCertificates { .. }
+        | StepKind::TryCertificates { .. }
         | StepKind::StandaloneKubelet { .. }
         | StepKind::RestartMember { .. }
         | StepKind::RetireMember { .. }
@@ -146,6 +148,39 @@ fn restarts_come_one_by_one(reading: &Reading<'_>) -> Vec<String> {
                 if !waits(one, other, cluster) && !waits(other, one, cluster) {
                     found.push(format!("{} and {}: two members restart at once", one.id, other.id));
                 }
+            }
+        }
+    }
+    found
+}
+
+/// Of two members that run, one gets new certificates after the other's were tried.
+fn certificates_are_tried_one_by_one(reading: &Reading<'_>) -> Vec<String> {
+    let installs = reading.steps(|kind| matches!(kind, StepKind::InstallCertificates { .. }));
+    let has_log = |step: &Step| {
+        reading.seen(step).and_then(|member| member.data.known()).is_some_and(|data| data.wal)
+    };
+    let serves = |step: &&Step| {
+        reading.is_formed(reading.cluster(step)) && reading.runs(step) && has_log(step)
+    };
+    let installs: Vec<&Step> = installs.into_iter().filter(serves).collect();
+    let is_trial = |kind: &StepKind| matches!(kind, StepKind::TryCertificates { .. });
+    let tried = |install: &Step| -> Vec<&Step> {
+        let mut trials = reading.makers(install, &is_trial);
+        trials.retain(|trial| reading.is_before(install, trial));
+        trials
+    };
+    let mut found = Vec::new();
+    for (index, one) in installs.iter().enumerate() {
+        if tried(one).is_empty() {
+            found.push(format!("{}: nobody tries them", one.id));
+        }
+        let waits = |first: &Step, second: &Step| {
+            tried(first).iter().any(|trial| reading.is_before(trial, second))
+        };
+        for other in installs[index + 1..].iter().filter(|other| other.cluster == one.cluster) {
+            if !waits(one, other) && !waits(other, one) {
+                found.push(format!("{} and {}: certificates change at once", one.id, other.id));
             }
         }
     }

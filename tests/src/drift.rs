@@ -21,6 +21,8 @@ pub enum Drift {
     NoCertificates,
     /// Its releases were deleted.
     NoRelease,
+    /// The certificates of all hosts are due.
+    Due,
     /// A fault struck.
     Struck(Fault),
 }
@@ -34,6 +36,7 @@ pub fn drifts() -> impl Strategy<Value = Drift> {
         Just(Drift::DropIn),
         Just(Drift::NoCertificates),
         Just(Drift::NoRelease),
+        Just(Drift::Due),
         faults().prop_map(Drift::Struck),
     ]
 }
@@ -48,6 +51,10 @@ impl Drift {
             return world.strike(name, fault).unwrap_or_else(|broken| panic!("{broken}"));
         }
         world.story.push(format!("{name}: {self:?}"));
+        if matches!(self, Drift::Due) {
+            world.now += time::Duration::days(270);
+            return;
+        }
         let Some(host) = world.hosts.get_mut(name) else { panic!("there is no host {name}") };
         if matches!(self, Drift::NoRelease) {
             host.releases.clear();
@@ -71,7 +78,7 @@ impl Drift {
                     member.drop_ins = vec![path];
                 }
                 Drift::NoCertificates => member.generation = None,
-                Drift::NoRelease | Drift::Struck(_) => {}
+                Drift::NoRelease | Drift::Due | Drift::Struck(_) => {}
             }
         }
         world.settle();

@@ -46,6 +46,7 @@ pub fn of_action(
     after: &World,
 ) -> Result<(), Broken> {
     no_more_than_its_effect(before, step, after)?;
+    certificates_are_tried_one_by_one(before, step, after)?;
     never_below_quorum(before, step, did, after)?;
     one_disruption_at_a_time(before, step, did, after)?;
     data_of_a_quorum_stays(before, step, after)
@@ -105,6 +106,41 @@ fn may_be_lost(step: &Step, cluster: &ClusterName) -> bool {
         (Effect::EveryPod, Guard::OthersHealthy { clusters }) => !clusters.contains_key(cluster),
         _ => false,
     }
+}
+
+/// I12: of the members of a cluster that has a quorum one at most runs on certificates that nobody has tried. What
+/// lies on a host that we can't reach holds nobody up.
+pub fn certificates_are_tried_one_by_one(
+    before: &World,
+    step: &Step,
+    after: &World,
+) -> Result<(), Broken> {
+    let (StepKind::InstallCertificates { .. }, Some(cluster)) = (&step.kind, &step.cluster) else {
+        return Ok(());
+    };
+    let quorate = before.quorate();
+    let serves = |member: &SimMember| {
+        let id = member.log.as_ref().map(|log| (cluster.clone(), log.cluster_id()));
+        member.process.is_some() && id.is_some_and(|id| quorate.contains(&id))
+    };
+    // Whatever it is called: they changed since the last trial, or nobody will try them.
+    let unproven = |(name, member): (&HostName, &SimMember)| {
+        let was = before.hosts.get(name).and_then(|host| host.members.get(cluster));
+        let changed = was.is_none_or(|was| was.generation != member.generation);
+        let is_seen = before.hosts.get(name).is_some_and(|host| host.reachable);
+        let is = is_seen
+            && serves(member)
+            && (member.untried.is_some() || (*name == step.host && changed));
+        is.then(|| name.to_string())
+    };
+    let unproven: Vec<String> = members(after, cluster).filter_map(unproven).collect();
+    let untried = |member: &SimMember| serves(member) && member.untried.is_none();
+    let at_once = after.hosts.get(&step.host).and_then(|host| host.members.get(cluster));
+    if unproven.len() > 1 || (!unproven.is_empty() && at_once.is_some_and(untried)) {
+        let what = format!("{} left untried: {}", step.id, unproven.join(", "));
+        return broken("I12 (certificates are tried one by one)", what);
+    }
+    Ok(())
 }
 
 /// I2: a member is taken down only while every other voter of its cluster is up and answers.
@@ -201,6 +237,7 @@ pub fn changes_membership(kind: &StepKind) -> bool {
         | StepKind::InstallRelease { .. }
         | StepKind::PrepareDirectories { .. }
         | StepKind::InstallCertificates { .. }
+        | StepKind::TryCertificates { .. }
         | StepKind::StoreToken
         | StepKind::TrustDiscovery { .. }
         | StepKind::OpenDiscovery { .. }

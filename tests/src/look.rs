@@ -6,7 +6,7 @@ use std::time::Duration;
 
 use inventories::HostName;
 use inventories::inventory::{Arch, Runtime};
-use pki::Sha256Digest;
+use pki::{CertFacts, Sha256Digest};
 use planner::facts::{
     Account, Clock, DataDirectory, DiskTime, EtcdFacts, EtcdProcess, FileFacts, HostFacts,
     InstalledRelease, KubeletFacts, ListedMember, Listener, Machine, MemberFacts, Names, Observed,
@@ -196,6 +196,14 @@ impl World {
         }
     }
 
+    /// Whether etcdctl comes to terms with the certificates that a member has.
+    fn lets_in(&self, member: &SimMember) -> bool {
+        let Some(used) = &member.generation else { return true };
+        let server = used.files.get(&PkiFile::ServerCert);
+        let ends = server.and_then(|pem| CertFacts::from_pem(pem).ok()).map(|cert| cert.not_after);
+        !used.broken && ends.is_none_or(|ends| ends > self.now)
+    }
+
     fn etcd_facts(
         &self,
         host: &HostName,
@@ -209,6 +217,9 @@ impl World {
         let Some(log) = &member.log else {
             return Observed::Unknown("connection refused".to_owned());
         };
+        if !self.lets_in(member) {
+            return Observed::Unknown("tls: failed to verify certificate".to_owned());
+        }
         let key = (spec.name.clone(), log.cluster_id());
         if self.hosts[host].slow || !self.quorate().contains(&key) {
             return Observed::Unknown("context deadline exceeded".to_owned());
@@ -329,6 +340,8 @@ fn files(layout: &Layout, member: &SimMember) -> BTreeMap<String, Observed<FileF
         let facts = content.map(|text| file(text, attributes(pki_file), public));
         files.insert(layout.pki_file(pki_file), present(facts));
     }
+    let proven = member.untried.as_ref().map(|old| old.as_ref().map_or("", |old| &old.name));
+    files.insert(layout.pki_untried(), present(proven.map(|name| file(name, plain, true))));
     let manifest = member.generation.as_ref().map(manifest);
     let manifest = manifest.map(|text| file(&text, (0o644, "root", "root"), true));
     files.insert(layout.pki_manifest(), present(manifest));

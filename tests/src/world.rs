@@ -36,6 +36,8 @@ pub struct World {
     pub zone: Zone,
     /// What discovery services keep.
     pub registry: Registry,
+    /// Whether what is issued from now on is broken.
+    pub issues_broken: bool,
     /// Certificates that were issued: the same request gives the same ones, which no rule minds.
     pub issued: Arc<Mutex<BTreeMap<String, BTreeMap<PkiFile, String>>>>,
     /// What was done, for the story of a failure.
@@ -102,6 +104,8 @@ pub struct SimMember {
     pub directories: bool,
     /// The certificates in use.
     pub generation: Option<Generation>,
+    /// While nobody has tried those: the ones that were proven last.
+    pub untried: Option<Option<Generation>>,
     /// The stored bootstrap token.
     pub token: Option<BootstrapToken>,
     /// The CA of the discovery service.
@@ -151,6 +155,8 @@ pub struct Generation {
     pub name: String,
     /// Content by file; a key's is its digest only, nobody reads more.
     pub files: BTreeMap<PkiFile, String>,
+    /// Whether no handshake comes about with it, whatever it says.
+    pub broken: bool,
 }
 
 /// A member's write-ahead log: what it was born with, which no later flag changes.
@@ -219,6 +225,7 @@ impl World {
             listed: BTreeMap::new(),
             zone: Zone::default(),
             registry: Registry::default(),
+            issues_broken: false,
             leaders: BTreeMap::new(),
             issued: Arc::default(),
             story: Vec::new(),

@@ -47,6 +47,8 @@ pub enum Event {
         outcome: Outcome,
         /// How long it took; zero where it never began.
         elapsed: Duration,
+        /// What of it is not known.
+        note: Option<&'static str>,
         /// Why it failed.
         error: Option<crate::engine::hosts::StepError>,
     },

@@ -89,15 +89,16 @@ pub async fn execute<H: Hosts>(
             Ok(Turn::Ran(attempt, result)) => (attempt, result),
             Err(defect) => std::panic::resume_unwind(defect.into_panic()),
         };
-        let (outcome, error) = match result {
-            Ok(Done::Changed) => (Outcome::Done, None),
-            Ok(Done::Already) => (Outcome::AlreadyDone, None),
-            Err(error) => (Outcome::Failed, Some(error)),
+        let (outcome, note, error) = match result {
+            Ok(Done::Changed) => (Outcome::Done, None, None),
+            Ok(Done::Partly(note)) => (Outcome::Done, Some(note), None),
+            Ok(Done::Already) => (Outcome::AlreadyDone, None, None),
+            Err(error) => (Outcome::Failed, None, Some(error)),
         };
         let (id, elapsed) = (attempt.step.id, attempt.begun.elapsed());
         progress.finish(&id, outcome.clone());
         told.insert(id.clone());
-        emit(Event::StepFinished { id, outcome, elapsed, error });
+        emit(Event::StepFinished { id, outcome, elapsed, note, error });
     }
     tell_never_begun(&progress, &told, &mut emit);
     ApplyReport { outcomes: progress.outcomes().clone(), interrupted: *stop.borrow() }
@@ -148,7 +149,13 @@ fn tell_never_begun(progress: &Progress, told: &BTreeSet<StepId>, emit: &mut imp
     for (id, outcome) in progress.outcomes() {
         if !told.contains(id) {
             let (id, outcome) = (id.clone(), outcome.clone());
-            emit(Event::StepFinished { id, outcome, elapsed: Duration::ZERO, error: None });
+            emit(Event::StepFinished {
+                id,
+                outcome,
+                elapsed: Duration::ZERO,
+                note: None,
+                error: None,
+            });
         }
     }
 }

@@ -106,6 +106,8 @@ pub enum Done {
     Changed,
     /// Nothing: all was as wanted already.
     Already,
+    /// What it says, as far as it could be done; the rest is not known.
+    Partly(&'static str),
 }
 
 /// Why a step failed, on which host.

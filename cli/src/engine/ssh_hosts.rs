@@ -29,6 +29,7 @@ mod roll;
 pub(in crate::engine) mod script;
 #[cfg(test)]
 mod tests;
+mod trial;
 
 use std::sync::Arc;
 
@@ -97,9 +98,21 @@ impl SshHosts {
             StepKind::PrepareDirectories { directories } => {
                 calls::prepare_directories(step, directories)?
             }
-            StepKind::InstallCertificates { leaves, client_ca } => {
+            StepKind::InstallCertificates { leaves, client_ca, swap } => {
                 let now = OffsetDateTime::now_utc();
-                certificates::install(step, &self.issuers, leaves, client_ca, now)?
+                certificates::install(step, &self.issuers, (leaves, *swap), client_ca, now)?
+            }
+            StepKind::TryCertificates { endpoint, client, peer, from, version, silence } => {
+                let connection = self.door(step).await?;
+                let wanted = trial::Wanted {
+                    endpoint,
+                    client: *client,
+                    peer: *peer,
+                    from,
+                    version: *version,
+                    silence: *silence,
+                };
+                return trial::attempt(step, &wanted, &connection, &self.pool).await;
             }
             StepKind::StoreToken => calls::store_token(step, bindings)?,
             StepKind::TrustDiscovery { ca, password } => {

@@ -194,6 +194,7 @@ mod tests {
                 id: StepId(name.to_owned()),
                 outcome: outcome.clone(),
                 elapsed: Duration::ZERO,
+                note: None,
                 error,
             });
         }

@@ -66,9 +66,12 @@ impl<'a> Human<'a> {
                 let time = after.as_secs_f64();
                 self.line(&format!("    {id}: reconnected to {host} after {time:.1} s, goes on"));
             }
-            Event::StepFinished { id, outcome, elapsed, error } => {
+            Event::StepFinished { id, outcome, elapsed, note, error } => {
                 self.running.remove(id);
                 self.finished(id, outcome, *elapsed, error.as_ref());
+                if let Some(note) = note {
+                    self.line(&format!("    {note}"));
+                }
             }
             Event::Stopping { running } => {
                 let many = running.len();

@@ -119,9 +119,9 @@ impl<'a> Stream<'a> {
                 let hook = WaitedHook { step: self.hook(id), waited_seconds: after.as_secs() };
                 self.line(Level::Info, &message, EventKind::Reconnected { hook });
             }
-            Event::StepFinished { id, outcome, elapsed, error } => {
+            Event::StepFinished { id, outcome, elapsed, note, error } => {
                 self.running.remove(id);
-                self.finished(id, outcome, *elapsed);
+                self.finished(id, outcome, *elapsed, *note);
                 if let Some(error) = error {
                     self.failed(id, error);
                 }
@@ -134,7 +134,7 @@ impl<'a> Stream<'a> {
         }
     }
 
-    fn finished(&mut self, id: &StepId, outcome: &Outcome, elapsed: Duration) {
+    fn finished(&mut self, id: &StepId, outcome: &Outcome, elapsed: Duration, note: Option<&str>) {
         let hook = EndedHook {
             step: self.hook(id),
             elapsed_seconds: elapsed.as_secs(),
@@ -150,7 +150,8 @@ impl<'a> Stream<'a> {
                 (Level::Warn, "never began", EventKind::ApplySkipped { hook })
             }
         };
-        self.line(level, &format!("{id}: {word}"), kind);
+        let note = note.map(|note| format!("; {note}")).unwrap_or_default();
+        self.line(level, &format!("{id}: {word}{note}"), kind);
     }
 
     fn failed(&mut self, id: &StepId, error: &StepError) {

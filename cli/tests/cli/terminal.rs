@@ -92,7 +92,7 @@ fn apply() {
         }
         for id in ids {
             let (outcome, elapsed) = (Outcome::Done, Duration::from_millis(1234));
-            human.event(&Event::StepFinished { id, outcome, elapsed, error: None });
+            human.event(&Event::StepFinished { id, outcome, elapsed, note: None, error: None });
         }
     }
     terminal.say("END");

@@ -56,9 +56,9 @@ impl StepKind {
             | StepKind::WriteUnit { .. }
             | StepKind::MoveDropIns { .. } => Effect::NextStart,
             StepKind::MoveLeader { .. } => Effect::Leadership,
-            StepKind::InstallCertificates { .. } | StepKind::ListByAddress { .. } => {
-                Effect::Connections
-            }
+            StepKind::InstallCertificates { .. }
+            | StepKind::TryCertificates { .. }
+            | StepKind::ListByAddress { .. } => Effect::Connections,
             StepKind::PrepareDirectories { .. } => Effect::Files,
             // Another manifest ends the pod of the one before.
             StepKind::StartMember { by: Launch::Pod { .. } }

@@ -1,6 +1,7 @@
 //! What a step does.
 
 use std::collections::{BTreeMap, BTreeSet};
+use std::net::SocketAddr;
 
 use inventories::inventory::{Arch, ReleaseSource, Runtime};
 use inventories::{ClusterName, EtcdVersion, HostName, SiteName};
@@ -9,7 +10,7 @@ use serde::Serialize;
 use templates::member::Access;
 use templates::{Manifest, UnitText};
 
-use super::{FormationState, Launch};
+use super::{FormationState, Launch, Silence, Swap};
 use crate::layout::Directory;
 
 /// What a step does. Everything that doing needs is here, except secrets and random values, which
@@ -48,6 +49,24 @@ pub enum StepKind {
         leaves: Vec<LeafRequest>,
         /// The cluster whose client CA signs; its peer CA is its own.
         client_ca: ClusterName,
+        /// How they come into use.
+        swap: Swap,
+    },
+    /// Tries the certificates that a running member was given: etcdctl on its host must be let in, and new
+    /// handshakes must show them. Where they fail, those before them are put back.
+    TryCertificates {
+        /// The member's own client URL.
+        endpoint: String,
+        /// Where it shows its server certificate.
+        client: SocketAddr,
+        /// Where it shows its peer certificate.
+        peer: SocketAddr,
+        /// The hosts from which handshakes are tried, the best one first.
+        from: Vec<HostName>,
+        /// The release whose `etcdctl` asks.
+        version: EtcdVersion,
+        /// What it means that the member does not answer.
+        silence: Silence,
     },
     /// Stores the bootstrap token that every member of the cluster gets.
     StoreToken,

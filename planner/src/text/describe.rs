@@ -24,9 +24,13 @@ pub fn describe(kind: &StepKind) -> String {
             let paths: Vec<&str> = directories.iter().map(|dir| dir.path.as_str()).collect();
             format!("directories {}", paths.join(", "))
         }
-        StepKind::InstallCertificates { leaves, client_ca: _ } => {
+        StepKind::InstallCertificates { leaves, client_ca: _, swap: _ } => {
             let leaves: Vec<String> = leaves.iter().map(leaf).collect();
             format!("issue certificates: {}", leaves.join("; "))
+        }
+        StepKind::TryCertificates { from, .. } => {
+            let from = from.first().map(ToString::to_string).unwrap_or_default();
+            format!("try the new certificates: handshakes from {from}, and etcdctl on the host")
         }
         StepKind::StoreToken => "store the bootstrap's token".to_owned(),
         StepKind::TrustDiscovery { ca, password } => {

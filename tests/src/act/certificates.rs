@@ -6,11 +6,12 @@ use std::sync::Arc;
 use inventories::ClusterName;
 use pki::{CertificateAuthority, LeafKind, LeafRequest, Sha256Digest};
 use planner::Step;
+use planner::plan::{Silence, Swap};
 use quorate::engine::hosts::{Done, StepErrorKind};
 use templates::layout::PkiFile;
 use time::OffsetDateTime;
 
-use super::{Act, cluster_of, failed, in_directories, member};
+use super::{Act, changed, cluster_of, failed, in_directories, member};
 use crate::world::{Generation, World};
 
 impl World {
@@ -20,8 +21,9 @@ impl World {
         step: &Step,
         leaves: &[LeafRequest],
         client_ca: &ClusterName,
+        swap: Swap,
     ) -> Act {
-        let now = self.now;
+        let (now, broken) = (self.now, self.issues_broken);
         let issued = Arc::clone(&self.issued);
         let authorities = Arc::clone(&self.authorities);
         let peer = &authorities[cluster_of(step)].peer;
@@ -40,8 +42,32 @@ impl World {
             issued.insert(wanted, files.clone());
         }
         let number = member.generation.as_ref().map_or(0, |old| old.name.len());
-        member.generation = Some(Generation { name: "g".repeat(number + 1), files });
+        let new = Generation { name: "g".repeat(number + 1), files, broken };
+        let before = member.generation.replace(new);
+        member.untried = match swap {
+            Swap::AtOnce => None,
+            // What follows an untried generation falls back to what was before both.
+            Swap::Tried => Some(member.untried.take().unwrap_or(before)),
+        };
         Ok(Done::Changed)
+    }
+
+    /// Tries the certificates of a member by new handshakes.
+    pub(super) fn try_certificates(&mut self, step: &Step, silence: Silence) -> Act {
+        let Some(host) = self.hosts.get_mut(&step.host) else { return failed("no host") };
+        let slow = host.slow;
+        let member = member(host, step);
+        let serves = member.process.is_some() && member.log.is_some() && !slow;
+        let is_broken = member.generation.as_ref().is_some_and(|used| used.broken);
+        if !(serves && is_broken) && (serves || silence == Silence::SaysNothing) {
+            return Ok(changed(member.untried.take().is_some()));
+        }
+        if let (Silence::Fails, Some(proven)) =
+            (silence, member.untried.take_if(|old| old.is_some()))
+        {
+            member.generation = proven;
+        }
+        failed("the peer port shows no certificate")
     }
 }
 

@@ -63,6 +63,7 @@ fn touches_unknown(reading: &Reading<'_>, step: &Step) -> bool {
             member.is_some_and(|m| is_unknown(&m.unit))
         }
         StepKind::MoveLeader { .. }
+        | StepKind::TryCertificates { .. }
         | StepKind::ListByAddress { .. }
         | StepKind::AwaitRejoin { .. }
         | StepKind::ProveHealthy { .. } => false,

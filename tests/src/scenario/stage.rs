@@ -64,6 +64,7 @@ impl Stage {
     ///   `reach H TO silent|untried`, `site-unknown H`, `foreign-data H`, `data-unknown H`,
     ///   `synced-write H Nms|stuck|impossible`, `apart H TO Nms`, `damaged H FILE`, `alarm H NAME`, `answers-as H CLUSTER-ID`.
     /// - What the operator allows from then on: `allow slow-disk C`.
+    /// - Certificates: `age DAYS` lets time pass, `issue broken|sound` says what is issued from then on.
     /// - Questions: `plan`, `findings` of it, `same-plan` as last time, `steps`, `hosts`, `apply [killed-before=STEP|killed-after=STEP|lost=STEP]`.
     ///
     /// # Errors
@@ -83,6 +84,11 @@ impl Stage {
             ["steps"] => Ok(run::steps(&scene.plan())),
             ["hosts"] => Ok(hosts::describe(&scene.world)),
             ["apply", ref options @ ..] => scene.apply(options),
+            ["issue", how @ ("broken" | "sound")] => {
+                scene.world.issues_broken = how == "broken";
+                Ok(String::new())
+            }
+            ["age", days] => scene.age(days),
             ["dns", ref words @ ..] => scene.world.zone.change(words).map(|()| String::new()),
             ["inventory", ref words @ ..] => scene.change_inventory(words).map(|()| String::new()),
             _ => scene.happen(&words).map(|()| String::new()),
@@ -154,6 +160,11 @@ impl Scene {
             Some(before) if before == now => "the same plan\n".to_owned(),
             Some(_) => "another plan\n".to_owned(),
         }
+    }
+
+    fn age(&mut self, days: &str) -> Told {
+        self.world.now += time::Duration::days(parsed(days)?);
+        Ok(String::new())
     }
 
     fn allow_slow_disk(&mut self, cluster: &str) -> Told {

@@ -37,6 +37,7 @@ mod lost_connections;
 mod lost_memory;
 mod pods;
 mod refusals;
+mod renewal;
 mod secrets;
 mod security;
 mod ssh;

@@ -37,6 +37,7 @@ fn scenarios() -> Vec<Scenario> {
         crate::hostile_values::SCENARIOS,
         crate::lost_connections::SCENARIOS,
         crate::lost_memory::SCENARIOS,
+        crate::renewal::SCENARIOS,
         crate::secrets::SCENARIOS,
         crate::stopped::SCENARIOS,
         crate::team::SCENARIOS,

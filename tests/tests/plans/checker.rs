@@ -217,3 +217,14 @@ fn a_unit_that_is_written_while_the_member_starts_is_rejected() {
     case.plan.steps.push(last("etcd-1/c0/again", kind, Guard::HasLog));
     case.rejected("its unit is written while it starts");
 }
+
+#[test]
+fn certificates_of_running_members_are_tried_one_by_one() {
+    let renewal = || Case::of_formed(|world| world.now += time::Duration::days(270), None);
+    let mut case = renewal();
+    case.remove("etcd-2/c0/trial");
+    case.rejected("etcd-2/c0/certificates: nobody tries them");
+    let mut case = renewal();
+    case.step("etcd-3/c0/certificates").after.clear();
+    case.rejected("etcd-2/c0/certificates and etcd-3/c0/certificates: certificates change at once");
+}

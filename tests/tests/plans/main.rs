@@ -13,6 +13,7 @@ mod of_pods;
 mod preflight;
 mod since;
 mod staleness;
+mod trials;
 
 use planner::facts::{FileFacts, SiteFacts};
 use planner::{Plan, Policy, SiteSpec, plan};

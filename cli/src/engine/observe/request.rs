@@ -106,6 +106,7 @@ fn files_of(layout: &Layout) -> Vec<String> {
     words.push(format!("link={}", layout.pki_current()));
     let texts = [
         layout.pki_manifest(),
+        layout.pki_untried(),
         layout.unit_file(),
         layout.pod_manifest(),
         layout.marker(),

@@ -10,6 +10,7 @@ use tokio::sync::oneshot;
 use super::call::{Call, Reply};
 use super::counters::{Counters, Tally};
 use super::error::RemoteError;
+use super::handshake::Shown;
 use super::host_key::{Fingerprint, HostKey};
 use super::host_trust::groups;
 use super::login::{greet, login, resolve};
@@ -92,6 +93,20 @@ impl Connection {
         timeout: Duration,
     ) -> Result<Vec<u8>, RemoteError> {
         self.prober().exchange(address, question, timeout).await
+    }
+
+    /// What a server at `address` shows in a TLS handshake to somebody who trusts these CAs, as PEM, over a TCP
+    /// connection that the host makes. Asked the way that [`Self::probe`] is.
+    ///
+    /// # Errors
+    /// When the host could not be asked.
+    pub async fn handshake(
+        &self,
+        address: SocketAddr,
+        trusted: Vec<u8>,
+        timeout: Duration,
+    ) -> Result<Shown, RemoteError> {
+        self.prober().handshake(address, trusted, timeout).await
     }
 
     fn prober(&self) -> &Prober {

@@ -14,6 +14,7 @@ use tokio::sync::oneshot;
 
 use super::counters::Tally;
 use super::error::{Progress, RemoteError};
+use super::handshake::{self, Shown};
 use super::link::{EAGAIN, Link, Stopped};
 use super::login::login;
 use super::target::Target;
@@ -56,6 +57,7 @@ pub(crate) struct Prober {
 enum Request {
     Probe { address: SocketAddr, timeout: Duration, answer: Answer<Probed> },
     Exchange { address: SocketAddr, question: Vec<u8>, timeout: Duration, answer: Answer<Vec<u8>> },
+    Handshake { address: SocketAddr, trusted: Vec<u8>, timeout: Duration, answer: Answer<Shown> },
 }
 
 type Answer<T> = oneshot::Sender<Result<T, RemoteError>>;
@@ -89,6 +91,16 @@ impl Prober {
         timeout: Duration,
     ) -> Result<Vec<u8>, RemoteError> {
         self.ask(|answer| Request::Exchange { address, question, timeout, answer }).await
+    }
+
+    /// Has a server at `address` show its certificate to somebody who trusts these CAs, as PEM.
+    pub(crate) async fn handshake(
+        &self,
+        address: SocketAddr,
+        trusted: Vec<u8>,
+        timeout: Duration,
+    ) -> Result<Shown, RemoteError> {
+        self.ask(|answer| Request::Handshake { address, trusted, timeout, answer }).await
     }
 
     async fn ask<T>(&self, request: impl FnOnce(Answer<T>) -> Request) -> Result<T, RemoteError> {
@@ -135,6 +147,17 @@ fn serve(inbox: &Receiver<Request>, target: &Target, addresses: &[SocketAddr], t
                 });
                 let _ = answer.send(said);
             }
+            Request::Handshake { address, trusted, timeout, answer } => {
+                let shown = link.and_then(|link| {
+                    let shown = shown(&link, address, &trusted, timeout);
+                    match shown {
+                        Ok(Shown::Unreached(Reach::Silent)) | Err(_) => link.hang_up(),
+                        Ok(_) => spare = Some(link),
+                    }
+                    shown
+                });
+                let _ = answer.send(shown);
+            }
         }
     }
     if let Some(link) = spare {
@@ -143,28 +166,57 @@ fn serve(inbox: &Receiver<Request>, target: &Target, addresses: &[SocketAddr], t
 }
 
 fn connect(link: &Link, address: SocketAddr, timeout: Duration) -> Result<Probed, RemoteError> {
+    let (opened, took) = open(link, address, timeout)?;
+    let reach = match opened {
+        Ok(mut channel) => {
+            // The verdict is in; a channel that does not close goes with its session.
+            let _ = link.drive(Instant::now() + CLOSE_TIME, || channel.close());
+            Reach::Connected
+        }
+        Err(reach) => reach,
+    };
+    Ok(Probed { reach, took })
+}
+
+/// A channel to `address`, or what the host found instead, and how long it took to learn that.
+fn open(
+    link: &Link,
+    address: SocketAddr,
+    timeout: Duration,
+) -> Result<(Result<ssh2::Channel, Reach>, Duration), RemoteError> {
     let started = Instant::now();
     let host = address.ip().to_string();
     let open = || link.session.channel_direct_tcpip(&host, address.port(), None);
     let opened = link.drive(started + timeout, open);
     let took = started.elapsed();
-    let reach =
-        match opened {
-            Ok(mut channel) => {
-                // The verdict is in; a channel that does not close goes with its session.
-                let _ = link.drive(Instant::now() + CLOSE_TIME, || channel.close());
-                Reach::Connected
+    let opened = match opened {
+        Ok(channel) => Ok(channel),
+        Err(Stopped::Late) => Err(Reach::Silent),
+        Err(Stopped::Failed(error)) => match (error.code(), error.message()) {
+            (ErrorCode::Session(-21), why) if why.contains("prohibited") => Err(Reach::Forbidden),
+            (ErrorCode::Session(-21), why) if why.contains("connect failed") => {
+                Err(if took < PROMPT { Reach::Refused } else { Reach::Silent })
             }
-            Err(Stopped::Late) => Reach::Silent,
-            Err(Stopped::Failed(error)) => match (error.code(), error.message()) {
-                (ErrorCode::Session(-21), why) if why.contains("prohibited") => Reach::Forbidden,
-                (ErrorCode::Session(-21), why) if why.contains("connect failed") => {
-                    if took < PROMPT { Reach::Refused } else { Reach::Silent }
-                }
-                (_, why) => return Err(RemoteError::Session { why: why.to_owned() }),
-            },
-        };
-    Ok(Probed { reach, took })
+            (_, why) => return Err(RemoteError::Session { why: why.to_owned() }),
+        },
+    };
+    Ok((opened, took))
+}
+
+fn shown(
+    link: &Link,
+    address: SocketAddr,
+    trusted: &[u8],
+    timeout: Duration,
+) -> Result<Shown, RemoteError> {
+    let deadline = Instant::now() + timeout;
+    let mut channel = match open(link, address, timeout)?.0 {
+        Ok(channel) => channel,
+        Err(reach) => return Ok(Shown::Unreached(reach)),
+    };
+    let shown = handshake::shown(link, &mut channel, address, trusted, deadline);
+    let _ = link.drive(Instant::now() + CLOSE_TIME, || channel.close());
+    shown.map_err(|defect| RemoteError::Session { why: defect.to_string() })
 }
 
 /// One question and its answer, over a connection of their own.
@@ -213,7 +265,7 @@ fn read_all(
 }
 
 /// The code that libssh2 gave, which reading and writing put into an error of the system.
-fn of_session(error: &io::Error) -> ssh2::Error {
+pub(super) fn of_session(error: &io::Error) -> ssh2::Error {
     const BROKEN: ErrorCode = ErrorCode::Session(-43);
     let again = error.kind() == io::ErrorKind::WouldBlock;
     ssh2::Error::from_errno(if again { EAGAIN } else { BROKEN })

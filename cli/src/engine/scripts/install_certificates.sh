@@ -1,9 +1,10 @@
 # shellcheck shell=sh
-# PKI_DIR GENERATION GROUP (NAME MODE OWNER:GROUP)…, payload: the files in that order, then their
-# sha256sum lines, the manifest. All of them come into use at once, with one rename of `current`.
+# PKI_DIR GENERATION GROUP UNTRIED at-once|tried (NAME MODE OWNER:GROUP)…, payload: the files in that order, then
+# their sha256sum lines, the manifest. All of them come into use at once, with one rename of `current`. Where they
+# are to be tried, UNTRIED names the generation that was proven last, until they are.
 
-pki=$1 generation=$2 group=$3
-shift 3
+pki=$1 generation=$2 group=$3 untried=$4 swap=$5
+shift 5
 
 swept "$pki/generation"
 work=$(mktemp -d "$pki/.quorate-generation.XXXXXX")
@@ -38,16 +39,26 @@ sync "$pki"
 
 previous=
 [ ! -L "$pki/current" ] || previous=$(readlink "$pki/current")
+# Before they are in use: whoever finds them finds that nobody has tried them. What follows an untried
+# generation falls back to what was before both.
+proven=
+if [ "$swap" = tried ]; then
+    proven=$(cat "$untried" 2>/dev/null) || proven=$previous
+    begin_file "$untried"
+    printf '%s\n' "$proven" >"$work"
+    end_file "$untried" 0644 root:root
+fi
 swept "$pki/current"
 link=$(mktemp -u "$pki/.quorate-current.XXXXXX")
 ln -sT "$generation" "$link"
 mv -fT "$link" "$pki/current"
+[ "$swap" = tried ] || rm -f -- "$untried"
 sync "$pki"
 
 # The generation before this one stays: whoever reads a file at this moment finds its other half.
 for entry in "$pki"/*; do
     case ${entry##*/} in
-    current | "$generation" | "$previous") ;;
+    current | "$generation" | "$previous" | "$proven") ;;
     *) [ -L "$entry" ] || [ ! -f "$entry/manifest" ] || rm -rf -- "$entry" ;;
     esac
 done

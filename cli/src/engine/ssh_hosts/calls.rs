@@ -29,7 +29,7 @@ pub(super) fn guarded(
 ) -> Result<Call, Failure> {
     let mut all = guard::arguments(step, None)?;
     all.extend(args);
-    Ok(call(script, all, Payload::new()))
+    Ok(patient(call(script, all, Payload::new()), guard::patience(step)))
 }
 
 /// A call that may take as long as its script says that it waits, and works.

@@ -6,6 +6,7 @@ use std::sync::Arc;
 use inventories::ClusterName;
 use pki::{CaKind, CertificateAuthority, LeafKind, LeafRequest, Sha256Digest, bundle};
 use planner::Step;
+use planner::plan::Swap;
 use templates::layout::{PkiFile, USER};
 use time::OffsetDateTime;
 use time::macros::format_description;
@@ -39,7 +40,7 @@ impl Issuers {
 pub(super) fn install(
     step: &Step,
     issuers: &Issuers,
-    leaves: &[LeafRequest],
+    (leaves, swap): (&[LeafRequest], Swap),
     client_ca: &ClusterName,
     now: OffsetDateTime,
 ) -> Result<Call, Failure> {
@@ -48,7 +49,12 @@ pub(super) fn install(
     let mut contents = issue(issuers, cluster, client_ca, leaves, now)?;
 
     let mut args = guard::arguments(step, None)?;
+    let swap = match swap {
+        Swap::AtOnce => "at-once",
+        Swap::Tried => "tried",
+    };
     args.extend([layout.pki_dir(), generation_name(now)?, USER.to_owned()]);
+    args.extend([layout.pki_untried(), swap.to_owned()]);
     let mut payload = Payload::new();
     let mut manifest = String::new();
     for file in PkiFile::ALL {

@@ -53,6 +53,19 @@ fn others((cluster, others): (&ClusterName, &Others)) -> (String, String) {
     (format!("{needed} {id} {tools}"), endpoints.join(" "))
 }
 
+/// How long the guard waits for others beyond what its script says, in seconds: that is for one cluster.
+pub(super) fn patience(step: &Step) -> u64 {
+    match &step.guard {
+        Guard::OthersHealthy { clusters } => 40 * (clusters.len() as u64).saturating_sub(1),
+        Guard::Nothing
+        | Guard::HostIsFree
+        | Guard::NeverFormed
+        | Guard::FileIs { .. }
+        | Guard::HasLog
+        | Guard::HasLogOrNeverFormed => 0,
+    }
+}
+
 /// The arguments for a script that only looks.
 pub(super) fn nothing() -> [String; 3] {
     ["nothing".to_owned(), String::new(), String::new()]

@@ -3,6 +3,7 @@
 mod algorithms;
 mod authentication;
 mod configured;
+mod handshake;
 mod host_keys;
 mod jump;
 mod passphrases;

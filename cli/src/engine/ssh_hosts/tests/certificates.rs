@@ -6,7 +6,12 @@ use super::super::script;
 use super::bench::{Bench, Run, mode, on_each_shell};
 
 fn install(bench: &Bench, generation: &str) -> Run<'static> {
+    swap(bench, generation, "at-once")
+}
+
+fn swap(bench: &Bench, generation: &str, how: &str) -> Run<'static> {
     let mut args = vec![bench.arg("pki"), generation.to_owned(), "root".to_owned()];
+    args.extend([bench.arg(UNTRIED), how.to_owned()]);
     let mut blobs = Vec::new();
     let mut manifest = String::new();
     for file in PkiFile::ALL {
@@ -18,6 +23,18 @@ fn install(bench: &Bench, generation: &str) -> Run<'static> {
     }
     blobs.push(manifest.into_bytes());
     Run { blobs, ..Run::unguarded(script::INSTALL_CERTIFICATES, &args) }
+}
+
+const UNTRIED: &str = "pki/untried";
+
+/// The generation in use.
+fn used(bench: &Bench) -> String {
+    std::fs::read_link(bench.path("pki/current")).unwrap().display().to_string()
+}
+
+fn end(bench: &Bench, how: &str) -> Run<'static> {
+    let args = [bench.arg("pki"), bench.arg(UNTRIED), how.to_owned()];
+    Run::unguarded(script::END_TRIAL, &args)
 }
 
 fn prepared(bench: &Bench) {
@@ -81,5 +98,83 @@ fn what_differs_from_its_manifest_is_not_used() {
         let reply = bench.run(&run);
         assert_eq!(reply.status, 1);
         assert_eq!(bench.entries(), ["pki"]);
+    });
+}
+
+#[test]
+fn what_fails_its_trial_gives_way_to_what_was_proven_last() {
+    on_each_shell(|bench| {
+        prepared(bench);
+        bench.done(&install(bench, "one"));
+        bench.done(&swap(bench, "two", "tried"));
+        assert_eq!((used(bench).as_str(), bench.read(UNTRIED).as_str()), ("two", "one\n"));
+        // A run that was killed before its trial, then another one: the proven one stays all the while.
+        bench.done(&swap(bench, "three", "tried"));
+        bench.done(&swap(bench, "four", "tried"));
+        assert_eq!((used(bench).as_str(), bench.read(UNTRIED).as_str()), ("four", "one\n"));
+        assert_eq!(bench.done(&end(bench, "restore")), "changed");
+        assert_eq!(used(bench), "one");
+        assert_eq!(bench.read("pki/current/server.crt"), "one server.crt");
+        assert!(!bench.path(UNTRIED).exists());
+        assert_eq!(bench.done(&end(bench, "restore")), "already");
+    });
+}
+
+#[test]
+fn what_passed_its_trial_stays() {
+    on_each_shell(|bench| {
+        prepared(bench);
+        bench.done(&install(bench, "one"));
+        bench.done(&swap(bench, "two", "tried"));
+        assert_eq!(bench.done(&end(bench, "keep")), "changed");
+        assert_eq!(bench.done(&end(bench, "keep")), "already");
+        assert_eq!(used(bench), "two");
+        // Nobody reads the next one yet, so there is nothing to try.
+        bench.done(&swap(bench, "three", "tried"));
+        bench.done(&install(bench, "four"));
+        assert!(!bench.path(UNTRIED).exists());
+    });
+}
+
+#[test]
+fn nothing_is_put_back_where_nothing_was_or_a_stranger_wrote_the_note() {
+    on_each_shell(|bench| {
+        prepared(bench);
+        bench.done(&swap(bench, "one", "tried"));
+        for note in ["\n", "../elsewhere\n", ".hidden\n", "gone\n"] {
+            bench.write(UNTRIED, note);
+            assert_eq!(bench.run(&end(bench, "restore")).status, 1, "{note}");
+            assert_eq!(used(bench), "one");
+            assert!(bench.path(UNTRIED).exists());
+        }
+    });
+}
+
+fn trying(bench: &Bench, seconds: u32) -> Run<'static> {
+    let mut args = vec![bench.arg("pki"), bench.arg("bin/etcdctl")];
+    args.extend(["ca", "cert", "key", "https://127.0.0.1:2379"].map(str::to_owned));
+    args.extend([seconds.to_string(), "server.crt".to_owned(), "peer-ca.crt".to_owned()]);
+    Run::unguarded(script::TRY_CERTIFICATES, &args)
+}
+
+#[test]
+fn a_trial_shows_what_handshakes_must_show_and_what_etcdctl_met() {
+    on_each_shell(|bench| {
+        prepared(bench);
+        bench.done(&install(bench, "one"));
+        bench.program("etcdctl", "echo '\"Leader\" : 1'");
+        let said = |run: &Run<'_>| {
+            let reply = bench.run(run);
+            assert_eq!(reply.status, 0, "{}", reply.stderr);
+            String::from_utf8(reply.stdout).unwrap()
+        };
+        let files = "= server.crt\none server.crt\n= peer-ca.crt\none peer-ca.crt\nchanged\n";
+        assert_eq!(said(&trying(bench, 5)), files);
+        bench.program("etcdctl", "echo 'tls: bad certificate' >&2; exit 1");
+        let silent = format!("= silent\ntls: bad certificate\n{files}");
+        assert_eq!(said(&trying(bench, 0)), silent);
+        // A member that is slow to answer is asked again.
+        bench.program("etcdctl", "[ -e asked ] || { : >asked; exit 1; }");
+        assert_eq!(said(&trying(bench, 5)), files);
     });
 }

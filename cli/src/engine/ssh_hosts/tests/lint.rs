@@ -10,8 +10,10 @@ use crate::engine::remote::lean;
 const LOOKS: [&str; 2] =
     [include_str!("../../scripts/facts.sh"), include_str!("../../scripts/cost.sh")];
 
-pub(super) const ALL: [&str; 34] = [
+pub(super) const ALL: [&str; 36] = [
     CLOSE_DISCOVERY,
+    END_TRIAL,
+    TRY_CERTIFICATES,
     FORGET_DISCOVERY,
     LOCK_AGAIN,
     OPEN_DISCOVERY,

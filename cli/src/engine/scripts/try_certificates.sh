@@ -1,0 +1,26 @@
+# shellcheck shell=sh
+# PKI_DIR ETCDCTL CACERT CERT KEY ENDPOINT SECONDS NAME…: whether the member lets etcdctl in with the certificates
+# that are in use. Prints what etcdctl said where it did not, after a line `= silent`, then each public file NAME
+# of the generation after a line `= NAME`: what a new handshake must show.
+
+pki=$1 tools="$2 $3 $4 $5" own=$6 seconds=$7
+shift 7
+
+now() { cut -d. -f1 /proc/uptime; }
+
+# waits 5 s beyond: the last question
+end=$(($(now) + seconds))
+# shellcheck disable=SC2086
+while ! said=$(ask_plain $tools --endpoints="$own" endpoint status 2>&1); do
+    if [ "$(now)" -ge "$end" ]; then
+        printf '= silent\n%s\n' "$(printf '%s\n' "$said" | tail -n 3)"
+        break
+    fi
+    sleep 0.2
+done
+for name; do
+    printf '= %s\n' "$name"
+    cat -- "$pki/current/$name"
+    printf '\n'
+done
+changed

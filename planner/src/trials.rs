@@ -1,0 +1,133 @@
+//! New certificates of members that run: one member at a time, each tried before the next one gets its own. A
+//! generation that is no good stops at the first member.
+
+use std::collections::BTreeSet;
+
+use inventories::HostName;
+
+use crate::assess::View;
+use crate::ensure::{self, Place};
+use crate::plan::{Action, Silence, Step, StepId, StepKind, Swap, Why};
+use crate::report::{Finding, PlanReport};
+use crate::selection::Selection;
+
+/// The steps of every member of a formed cluster that took part in it: new certificates where they are needed, and
+/// the trials. A member that does not run gets its own at once, and needs no trial.
+pub(crate) fn steps(
+    view: &View<'_>,
+    places: &[&Place<'_>],
+    all: &[Place<'_>],
+    selection: &Selection,
+    report: &mut PlanReport,
+) -> Vec<Step> {
+    let (up, down): (Vec<&Place<'_>>, Vec<&Place<'_>>) =
+        places.iter().copied().partition(|place| place.facts.is_up());
+    // What nobody tried before the member went down is replaced, and proven with its start.
+    let unfinished =
+        |place: &Place<'_>| is_untried(place).then(|| ensure::generation(place, Swap::AtOnce));
+    let at_once = |place: &&Place<'_>| {
+        ensure::certificates(place, Swap::AtOnce).or_else(|| unfinished(place))
+    };
+    let mut steps: Vec<Step> = down.iter().filter_map(at_once).collect();
+
+    let mut turns: Vec<(&Place<'_>, Option<Step>)> = up
+        .into_iter()
+        .map(|place| (place, ensure::certificates(place, Swap::Tried)))
+        .filter(|(place, install)| install.is_some() || is_untried(place))
+        .collect();
+    let elsewhere = all.iter().find(|place| !selection.takes_host(place.name) && is_untried(place));
+    if let (Some(elsewhere), false) = (elsewhere, turns.is_empty()) {
+        report.held.push(waits_for(elsewhere));
+        return steps;
+    }
+    // What nobody tried yet comes first, then who serves nobody now; the leader is last.
+    turns.sort_by_key(|(place, _)| {
+        let leads = view.now.leader.as_ref() == Some(place.name);
+        (!is_untried(place), answers(place), leads, place.name)
+    });
+    let changing: Vec<&HostName> = turns
+        .iter()
+        .filter(|(_, install)| install.is_some())
+        .map(|(place, _)| place.name)
+        .collect();
+    report.clients.extend(order(all, &changing));
+    let mut before = BTreeSet::new();
+    for (place, install) in turns {
+        let install = install.map(|step| step.after(before.iter().cloned()));
+        let trial = trial(place, all).after(before).after([place.id("certificates")]);
+        before = BTreeSet::from([trial.id.clone()]);
+        steps.extend(install);
+        steps.push(trial);
+    }
+    steps
+}
+
+/// The trials of all members, as far as there are any.
+pub(crate) fn all(places: &[Place<'_>]) -> impl Iterator<Item = StepId> {
+    places.iter().map(|place| place.id("trial"))
+}
+
+/// Whether the certificates in use were put there for a trial that nobody has seen the end of.
+fn is_untried(place: &Place<'_>) -> bool {
+    let note = place.member.member.layout().pki_untried();
+    place.facts.files.get(&note).is_some_and(|file| file.known().is_some())
+}
+
+fn answers(place: &Place<'_>) -> bool {
+    place.facts.etcd.known().is_some()
+}
+
+fn trial(place: &Place<'_>, all: &[Place<'_>]) -> Step {
+    let member = &place.member.member;
+    // From another member's host, as its members see it; else from its own.
+    let others = all.iter().filter(|other| other.name != place.name);
+    let other = others.min_by_key(|other| !other.facts.is_up());
+    let from = other.into_iter().map(|other| other.name.clone());
+    let silence = if answers(place) { Silence::Fails } else { Silence::SaysNothing };
+    let kind = StepKind::TryCertificates {
+        endpoint: member.client_url().to_string(),
+        client: member.client_url().socket(),
+        peer: member.peer_url().socket(),
+        from: from.chain([place.name.clone()]).collect(),
+        version: place.cluster.version,
+        silence,
+    };
+    let note = match silence {
+        Silence::Fails => {
+            "if they do not work, the previous ones come back and no other member gets new ones"
+        }
+        Silence::SaysNothing => {
+            "the member does not answer now: only a wrong certificate is a failure"
+        }
+    };
+    place.step("trial", Action::Check, kind, Why::Safety { note: note.to_owned() })
+}
+
+/// Who gets new certificates, and in which order.
+fn order(all: &[Place<'_>], changing: &[&HostName]) -> Option<String> {
+    let cluster = &all.first()?.cluster.name;
+    let names: Vec<&str> = changing.iter().map(|name| name.as_str()).collect();
+    match names[..] {
+        [] => None,
+        [only] => {
+            Some(format!("cluster {cluster}: {only} gets new certificates; open connections stay"))
+        }
+        _ => Some(format!(
+            "cluster {cluster}: new certificates go to one member at a time ({}), each tried before the next; \
+             open connections stay",
+            names.join(", ")
+        )),
+    }
+}
+
+fn waits_for(place: &Place<'_>) -> Finding {
+    Finding {
+        code: "untried-certificates",
+        host: Some(place.name.clone()),
+        cluster: Some(place.cluster.name.clone()),
+        message:
+            "its new certificates have not been tried yet, and no other member gets new ones before"
+                .to_owned(),
+        hint: Some(format!("quorate apply --host {}", place.name)),
+    }
+}
