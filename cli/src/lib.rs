@@ -16,6 +16,7 @@ pub mod core_dumps;
 pub mod engine;
 pub mod error;
 pub mod exit;
+pub mod formed_record;
 #[cfg(test)]
 mod hostile;
 pub mod interrupt;

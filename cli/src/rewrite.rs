@@ -1,6 +1,6 @@
-//! Changing the inventory's text on disk: all of the new text, or none of it.
+//! Changing a text on disk, mostly the inventory's: all of the new text, or none of it.
 
-use std::fs::{self, OpenOptions};
+use std::fs::{self, File, OpenOptions};
 use std::io::{self, Write as _};
 use std::path::Path;
 
@@ -29,10 +29,24 @@ pub fn rewrite(
 }
 
 fn replace(file: &Path, text: &str) -> io::Result<()> {
+    let mode = fs::metadata(file)?.permissions();
+    put_with(file, text, |new| new.set_permissions(mode))
+}
+
+/// Writes a file, whether or not it is there.
+pub fn put(file: &Path, text: &str) -> io::Result<()> {
+    put_with(file, text, |_| Ok(()))
+}
+
+fn put_with(
+    file: &Path,
+    text: &str,
+    adapt: impl FnOnce(&File) -> io::Result<()>,
+) -> io::Result<()> {
     let mut name = file.file_name().unwrap_or_default().to_owned();
     name.push(format!(".{}.new", std::process::id()));
     let staged = file.with_file_name(name);
-    let written = write_like(&staged, file, text).and_then(|()| fs::rename(&staged, file));
+    let written = write(&staged, text, adapt).and_then(|()| fs::rename(&staged, file));
     if written.is_err() {
         // The error that matters is the one above.
         let _ = fs::remove_file(&staged);
@@ -40,9 +54,9 @@ fn replace(file: &Path, text: &str) -> io::Result<()> {
     written
 }
 
-fn write_like(staged: &Path, file: &Path, text: &str) -> io::Result<()> {
+fn write(staged: &Path, text: &str, adapt: impl FnOnce(&File) -> io::Result<()>) -> io::Result<()> {
     let mut new = OpenOptions::new().write(true).create_new(true).open(staged)?;
-    new.set_permissions(fs::metadata(file)?.permissions())?;
+    adapt(&new)?;
     new.write_all(text.as_bytes())?;
     new.sync_all()
 }

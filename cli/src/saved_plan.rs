@@ -136,8 +136,11 @@ mod tests {
             steps: Vec::new(),
             report: planner::report::PlanReport::default(),
         };
-        let facts =
-            SiteFacts { observed_at: time::OffsetDateTime::UNIX_EPOCH, hosts: BTreeMap::new() };
+        let facts = SiteFacts {
+            observed_at: time::OffsetDateTime::UNIX_EPOCH,
+            hosts: BTreeMap::new(),
+            bystanders: BTreeMap::new(),
+        };
         (plan, facts)
     }
 

@@ -13,6 +13,7 @@ use planner::spec::ClusterSpec;
 use crate::authorities::AuthorityFolder;
 use crate::error::{CliError, While};
 use crate::exit::ExitCode;
+use crate::formed_record;
 
 /// A site whose inventory is sound.
 #[derive(Debug)]
@@ -88,11 +89,15 @@ impl Site {
         self.authorities.plain_keys(&self.inventory)
     }
 
-    /// The desired state, with the public halves of the CAs.
+    /// The desired state, with the public halves of the CAs and the records of formed clusters.
     pub fn spec(&self) -> Result<SiteSpec, CliError> {
         let authorities = self.authorities.public(&self.inventory)?;
-        planner::expand(&self.inventory, &authorities)
-            .map_err(|error| CliError::new(ExitCode::Inventory, error))
+        let mut spec = planner::expand(&self.inventory, &authorities)
+            .map_err(|error| CliError::new(ExitCode::Inventory, error))?;
+        for (name, cluster) in &mut spec.clusters {
+            cluster.formed = formed_record::read(&self.authorities.of(name));
+        }
+        Ok(spec)
     }
 }
 

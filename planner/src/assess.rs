@@ -6,6 +6,7 @@ use inventories::HostName;
 use inventories::inventory::Runtime;
 
 use crate::facts::{ALARM, EtcdFacts, ListedMember, MemberFacts, Observed, SiteFacts};
+use crate::formed::{Elsewhere, Reform};
 use crate::quorum::{NEAR, Quorum};
 use crate::readdress;
 use crate::report::{ClusterNow, Formation};
@@ -17,11 +18,19 @@ pub(crate) struct View<'a> {
     pub(crate) members: BTreeMap<&'a HostName, &'a MemberFacts>,
     /// Member hosts that could not be seen.
     pub(crate) unseen: BTreeSet<&'a HostName>,
+    /// What other hosts say of the cluster.
+    pub(crate) elsewhere: Elsewhere<'a>,
     /// The summary, as reports show it.
     pub(crate) now: ClusterNow,
 }
 
 impl<'a> View<'a> {
+    /// The hosts outside of the cluster that must be seen before it is formed.
+    pub(crate) fn waits_for(&self) -> impl Iterator<Item = &'a HostName> + '_ {
+        let waits = self.now.formation == Formation::Unknown;
+        self.elsewhere.unseen.keys().filter(move |_| waits).copied()
+    }
+
     /// What each member that answered says of itself.
     pub(crate) fn answers(&self) -> impl Iterator<Item = (&'a HostName, &'a EtcdFacts)> + '_ {
         self.members.iter().filter_map(|(host, facts)| Some((*host, facts.etcd.known()?)))
@@ -62,11 +71,11 @@ impl<'a> View<'a> {
 
 /// How a cluster is now, for whoever does not plan.
 pub fn cluster_now(spec: &ClusterSpec, facts: &SiteFacts) -> ClusterNow {
-    assess(spec, facts).now
+    assess(spec, facts, Reform::Refused).now
 }
 
 /// Assesses one cluster.
-pub(crate) fn assess<'a>(spec: &'a ClusterSpec, facts: &'a SiteFacts) -> View<'a> {
+pub(crate) fn assess<'a>(spec: &'a ClusterSpec, facts: &'a SiteFacts, reform: Reform) -> View<'a> {
     let mut members = BTreeMap::new();
     let mut unseen = BTreeSet::new();
     for host in spec.members.keys() {
@@ -83,7 +92,16 @@ pub(crate) fn assess<'a>(spec: &'a ClusterSpec, facts: &'a SiteFacts) -> View<'a
     let answers: BTreeMap<&HostName, &EtcdFacts> =
         members.iter().filter_map(|(host, facts)| Some((*host, facts.etcd.known()?))).collect();
     let healthy = answers.values().filter(|etcd| etcd.leader.is_some() && !etcd.learner).count();
-    let formation = formation(&members, &unseen);
+    let elsewhere = Elsewhere::of(spec, facts);
+    let formation = match (formation(&members, &unseen), reform) {
+        (shown @ (Formation::Absent | Formation::Begun), Reform::Refused) => {
+            formed_before(spec, &elsewhere).unwrap_or(shown)
+        }
+        (Formation::Unknown, Reform::Refused) if !elsewhere.traces.is_empty() => {
+            Formation::Elsewhere
+        }
+        (shown, _) => shown,
+    };
     let now = ClusterNow {
         formation,
         cluster_id: cluster_id(&members, &answers),
@@ -92,11 +110,13 @@ pub(crate) fn assess<'a>(spec: &'a ClusterSpec, facts: &'a SiteFacts) -> View<'a
         down: match formation {
             Formation::Formed => down(spec, &members, &answers),
             // What was never there is not down.
-            Formation::Absent | Formation::Begun | Formation::Unknown => BTreeMap::new(),
+            Formation::Absent | Formation::Begun | Formation::Elsewhere | Formation::Unknown => {
+                BTreeMap::new()
+            }
         },
         alarms: alarms(&answers),
     };
-    View { members, unseen, now }
+    View { members, unseen, elsewhere, now }
 }
 
 /// A cluster counts as formed from the first sign that it ever had a quorum: from then on its data
@@ -115,6 +135,17 @@ fn formation(
         Formation::Begun
     } else {
         Formation::Absent
+    }
+}
+
+/// What is known of a cluster beyond its members' hosts, none of which shows that it was formed.
+fn formed_before(spec: &ClusterSpec, elsewhere: &Elsewhere<'_>) -> Option<Formation> {
+    if !elsewhere.traces.is_empty() {
+        Some(Formation::Elsewhere)
+    } else if !elsewhere.unseen.is_empty() {
+        Some(Formation::Unknown)
+    } else {
+        (!spec.formed.is_absent()).then_some(Formation::Elsewhere)
     }
 }
 

@@ -68,6 +68,9 @@ pub struct SiteFacts {
     pub observed_at: OffsetDateTime,
     /// One answer a host, for every host that a cluster of the plan uses.
     pub hosts: BTreeMap<HostName, Observed<HostFacts>>,
+    /// For each host of the inventory that no cluster uses: the clusters that are, or may be, formed there.
+    /// Asked only while a cluster shows nothing of being formed on its own hosts; else unknown.
+    pub bystanders: BTreeMap<HostName, Observed<BTreeSet<String>>>,
 }
 
 /// What one host said.
@@ -102,7 +105,8 @@ pub struct HostFacts {
     pub names: Names,
     /// What is here of each cluster that was asked for.
     pub clusters: BTreeMap<ClusterName, MemberFacts>,
-    /// Clusters that have a marker here and were not asked for.
+    /// Clusters that are, or may be, formed here and were not asked for: they have a marker, the witness of a
+    /// quorum, or a log that nobody would have witnessed.
     pub other_clusters: BTreeSet<String>,
     /// What the host remembers of the last apply. It decides nothing.
     pub applied: Observed<Applied>,

@@ -10,6 +10,7 @@ use templates::RenderError;
 use crate::assess::{self, View};
 use crate::ensure::Place;
 use crate::facts::{Observed, SiteFacts};
+use crate::formed::{self, Reform};
 use crate::graph::{self, CycleError};
 use crate::plan::{Plan, Step, StepId, StepKind};
 use crate::policy::Policy;
@@ -68,10 +69,13 @@ fn decide(
     let mut steps = kubelets::turns(spec, facts, policy, &mut report)?;
     let mut disruptive: Vec<Step> = ends(&steps);
     for cluster in policy.selection.of(spec) {
-        let view = assess::assess(cluster, facts);
+        let view = assess::assess(cluster, facts, Reform::of(cluster, policy));
         preflight::check(spec, cluster, &view, facts, policy, &mut report);
         identity::check(spec, cluster, &view, &mut report);
         bootstrap::check(cluster, &view, &mut report);
+        formed::check(cluster, &view, policy, &mut report);
+        let waits = view.waits_for().filter_map(|host| view.elsewhere.unseen.get_key_value(host));
+        report.unseen.extend(waits.map(|(host, why)| ((*host).clone(), (*why).to_owned())));
         corrupt(cluster, &view, &mut report);
         let after = sharing_hosts(cluster, &disruptive);
         let planned = cluster_steps(spec, cluster, &view, facts, &after, policy, &mut report)?;
@@ -122,7 +126,7 @@ fn cluster_steps(
             form::steps(&places, after, report)
         }
         Formation::Formed => converge::steps(view, &places, after, policy, report),
-        Formation::Unknown => Ok(Vec::new()),
+        Formation::Elsewhere | Formation::Unknown => Ok(Vec::new()),
     }
 }
 

@@ -27,6 +27,8 @@ pub struct Policy {
     pub allow_slow_disk: BTreeSet<ClusterName>,
     /// Clusters that may lose their quorum while a member restarts.
     pub allow_outage: BTreeSet<ClusterName>,
+    /// Clusters that may be formed although they were formed before.
+    pub allow_reform: BTreeSet<ClusterName>,
     /// What the plan is narrowed to.
     pub selection: Selection,
 }
@@ -65,6 +67,7 @@ impl Default for Policy {
             disk_refuse: Duration::from_millis(150),
             allow_slow_disk: BTreeSet::new(),
             allow_outage: BTreeSet::new(),
+            allow_reform: BTreeSet::new(),
             selection: Selection::default(),
         }
     }

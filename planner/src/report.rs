@@ -94,6 +94,9 @@ pub enum Formation {
     Begun,
     /// It had a quorum at least once, so its data counts.
     Formed,
+    /// It was formed before, as other hosts or the record beside the inventory say; the hosts of its
+    /// members show nothing of it.
+    Elsewhere,
     /// Not every host could be seen, and none of those that were says that it is formed.
     Unknown,
 }

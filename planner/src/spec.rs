@@ -13,6 +13,8 @@ use pki::{CertFacts, LeafRequest};
 use templates::member::{Access, Bootstrap, V2Discovery, V3Discovery};
 use templates::{Formation, Manifest, Member, PeerUrl, RenderError, UnitText};
 
+use crate::facts::Observed;
+use crate::formed::FormedRecord;
 use crate::plan::FormationState;
 
 /// Everything that is wanted of one site.
@@ -22,6 +24,8 @@ pub struct SiteSpec {
     pub site: SiteName,
     /// Clusters by name.
     pub clusters: BTreeMap<ClusterName, ClusterSpec>,
+    /// Hosts of the inventory that no cluster uses.
+    pub bystanders: BTreeSet<HostName>,
     /// Archives: where from, and their pinned digests.
     pub release: ReleaseSpec,
 }
@@ -72,6 +76,8 @@ pub struct ClusterSpec {
     pub client_ca: ClusterName,
     /// The public halves of its CAs, as they lie beside the inventory.
     pub authorities: Authorities,
+    /// What is recorded beside the inventory of the cluster's forming.
+    pub formed: Observed<FormedRecord>,
     /// Where the cluster is declared.
     pub place: Place,
     /// Where its settings are written.
@@ -147,7 +153,8 @@ pub struct ExpandError {
     source: SanError,
 }
 
-/// Expands an inventory and the CAs beside it into the desired state.
+/// Expands an inventory and the CAs beside it into the desired state. Records of formed clusters are put
+/// into it by whoever reads them.
 pub fn expand(
     inventory: &Inventory,
     authorities: &BTreeMap<ClusterName, Authorities>,
@@ -157,9 +164,13 @@ pub fn expand(
         let authorities = authorities.get(name).cloned().unwrap_or_default();
         clusters.insert(name.clone(), expand_cluster(inventory, name, cluster, authorities)?);
     }
+    let used: BTreeSet<&HostName> =
+        inventory.clusters.values().flat_map(|cluster| &cluster.members).collect();
+    let bystanders = inventory.hosts.keys().filter(|host| !used.contains(host)).cloned().collect();
     Ok(SiteSpec {
         site: inventory.site.name.clone(),
         clusters,
+        bystanders,
         release: ReleaseSpec {
             source: inventory.release.source.clone(),
             sha256: inventory.release.sha256.clone(),
@@ -209,6 +220,7 @@ fn expand_cluster(
         members,
         client_ca: cluster.client_ca.clone(),
         authorities,
+        formed: Observed::Absent,
         place: cluster.place.clone(),
         places: cluster.places.clone(),
     })

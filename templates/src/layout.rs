@@ -13,6 +13,9 @@ pub const STATE_ROOT: &str = "/var/lib/quorate";
 /// Where the data of all clusters lies; the account's home.
 pub const DATA_ROOT: &str = "/var/lib/etcd";
 
+/// Where the administrator's units lie.
+pub const UNITS: &str = "/etc/systemd/system";
+
 /// The shell of an account that nobody logs in to.
 pub const NO_LOGIN: &str = "/usr/sbin/nologin";
 
@@ -67,7 +70,7 @@ impl Layout {
 
     /// The unit's file.
     pub fn unit_file(&self) -> String {
-        format!("/etc/systemd/system/{}", self.unit_name())
+        format!("{UNITS}/{}", self.unit_name())
     }
 
     /// The unit's drop-in directory. quorate writes nothing here: what lies in it is foreign.

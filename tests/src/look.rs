@@ -43,7 +43,13 @@ impl World {
             None => panic!("the world has no host {name}"),
         };
         let hosts = names.into_iter().map(|name| (name.clone(), look(name))).collect();
-        SiteFacts { observed_at: self.now, hosts }
+        let traces = |name: &HostName| match self.hosts.get(name) {
+            Some(host) if host.reachable => Observed::Known(traces(host)),
+            Some(_) => Observed::Unknown("connect: timed out".to_owned()),
+            None => panic!("the world has no host {name}"),
+        };
+        let bystanders = spec.bystanders.iter().map(|name| (name.clone(), traces(name))).collect();
+        SiteFacts { observed_at: self.now, hosts, bystanders }
     }
 
     fn host_facts(&self, name: &HostName, host: &SimHost, spec: &SiteSpec) -> HostFacts {
@@ -133,13 +139,9 @@ impl World {
             clusters,
             applied: Observed::Absent,
             holder: None,
-            other_clusters: host
-                .members
-                .iter()
-                .filter(|(name, member)| {
-                    member.marker.is_some() && mine.iter().all(|(spec, _)| spec.name != **name)
-                })
-                .map(|(name, _)| name.to_string())
+            other_clusters: traces(host)
+                .into_iter()
+                .filter(|name| mine.iter().all(|(spec, _)| spec.name.as_str() != name))
                 .collect(),
         }
     }
@@ -263,6 +265,16 @@ impl World {
             members: Observed::Known(members.collect()),
         })
     }
+}
+
+/// The clusters that are, or may be, formed here: of a pod nobody witnesses that it was in a quorum.
+fn traces(host: &SimHost) -> BTreeSet<String> {
+    let is_formed = |member: &SimMember| {
+        let unwitnessed = member.log.is_some() && member.unit.is_none();
+        member.marker.is_some() || member.quorum_seen || unwitnessed
+    };
+    let formed = host.members.iter().filter(|(_, member)| is_formed(member));
+    formed.map(|(name, _)| name.to_string()).collect()
 }
 
 fn sub_state(active: &str) -> &'static str {

@@ -5,6 +5,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use inventories::EtcdVersion;
+use planner::report::UNSEEN;
 use planner::{Plan, Policy, Selection, SiteSpec, Step, StepId, StepKind, fingerprint, plan};
 use proptest::prelude::*;
 use quorate_tests::cases::cases;
@@ -190,8 +191,20 @@ fn trouble_of_a_cluster_that_was_not_selected_blocks_nothing_and_is_told() {
     world.hosts.get_mut("etcd-3").unwrap().reachable = false;
     spec.clusters.get_mut("c1").unwrap().authorities.peer = None;
     assert!(plan_of(&world, &spec).steps.is_empty());
+    // A host that might carry it is waited for by a cluster that is to be formed, and by nothing else.
+    let waits = narrowed(&world, &spec, clusters(&[0]));
+    let codes: Vec<&str> = waits.report.blocked.iter().map(|found| found.code).collect();
+    assert_eq!(codes, [UNSEEN]);
+    world.hosts.get_mut("etcd-3").unwrap().reachable = true;
     let part = narrowed(&world, &spec, clusters(&[0]));
     assert!(!part.steps.is_empty() && part.report.unseen.is_empty());
+    let left = &part.report.left_out;
+    assert!(left.iter().any(|l| l.cluster == Some(cluster(1)) && l.problems == 1), "{left:?}");
+    let world = formed(world, &Shape { clusters: vec![1], ..plain(3) }.spec(&world.authorities));
+    let mut world = world;
+    world.hosts.get_mut("etcd-3").unwrap().reachable = false;
+    let part = narrowed(&world, &spec, clusters(&[0]));
+    assert!(part.report.blocked.is_empty() && part.report.unseen.is_empty());
     let left = &part.report.left_out;
     assert!(left.iter().any(|l| l.cluster == Some(cluster(1)) && l.problems == 2), "{left:?}");
 }

@@ -31,6 +31,7 @@ use crate::saved_plan::{self, SavedPlan};
 use crate::site::Site;
 
 mod discovery;
+mod formed;
 mod locked;
 mod record;
 
@@ -38,7 +39,7 @@ mod record;
 #[derive(Debug, Args)]
 pub struct ApplyArgs {
     /// A plan that `quorate plan --out` saved: exactly that is applied, without asking
-    #[arg(value_name = "PLAN", conflicts_with_all = ["expect", "allow_outage", "allow_slow_disk", "cluster", "host"])]
+    #[arg(value_name = "PLAN", conflicts_with_all = ["expect", "allow_outage", "allow_reform", "allow_slow_disk", "cluster", "host"])]
     saved: Option<PathBuf>,
     /// The hash of the plan that was reviewed: no other is applied
     #[arg(long, value_name = "HASH")]
@@ -159,6 +160,7 @@ async fn apply(
         for untold in interrupts.unless_twice(remember).await.into_iter().flatten() {
             context.terminal.warn(&format!("what was applied is not recorded: {untold}"));
         }
+        formed::keep(context, &site, &again, &facts);
         Ok(code)
     };
     let ended = ended.await;
@@ -259,7 +261,8 @@ async fn look_back<H: Hosts>(
     if let Some(why) = given_up {
         context.terminal.warn(&format!("the lock was lost after the last step: {why}"));
     }
-    SiteFacts { observed_at: planned.facts.observed_at, hosts: BTreeMap::new() }
+    let (hosts, bystanders) = (BTreeMap::new(), BTreeMap::new());
+    SiteFacts { observed_at: planned.facts.observed_at, hosts, bystanders }
 }
 
 /// Lets an apply run. The first interrupt lets it come to its end in an orderly way; the second

@@ -22,7 +22,7 @@ pub(super) struct Planned {
     pub(super) spec: SiteSpec,
     pub(super) facts: SiteFacts,
     pub(super) plan: Plan,
-    policy: Policy,
+    pub(super) policy: Policy,
 }
 
 impl Planned {
@@ -48,6 +48,11 @@ pub struct PolicyArgs {
     /// Let this cluster lose its quorum while a member restarts (may be given again)
     #[arg(long, value_name = "CLUSTER")]
     allow_outage: Vec<ClusterName>,
+    /// Form this cluster although it was formed before; its data, wherever it is, is not in the new one (may
+    /// be given again)
+    #[arg(long, value_name = "CLUSTER")]
+    #[serde(default)]
+    allow_reform: Vec<ClusterName>,
     /// Form this cluster although a disk is too slow for it (may be given again)
     #[arg(long, value_name = "CLUSTER")]
     #[serde(default)]
@@ -67,6 +72,7 @@ impl PolicyArgs {
     fn policy(&self, spec: &SiteSpec) -> Result<Policy, CliError> {
         Ok(Policy {
             allow_outage: known("--allow-outage", &self.allow_outage, spec)?,
+            allow_reform: known("--allow-reform", &self.allow_reform, spec)?,
             allow_slow_disk: known("--allow-slow-disk", &self.allow_slow_disk, spec)?,
             selection: self.selection.selection(spec)?,
             ..Policy::default()

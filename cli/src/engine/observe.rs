@@ -1,14 +1,15 @@
 //! Looking at the hosts: one connection and one read-only script a host, and the reply as facts.
 //!
 //! - [`observe`] looks at every host at once, and then, only for clusters that no host knows as
-//!   formed, asks which members reach each other, what DNS says of them there, and what they would cost
-//!   in time.
+//!   formed, asks which members reach each other, what DNS says of them there, what they would cost in
+//!   time, and whether the inventory's other hosts carry their traces.
 //! - `request` says what is asked, `records` takes the reply apart, and each other module reads one
 //!   part of it, without running anything.
 //! - What a host did not say is unknown, and never absent. What a fact can't do without makes the
 //!   whole host unknown.
 
 pub(in crate::engine) mod applied;
+mod bystanders;
 mod clock;
 mod cost;
 mod data;
@@ -54,7 +55,8 @@ const MOST_LOOKS: u32 = 3;
 /// The longest reply: every text of several clusters at its limit.
 const MAX_REPLY: usize = 8 * 1024 * 1024;
 
-/// Looks at every host that the clusters of `spec` use. A host that can't be seen is an answer.
+/// Looks at every host that the clusters of `spec` use; where one of them may have to be formed, at the
+/// inventory's other hosts too. A host that can't be seen is an answer.
 pub async fn observe(pool: &Arc<Pool>, spec: &SiteSpec, timed: Timed) -> SiteFacts {
     let observed_at = OffsetDateTime::now_utc();
     let mut looks = JoinSet::new();
@@ -67,7 +69,8 @@ pub async fn observe(pool: &Arc<Pool>, spec: &SiteSpec, timed: Timed) -> SiteFac
     }
     let mut hosts: BTreeMap<HostName, Observed<HostFacts>> =
         looks.join_all().await.into_iter().collect();
-    let reached = reach::ask(pool, spec, &hosts, timed).await;
+    let (reached, bystanders) =
+        tokio::join!(reach::ask(pool, spec, &hosts, timed), bystanders::ask(pool, spec, &hosts),);
     for (host, found) in reached {
         if let Some(Observed::Known(facts)) = hosts.get_mut(&host) {
             let times = found.iter().filter_map(|(peer, found)| Some((*peer, found.round_trip?)));
@@ -87,7 +90,7 @@ pub async fn observe(pool: &Arc<Pool>, spec: &SiteSpec, timed: Timed) -> SiteFac
             facts.round_trips.extend(costs.round_trips);
         }
     }
-    SiteFacts { observed_at, hosts }
+    SiteFacts { observed_at, hosts, bystanders }
 }
 
 /// Looks at one host. While somebody else is at work there, a file may change between two questions about

@@ -174,7 +174,10 @@ impl ClusterStatus {
                     }
                 };
                 status.leader = leader.as_ref() == Some(host);
-                let unformed = matches!(formation, Formation::Absent | Formation::Begun);
+                let unformed = matches!(
+                    formation,
+                    Formation::Absent | Formation::Begun | Formation::Elsewhere
+                );
                 if unformed && status.state == MemberState::Down {
                     status.state = MemberState::NotYet;
                 }
@@ -205,6 +208,9 @@ impl ClusterStatus {
             Formation::Begun => {
                 problems.push("a bootstrap was begun and never had a quorum".to_owned());
             }
+            Formation::Elsewhere => problems.push(
+                "formed before, and not on the hosts of its members: see quorate plan".to_owned(),
+            ),
             Formation::Unknown => problems.push("not every host could be seen".to_owned()),
             Formation::Formed if !quorate => problems.push(format!(
                 "no quorum: {} of {} members up, {} needed",

@@ -16,6 +16,9 @@ pub enum FormationWord {
     Begun,
     /// It had a quorum at least once, so its data counts.
     Formed,
+    /// It was formed before, as other hosts or the record beside the inventory say; the hosts of its
+    /// members show nothing of it.
+    Elsewhere,
     /// Not every host could be seen, and none of those that were says that it is formed.
     Unknown,
 }
@@ -55,6 +58,7 @@ impl From<Formation> for FormationWord {
             Formation::Absent => Self::Absent,
             Formation::Begun => Self::Begun,
             Formation::Formed => Self::Formed,
+            Formation::Elsewhere => Self::Elsewhere,
             Formation::Unknown => Self::Unknown,
         }
     }

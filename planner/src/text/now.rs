@@ -31,6 +31,9 @@ pub fn cluster(name: &ClusterName, now: &ClusterNow, style: Style) -> String {
                 "{name}: a bootstrap was begun and never had a quorum, {voters} member(s) wanted"
             )
         }
+        Formation::Elsewhere => {
+            format!("{name}: formed before, and not on the hosts of its members")
+        }
         Formation::Unknown => format!("{name}: not known, because not every host could be seen"),
         Formation::Formed => {
             let leader = now

@@ -1,10 +1,12 @@
 //! A cluster is formed once, by all of its members together, and never again.
 
+use std::collections::BTreeSet;
+
 use inventories::HostName;
 use inventories::inventory::Runtime;
 use planner::plan::FormationState;
 use planner::spec::ClusterSpec;
-use planner::{Step, StepKind};
+use planner::{Observed, Step, StepKind};
 
 use super::reading::Reading;
 use super::renders;
@@ -17,6 +19,7 @@ pub(super) fn violations(reading: &Reading<'_>) -> Vec<String> {
             found.extend(amnesia(reading, start));
         } else {
             found.extend(lone_start(reading, start, cluster));
+            found.extend(formed_before(reading, start, cluster));
         }
     }
     for discard in reading.steps(|kind| *kind == StepKind::DiscardBootstrap) {
@@ -92,6 +95,28 @@ fn lone_start(reading: &Reading<'_>, start: &Step, cluster: &ClusterSpec) -> Vec
         if !seen && !made(&|kind| renders(kind, FormationState::New)) {
             found.push(format!("{}: {host} has no unit yet", start.id));
         }
+    }
+    found
+}
+
+/// A cluster is formed only where nothing says that it was formed before: no other host, all of which were
+/// seen, and no record beside the inventory.
+fn formed_before(reading: &Reading<'_>, start: &Step, cluster: &ClusterSpec) -> Vec<String> {
+    let mut found = Vec::new();
+    let mut judge = |host: &HostName, traces: Option<&BTreeSet<String>>| match traces {
+        Some(traces) if !traces.contains(cluster.name.as_str()) => {}
+        Some(_) => found.push(format!("{}: {host} shows that it was formed before", start.id)),
+        None => found.push(format!("{}: a cluster is formed while {host} is unseen", start.id)),
+    };
+    for host in reading.spec.hosts().into_iter().filter(|host| !cluster.members.contains_key(*host))
+    {
+        judge(host, reading.host(host).map(|host| &host.other_clusters));
+    }
+    for host in &reading.spec.bystanders {
+        judge(host, reading.facts.bystanders.get(host).and_then(Observed::known));
+    }
+    if !cluster.formed.is_absent() {
+        found.push(format!("{}: its record says that it was formed before", start.id));
     }
     found
 }

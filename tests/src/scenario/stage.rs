@@ -9,7 +9,7 @@ use inventories::inventory::Runtime;
 use inventories::{ClusterName, Inventory, SiteName};
 use planner::facts::Reach;
 use planner::text::{self, Paint, Style};
-use planner::{Plan, Policy, SiteFacts, SiteSpec, fingerprint};
+use planner::{FormedRecord, Observed, Plan, Policy, SiteFacts, SiteSpec, fingerprint};
 use templates::layout::PkiFile;
 
 use super::hosts;
@@ -32,6 +32,8 @@ struct Scene {
     world: World,
     twists: Vec<Twist>,
     policy: Policy,
+    /// The records of formed clusters that lie beside the inventory.
+    records: BTreeMap<ClusterName, FormedRecord>,
     /// The hash of the plan that was compared last.
     compared: Option<String>,
     bootstraps: u8,
@@ -52,7 +54,7 @@ impl Stage {
     ///
     /// - The site: `site members=N [clusters=N] [hosts=N] [version=V] [ipv6] [dns|v3|v3-user|self-hosted|v2] [static-pod]`.
     /// - The inventory, after that: `inventory version V|runtime R|static|members H…|members-of C H…|address H ADDRESS|
-    ///   flag NAME NUMBER|name SITE|no-ca C|new-ca|no-checksum|without C|from-file`.
+    ///   flag NAME NUMBER|name SITE|no-ca C|new-ca|no-checksum|without C|from-file|no-record C`.
     /// - What DNS says, from then on: `dns port H PORT|without H|stranger NAME PORT|address H ADDRESS|nothing`.
     /// - What happens to hosts: `host H unreachable|reachable|new`, `stop H`, `wipe H`,
     ///   `other-ca H`, `other-site H`, `marker H site NAME|cluster-id ID|unreadable`, `remove-unit H`, `kubelet H on|off`,
@@ -63,7 +65,7 @@ impl Stage {
     ///   `no-downloader H`, `foreign-etcd H [UNIT]`, `service H UNIT`, `source H ADDRESS|none|unknown`,
     ///   `reach H TO silent|untried`, `site-unknown H`, `foreign-data H`, `data-unknown H`,
     ///   `synced-write H Nms|stuck|impossible`, `apart H TO Nms`, `damaged H FILE`, `alarm H NAME`, `answers-as H CLUSTER-ID`.
-    /// - What the operator allows from then on: `allow slow-disk C`.
+    /// - What the operator allows from then on: `allow slow-disk C`, `allow reform C`.
     /// - Certificates: `age DAYS` lets time pass, `issue broken|sound` says what is issued from then on.
     /// - Questions: `plan`, `findings` of it, `same-plan` as last time, `steps`, `hosts`, `apply [killed-before=STEP|killed-after=STEP|lost=STEP]`.
     ///
@@ -80,7 +82,7 @@ impl Stage {
             ["plan"] => Ok(masked(&text::plan(&scene.plan(), Style::Plain))),
             ["findings"] => Ok(findings(&scene.plan())),
             ["same-plan"] => Ok(scene.compare()),
-            ["allow", "slow-disk", cluster] => scene.allow_slow_disk(cluster),
+            ["allow", ref words @ ..] => scene.allow(words).map(|()| String::new()),
             ["steps"] => Ok(run::steps(&scene.plan())),
             ["hosts"] => Ok(hosts::describe(&scene.world)),
             ["apply", ref options @ ..] => scene.apply(options),
@@ -122,13 +124,16 @@ impl Scene {
         let inventory = shape.inventory();
         let at_hand = inventory.clusters.keys().map(|name| (name.clone(), CaFiles::Here)).collect();
         let policy = Policy::default();
-        let (twists, compared) = (Vec::new(), None);
-        Ok(Self { inventory, at_hand, world, twists, policy, compared, bootstraps: 0 })
+        let (twists, records, compared) = (Vec::new(), BTreeMap::new(), None);
+        Ok(Self { inventory, at_hand, world, twists, policy, records, compared, bootstraps: 0 })
     }
 
     fn spec(&self) -> SiteSpec {
         let mut spec = spec_of(&self.inventory, &self.world.authorities);
         for (name, cluster) in &mut spec.clusters {
+            if let Some(record) = self.records.get(name) {
+                cluster.formed = Observed::Known(record.clone());
+            }
             if self.at_hand.get(name) != Some(&CaFiles::Here) {
                 cluster.authorities.peer = None;
             }
@@ -167,9 +172,14 @@ impl Scene {
         Ok(String::new())
     }
 
-    fn allow_slow_disk(&mut self, cluster: &str) -> Told {
-        self.policy.allow_slow_disk.insert(parsed(cluster)?);
-        Ok(String::new())
+    fn allow(&mut self, words: &[&str]) -> Result<(), String> {
+        let (clusters, cluster) = match *words {
+            ["slow-disk", cluster] => (&mut self.policy.allow_slow_disk, cluster),
+            ["reform", cluster] => (&mut self.policy.allow_reform, cluster),
+            _ => return Err("nobody can allow that".to_owned()),
+        };
+        clusters.insert(parsed(cluster)?);
+        Ok(())
     }
 
     /// What happens to a host, or is found there.

@@ -7,6 +7,7 @@ mod by_discovery;
 mod checker;
 mod drift;
 mod formed;
+mod formed_once;
 mod kubelets;
 mod names;
 mod of_pods;

@@ -37,7 +37,7 @@ fn plan(kinds: Vec<StepKind>) -> Plan {
 fn facts(hosts: &[(&str, Observed<BootstrapToken>)]) -> SiteFacts {
     let hosts = hosts.iter().map(|(name, token)| (name.parse().unwrap(), host(token.clone())));
     let hosts: BTreeMap<HostName, Observed<HostFacts>> = hosts.collect();
-    SiteFacts { observed_at: OffsetDateTime::UNIX_EPOCH, hosts }
+    SiteFacts { observed_at: OffsetDateTime::UNIX_EPOCH, hosts, bystanders: BTreeMap::new() }
 }
 
 fn host(token: Observed<BootstrapToken>) -> Observed<HostFacts> {

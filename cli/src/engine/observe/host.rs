@@ -23,13 +23,16 @@ pub(super) struct Seen {
 
 /// Reads a reply. An error is why the host counts as not seen.
 pub(super) fn read(request: &Request, reply: &Reply, span: Span) -> Result<Seen, String> {
+    seen(request, &records(reply)?, span)
+}
+
+fn records(reply: &Reply) -> Result<Records, String> {
     if reply.status != 0 {
         let said =
             if reply.stderr.is_empty() { String::new() } else { format!(": {}", reply.stderr) };
         return Err(format!("the look ended with status {}{said}", reply.status));
     }
-    let records = Records::parse(&reply.stdout).map_err(|error| error.to_string())?;
-    seen(request, &records, span)
+    Records::parse(&reply.stdout).map_err(|error| error.to_string())
 }
 
 /// Puts the records together.
@@ -77,6 +80,11 @@ pub(super) fn seen(request: &Request, records: &Records, span: Span) -> Result<S
         machine,
     };
     Ok(Seen { facts, torn: files.is_torn() })
+}
+
+/// The clusters that are, or may be, formed on a host that no cluster uses.
+pub(super) fn traces(request: &Request, reply: &Reply) -> Result<BTreeSet<String>, String> {
+    others(request, &records(reply)?)
 }
 
 fn site(files: &Files) -> Observed<SiteName> {

@@ -8,8 +8,8 @@ use inventories::{EtcdVersion, HostName};
 use planner::SiteSpec;
 use planner::layout::directories;
 use templates::layout::{
-    APPLIED_FILE, KUBELET_CONFIG, KUBELET_DROP_IN, KUBELET_UNIT, LOCK_FILE, PkiFile, ReleaseLayout,
-    SITE_FILE, USER,
+    APPLIED_FILE, DATA_ROOT, KUBELET_CONFIG, KUBELET_DROP_IN, KUBELET_UNIT, LOCK_FILE, PkiFile,
+    ReleaseLayout, SITE_FILE, UNITS, USER,
 };
 use templates::{Bootstrap, Layout, Member};
 
@@ -47,7 +47,8 @@ impl Request {
         requests
     }
 
-    fn empty() -> Self {
+    /// What a host is asked that no cluster uses.
+    pub(super) fn empty() -> Self {
         Self { members: Vec::new(), peers: BTreeSet::new(), names: BTreeSet::new(), kubelet: false }
     }
 
@@ -65,7 +66,7 @@ impl Request {
             format!("text={SITE_FILE}"),
             format!("text={APPLIED_FILE}"),
             format!("text={LOCK_FILE}"),
-            format!("records={}", records_root()),
+            format!("records={},{DATA_ROOT},{UNITS}", records_root()),
             format!("releases={}", ReleaseLayout::ROOT),
             format!("room={}", ReleaseLayout::ROOT),
         ];

@@ -336,3 +336,23 @@ fn the_room_counts_our_own_data_as_free() {
     tree.write(&format!("{}/0-0.wal", layout("events").wal_dir()), [0; 50_000]);
     assert!((51_000..60_000).contains(&room(&tree)), "{}", room(&tree));
 }
+
+#[test]
+fn what_may_have_been_formed_here_is_named_by_whatever_shows_it() {
+    let tree = Tree::new();
+    let log = |cluster: &str| tree.write(&format!("{}/0-0.wal", layout(cluster).wal_dir()), "");
+    let record = |path: String| tree.write(&path, "");
+    record(layout("marked").marker());
+    record(layout("seen").quorum_witness());
+    // Nobody witnesses the quorum of a pod; a unit does, and this one never was in any.
+    record(layout("pod").token_file());
+    log("pod");
+    record(layout("unit").token_file());
+    record(layout("unit").unit_file());
+    log("unit");
+    record(layout("early").token_file());
+    for shell in SHELLS {
+        let found = tree.facts(shell).other_clusters;
+        assert_eq!(found.iter().collect::<Vec<_>>(), ["marked", "pod", "seen"]);
+    }
+}

@@ -265,14 +265,24 @@ files() {
     say texts "${texts%.}"
 }
 
-# shellcheck disable=SC2086
+# Clusters that are formed here, or may be: by our marker, by the witness of a quorum, or by a log that no
+# unit is about to witness one for.
 markers() {
+    IFS=,
+    # shellcheck disable=SC2086
+    set -- $records
+    unset IFS
     found=
     set +f
-    for file in "$records"/*/marker; do
-        [ -e "$file" ] || continue
-        file=${file%/marker}
-        found="$found${file##*/}$nl"
+    for dir in "$1"/*/; do
+        dir=${dir%/}
+        cluster=${dir##*/}
+        if [ ! -e "$dir/marker" ] && [ ! -e "$dir/quorum-seen" ]; then
+            [ ! -e "$3/etcd-$cluster.service" ] || continue
+            for log in "$2/$cluster/member/wal"/*.wal; do [ ! -e "$log" ] || break; done
+            [ -e "$log" ] || continue
+        fi
+        found="$found$cluster$nl"
     done
     set -f
     say marked "$found"

@@ -66,6 +66,9 @@ impl Scene {
             ["without", name] => {
                 inventory.clusters.remove(&cluster_name(name)?);
             }
+            ["no-record", name] => {
+                self.records.remove(&cluster_name(name)?);
+            }
             ["from-file"] => {
                 let path = "artifacts/etcd-v{version}-linux-{arch}.tar.gz".to_owned();
                 inventory.release.source = ReleaseSource::Path(path);

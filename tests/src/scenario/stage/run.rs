@@ -56,6 +56,10 @@ impl Scene {
         let world = self.world.clone();
         let (world, report) = execute_in(world, &plan, bindings, 1, crash, Repeat::Once, listen);
         self.world = world;
+        if crash.is_none() {
+            let found = self.facts(&spec);
+            self.records.extend(planner::records(&spec, &plan, &found, &self.policy));
+        }
         let mut out = totals(&report.outcomes);
         if crash.is_some() {
             out += &format!("quorate was {}\n", options.join(" ").replace('=', " "));

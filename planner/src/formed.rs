@@ -1,0 +1,225 @@
+//! A cluster is formed once, and whether it was shows in more places than its members' hosts: on hosts that
+//! it no longer names, and in a record beside the inventory, in the operator's own version control.
+//!
+//! Without these, a commit that replaces every member at once, or gives every host another address, would
+//! form a second and empty cluster under the same name and CAs.
+
+use std::collections::BTreeMap;
+
+use inventories::{ClusterName, HostName};
+use serde::{Deserialize, Serialize};
+
+use crate::assess::View;
+use crate::facts::{Observed, SiteFacts};
+use crate::plan::Plan;
+use crate::policy::Policy;
+use crate::report::{Finding, Formation, PlanReport, UNSEEN};
+use crate::spec::{ClusterSpec, SiteSpec};
+
+/// What is recorded of a formed cluster beside the inventory. It names no host: those change.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case", deny_unknown_fields)]
+pub struct FormedRecord {
+    /// etcd's cluster id, in hex.
+    pub cluster_id: String,
+    /// The day on which the record was written.
+    pub formed: String,
+}
+
+/// Whether the operator allows a cluster to be formed that was formed before.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Reform {
+    /// As always.
+    Refused,
+    /// By name.
+    Allowed,
+}
+
+impl Reform {
+    pub(crate) fn of(cluster: &ClusterSpec, policy: &Policy) -> Self {
+        if policy.allow_reform.contains(&cluster.name) { Self::Allowed } else { Self::Refused }
+    }
+}
+
+/// What hosts that are not the cluster's members say of it.
+#[derive(Debug, Default)]
+pub(crate) struct Elsewhere<'a> {
+    /// Those that carry traces of it.
+    pub(crate) traces: Vec<&'a HostName>,
+    /// Those that could not be seen, and why.
+    pub(crate) unseen: BTreeMap<&'a HostName, &'a str>,
+}
+
+impl<'a> Elsewhere<'a> {
+    pub(crate) fn of(cluster: &ClusterSpec, facts: &'a SiteFacts) -> Self {
+        let mut found = Self::default();
+        let of_others = facts.hosts.iter().filter(|(name, _)| !cluster.members.contains_key(*name));
+        for (name, host) in of_others {
+            match host {
+                Observed::Known(host) if host.other_clusters.contains(cluster.name.as_str()) => {
+                    found.traces.push(name);
+                }
+                Observed::Unknown(why) => {
+                    found.unseen.insert(name, why);
+                }
+                Observed::Known(_) | Observed::Absent => {}
+            }
+        }
+        for (name, traces) in &facts.bystanders {
+            match traces {
+                Observed::Known(traces) if traces.contains(cluster.name.as_str()) => {
+                    found.traces.push(name);
+                }
+                Observed::Unknown(why) => {
+                    found.unseen.insert(name, why);
+                }
+                Observed::Known(_) | Observed::Absent => {}
+            }
+        }
+        found
+    }
+}
+
+/// Refuses to form a cluster that was formed before, and says so where it is allowed.
+pub(crate) fn check(
+    cluster: &ClusterSpec,
+    view: &View<'_>,
+    policy: &Policy,
+    report: &mut PlanReport,
+) {
+    match view.now.formation {
+        Formation::Formed => other_id(cluster, view, report),
+        Formation::Elsewhere => report.blocked.push(refusal(cluster, view)),
+        Formation::Unknown => report.blocked.extend(waits(cluster, view)),
+        Formation::Absent | Formation::Begun => {
+            if Reform::of(cluster, policy) == Reform::Allowed
+                && let Some(evidence) = evidence(cluster, view)
+            {
+                report.one_way.push(format!(
+                    "cluster {} was formed before ({evidence}); --allow-reform {0} forms it again, empty",
+                    cluster.name
+                ));
+            }
+        }
+    }
+}
+
+/// What says that the cluster was formed, on whatever is not one of its members' hosts.
+fn evidence(cluster: &ClusterSpec, view: &View<'_>) -> Option<String> {
+    let hosts = &view.elsewhere.traces;
+    if !hosts.is_empty() {
+        let names: Vec<&str> = hosts.iter().map(|host| host.as_str()).collect();
+        return Some(format!(
+            "{} {} data or records of it, and {} not among its `members`",
+            names.join(", "),
+            if names.len() == 1 { "carries" } else { "carry" },
+            if names.len() == 1 { "is" } else { "are" }
+        ));
+    }
+    let path = record_path(&cluster.name);
+    match &cluster.formed {
+        Observed::Known(FormedRecord { cluster_id, formed }) => Some(format!(
+            "{path} says so: {formed}, cluster id {cluster_id}; its hosts show nothing of it"
+        )),
+        Observed::Unknown(why) => {
+            Some(format!("{path} would say whether it was, and can't be read: {why}"))
+        }
+        Observed::Absent => None,
+    }
+}
+
+fn refusal(cluster: &ClusterSpec, view: &View<'_>) -> Finding {
+    let evidence = evidence(cluster, view).unwrap_or_default();
+    let place = cluster.place_of("members");
+    Finding {
+        code: "formed-before",
+        host: None,
+        cluster: Some(cluster.name.clone()),
+        message: format!(
+            "cluster {} was formed before ({evidence}); forming it again would give clients a second, \
+             empty cluster under the same name and CAs",
+            cluster.name
+        ),
+        hint: Some(format!(
+            "put back the members and addresses that it was formed with ({}:{})\n\
+             to form a new, empty cluster all the same: --allow-reform {}",
+            place.file, place.line, cluster.name
+        )),
+    }
+}
+
+/// A host outside of the cluster might carry its records: a cluster is formed when that is known.
+fn waits<'a>(cluster: &'a ClusterSpec, view: &'a View<'_>) -> impl Iterator<Item = Finding> + 'a {
+    view.waits_for().map(|host| Finding {
+        code: UNSEEN,
+        host: Some(host.clone()),
+        cluster: Some(cluster.name.clone()),
+        message: format!(
+            "cluster {} is formed once this host was seen: it is not a member, but it may have been one",
+            cluster.name
+        ),
+        hint: Some(format!(
+            "make the host reachable, or remove it from the inventory if the machine is gone\n\
+             if cluster {} was never formed on it: --allow-reform {0}",
+            cluster.name
+        )),
+    })
+}
+
+fn other_id(cluster: &ClusterSpec, view: &View<'_>, report: &mut PlanReport) {
+    let (Some(id), Observed::Known(record)) = (&view.now.cluster_id, &cluster.formed) else {
+        return;
+    };
+    if *id == record.cluster_id {
+        return;
+    }
+    let path = record_path(&cluster.name);
+    report.warnings.push(Finding {
+        code: "formed-otherwise",
+        host: None,
+        cluster: Some(cluster.name.clone()),
+        message: format!(
+            "the hosts carry cluster id {id}, and {path} says {}, formed {}",
+            record.cluster_id, record.formed
+        ),
+        hint: Some(format!(
+            "find out which cluster holds the data; if the hosts are right, remove {path}: the next \
+             apply that changes the cluster writes it again"
+        )),
+    });
+}
+
+/// The records that an apply leaves beside the inventory: of each cluster that it worked on and that has a
+/// marker now, where there is none yet, or where it was allowed to form the cluster again.
+pub fn records(
+    spec: &SiteSpec,
+    plan: &Plan,
+    facts: &SiteFacts,
+    policy: &Policy,
+) -> BTreeMap<ClusterName, FormedRecord> {
+    let worked_on = |cluster: &&ClusterSpec| {
+        plan.steps.iter().any(|step| step.cluster.as_ref() == Some(&cluster.name))
+    };
+    let record = |cluster: &ClusterSpec| {
+        let marked = cluster.members.keys().find_map(|host| {
+            facts.hosts.get(host)?.known()?.clusters.get(&cluster.name)?.marker.known()
+        });
+        // Only what was proven: a bootstrap that stopped before may still be discarded.
+        let cluster_id = marked?.cluster_id.clone();
+        let replaces = match &cluster.formed {
+            Observed::Absent => true,
+            Observed::Known(record) => {
+                record.cluster_id != cluster_id && Reform::of(cluster, policy) == Reform::Allowed
+            }
+            Observed::Unknown(_) => Reform::of(cluster, policy) == Reform::Allowed,
+        };
+        let formed = facts.observed_at.date().to_string();
+        replaces.then(|| (cluster.name.clone(), FormedRecord { cluster_id, formed }))
+    };
+    spec.clusters.values().filter(worked_on).filter_map(record).collect()
+}
+
+/// Where the record of a cluster is, seen from the inventory.
+pub fn record_path(cluster: &ClusterName) -> String {
+    format!("pki/{cluster}/formed.toml")
+}
