@@ -16,12 +16,14 @@ use time::OffsetDateTime;
 
 mod commit;
 mod cost;
+mod data;
 mod etcd;
 mod kubelet;
 mod names;
 
 pub use commit::{Commit, NotACommit};
 pub use cost::{Clock, DiskTime, RoundTrip};
+pub use data::{DataDirectory, DataOrigin};
 pub use etcd::{ALARM, EtcdFacts, ListedMember};
 pub use kubelet::KubeletFacts;
 pub use names::{Names, Offer};
@@ -297,21 +299,6 @@ pub struct FileFacts {
     pub sha256: String,
     /// The content, where it is public text and could be read whole.
     pub text: Option<String>,
-}
-
-/// A member's data directory.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct DataDirectory {
-    /// Permission bits.
-    pub mode: u32,
-    /// Owner's name.
-    pub owner: String,
-    /// Group's name.
-    pub group: String,
-    /// Whether anything is in it.
-    pub empty: bool,
-    /// Whether it holds a write-ahead log.
-    pub wal: bool,
 }
 
 /// A systemd unit as the running systemd sees it.

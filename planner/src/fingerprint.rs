@@ -191,7 +191,8 @@ fn member_lines(name: &str, member: &MemberFacts, print: &mut Fingerprint) {
     for (path, file) in files {
         put(path, observed(file, file_line));
     }
-    let show = |DataDirectory { mode, owner, group, empty, wal }: &DataDirectory| {
+    // Where data is from decides through verdicts; what was set aside is told, and never asked.
+    let show = |DataDirectory { mode, owner, group, empty, wal, origin: _, archives: _ }: &DataDirectory| {
         format!("{mode:04o} {owner}:{group} empty {empty} log {wal}")
     };
     put("data directory", observed(data, show));

@@ -10,6 +10,7 @@ use templates::{BootstrapToken, RenderError};
 use crate::bootstrap;
 use crate::discovery;
 use crate::ensure::{self, Place};
+use crate::origin;
 use crate::plan::{Action, FormationState, Guard, Step, StepId, StepKind, Swap, Why};
 use crate::readdress;
 use crate::report::{Finding, PlanReport, QuorumNote};
@@ -27,6 +28,11 @@ pub(crate) fn steps(
     let anew = must_begin_anew(places, token)?;
     if anew && let Some(finding) = unwitnessed(places) {
         report.blocked.push(finding);
+        return Ok(Vec::new());
+    }
+    let foreign = if anew { origin::foreign(places) } else { Vec::new() };
+    if !foreign.is_empty() {
+        report.blocked.extend(foreign);
         return Ok(Vec::new());
     }
     let mut steps = Vec::new();
@@ -100,8 +106,8 @@ fn unwitnessed(places: &[Place<'_>]) -> Option<Finding> {
             names.join(", ")
         ),
         hint: Some(format!(
-            "put the settings back; or, if nobody wrote to it, take it away on each host: rm {}, wait \
-             for etcd to end, rm -r {} {}",
+            "put the settings back; or, if nobody wrote to it, set it aside on each host: rm {}, wait \
+             for etcd to end, mv {} /root/, rm {}",
             layout.pod_manifest(),
             layout.member_dir(),
             layout.token_file()
@@ -350,8 +356,9 @@ fn note(places: &[Place<'_>], steps: &[Step], anew: bool, report: &mut PlanRepor
     if anew {
         report.one_way.push(format!(
             "the begun bootstrap of cluster {} is discarded; it never had a quorum, so nobody has \
-             written to it",
-            first.cluster.name
+             written to it; what data it has is kept below {}",
+            first.cluster.name,
+            first.member.member.layout().archive_dir()
         ));
     }
 }

@@ -12,6 +12,7 @@ use crate::assess::{self, View};
 use crate::ensure::Place;
 use crate::facts::{KubeletFacts, Observed, SiteFacts};
 use crate::form;
+use crate::formed::Reform;
 use crate::plan::{Guard, Step, StepId};
 use crate::planner::places;
 use crate::policy::Policy;
@@ -30,7 +31,7 @@ struct Cluster<'a> {
 
 impl<'a> Cluster<'a> {
     fn of(spec: &'a SiteSpec, cluster: &'a ClusterSpec, facts: &'a SiteFacts) -> Self {
-        let view = assess::assess(cluster, facts);
+        let view = assess::assess(cluster, facts, Reform::Refused);
         let places = places(spec, cluster, &view, facts);
         Self { spec: cluster, view, places }
     }

@@ -23,6 +23,7 @@ mod holes;
 mod identity;
 mod kubelets;
 pub mod layout;
+mod origin;
 pub mod plan;
 mod planner;
 pub mod policy;

@@ -132,6 +132,9 @@ pub struct LeftOut {
 /// The code of what is blocked only because a host was not seen: no refusal, but a host to reach.
 pub const UNSEEN: &str = "unseen";
 
+/// The code of what was set aside on a host instead of being deleted.
+pub const ARCHIVED: &str = "archived";
+
 /// What one step does to a cluster's quorum.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
 pub struct QuorumNote {

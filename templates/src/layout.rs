@@ -129,6 +129,12 @@ impl Layout {
         format!("{}/member", self.data_dir())
     }
 
+    /// Where a member's earlier data is kept instead of being deleted, root's and 0700. It is within the data
+    /// directory, which may be a file system of its own.
+    pub fn archive_dir(&self) -> String {
+        format!("{}/archived", self.data_dir())
+    }
+
     /// The directory of the member's write-ahead log: without it a member has lost its memory.
     pub fn wal_dir(&self) -> String {
         format!("{}/wal", self.member_dir())

@@ -9,6 +9,7 @@
 //! Rendering is pure: the same member gives the same text. What is bound only at execution, the
 //! bootstrap token, is a typed hole in the text ([`token`]).
 
+mod birth;
 mod error;
 pub mod flags;
 pub mod head;
@@ -22,6 +23,7 @@ pub mod token;
 pub mod unit;
 pub mod url;
 
+pub use birth::cluster_id;
 pub use error::RenderError;
 pub use layout::Layout;
 pub use member::{Bootstrap, Formation, Member};

@@ -402,8 +402,9 @@ fn discard(member: &mut SimMember) -> Done {
     assert!(!member.quorum_seen, "data that had a quorum was discarded");
     let anything = member.process.take().is_some()
         | member.manifest.take().is_some()
-        | member.log.take().is_some()
+        | member.log.is_some()
         | member.token.take().is_some();
+    member.archived.extend(member.log.take());
     changed(anything)
 }
 

@@ -16,7 +16,7 @@ use planner::{Plan, SiteFacts, SiteSpec, Step, StepKind};
 use quorate::engine::hosts::Done;
 
 use crate::shared::Shared;
-use crate::world::{SimHost, SimMember, World, is_pod};
+use crate::world::{Log, SimHost, SimMember, World, is_pod};
 
 /// An invariant that does not hold, and where.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -49,7 +49,8 @@ pub fn of_action(
     certificates_are_tried_one_by_one(before, step, after)?;
     never_below_quorum(before, step, did, after)?;
     one_disruption_at_a_time(before, step, did, after)?;
-    data_of_a_quorum_stays(before, step, after)
+    data_of_a_quorum_stays(before, step, after)?;
+    data_is_kept(before, step, after)
 }
 
 /// What a kind of step says of itself is all that it does: no member that it does not speak of ends.
@@ -285,6 +286,29 @@ pub fn data_of_a_quorum_stays(before: &World, step: &Step, after: &World) -> Res
             if was_in_one && log != member.log.as_ref() {
                 let what = format!("{} changed the log of {cluster} on {name}", step.id);
                 return broken("I7 (data of a quorum stays)", what);
+            }
+        }
+    }
+    Ok(())
+}
+
+/// Whatever data leaves its place is kept beside it, and what is kept stays. What somebody restored does not even
+/// leave its place.
+pub fn data_is_kept(before: &World, step: &Step, after: &World) -> Result<(), Broken> {
+    for (name, host) in &before.hosts {
+        if after.hosts.get(name).is_some_and(|now| now.is_same(host)) {
+            continue;
+        }
+        for (cluster, member) in &host.members {
+            let now = after.hosts.get(name).and_then(|host| host.members.get(cluster));
+            let kept = now.map_or(&[][..], |now| &now.archived[..]);
+            let in_place = now.and_then(|now| now.log.as_ref());
+            let stays = |log: &Log| in_place == Some(log) || (kept.contains(log) && !log.restored);
+            let lost = member.log.iter().any(|log| !stays(log))
+                || member.archived.iter().any(|log| !kept.contains(log));
+            if lost {
+                let what = format!("{} lost data of {cluster} on {name}", step.id);
+                return broken("data is kept", what);
             }
         }
     }

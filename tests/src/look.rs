@@ -8,9 +8,9 @@ use inventories::HostName;
 use inventories::inventory::{Arch, Runtime};
 use pki::{CertFacts, Sha256Digest};
 use planner::facts::{
-    Account, Clock, DataDirectory, DiskTime, EtcdFacts, EtcdProcess, FileFacts, HostFacts,
-    InstalledRelease, KubeletFacts, ListedMember, Listener, Machine, MemberFacts, Names, Observed,
-    PodProcess, Reach, RoundTrip, SiteFacts, UnitFacts,
+    Account, Clock, DataDirectory, DataOrigin, DiskTime, EtcdFacts, EtcdProcess, FileFacts,
+    HostFacts, InstalledRelease, KubeletFacts, ListedMember, Listener, Machine, MemberFacts, Names,
+    Observed, PodProcess, Reach, RoundTrip, SiteFacts, UnitFacts,
 };
 use planner::layout::directories;
 use planner::spec::{ClusterSpec, MemberSpec};
@@ -19,7 +19,7 @@ use templates::layout::{MANIFESTS, PkiFile};
 use templates::pod::Ids;
 use templates::{Layout, head};
 
-use crate::world::{Generation, SimHost, SimMember, World, is_pod};
+use crate::world::{Generation, Log, SimHost, SimMember, World, is_pod};
 
 /// The account etcd on every host.
 pub const IDS: Ids = Ids { user: 998, group: 997 };
@@ -162,6 +162,8 @@ impl World {
                 group: "etcd".to_owned(),
                 empty: member.log.is_none(),
                 wal: member.log.is_some(),
+                origin: member.log.as_ref().map(origin).unwrap_or_default(),
+                archives: member.archived.iter().map(archive).collect(),
             })),
             unit: present(member.loaded.as_ref().map(|(loaded, enabled)| UnitFacts {
                 active: self.unit_state(host, spec).to_owned(),
@@ -275,6 +277,22 @@ fn traces(host: &SimHost) -> BTreeSet<String> {
     };
     let formed = host.members.iter().filter(|(_, member)| is_formed(member));
     formed.map(|(name, _)| name.to_string()).collect()
+}
+
+/// What tells where a log is from.
+fn origin(log: &Log) -> DataOrigin {
+    DataOrigin {
+        segments: 1,
+        snapshots: usize::from(log.restored),
+        database: 16_801_792,
+        older_than_token: false,
+        cluster_id: Some(templates::cluster_id(&log.token, &log.initial_cluster)),
+    }
+}
+
+/// What was set aside, and how much room it takes.
+fn archive(log: &Log) -> (String, u64) {
+    (format!("20261123T030000Z-{}", log.member_id()), 80_805_888)
 }
 
 fn sub_state(active: &str) -> &'static str {

@@ -128,6 +128,8 @@ pub struct SimMember {
     pub restart_due: bool,
     /// The write-ahead log.
     pub log: Option<Log>,
+    /// The logs that were set aside.
+    pub archived: Vec<Log>,
     /// Whether the unit has written its witness.
     pub quorum_seen: bool,
     /// Our marker.
@@ -168,6 +170,8 @@ pub struct Log {
     pub token: String,
     /// Names and peer URLs of its bootstrap.
     pub initial_cluster: String,
+    /// Whether somebody restored a snapshot into it.
+    pub restored: bool,
     cluster_id: String,
 }
 
@@ -175,7 +179,12 @@ impl Log {
     /// The log of a member that begins its first life with these settings.
     pub fn begun(name: String, token: String, initial_cluster: String) -> Self {
         let cluster_id = short_hash(&format!("cluster {token} {initial_cluster}"));
-        Self { name, token, initial_cluster, cluster_id }
+        Self { name, token, initial_cluster, restored: false, cluster_id }
+    }
+
+    /// What `etcdutl snapshot restore` leaves where it is told no token.
+    pub fn restored(name: String, initial_cluster: String) -> Self {
+        Self { restored: true, ..Self::begun(name, "etcd-cluster".to_owned(), initial_cluster) }
     }
 
     /// etcd's cluster id: of the token and the peer URLs alone.

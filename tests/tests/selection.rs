@@ -200,8 +200,8 @@ fn trouble_of_a_cluster_that_was_not_selected_blocks_nothing_and_is_told() {
     assert!(!part.steps.is_empty() && part.report.unseen.is_empty());
     let left = &part.report.left_out;
     assert!(left.iter().any(|l| l.cluster == Some(cluster(1)) && l.problems == 1), "{left:?}");
-    let world = formed(world, &Shape { clusters: vec![1], ..plain(3) }.spec(&world.authorities));
-    let mut world = world;
+    let first = Shape { clusters: vec![1], ..plain(3) }.spec(&world.authorities);
+    let mut world = formed(world, &first);
     world.hosts.get_mut("etcd-3").unwrap().reachable = false;
     let part = narrowed(&world, &spec, clusters(&[0]));
     assert!(part.report.blocked.is_empty() && part.report.unseen.is_empty());

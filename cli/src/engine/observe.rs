@@ -29,6 +29,7 @@ mod services;
 #[cfg(test)]
 mod tests;
 mod units;
+mod wal;
 
 use std::collections::BTreeMap;
 use std::sync::Arc;

@@ -2,10 +2,11 @@
 
 use std::collections::BTreeMap;
 
+use inventories::ClusterName;
 use pki::CertFacts;
 use pki::expiry::Phase;
 use planner::facts::{EtcdFacts, HostFacts, MemberFacts, Observed};
-use planner::report::{ClusterNow, Formation, PlanReport};
+use planner::report::{ARCHIVED, ClusterNow, Finding, Formation, PlanReport};
 use planner::spec::ClusterSpec;
 use planner::{SiteFacts, SiteSpec};
 use schemars::JsonSchema;
@@ -50,6 +51,8 @@ struct ClusterStatus {
     alarms: Vec<String>,
     /// Everything that is not as it should be; empty when healthy.
     problems: Vec<String>,
+    /// Data that was set aside on the members' hosts, and what room it takes.
+    archived: Vec<String>,
     members: BTreeMap<String, MemberStatus>,
     /// What was timed, where that was asked for.
     #[serde(skip_serializing_if = "Option::is_none")]
@@ -117,6 +120,7 @@ impl Status {
         for (name, cluster) in &spec.clusters {
             let Some(now) = report.clusters.get(name) else { continue };
             let mut status = ClusterStatus::of(cluster, now, facts);
+            status.archived = archived(name, report);
             if timed == Timed::All {
                 let preflight = Preflight::of(cluster, facts, report);
                 status.problems.extend(preflight.problems());
@@ -147,6 +151,14 @@ impl Status {
             .find(|code| code.number() == self.exit_code)
             .unwrap_or(ExitCode::Failed)
     }
+}
+
+/// What was set aside on hosts of a cluster.
+fn archived(cluster: &ClusterName, report: &PlanReport) -> Vec<String> {
+    let of_cluster =
+        |found: &&Finding| found.code == ARCHIVED && found.cluster.as_ref() == Some(cluster);
+    let place = |found: &Finding| Some(format!("{}: {}", found.host.as_ref()?, found.message));
+    report.unmanaged.iter().filter(of_cluster).filter_map(place).collect()
 }
 
 impl ClusterStatus {
@@ -194,6 +206,7 @@ impl ClusterStatus {
             margin: quorum.margin(),
             alarms: alarms.clone(),
             problems: Vec::new(),
+            archived: Vec::new(),
             members,
             preflight: None,
         };

@@ -97,7 +97,8 @@ pub enum StepKind {
     },
     /// Removes from the host what only the discovery service was for.
     ForgetDiscovery,
-    /// Takes a bootstrap that never had a quorum off the host: stops it, removes its data and token.
+    /// Takes a bootstrap that never had a quorum off the host: stops it, sets its data aside and
+    /// removes its token.
     DiscardBootstrap,
     /// Writes the unit and makes systemd read and enable it.
     WriteUnit {

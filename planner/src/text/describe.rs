@@ -59,7 +59,7 @@ pub fn describe(kind: &StepKind) -> String {
         },
         StepKind::ForgetDiscovery => "remove what only the discovery service was for".to_owned(),
         StepKind::DiscardBootstrap => {
-            "stop the begun bootstrap and remove its data, which never had a quorum".to_owned()
+            "stop the begun bootstrap and set its data aside, which never had a quorum".to_owned()
         }
         StepKind::WriteUnit { text: _, formation: FormationState::New } => {
             "write and enable the unit, to form a new cluster".to_owned()

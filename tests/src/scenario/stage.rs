@@ -15,7 +15,7 @@ use templates::layout::PkiFile;
 use super::hosts;
 use super::twist::{Twist, What, Write};
 use crate::site::{Shape, Way, authorities, cluster, host, plain, spec_of};
-use crate::world::World;
+use crate::world::{Log, World};
 
 /// The stage of one scenario: nothing is on it before the command `site`.
 #[derive(Debug, Default)]
@@ -56,7 +56,7 @@ impl Stage {
     /// - The inventory, after that: `inventory version V|runtime R|static|members H…|members-of C H…|address H ADDRESS|
     ///   flag NAME NUMBER|name SITE|no-ca C|new-ca|no-checksum|without C|from-file|no-record C`.
     /// - What DNS says, from then on: `dns port H PORT|without H|stranger NAME PORT|address H ADDRESS|nothing`.
-    /// - What happens to hosts: `host H unreachable|reachable|new`, `stop H`, `wipe H`,
+    /// - What happens to hosts: `host H unreachable|reachable|new`, `stop H`, `wipe H`, `restored H`,
     ///   `other-ca H`, `other-site H`, `marker H site NAME|cluster-id ID|unreadable`, `remove-unit H`, `kubelet H on|off`,
     ///   `images H on|off`,
     ///   `edit-manifest H`.
@@ -195,6 +195,10 @@ impl Scene {
             ["host", _, "new"] => **state = crate::world::SimHost::empty(),
             ["stop", _] => members.for_each(|member| member.process = None),
             ["wipe", _] => members.for_each(|member| (member.process, member.log) = (None, None)),
+            ["restored", _] => members.for_each(|member| {
+                let restored = |log: Log| Log::restored(log.name, log.initial_cluster);
+                (member.process, member.log) = (None, member.log.take().map(restored));
+            }),
             ["remove-unit", _] => members.for_each(|member| {
                 (member.unit, member.loaded, member.process) = (None, None, None);
             }),

@@ -164,6 +164,8 @@ fn in_member(what: &What, member: &mut MemberFacts) {
                 group: "postgres".to_owned(),
                 empty: false,
                 wal: false,
+                origin: Default::default(),
+                archives: Default::default(),
             });
         }
     }

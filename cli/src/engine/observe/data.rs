@@ -1,12 +1,18 @@
 //! Data directories, and the room that there is for more.
 
-use planner::facts::{DataDirectory, Observed};
+use std::collections::BTreeMap;
+
+use base64::Engine as _;
+use base64::engine::general_purpose::STANDARD;
+use planner::facts::{DataDirectory, DataOrigin, Observed};
 use templates::Layout;
 use templates::layout::ReleaseLayout;
 
-use super::files::Files;
+use super::files::{Files, Inode};
 use super::records::Records;
 use super::request::Request;
+use super::wal;
+use crate::engine::remote::clean;
 
 /// What is in a cluster's data directory, as far as it decides anything.
 pub(super) fn directory(
@@ -39,7 +45,37 @@ pub(super) fn directory(
         group: group.to_owned(),
         empty,
         wal,
+        origin: origin(records, files, layout, cluster),
+        archives: archives(records, cluster),
     })
+}
+
+/// What tells where the content is from, as far as the host was asked.
+fn origin(records: &Records, files: &Files, layout: &Layout, cluster: &str) -> DataOrigin {
+    let Some(head) = records.text(&format!("born:{cluster}")) else { return DataOrigin::default() };
+    let logs: Vec<&Inode> = files.named(&layout.wal_dir(), ".wal").collect();
+    let newest = logs.iter().filter_map(|log| log.written()).max();
+    let token = files.inode(&layout.token_file()).known().and_then(Inode::written);
+    let snapshots = format!("{}/snap", layout.member_dir());
+    let databases = files.named(&snapshots, "db").map(|file| file.size as u64);
+    DataOrigin {
+        segments: logs.len(),
+        snapshots: files.named(&snapshots, ".snap").count(),
+        database: databases.max().unwrap_or_default(),
+        older_than_token: newest.zip(token).is_some_and(|(log, token)| log < token),
+        cluster_id: STANDARD.decode(head.trim()).ok().and_then(|head| wal::cluster_id(&head)),
+    }
+}
+
+/// What `du` says of what was set aside.
+fn archives(records: &Records, cluster: &str) -> BTreeMap<String, u64> {
+    let said = records.text(&format!("archived:{cluster}")).unwrap_or_default();
+    let entry = |line: &str| {
+        let (bytes, path) = line.split_once('\t')?;
+        let name = path.rsplit('/').next()?;
+        Some((clean(name.as_bytes()), bytes.parse().ok()?))
+    };
+    said.lines().filter_map(entry).collect()
 }
 
 /// Bytes that may still be written.

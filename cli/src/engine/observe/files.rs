@@ -32,7 +32,7 @@ pub(super) struct Inode {
     mode: u32,
     /// Inode, size, mtime and ctime: when none of them moved, neither did the content.
     pub(super) stamp: String,
-    size: usize,
+    pub(super) size: usize,
     owner: String,
     group: String,
     /// Bytes on disk.
@@ -50,6 +50,11 @@ impl Inode {
     /// Owner and group.
     pub(super) fn owner(&self) -> (&str, &str) {
         (&self.owner, &self.group)
+    }
+
+    /// When its content was last written, in seconds since 1970.
+    pub(super) fn written(&self) -> Option<u64> {
+        self.stamp.split('.').nth(2)?.parse().ok()
     }
 
     pub(super) fn is_directory(&self) -> bool {
@@ -145,6 +150,22 @@ impl Files {
             Observed::Absent => Observed::Absent,
             Observed::Unknown(why) => Observed::Unknown(why),
         }
+    }
+
+    /// The regular files of a directory that the host found by itself and whose names end so.
+    pub(super) fn named<'a>(
+        &'a self,
+        directory: &str,
+        end: &'a str,
+    ) -> impl Iterator<Item = &'a Inode> {
+        let prefix = format!("{directory}/");
+        self.paths
+            .iter()
+            .filter(move |(path, _)| {
+                path.strip_prefix(&prefix).is_some_and(|name| name.ends_with(end))
+            })
+            .filter_map(|(_, inode)| inode.known())
+            .filter(|inode| inode.is_regular())
     }
 
     /// Paths below a directory that the host found by itself or was asked for.

@@ -2,6 +2,7 @@
 //! of the reply.
 
 mod captured;
+mod data;
 mod flood;
 mod processes;
 mod releases;

@@ -13,7 +13,8 @@ printf '%s\n' "$site" >"$work"
 chmod 0600 "$work"
 sync "$work"
 # A link is made by one of two sites that come at once, never by both.
-if ! ln -T "$work" "$file" 2>/dev/null; then
+if ! said=$(ln -T "$work" "$file" 2>&1); then
+    [ -e "$file" ] || fail "$file can't be linked: $said"
     host_is_free "$file" "$site"
     already
 fi

@@ -17,10 +17,12 @@ if [ -n "$unit" ]; then
         systemctl reset-failed "$unit" 2>/dev/null || true
         moved=yes
     fi
-    if [ -d "$data" ]; then
-        rm -rf -- "$data"
+    # What the service made there, and the directory only where nobody else put anything in.
+    if [ -e "$data/member" ]; then
+        rm -rf -- "$data/member"
         moved=yes
     fi
+    [ ! -d "$data" ] || rmdir --ignore-fail-on-non-empty -- "$data"
 elif [ -n "$known" ]; then
     # waits 15 s
     said=$(ask_service del --prefix "$(registry "${known%% *}")") || unanswered "$said"

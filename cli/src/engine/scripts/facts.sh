@@ -131,7 +131,13 @@ processes() {
             for word in $members; do
                 member "$word"
                 case $words in
-                *"--data-dir=$data--"*) holders="$holders $name=${dir#/proc/}" ;;
+                *"--data-dir=$data--"*)
+                    # The name of another directory may begin with this one's and a dash or two.
+                    set -- "$data"--*
+                    [ ! -e "$1" ] ||
+                        tr '\000' '\n' <"$dir/cmdline" | grep -qxF -- "--data-dir=$data" || continue
+                    holders="$holders $name=${dir#/proc/}"
+                    ;;
                 esac
             done
             ;;
@@ -182,11 +188,14 @@ manifests() {
     done
 }
 
-# Whether a directory holds a match of a glob, said as a word.
+# Whether a directory holds a match of a glob, said as a word. Directories of the names in $3 don't count.
 # shellcheck disable=SC2086
 holds() {
     set +f
     for entry in $1; do
+        case " ${3-} " in
+        *" ${entry##*/} "*) [ -L "$entry" ] || [ ! -d "$entry" ] || continue ;;
+        esac
         if [ -e "$entry" ] || [ -L "$entry" ]; then
             set -f
             answer=yes
@@ -203,16 +212,26 @@ data() {
     for word in $members; do
         member "$word"
         [ -d "$data" ] || continue
-        holds "$data/* $data/.[!.]* $data/..?*" "$data"
+        # A file system has `lost+found` at its root, and what was set aside is nobody's data.
+        holds "$data/* $data/.[!.]* $data/..?*" "$data" "archived lost+found"
         full=$answer answer=no
         [ ! -d "$wal" ] || holds "$wal/*.wal" "$wal"
         say "data:$name" "$full $answer"
         set +f
-        for log in "$wal"/*.wal "${wal%/*}/snap/db"; do
+        first=
+        for log in "$wal"/*.wal "${wal%/*}/snap/db" "${wal%/*}"/snap/*.snap; do
             case ${log##*/} in *[!0-9a-z.-]*) continue ;; esac
-            [ ! -f "$log" ] || logs="$logs $log"
+            [ -f "$log" ] || continue
+            logs="$logs $log"
+            case $first,$log in ,*.wal) first=$log ;; esac
         done
+        if [ -d "$data/archived" ] && [ ! -L "$data/archived" ]; then
+            say "archived:$name" "$(du -s -B1 -- "$data/archived"/*)"
+        fi
         set -f
+        # Where data is from matters as long as nothing says that it was in a quorum.
+        [ -e "$marker" ] || [ -e "$witness" ] ||
+            say "born:$name" "$([ -z "$first" ] || head -c 96 -- "$first" | base64 -w 0)"
     done
 }
 

@@ -9,10 +9,10 @@ before=$(of_unit "$unit" MainPID)
 systemctl reset-failed "$unit"
 systemctl restart --no-block "$unit"
 
-# systemd gives the old process a minute and a half to end.
-# waits 120 s
+# How long a stop may take is the unit's own affair (TimeoutStopSec), and systemd ends it: that time does not count.
+# waits 270 s
 tries=0
-while [ "$tries" -lt 600 ]; do
+while [ "$tries" -lt 150 ]; do
     pid=$(of_unit "$unit" MainPID)
     state=$(of_unit "$unit" ActiveState)
     if [ "$pid" != 0 ] && [ "$pid" != "$before" ] && [ "$state" != deactivating ]; then
@@ -21,7 +21,7 @@ while [ "$tries" -lt 600 ]; do
     if [ "$state" = failed ] || { [ "$state" = inactive ] && [ "$tries" -gt 5 ]; }; then
         break
     fi
-    tries=$((tries + 1))
+    [ "$state" = deactivating ] || tries=$((tries + 1))
     sleep 0.2
 done
 printf 'failed %s did not come back after its restart\n' "$unit"

@@ -1,5 +1,6 @@
 //! The scripts of the steps, run for real by dash and bash in a scratch folder.
 
+mod archive;
 mod bench;
 mod certificates;
 mod discovery;

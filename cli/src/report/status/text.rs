@@ -38,6 +38,7 @@ fn of_cluster(name: &str, cluster: &ClusterStatus, style: Style) -> String {
     if let Some(preflight) = &cluster.preflight {
         lines.extend(preflight.text(style));
     }
+    lines.extend(cluster.archived.iter().map(|archive| format!("archived: {archive}")));
     for problem in &cluster.problems {
         lines.push(format!("{}: {problem}", style.paint(Paint::Red, "problem")));
     }

@@ -47,8 +47,10 @@ impl Stage {
         )
     }
 
-    /// Takes quorate and all that it made off the hosts.
+    /// Takes quorate and all that it made off the hosts, and with it the record that a cluster was formed.
     pub(crate) fn wipe(&self) {
+        // Where nothing was formed there is none.
+        let _ = std::fs::remove_file(self.folder().join("pki/main/formed.toml"));
         std::thread::scope(|scope| {
             for host in self.hosts() {
                 scope.spawn(move || on(&host, WIPE));

@@ -2,7 +2,7 @@
 
 use std::process::{Child, Command, Stdio};
 
-use super::{SHELLS, Tree};
+use super::{SHELLS, Tree, layout, member};
 use crate::engine::executable::executable;
 
 /// Runs until its stdin ends, under the name `etcd`.
@@ -24,6 +24,32 @@ fn whoever_only_says_its_version_is_no_etcd_that_runs() {
         assert!(!seen.contains(&asked.id()), "{shell:?}: {seen:?}");
     }
     for child in [&mut running, &mut asked] {
+        drop(child.stdin.take());
+        child.wait().expect("its end");
+    }
+}
+
+/// A cluster name may hold dashes, and begin as another one's does.
+#[test]
+fn a_process_is_of_the_member_whose_data_it_has_and_of_no_other() {
+    let tree = Tree::new();
+    executable(&tree.root().join("etcd"), "#!/bin/sh\nread -r line\n");
+    let main = layout("main").data_dir();
+    let other = format!("--data-dir={}--events", tree.path(&main));
+    let own = format!("--data-dir={}", tree.path(&main));
+    for directory in [main.clone(), format!("{main}--events")] {
+        std::fs::create_dir_all(tree.path(&directory)).expect("a directory");
+    }
+    let mut stranger = etcd(&tree, &["--name=etcd-1", &other, "--listen-peer-urls=x"]);
+    for shell in SHELLS {
+        assert!(member(&tree.facts(shell), "main").pod.is_absent(), "{shell:?}");
+    }
+    let mut running = etcd(&tree, &["--name=etcd-1", &own, "--listen-peer-urls=x"]);
+    for shell in SHELLS {
+        let pod = member(&tree.facts(shell), "main").pod.known().map(|pod| pod.pid);
+        assert_eq!(pod, Some(running.id()), "{shell:?}");
+    }
+    for child in [&mut stranger, &mut running] {
         drop(child.stdin.take());
         child.wait().expect("its end");
     }

@@ -3,6 +3,20 @@
 use super::super::script;
 use super::bench::{Run, mode, on_each_shell};
 
+/// A file system without hard links, or without room: nothing was claimed.
+#[test]
+fn a_host_that_can_not_be_claimed_is_not_claimed_already() {
+    on_each_shell(|bench| {
+        bench.program("ln", "echo 'ln: Operation not permitted' >&2; exit 1");
+        let claim = Run::unguarded(script::CLAIM_HOST, &[bench.arg("lib/site"), "prod".to_owned()]);
+        let reply = bench.run(&claim);
+        assert_eq!(reply.status, 1);
+        let said = String::from_utf8_lossy(&reply.stdout).into_owned();
+        assert!(said.contains("Operation not permitted"), "{said}");
+        assert_eq!(bench.entries().iter().filter(|path| path.contains("quorate-site")).count(), 0);
+    });
+}
+
 #[test]
 fn a_host_is_claimed_once() {
     on_each_shell(|bench| {

@@ -1,0 +1,37 @@
+//! What a member's data directory holds.
+
+use std::collections::BTreeMap;
+
+/// A member's data directory.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct DataDirectory {
+    /// Permission bits.
+    pub mode: u32,
+    /// Owner's name.
+    pub owner: String,
+    /// Group's name.
+    pub group: String,
+    /// Whether nothing is in it but what was set aside and what a file system itself puts there.
+    pub empty: bool,
+    /// Whether it holds a write-ahead log.
+    pub wal: bool,
+    /// What tells where its content is from. Looked at only while nothing says that the member was in a quorum.
+    pub origin: DataOrigin,
+    /// What was set aside here instead of being deleted: bytes by name.
+    pub archives: BTreeMap<String, u64>,
+}
+
+/// What tells where the content of a data directory is from.
+#[derive(Debug, Clone, PartialEq, Eq, Default)]
+pub struct DataOrigin {
+    /// Files of the write-ahead log.
+    pub segments: usize,
+    /// Snapshots of the raft log.
+    pub snapshots: usize,
+    /// Bytes of the database.
+    pub database: u64,
+    /// Whether the log was last written before the bootstrap's token was.
+    pub older_than_token: bool,
+    /// The cluster id that the log was begun with, in hex, where its first file tells.
+    pub cluster_id: Option<String>,
+}

@@ -1,0 +1,75 @@
+//! Whether a log that lies beside our token is the stopped bootstrap's. A restored snapshot or another member's
+//! data may have been put in its place: then it was in a quorum, somewhere, and is not ours to set aside.
+
+use templates::cluster_id;
+
+use crate::ensure::Place;
+use crate::report::Finding;
+
+/// The largest database of a member that never had a quorum. Since 3.5 etcd takes room for 16 MiB at once
+/// (measured: 16,801,792 bytes, and 20,480 in 3.4); twice that is something else.
+const LARGEST_EMPTY: u64 = 32 * 1024 * 1024;
+
+/// Refuses to discard what shows another origin.
+pub(crate) fn foreign(places: &[Place<'_>]) -> Vec<Finding> {
+    let finding = |place: &Place<'_>| {
+        let why = evidence(place)?;
+        let layout = place.member.member.layout();
+        Some(Finding {
+            code: "foreign-log",
+            host: Some(place.name.clone()),
+            cluster: Some(place.cluster.name.clone()),
+            message: format!(
+                "{} is not the stopped bootstrap's: {why}; it may hold data that somebody needs",
+                layout.member_dir()
+            ),
+            hint: Some(format!(
+                "if you put it there, keep a copy: quorate can't start a cluster from it yet\n\
+                 if nobody needs it, move it away on the host: systemctl stop {}; mv {} /root/",
+                layout.unit_name(),
+                layout.member_dir()
+            )),
+        })
+    };
+    places.iter().filter_map(finding).collect()
+}
+
+/// What shows that a log, or what else is in its place, was not begun with our token.
+fn evidence(place: &Place<'_>) -> Option<String> {
+    let origin = &place.facts.data.known()?.origin;
+    if origin.snapshots > 0 {
+        return Some(
+            "it holds a snapshot, which a restore writes, and a member only after thousands of writes"
+                .to_owned(),
+        );
+    }
+    if origin.segments > 1 {
+        return Some(format!(
+            "its log has {} files, and without a quorum it has 1",
+            origin.segments
+        ));
+    }
+    if origin.database > LARGEST_EMPTY {
+        let mib = origin.database / (1024 * 1024);
+        return Some(format!("its database has {mib} MiB, and without a quorum 16 at most"));
+    }
+    if origin.older_than_token {
+        return Some("its log is older than the bootstrap's token".to_owned());
+    }
+    let (born, expected) = (origin.cluster_id.as_ref()?, expected_id(place)?);
+    (*born != expected).then(|| {
+        format!("its log is of cluster id {born}, and the bootstrap's would be {expected}")
+    })
+}
+
+/// The cluster id of the bootstrap whose token and whose unit or pod are here. One that finds its members by
+/// another way than a list has an id that only those can tell.
+fn expected_id(place: &Place<'_>) -> Option<String> {
+    let token = place.facts.token.known()?;
+    let is_mark = |c: char| c == '"' || c == '\'' || c == '\\' || c.is_whitespace();
+    let list = place.text()?.lines().find_map(|line| {
+        let line = line.trim().trim_start_matches("- ").trim_matches(is_mark);
+        line.strip_prefix("--initial-cluster=")
+    })?;
+    Some(cluster_id(token.as_str(), list))
+}
