@@ -91,6 +91,20 @@ pub(crate) fn ensure_built(
     fs::rename(&partial, target).map_err(LabError::file("make", target))
 }
 
+/// The variable under which nothing is fetched: what `lab prepare` could not get is not there.
+const PREPARED: &str = "QUORATE_LAB_PREPARED";
+
+/// As [`ensure_built`], for what comes from elsewhere and takes minutes.
+pub(crate) fn ensure_fetched(
+    target: &Path,
+    make: impl FnOnce(&Path) -> Result<(), LabError>,
+) -> Result<(), LabError> {
+    if env::var_os(PREPARED).is_some() && !target.exists() {
+        return Err(LabError::NotPrepared(target.to_owned()));
+    }
+    ensure_built(target, make)
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;

@@ -10,6 +10,7 @@ use std::time::Instant;
 use clap::{Args, Parser, Subcommand};
 
 use crate::delay::{self, RoundTrip};
+use crate::discovery;
 use crate::disk::DiskSize;
 use crate::dns::Record;
 use crate::error::LabError;
@@ -175,6 +176,9 @@ struct Prepare {
     /// Also what hosts with a kubelet are made of.
     #[arg(long)]
     kubelet: bool,
+    /// Also what the discovery service of the v2 protocol is made of.
+    #[arg(long)]
+    discovery: bool,
     /// Which versions; those that scenarios are run on unless given.
     versions: Vec<Version>,
 }
@@ -315,17 +319,30 @@ fn write_inventory(lab: &Lab, inventory: &Inventory) -> Result<(), LabError> {
     Ok(())
 }
 
+/// Makes all that can be made: one thing that can't be had keeps nobody from the others.
 fn prepare(wanted: &Prepare) -> Result<(), LabError> {
-    say(&format!("root image  {}", image::ensure(tell)?.display()));
+    let mut made = vec![told("root image", image::ensure(tell))];
     if wanted.kubelet {
-        say(&format!("with a kubelet  {}", image::ensure_with_kubelet(tell)?.display()));
+        made.push(told("with a kubelet", image::ensure_with_kubelet(tell)));
     }
     let versions = if wanted.versions.is_empty() { &releases::TRIED[..] } else { &wanted.versions };
     for version in versions {
-        let release = releases::ensure(*version, tell)?;
-        say(&format!("etcd {version}  {}", release.archive.display()));
+        let release = releases::ensure(*version, tell).map(|release| release.archive);
+        made.push(told(&format!("etcd {version}"), release));
     }
-    Ok(())
+    if wanted.discovery {
+        made.push(told("discovery service", discovery::ensure()));
+    }
+    made.into_iter().collect()
+}
+
+/// Says where a thing is, or why it can't be had.
+fn told(what: &str, made: Result<PathBuf, LabError>) -> Result<(), LabError> {
+    match &made {
+        Ok(path) => say(&format!("{what}  {}", path.display())),
+        Err(error) => report(error),
+    }
+    made.map(drop)
 }
 
 fn done(result: Result<(), LabError>, host: HostId, what: &str) -> Result<(), LabError> {

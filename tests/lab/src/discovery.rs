@@ -262,11 +262,16 @@ impl Discovery {
     }
 }
 
+/// Fetches what the service of the v2 protocol is made of, unless it is there, and returns its root folder.
+pub fn ensure() -> Result<PathBuf, LabError> {
+    ensure_v2_service(&releases::architecture()?)
+}
+
 /// Unpacks the v2 service, unless that was done, with the libraries and the configuration file that
 /// it wants to find in their places: it runs with this folder as its root.
 fn ensure_v2_service(arch: &str) -> Result<PathBuf, LabError> {
     let target = cache::root().join("binaries").join(format!("etcd-discovery-{arch}"));
-    cache::ensure_built(&target, |partial| {
+    cache::ensure_fetched(&target, |partial| {
         let root = partial.join("root").display().to_string();
         let fixed = ["--quiet", "--variant=extract", "--include=etcd-discovery", SUITE, &root];
         tool::run("mmdebstrap", fixed).map(drop)

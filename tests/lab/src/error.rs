@@ -1,7 +1,7 @@
 //! What can go wrong with a lab, and what to do then.
 
 use std::io;
-use std::net::IpAddr;
+use std::net::{IpAddr, Ipv4Addr};
 use std::path::{Path, PathBuf};
 use std::process::ExitStatus;
 
@@ -83,6 +83,12 @@ pub enum LabError {
         /// The last lines of its console.
         console: String,
     },
+    /// Kept disks are of a subnet that another lab has.
+    #[error("the disks are of the network of {0}, which another lab has")]
+    SubnetTaken(Ipv4Addr),
+    /// Something is not in the cache, and nothing is to be fetched.
+    #[error("{} is not there: `lab prepare` could not make it", .0.display())]
+    NotPrepared(PathBuf),
     /// A host that runs is not reached over its network.
     #[error("{host} runs and does not answer at {address}")]
     NotReached {
@@ -154,6 +160,8 @@ impl LabError {
             LabError::BootTimeout { .. } => {
                 Some("the machine may be overloaded: `./dev lab up` goes on with what is there")
             }
+            LabError::SubnetTaken(_) => Some("take the other lab down: ./dev lab --name NAME down"),
+            LabError::NotPrepared(_) => Some("./dev lab prepare --kubelet says why"),
             LabError::NotReached { .. } => {
                 Some("see whether a packet filter on the host or on this machine drops its packets")
             }

@@ -35,7 +35,7 @@ const HOOKS: [&str; 5] = [
 /// Makes the image if it is missing, and returns its root folder, which nobody may change.
 pub fn ensure(tell: Tell) -> Result<PathBuf, LabError> {
     let target = folder(SUITE, &recipe_hash(&[]));
-    cache::ensure_built(&target, |partial| {
+    cache::ensure_fetched(&target, |partial| {
         tell(&Note::BuildingImage { suite: SUITE });
         bootstrap(PACKAGES, &partial.join("root"))
     })?;
@@ -48,7 +48,7 @@ pub(crate) fn ensure_with_kubelet(tell: Tell) -> Result<PathBuf, LabError> {
     let program = kubernetes::ensure_kubelet(tell)?;
     container_image::ensure_pause()?;
     let target = folder(&format!("{SUITE}-kubelet"), &recipe_hash(&kubelet::recipe()));
-    cache::ensure_built(&target, |partial| {
+    cache::ensure_fetched(&target, |partial| {
         tell(&Note::BuildingImage { suite: SUITE });
         let root = partial.join("root");
         bootstrap(&format!("{PACKAGES},{}", kubelet::PACKAGES), &root)?;

@@ -31,7 +31,7 @@ func main() {
 /// Builds the kubelet unless it is there, and returns the program's path.
 pub fn ensure_kubelet(tell: Tell) -> Result<PathBuf, LabError> {
     let target = folder(&format!("kubelet-v{KUBELET}"))?;
-    cache::ensure_built(&target, |partial| {
+    cache::ensure_fetched(&target, |partial| {
         tell(&Note::BuildingKubelet);
         build_kubelet(partial)
     })?;
@@ -41,7 +41,7 @@ pub fn ensure_kubelet(tell: Tell) -> Result<PathBuf, LabError> {
 /// Builds the pause program unless it is there, and returns its path.
 pub fn ensure_pause() -> Result<PathBuf, LabError> {
     let target = folder("pause")?;
-    cache::ensure_built(&target, |partial| {
+    cache::ensure_fetched(&target, |partial| {
         let module = Module::make(partial.join("module"))?;
         let source = module.folder().join("main.go");
         fs::write(&source, PAUSE).map_err(LabError::file("write", &source))?;

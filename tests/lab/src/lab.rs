@@ -15,11 +15,12 @@ use crate::error::LabError;
 use crate::fault::Faults;
 use crate::host::Host;
 use crate::image;
+use crate::kept;
 use crate::ledger::{Ledger, Resource};
 use crate::machine;
 use crate::mirror;
 use crate::name::{HostId, LabName};
-use crate::network::Network;
+use crate::network::{self, Network};
 use crate::options::{Options, Stay, Tell};
 use crate::releases::Version;
 use crate::site::{self, SiteOptions};
@@ -65,7 +66,12 @@ impl Lab {
         mirror::ensure(&self.name, &self.operator(), &self.ledger())?;
         self.serve_dns(state)?;
         let hosts: Vec<Host> = ids.iter().map(|id| self.handle(*id)).collect();
-        in_parallel(&hosts, Host::boot)?;
+        in_parallel(&hosts, |host| {
+            if let Some(kept) = &options.disks {
+                kept::give(kept, host.id(), &cache::lab_disks(&self.name).join(host.name()))?;
+            }
+            host.boot()
+        })?;
         let lines: Result<String, LabError> = hosts.iter().map(Host::known_hosts_lines).collect();
         let known_hosts = file.folder().join("known_hosts");
         fs::write(&known_hosts, lines?).map_err(LabError::file("write", &known_hosts))?;
@@ -80,6 +86,14 @@ impl Lab {
             file.update(|state| state.owner = None, |_| Ok(()))?;
         }
         Ok(())
+    }
+
+    /// Does something with every host, all at once, then waits for each.
+    pub(crate) fn on_all_hosts(
+        &self,
+        what: impl Fn(&Host) -> Result<(), LabError> + Sync,
+    ) -> Result<(), LabError> {
+        in_parallel(&self.hosts()?, what)
     }
 
     /// The lab of this name, which somebody else has brought up; dropping it leaves it up.
@@ -254,17 +268,25 @@ fn ensure_state(
     }
     // Two labs that are new at the same time must not choose the same subnet.
     let _guard = cache::lock(&Path::new(cache::RUN).join("subnets.lock"))?;
+    let namespace = network::this_namespace()?;
     let mut taken = Vec::new();
     for name in known_labs() {
-        taken.extend(StateFile::of(&name).read()?.map(|state| state.subnet));
+        let state = StateFile::of(&name).read()?.filter(|state| state.namespace == namespace);
+        taken.extend(state.map(|state| state.subnet));
+    }
+    let free = Subnet::lowest_free(&taken).ok_or(LabError::NoSubnet)?;
+    let subnet = options.disks.as_deref().map_or(Ok(free), kept::subnet)?;
+    if taken.contains(&subnet) {
+        return Err(LabError::SubnetTaken(subnet.operator_v4()));
     }
     let mut state = LabState {
-        subnet: Subnet::lowest_free(&taken).ok_or(LabError::NoSubnet)?,
+        subnet,
         image: images.plain.clone(),
         hosts: BTreeMap::new(),
         faults: Faults::default(),
         distance: RoundTrip::NONE,
         dns: None,
+        namespace,
         owner: Process::this(),
     };
     adjust(&mut state);

@@ -8,6 +8,7 @@
 //! - What hosts are made of: [`image`], [`disk`], [`cgroup`], [`network`], [`delay`],
 //!   [`host`]; and where they run pods, [`kubelet`], [`kubernetes`] and [`container_image`].
 //! - What they are given: [`releases`], [`mirror`], [`dns`], [`discovery`], [`site`], [`ssh`].
+//! - What outlives a lab: [`cache`], and the disks that are [`kept`].
 //! - What keeps the machine clean: [`ledger`] writes down every thing before it is made,
 //!   [`state`] what the lab is, [`teardown`] takes away what the ledger names.
 //!
@@ -28,6 +29,7 @@ pub mod fault;
 mod go;
 pub mod host;
 pub mod image;
+pub mod kept;
 pub mod kubelet;
 pub mod kubernetes;
 pub mod lab;
@@ -49,6 +51,7 @@ pub mod tool;
 
 pub use error::LabError;
 pub use host::Host;
+pub use kept::Kept;
 pub use kubelet::Kubelet;
 pub use lab::Lab;
 pub use name::{HostId, LabName};

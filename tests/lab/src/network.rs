@@ -5,6 +5,7 @@
 //! machine's. The only trace outside is one interface with the operator's addresses.
 
 use std::fs;
+use std::os::unix::fs::MetadataExt as _;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
@@ -53,7 +54,7 @@ impl Network {
         )?;
         let link = self.operator_link();
         self.ledger.record(&Resource::Link(link.clone()))?;
-        if !Path::new("/sys/class/net").join(&link).exists() {
+        if !has_link(&link)? {
             let (v4, v6) = (self.subnet.operator_v4(), self.subnet.operator_v6());
             let (prefix_v4, prefix_v6) = (Subnet::PREFIX_V4, Subnet::PREFIX_V6);
             batch(None, &format!("link add {link} type veth peer name op netns {switch}\n"))?;
@@ -192,6 +193,20 @@ impl Network {
         }
         batch(Some(namespace), commands)
     }
+}
+
+/// Which network namespace this process is in.
+pub(crate) fn this_namespace() -> Result<u64, LabError> {
+    let path = Path::new("/proc/self/ns/net");
+    Ok(fs::metadata(path).map_err(LabError::file("read", path))?.ino())
+}
+
+/// Whether this process's namespace has an interface of this name. `/sys/class/net` may be another's.
+pub(crate) fn has_link(name: &str) -> Result<bool, LabError> {
+    let path = Path::new("/proc/self/net/dev");
+    let text = fs::read_to_string(path).map_err(LabError::file("read", path))?;
+    let mut names = text.lines().filter_map(|line| line.split_once(':'));
+    Ok(names.any(|(link, _)| link.trim() == name))
 }
 
 /// Whether every TAP device of the switch has a process at its other end.

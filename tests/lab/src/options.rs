@@ -1,6 +1,7 @@
 //! What lab to bring up, and who is told what takes long.
 
 use std::fmt;
+use std::path::PathBuf;
 
 use crate::delay::RoundTrip;
 use crate::disk::DiskSize;
@@ -18,6 +19,8 @@ pub struct Options {
     pub hosts: u8,
     /// The size of the disks of the hosts that are added.
     pub disk: DiskSize,
+    /// A folder of [`kept`](crate::kept) disks that the hosts that are added begin with.
+    pub disks: Option<PathBuf>,
     /// What pods on the hosts that are added are made of; plain hosts unless set.
     pub kubelet: Option<Kubelet>,
     /// The records of a DNS server that the hosts are to use. `None` leaves a lab that is up as it
@@ -38,6 +41,7 @@ impl Options {
             name,
             hosts,
             disk: DiskSize::default(),
+            disks: None,
             kubelet: None,
             dns: None,
             distance: None,

@@ -109,7 +109,7 @@ pub fn architecture() -> Result<String, LabError> {
 /// Makes `etcd`, `etcdctl` and, where the version has it, `etcdutl`, unless they are there.
 pub fn ensure_binaries(version: Version, arch: &str, tell: Tell) -> Result<PathBuf, LabError> {
     let target = cache::root().join("binaries").join(format!("v{version}-{arch}"));
-    cache::ensure_built(&target, |partial| {
+    cache::ensure_fetched(&target, |partial| {
         tell(&Note::BuildingRelease { version });
         match version.suite() {
             Some(suite) => unpack_packages(suite, partial)?,

@@ -147,6 +147,15 @@ pub fn program() -> PathBuf {
     env::var_os("QUORATE_BIN").map_or(built, PathBuf::from)
 }
 
+/// The commit of the program that sites in use were formed by.
+pub const EARLIER: &str = "cc236538";
+
+/// The program of that commit, which `./dev test` builds into the cache from the repository's history.
+pub fn earlier_program() -> Result<PathBuf, LabError> {
+    let program = cache::root().join("earlier").join(EARLIER).join("quorate");
+    if program.is_file() { Ok(program) } else { Err(LabError::NotPrepared(program)) }
+}
+
 /// All that the file says.
 struct Site {
     hosts: Vec<SiteHost>,

@@ -37,6 +37,9 @@ pub struct LabState {
     /// The records of the DNS server that the hosts use, if they use one.
     #[serde(default)]
     pub dns: Option<Vec<Record>>,
+    /// The network namespace that the operator's end is in. Labs in different ones may have the same subnet.
+    #[serde(default)]
+    pub namespace: u64,
     /// The process whose end makes this lab a leftover. `None` for a lab that is up to stay.
     pub owner: Option<Process>,
 }
@@ -236,6 +239,7 @@ mod tests {
             faults: Faults::default(),
             distance: RoundTrip::NONE,
             dns: Some(vec![Record::service("_a._tcp.test", "b.test", 1)]),
+            namespace: 4_026_531_840,
             owner: Process::this(),
         };
         let text = serde_json::to_string(&state).unwrap();

@@ -12,7 +12,7 @@ use crate::host::Host;
 use crate::ledger::{Ledger, Resource};
 use crate::machine;
 use crate::name::LabName;
-use crate::network::namespace_path;
+use crate::network::{self, namespace_path};
 use crate::options::{Note, Tell};
 use crate::state::{LabState, Process, StateFile, known_labs, unborn_labs};
 use crate::tool;
@@ -157,7 +157,8 @@ fn remove(resource: &Resource) -> Result<(), LabError> {
         }
         Resource::Mount(point) => disk::unmount(point),
         Resource::Link(name) => {
-            if !Path::new("/sys/class/net").join(name).exists() {
+            // That of a lab in another network namespace goes with its other end, in the switch's.
+            if !network::has_link(name)? {
                 return Ok(());
             }
             tool::run("ip", ["link", "delete", name]).map(drop)
