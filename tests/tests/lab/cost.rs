@@ -40,7 +40,7 @@ fn members_that_are_far_apart_get_the_timers_to_write_down() {
     assert_eq!(times.len(), 6, "{measured:#}");
     // What the path takes, and what sshd needs on a machine that all hosts share.
     assert!(
-        times.iter().all(|(ms, by)| (140.0..220.0).contains(ms) && by == "connecting"),
+        times.iter().all(|(ms, by)| (140.0..480.0).contains(ms) && by == "connecting"),
         "{times:?}"
     );
 
@@ -79,7 +79,7 @@ fn a_disk_is_timed_before_a_cluster_is_formed_and_nothing_stays() {
         assert_eq!((&disk["timed_by"], &disk["writes"]), (&"writes".into(), &200.into()), "{disk}");
         assert!(disk["p99_ms"].as_f64().unwrap() > 0.0, "{disk}");
     }
-    assert!(round_trips(&measured).iter().all(|(ms, _)| *ms < 50.0), "{measured:#}");
+    assert!(round_trips(&measured).iter().all(|(ms, _)| *ms < 140.0), "{measured:#}");
     stage.run(&["plan"]).ends(0).does_not_say("far-apart");
     stage.traces().expect_same_as(&before);
 

@@ -30,7 +30,7 @@ fn a_port_that_is_taken() {
     let address = host.address();
     let listen = format!("systemd-socket-activate --accept -l {address}:2380 /bin/cat");
     on(&host, &format!("systemd-run --quiet --unit=squatter {listen}"));
-    on(&host, "timeout 5 sh -c 'until ss -Hltn | grep -q :2380; do sleep 0.05; done'");
+    on(&host, "timeout 60 sh -c 'until ss -Hltn | grep -q :2380; do sleep 0.05; done'");
     stage.expect_refusal("port-taken", &["etcd-2", "2380", "systemd-socket"]);
     on(&host, "systemctl stop squatter");
     stage.run(&["apply", "--yes"]).ends(0);
@@ -55,7 +55,7 @@ fn an_etcd_that_somebody_else_runs() {
                 --initial-advertise-peer-urls http://127.0.0.1:4002 \
                 --initial-cluster default=http://127.0.0.1:4002";
     run_foreign(&stage, 3, "their-etcd", etcd);
-    on(&stage.host(3), "timeout 20 sh -c 'until ss -Hltn | grep -q :4001; do sleep 0.05; done'");
+    on(&stage.host(3), "timeout 60 sh -c 'until ss -Hltn | grep -q :4001; do sleep 0.05; done'");
     // Its data directory is alive; what quorate might touch is not in it.
     on(&stage.host(3), "systemctl kill -s STOP their-etcd");
     stage.expect_refusal("foreign-etcd", &["etcd-3", "their-etcd.service"]);

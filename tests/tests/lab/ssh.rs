@@ -1,6 +1,7 @@
 //! SSH as OpenSSH users know it: the operator's own configuration, keys and known hosts.
 
 use std::fs;
+use std::io::{Read as _, Write as _};
 use std::os::unix::fs::PermissionsExt as _;
 use std::path::PathBuf;
 use std::process::{Child, Command, Stdio};
@@ -109,20 +110,42 @@ fn a_passphrase_is_asked_for_once_by_a_program_or_at_the_terminal() {
     let mut seen = watch.seen().into_iter();
     assert!(!seen.any(|text| text.windows(part.len()).any(|window| window == part)));
 
-    // At a terminal, where what is typed too early is thrown away.
     let quorate = quorate_lab::site::program();
-    let typed = format!(
-        "(sleep 4; echo wrong; sleep 4; echo {PASSPHRASE}; sleep 20) | \
-         script -qec '{} plan --detailed-exitcode' /dev/null",
-        quorate.display()
-    );
-    let mut shell = Command::new("sh");
-    shell.args(["-c", &typed]).current_dir(stage.folder()).env_clear();
-    shell.env("PATH", "/usr/bin:/bin").env("HOME", stage.folder().join("home")).env("TERM", "dumb");
-    let said = shell.stdin(Stdio::null()).output().unwrap();
-    let said = text(&said.stdout);
-    assert_eq!(said.matches("Enter passphrase for key").count(), 2, "{said}");
+    let plan = format!("{} plan --detailed-exitcode", quorate.display());
+    let said = at_a_terminal(&stage, &plan, &["wrong", PASSPHRASE]);
+    assert_eq!(said.matches(QUESTION).count(), 2, "{said}");
     assert!(said.contains("No changes") && !said.contains(PASSPHRASE), "{said}");
+}
+
+const QUESTION: &str = "Enter passphrase for key";
+
+/// Runs a command at a terminal, and types the next of these lines each time that it asks. What it printed.
+fn at_a_terminal(stage: &Stage, command: &str, lines: &[&str]) -> String {
+    let mut script = Command::new("script");
+    script.args(["-qec", command, "/dev/null"]).current_dir(stage.folder()).env_clear();
+    script
+        .env("PATH", "/usr/bin:/bin")
+        .env("HOME", stage.folder().join("home"))
+        .env("TERM", "dumb");
+    let mut script = script.stdin(Stdio::piped()).stdout(Stdio::piped()).spawn().unwrap();
+    let (mut keys, mut screen) = (script.stdin.take().unwrap(), script.stdout.take().unwrap());
+    let (mut said, mut part, mut lines) = (Vec::new(), [0; 4096], lines.iter());
+    let mut answered = 0;
+    loop {
+        let count = screen.read(&mut part).unwrap();
+        if count == 0 {
+            break;
+        }
+        said.extend_from_slice(&part[..count]);
+        while answered < text(&said).matches(QUESTION).count() {
+            answered += 1;
+            if let Some(line) = lines.next() {
+                writeln!(keys, "{line}").unwrap();
+            }
+        }
+    }
+    script.wait().unwrap();
+    text(&said)
 }
 
 /// An agent that ends with the test.

@@ -1,6 +1,8 @@
 //! An apply that is stopped again and again, by a kill or by its operator. Each single point at which it
 //! can be killed is in `crash_points`.
 
+use std::io::{BufRead as _, BufReader};
+use std::process::Stdio;
 use std::thread;
 use std::time::Duration;
 
@@ -17,8 +19,8 @@ scenarios! {
 fn kill_after(stage: &Stage, moment: Duration) -> bool {
     let mut child = stage
         .command(&["apply", "--yes"])
-        .stdout(std::process::Stdio::null())
-        .stderr(std::process::Stdio::null())
+        .stdout(Stdio::null())
+        .stderr(Stdio::null())
         .spawn()
         .unwrap();
     thread::sleep(moment);
@@ -44,16 +46,17 @@ pub(crate) fn an_apply_killed_again_and_again_still_forms_one_cluster(runtime: R
 
 pub(crate) fn ctrl_c_ends_in_an_orderly_way_and_the_next_apply_goes_on(runtime: Runtime) {
     let stage = Stage::ready("k-ctrl-c", 3, &options(runtime));
-    let child = stage
+    let mut child = stage
         .command(&["apply", "--yes"])
-        .stdout(std::process::Stdio::piped())
-        .stderr(std::process::Stdio::piped())
+        .stdout(Stdio::null())
+        .stderr(Stdio::piped())
         .spawn()
         .unwrap();
-    thread::sleep(Duration::from_millis(900));
+    let mut told = BufReader::new(child.stderr.take().unwrap()).lines();
+    assert!(told.next().is_some(), "it ended without a word");
     crate::harness::here("kill", &["-INT", &child.id().to_string()]);
-    let output = child.wait_with_output().unwrap();
-    assert_eq!(output.status.code(), Some(130), "{output:?}");
+    let rest: Vec<String> = told.map_while(Result::ok).collect();
+    assert_eq!(child.wait().unwrap().code(), Some(130), "{rest:#?}");
     stage.run(&["apply", "--yes"]).ends(0);
     stage.expect_nothing_to_do();
 }

@@ -6,7 +6,7 @@ use std::thread;
 
 use quorate_lab::SiteOptions;
 
-use crate::harness::{Members, NEWEST, Stage};
+use crate::harness::{Members, NEWEST, Stage, here};
 
 #[test]
 fn whoever_comes_second_is_told_who_is_at_it_and_changes_nothing() {
@@ -22,10 +22,13 @@ fn whoever_comes_second_is_told_who_is_at_it_and_changes_nothing() {
     assert!(begun.is_some(), "the first one did nothing");
     let rest = thread::spawn(move || told.count());
 
+    // It stands still where it is, so that it is at it for as long as the second one needs.
+    here("kill", &["-STOP", &first.id().to_string()]);
     let second = stage.run(&["apply", "--yes"]).ends(5);
     second.does_not_say("Apply complete");
     // Looking is free at any time.
     stage.run(&["plan"]).does_not_say("error");
+    here("kill", &["-CONT", &first.id().to_string()]);
 
     assert!(first.wait().unwrap().success());
     rest.join().unwrap();

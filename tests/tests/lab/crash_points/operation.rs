@@ -6,7 +6,7 @@ use std::time::Duration;
 
 use serde_json::Value;
 
-use crate::harness::{Members, NEWEST, Stage, on};
+use crate::harness::{Members, NEWEST, Stage, eventually, on};
 
 /// The two values that a roll goes to and fro between.
 const SNAPSHOT_COUNTS: [&str; 2] = ["snapshot-count = 5000", "snapshot-count = 6000"];
@@ -112,8 +112,11 @@ fn lead(stage: &Stage, number: u8) {
                 serde_json::from_str(&members.etcdctl(host, "endpoint status -w json")).unwrap();
             status[0]["Status"]["header"]["member_id"].as_u64() == Some(leader)
         };
-        let hosts = stage.hosts();
-        let leader = hosts.iter().find(|host| leads(host)).unwrap();
-        members.etcdctl(leader, &format!("move-leader {id:x}"));
+        // Whoever is not caught up yet can't take it.
+        eventually("another member takes the lead", || {
+            let leader = stage.hosts().into_iter().find(leads);
+            let hand_over = members.command(&format!("move-leader {id:x}"));
+            leader.is_some_and(|leader| leader.ssh(&hand_over).unwrap().status.success())
+        });
     }
 }
