@@ -88,11 +88,7 @@ impl Checkout {
 
     /// What somebody who only plans should know.
     pub fn warnings(&self) -> Vec<String> {
-        let dirty = self.refuse_dirty().err().map(|error| {
-            let hint =
-                error.hints.first().map_or(String::new(), |hint| format!("\n  hint: {hint}"));
-            format!("{error}{hint}")
-        });
+        let dirty = self.refuse_dirty().err().as_ref().map(warning);
         let exposed = self.known().into_iter().flat_map(|provenance| &provenance.exposed);
         let exposed = exposed.map(|key| {
             format!(
@@ -178,6 +174,12 @@ impl Provenance {
         }
         Ok(())
     }
+}
+
+/// A refusal of an apply, as who only plans is told of it.
+pub fn warning(error: &CliError) -> String {
+    let hints = error.hints.iter().map(|hint| format!("\n  hint: {hint}"));
+    format!("{error}{}", hints.collect::<String>())
 }
 
 /// Whether a folder, or one above it, looks like a git repository.

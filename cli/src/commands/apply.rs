@@ -198,7 +198,7 @@ fn refuse_older(
 ) -> Result<(), CliError> {
     match checkout.known() {
         Some(provenance) if !arguments.allow_older => {
-            provenance.refuse_older(&record::commits(hosts, facts)?)
+            provenance.refuse_older(&planning::commits(hosts, facts)?)
         }
         Some(_) | None => Ok(()),
     }

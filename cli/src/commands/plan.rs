@@ -12,7 +12,7 @@ use crate::engine::hosts::Timed;
 use crate::error::CliError;
 use crate::exit::ExitCode;
 use crate::interrupt::Interrupts;
-use crate::provenance::Checkout;
+use crate::provenance::{self, Checkout};
 use crate::report::json;
 use crate::report::plan_document::PlanDocument;
 use crate::saved_plan::SavedPlan;
@@ -97,9 +97,8 @@ pub(super) fn make(
     timed: Timed,
 ) -> Result<Planned, CliError> {
     let site = context.site()?;
-    for warning in Checkout::of(&site).warnings() {
-        context.terminal.warn(&warning);
-    }
+    let checkout = Checkout::of(&site);
+    checkout.warnings().iter().for_each(|warning| context.terminal.warn(warning));
     let spec = site.spec()?;
     context.block_on(async {
         let door = Door::of(context, &site)?;
@@ -108,6 +107,17 @@ pub(super) fn make(
         let planned =
             interrupts.give_way(planning::make(context, spec, &hosts, allowed, timed)).await;
         door.say_cost(&context.terminal).await;
-        planned
+        let planned = planned?;
+        if let Err(error) = newer_than(&checkout, &planned) {
+            context.terminal.warn(&provenance::warning(&error));
+        }
+        Ok(planned)
     })?
+}
+
+/// Whether the checkout is at least as new as what the hosts were given last, as an apply asks.
+fn newer_than(checkout: &Checkout, planned: &Planned) -> Result<(), CliError> {
+    let Some(provenance) = checkout.known() else { return Ok(()) };
+    let hosts = planned.facts.hosts.keys().cloned().collect();
+    provenance.refuse_older(&planning::commits(&hosts, &planned.facts)?)
 }

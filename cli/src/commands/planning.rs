@@ -4,8 +4,9 @@ use std::collections::BTreeSet;
 use std::time::{Duration, Instant};
 
 use clap::Args;
-use inventories::ClusterName;
-use planner::{Plan, Policy, SiteFacts, SiteSpec, plan, report};
+use inventories::{ClusterName, HostName};
+use planner::facts::Commit;
+use planner::{Observed, Plan, Policy, SiteFacts, SiteSpec, plan, report};
 use serde::{Deserialize, Serialize};
 
 use super::Context;
@@ -146,4 +147,25 @@ pub(super) fn verdict(plan: &Plan) -> ExitCode {
         code = code.first(ExitCode::Blocked);
     }
     code
+}
+
+/// The commits that were applied last to these hosts. A record that can't be read may be of any.
+pub(super) fn commits(
+    hosts: &BTreeSet<HostName>,
+    facts: &SiteFacts,
+) -> Result<BTreeSet<Commit>, CliError> {
+    let mut commits = BTreeSet::new();
+    for host in hosts {
+        let Some(Observed::Known(seen)) = facts.hosts.get(host) else { continue };
+        match &seen.applied {
+            Observed::Known(applied) => commits.extend(applied.commit.clone()),
+            Observed::Absent => {}
+            Observed::Unknown(why) => {
+                let message = format!("{host}: the record of the last apply can't be read: {why}");
+                return Err(CliError::new(ExitCode::Blocked, message)
+                    .hint("to apply whatever was applied before: --allow-older"));
+            }
+        }
+    }
+    Ok(commits)
 }

@@ -1,9 +1,9 @@
 //! What the hosts are to remember of an apply: that it began, and what it left when it ended.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeMap;
 
 use inventories::HostName;
-use planner::facts::{Applied, Commit};
+use planner::facts::Applied;
 use planner::{Observed, Plan, SiteFacts, fingerprint, since};
 
 use crate::engine::lock::{Claim, Lock, RECORD_FORMAT};
@@ -69,25 +69,4 @@ pub(super) async fn as_before(lock: &Lock, before: &SiteFacts) -> Vec<String> {
     };
     let records: BTreeMap<_, _> = lock.generations.keys().filter_map(of_host).collect();
     lock.record(records).await
-}
-
-/// The commits that were applied last to these hosts. A record that can't be read may be of any.
-pub(super) fn commits(
-    hosts: &BTreeSet<HostName>,
-    facts: &SiteFacts,
-) -> Result<BTreeSet<Commit>, CliError> {
-    let mut commits = BTreeSet::new();
-    for host in hosts {
-        let Some(Observed::Known(seen)) = facts.hosts.get(host) else { continue };
-        match &seen.applied {
-            Observed::Known(applied) => commits.extend(applied.commit.clone()),
-            Observed::Absent => {}
-            Observed::Unknown(why) => {
-                let message = format!("{host}: the record of the last apply can't be read: {why}");
-                return Err(CliError::new(ExitCode::Blocked, message)
-                    .hint("to apply whatever was applied before: --allow-older"));
-            }
-        }
-    }
-    Ok(commits)
 }
