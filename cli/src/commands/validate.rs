@@ -1,5 +1,7 @@
 //! `quorate validate`
 
+use planner::spec::Authorities;
+
 use super::Context;
 use crate::error::CliError;
 use crate::exit::ExitCode;
@@ -13,5 +15,12 @@ pub(super) fn run(context: &Context) -> Result<ExitCode, CliError> {
         lines.push(format!("  cluster {name}: etcd {}, {}", cluster.version, members.join(", ")));
     }
     context.terminal.print(&lines.join("\n"));
+    for (name, cluster) in &spec.clusters {
+        let Authorities { peer, client, discovery: _ } = &cluster.authorities;
+        if peer.is_none() || client.is_none() {
+            let message = format!("cluster {name} lacks a CA; make it with: quorate pki init");
+            context.terminal.warn(&message);
+        }
+    }
     Ok(ExitCode::Done)
 }

@@ -38,8 +38,12 @@ fn what_is_no_inventory_is_refused() {
 
 #[test]
 fn a_sound_inventory_is_called_sound() {
-    let ended = Sandbox::with_site().run(&["validate"]);
+    let sandbox = Sandbox::with_site();
+    let ended = sandbox.run(&["validate"]);
     assert_eq!(ended.code, 0, "{}", ended.stderr);
+    assert!(ended.stderr.contains("cluster main lacks a CA"), "{}", ended.stderr);
+    assert_eq!(sandbox.run(&["pki", "init"]).code, 0);
+    let ended = sandbox.run(&["validate"]);
     let expected = "quorate.toml: site lab is sound\n  \
                     cluster main: etcd 3.6.16, etcd-1, etcd-2, etcd-3\n";
     assert_eq!((ended.stdout.as_str(), ended.stderr.as_str()), (expected, ""));
