@@ -60,3 +60,18 @@ impl Interrupts {
         }
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[tokio::test]
+    async fn who_said_stop_twice_waits_for_nothing() {
+        let mut interrupts = Interrupts::listen().unwrap();
+        assert_eq!(interrupts.unless_twice(async { 1 }).await, Some(1));
+        interrupts.heard = 1;
+        assert_eq!(interrupts.unless_twice(async { 1 }).await, Some(1));
+        interrupts.heard = 2;
+        assert_eq!(interrupts.unless_twice(std::future::pending::<()>()).await, None);
+    }
+}

@@ -13,5 +13,6 @@ mod planning;
 mod sandbox;
 mod schemas;
 mod selection;
+mod signals;
 mod terminal;
 mod usage;
