@@ -1,5 +1,6 @@
 //! The command line: each command is a thin wrapper around the library.
 
+use std::collections::BTreeSet;
 use std::io::{self, Write as _};
 use std::net::SocketAddr;
 use std::os::unix::process::CommandExt as _;
@@ -14,7 +15,7 @@ use crate::discovery;
 use crate::disk::DiskSize;
 use crate::dns::Record;
 use crate::error::LabError;
-use crate::image;
+use crate::image::{self, Suite};
 use crate::kubelet::Kubelet;
 use crate::lab::Lab;
 use crate::mirror;
@@ -91,6 +92,9 @@ struct Up {
     /// Lets the hosts use a DNS server; `lab dns` gives it its records.
     #[arg(long)]
     dns: bool,
+    /// The distribution that the plain hosts of a new lab run.
+    #[arg(long, value_enum, default_value_t)]
+    suite: Suite,
     /// Gives hosts that are added a kubelet, which runs pods without an API server.
     #[arg(long)]
     kubelet: bool,
@@ -173,6 +177,9 @@ struct Inventory {
 
 #[derive(Debug, Args)]
 struct Prepare {
+    /// Root images of these, too.
+    #[arg(long, value_enum)]
+    suite: Vec<Suite>,
     /// Also what hosts with a kubelet are made of.
     #[arg(long)]
     kubelet: bool,
@@ -250,6 +257,7 @@ fn bring_up(name: &LabName, up: &Up) -> Result<(), LabError> {
     let began = Instant::now();
     let options = Options {
         disk: up.disk_mb.map_or_else(DiskSize::default, DiskSize::megabytes),
+        suite: up.suite,
         kubelet: up.kubelet.then(|| Kubelet { etcd: up.etcd.clone() }),
         distance: up.delay_ms,
         stay: Stay::UntilDown,
@@ -321,7 +329,10 @@ fn write_inventory(lab: &Lab, inventory: &Inventory) -> Result<(), LabError> {
 
 /// Makes all that can be made: one thing that can't be had keeps nobody from the others.
 fn prepare(wanted: &Prepare) -> Result<(), LabError> {
-    let mut made = vec![told("root image", image::ensure(tell))];
+    let suites = BTreeSet::from([Suite::default()]).into_iter().chain(wanted.suite.iter().copied());
+    let suites: BTreeSet<Suite> = suites.collect();
+    let mut made: Vec<_> =
+        suites.into_iter().map(|suite| told("root image", image::ensure(suite, tell))).collect();
     if wanted.kubelet {
         made.push(told("with a kubelet", image::ensure_with_kubelet(tell)));
     }

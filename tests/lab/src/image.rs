@@ -13,7 +13,44 @@ use crate::kubernetes;
 use crate::options::{Note, Tell};
 use crate::tool;
 
-/// What hosts run.
+/// The distribution that hosts run.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Default, clap::ValueEnum)]
+pub enum Suite {
+    /// Debian 11, with systemd 247.
+    Bullseye,
+    /// Debian 12, with systemd 252.
+    #[default]
+    Bookworm,
+    /// Debian 13, with systemd 257.
+    Trixie,
+    /// Ubuntu 22.04, with systemd 249.
+    Jammy,
+    /// Ubuntu 24.04, with systemd 255.
+    Noble,
+}
+
+impl Suite {
+    /// Its name, as the mirror has it.
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Suite::Bullseye => "bullseye",
+            Suite::Bookworm => "bookworm",
+            Suite::Trixie => "trixie",
+            Suite::Jammy => "jammy",
+            Suite::Noble => "noble",
+        }
+    }
+
+    /// Where its packages are, if it is not the mirror that mmdebstrap has for Debian.
+    fn mirror(self) -> Option<&'static str> {
+        match self {
+            Suite::Bullseye | Suite::Bookworm | Suite::Trixie => None,
+            Suite::Jammy | Suite::Noble => Some("http://archive.ubuntu.com/ubuntu"),
+        }
+    }
+}
+
+/// What everything runs that is not tried on several.
 pub(crate) const SUITE: &str = "bookworm";
 
 /// Everything the image needs: the package lists are not kept in it, so nothing can be added later.
@@ -33,13 +70,18 @@ const HOOKS: [&str; 5] = [
 ];
 
 /// Makes the image if it is missing, and returns its root folder, which nobody may change.
-pub fn ensure(tell: Tell) -> Result<PathBuf, LabError> {
-    let target = folder(SUITE, &recipe_hash(&[]));
+pub fn ensure(suite: Suite, tell: Tell) -> Result<PathBuf, LabError> {
+    let target = folder(suite.as_str(), &recipe_hash(suite, &[]));
     cache::ensure_fetched(&target, |partial| {
-        tell(&Note::BuildingImage { suite: SUITE });
-        bootstrap(PACKAGES, &partial.join("root"))
+        tell(&Note::BuildingImage { suite: suite.as_str() });
+        bootstrap(suite, PACKAGES, &partial.join("root"))
     })?;
     Ok(target.join("root"))
+}
+
+/// Whether the image is there already.
+pub fn is_made(suite: Suite) -> bool {
+    folder(suite.as_str(), &recipe_hash(suite, &[])).join("root").is_dir()
 }
 
 /// Makes the image of hosts that run pods if it is missing, with the container image that they take
@@ -47,11 +89,12 @@ pub fn ensure(tell: Tell) -> Result<PathBuf, LabError> {
 pub(crate) fn ensure_with_kubelet(tell: Tell) -> Result<PathBuf, LabError> {
     let program = kubernetes::ensure_kubelet(tell)?;
     container_image::ensure_pause()?;
-    let target = folder(&format!("{SUITE}-kubelet"), &recipe_hash(&kubelet::recipe()));
+    let target =
+        folder(&format!("{SUITE}-kubelet"), &recipe_hash(Suite::Bookworm, &kubelet::recipe()));
     cache::ensure_fetched(&target, |partial| {
         tell(&Note::BuildingImage { suite: SUITE });
         let root = partial.join("root");
-        bootstrap(&format!("{PACKAGES},{}", kubelet::PACKAGES), &root)?;
+        bootstrap(Suite::Bookworm, &format!("{PACKAGES},{}", kubelet::PACKAGES), &root)?;
         kubelet::install(&program, &root)
     })?;
     Ok(target.join("root"))
@@ -61,19 +104,20 @@ fn folder(name: &str, recipe: &str) -> PathBuf {
     cache::root().join("images").join(format!("{name}-{}", &recipe[..12]))
 }
 
-fn bootstrap(packages: &str, root: &Path) -> Result<(), LabError> {
+fn bootstrap(suite: Suite, packages: &str, root: &Path) -> Result<(), LabError> {
     let hooks = HOOKS.map(|hook| format!("--customize-hook={hook}"));
     let root = root.display().to_string();
     let include = format!("--include={packages}");
     let fixed = ["--quiet", "--variant=minbase", &include];
     let hooks = hooks.iter().map(String::as_str);
-    tool::run("mmdebstrap", fixed.into_iter().chain(hooks).chain([SUITE, &root])).map(drop)
+    let source = [suite.as_str(), &root].into_iter().chain(suite.mirror());
+    tool::run("mmdebstrap", fixed.into_iter().chain(hooks).chain(source)).map(drop)
 }
 
 /// A changed recipe is another image: the old one stays for hosts that were made from it.
-fn recipe_hash(more: &[&str]) -> String {
+fn recipe_hash(suite: Suite, more: &[&str]) -> String {
     let mut hash = Sha256::new();
-    for part in [SUITE, PACKAGES].iter().chain(&HOOKS).chain(more) {
+    for part in [suite.as_str(), PACKAGES].iter().chain(&HOOKS).chain(more) {
         hash.update(part.as_bytes());
         hash.update([0]);
     }

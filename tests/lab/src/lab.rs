@@ -243,7 +243,7 @@ impl Images {
             Some(_) => Some(image::ensure_with_kubelet(options.tell)?),
             None => None,
         };
-        Ok(Self { plain: image::ensure(options.tell)?, kubelet })
+        Ok(Self { plain: image::ensure(options.suite, options.tell)?, kubelet })
     }
 }
 

@@ -51,6 +51,7 @@ pub mod tool;
 
 pub use error::LabError;
 pub use host::Host;
+pub use image::Suite;
 pub use kept::Kept;
 pub use kubelet::Kubelet;
 pub use lab::Lab;

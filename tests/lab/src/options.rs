@@ -6,6 +6,7 @@ use std::path::PathBuf;
 use crate::delay::RoundTrip;
 use crate::disk::DiskSize;
 use crate::dns::Record;
+use crate::image::Suite;
 use crate::kubelet::Kubelet;
 use crate::name::LabName;
 use crate::releases::Version;
@@ -21,6 +22,8 @@ pub struct Options {
     pub disk: DiskSize,
     /// A folder of [`kept`](crate::kept) disks that the hosts that are added begin with.
     pub disks: Option<PathBuf>,
+    /// What the plain hosts of a new lab run.
+    pub suite: Suite,
     /// What pods on the hosts that are added are made of; plain hosts unless set.
     pub kubelet: Option<Kubelet>,
     /// The records of a DNS server that the hosts are to use. `None` leaves a lab that is up as it
@@ -42,6 +45,7 @@ impl Options {
             hosts,
             disk: DiskSize::default(),
             disks: None,
+            suite: Suite::default(),
             kubelet: None,
             dns: None,
             distance: None,
@@ -66,7 +70,7 @@ pub enum Stay {
 pub enum Note {
     /// The root image is not in the cache.
     BuildingImage {
-        /// The Debian suite.
+        /// The distribution's name for it.
         suite: &'static str,
     },
     /// The kubelet is not in the cache.
@@ -84,7 +88,7 @@ impl fmt::Display for Note {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             Note::BuildingImage { suite } => {
-                write!(f, "making the root image of Debian {suite} (once, about half a minute)")
+                write!(f, "making the root image of {suite} (once, about half a minute)")
             }
             Note::BuildingKubelet => f.write_str("making the kubelet (once, some minutes)"),
             Note::BuildingRelease { version } => {
