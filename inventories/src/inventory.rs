@@ -8,6 +8,7 @@ use std::time::Duration;
 
 use crate::discovery::{DiscoveryV2, DiscoveryV3, DnsSrv};
 use crate::names::{ClusterName, HostName, SiteName};
+use crate::systemd::Systemd;
 use crate::version::EtcdVersion;
 
 /// A place in an inventory file, for "why" lines of a plan.
@@ -119,6 +120,8 @@ pub struct Cluster {
     /// The kubelet that quorate itself has stand alone on the hosts; `None` where somebody else
     /// looks after it, or none is needed.
     pub kubelet: Option<Kubelet>,
+    /// What the operator changes of the members' units.
+    pub systemd: Systemd,
     /// How the first members find each other.
     pub bootstrap: Bootstrap,
     /// Where members listen.

@@ -25,6 +25,7 @@ pub mod flag;
 pub mod inventory;
 pub mod names;
 pub mod suggest;
+pub mod systemd;
 pub mod version;
 
 pub use diagnostic::{Diagnostic, Severity};
@@ -34,6 +35,7 @@ pub use inventory::Inventory;
 pub use names::{ClusterName, HostName, SiteName};
 pub use parse::{IncludeRef, Parsed, includes, parse, unreadable_include};
 pub use source::{MAX_BYTES, Source};
+pub use systemd::Systemd;
 pub use version::{EtcdVersion, Minor};
 
 /// The JSON Schema (draft 07) of an inventory file, for editors.

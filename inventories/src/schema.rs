@@ -10,6 +10,8 @@ use std::collections::BTreeMap;
 use schemars::JsonSchema;
 use serde::Deserialize;
 
+use crate::systemd::{SANDBOX, SETTINGS};
+
 mod json;
 pub(crate) mod reference;
 mod value;
@@ -178,6 +180,8 @@ pub(crate) struct Cluster {
     /// How the members of a new cluster find each other. Default: `{ static = {} }`, every member
     /// is started with the whole list.
     pub(crate) bootstrap: Option<Loc<Bootstrap>>,
+    /// What an operator changes of the members' systemd units. Not for static pods.
+    pub(crate) systemd: Option<Loc<Systemd>>,
     /// Where members listen. Clusters that share a host need ports of their own.
     pub(crate) ports: Option<Ports>,
     /// The cluster whose client CA this cluster shares, so that one client certificate opens both.
@@ -203,6 +207,28 @@ pub(crate) struct Kubelet {
     /// The socket of the container runtime. Default: `"unix:///run/containerd/containerd.sock"`.
     #[schemars(regex(pattern = "^unix:///"))]
     pub(crate) container_runtime: Option<Loc<String>>,
+}
+
+/// What an operator changes of the members' systemd units, instead of by drop-ins of his own.
+#[derive(Debug, Default, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields, rename_all = "kebab-case")]
+pub(crate) struct Systemd {
+    /// Resource limits and priorities, by systemd's own names, such as
+    /// `{ MemoryMax = "8G", Nice = -5 }`. They take the place of quorate's own (`LimitNOFILE = 65536`,
+    /// `OOMScoreAdjust = -900`, `CPUWeight = 1000`, `IOWeight = 1000`). Known are `AllowedCPUs`,
+    /// `CPUQuota`, `CPUWeight`, `IOSchedulingClass`, `IOSchedulingPriority`, `IOWeight`, `LimitCORE`,
+    /// `LimitNOFILE`, `MemoryHigh`, `MemoryLow`, `MemoryMax`, `MemoryMin`, `MemorySwapMax`, `Nice`,
+    /// `OOMScoreAdjust` and `TasksMax`.
+    #[schemars(extend("propertyNames" = {"enum": SETTINGS}))]
+    pub(crate) settings: Option<BTreeMap<Loc<String>, Loc<FlagText>>>,
+    /// Directives of the unit's sandbox that the hosts can't have, each with the reason, such as
+    /// `{ PrivateUsers = "hardening guide 3.2 turns user namespaces off" }`. The unit goes without them.
+    #[schemars(extend("propertyNames" = {"enum": SANDBOX}))]
+    pub(crate) without: Option<BTreeMap<Loc<String>, Loc<String>>>,
+    /// Names of drop-in files that are meant, such as `["10-alerts.conf"]`. quorate leaves them where
+    /// they are and does not warn of what they change. Every other file in the unit's own folder under
+    /// `/etc/systemd/system` is moved aside.
+    pub(crate) keep_drop_ins: Option<Vec<Loc<String>>>,
 }
 
 /// How the members of a new cluster find each other.

@@ -14,11 +14,13 @@ use time::OffsetDateTime;
 
 use crate::certificates;
 use crate::difference;
-use crate::facts::{Account, FileFacts, HostFacts, MemberFacts, Observed};
+use crate::drop_ins;
+use crate::facts::{Account, DropIn, FileFacts, HostFacts, MemberFacts, Observed};
 use crate::layout::{Directory, directories};
 use crate::plan::{
     Action, Fetch, FormationState, Guard, PlaceRef, Step, StepId, StepKind, Swap, Why,
 };
+use crate::sandbox;
 use crate::spec::{ClusterSpec, MemberSpec, SiteSpec};
 
 /// One member's place, and what was seen there.
@@ -38,10 +40,12 @@ impl Place<'_> {
     /// The unit that it should have.
     pub(crate) fn unit(&self, state: FormationState) -> Result<Cow<'_, UnitText>, RenderError> {
         Ok(match (state, self.settled.get()) {
-            (FormationState::New, _) => Cow::Owned(self.member.unit(state)?),
+            (FormationState::New, _) => {
+                Cow::Owned(self.member.unit(state, &sandbox::lacks(self.host))?)
+            }
             (FormationState::Existing, Some(text)) => Cow::Borrowed(text),
             (FormationState::Existing, None) => {
-                let text = self.member.unit(state)?;
+                let text = self.member.unit(state, &sandbox::lacks(self.host))?;
                 Cow::Borrowed(self.settled.get_or_init(|| text))
             }
         })
@@ -282,14 +286,22 @@ pub(crate) fn unit(
     Ok(Some(place.step("unit", action, kind, why).guarded(guard)))
 }
 
-/// Nothing that quorate did not write changes the unit; what does is moved out of systemd's sight.
-/// It changes what runs only at the next start.
+/// Nothing that quorate did not write, and nobody named in the inventory, is in the unit's own folder; what
+/// is gets moved out of systemd's sight. It changes what runs only at the next start.
 pub(crate) fn drop_ins(place: &Place<'_>) -> Option<Step> {
-    let drop_ins = &place.facts.unit.known()?.drop_ins;
-    if drop_ins.is_empty() || place.runtime() != Runtime::Systemd {
+    let files: Vec<&DropIn> = drop_ins::own(place).collect();
+    if files.is_empty() || place.runtime() != Runtime::Systemd {
         return None;
     }
-    let why = Why::Drift { changes: vec!["quorate wrote no drop-in".to_owned()] };
-    let moves = drop_ins.iter().map(|file| (file.clone(), layout::moved_aside(file))).collect();
+    let changes = files.iter().map(|file| {
+        format!(
+            "{} is not in keep-drop-ins of [clusters.{}.systemd]",
+            file.name(),
+            place.cluster.name
+        )
+    });
+    let why = Why::Drift { changes: changes.collect() };
+    let moves =
+        files.iter().map(|file| (file.path.clone(), layout::moved_aside(&file.path))).collect();
     Some(place.step("drop-ins", Action::Delete, StepKind::MoveDropIns { moves }, why))
 }

@@ -20,6 +20,7 @@ mod data;
 mod etcd;
 mod kubelet;
 mod names;
+mod unit;
 
 pub use commit::{Commit, NotACommit};
 pub use cost::{Clock, DiskTime, RoundTrip};
@@ -27,6 +28,7 @@ pub use data::{DataDirectory, DataOrigin};
 pub use etcd::{ALARM, EtcdFacts, ListedMember};
 pub use kubelet::KubeletFacts;
 pub use names::{Names, Offer};
+pub use unit::{DropIn, Selinux, UnitFacts};
 
 /// The answer to one question about a host.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -158,6 +160,10 @@ pub struct Machine {
     pub distribution: String,
     /// systemd's major version; `None` where systemd is not running the host.
     pub systemd: Option<u32>,
+    /// How many user namespaces the kernel allows (`user.max_user_namespaces`); absent where it has none.
+    pub user_namespaces: Observed<u64>,
+    /// SELinux; absent where the kernel does not use it.
+    pub selinux: Observed<Selinux>,
     /// Programs that the steps need and that are missing.
     pub missing_tools: BTreeSet<String>,
     /// Processors that are online.
@@ -252,6 +258,12 @@ pub struct MemberFacts {
     pub data: Observed<DataDirectory>,
     /// The systemd unit.
     pub unit: Observed<UnitFacts>,
+    /// Files that change the unit and that quorate did not write: those that systemd has read, and
+    /// those in the unit's own folder that it will read.
+    pub drop_ins: Observed<Vec<DropIn>>,
+    /// Whether the running process holds on to a configuration folder that is no longer the one at its
+    /// path: no new certificate reaches it.
+    pub folder_replaced: bool,
     /// The process of the member's pod.
     pub pod: Observed<PodProcess>,
     /// Whether the process that runs was noted as due for a restart: it was started with settings
@@ -299,32 +311,6 @@ pub struct FileFacts {
     pub sha256: String,
     /// The content, where it is public text and could be read whole.
     pub text: Option<String>,
-}
-
-/// A systemd unit as the running systemd sees it.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct UnitFacts {
-    /// `active`, `activating`, `inactive`, `failed`, …
-    pub active: String,
-    /// `running`, `start`, `auto-restart`, `dead`, …
-    pub sub: String,
-    /// Whether it starts at boot.
-    pub enabled: bool,
-    /// Whether systemd has an older text in memory than the file.
-    pub needs_reload: bool,
-    /// Drop-in files that change it.
-    pub drop_ins: Vec<String>,
-    /// Main process; 0 when none.
-    pub main_pid: u32,
-    /// systemd's name for the latest start; empty where it never started.
-    pub invocation: String,
-}
-
-impl UnitFacts {
-    /// Whether a process of it is up or on its way.
-    pub fn is_up(&self) -> bool {
-        matches!(self.active.as_str(), "active" | "activating" | "reloading")
-    }
 }
 
 /// A process that has a member's data and is not of its unit.

@@ -10,8 +10,8 @@ use pki::Sha256Digest;
 use templates::pod::Ids;
 
 use crate::facts::{
-    Account, DataDirectory, EtcdFacts, FileFacts, HostFacts, InstalledRelease, KubeletFacts,
-    ListedMember, MemberFacts, Observed, PodProcess, SiteFacts, UnitFacts,
+    Account, DataDirectory, DropIn, EtcdFacts, FileFacts, HostFacts, InstalledRelease,
+    KubeletFacts, ListedMember, MemberFacts, Observed, PodProcess, SiteFacts, UnitFacts,
 };
 use crate::plan::Plan;
 use crate::preflight::cost;
@@ -159,12 +159,17 @@ fn unit_line(unit: &UnitFacts) -> String {
         sub: _,
         enabled,
         needs_reload,
-        drop_ins,
         main_pid: _,
         // A process that was replaced by an equal one changes no plan.
         invocation: _,
     } = unit;
-    format!("up {} enabled {enabled} stale {needs_reload} {}", unit.is_up(), drop_ins.join(" "))
+    format!("up {} enabled {enabled} stale {needs_reload}", unit.is_up())
+}
+
+fn drop_in_line(file: &DropIn) -> String {
+    let DropIn { path, sets } = file;
+    let sets = observed(sets, |sets| sets.iter().map(String::as_str).collect::<Vec<_>>().join(","));
+    format!("{path} sets {sets};")
 }
 
 fn member_lines(name: &str, member: &MemberFacts, print: &mut Fingerprint) {
@@ -178,6 +183,8 @@ fn member_lines(name: &str, member: &MemberFacts, print: &mut Fingerprint) {
         pki_generation: _,
         data,
         unit,
+        drop_ins,
+        folder_replaced,
         pod,
         restart_due,
         running,
@@ -197,6 +204,8 @@ fn member_lines(name: &str, member: &MemberFacts, print: &mut Fingerprint) {
     };
     put("data directory", observed(data, show));
     put("unit", observed(unit, unit_line));
+    put("drop-ins", observed(drop_ins, |files| files.iter().map(drop_in_line).collect()));
+    put("folder replaced", folder_replaced.to_string());
     put("pod", observed(pod, |PodProcess { pid: _, manifest }| manifest.clone()));
     let digest = |arguments: &Vec<String>| {
         short(&Sha256Digest::of(arguments.join("\n").as_bytes()).to_string()).to_owned()

@@ -29,6 +29,7 @@ pub(crate) fn holes(
     look("the certificates in use", why_unknown(&facts.pki_generation));
     look("the data directory", why_unknown(&facts.data));
     look("the unit's state", why_unknown(&facts.unit));
+    look("the unit's drop-ins", why_unknown(&facts.drop_ins));
     look("its processes", why_unknown(&facts.pod));
     look("the arguments of its process", why_unknown(&facts.running));
     look("the kubelet", why_unknown(&host.kubelet));

@@ -6,6 +6,7 @@ mod host;
 mod kubelet;
 mod names;
 mod network;
+mod unit;
 
 use inventories::{ClusterName, HostName};
 

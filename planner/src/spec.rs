@@ -103,9 +103,18 @@ pub struct MemberSpec {
 }
 
 impl MemberSpec {
-    /// The unit that it runs under, for a cluster that is formed already or not yet.
-    pub fn unit(&self, state: FormationState) -> Result<UnitText, RenderError> {
-        templates::unit::render(&self.in_state(state))
+    /// The unit that it runs under, for a cluster that is formed already or not yet. `lacks` are the
+    /// directives that its host can't have, each with the reason; the operator's own reason goes first.
+    pub fn unit(
+        &self,
+        state: FormationState,
+        lacks: &BTreeMap<String, String>,
+    ) -> Result<UnitText, RenderError> {
+        let mut member = self.in_state(state);
+        for (directive, reason) in lacks {
+            member.systemd.without.entry(directive.clone()).or_insert_with(|| reason.clone());
+        }
+        templates::unit::render(&member)
     }
 
     /// The pod that it runs in, for a cluster that is formed already or not yet.
@@ -204,6 +213,7 @@ fn expand_cluster(
             ports: cluster.ports,
             formation: Formation::Existing { initial_cluster: initial_cluster.clone() },
             flags: flags.clone(),
+            systemd: cluster.systemd.clone(),
         };
         let leaves = leaves(host_name, host, &cluster.bootstrap)
             .map_err(|source| ExpandError { host: host_name.clone(), source })?;

@@ -16,6 +16,9 @@ pub const DATA_ROOT: &str = "/var/lib/etcd";
 /// Where the administrator's units lie.
 pub const UNITS: &str = "/etc/systemd/system";
 
+/// Where the certificates of all clusters lie.
+pub const CONFIG_ROOT: &str = "/etc/etcd";
+
 /// The shell of an account that nobody logs in to.
 pub const NO_LOGIN: &str = "/usr/sbin/nologin";
 
@@ -73,7 +76,8 @@ impl Layout {
         format!("{UNITS}/{}", self.unit_name())
     }
 
-    /// The unit's drop-in directory. quorate writes nothing here: what lies in it is foreign.
+    /// The unit's own drop-in directory. quorate writes nothing here: what lies in it changes this unit
+    /// alone, and is undone unless the inventory names it.
     pub fn drop_in_dir(&self) -> String {
         format!("{}.d", self.unit_file())
     }
@@ -90,7 +94,7 @@ impl Layout {
 
     /// The cluster's configuration: root's, readable by etcd.
     pub fn config_dir(&self) -> String {
-        format!("/etc/etcd/{}", self.cluster)
+        format!("{CONFIG_ROOT}/{}", self.cluster)
     }
 
     /// The certificate generations, one directory each, and the symlink [`pki_current`](Self::pki_current).

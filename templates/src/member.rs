@@ -7,7 +7,7 @@ use std::collections::BTreeMap;
 use std::net::{IpAddr, Ipv4Addr};
 
 use inventories::inventory::{FlagValue, Ports};
-use inventories::{ClusterName, EtcdVersion, HostName};
+use inventories::{ClusterName, EtcdVersion, HostName, Systemd};
 
 use crate::layout::Layout;
 use crate::url::{ClientUrl, PeerUrl};
@@ -36,6 +36,8 @@ pub struct Member {
     pub formation: Formation,
     /// The operator's flags, checked against the version. They win over quorate's own defaults.
     pub flags: BTreeMap<String, FlagValue>,
+    /// What the operator, or the host, changes of its unit. A pod has nothing of it.
+    pub systemd: Systemd,
 }
 
 /// How a member comes to be in its cluster.

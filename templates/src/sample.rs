@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 
 use inventories::inventory::Ports;
-use inventories::{ClusterName, DiscoveryV2, DiscoveryV3, DnsSrv, HostName};
+use inventories::{ClusterName, DiscoveryV2, DiscoveryV3, DnsSrv, HostName, Systemd};
 
 use crate::member::{Access, Bootstrap, Formation, Member, V2Discovery, V3Discovery};
 use crate::url::PeerUrl;
@@ -24,6 +24,7 @@ pub(crate) fn member(version: &str) -> Member {
         ports: Ports { client: 2379, peer: 2380, metrics: 2381 },
         formation: Formation::New { initial_cluster, bootstrap: Bootstrap::Static },
         flags: BTreeMap::new(),
+        systemd: Systemd::default(),
     }
 }
 

@@ -11,6 +11,7 @@
 //!   too little. The witness is systemd's doing, so it is written even where quorate is long gone;
 //!   where it cannot be written, the unit fails, since nobody would know of the quorum.
 
+mod operator;
 mod quote;
 mod template;
 
@@ -74,6 +75,7 @@ pub fn render(member: &Member) -> Result<UnitText, RenderError> {
         member: member.name.to_string(),
         program: ReleaseLayout::of(member.version).etcd(),
         quorum_witness: layout.quorum_witness(),
+        resources: operator::resources(&member.systemd),
         state_dir: layout.state_dir(),
         password_file: match &member.formation {
             Formation::New { bootstrap, .. } if bootstrap.discovery_user().is_some() => {
@@ -85,7 +87,7 @@ pub fn render(member: &Member) -> Result<UnitText, RenderError> {
         wal_glob: layout.wal_glob(),
     };
     let text = variables.render().map_err(|error| RenderError::of("unit", member, error))?;
-    Ok(UnitText { text })
+    Ok(UnitText { text: operator::without(&member.systemd, &text) })
 }
 
 #[cfg(test)]

@@ -17,6 +17,8 @@ pub enum Drift {
     NotEnabled,
     /// They got a drop-in.
     DropIn,
+    /// A generator of the host changes them, as it does every service.
+    Generated,
     /// Their certificates were deleted.
     NoCertificates,
     /// Its releases were deleted.
@@ -34,6 +36,7 @@ pub fn drifts() -> impl Strategy<Value = Drift> {
         Just(Drift::UnitEdited),
         Just(Drift::NotEnabled),
         Just(Drift::DropIn),
+        Just(Drift::Generated),
         Just(Drift::NoCertificates),
         Just(Drift::NoRelease),
         Just(Drift::Due),
@@ -76,6 +79,9 @@ impl Drift {
                 Drift::DropIn => {
                     let path = format!("/etc/systemd/system/etcd-{cluster}.service.d/a.conf");
                     member.drop_ins = vec![path];
+                }
+                Drift::Generated => {
+                    member.generated = vec!["/run/systemd/system/service.d/zzz.conf".to_owned()];
                 }
                 Drift::NoCertificates => member.generation = None,
                 Drift::NoRelease | Drift::Due | Drift::Struck(_) => {}

@@ -8,7 +8,7 @@ use inventories::HostName;
 use inventories::inventory::{Arch, Runtime};
 use pki::{CertFacts, Sha256Digest};
 use planner::facts::{
-    Account, Clock, DataDirectory, DataOrigin, DiskTime, EtcdFacts, EtcdProcess, FileFacts,
+    Account, Clock, DataDirectory, DataOrigin, DiskTime, DropIn, EtcdFacts, EtcdProcess, FileFacts,
     HostFacts, InstalledRelease, KubeletFacts, ListedMember, Listener, Machine, MemberFacts, Names,
     Observed, PodProcess, Reach, RoundTrip, SiteFacts, UnitFacts,
 };
@@ -170,10 +170,13 @@ impl World {
                 sub: sub_state(self.unit_state(host, spec)).to_owned(),
                 enabled: *enabled,
                 needs_reload: member.unit.as_ref() != Some(loaded),
-                drop_ins: member.drop_ins.clone(),
                 main_pid: 0,
                 invocation: String::new(),
             })),
+            drop_ins: Observed::Known(
+                member.drop_ins.iter().chain(&member.generated).map(|path| drop_in(path)).collect(),
+            ),
+            folder_replaced: false,
             pod: present(
                 member.process.as_deref().filter(|text| is_pod(text)).map(|text| PodProcess {
                     pid: 0,
@@ -303,6 +306,11 @@ fn sub_state(active: &str) -> &'static str {
     }
 }
 
+fn drop_in(path: &str) -> DropIn {
+    let sets = BTreeSet::from(["Environment".to_owned()]);
+    DropIn { path: path.to_owned(), sets: Observed::Known(sets) }
+}
+
 fn present<T>(value: Option<T>) -> Observed<T> {
     value.map_or(Observed::Absent, Observed::Known)
 }
@@ -312,6 +320,8 @@ fn machine() -> Machine {
         arch: Ok(Arch::Amd64),
         distribution: "Debian GNU/Linux 12 (bookworm)".to_owned(),
         systemd: Some(252),
+        user_namespaces: Observed::Known(96_212),
+        selinux: Observed::Absent,
         missing_tools: BTreeSet::new(),
         cores: 4,
         memory: 16_000_000_000,
@@ -432,7 +442,6 @@ fn kubelet(host: &SimHost) -> KubeletFacts {
             sub: if runs { "running" } else { "dead" }.to_owned(),
             enabled: true,
             needs_reload: false,
-            drop_ins: Vec::new(),
             main_pid: u32::from(runs),
             invocation: String::new(),
         }),

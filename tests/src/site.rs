@@ -224,6 +224,7 @@ impl Shape {
                 cgroup_driver,
                 container_runtime: "unix:///run/containerd/containerd.sock".to_owned(),
             }),
+            systemd: Default::default(),
             bootstrap: self.way.bootstrap(number),
             ports: Ports { client: 2379 + offset, peer: 2380 + offset, metrics: 2381 + offset },
             client_ca: cluster(0),

@@ -120,6 +120,8 @@ pub struct SimMember {
     pub loaded: Option<(String, bool)>,
     /// Drop-ins that somebody else wrote.
     pub drop_ins: Vec<String>,
+    /// Drop-ins that a generator writes again whenever systemd reads its units.
+    pub generated: Vec<String>,
     /// The manifest in the kubelet's folder.
     pub manifest: Option<String>,
     /// The text of the unit or pod that the running process was started from.

@@ -232,33 +232,6 @@ fn a_single_member_restarts_only_when_an_outage_is_allowed() {
 }
 
 #[test]
-fn a_foreign_drop_in_is_moved_aside_with_a_restart() {
-    let (world, spec) = plain(3).world();
-    let mut world = formed(world, &spec);
-    let path = "/etc/systemd/system/etcd-c0.service.d/tuning.conf".to_owned();
-    world.hosts.get_mut("etcd-1").unwrap().members.get_mut("c0").unwrap().drop_ins =
-        vec![path.clone()];
-    let plan = plan_of(&world, &spec);
-    let step = plan.step(&planner::StepId("etcd-1/c0/drop-ins".to_owned())).unwrap();
-    let StepKind::MoveDropIns { moves } = &step.kind else { panic!("{step:?}") };
-    assert_eq!(moves.get(&path), Some(&format!("/var/lib/quorate/moved-aside{path}")));
-    assert_eq!(restarts(&plan), ["etcd-1"]);
-}
-
-#[test]
-fn a_foreign_drop_in_of_a_member_that_is_down_is_moved_aside_before_it_starts() {
-    let (world, spec) = plain(3).world();
-    let mut world = formed(world, &spec);
-    let member = world.hosts.get_mut("etcd-1").unwrap().members.get_mut("c0").unwrap();
-    member.drop_ins = vec!["/etc/systemd/system/etcd-c0.service.d/tuning.conf".to_owned()];
-    member.process = None;
-    let (world, report) = apply(world, &spec, 8, None, Repeat::Once);
-    assert_eq!(report.failed().count(), 0, "{}", world.story.join("\n"));
-    let again = plan_of(&world, &spec);
-    assert!(again.is_empty(), "{again:#?}");
-}
-
-#[test]
 fn corruption_stops_everything() {
     let (world, spec) = plain(3).world();
     let world = formed(world, &spec);

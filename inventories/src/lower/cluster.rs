@@ -9,6 +9,7 @@ use crate::inventory::{Bootstrap, Cluster, Flag, Kubelet, Place, Runtime};
 use crate::names::{ClusterName, HostName};
 use crate::report::{At, Finding, Report};
 use crate::schema::{self, Loc};
+use crate::systemd::Systemd;
 use crate::version::EtcdVersion;
 
 mod bootstrap;
@@ -16,6 +17,7 @@ mod client_ca;
 mod kubelet;
 mod members;
 mod runtime;
+mod systemd;
 
 /// What clusters have that do not say otherwise.
 #[derive(Default)]
@@ -64,6 +66,7 @@ pub(super) struct Lowered {
     pub(super) ports: ports::Placed,
     pub(super) runtime: Option<Runtime>,
     kubelet: Option<(Kubelet, At)>,
+    systemd: Systemd,
     bootstrap: Option<Bootstrap>,
     client_ca: Option<ClusterName>,
     flags: BTreeMap<String, Flag>,
@@ -130,6 +133,7 @@ fn cluster(
         ports: ports::read(raw.ports.as_ref(), &at, report),
         runtime,
         kubelet: kubelet::read(raw.kubelet.as_ref(), runtime, report),
+        systemd: systemd::read(raw.systemd.as_ref(), runtime, report),
         bootstrap,
         client_ca: None,
         flags: flags::check(&set, known, check_flag, report),
@@ -179,6 +183,7 @@ fn places(
         ("version", version.or_else(|| defaults.version.as_ref().map(|(_, at)| at.clone()))),
         ("runtime", runtime.or_else(|| defaults.runtime.as_ref().map(|(_, at)| at.clone()))),
         ("kubelet", raw.kubelet.as_ref().map(|raw| own(raw.span()))),
+        ("systemd", raw.systemd.as_ref().map(|raw| own(raw.span()))),
         ("members", raw.members.as_ref().map(|raw| own(raw.span()))),
         ("bootstrap", raw.bootstrap.as_ref().map(|raw| own(raw.span()))),
         ("client-ca", raw.client_ca.as_ref().map(|raw| own(raw.span()))),
@@ -197,6 +202,7 @@ pub(super) fn finished(clusters: Vec<Lowered>) -> BTreeMap<ClusterName, Cluster>
             members: lowered.members,
             runtime: lowered.runtime?,
             kubelet: lowered.kubelet.map(|(kubelet, _)| kubelet),
+            systemd: lowered.systemd,
             bootstrap: lowered.bootstrap?,
             ports: lowered.ports.ports,
             client_ca: lowered.client_ca?,

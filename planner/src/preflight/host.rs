@@ -4,16 +4,18 @@ use inventories::inventory::{FlagValue, Runtime};
 use templates::Layout;
 use templates::layout::SITE_FILE;
 
-use super::{Subject, cluster_of_unit, push_once};
+use super::{Subject, cluster_of_unit, push_once, unit};
 use crate::facts::Observed;
 use crate::policy::{DEFAULT_QUOTA_BYTES, Policy, RELEASE_BYTES, WAL_BYTES};
 use crate::report::{Finding, Formation, PlanReport};
 
-/// The oldest systemd that knows every directive of the unit.
+/// The oldest systemd that knows every directive of the unit but `PrivateIPC=`, without which the unit does:
+/// see [`crate::sandbox`].
 const OLDEST_SYSTEMD: u32 = 247;
 
 pub(super) fn check(subject: &Subject<'_>, policy: &Policy, report: &mut PlanReport) {
     machine(subject, report);
+    unit::check(subject, report);
     clock(subject, policy, report);
     owner(subject, report);
     if subject.formation != Formation::Formed {

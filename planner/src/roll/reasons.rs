@@ -6,6 +6,7 @@ use std::fmt;
 use inventories::EtcdVersion;
 use inventories::inventory::Runtime;
 
+use crate::drop_ins;
 use crate::ensure::Place;
 use crate::facts::Observed;
 use crate::plan::FormationState;
@@ -30,8 +31,10 @@ pub(super) enum Reason {
         /// What is wanted.
         wanted: EtcdVersion,
     },
-    /// Its unit was changed in something that systemd applies at the start.
-    Unit,
+    /// Its unit was changed in something that systemd applies at the start: what, in words.
+    Unit(Vec<String>),
+    /// Its process holds on to a configuration folder that was replaced, and would read no new certificate.
+    Folder(String),
     /// A drop-in that is not ours changes the unit.
     DropIn(String),
     /// Its manifest is another pod than the one that is wanted.
@@ -60,10 +63,11 @@ impl Reason {
     /// Whether nothing tells of it any more once the unit is put right.
     pub(super) fn is_forgotten(&self) -> bool {
         match self {
-            Reason::Unit | Reason::DropIn(_) => true,
+            Reason::Unit(_) | Reason::DropIn(_) => true,
             Reason::Flag { .. }
             | Reason::Version { .. }
             | Reason::Noted
+            | Reason::Folder(_)
             | Reason::Manifest
             | Reason::Unsettled
             | Reason::OldPod
@@ -83,7 +87,13 @@ impl fmt::Display for Reason {
             Reason::Version { is, wanted } => {
                 write!(f, "restart needed because it runs etcd {is} -> {wanted}")
             }
-            Reason::Unit => f.write_str("restart needed because the unit's settings changed"),
+            Reason::Unit(changes) => {
+                write!(f, "restart needed because the unit's settings changed: ")?;
+                f.write_str(&changes.join("; "))
+            }
+            Reason::Folder(path) => {
+                write!(f, "restart needed because {path} was replaced while the member ran")
+            }
             Reason::Noted => f.write_str(
                 "restart needed because an earlier run put its unit right and stopped before it",
             ),
@@ -105,11 +115,16 @@ impl fmt::Display for Reason {
 /// Every reason to restart a member that runs.
 pub(super) fn reasons(place: &Place<'_>) -> Vec<Reason> {
     let mut reasons = Vec::new();
-    if let Observed::Known(running) = &place.facts.running {
+    // A restart would bring neither flags nor a version, today or at the next apply.
+    let decided = place.runtime() == Runtime::Systemd && drop_ins::decides_command(place);
+    if let Observed::Known(running) = &place.facts.running
+        && !decided
+    {
         reasons.extend(flags(running, &place.member.member.arguments()));
     }
     if let Some(etcd) = place.facts.etcd.known()
         && etcd.version != place.cluster.version.to_string()
+        && !decided
     {
         let (is, wanted) = (etcd.version.clone(), place.cluster.version);
         reasons.push(Reason::Version { is, wanted });
@@ -125,11 +140,13 @@ pub(super) fn reasons(place: &Place<'_>) -> Vec<Reason> {
 
 fn of_unit(place: &Place<'_>) -> Vec<Reason> {
     let mut reasons = Vec::new();
-    if let Some(unit) = place.facts.unit.known() {
-        reasons.extend(unit.drop_ins.iter().cloned().map(Reason::DropIn));
+    reasons.extend(drop_ins::own(place).map(|file| Reason::DropIn(file.path.clone())));
+    let changes = unit_changes(place);
+    if !changes.is_empty() {
+        reasons.push(Reason::Unit(changes));
     }
-    if unit_differs(place) {
-        reasons.push(Reason::Unit);
+    if place.facts.folder_replaced {
+        reasons.push(Reason::Folder(place.member.member.layout().config_dir()));
     }
     if place.facts.restart_due {
         reasons.push(Reason::Noted);
@@ -180,16 +197,46 @@ fn by_name(arguments: &[String]) -> BTreeMap<&str, &str> {
         .collect()
 }
 
-/// Whether the unit on the host says something else about how the process is run: not in comments,
-/// and not in its arguments, which the process itself shows. One that forms a cluster may differ from
-/// one that does not: what it says more is for an empty disk.
-fn unit_differs(place: &Place<'_>) -> bool {
-    let Some(seen) = place.text() else { return false };
-    let is = |state| match place.unit(state) {
-        Ok(wanted) => settings(seen) == settings(wanted.as_str()),
-        Err(_) => true,
+/// What the unit on the host says otherwise about how the process is run: not in comments, and not in its
+/// arguments, which the process itself shows. One that forms a cluster may differ from one that does not:
+/// what it says more is for an empty disk.
+fn unit_changes(place: &Place<'_>) -> Vec<String> {
+    let Some(seen) = place.text() else { return Vec::new() };
+    let changes = |state| match place.unit(state) {
+        Ok(wanted) => differences(seen, wanted.as_str()),
+        Err(_) => Vec::new(),
     };
-    !is(FormationState::Existing) && !is(FormationState::New)
+    let settled = changes(FormationState::Existing);
+    if settled.is_empty() || changes(FormationState::New).is_empty() { Vec::new() } else { settled }
+}
+
+/// The settings in which two units differ, in words.
+fn differences(seen: &str, wanted: &str) -> Vec<String> {
+    let (seen, wanted) = (settings(seen), settings(wanted));
+    if seen == wanted {
+        return Vec::new();
+    }
+    let mut changes = Vec::new();
+    let (is, shall) = (by_key(&seen), by_key(&wanted));
+    let keys: BTreeSet<&str> = is.keys().chain(shall.keys()).copied().collect();
+    let show = |values: Option<&Vec<&str>>| values.map_or("unset".to_owned(), |v| v.join(" and "));
+    let differ = keys.into_iter().filter(|key| is.get(key) != shall.get(key));
+    changes.extend(
+        differ.map(|key| format!("{key}: {} -> {}", show(is.get(key)), show(shall.get(key)))),
+    );
+    if changes.is_empty() {
+        changes.push("the order of its lines".to_owned());
+    }
+    changes
+}
+
+fn by_key<'t>(lines: &[&'t str]) -> BTreeMap<&'t str, Vec<&'t str>> {
+    let mut keys: BTreeMap<&str, Vec<&str>> = BTreeMap::new();
+    for line in lines {
+        let (key, value) = line.split_once('=').unwrap_or((line, ""));
+        keys.entry(key).or_default().push(value);
+    }
+    keys
 }
 
 fn settings(unit: &str) -> Vec<&str> {

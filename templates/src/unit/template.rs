@@ -26,6 +26,8 @@ pub(super) struct Variables {
     pub(super) password_file: String,
     pub(super) program: String,
     pub(super) quorum_witness: String,
+    /// Whole lines, such as `Nice=-5`.
+    pub(super) resources: Vec<String>,
     pub(super) state_dir: String,
     pub(super) user: &'static str,
     pub(super) wal_glob: String,
@@ -91,6 +93,7 @@ mod tests {
             password_file: String::new(),
             program: String::new(),
             quorum_witness: String::new(),
+            resources: Vec::new(),
             state_dir: String::new(),
             user: "",
             wal_glob: String::new(),

@@ -87,6 +87,37 @@ fn no_value_can_add_a_line_to_the_unit() {
     assert_eq!(lines("x\nExecStartPre=/bin/sh\r\u{85}\u{2028}{{ x }}"), lines("x"));
 }
 
+#[test]
+fn an_operators_settings_take_the_place_of_ours_and_nothing_else_changes() {
+    let plain = sample::formed("3.6.16");
+    let mut member = plain.clone();
+    let set = [("MemoryMax", "8G"), ("Nice", "-5"), ("LimitNOFILE", "1048576")];
+    member.systemd.settings =
+        set.iter().map(|(name, value)| ((*name).to_owned(), (*value).to_owned())).collect();
+    let reason = "the guide turns them off [Service] \\".to_owned();
+    member.systemd.without.insert("PrivateUsers".to_owned(), reason.clone());
+    member.systemd.without.insert("SystemCallFilter".to_owned(), "old kernel".to_owned());
+    let (plain, changed) = (render(&plain).unwrap(), render(&member).unwrap());
+    let lines = |unit: &UnitText| unit.as_str().lines().map(str::to_owned).collect::<Vec<_>>();
+    let (plain, changed) = (lines(&plain), lines(&changed));
+    let gone: Vec<_> = plain.iter().filter(|line| !changed.contains(line)).collect();
+    assert_eq!(gone.len(), 4, "{gone:?}");
+    assert_eq!(gone[..2], ["LimitNOFILE=65536", "PrivateUsers=yes"]);
+    let new: Vec<_> = changed.iter().filter(|line| !plain.contains(line)).collect();
+    let without = format!("# Without PrivateUsers: {reason}");
+    let wanted = ["LimitNOFILE=1048576", "MemoryMax=8G", "Nice=-5", without.as_str()];
+    assert_eq!(new[..4], wanted);
+    assert_eq!(new[4..], ["# Without SystemCallFilter: old kernel"]);
+}
+
+#[test]
+fn every_directive_that_can_be_left_out_is_in_the_unit() {
+    let unit = render(&sample::formed("3.6.16")).unwrap();
+    for name in inventories::systemd::SANDBOX {
+        assert!(unit.as_str().contains(&format!("\n{name}=")), "{name}");
+    }
+}
+
 proptest! {
     #[test]
     fn systemds_readers_give_the_arguments_back(values in proptest::collection::vec("[^\0]*", 3)) {

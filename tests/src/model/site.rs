@@ -404,7 +404,7 @@ impl<'s> Site<'s> {
     /// The id of the cluster that a bootstrap with this token forms.
     fn id_with(&self, cluster: &ClusterName, token: &BootstrapToken) -> Option<String> {
         let member = self.spec.clusters[cluster].members.values().next()?;
-        let unit = member.unit(FormationState::New).ok()?;
+        let unit = member.unit(FormationState::New, &Default::default()).ok()?;
         let mut none = Registry::default();
         let log = begin(&unit.bind(token), &self.first.zone, &mut none).ok()??;
         Some(log.cluster_id())

@@ -89,6 +89,28 @@ fn a_foreign_drop_in_is_moved_aside_and_not_lost() {
     assert!(kept.contains("BY=hand"), "{kept}");
     let environment = on(&stage.host(3), "tr '\\0' '\\n' < /proc/$(pgrep -x etcd)/environ");
     assert!(!environment.contains("BY=hand"), "{environment}");
+    a_drop_in_for_every_service_is_told_and_left(&stage);
+}
+
+fn a_drop_in_for_every_service_is_told_and_left(stage: &Stage) {
+    let file = "/etc/systemd/system/service.d/10-all.conf";
+    let write = format!(
+        "mkdir -p /etc/systemd/system/service.d && \
+         printf '[Service]\\nEnvironment=TOKEN=secret\\n' > {file} && systemctl daemon-reload"
+    );
+    on(&stage.host(1), &write);
+    let before = pids(stage);
+    let plan = stage.run(&["plan", "--detailed-exitcode"]).ends(0);
+    plan.says(&format!("{file} sets Environment of etcd-main.service")).does_not_say("secret");
+    stage.run(&["apply", "--yes"]).ends(0);
+    on(&stage.host(1), &format!("test -e {file}"));
+    assert_eq!(pids(stage), before, "nothing was restarted");
+    stage.edit(|text| {
+        let keep = "[clusters.main.systemd]\nkeep-drop-ins = [\"10-all.conf\"]\n\n[pki]";
+        text.replace("[pki]", keep)
+    });
+    stage.run(&["plan"]).ends(0).does_not_say("10-all.conf");
+    on(&stage.host(1), &format!("rm {file} && systemctl daemon-reload"));
 }
 
 pub(crate) fn a_changed_flag_is_rolled_out_under_load_and_no_write_is_lost(runtime: Runtime) {

@@ -19,7 +19,7 @@ use std::time::{Duration, Instant};
 use quorate_lab::disk::DiskSize;
 use quorate_lab::releases::Version;
 use quorate_lab::site::{self, Authorities, Runtime};
-use quorate_lab::{Host, Kubelet, Lab, LabName, Options, SiteOptions};
+use quorate_lab::{Host, Kubelet, Lab, LabName, Options, SiteOptions, Suite};
 
 pub(crate) use cluster::Members;
 pub(crate) use digest::Digest;
@@ -49,11 +49,15 @@ impl Stage {
 
     /// The same, for an inventory of these options: hosts whose members are to be pods have a kubelet.
     pub(crate) fn empty_for(name: &str, hosts: u8, options: &SiteOptions) -> Self {
+        Self::empty_on(Suite::default(), name, hosts, options)
+    }
+
+    fn empty_on(suite: Suite, name: &str, hosts: u8, options: &SiteOptions) -> Self {
         let pods = options.runtime == Runtime::StaticPod;
         // The same scenario may be played with units at the same time.
         let name = &if pods { format!("{name}-p") } else { name.to_owned() };
         let kubelet = pods.then(|| Kubelet { etcd: vec![options.version] });
-        let lab = Options { kubelet, ..Options::hosts(lab_name(name), hosts) };
+        let lab = Options { suite, kubelet, ..Options::hosts(lab_name(name), hosts) };
         let lab = Lab::up(&lab).unwrap();
         let folder = std::env::temp_dir().join(format!("quorate-{name}-{}", std::process::id()));
         let _ = fs::remove_dir_all(&folder);
@@ -64,6 +68,13 @@ impl Stage {
     /// Hosts, and an operator with an inventory of them and CAs.
     pub(crate) fn ready(name: &str, hosts: u8, options: &SiteOptions) -> Self {
         let stage = Self::empty_for(name, hosts, options);
+        stage.write_site(options);
+        stage
+    }
+
+    /// The same on hosts of a distribution.
+    pub(crate) fn ready_on(suite: Suite, name: &str, hosts: u8, options: &SiteOptions) -> Self {
+        let stage = Self::empty_on(suite, name, hosts, options);
         stage.write_site(options);
         stage
     }

@@ -1,7 +1,7 @@
 //! Everything that quorate keeps so on a host: each thing that is not so is in the plan, in words, with
 //! the step that mends it.
 
-use planner::facts::{HostFacts, MemberFacts, Observed, SiteFacts, UnitFacts};
+use planner::facts::{DropIn, HostFacts, MemberFacts, Observed, SiteFacts, UnitFacts};
 use planner::plan::Why;
 use planner::text::{self, Style};
 use planner::{Plan, SiteSpec, StepKind};
@@ -27,6 +27,13 @@ fn member(facts: &mut SiteFacts) -> &mut MemberFacts {
 
 fn unit(facts: &mut SiteFacts) -> &mut UnitFacts {
     known(&mut member(facts).unit)
+}
+
+/// A file in the unit's own folder that sets this.
+fn drop_in(facts: &mut SiteFacts, sets: &str) {
+    let path = format!("{}/a.conf", layout().drop_in_dir());
+    let file = DropIn { path, sets: Observed::Known([sets.to_owned()].into()) };
+    known(&mut member(facts).drop_ins).push(file);
 }
 
 fn layout() -> Layout {
@@ -127,8 +134,14 @@ const CASES: &[Case] = &[
             *text = text.as_ref().map(|text| text.replace("LimitNOFILE=", "LimitNOFILE=1"));
         },
         "restart",
-        "the unit's settings changed",
+        "the unit's settings changed: LimitNOFILE: 165536 -> 65536",
     ),
+    (
+        |f| host(f).machine.user_namespaces = Observed::Known(0),
+        "restart",
+        "PrivateUsers: yes -> unset",
+    ),
+    (|f| host(f).machine.systemd = Some(247), "restart", "PrivateIPC: yes -> unset"),
     (|f| unit(f).enabled = false, "unit", "not enabled"),
     (|f| unit(f).needs_reload = true, "unit", "older text in memory"),
     (
@@ -150,8 +163,9 @@ const CASES: &[Case] = &[
         "start",
         "does not run",
     ),
-    (|f| unit(f).drop_ins.push("/x/a.conf".to_owned()), "drop-ins", "quorate wrote no drop-in"),
-    (|f| unit(f).drop_ins.push("/x/a.conf".to_owned()), "restart", "the drop-in /x/a.conf"),
+    (|f| drop_in(f, "User"), "drop-ins", "a.conf is not in keep-drop-ins of [clusters.c0.systemd]"),
+    (|f| drop_in(f, "User"), "restart", "the drop-in /etc/systemd/system/etcd-c0.service.d/a.conf"),
+    (|f| member(f).folder_replaced = true, "restart", "/etc/etcd/c0 was replaced"),
     (
         |f| known(&mut member(f).running).push("--quota-backend-bytes=5".to_owned()),
         "restart",

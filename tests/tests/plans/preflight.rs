@@ -6,7 +6,7 @@ use std::time::Duration;
 
 use inventories::inventory::Runtime;
 use planner::facts::{
-    DiskTime, EtcdProcess, HostFacts, KubeletFacts, Listener, Observed, Reach, SiteFacts,
+    DiskTime, EtcdProcess, HostFacts, KubeletFacts, Listener, Observed, Reach, Selinux, SiteFacts,
 };
 use planner::policy::{DEFAULT_QUOTA_BYTES, RELEASE_BYTES, WAL_BYTES};
 use planner::{Plan, Policy, SiteSpec, plan};
@@ -44,7 +44,18 @@ const LIMITS: &[Limit] = &[
         7_499_999_999,
         "little-memory",
     ),
-    (|host, version| host.machine.systemd = u32::try_from(version).ok(), 247, 246, "old-systemd!"),
+    (
+        |host, version| host.machine.systemd = u32::try_from(version).ok(),
+        248,
+        247,
+        "weaker-sandbox",
+    ),
+    (
+        |host, number| host.machine.user_namespaces = Observed::Known(number.unsigned_abs()),
+        1,
+        0,
+        "weaker-sandbox",
+    ),
     (|host, skew| skewed(host, skew, 0), 1_000, 1_001, "clock-skew"),
     (|host, skew| skewed(host, skew, 0), -1_000, -1_001, "clock-skew"),
     // Of half of a round trip of 800 ms nobody knows whose it is.
@@ -80,6 +91,39 @@ fn each_limit_is_where_it_is_said_to_be() {
         assert_eq!(told(*within), Vec::<String>::new(), "{number}");
         assert_eq!(told(*beyond), [*word], "{number}");
     }
+}
+
+#[test]
+fn a_systemd_that_the_unit_was_not_tried_with_is_refused() {
+    let (spec, mut facts) = empty(&plain(3));
+    host(&mut facts, "etcd-2").machine.systemd = Some(246);
+    assert_eq!(said(&planned(&spec, &facts)), ["weaker-sandbox", "old-systemd!"]);
+}
+
+/// What the inventory accepts with a reason is not told again.
+#[test]
+fn a_weaker_sandbox_is_told_until_the_inventory_says_why() {
+    let (mut spec, mut facts) = empty(&plain(3));
+    host(&mut facts, "etcd-2").machine.user_namespaces = Observed::Absent;
+    let plan = planned(&spec, &facts);
+    assert_eq!(said(&plan), ["weaker-sandbox"]);
+    let hint = plan.report.warnings[0].hint.clone().unwrap_or_default();
+    assert!(hint.contains("[clusters.c0.systemd]: without = { PrivateUsers = "), "{hint}");
+    let cluster = spec.clusters.get_mut("c0").unwrap();
+    for member in cluster.members.values_mut() {
+        let without = &mut member.member.systemd.without;
+        without.insert("PrivateUsers".to_owned(), "our guide".to_owned());
+    }
+    assert_eq!(said(&planned(&spec, &facts)), Vec::<String>::new());
+}
+
+#[test]
+fn selinux_is_named_before_the_first_start_and_where_it_only_logs_it_is_not() {
+    let (spec, mut facts) = empty(&plain(3));
+    host(&mut facts, "etcd-2").machine.selinux = Observed::Known(Selinux::Permissive);
+    assert_eq!(said(&planned(&spec, &facts)), Vec::<String>::new());
+    host(&mut facts, "etcd-2").machine.selinux = Observed::Known(Selinux::Enforcing);
+    assert_eq!(said(&planned(&spec, &facts)), ["selinux"]);
 }
 
 #[test]

@@ -97,6 +97,8 @@ const CASES: &[(&str, Change)] = &[
             unit.active = "failed".to_owned();
         }
     }),
+    ("drop-ins", |f| member(f).drop_ins = Observed::Unknown("odd".to_owned())),
+    ("folder replaced", |f| member(f).folder_replaced = true),
     ("running flags", |f| member(f).running = Observed::Known(vec!["--x=1".to_owned()])),
     ("cluster id", |f| etcd(f).cluster_id = "1".to_owned()),
     ("member id", |f| etcd(f).member_id = "1".to_owned()),

@@ -3,7 +3,7 @@
 use std::collections::BTreeSet;
 
 use inventories::inventory::Arch;
-use planner::facts::Machine;
+use planner::facts::{Machine, Observed, Selinux};
 
 use super::clock::Skew;
 use super::data::Room;
@@ -63,6 +63,8 @@ pub(super) fn read(records: &Records, skew: Skew, room: Room) -> Result<Machine,
         arch: arch(records.need("arch", "its processor architecture")?),
         distribution: distribution(records.text("distribution").unwrap_or_default()),
         systemd: records.text("systemd").and_then(systemd),
+        user_namespaces: user_namespaces(records.text("user-namespaces")),
+        selinux: selinux(records.text("selinux")),
         missing_tools: missing.map(str::to_owned).collect(),
         cores: cores(records.need("cpus", "how many processors it has")?)
             .ok_or("the host's list of processors can't be read")?,
@@ -91,6 +93,28 @@ fn arch(machine: &str) -> Result<Arch, String> {
 fn distribution(pretty_name: &str) -> String {
     let name = clean(pretty_name.trim().trim_matches(['"', '\'']).as_bytes());
     if name.is_empty() { "an unnamed distribution".to_owned() } else { name }
+}
+
+/// The kernel's own number; nothing where it has no such setting.
+fn user_namespaces(said: Option<&str>) -> Observed<u64> {
+    match said.map(str::trim) {
+        Some("") => Observed::Absent,
+        Some(number) => match number.parse() {
+            Ok(number) => Observed::Known(number),
+            Err(_) => Observed::Unknown("the number can't be read".to_owned()),
+        },
+        None => Observed::Unknown("the host did not say it".to_owned()),
+    }
+}
+
+/// What the kernel says of SELinux; nothing where it has none.
+fn selinux(said: Option<&str>) -> Observed<Selinux> {
+    match said.map(str::trim) {
+        Some("") => Observed::Absent,
+        Some("1") => Observed::Known(Selinux::Enforcing),
+        Some("0") => Observed::Known(Selinux::Permissive),
+        Some(_) | None => Observed::Unknown("the host did not say it".to_owned()),
+    }
 }
 
 /// The number in `systemd 252 (252.22-1~deb12u1)`.
@@ -134,6 +158,19 @@ mod tests {
         assert_eq!(systemd("systemd 252 (252.22-1~deb12u1)\n+PAM"), Some(252));
         assert_eq!(systemd("systemd 257.4"), Some(257));
         assert_eq!(systemd("nonsense"), None);
+    }
+
+    #[test]
+    fn what_the_kernel_does_not_have_is_absent_and_what_was_not_said_is_unknown() {
+        assert_eq!(user_namespaces(Some("96212")), Observed::Known(96_212));
+        assert_eq!(user_namespaces(Some("0")), Observed::Known(0));
+        assert_eq!(user_namespaces(Some("")), Observed::Absent);
+        assert_eq!(selinux(Some("1")), Observed::Known(Selinux::Enforcing));
+        assert_eq!(selinux(Some("")), Observed::Absent);
+        for odd in [None, Some("x")] {
+            assert!(matches!(user_namespaces(odd), Observed::Unknown(_)), "{odd:?}");
+            assert!(matches!(selinux(odd), Observed::Unknown(_)), "{odd:?}");
+        }
     }
 
     #[test]

@@ -9,9 +9,9 @@ use planner::layout::directories;
 use templates::layout::PkiFile;
 use templates::{BootstrapToken, Layout, Member};
 
-use super::data;
 use super::files::Files;
 use super::records::Records;
+use super::{data, units};
 use crate::engine::etcd::{self, EtcdctlError};
 
 /// Puts together what the host said of a member.
@@ -39,6 +39,9 @@ pub(super) fn read(
         running: process.clone().and_then(|()| running(records, cluster)),
         etcd: process.and_then(|()| etcd(records, cluster)),
         unit,
+        drop_ins: units::drop_ins(records, cluster),
+        // Only a clear answer restarts a member.
+        folder_replaced: records.text(&format!("folder:{cluster}")) == Some("replaced"),
         pod,
     }
 }

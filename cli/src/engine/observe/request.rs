@@ -151,6 +151,8 @@ fn member_word(member: &Member) -> String {
         layout.pki_file(PkiFile::ClientCa),
         layout.pki_file(PkiFile::HealthcheckCert),
         layout.pki_file(PkiFile::HealthcheckKey),
+        layout.config_dir(),
+        layout.drop_in_dir(),
     ]
     .join(",")
 }

@@ -3,6 +3,7 @@
 
 mod captured;
 mod data;
+mod drop_ins;
 mod flood;
 mod processes;
 mod releases;

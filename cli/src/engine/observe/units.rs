@@ -1,6 +1,8 @@
 //! What systemd says of the members' units.
 
-use planner::facts::{Observed, UnitFacts};
+use std::collections::BTreeSet;
+
+use planner::facts::{DropIn, Observed, UnitFacts};
 
 use super::records::Records;
 use crate::engine::remote::clean;
@@ -51,10 +53,6 @@ fn read_unit(unit: &str, block: &str) -> Observed<UnitFacts> {
             sub: clean(need("SubState")?.as_bytes()),
             enabled: need("UnitFileState")? == "enabled",
             needs_reload: need("NeedDaemonReload")? == "yes",
-            drop_ins: need("DropInPaths")?
-                .split_whitespace()
-                .map(|p| clean(p.as_bytes()))
-                .collect(),
             invocation: clean(need("InvocationID")?.as_bytes()),
             main_pid: pid.parse().map_err(|_| format!("systemctl said an odd pid of {unit}"))?,
         }))
@@ -64,6 +62,31 @@ fn read_unit(unit: &str, block: &str) -> Observed<UnitFacts> {
         Ok(None) => Observed::Absent,
         Err(why) => Observed::Unknown(why),
     }
+}
+
+/// The files that change a member's unit: `NAME,NAME, PATH` a line, with `?` where the file can't be read.
+pub(super) fn drop_ins(records: &Records, cluster: &str) -> Observed<Vec<DropIn>> {
+    match records.text(&format!("drop-ins:{cluster}")) {
+        Some(said) => Observed::Known(said.lines().filter_map(drop_in).collect()),
+        None => Observed::Unknown("the host did not say what changes its unit".to_owned()),
+    }
+}
+
+fn drop_in(line: &str) -> Option<DropIn> {
+    let (names, path) = line.split_once(' ')?;
+    let path = clean(path.as_bytes());
+    let is_name = |name: &&str| name.bytes().all(|b| b.is_ascii_alphanumeric() || b == b'-');
+    let sets: BTreeSet<String> = names
+        .split(',')
+        .filter(|name| !name.is_empty())
+        .filter(is_name)
+        .map(str::to_owned)
+        .collect();
+    let sets = match names {
+        "?" => Observed::Unknown(format!("{path} can't be read")),
+        _ => Observed::Known(sets),
+    };
+    Some(DropIn { path, sets })
 }
 
 #[cfg(test)]
@@ -87,8 +110,23 @@ mod tests {
         let units = units(&format!("0 {RUNNING}\n{GONE}"));
         let main = units[0].known().unwrap();
         assert_eq!((main.active.as_str(), main.main_pid, main.enabled), ("active", 412, true));
-        assert_eq!(main.drop_ins, ["/etc/systemd/system/etcd-main.service.d/a.conf"]);
         assert!(units[1].is_absent());
+    }
+
+    #[test]
+    fn a_drop_in_is_known_by_its_path_and_by_what_it_sets() {
+        let said = "Environment,User, /etc/systemd/system/etcd-main.service.d/a b.conf\n\
+            ? /run/systemd/system/service.d/x.conf\n, /etc/empty.conf\nno-path\n";
+        let reply = format!("drop-ins:main {}\n{said}\n", said.len());
+        let files = drop_ins(&Records::parse(reply.as_bytes()).unwrap(), "main");
+        let Observed::Known(files) = files else { panic!("{files:?}") };
+        assert_eq!(files.len(), 3);
+        assert_eq!(files[0].name(), "a b.conf");
+        assert!(files[0].sets("User") && files[0].sets("Environment") && !files[0].sets("Nice"));
+        assert!(matches!(files[1].sets, Observed::Unknown(_)));
+        assert_eq!(files[2].sets, Observed::Known(BTreeSet::new()));
+        let nothing = drop_ins(&Records::parse(b"").unwrap(), "main");
+        assert!(matches!(nothing, Observed::Unknown(_)));
     }
 
     #[test]

@@ -59,7 +59,7 @@ member() {
     unset IFS
     name=$1 unit=$2 data=$3 wal=$4 marker=$5 witness=$6 url=$7 etcdctl=$8
     shift 8
-    cacert=$1 cert=$2 key=$3
+    cacert=$1 cert=$2 key=$3 folder=$4 drop_in_dir=$5
 }
 
 # The library that every part of systemd loads is named after the version; asking systemctl for it
@@ -75,12 +75,24 @@ systemd_version() {
     systemctl --version
 }
 
+# The number in a file of the kernel's; nothing where there is none.
+kernel_says() {
+    line=
+    if [ ! -e "$2" ]; then
+        say "$1" ''
+    elif IFS= read -r line <"$2" || [ -n "$line" ]; then
+        say "$1" "$line"
+    fi
+}
+
 machine() {
     [ -d /run/systemd/system ] && say systemd "$(systemd_version)"
     say arch "$(uname -m)"
     IFS= read -r line </sys/devices/system/cpu/online && say cpus "$line"
     IFS= read -r line </proc/meminfo && say memory "$line"
     IFS= read -r line </proc/sys/kernel/random/boot_id && say boot-id "$line"
+    kernel_says user-namespaces /proc/sys/user/max_user_namespaces
+    kernel_says selinux /sys/fs/selinux/enforce
     IFS=. read -r line _ </proc/uptime && say uptime "$line"
     while IFS= read -r line; do
         case $line in PRETTY_NAME=*) say distribution "${line#*=}" ;; esac
@@ -370,6 +382,10 @@ running() {
             ;;
         esac
         say "argv:$name" "$(base64 -w 0 "/proc/$pid/cmdline")"
+        # The process may see the folder that was there when it started.
+        if [ -d "/proc/$pid/root$folder" ] && [ ! "/proc/$pid/root$folder" -ef "$folder" ]; then
+            say "folder:$name" replaced
+        fi
         etcd
     done
     [ -z "$kubelet" ] || who_runs_pods
@@ -406,6 +422,7 @@ who_runs_pods() {
 machine
 account
 units
+drop_ins
 room
 processes
 network

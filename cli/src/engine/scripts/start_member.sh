@@ -24,9 +24,20 @@ gone_wrong() {
     exit 1
 }
 
+# why: the result, with systemd's own reason where it did not come to run the program.
+why() {
+    case $status in
+    203) printf '%s, 203/EXEC' "$result" ;;
+    217) printf '%s, 217/USER' "$result" ;;
+    226) printf '%s, 226/NAMESPACE' "$result" ;;
+    2[0-4][0-9]) printf '%s, systemd ended with %s' "$result" "$status" ;;
+    *) printf %s "$result" ;;
+    esac
+}
+
 # look: what systemd says of the unit at this moment.
 look() {
-    said=$(systemctl show "$unit" --property=ActiveState,SubState,MainPID,NRestarts,Result,AssertResult,Job)
+    said=$(systemctl show "$unit" --property=ActiveState,SubState,MainPID,NRestarts,Result,ExecMainStatus,AssertResult,Job)
     while IFS='=' read -r property value; do
         case $property in
         ActiveState) state=$value ;;
@@ -34,6 +45,7 @@ look() {
         MainPID) pid=$value ;;
         NRestarts) restarts=$value ;;
         Result) result=$value ;;
+        ExecMainStatus) status=$value ;;
         AssertResult) asserted=$value ;;
         Job) job=$value ;;
         esac
@@ -43,7 +55,7 @@ SAID
 }
 
 # systemd leaves out what is not there.
-state='' substate='' pid=0 restarts=0 result='' asserted=yes job=''
+state='' substate='' pid=0 restarts=0 result='' status='' asserted=yes job=''
 look
 if [ "$pid" != 0 ]; then
     case $state in
@@ -69,9 +81,9 @@ while [ "$tries" -lt 10 ]; do
     job=''
     look
     [ "$state" != active ] || changed
-    [ "$state" != failed ] || gone_wrong "$unit failed: $result"
+    [ "$state" != failed ] || gone_wrong "$unit failed: $(why)"
     if [ "$substate" = auto-restart ] || [ "$restarts" != "$before" ]; then
-        gone_wrong "$unit ended at once: $result"
+        gone_wrong "$unit ended at once: $(why)"
     fi
     if [ "$state" = inactive ] && [ "$asserted" = no ] && [ -z "$job" ]; then
         gone_wrong "$unit refuses to start without its write-ahead log"

@@ -161,9 +161,23 @@ const TABLE: &[(&[&str], &str, &str)] = &[
         "check address and peer-address of the host in the inventory",
     ),
     (
-        &["Failed to set up mount namespacing"],
-        "systemd could not make the unit's private view of the file system",
-        "where it speaks of a read-only file system, /tmp must be writable: findmnt -T /tmp",
+        &["Failed to set up user namespacing", "status=217/USER"],
+        "systemd could not give etcd its user (217/USER): the account is missing, or the kernel allows no \
+         user namespaces",
+        "getent passwd etcd; sysctl user.max_user_namespaces; where it must stay 0, say so in the inventory: \
+         [clusters.NAME.systemd] without = { PrivateUsers = \"your reason\" }",
+    ),
+    (
+        &["Failed to set up mount namespacing", "status=226/NAMESPACE"],
+        "systemd could not make the unit's private view of the file system (226/NAMESPACE)",
+        "where it names a path, see that it is there; where it speaks of a read-only file system, /tmp must \
+         be writable: findmnt -T /tmp",
+    ),
+    (
+        &["status=203/EXEC", "Failed to locate executable"],
+        "systemd could not run etcd's program (203/EXEC)",
+        "see that the file system of /opt is not mounted noexec (findmnt -T /opt/quorate), and with SELinux \
+         what was refused: ausearch -m avc -ts recent",
     ),
     (&["no space left on device"], "the host's disk is full", "free some space, then apply again"),
     (
@@ -223,6 +237,18 @@ mod tests {
             (
                 "listen tcp 10.0.0.9:2380: bind: cannot assign requested address",
                 "does not have the address",
+            ),
+            (
+                "etcd-main.service: Failed to set up user namespacing: No space left on device",
+                "217/USER",
+            ),
+            (
+                "etcd-main.service: Main process exited, code=exited, status=203/EXEC",
+                "could not run etcd's program",
+            ),
+            (
+                "etcd-main.service: Main process exited, code=exited, status=226/NAMESPACE",
+                "private view of the file system",
             ),
             (
                 "etcd-main.service: Failed to set up mount namespacing: /run/systemd/unit-root/dev: Read-only file system",

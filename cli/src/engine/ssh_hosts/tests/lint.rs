@@ -7,8 +7,7 @@ use super::super::script::*;
 use crate::engine::remote::lean;
 
 /// Those that look, which are no steps.
-const LOOKS: [&str; 2] =
-    [include_str!("../../scripts/facts.sh"), include_str!("../../scripts/cost.sh")];
+const LOOKS: [&str; 2] = [crate::engine::observe::SCRIPT, include_str!("../../scripts/cost.sh")];
 
 pub(super) const ALL: [&str; 36] = [
     CLOSE_DISCOVERY,

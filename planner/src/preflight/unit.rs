@@ -1,0 +1,86 @@
+//! What of a host changes how the member's unit runs, and that quorate leaves as it is.
+
+use inventories::inventory::Runtime;
+
+use super::{Subject, push_once};
+use crate::drop_ins;
+use crate::facts::{Observed, Selinux};
+use crate::report::{Formation, PlanReport};
+use crate::sandbox;
+
+pub(super) fn check(subject: &Subject<'_>, report: &mut PlanReport) {
+    if subject.formation != Formation::Formed {
+        selinux(subject, report);
+    }
+    if subject.cluster.runtime == Runtime::Systemd {
+        sandbox(subject, report);
+        foreign(subject, report);
+    }
+}
+
+/// Where the host gives less than the unit asks for, the unit goes without. The operator accepts that by
+/// saying why.
+fn sandbox(subject: &Subject<'_>, report: &mut PlanReport) {
+    let accepted = &subject.member.member.systemd.without;
+    let lacks = sandbox::lacks(subject.facts);
+    for (directive, reason) in lacks.iter().filter(|(name, _)| !accepted.contains_key(*name)) {
+        let cluster = &subject.cluster.name;
+        report.warnings.push(subject.finding(
+            "weaker-sandbox",
+            format!("the unit goes without {directive}=: {reason}"),
+            &format!(
+                "change that on the host, or accept it under [clusters.{cluster}.systemd]: \
+                 without = {{ {directive} = \"your reason\" }}"
+            ),
+        ));
+    }
+}
+
+/// What others' drop-ins change of the unit.
+fn foreign(subject: &Subject<'_>, report: &mut PlanReport) {
+    let Some(facts) = subject.facts.clusters.get(&subject.cluster.name) else { return };
+    for (file, sets) in drop_ins::foreign(subject.member, facts) {
+        let unit = subject.member.member.layout().unit_name();
+        let what = match &sets {
+            Some(sets) => {
+                let names: Vec<&str> = sets.iter().copied().collect();
+                format!("sets {} of {unit}", names.join(", "))
+            }
+            None => format!("changes {unit}, and can't be read"),
+        };
+        let restarts = sets.is_some_and(|sets| sets.contains("ExecStart"));
+        let so = if restarts {
+            "; no flag and no version of the inventory reaches this member"
+        } else {
+            ""
+        };
+        report.warnings.push(subject.finding(
+            "foreign-drop-in",
+            format!("{} {what}{so}", file.path),
+            &format!(
+                "quorate leaves the file alone; if it is meant, name it under \
+                 [clusters.{}.systemd]: keep-drop-ins = [\"{}\"]",
+                subject.cluster.name,
+                file.name()
+            ),
+        ));
+    }
+}
+
+/// Nothing of it was tried on such a host, so it is named before the first start.
+fn selinux(subject: &Subject<'_>, report: &mut PlanReport) {
+    if subject.facts.machine.selinux != Observed::Known(Selinux::Enforcing) {
+        return;
+    }
+    push_once(
+        &mut report.warnings,
+        subject.host_finding(
+            "selinux",
+            "SELinux is enforcing here, and quorate was not tried with it: its files get the labels of \
+             their folders"
+                .to_owned(),
+            "if etcd does not start, see what was refused: ausearch -m avc -ts recent; docs/operations.md \
+             has the labels",
+        ),
+    );
+}
