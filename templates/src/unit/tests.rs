@@ -110,6 +110,16 @@ fn an_operators_settings_take_the_place_of_ours_and_nothing_else_changes() {
     assert_eq!(new[4..], ["# Without SystemCallFilter: old kernel"]);
 }
 
+/// Where /usr is not merged, /usr/bin has no `sync`; /bin is there everywhere.
+#[test]
+fn a_unit_runs_programs_where_every_distribution_has_them() {
+    let unit = render(&sample::member("3.6.16")).unwrap();
+    let posts = unit.as_str().lines().filter_map(|line| line.strip_prefix("ExecStartPost="));
+    let posts: Vec<&str> = posts.collect();
+    assert_eq!(posts.len(), 2);
+    assert!(posts.iter().all(|post| post.starts_with("+/bin/")), "{posts:?}");
+}
+
 #[test]
 fn every_directive_that_can_be_left_out_is_in_the_unit() {
     let unit = render(&sample::formed("3.6.16")).unwrap();
