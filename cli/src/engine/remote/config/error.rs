@@ -86,7 +86,8 @@ impl ConfigError {
                 )
             }
             ConfigProblem::Unsupported(_) | ConfigProblem::Undecidable { .. } => {
-                "give the host a name in ssh.host that this line is not for".to_owned()
+                "give the host a name, in ssh.host or for a jump host in ProxyJump, that this line is not for"
+                    .to_owned()
             }
             ConfigProblem::Writable(file) => format!("run: chmod go-w {file}"),
             _ => "see what ssh makes of it: ssh -G HOST".to_owned(),
