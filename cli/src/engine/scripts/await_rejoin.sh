@@ -39,6 +39,15 @@ see_goal() {
     [ "$said_so" -lt "$enough" ] || goal=$newest
 }
 
+see_goal "$@"
+# etcdctl waits a second before it asks again where nobody listened yet: it is not asked while the member starts.
+# waits 10 s
+tries=0
+until is_ready || [ "$tries" = 150 ]; do
+    tries=$((tries + 1))
+    sleep 0.05
+done
+
 why="it does not answer"
 # waits 10 s beyond: the last question, and that for alarms
 end=$(($(now) + seconds))

@@ -6,7 +6,7 @@
 ask_plain() {
     asked=$1 cacert=$2 cert=$3 key=$4
     shift 4
-    env -i "$asked" --cacert="$cacert" --cert="$cert" --key="$key" \
+    env -i GOMAXPROCS=1 GOGC=off "$asked" --cacert="$cacert" --cert="$cert" --key="$key" \
         --dial-timeout=2s --command-timeout=3s "$@"
 }
 

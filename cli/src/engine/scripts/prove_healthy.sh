@@ -1,13 +1,14 @@
 # shellcheck shell=sh
-# ETCDCTL CACERT CERT KEY ENDPOINTS SECONDS TEST_KEY NONCE: asks every member until all are healthy or
+# ETCDCTL CACERT CERT KEY ENDPOINTS SECONDS TEST_KEY NONCE UNIT: asks every member until all are healthy or
 # the time is over, then writes, reads and removes a key, which goes by itself if we are killed. Prints one section for each question:
 # a line `= QUESTION STATUS`, then what etcdctl said on stdout. Others judge.
 
 etcdctl=$1 cacert=$2 cert=$3 key=$4 endpoints=$5 seconds=$6 test_key=$7 nonce=$8
+unit=$9
 
 # Without an environment: an ETCDCTL_… of the host would contradict our flags, which is fatal.
 ask() {
-    env -i "$etcdctl" --cacert="$cacert" --cert="$cert" --key="$key" \
+    env -i GOMAXPROCS=1 GOGC=off "$etcdctl" --cacert="$cacert" --cert="$cert" --key="$key" \
         --dial-timeout=2s --command-timeout=5s "$@"
 }
 
@@ -24,6 +25,15 @@ section() {
     answer "$@"
     printf '= %s %s\n%s\n' "$question" "$status" "$answer"
 }
+
+# etcdctl waits a second before it asks again where nobody listened yet. So a member that is starting here is
+# waited for first; all of them are ready as soon as they are a quorum.
+# waits 10 s
+tries=0
+while [ "$tries" -lt 100 ] && [ "$(of_unit "$unit" ActiveState)" = activating ]; do
+    tries=$((tries + 1))
+    sleep 0.05
+done
 
 # waits 60 s beyond: six questions of everywhere
 everywhere="--endpoints=$endpoints"

@@ -91,6 +91,7 @@ fn call(step: &Step, wanted: &Wanted<'_>, nonce: &str) -> Result<Call, Failure> 
         PATIENCE.to_string(),
         format!("/quorate/proof/{nonce}"),
         nonce.to_owned(),
+        layout.unit_name(),
     ]);
     Ok(calls::patient(calls::call(script::PROVE_HEALTHY, args, Payload::new()), PATIENCE))
 }
