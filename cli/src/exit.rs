@@ -28,6 +28,8 @@ pub enum ExitCode {
     RolledBack = 7,
     /// Refused as unsafe or unsupported; nothing was changed.
     Blocked = 8,
+    /// What can be done now was applied; the rest is blocked or held back.
+    Incomplete = 9,
     /// The command line is wrong, or lacks a flag.
     Usage = 64,
     /// The inventory, or a file beside it, is wrong.
@@ -38,7 +40,7 @@ pub enum ExitCode {
 
 impl ExitCode {
     /// Every code, by number.
-    pub const ALL: [ExitCode; 12] = [
+    pub const ALL: [ExitCode; 13] = [
         ExitCode::Done,
         ExitCode::Failed,
         ExitCode::Changes,
@@ -48,6 +50,7 @@ impl ExitCode {
         ExitCode::Partial,
         ExitCode::RolledBack,
         ExitCode::Blocked,
+        ExitCode::Incomplete,
         ExitCode::Usage,
         ExitCode::Inventory,
         ExitCode::Interrupted,
@@ -70,6 +73,7 @@ impl ExitCode {
             ExitCode::Partial => "partial",
             ExitCode::RolledBack => "rolled-back",
             ExitCode::Blocked => "blocked",
+            ExitCode::Incomplete => "incomplete",
             ExitCode::Usage => "usage",
             ExitCode::Inventory => "inventory",
             ExitCode::Interrupted => "interrupted",
@@ -94,6 +98,9 @@ impl ExitCode {
             ExitCode::Partial => "A part was applied; the rest failed or never began.",
             ExitCode::RolledBack => "The changes were taken back.",
             ExitCode::Blocked => "Refused as unsafe or unsupported; nothing was changed.",
+            ExitCode::Incomplete => {
+                "What can be done now was applied; the rest is blocked or held back."
+            }
             ExitCode::Usage => "The command line is wrong, or lacks a flag.",
             ExitCode::Inventory => "The inventory, or a file beside it, is wrong.",
             ExitCode::Interrupted => "Interrupted by Ctrl-C or SIGTERM.",
@@ -112,7 +119,7 @@ impl ExitCode {
 
 /// The order of [`ExitCode::first`]. A failure that changed nothing says less than why it failed,
 /// and [`ExitCode::Done`] is left where nothing else holds.
-pub const PRECEDENCE: [ExitCode; 12] = [
+pub const PRECEDENCE: [ExitCode; 13] = [
     ExitCode::Usage,
     ExitCode::Inventory,
     ExitCode::Locked,
@@ -120,6 +127,7 @@ pub const PRECEDENCE: [ExitCode; 12] = [
     ExitCode::Interrupted,
     ExitCode::RolledBack,
     ExitCode::Partial,
+    ExitCode::Incomplete,
     ExitCode::Blocked,
     ExitCode::Unreachable,
     ExitCode::Failed,
@@ -139,7 +147,7 @@ mod tests {
 
     #[test]
     fn where_several_hold_the_documented_order_decides() {
-        let order = [65, 5, 3, 130, 6, 8, 4, 2];
+        let order = [65, 5, 3, 130, 6, 9, 8, 4, 2];
         let code = |number: u8| ExitCode::ALL.into_iter().find(|c| c.number() == number).unwrap();
         for (rank, before) in order.iter().enumerate() {
             for after in &order[rank..] {
@@ -167,7 +175,11 @@ mod tests {
             let row = format!("| {} | `{}` | {} |", code.number(), code.reason(), code.meaning());
             assert!(docs.contains(&row), "docs/exit-codes.md lacks this row:\n{row}");
         }
-        let rows = docs.lines().filter(|line| line.starts_with("| ") && line.contains('`')).count();
+        let is_code = |line: &&str| {
+            line.strip_prefix("| ")
+                .is_some_and(|line| line.starts_with(|c: char| c.is_ascii_digit()))
+        };
+        let rows = docs.lines().filter(is_code).count();
         assert_eq!(rows, ExitCode::ALL.len(), "a row that no code stands behind");
         let order = PRECEDENCE.map(|code| code.number().to_string()).join(", ");
         assert!(docs.contains(&order), "docs/exit-codes.md lacks the order: {order}");

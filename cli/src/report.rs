@@ -14,6 +14,7 @@ pub mod refresh_document;
 pub mod reporter;
 pub mod since_document;
 pub mod status;
+pub mod verdict;
 pub mod words;
 
 use planner::spec::ClusterSpec;

@@ -3,6 +3,7 @@
 use std::collections::BTreeSet;
 
 use inventories::HostName;
+use inventories::inventory::Runtime;
 use templates::RenderError;
 
 use crate::assess::View;
@@ -16,7 +17,9 @@ use crate::readdress;
 use crate::report::{Finding, PlanReport};
 use crate::roll;
 use crate::runtime;
-use crate::selection::{self, Selection};
+use crate::selection;
+use crate::spec::ClusterSpec;
+use crate::stops::{Changes, Scope};
 use crate::trials;
 
 /// Plans for the members of a formed cluster whose hosts were seen. `after` are the disruptive
@@ -25,67 +28,111 @@ pub(crate) fn steps(
     view: &View<'_>,
     places: &[Place<'_>],
     after: &BTreeSet<StepId>,
-    policy: &Policy,
+    (policy, scope): (&Policy, &Scope<'_>),
     report: &mut PlanReport,
 ) -> Result<Vec<Step>, RenderError> {
-    let selection = &policy.selection;
-    let candidates = roll::candidates(places, selection);
+    let candidates = roll::candidates(places, scope);
     let restarting: BTreeSet<&HostName> =
         candidates.iter().map(|candidate| candidate.host()).collect();
     // A member that is down is started and the cluster proven before another one is taken down.
     let mut after = after.clone();
-    after.extend(places.first().map(|first| first.id("prove")));
+    let prover = places.iter().find(|place| scope.is_open(place.name));
+    after.extend(prover.map(|prover| prover.id("prove")));
+    let down = places.iter().filter(|place| !place.facts.is_up());
+    after.extend(down.map(|place| place.id("start")));
     // So is one that a stopped bootstrap left behind; as a pod it is restarted once itself.
-    let taken = places.iter().filter(|place| selection.takes_host(place.name));
+    let taken = places.iter().filter(|place| scope.takes_host(place.name));
     let late: Vec<&Place<'_>> =
         taken.filter(|place| !view.was_member(place.name, place.facts)).collect();
     let mut turns = after.clone();
     after.extend(late.iter().map(|place| place.id("rejoin")));
     // And no member is taken down before the certificates of all are seen to work.
     after.extend(trials::all(places));
-    let roll = roll::steps(view, places, candidates, &after, policy, report)?;
-    let stuck = stuck(places, selection);
+    let roll = roll::steps(view, places, candidates, &after, (policy, scope), report)?;
+    let stuck = stuck(places, scope);
     let mut steps = Vec::new();
     let mut unmarked = Vec::new();
-    let taken = places.iter().filter(|place| selection.takes_host(place.name));
+    let taken = places.iter().filter(|place| scope.takes_host(place.name));
     let old: Vec<&Place<'_>> =
         taken.filter(|place| view.was_member(place.name, place.facts)).collect();
-    steps.extend(trials::steps(view, &old, places, selection, report));
-    for place in places.iter().filter(|place| selection.takes_host(place.name)) {
+    steps.extend(trials::steps(view, &old, places, scope, report));
+    for place in places.iter().filter(|place| scope.takes_host(place.name)) {
         if view.was_member(place.name, place.facts) {
             let turn = |verb: &str| roll.iter().find(|step| step.id == place.id(verb));
             let turn = match (turn("restart"), turn("retire")) {
                 (Some(restart), _) => Turn::Restart(restart),
                 (None, Some(retire)) => Turn::Move(retire),
                 (None, None) if restarting.contains(place.name) => Turn::Held,
+                (None, None) if !scope.may_change(place.name) => match may_start(place, scope) {
+                    true => Turn::AsIs,
+                    false => Turn::Held,
+                },
                 (None, None) if stuck.is_some() && !place.facts.is_up() => Turn::Held,
                 (None, None) => Turn::None,
             };
-            steps.extend(mend(place, &turn)?);
+            steps.extend(mend(place, &turn, scope)?);
             unmarked.extend(place.facts.marker.is_absent().then_some(place));
-        } else {
+        } else if scope.changes == Changes::Allowed && scope.may_change(place.name) {
             steps.extend(form::late(place, places, &turns)?);
             turns = BTreeSet::from([place.id("rejoin")]);
         }
     }
-    steps.extend(unaddressed(view, places, selection, &steps));
+    if scope.changes == Changes::Allowed {
+        steps.extend(unaddressed(view, places, scope, &steps));
+    }
     report.held.extend(stuck);
     let starts = steps.iter().any(|step| step.kind.is_start());
     if (starts || !unmarked.is_empty())
-        && let Some(first) = places.first()
+        && let Some(prover) = prover
+        && let Some(members) = provable(prover.cluster, view, places, scope)
     {
-        steps.push(form::prove(first, places));
+        steps.push(form::prove(prover, places, |host| members.contains(host)));
         steps.extend(unmarked.into_iter().map(|place| form::marker(place, places)));
     }
     steps.extend(roll);
-    if is_whole(places, &steps) && selection.is_everything() {
+    if is_whole(places, &steps) && scope.is_everything() {
         let closing = discovery::closing(places, &steps, report);
         steps.extend(closing);
     }
-    if places.iter().any(|place| !place.facts.is_up() && !selection.takes_host(place.name)) {
+    let left = |place: &Place<'_>| !place.facts.is_up() && !scope.selects(place.name);
+    if places.iter().any(left) {
         selection::without_proof(&mut steps);
     }
     Ok(steps)
+}
+
+/// The members by which the cluster can be proven healthy once the starts of the plan are done; `None`
+/// where they can't be a quorum. A member that something blocked keeps down is not one of them, nor one
+/// that runs another version until its restart.
+fn provable<'a>(
+    cluster: &'a ClusterSpec,
+    view: &View<'_>,
+    places: &[Place<'_>],
+    scope: &Scope<'_>,
+) -> Option<BTreeSet<&'a HostName>> {
+    let place = |host: &HostName| places.iter().find(|place| place.name == host);
+    // How a member does whose host was not seen, the others know.
+    let will_run = |host: &&HostName| match place(host) {
+        Some(place) if !place.facts.is_up() => !scope.selects(host) || may_start(place, scope),
+        Some(_) | None => true,
+    };
+    let at_version = |host: &&HostName| match place(host).map(|place| place.facts.etcd.known()) {
+        Some(Some(etcd)) => etcd.version == cluster.version.to_string(),
+        Some(None) => scope.may_change(host) || !scope.selects(host),
+        None => true,
+    };
+    let running: BTreeSet<&HostName> = cluster.members.keys().filter(will_run).collect();
+    let is_quorum = running.len() >= view.now.quorum.size();
+    let proven: BTreeSet<&HostName> = running.into_iter().filter(at_version).collect();
+    (is_quorum && !proven.is_empty()).then_some(proven)
+}
+
+/// Whether a member that is down may be started: with the settings that are wanted, or where these are
+/// stopped, with the unit that it has. To start a pod is to write it.
+pub(crate) fn may_start(place: &Place<'_>, scope: &Scope<'_>) -> bool {
+    let has_unit = || place.text().is_some() && place.facts.unit.known().is_some();
+    let as_is = || place.runtime() == Runtime::Systemd && place.facts.has_log() && has_unit();
+    scope.may_change(place.name) || (scope.takes_host(place.name) && as_is())
 }
 
 /// Whether every member has found its place in the cluster, or will with these steps.
@@ -98,10 +145,9 @@ fn is_whole(places: &[Place<'_>], steps: &[Step]) -> bool {
 }
 
 /// Members that are down, and that no kubelet would start now.
-fn stuck(places: &[Place<'_>], selection: &Selection) -> Option<Finding> {
+fn stuck(places: &[Place<'_>], scope: &Scope<'_>) -> Option<Finding> {
     let cluster = places.first()?.cluster;
-    let down =
-        places.iter().filter(|place| !place.facts.is_up() && selection.takes_host(place.name));
+    let down = places.iter().filter(|place| !place.facts.is_up() && scope.may_change(place.name));
     let finding = runtime::waits_for_kubelet(cluster, down)?;
     let message = format!("the members there can't be started: {}", finding.message);
     Some(Finding { message, ..finding })
@@ -111,7 +157,7 @@ fn stuck(places: &[Place<'_>], selection: &Selection) -> Option<Finding> {
 fn unaddressed(
     view: &View<'_>,
     places: &[Place<'_>],
-    selection: &Selection,
+    scope: &Scope<'_>,
     planned: &[Step],
 ) -> Vec<Step> {
     let listed = |place: &&Place<'_>| {
@@ -122,7 +168,7 @@ fn unaddressed(
     let runs = |place: &&Place<'_>| {
         place.facts.is_up() || planned.iter().any(|step| step.id == place.id("start"))
     };
-    let taken = places.iter().filter(|place| selection.takes_host(place.name));
+    let taken = places.iter().filter(|place| scope.takes_host(place.name));
     let left = taken.filter(runs).filter(listed);
     let unfinished = |step: Step| Step { why: Why::Unfinished, ..step }.after(form::proofs(places));
     readdress::steps(left).into_iter().map(unfinished).collect()
@@ -138,16 +184,20 @@ enum Turn<'s> {
     Move(&'s Step),
     /// It does, and it is not safe now.
     Held,
+    /// Its settings stay as they are, and it may be started with them.
+    AsIs,
 }
 
-fn mend(place: &Place<'_>, turn: &Turn<'_>) -> Result<Vec<Step>, RenderError> {
+fn mend(place: &Place<'_>, turn: &Turn<'_>, scope: &Scope<'_>) -> Result<Vec<Step>, RenderError> {
     let mut steps: Vec<Step> = Vec::new();
     steps.extend(ensure::claim(place));
     steps.extend(ensure::account(place));
-    steps.extend(ensure::release(place));
-    steps.extend(runtime::kubelet(place));
     steps.extend(ensure::directories_of(place));
-    steps.extend(runtime::retired(place));
+    if scope.may_change(place.name) {
+        steps.extend(ensure::release(place));
+        steps.extend(runtime::kubelet(place));
+        steps.extend(runtime::retired(place));
+    }
     let needs = [
         place.id("certificates"),
         place.id("directories"),
@@ -164,7 +214,7 @@ fn mend(place: &Place<'_>, turn: &Turn<'_>) -> Result<Vec<Step>, RenderError> {
             unit(place)?.map(|step| step.after(before))
         }
         Turn::Move(retire) => unit(place)?.map(|step| step.after([retire.id.clone()])),
-        Turn::Held => None,
+        Turn::Held | Turn::AsIs => None,
     };
     steps.extend(unit.map(|step| step.after(needs.clone())));
     if matches!(turn, Turn::None) && place.facts.is_up() {
@@ -176,7 +226,9 @@ fn mend(place: &Place<'_>, turn: &Turn<'_>) -> Result<Vec<Step>, RenderError> {
         let kind = StepKind::StartMember { by: runtime::launch(place, FormationState::Existing)? };
         let step = place.step("start", Action::Run, kind, why);
         let settings = [place.id("unit"), place.id("drop-ins")];
-        steps.extend(ensure::drop_ins(place));
+        if !matches!(turn, Turn::AsIs) {
+            steps.extend(ensure::drop_ins(place));
+        }
         steps.push(
             step.guarded(Guard::HasLog)
                 .after(needs)

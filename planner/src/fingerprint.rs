@@ -23,8 +23,7 @@ pub type Fingerprint = BTreeMap<String, String>;
 /// The name of a plan: equal for equal steps, whoever plans them and when.
 pub fn hash(plan: &Plan) -> String {
     let Plan { site, selection, steps, report } = plan;
-    let refused: Vec<&str> =
-        report.blocked.iter().chain(&report.held).map(|finding| finding.code).collect();
+    let refused: Vec<&str> = report.refused().map(|finding| finding.code).collect();
     // Writing a plan as JSON fails for no plan: its keys are texts, its numbers whole.
     let text = serde_json::to_string(&(site, selection, steps, refused)).unwrap_or_default();
     Sha256Digest::of(text.as_bytes()).to_string()
@@ -55,9 +54,7 @@ pub fn of(facts: &SiteFacts, plan: &Plan) -> Fingerprint {
     // A disk is timed anew in each look: near a threshold its warning comes and goes. It decides
     // only where it refuses.
     let warnings = report.warnings.iter().filter(|warning| !cost::is_timed(warning.code));
-    for Finding { code, host, cluster, message: _, hint: _ } in
-        warnings.chain(&report.blocked).chain(&report.held)
-    {
+    for Finding { code, host, cluster, message: _, hint: _ } in warnings.chain(report.refused()) {
         let mut key = String::from("verdict");
         for part in [host.as_ref().map(|h| h.as_str()), cluster.as_ref().map(|c| c.as_str())] {
             let _ = write!(key, " {}", part.unwrap_or("-"));
@@ -250,7 +247,7 @@ fn etcd_lines(etcd: &Observed<EtcdFacts>, mut put: impl FnMut(&str, String) -> O
 mod tests {
     use super::*;
     use crate::plan::{Action, Guard, Launch, Step, StepId, StepKind, Why};
-    use crate::report::PlanReport;
+    use crate::report::{Blocked, PlanReport};
     use crate::selection::Selection;
 
     fn step() -> Step {
@@ -299,7 +296,10 @@ mod tests {
     #[test]
     fn site_selection_and_refusals_are_in_the_hash_and_words_are_not() {
         let empty = plan(Vec::new(), PlanReport::default());
-        let blocked = |finding| PlanReport { blocked: vec![finding], ..PlanReport::default() };
+        let blocked = |finding| {
+            let blocked = Blocked { finding, stops: BTreeSet::new() };
+            PlanReport { blocked: vec![blocked], ..PlanReport::default() }
+        };
         let refused = plan(Vec::new(), blocked(finding("no-ca")));
         let worded = Finding { message: "another day".to_owned(), ..finding("no-ca") };
         let held = PlanReport { held: vec![finding("roll-waits")], ..PlanReport::default() };

@@ -3,6 +3,7 @@
 
 use std::collections::BTreeSet;
 
+use inventories::HostName;
 use inventories::inventory::Runtime;
 use templates::member::{Bootstrap, V2Discovery};
 use templates::{BootstrapToken, RenderError};
@@ -16,6 +17,7 @@ use crate::readdress;
 use crate::report::{Finding, PlanReport, QuorumNote};
 use crate::roll;
 use crate::runtime;
+use crate::stops::Stops;
 
 /// Plans the forming of a cluster whose every host was seen, and that never had a quorum.
 /// `after` are the disruptive steps of clusters on the same hosts.
@@ -27,12 +29,16 @@ pub(crate) fn steps(
     let token = chosen_token(places);
     let anew = must_begin_anew(places, token)?;
     if anew && let Some(finding) = unwitnessed(places) {
-        report.blocked.push(finding);
+        let stops = finding.cluster.clone().map(Stops::Cluster);
+        report.block(finding, stops);
         return Ok(Vec::new());
     }
     let foreign = if anew { origin::foreign(places) } else { Vec::new() };
     if !foreign.is_empty() {
-        report.blocked.extend(foreign);
+        for finding in foreign {
+            let stops = finding.cluster.clone().map(Stops::Cluster);
+            report.block(finding, stops);
+        }
         return Ok(Vec::new());
     }
     let mut steps = Vec::new();
@@ -259,7 +265,7 @@ fn settle(
     report: &mut PlanReport,
 ) -> Result<Vec<Step>, RenderError> {
     let Some(first) = places.first() else { return Ok(Vec::new()) };
-    let mut steps = vec![prove(first, places)];
+    let mut steps = vec![prove(first, places, |_| true)];
     let readdress = readdress::steps(places);
     steps.extend(readdress.into_iter().map(|step| step.after(proofs(places))));
     let mut before: Vec<StepId> = places.iter().map(|place| place.id("marker")).collect();
@@ -284,12 +290,17 @@ fn settle(
     Ok(steps)
 }
 
-/// Proves the cluster healthy, seen from one member's host.
-pub(crate) fn prove(from: &Place<'_>, all: &[Place<'_>]) -> Step {
+/// Proves the cluster healthy, seen from one member's host, as far as its members can be healthy.
+pub(crate) fn prove(
+    from: &Place<'_>,
+    all: &[Place<'_>],
+    can_be: impl Fn(&HostName) -> bool,
+) -> Step {
     let endpoints = from
         .cluster
         .members
         .iter()
+        .filter(|(name, _)| can_be(name))
         .map(|(name, member)| (name.clone(), member.member.client_url().to_string()))
         .collect();
     let kind = StepKind::ProveHealthy { endpoints, version: from.cluster.version };

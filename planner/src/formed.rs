@@ -15,6 +15,7 @@ use crate::plan::Plan;
 use crate::policy::Policy;
 use crate::report::{Finding, Formation, PlanReport, UNSEEN};
 use crate::spec::{ClusterSpec, SiteSpec};
+use crate::stops::Stops;
 
 /// What is recorded of a formed cluster beside the inventory. It names no host: those change.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
@@ -89,8 +90,14 @@ pub(crate) fn check(
 ) {
     match view.now.formation {
         Formation::Formed => other_id(cluster, view, report),
-        Formation::Elsewhere => report.blocked.push(refusal(cluster, view)),
-        Formation::Unknown => report.blocked.extend(waits(cluster, view)),
+        Formation::Elsewhere => {
+            report.block(refusal(cluster, view), [Stops::Cluster(cluster.name.clone())]);
+        }
+        Formation::Unknown => {
+            for finding in waits(cluster, view) {
+                report.block(finding, [Stops::Cluster(cluster.name.clone())]);
+            }
+        }
         Formation::Absent | Formation::Begun => {
             if Reform::of(cluster, policy) == Reform::Allowed
                 && let Some(evidence) = evidence(cluster, view)

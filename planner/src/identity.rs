@@ -13,6 +13,7 @@ use crate::facts::{ListedMember, MemberFacts, Observed};
 use crate::readdress;
 use crate::report::{Finding, Formation, PlanReport};
 use crate::spec::{Authority, ClusterSpec, SiteSpec};
+use crate::stops::Stops;
 
 /// Adds every contradiction between a cluster's inventory and its hosts to the report.
 pub(crate) fn check(
@@ -47,6 +48,11 @@ fn finding(
     }
 }
 
+/// What puts the whole cluster in doubt stops all of it.
+fn whole(cluster: &ClusterSpec) -> Stops {
+    Stops::Cluster(cluster.name.clone())
+}
+
 fn authorities(cluster: &ClusterSpec, view: &View<'_>, report: &mut PlanReport) {
     let kinds = [
         (CaKind::Peer, PkiFile::PeerCa, &cluster.authorities.peer),
@@ -62,33 +68,32 @@ fn authorities(cluster: &ClusterSpec, view: &View<'_>, report: &mut PlanReport) 
                         others.entry(&ca.subject).or_default().push(host);
                     }
                 }
-                let findings = others
-                    .iter()
-                    .map(|(subject, hosts)| other_ca(cluster, hosts, kind, subject, authority));
-                report.blocked.extend(findings);
+                for (subject, hosts) in &others {
+                    let finding = other_ca(cluster, hosts, kind, subject, authority);
+                    report.block(finding, [whole(cluster)]);
+                }
             }
-            None if carried.is_empty() => report.blocked.push(finding(
-                cluster,
-                None,
-                "no-ca",
-                format!("cluster {} has no {kind} CA beside the inventory", cluster.name),
-                if view.unseen.is_empty() {
+            None if carried.is_empty() => {
+                let message =
+                    format!("cluster {} has no {kind} CA beside the inventory", cluster.name);
+                let hint = if view.unseen.is_empty() {
                     "quorate pki init"
                 } else {
                     "hosts that can't be seen may carry one: pull pki/ from the checkout that made \
                      it; only a cluster that never had one needs `quorate pki init`"
-                },
-            )),
-            None => report.blocked.push(finding(
-                cluster,
-                carried.keys().next().copied(),
-                "ca-not-here",
-                format!(
+                };
+                report.block(finding(cluster, None, "no-ca", message, hint), [whole(cluster)]);
+            }
+            None => {
+                let message = format!(
                     "the hosts of cluster {} carry a {kind} CA that this inventory lacks",
                     cluster.name
-                ),
-                "pull, or commit the certificates in pki/: another checkout made the CA",
-            )),
+                );
+                let host = carried.keys().next().copied();
+                let hint = "pull, or commit the certificates in pki/: another checkout made the CA";
+                let finding = finding(cluster, host, "ca-not-here", message, hint);
+                report.block(finding, [whole(cluster)]);
+            }
         }
     }
 }
@@ -133,27 +138,27 @@ fn other_ca(
 
 fn markers(spec: &SiteSpec, cluster: &ClusterSpec, view: &View<'_>, report: &mut PlanReport) {
     for (host, member) in &view.members {
-        let problem = match &member.marker {
+        let (problem, stops) = match &member.marker {
             Observed::Known(marker) if marker.site != spec.site => {
-                format!("its marker says that it belongs to site {}", marker.site)
+                let problem = format!("its marker says that it belongs to site {}", marker.site);
+                (problem, whole(cluster))
             }
             Observed::Known(marker) if view.now.cluster_id.as_ref() != Some(&marker.cluster_id) => {
-                format!(
+                let problem = format!(
                     "its marker names cluster id {}, and the rest of the cluster is {}",
                     marker.cluster_id,
                     view.now.cluster_id.as_deref().unwrap_or("none")
-                )
+                );
+                (problem, whole(cluster))
             }
-            Observed::Unknown(why) => format!("its marker can't be read: {why}"),
+            Observed::Unknown(why) => {
+                let stops = Stops::Member((*host).clone(), cluster.name.clone());
+                (format!("its marker can't be read: {why}"), stops)
+            }
             Observed::Known(_) | Observed::Absent => continue,
         };
-        report.blocked.push(finding(
-            cluster,
-            Some(host),
-            "marker",
-            problem,
-            &format!("look at {} on the host", templates::Layout::of(&cluster.name).marker()),
-        ));
+        let hint = format!("look at {} on the host", templates::Layout::of(&cluster.name).marker());
+        report.block(finding(cluster, Some(host), "marker", problem, &hint), [stops]);
     }
 }
 
@@ -165,13 +170,9 @@ fn one_cluster(cluster: &ClusterSpec, view: &View<'_>, report: &mut PlanReport) 
     if ids.len() > 1 {
         let parts: Vec<String> =
             ids.iter().map(|(id, hosts)| format!("{} of {id}", hosts.join(", "))).collect();
-        report.blocked.push(finding(
-            cluster,
-            None,
-            "two-clusters",
-            format!("the members do not form one cluster: {}", parts.join("; ")),
-            "find the one that holds the data before anything else",
-        ));
+        let message = format!("the members do not form one cluster: {}", parts.join("; "));
+        let hint = "find the one that holds the data before anything else";
+        report.block(finding(cluster, None, "two-clusters", message, hint), [whole(cluster)]);
     }
 }
 
@@ -220,8 +221,11 @@ fn members(cluster: &ClusterSpec, view: &View<'_>, report: &mut PlanReport) {
         formed.iter().map(|member| (member.name.as_str(), member)).collect();
     let wanted: BTreeSet<&str> = cluster.members.keys().map(HostName::as_str).collect();
     let mut differences = Vec::new();
+    let mut stops = kept(cluster);
     for name in wanted.iter().filter(|name| !running.contains_key(**name)) {
         differences.push(format!("{name} is not a member yet"));
+        let host = cluster.members.keys().find(|host| host.as_str() == *name);
+        stops.extend(host.map(|host| Stops::Member(host.clone(), cluster.name.clone())));
     }
     for (name, member) in running.iter().filter(|(name, _)| !wanted.contains(**name)) {
         let name = if name.is_empty() { "an unstarted member" } else { name };
@@ -229,12 +233,8 @@ fn members(cluster: &ClusterSpec, view: &View<'_>, report: &mut PlanReport) {
         differences.push(format!("{name}{id} is a member and not in `members`"));
     }
     if !differences.is_empty() {
-        report.blocked.push(unsupported(
-            cluster,
-            "members",
-            "changing-members",
-            format!("the members differ: {}", differences.join("; ")),
-        ));
+        let message = format!("the members differ: {}", differences.join("; "));
+        report.block(unsupported(cluster, "members", "changing-members", message), stops);
     }
     for (host, member) in &cluster.members {
         let url = member.member.peer_url().to_string();
@@ -242,17 +242,24 @@ fn members(cluster: &ClusterSpec, view: &View<'_>, report: &mut PlanReport) {
             && running.peer_urls != [url.clone()]
             && readdress::url_in_dns(host, member).is_none_or(|name| running.peer_urls != [name])
         {
-            report.blocked.push(unsupported(
-                cluster,
-                "members",
-                "changing-address",
-                format!(
-                    "{host} is a member at {}, and the inventory says {url}",
-                    running.peer_urls.join(", ")
-                ),
-            ));
+            let message = format!(
+                "{host} is a member at {}, and the inventory says {url}",
+                running.peer_urls.join(", ")
+            );
+            let mut stops = kept(cluster);
+            // Its certificates would name the new address alone.
+            stops.push(Stops::Member(host.clone(), cluster.name.clone()));
+            report.block(unsupported(cluster, "members", "changing-address", message), stops);
         }
     }
+}
+
+/// While the inventory wants another cluster than the one that runs, every member keeps the settings that
+/// it has: they are what is known to work, and say who the members are.
+fn kept(cluster: &ClusterSpec) -> Vec<Stops> {
+    let settings = |host: &HostName| Stops::Settings(host.clone(), cluster.name.clone());
+    let settings = cluster.members.keys().map(settings);
+    settings.chain([Stops::Changes(cluster.name.clone())]).collect()
 }
 
 /// Another patch of the same minor is a roll. Another minor is an upgrade with gates of its own.
@@ -267,12 +274,10 @@ fn version(cluster: &ClusterSpec, view: &View<'_>, report: &mut PlanReport) {
         .map(|(host, version)| format!("{host} runs {version}"))
         .collect();
     if !others.is_empty() {
-        report.blocked.push(unsupported(
-            cluster,
-            "version",
-            "changing-version",
-            format!("the inventory wants etcd {}, and {}", cluster.version, others.join(", ")),
-        ));
+        let message =
+            format!("the inventory wants etcd {}, and {}", cluster.version, others.join(", "));
+        let finding = unsupported(cluster, "version", "changing-version", message);
+        report.block(finding, kept(cluster));
     }
 }
 
@@ -332,14 +337,13 @@ fn lost_members(cluster: &ClusterSpec, view: &View<'_>, report: &mut PlanReport)
                 "the member has lost its memory: {why}; it must not start again as the same member"
             )
         };
-        report.blocked.push(finding(
-            cluster,
-            Some(host),
-            "lost-member",
-            message,
-            "it has to be replaced by a new member, which is not supported yet; the cluster is \
-             left as it is",
-        ));
+        let hint = "it has to be replaced by a new member, which is not supported yet; the cluster is \
+                    left as it is";
+        let stops = [
+            Stops::Member((*host).clone(), cluster.name.clone()),
+            Stops::Changes(cluster.name.clone()),
+        ];
+        report.block(finding(cluster, Some(host), "lost-member", message, hint), stops);
     }
 }
 

@@ -16,10 +16,11 @@ use crate::formed::Reform;
 use crate::plan::{Guard, Step, StepId};
 use crate::planner::places;
 use crate::policy::Policy;
-use crate::report::{Formation, PlanReport, QuorumNote};
+use crate::report::{Blocked, Formation, PlanReport, QuorumNote};
 use crate::roll;
 use crate::runtime;
 use crate::spec::{ClusterSpec, SiteSpec};
+use crate::stops::Scope;
 use crate::trials;
 
 /// A cluster that may have pods on these hosts.
@@ -27,13 +28,22 @@ struct Cluster<'a> {
     spec: &'a ClusterSpec,
     view: View<'a>,
     places: Vec<Place<'a>>,
+    /// What may be done for it; `None` where that is nothing.
+    scope: Option<Scope<'a>>,
 }
 
 impl<'a> Cluster<'a> {
-    fn of(spec: &'a SiteSpec, cluster: &'a ClusterSpec, facts: &'a SiteFacts) -> Self {
+    fn of(
+        spec: &'a SiteSpec,
+        cluster: &'a ClusterSpec,
+        facts: &'a SiteFacts,
+        policy: &'a Policy,
+        blocked: &[Blocked],
+    ) -> Self {
         let view = assess::assess(cluster, facts, Reform::Refused);
         let places = places(spec, cluster, &view, facts);
-        Self { spec: cluster, view, places }
+        let scope = Scope::of(cluster, view.now.formation, &policy.selection, blocked);
+        Self { spec: cluster, view, places, scope }
     }
 
     /// Its member on a host, where that runs in a pod by the time of the host's turn.
@@ -65,11 +75,14 @@ pub(crate) fn turns(
     if !policy.selection.of(spec).any(|cluster| cluster.kubelet.is_some()) {
         return Ok(Vec::new());
     }
-    let clusters: Vec<Cluster<'_>> =
-        spec.clusters.values().map(|cluster| Cluster::of(spec, cluster, facts)).collect();
+    let clusters = spec.clusters.values();
+    let clusters: Vec<Cluster<'_>> = clusters
+        .map(|cluster| Cluster::of(spec, cluster, facts, policy, &report.blocked))
+        .collect();
     let mut changes: BTreeMap<&HostName, Step> = BTreeMap::new();
     for cluster in clusters.iter().filter(|cluster| policy.selection.takes(cluster.spec)) {
-        let taken = cluster.places.iter().filter(|place| policy.selection.takes_host(place.name));
+        let Some(scope) = &cluster.scope else { continue };
+        let taken = cluster.places.iter().filter(|place| scope.may_change(place.name));
         for place in taken.filter(|place| runtime::runs_pods(place.host)) {
             changes.extend(runtime::kubelet_change(place).map(|step| (place.name, step)));
         }
@@ -85,7 +98,14 @@ pub(crate) fn turns(
             "the kubelet's settings change on {}, which can restart its pods",
             names.join(", ")
         );
-        if let Some(finding) = roll::waits(&cluster.view, &cluster.places, policy, &here, &needs) {
+        // A pod that something blocked keeps as it is keeps its kubelet too.
+        let Some(scope) = &cluster.scope else {
+            changes.retain(|host, _| !here.contains(host));
+            continue;
+        };
+        changes.retain(|host, _| !here.contains(host) || scope.is_free(host));
+        let choices = (policy, scope);
+        if let Some(finding) = roll::waits(&cluster.view, &cluster.places, choices, &here, &needs) {
             report.held.push(finding);
             changes.retain(|host, _| !here.contains(host));
         }
@@ -107,7 +127,7 @@ pub(crate) fn turns(
         // A pod that ends in its trial would look like one whose certificates are bad.
         before.extend(pods.iter().flat_map(|(cluster, _)| trials::all(&cluster.places)));
         steps.extend(turn(change, &pods, &before, policy));
-        note(host, &pods, policy, report);
+        note(host, &pods, report);
         before = pods.iter().map(|(_, place)| place.id(BACK)).collect();
     }
     Ok(steps)
@@ -166,14 +186,12 @@ fn back(place: &Place<'_>, alarms: BTreeSet<String>) -> Step {
 }
 
 /// What it means for the quorums.
-fn note(
-    host: &HostName,
-    pods: &[(&Cluster<'_>, &Place<'_>)],
-    policy: &Policy,
-    report: &mut PlanReport,
-) {
+fn note(host: &HostName, pods: &[(&Cluster<'_>, &Place<'_>)], report: &mut PlanReport) {
     for (cluster, _) in pods.iter().filter(|(cluster, _)| cluster.is_relied_on()) {
-        let started = cluster.places.iter().filter(|place| roll::is_started(place, policy)).count();
+        let is_started = |place: &&Place<'_>| {
+            cluster.scope.as_ref().is_some_and(|scope| roll::is_started(place, scope))
+        };
+        let started = cluster.places.iter().filter(is_started).count();
         report.quorum.push(QuorumNote {
             cluster: cluster.spec.name.clone(),
             what: format!("set up the kubelet of {host}"),

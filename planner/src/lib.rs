@@ -39,6 +39,7 @@ mod sandbox;
 pub mod selection;
 pub mod since;
 pub mod spec;
+pub mod stops;
 pub mod text;
 mod trials;
 

@@ -17,6 +17,7 @@ use crate::policy::Policy;
 use crate::report::{ARCHIVED, Finding, Formation, PlanReport};
 use crate::selection::{self, Selection};
 use crate::spec::{ClusterSpec, SiteSpec};
+use crate::stops::{Scope, Stops};
 use crate::{bootstrap, converge, discovery, form, holes, identity, kubelets, preflight, since};
 
 /// Why there is no plan: always a defect of quorate, never of an inventory or a host.
@@ -30,24 +31,16 @@ pub enum PlanError {
     Cycle(#[from] CycleError),
 }
 
-/// Plans. Pure: the same arguments give the same plan. While anything is blocked the plan has no
-/// steps, so that every finding is known before the first change.
+/// Plans. Pure: the same arguments give the same plan. What a finding blocks is not in it, nor what
+/// needs that; the rest is.
 pub fn plan(spec: &SiteSpec, facts: &SiteFacts, policy: &Policy) -> Result<Plan, PlanError> {
     let selection = &policy.selection;
     let spec = &*discovery::with_ports(spec, facts);
-    let (mut steps, mut report) = decide(spec, facts, policy)?;
+    let (steps, mut report) = decide(spec, facts, policy)?;
     if !selection.is_everything() {
         let all = Policy { selection: Selection::default(), ..policy.clone() };
         let (whole, of_whole) = decide(spec, facts, &all)?;
-        let refused = |report: &PlanReport| [&report.blocked[..], &report.held[..]].concat();
-        report.left_out =
-            selection::left_out((&whole, &refused(&of_whole)), (&steps, &refused(&report)));
-    }
-    if !report.blocked.is_empty() {
-        steps.clear();
-        report.quorum.clear();
-        report.one_way.clear();
-        report.clients.clear();
+        report.left_out = selection::left_out((&whole, &of_whole), (&steps, &report));
     }
     let steps = graph::in_order(steps)?;
     Ok(Plan { site: spec.site.clone(), selection: selection.clone(), steps, report })
@@ -66,8 +59,7 @@ fn decide(
         unseen: unseen(facts, &judged),
         ..PlanReport::default()
     };
-    let mut steps = kubelets::turns(spec, facts, policy, &mut report)?;
-    let mut disruptive: Vec<Step> = ends(&steps);
+    let mut views = Vec::new();
     for cluster in policy.selection.of(spec) {
         let view = assess::assess(cluster, facts, Reform::of(cluster, policy));
         preflight::check(spec, cluster, &view, facts, policy, &mut report);
@@ -77,6 +69,12 @@ fn decide(
         let waits = view.waits_for().filter_map(|host| view.elsewhere.unseen.get_key_value(host));
         report.unseen.extend(waits.map(|(host, why)| ((*host).clone(), (*why).to_owned())));
         corrupt(cluster, &view, &mut report);
+        views.push((cluster, view));
+    }
+    // What is blocked is known before anything is planned.
+    let mut steps = kubelets::turns(spec, facts, policy, &mut report)?;
+    let mut disruptive: Vec<Step> = ends(&steps);
+    for (cluster, view) in views {
         let after = sharing_hosts(cluster, &disruptive);
         let planned = cluster_steps(spec, cluster, &view, facts, &after, policy, &mut report)?;
         disruptive.extend(ends(&planned));
@@ -117,15 +115,34 @@ fn cluster_steps(
     report: &mut PlanReport,
 ) -> Result<Vec<Step>, RenderError> {
     let places = places(spec, cluster, view, facts);
-    match view.now.formation {
+    let formation = view.now.formation;
+    match formation {
         Formation::Absent | Formation::Begun => {
             if let Some(refusal) = selection::bootstrap(cluster, &policy.selection) {
-                report.blocked.push(refusal);
+                report.block(refusal, [Stops::Cluster(cluster.name.clone())]);
                 return Ok(Vec::new());
             }
-            form::steps(&places, after, report)
+            // What forming itself finds in the way is told beside what was found before.
+            let mut forming = report.clone();
+            let steps = form::steps(&places, after, &mut forming)?;
+            match Scope::of(cluster, formation, &policy.selection, &forming.blocked) {
+                Some(_) => {
+                    *report = forming;
+                    Ok(steps)
+                }
+                None => {
+                    report.blocked = forming.blocked;
+                    Ok(Vec::new())
+                }
+            }
         }
-        Formation::Formed => converge::steps(view, &places, after, policy, report),
+        Formation::Formed => {
+            let blocked = report.blocked.clone();
+            match Scope::of(cluster, formation, &policy.selection, &blocked) {
+                Some(scope) => converge::steps(view, &places, after, (policy, &scope), report),
+                None => Ok(Vec::new()),
+            }
+        }
         Formation::Elsewhere | Formation::Unknown => Ok(Vec::new()),
     }
 }
@@ -164,7 +181,7 @@ fn sharing_hosts(cluster: &ClusterSpec, disruptive: &[Step]) -> BTreeSet<StepId>
 /// A corrupt member must be found and replaced before anything else is touched.
 fn corrupt(cluster: &ClusterSpec, view: &View<'_>, report: &mut PlanReport) {
     for alarm in view.now.alarms.iter().filter(|alarm| alarm.contains("CORRUPT")) {
-        report.blocked.push(Finding {
+        let finding = Finding {
             code: "corrupt",
             host: None,
             cluster: Some(cluster.name.clone()),
@@ -173,7 +190,8 @@ fn corrupt(cluster: &ClusterSpec, view: &View<'_>, report: &mut PlanReport) {
                 "compare the members: quorate etcdctl --cluster {} -- endpoint hashkv --cluster",
                 cluster.name
             )),
-        });
+        };
+        report.block(finding, [Stops::Cluster(cluster.name.clone())]);
     }
 }
 

@@ -16,6 +16,7 @@ use crate::holes;
 use crate::policy::Policy;
 use crate::report::{Finding, Formation, PlanReport, UNSEEN};
 use crate::spec::{ClusterSpec, MemberSpec, SiteSpec};
+use crate::stops::Stops;
 
 /// One member's host, and where it stands.
 struct Subject<'a> {
@@ -36,6 +37,21 @@ impl Subject<'_> {
             message,
             hint: Some(hint.to_owned()),
         }
+    }
+
+    /// What is wrong with the machine stops all that is done on it.
+    fn machine(&self) -> Stops {
+        Stops::Host(self.name.clone())
+    }
+
+    /// What is in the way of forming the cluster stops the cluster, and no other one on the host.
+    fn forming(&self) -> Stops {
+        Stops::Cluster(self.cluster.name.clone())
+    }
+
+    /// What the member's process would lack stops nothing of what it has.
+    fn settings(&self) -> Stops {
+        Stops::Settings(self.name.clone(), self.cluster.name.clone())
     }
 
     /// A finding about the machine: the same whichever cluster asks.
@@ -86,7 +102,7 @@ fn not_known(subject: &Subject<'_>, report: &mut PlanReport) {
     if subject.formation == Formation::Formed {
         report.warnings.push(finding);
     } else {
-        report.blocked.push(finding);
+        report.block(finding, [subject.forming()]);
     }
 }
 
@@ -96,7 +112,7 @@ fn unseen(cluster: &ClusterSpec, view: &View<'_>, report: &mut PlanReport) {
         return;
     }
     for host in &view.unseen {
-        report.blocked.push(Finding {
+        let finding = Finding {
             code: UNSEEN,
             host: Some((*host).clone()),
             cluster: Some(cluster.name.clone()),
@@ -109,7 +125,8 @@ fn unseen(cluster: &ClusterSpec, view: &View<'_>, report: &mut PlanReport) {
                 "make the host reachable; take it out of `members` only if it never was one"
                     .to_owned(),
             ),
-        });
+        };
+        report.block(finding, [Stops::Cluster(cluster.name.clone())]);
     }
 }
 

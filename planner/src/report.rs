@@ -7,6 +7,7 @@ use serde::Serialize;
 
 use crate::facts::{Commit, Holder};
 use crate::quorum::Quorum;
+use crate::stops::Stops;
 
 /// Everything that a reader of the plan must know besides its steps.
 #[derive(Debug, Clone, PartialEq, Eq, Default, Serialize)]
@@ -21,8 +22,8 @@ pub struct PlanReport {
     pub unseen: BTreeMap<HostName, String>,
     /// What was found that is worth a look and stops nothing.
     pub warnings: Vec<Finding>,
-    /// What is wrong or not supported; nothing of the plan is executed while there is one.
-    pub blocked: Vec<Finding>,
+    /// What is wrong or not supported, and which steps each leaves out of the plan.
+    pub blocked: Vec<Blocked>,
     /// Changes that are wanted and held back, because they are not safe now. The rest goes on.
     pub held: Vec<Finding>,
     /// What will be due later.
@@ -116,6 +117,34 @@ pub struct Finding {
     pub hint: Option<String>,
 }
 
+/// A finding because of which steps are not in the plan.
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Serialize)]
+pub struct Blocked {
+    /// What was found.
+    pub finding: Finding,
+    /// What it stops, never empty.
+    pub stops: BTreeSet<Stops>,
+}
+
+impl PlanReport {
+    /// Adds a finding that stops something. One of a machine is found once for each cluster that asks:
+    /// it is told once, and stops what it stops for each of them.
+    pub(crate) fn block(&mut self, finding: Finding, stops: impl IntoIterator<Item = Stops>) {
+        match self.blocked.iter_mut().find(|blocked| blocked.finding == finding) {
+            Some(known) => known.stops.extend(stops),
+            None => {
+                let stops = stops.into_iter().collect();
+                self.blocked.push(Blocked { finding, stops });
+            }
+        }
+    }
+
+    /// Every finding because of which something that is wanted is not in the plan.
+    pub fn refused(&self) -> impl Iterator<Item = &Finding> {
+        self.blocked.iter().map(|blocked| &blocked.finding).chain(&self.held)
+    }
+}
+
 /// What a narrowed plan leaves out of one cluster, or of what serves whole hosts.
 #[derive(Debug, Clone, PartialEq, Eq, Default, Serialize)]
 pub struct LeftOut {
@@ -125,7 +154,7 @@ pub struct LeftOut {
     pub hosts: BTreeSet<HostName>,
     /// How many steps.
     pub steps: usize,
-    /// How many findings that would block the whole plan, or hold changes back.
+    /// How many findings that block or hold back something of the whole plan.
     pub problems: usize,
 }
 

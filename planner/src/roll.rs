@@ -9,12 +9,13 @@ use inventories::{EtcdVersion, HostName};
 use templates::RenderError;
 
 use crate::assess::View;
+use crate::converge;
 use crate::ensure::{self, Place};
 use crate::plan::{Action, FormationState, Guard, Others, Step, StepId, StepKind, Why};
 use crate::policy::Policy;
 use crate::report::{Finding, PlanReport, QuorumNote};
 use crate::runtime;
-use crate::selection::Selection;
+use crate::stops::{Changes, Scope};
 use reasons::{Reason, reasons};
 
 /// A member that needs a restart, and why.
@@ -34,11 +35,11 @@ impl<'a> Candidate<'_, 'a> {
 /// start, not a restart.
 pub(crate) fn candidates<'p, 'a>(
     places: &'p [Place<'a>],
-    selection: &Selection,
+    scope: &Scope<'_>,
 ) -> Vec<Candidate<'p, 'a>> {
     places
         .iter()
-        .filter(|place| place.facts.is_up() && selection.takes_host(place.name))
+        .filter(|place| place.facts.is_up() && scope.may_change(place.name))
         .map(|place| Candidate { place, reasons: reasons(place) })
         .filter(|candidate| !candidate.reasons.is_empty())
         .collect()
@@ -51,14 +52,14 @@ pub(crate) fn steps(
     places: &[Place<'_>],
     mut candidates: Vec<Candidate<'_, '_>>,
     after: &BTreeSet<StepId>,
-    policy: &Policy,
+    (policy, scope): (&Policy, &Scope<'_>),
     report: &mut PlanReport,
 ) -> Result<Vec<Step>, RenderError> {
     let Some(cluster) = places.first().map(|place| place.cluster) else { return Ok(Vec::new()) };
     if candidates.is_empty() {
         return Ok(Vec::new());
     }
-    if let Some(held) = held(view, places, &candidates, policy) {
+    if let Some(held) = held(view, places, &candidates, (policy, scope)) {
         report.held.push(held);
         return Ok(Vec::new());
     }
@@ -69,7 +70,7 @@ pub(crate) fn steps(
     });
     let outage = policy.allow_outage.contains(&cluster.name);
     // Members that are down are started, and the cluster proven, before the first restart.
-    let started = places.iter().filter(|place| is_started(place, policy)).count();
+    let started = places.iter().filter(|place| is_started(place, scope)).count();
     let mut steps = Vec::new();
     let mut before = after.clone();
     for candidate in &candidates {
@@ -226,8 +227,8 @@ pub(crate) fn known_alarms<'p, 'a: 'p>(
 }
 
 /// Whether this plan starts the member, which is down.
-pub(crate) fn is_started(place: &Place<'_>, policy: &Policy) -> bool {
-    !place.facts.is_up() && policy.selection.takes_host(place.name)
+pub(crate) fn is_started(place: &Place<'_>, scope: &Scope<'_>) -> bool {
+    !place.facts.is_up() && converge::may_start(place, scope)
 }
 
 /// What a member's restart relies on.
@@ -246,7 +247,7 @@ fn held(
     view: &View<'_>,
     places: &[Place<'_>],
     candidates: &[Candidate<'_, '_>],
-    policy: &Policy,
+    (policy, scope): (&Policy, &Scope<'_>),
 ) -> Option<Finding> {
     let cluster = places.first()?.cluster;
     let names: Vec<&str> = candidates.iter().map(|c| c.place.name.as_str()).collect();
@@ -269,21 +270,18 @@ fn held(
         return Some(Finding { message: format!("{needs}, but {}", finding.message), ..finding });
     }
     let hosts: Vec<&HostName> = candidates.iter().map(Candidate::host).collect();
-    waits(view, places, policy, &hosts, &needs)
+    waits(view, places, (policy, scope), &hosts, &needs)
 }
 
 /// Why the members on these hosts can't be taken down now. `needs` says what would take them down.
 pub(crate) fn waits(
     view: &View<'_>,
     places: &[Place<'_>],
-    policy: &Policy,
+    (policy, scope): (&Policy, &Scope<'_>),
     hosts: &[&HostName],
     needs: &str,
 ) -> Option<Finding> {
     let cluster = places.first()?.cluster;
-    if policy.allow_outage.contains(&cluster.name) {
-        return None;
-    }
     let hold = |code, message: String, hint: String| {
         Some(Finding {
             code,
@@ -293,6 +291,16 @@ pub(crate) fn waits(
             hint: Some(hint),
         })
     };
+    if scope.changes == Changes::Stopped {
+        return hold(
+            "roll-waits",
+            format!("{needs}, which waits until nothing blocks changes of this cluster"),
+            format!("solve what is blocked for {} above", cluster.name),
+        );
+    }
+    if policy.allow_outage.contains(&cluster.name) {
+        return None;
+    }
     if view.now.quorum.voters <= 2 {
         return hold(
             "needs-outage",
@@ -300,9 +308,8 @@ pub(crate) fn waits(
             format!("quorate apply --allow-outage {}", cluster.name),
         );
     }
-    let started = |host: &HostName| {
-        places.iter().any(|place| place.name == host && is_started(place, policy))
-    };
+    let started =
+        |host: &HostName| places.iter().any(|place| place.name == host && is_started(place, scope));
     let unseen = view.unseen.iter().map(|host| format!("{host} can't be seen"));
     let unhealthy = view.now.down.keys().filter(|host| !started(host));
     // It may itself be taken down, and nobody else meanwhile.

@@ -7,7 +7,7 @@ use inventories::{ClusterName, HostName};
 use serde::Serialize;
 
 use crate::plan::{Step, StepId, StepKind};
-use crate::report::{Finding, LeftOut};
+use crate::report::{Finding, LeftOut, PlanReport};
 use crate::spec::{ClusterSpec, SiteSpec};
 
 /// What of a site is planned for. An empty set takes all.
@@ -88,9 +88,10 @@ pub(crate) fn without_proof(steps: &mut Vec<Step>) {
 /// What the whole plan holds and the narrowed one does not: one entry a cluster, and one for what
 /// serves whole hosts.
 pub(crate) fn left_out(
-    (whole, refused): (&BTreeMap<StepId, Step>, &[Finding]),
-    (narrowed, told): (&BTreeMap<StepId, Step>, &[Finding]),
+    (whole, of_whole): (&BTreeMap<StepId, Step>, &PlanReport),
+    (narrowed, of_part): (&BTreeMap<StepId, Step>, &PlanReport),
 ) -> Vec<LeftOut> {
+    let told: BTreeSet<&Finding> = of_part.refused().collect();
     let mut by_cluster: BTreeMap<Option<&ClusterName>, LeftOut> = BTreeMap::new();
     for step in whole.values().filter(|step| !narrowed.contains_key(&step.id)) {
         let left = by_cluster.entry(step.cluster.as_ref()).or_default();
@@ -98,7 +99,7 @@ pub(crate) fn left_out(
         left.hosts.insert(step.host.clone());
         left.steps += 1;
     }
-    for finding in refused.iter().filter(|finding| !told.contains(finding)) {
+    for finding in of_whole.refused().filter(|finding| !told.contains(finding)) {
         let left = by_cluster.entry(finding.cluster.as_ref()).or_default();
         left.cluster.clone_from(&finding.cluster);
         left.hosts.extend(finding.host.clone());

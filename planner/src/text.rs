@@ -1,6 +1,7 @@
 //! A plan as text. The same plan gives the same text, and without colour nothing is lost: symbols
 //! and words stand for themselves.
 
+mod blocked;
 mod describe;
 mod diff;
 mod graph;
@@ -9,6 +10,7 @@ mod now;
 mod plan;
 mod since;
 
+pub use blocked::blocked;
 pub use describe::describe;
 pub use diff::files;
 pub use graph::{dot, mermaid};

@@ -9,7 +9,7 @@ use crate::assess::View;
 use crate::ensure::{self, Place};
 use crate::plan::{Action, Silence, Step, StepId, StepKind, Swap, Why};
 use crate::report::{Finding, PlanReport};
-use crate::selection::Selection;
+use crate::stops::Scope;
 
 /// The steps of every member of a formed cluster that took part in it: new certificates where they are needed, and
 /// the trials. A member that does not run gets its own at once, and needs no trial.
@@ -17,7 +17,7 @@ pub(crate) fn steps(
     view: &View<'_>,
     places: &[&Place<'_>],
     all: &[Place<'_>],
-    selection: &Selection,
+    scope: &Scope<'_>,
     report: &mut PlanReport,
 ) -> Vec<Step> {
     let (up, down): (Vec<&Place<'_>>, Vec<&Place<'_>>) =
@@ -35,7 +35,7 @@ pub(crate) fn steps(
         .map(|place| (place, ensure::certificates(place, Swap::Tried)))
         .filter(|(place, install)| install.is_some() || is_untried(place))
         .collect();
-    let elsewhere = all.iter().find(|place| !selection.takes_host(place.name) && is_untried(place));
+    let elsewhere = all.iter().find(|place| !scope.selects(place.name) && is_untried(place));
     if let (Some(elsewhere), false) = (elsewhere, turns.is_empty()) {
         report.held.push(waits_for(elsewhere));
         return steps;

@@ -3,6 +3,7 @@
 
 mod forming;
 mod reading;
+mod stopped;
 mod unknown;
 
 use std::collections::BTreeSet;
@@ -18,7 +19,6 @@ pub fn violations(plan: &Plan, spec: &SiteSpec, facts: &SiteFacts) -> Vec<String
     let reading = Reading::of(plan, spec, facts);
     let mut found = reading.disorder();
     if found.is_empty() {
-        found.extend(refused_plans_do_nothing(&reading));
         found.extend(nothing_is_done_unseen(&reading));
         found.extend(guards_stand_where_they_must(&reading));
         found.extend(starts_have_what_they_need(&reading));
@@ -26,15 +26,9 @@ pub fn violations(plan: &Plan, spec: &SiteSpec, facts: &SiteFacts) -> Vec<String
         found.extend(certificates_are_tried_one_by_one(&reading));
         found.extend(forming::violations(&reading));
         found.extend(unknown::violations(&reading));
+        found.extend(stopped::violations(&reading));
     }
     found
-}
-
-/// What is refused is refused before the first change.
-fn refused_plans_do_nothing(reading: &Reading<'_>) -> Option<String> {
-    let plan = reading.plan;
-    let both = !plan.report.blocked.is_empty() && !plan.steps.is_empty();
-    both.then(|| "the plan is blocked and has steps".to_owned())
 }
 
 fn nothing_is_done_unseen(reading: &Reading<'_>) -> Vec<String> {
@@ -106,9 +100,10 @@ fn starts_have_what_they_need(reading: &Reading<'_>) -> Vec<String> {
         need("certificates", here.certificates, &|kind| {
             matches!(kind, StepKind::InstallCertificates { .. })
         });
+        // One that starts as it is brings its own.
         need(
             "its release",
-            here.release,
+            here.release || stopped::starts_as_it_is(reading, start),
             &|kind| matches!(kind, StepKind::InstallRelease { version, .. } if *version == here.version),
         );
         let unit = |kind: &StepKind| matches!(kind, StepKind::WriteUnit { .. });

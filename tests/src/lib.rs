@@ -18,6 +18,7 @@
 //! - [`zone`], [`registry`]: DNS and discovery services, and how etcd forms a cluster by them.
 
 pub mod act;
+pub mod blockade;
 pub mod cases;
 pub mod checker;
 pub mod drift;

@@ -6,12 +6,13 @@ use inventories::{EtcdVersion, HostName};
 use planner::facts::{HostFacts, MemberFacts, Observed};
 use planner::progress::{Outcome, Progress};
 use planner::report::Finding;
-use planner::{Policy, SiteFacts, SiteSpec, plan};
+use planner::{Policy, SiteFacts, SiteSpec, StepKind, plan};
 use proptest::prelude::*;
 use quorate::engine::bind;
+use quorate_tests::blockade::blockades;
 use quorate_tests::cases::cases;
 use quorate_tests::checker::violations;
-use quorate_tests::drift::drifts;
+use quorate_tests::drift::{Drift, drifts};
 use quorate_tests::fault::{Fault, faults};
 use quorate_tests::invariants::Broken;
 use quorate_tests::sim::{Crash, Repeat};
@@ -91,6 +92,42 @@ proptest! {
         let facts = world.observe(&spec);
         let plan = plan(&spec, &facts, &Policy::default()).unwrap();
         prop_assert_eq!(violations(&plan, &spec, &facts), Vec::<String>::new());
+    }
+
+    #[test]
+    fn a_finding_stops_what_it_is_about_and_nothing_else(
+        shape in shapes(),
+        drifts in prop::collection::vec((any::<prop::sample::Index>(), drifts()), 0..4),
+        quota in any::<bool>(),
+        at in any::<prop::sample::Index>(),
+        blockade in blockades(),
+    ) {
+        let (world, spec) = shape.world();
+        let mut world = formed(world, &spec);
+        for (index, drift) in drifts.into_iter().filter(|(_, drift)| !matches!(drift, Drift::Struck(_))) {
+            drift.of(&mut world, &host(&shape.hosts[index.index(shape.hosts.len())]));
+        }
+        let quota = if quota { Some(8 << 30) } else { shape.quota };
+        let spec = Shape { quota, ..shape }.spec(&world.authorities);
+        let mut facts = world.observe(&spec);
+        let free = plan(&spec, &facts, &Policy::default()).unwrap();
+        let places: Vec<_> =
+            spec.clusters.values().flat_map(|c| c.members.keys().map(|h| (h, &c.name))).collect();
+        let place = *at.get(&places);
+        prop_assume!(blockade.of(&mut facts, place.0, place.1));
+        let rest = plan(&spec, &facts, &Policy::default()).unwrap();
+
+        prop_assert!(!rest.report.blocked.is_empty());
+        prop_assert_eq!(violations(&rest, &spec, &facts), Vec::<String>::new());
+        let may_be_gone = blockade.stopped(&free, place, &spec);
+        for step in free.steps.iter().filter(|step| !may_be_gone.contains(&step.id)) {
+            let same = rest.step(&step.id).map(|same| (&same.kind, &same.guard));
+            prop_assert_eq!(same, Some((&step.kind, &step.guard)), "{} is gone", step.id);
+        }
+        for step in &rest.steps {
+            let was = free.step(&step.id).is_some() || matches!(step.kind, StepKind::ProveHealthy { .. });
+            prop_assert!(was, "{} is there because something is blocked", step.id);
+        }
     }
 
     #[test]

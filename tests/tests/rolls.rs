@@ -247,7 +247,7 @@ fn corruption_stops_everything() {
     let wanted = changed(&plain(3)).spec(&world.authorities);
     let plan = plan(&wanted, &facts, &Policy::default()).unwrap();
     assert!(plan.steps.is_empty());
-    assert!(plan.report.blocked.iter().any(|finding| finding.code == "corrupt"));
+    assert!(plan.report.blocked.iter().any(|blocked| blocked.finding.code == "corrupt"));
 }
 
 /// Nobody is there to lead instead, while a single member restarts.

@@ -27,6 +27,7 @@ use crate::keys::{self, IdentityArgs, OpenAuthorities};
 use crate::provenance::Checkout;
 use crate::report::apply::{Ending, Trace};
 use crate::report::reporter::Reporter;
+use crate::report::verdict::verdict;
 use crate::saved_plan::{self, SavedPlan};
 use crate::site::Site;
 
@@ -100,7 +101,7 @@ async fn apply(
     let hosts = door.hosts();
     let planned =
         interrupts.give_way(planning::make(context, spec, &hosts, allowed, Timed::Forming)).await?;
-    let code = planning::verdict(&planned.plan);
+    let code = verdict(&planned.plan);
     reporter.borrow_mut().planned(&planned.plan, code);
     if let Some(saved) = &saved {
         saved.check(&planned.plan, &planned.facts)?;
@@ -136,10 +137,10 @@ async fn apply(
                     .check(&again.plan, &again.facts)?;
             }
             context.terminal.say("The hosts changed since the look; the plan is now:");
-            reporter.borrow_mut().planned(&again.plan, planning::verdict(&again.plan));
+            reporter.borrow_mut().planned(&again.plan, verdict(&again.plan));
         }
         if again.plan.steps.is_empty() {
-            return Ok(planning::verdict(&again.plan));
+            return Ok(verdict(&again.plan));
         }
         let mut bindings = bind::tokens(&again.plan, &again.facts).map_err(CliError::failed)?;
         bindings.passwords = discovery::passwords(&site, &again.plan)?;
@@ -166,7 +167,7 @@ async fn apply(
     let ended = ended.await;
     // What is not given back ends by itself.
     let _ = interrupts.unless_twice(lock.free()).await;
-    Ok(code.first(ended?))
+    ended
 }
 
 /// Opens the CAs that the plan's certificates are issued by; none where it issues none.

@@ -3,11 +3,12 @@
 use clap::{Args, ValueEnum};
 use planner::text;
 
-use super::planning::{self, PolicyArgs};
+use super::planning::PolicyArgs;
 use super::{Context, plan};
 use crate::engine::hosts::Timed;
 use crate::error::CliError;
 use crate::exit::ExitCode;
+use crate::report::verdict::verdict;
 
 /// Arguments of `quorate graph`.
 #[derive(Debug, Args)]
@@ -30,14 +31,9 @@ enum Format {
 
 pub(super) fn run(context: &Context, arguments: &GraphArgs) -> Result<ExitCode, CliError> {
     let plan = plan::make(context, &arguments.policy, Timed::Forming)?.plan;
-    let code = planning::verdict(&plan);
+    let code = verdict(&plan);
     if code != ExitCode::Done {
-        let blocked = text::findings(
-            &plan.report.blocked,
-            "blocked",
-            text::Paint::Red,
-            context.terminal.message_style(),
-        );
+        let blocked = text::blocked(&plan.report.blocked, context.terminal.message_style());
         context.terminal.say_always(&blocked.join("\n"));
     }
     context.terminal.print(&match arguments.format {

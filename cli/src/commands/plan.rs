@@ -15,6 +15,7 @@ use crate::interrupt::Interrupts;
 use crate::provenance::{self, Checkout};
 use crate::report::json;
 use crate::report::plan_document::PlanDocument;
+use crate::report::verdict::{self, verdict};
 use crate::saved_plan::SavedPlan;
 
 mod refresh;
@@ -53,10 +54,10 @@ pub(super) fn run(context: &Context, arguments: &PlanArgs) -> Result<ExitCode, C
         return refresh::run(context, &planned, arguments);
     }
     let plan = &planned.plan;
-    let mut code = planning::verdict(plan);
-    if arguments.detailed_exitcode && !plan.steps.is_empty() {
-        code = code.first(ExitCode::Changes);
-    }
+    let code = match arguments.detailed_exitcode {
+        true => verdict::detailed(plan),
+        false => verdict(plan),
+    };
     if let Some(path) = &arguments.out {
         SavedPlan::of(plan, &planned.facts, &arguments.policy).write(path)?;
     }

@@ -6,7 +6,7 @@ use std::time::{Duration, Instant};
 use clap::Args;
 use inventories::{ClusterName, HostName};
 use planner::facts::Commit;
-use planner::{Observed, Plan, Policy, SiteFacts, SiteSpec, plan, report};
+use planner::{Observed, Plan, Policy, SiteFacts, SiteSpec, plan};
 use serde::{Deserialize, Serialize};
 
 use super::Context;
@@ -132,21 +132,6 @@ pub(super) async fn observe<H: Hosts>(
     context.terminal.clear();
     context.terminal.say_more(&format!("{what} took {:.1} s", begun.elapsed().as_secs_f64()));
     facts
-}
-
-/// What a plan comes to before anything is applied.
-pub(super) fn verdict(plan: &Plan) -> ExitCode {
-    let found = &plan.report;
-    let mut code = ExitCode::Done;
-    if !found.unseen.is_empty() {
-        code = code.first(ExitCode::Unreachable);
-    }
-    // Not being able to look is no refusal: it is named as what it is.
-    let refused = found.blocked.iter().any(|finding| finding.code != report::UNSEEN);
-    if refused || !found.held.is_empty() {
-        code = code.first(ExitCode::Blocked);
-    }
-    code
 }
 
 /// The commits that were applied last to these hosts. A record that can't be read may be of any.

@@ -8,11 +8,12 @@ use planner::plan::{Action, Count, Plan};
 use planner::progress::Outcome;
 use planner::report::ClusterNow;
 use planner::spec::ClusterSpec;
-use planner::{SiteFacts, SiteSpec, Step, StepId, cluster_now};
+use planner::{SiteFacts, SiteSpec, Step, StepId, StepKind, cluster_now};
 
 use crate::engine::event::Event;
 use crate::engine::hosts::{StepError, StepErrorKind};
 use crate::exit::ExitCode;
+use crate::report::verdict::{self, Changed};
 
 /// What an apply left on the hosts.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -125,139 +126,89 @@ impl<'a> Ending<'a> {
         }
     }
 
+    /// The plan that was applied.
+    pub fn plan(&self) -> &'a Plan {
+        self.plan
+    }
+
+    /// Whether every step of the plan was done.
+    pub fn is_complete(&self) -> bool {
+        let ended = |outcome: &Outcome| matches!(outcome, Outcome::Done | Outcome::AlreadyDone);
+        self.outcomes.values().all(ended)
+    }
+
+    /// Whether the apply changed something, as far as is known.
+    pub fn changed(&self) -> Changed {
+        if self.count() == Count::default() { Changed::Nothing } else { Changed::Something }
+    }
+
     /// The exit code that this ending means.
     pub fn code(&self) -> ExitCode {
+        if self.is_complete() {
+            return verdict::of_all_done(self.plan, self.changed());
+        }
         let mut code = ExitCode::Done;
         if !self.steps(|outcome| *outcome == Outcome::NotStarted).is_empty() {
             code = code.first(ExitCode::Interrupted);
         }
-        for (_, error) in self.failures() {
-            code = code.first(match error.map(|error| &error.kind) {
-                Some(StepErrorKind::Unreachable(_) | StepErrorKind::Away(_)) => {
-                    ExitCode::Unreachable
-                }
-                // It may have been done, so saying that nothing was changed would be a guess.
-                Some(StepErrorKind::Unknown(_) | StepErrorKind::Lost(_)) => ExitCode::Partial,
-                Some(_) | None => ExitCode::Failed,
-            });
+        for (step, error) in self.failures() {
+            code = code.first(of_failure(step, error));
         }
-        if code != ExitCode::Done && self.count() != Count::default() {
+        if code != ExitCode::Done && self.changed() == Changed::Something {
             code = code.first(ExitCode::Partial);
+        }
+        if !self.plan.report.unseen.is_empty() {
+            code = code.first(ExitCode::Unreachable);
         }
         code
     }
 }
 
-#[cfg(test)]
-mod tests {
-    use super::*;
-    use planner::StepKind;
-    use planner::plan::{Guard, Why};
-    use planner::report::PlanReport;
-
-    fn plan(steps: &[(&str, Action)]) -> Plan {
-        let step = |(id, action): &(&str, Action)| Step {
-            id: StepId((*id).to_owned()),
-            host: "h".parse().unwrap(),
-            cluster: None,
-            action: *action,
-            kind: StepKind::CreateAccount,
-            guard: Guard::Nothing,
-            after: Default::default(),
-            why: Why::Unfinished,
-        };
-        let steps = steps.iter().map(step).collect();
-        let (site, report) = ("s".parse().unwrap(), PlanReport::default());
-        Plan { site, selection: Default::default(), steps, report }
-    }
-
-    type End = (Action, Outcome, Option<StepErrorKind>);
-
-    fn code(ends: &[End]) -> ExitCode {
-        ended(ends, |ending| ending.code())
-    }
-
-    fn trace(ends: &[End]) -> Trace {
-        ended(ends, |ending| ending.trace())
-    }
-
-    fn ended<T>(ends: &[End], of: impl Fn(&Ending<'_>) -> T) -> T {
-        let names = ["a", "b", "c"];
-        let steps: Vec<_> = ends.iter().zip(names).map(|(end, name)| (name, end.0)).collect();
-        let plan = plan(&steps);
-        let mut ending = Ending::of(&plan);
-        for ((_, outcome, kind), name) in ends.iter().zip(names) {
-            let host = "h".parse().unwrap();
-            let (words, hint) = (Vec::new(), None);
-            let error = kind.as_ref().map(|kind| StepError { host, kind: copy(kind), words, hint });
-            ending.fold(Event::StepFinished {
-                id: StepId(name.to_owned()),
-                outcome: outcome.clone(),
-                elapsed: Duration::ZERO,
-                note: None,
-                error,
-            });
-        }
-        of(&ending)
-    }
-
-    fn copy(kind: &StepErrorKind) -> StepErrorKind {
-        match kind {
-            StepErrorKind::Guard(why) => StepErrorKind::Guard(why.clone()),
-            StepErrorKind::Failed(why) => StepErrorKind::Failed(why.clone()),
-            StepErrorKind::Lost(why) => StepErrorKind::Lost(why.clone()),
-            StepErrorKind::Away(why) => StepErrorKind::Away(why.clone()),
-            StepErrorKind::Unknown(why) => StepErrorKind::Unknown(why.clone()),
-            StepErrorKind::Unreachable(why) => StepErrorKind::Unreachable(why.clone()),
-            StepErrorKind::Local(why) => StepErrorKind::Local(why.clone()),
-        }
-    }
-
-    #[test]
-    fn the_exit_code_says_whether_anything_was_changed() {
-        let why = || "x".to_owned();
-        let failed = || (Action::Create, Outcome::Failed, Some(StepErrorKind::Failed(why())));
-        let gone = || (Action::Create, Outcome::Failed, Some(StepErrorKind::Away(why())));
-        let lost = || (Action::Create, Outcome::Failed, Some(StepErrorKind::Lost(why())));
-        let done = || (Action::Create, Outcome::Done, None);
-        let looked = || (Action::Check, Outcome::Done, None);
-        let already = || (Action::Create, Outcome::AlreadyDone, None);
-        let never = || (Action::Create, Outcome::NotStarted, None);
-
-        assert_eq!(code(&[done(), looked()]), ExitCode::Done);
-        assert_eq!(code(&[failed()]), ExitCode::Failed);
-        assert_eq!(code(&[already(), looked(), failed()]), ExitCode::Failed);
-        assert_eq!(code(&[done(), failed()]), ExitCode::Partial);
-        assert_eq!(code(&[gone()]), ExitCode::Unreachable);
-        assert_eq!(code(&[done(), gone()]), ExitCode::Partial);
-        assert_eq!(code(&[lost()]), ExitCode::Partial);
-        assert_eq!(code(&[done(), failed(), never()]), ExitCode::Interrupted);
-        assert_eq!(code(&[never()]), ExitCode::Interrupted);
-    }
-
-    /// A commit counts as applied as soon as anything of it may be on a host.
-    #[test]
-    fn only_an_apply_that_certainly_changed_nothing_leaves_no_trace() {
-        let failed = |kind| (Action::Create, Outcome::Failed, Some(kind));
-        let why = || "x".to_owned();
-        let never = || (Action::Create, Outcome::NotStarted, None);
-        let looked = || (Action::Check, Outcome::Done, None);
-        for kind in [
-            StepErrorKind::Local(why()),
-            StepErrorKind::Guard(why()),
-            StepErrorKind::Away(why()),
-            StepErrorKind::Unreachable(why()),
-        ] {
-            assert_eq!(trace(&[looked(), failed(kind), never()]), Trace::None);
-        }
-        for kind in [
-            StepErrorKind::Failed(why()),
-            StepErrorKind::Lost(why()),
-            StepErrorKind::Unknown(why()),
-        ] {
-            assert_eq!(trace(&[failed(kind)]), Trace::Some);
-        }
-        let done = (Action::Update, Outcome::Done, None);
-        assert_eq!(trace(&[done, failed(StepErrorKind::Local(why()))]), Trace::Some);
+/// The exit code of a step that failed. Where it may have changed something first, saying that nothing was
+/// changed would be a guess.
+fn of_failure(step: &Step, error: Option<&StepError>) -> ExitCode {
+    match error.map(|error| &error.kind) {
+        Some(StepErrorKind::Unreachable(_) | StepErrorKind::Away(_)) => ExitCode::Unreachable,
+        Some(StepErrorKind::Unknown(_) | StepErrorKind::Lost(_)) => ExitCode::Partial,
+        Some(StepErrorKind::Guard(_) | StepErrorKind::Local(_)) => ExitCode::Failed,
+        Some(StepErrorKind::Failed(_)) | None => match before_failing(&step.kind) {
+            Changed::Something => ExitCode::Partial,
+            Changed::Nothing => ExitCode::Failed,
+        },
     }
 }
+
+/// Whether a step of this kind that fails may have changed something before.
+fn before_failing(kind: &StepKind) -> Changed {
+    match kind {
+        // One file, a link or a release's folder takes its place whole, and last of all.
+        StepKind::ClaimHost { .. }
+        | StepKind::InstallRelease { .. }
+        | StepKind::InstallCertificates { .. }
+        | StepKind::StoreToken
+        | StepKind::NoteRestart
+        | StepKind::WriteMarker { .. }
+        | StepKind::AwaitRejoin { .. }
+        | StepKind::ProveHealthy { .. } => Changed::Nothing,
+        StepKind::CreateAccount
+        | StepKind::PrepareDirectories { .. }
+        | StepKind::TrustDiscovery { .. }
+        | StepKind::OpenDiscovery { .. }
+        | StepKind::CloseDiscovery { .. }
+        | StepKind::ForgetDiscovery
+        | StepKind::DiscardBootstrap
+        | StepKind::WriteUnit { .. }
+        | StepKind::StandaloneKubelet { .. }
+        | StepKind::WriteManifest { .. }
+        | StepKind::StartMember { .. }
+        | StepKind::RetireMember { .. }
+        | StepKind::MoveDropIns { .. }
+        | StepKind::MoveLeader { .. }
+        | StepKind::RestartMember { .. }
+        | StepKind::TryCertificates { .. }
+        | StepKind::ListByAddress { .. } => Changed::Something,
+    }
+}
+
+#[cfg(test)]
+mod tests;

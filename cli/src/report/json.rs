@@ -86,7 +86,7 @@ impl<'a> Stream<'a> {
         let report = &plan.report;
         self.findings(Level::Warn, &report.warnings);
         self.findings(Level::Error, &report.held);
-        self.findings(Level::Error, &report.blocked);
+        self.findings(Level::Error, report.blocked.iter().map(|blocked| &blocked.finding));
         for step in &plan.steps {
             let message = format!("{}: plan to {}", step.id, step.action.word());
             let change = StepDocument::from(step);
@@ -212,7 +212,7 @@ impl<'a> Stream<'a> {
         self.line(level, code.meaning(), kind);
     }
 
-    fn findings(&mut self, level: Level, found: &[Finding]) {
+    fn findings<'f>(&mut self, level: Level, found: impl IntoIterator<Item = &'f Finding>) {
         for finding in found {
             let document = DiagnosticDocument::Finding(FindingDocument::from(finding));
             self.diagnostic(level, &finding.message, document);

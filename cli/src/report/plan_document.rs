@@ -4,7 +4,8 @@ use std::collections::BTreeMap;
 
 use planner::Selection;
 use planner::plan::{Count, Plan, Step, Why};
-use planner::report::{ClusterNow, Finding, LeftOut, PlanReport, QuorumNote};
+use planner::report::{Blocked, ClusterNow, Finding, LeftOut, PlanReport, QuorumNote};
+use planner::stops::Stops;
 use planner::text::describe;
 use schemars::JsonSchema;
 use serde::Serialize;
@@ -15,7 +16,7 @@ use crate::exit::ExitCode;
 
 /// Version of the documents that `--json` prints. A new minor only adds keys; a reader refuses a
 /// major that it does not know.
-pub const FORMAT_VERSION: &str = "1.1";
+pub const FORMAT_VERSION: &str = "1.2";
 
 /// A plan.
 #[derive(Debug, Serialize, JsonSchema)]
@@ -41,7 +42,8 @@ pub struct PlanDocument<'a> {
     one_way: &'a [String],
     clients: &'a [String],
     warnings: Vec<FindingDocument<'a>>,
-    blocked: Vec<FindingDocument<'a>>,
+    /// What is wrong or not supported, and what each leaves out of the plan; the rest is in it.
+    blocked: Vec<BlockedDocument<'a>>,
     /// Changes that are wanted and not safe now; the rest goes on without them.
     held: Vec<FindingDocument<'a>>,
     waiting: Vec<FindingDocument<'a>>,
@@ -71,7 +73,7 @@ struct LeftOutDocument<'a> {
     cluster: Option<&'a str>,
     hosts: Vec<&'a str>,
     steps: usize,
-    /// Findings that would block the whole plan, or hold changes back.
+    /// Findings that block or hold back something of the whole plan.
     problems: usize,
 }
 
@@ -118,6 +120,38 @@ pub struct FindingDocument<'a> {
     cluster: Option<&'a str>,
     message: &'a str,
     hint: Option<&'a str>,
+}
+
+/// A finding because of which steps are not in the plan.
+#[derive(Debug, Serialize, JsonSchema)]
+struct BlockedDocument<'a> {
+    #[serde(flatten)]
+    finding: FindingDocument<'a>,
+    /// What it stops; never empty.
+    stops: Vec<StopDocument<'a>>,
+}
+
+/// What a finding stops.
+#[derive(Debug, Serialize, JsonSchema)]
+struct StopDocument<'a> {
+    what: StopWord,
+    host: Option<&'a str>,
+    cluster: Option<&'a str>,
+}
+
+#[derive(Debug, Clone, Copy, Serialize, JsonSchema)]
+#[serde(rename_all = "kebab-case")]
+enum StopWord {
+    /// Everything that is done for the cluster.
+    Cluster,
+    /// Restarts of the cluster's members, and other members; repairs continue.
+    Changes,
+    /// Everything on the host.
+    Host,
+    /// Everything of the host's member of the cluster.
+    Member,
+    /// Other settings of the host's member of the cluster, and its restart.
+    Settings,
 }
 
 #[derive(Debug, Serialize, JsonSchema)]
@@ -169,7 +203,7 @@ impl<'a> PlanDocument<'a> {
             one_way,
             clients,
             warnings: findings(warnings),
-            blocked: findings(blocked),
+            blocked: blocked.iter().map(BlockedDocument::from).collect(),
             held: findings(held),
             waiting: findings(waiting),
             left_out: left_out.iter().map(LeftOutDocument::from).collect(),
@@ -238,6 +272,30 @@ impl<'a> From<&'a Finding> for FindingDocument<'a> {
             cluster: cluster.as_ref().map(|cluster| cluster.as_str()),
             message,
             hint: hint.as_deref(),
+        }
+    }
+}
+
+impl<'a> From<&'a Blocked> for BlockedDocument<'a> {
+    fn from(blocked: &'a Blocked) -> Self {
+        let Blocked { finding, stops } = blocked;
+        let stops = stops.iter().map(StopDocument::from).collect();
+        Self { finding: FindingDocument::from(finding), stops }
+    }
+}
+
+impl<'a> From<&'a Stops> for StopDocument<'a> {
+    fn from(stops: &'a Stops) -> Self {
+        Self {
+            what: match stops {
+                Stops::Cluster(_) => StopWord::Cluster,
+                Stops::Changes(_) => StopWord::Changes,
+                Stops::Host(_) => StopWord::Host,
+                Stops::Member(..) => StopWord::Member,
+                Stops::Settings(..) => StopWord::Settings,
+            },
+            host: stops.host().map(|host| host.as_str()),
+            cluster: stops.cluster().map(|cluster| cluster.as_str()),
         }
     }
 }

@@ -35,7 +35,7 @@ fn a_plan_in_json_is_one_document_whatever_happens() {
     };
     let (code, plan) = document(&["plan", "--json"]);
     assert_eq!((code, &plan["exit_code"], &plan["reason"]), (8, &8.into(), &"blocked".into()));
-    assert_eq!(plan["format_version"], "1.1");
+    assert_eq!(plan["format_version"], "1.2");
     assert_eq!(plan["unseen"].as_object().unwrap().len(), 3);
     let (code, status) = document(&["status", "--json"]);
     assert_eq!((code, &status["reason"]), (4, &"unreachable".into()));

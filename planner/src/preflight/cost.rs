@@ -72,7 +72,7 @@ pub(super) fn disk(subject: &Subject<'_>, policy: &Policy, report: &mut PlanRepo
         let hint = format!(
             "give the host a quicker disk; to form the cluster on this one: --allow-slow-disk {cluster}"
         );
-        report.blocked.push(subject.finding(SLOW_DISK, message, &hint));
+        report.block(subject.finding(SLOW_DISK, message, &hint), [subject.forming()]);
     } else if speed != Speed::Suits {
         report.warnings.push(subject.finding(
             SLOW_DISK,

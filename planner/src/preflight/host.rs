@@ -16,6 +16,7 @@ const OLDEST_SYSTEMD: u32 = 247;
 pub(super) fn check(subject: &Subject<'_>, policy: &Policy, report: &mut PlanReport) {
     machine(subject, report);
     unit::check(subject, report);
+    checksum(subject, report);
     clock(subject, policy, report);
     owner(subject, report);
     if subject.formation != Formation::Formed {
@@ -29,29 +30,14 @@ pub(super) fn check(subject: &Subject<'_>, policy: &Policy, report: &mut PlanRep
 fn machine(subject: &Subject<'_>, report: &mut PlanReport) {
     let machine = &subject.facts.machine;
     let mut block = |code, message, hint: &str| {
-        let host = (code != "no-checksum").then(|| subject.name.clone());
-        let finding = Finding { host, ..subject.host_finding(code, message, hint) };
-        push_once(&mut report.blocked, finding);
+        report.block(subject.host_finding(code, message, hint), [subject.machine()]);
     };
-    match &machine.arch {
-        Err(arch) => block(
+    if let Err(arch) = &machine.arch {
+        block(
             "architecture",
             format!("no etcd release is made for processor architecture {arch}"),
             "use a host with amd64, arm64, ppc64le or s390x",
-        ),
-        Ok(arch) => {
-            let version = subject.cluster.version;
-            if !subject.spec.release.sha256.contains_key(&(version, *arch)) {
-                block(
-                    "no-checksum",
-                    format!(
-                        "etcd {version} for {} has no checksum in [release.sha256]",
-                        arch.as_str()
-                    ),
-                    &format!("quorate release pin {version}"),
-                );
-            }
-        }
+        );
     }
     match machine.systemd {
         None => block(
@@ -76,6 +62,21 @@ fn machine(subject: &Subject<'_>, report: &mut PlanReport) {
     }
 }
 
+/// A release that can't be checked is not installed. The inventory lacks it, so no host is named.
+fn checksum(subject: &Subject<'_>, report: &mut PlanReport) {
+    let (Ok(arch), version) = (&subject.facts.machine.arch, subject.cluster.version) else {
+        return;
+    };
+    if subject.spec.release.sha256.contains_key(&(version, *arch)) {
+        return;
+    }
+    let message =
+        format!("etcd {version} for {} has no checksum in [release.sha256]", arch.as_str());
+    let hint = format!("quorate release pin {version}");
+    let finding = subject.host_finding("no-checksum", message, &hint);
+    report.block(Finding { host: None, ..finding }, [subject.settings()]);
+}
+
 fn clock(subject: &Subject<'_>, policy: &Policy, report: &mut PlanReport) {
     let machine = &subject.facts.machine;
     let skew = (machine.clock_skew_ms.abs() - machine.clock_error_ms.abs()).max(0);
@@ -84,7 +85,7 @@ fn clock(subject: &Subject<'_>, policy: &Policy, report: &mut PlanReport) {
     let hint = "let chrony or systemd-timesyncd set both clocks";
     if skew > policy.skew_refuse_ms {
         let message = format!("{message}: too far apart to issue certificates");
-        push_once(&mut report.blocked, subject.host_finding("clock-skew", message, hint));
+        report.block(subject.host_finding("clock-skew", message, hint), [subject.machine()]);
     } else if skew > policy.skew_warn_ms {
         push_once(&mut report.warnings, subject.host_finding("clock-skew", message, hint));
     }
@@ -92,25 +93,19 @@ fn clock(subject: &Subject<'_>, policy: &Policy, report: &mut PlanReport) {
 
 fn owner(subject: &Subject<'_>, report: &mut PlanReport) {
     match &subject.facts.site {
-        Observed::Known(site) if *site != subject.spec.site => push_once(
-            &mut report.blocked,
-            subject.host_finding(
-                "other-site",
-                format!(
-                    "this host belongs to site {site}, and the inventory is of site {}",
-                    subject.spec.site
-                ),
-                "use that site's inventory; one host serves one site",
-            ),
-        ),
-        Observed::Unknown(why) => push_once(
-            &mut report.blocked,
-            subject.host_finding(
-                "other-site",
-                format!("can't tell which site this host belongs to: {why}"),
-                &format!("look at {SITE_FILE} on the host"),
-            ),
-        ),
+        Observed::Known(site) if *site != subject.spec.site => {
+            let message = format!(
+                "this host belongs to site {site}, and the inventory is of site {}",
+                subject.spec.site
+            );
+            let hint = "use that site's inventory; one host serves one site";
+            report.block(subject.host_finding("other-site", message, hint), [subject.machine()]);
+        }
+        Observed::Unknown(why) => {
+            let message = format!("can't tell which site this host belongs to: {why}");
+            let hint = format!("look at {SITE_FILE} on the host");
+            report.block(subject.host_finding("other-site", message, &hint), [subject.machine()]);
+        }
         Observed::Known(_) | Observed::Absent => {}
     }
 }
@@ -148,8 +143,7 @@ fn room(subject: &Subject<'_>, report: &mut PlanReport) {
     let needed = quotas.iter().map(|quota| WAL_BYTES + 2 * quota).sum();
     if machine.data_free < needed {
         let quotas: Vec<String> = quotas.into_iter().map(bytes).collect();
-        push_once(
-            &mut report.blocked,
+        report.block(
             subject.host_finding(
                 "disk-too-small",
                 format!(
@@ -160,12 +154,12 @@ fn room(subject: &Subject<'_>, report: &mut PlanReport) {
                 ),
                 "give the host a larger disk, or set a smaller quota-backend-bytes",
             ),
+            [subject.forming()],
         );
     }
     let installed = subject.facts.releases.get(&subject.cluster.version);
     if !matches!(installed, Some(Observed::Known(_))) && machine.release_free < RELEASE_BYTES {
-        push_once(
-            &mut report.blocked,
+        report.block(
             subject.host_finding(
                 "disk-too-small",
                 format!(
@@ -176,6 +170,7 @@ fn room(subject: &Subject<'_>, report: &mut PlanReport) {
                 ),
                 "free some space on that file system",
             ),
+            [subject.forming()],
         );
     }
 }
@@ -204,13 +199,13 @@ fn neighbours(subject: &Subject<'_>, report: &mut PlanReport) {
             continue;
         }
         let of = process.unit.as_ref().map_or(String::new(), |unit| format!(" of {unit}"));
-        push_once(
-            &mut report.blocked,
+        report.block(
             subject.host_finding(
                 "foreign-etcd",
                 format!("an etcd that quorate did not start runs here: pid {}{of}", process.pid),
                 "move it to another host first: two etcd on one host share disk and fate",
             ),
+            [subject.forming()],
         );
     }
     let runs_pods = |service: &&String| {
@@ -234,11 +229,11 @@ fn foreign_data(subject: &Subject<'_>, report: &mut PlanReport) {
     let ours = !member.token.is_absent() || !member.marker.is_absent();
     let path = subject.member.member.layout().data_dir();
     match &member.data {
-        Observed::Known(data) if !data.empty && !ours => report.blocked.push(subject.finding(
-            "foreign-data",
-            format!("{path} is not empty, and quorate did not fill it"),
-            "look what it is; move it aside if it is not needed",
-        )),
+        Observed::Known(data) if !data.empty && !ours => {
+            let message = format!("{path} is not empty, and quorate did not fill it");
+            let hint = "look what it is; move it aside if it is not needed";
+            report.block(subject.finding("foreign-data", message, hint), [subject.forming()]);
+        }
         Observed::Known(_) | Observed::Absent | Observed::Unknown(_) => {}
     }
 }

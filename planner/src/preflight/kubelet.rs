@@ -3,7 +3,7 @@
 use inventories::inventory::Runtime;
 use templates::layout::{KUBELET_UNIT, MANIFESTS};
 
-use super::{Subject, push_once};
+use super::Subject;
 use crate::facts::{KubeletFacts, Observed};
 use crate::report::{Finding, Formation, PlanReport};
 
@@ -23,7 +23,7 @@ pub(super) fn check(subject: &Subject<'_>, report: &mut PlanReport) {
         (None, _) => Some(missing(subject)),
     };
     if let Some(finding) = found {
-        push_once(&mut report.blocked, finding);
+        report.block(finding, [subject.settings()]);
     }
 }
 

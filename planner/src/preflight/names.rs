@@ -9,6 +9,7 @@ use templates::Bootstrap;
 use crate::facts::{Names, Observed, Offer, SiteFacts};
 use crate::report::{Finding, PlanReport};
 use crate::spec::{ClusterSpec, MemberSpec};
+use crate::stops::Stops;
 
 pub(super) fn check(cluster: &ClusterSpec, facts: &SiteFacts, report: &mut PlanReport) {
     let mut found: BTreeMap<String, Vec<&HostName>> = BTreeMap::new();
@@ -28,12 +29,14 @@ pub(super) fn check(cluster: &ClusterSpec, facts: &SiteFacts, report: &mut PlanR
         message,
         hint: Some(format!("see quorate dns --cluster {}", cluster.name)),
     };
+    let stops = || Stops::Cluster(cluster.name.clone());
     for (difference, hosts) in found {
         if hosts.len() == seen && seen > 1 {
-            report.blocked.push(finding(None, format!("on every host, {difference}")));
+            report.block(finding(None, format!("on every host, {difference}")), [stops()]);
         } else {
-            let each = hosts.iter().map(|host| finding(Some(host), difference.clone()));
-            report.blocked.extend(each);
+            for host in hosts {
+                report.block(finding(Some(host), difference.clone()), [stops()]);
+            }
         }
     }
 }

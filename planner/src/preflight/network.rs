@@ -47,9 +47,7 @@ fn ports(subject: &Subject<'_>, report: &mut PlanReport) {
             ),
             "stop that process, or set other `ports` for the cluster",
         );
-        if !report.blocked.contains(&finding) {
-            report.blocked.push(finding);
-        }
+        report.block(finding, [subject.forming()]);
     }
 }
 
@@ -64,22 +62,21 @@ fn source_address(subject: &Subject<'_>, peer: SocketAddr, report: &mut PlanRepo
     let own = [member.client_address, member.peer_address];
     match subject.facts.sources.get(&peer.ip()) {
         Some(Observed::Known(source)) if !own.contains(source) => {
-            report.blocked.push(subject.finding(
-                "source-address",
-                format!(
-                    "connections to {} leave from {source}, which is not in this host's peer \
-                     certificate; etcd would reject them",
-                    peer.ip()
-                ),
-                "set `peer-address` to the address that reaches the peers",
-            ));
+            let message = format!(
+                "connections to {} leave from {source}, which is not in this host's peer \
+                 certificate; etcd would reject them",
+                peer.ip()
+            );
+            let hint = "set `peer-address` to the address that reaches the peers";
+            let finding = subject.finding("source-address", message, hint);
+            report.block(finding, [subject.forming()]);
         }
         Some(Observed::Known(_)) => {}
-        Some(Observed::Absent) => report.blocked.push(subject.finding(
-            "no-route",
-            format!("there is no route to {}", peer.ip()),
-            "check addresses and routes of this host",
-        )),
+        Some(Observed::Absent) => {
+            let message = format!("there is no route to {}", peer.ip());
+            let hint = "check addresses and routes of this host";
+            report.block(subject.finding("no-route", message, hint), [subject.forming()]);
+        }
         Some(Observed::Unknown(why)) => report.warnings.push(subject.finding(
             "source-unknown",
             format!("can't tell from which address {} is reached: {why}", peer.ip()),
@@ -91,11 +88,11 @@ fn source_address(subject: &Subject<'_>, peer: SocketAddr, report: &mut PlanRepo
 
 fn reach(subject: &Subject<'_>, peer: SocketAddr, report: &mut PlanReport) {
     match subject.facts.reach.get(&peer) {
-        Some(Reach::Silent) => report.blocked.push(subject.finding(
-            "peer-unreachable",
-            format!("no answer from {peer}; a refusal would be one"),
-            "open the peer port between the members in every firewall",
-        )),
+        Some(Reach::Silent) => {
+            let message = format!("no answer from {peer}; a refusal would be one");
+            let hint = "open the peer port between the members in every firewall";
+            report.block(subject.finding("peer-unreachable", message, hint), [subject.forming()]);
+        }
         Some(Reach::Untried) => report.warnings.push(subject.finding(
             "peer-untried",
             format!("whether {peer} can be reached is not known: sshd here does not forward"),

@@ -1,5 +1,6 @@
 //! What a narrowed plan is about, and what it leaves out.
 
+use super::plan::counted;
 use super::{Paint, Style};
 use crate::plan::Plan;
 use crate::report::LeftOut;
@@ -23,10 +24,10 @@ fn line(left: &LeftOut, style: Style) -> String {
     let of = cluster.as_ref().map_or(String::new(), |cluster| format!(" of cluster {cluster}"));
     let mut what = Vec::new();
     if *steps > 0 {
-        what.push(format!("{steps} step(s)"));
+        what.push(counted(*steps, "step"));
     }
     if *problems > 0 {
-        what.push(format!("{problems} problem(s)"));
+        what.push(counted(*problems, "problem"));
     }
     let names: Vec<&str> = hosts.iter().map(|host| host.as_str()).collect();
     let on = if names.is_empty() { String::new() } else { format!(" on {}", names.join(", ")) };

@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 
 use inventories::{ClusterName, HostName};
 
-use super::{Paint, Style, describe, narrowed, now, since};
+use super::{Paint, Style, blocked, describe, narrowed, now, since};
 use crate::plan::{Action, PlaceRef, Plan, Step, Why};
 use crate::report::Finding;
 
@@ -18,7 +18,7 @@ pub fn plan(plan: &Plan, style: Style) -> String {
     section(&mut out, findings(&plan.report.warnings, "warning", Paint::Yellow, style));
     section(&mut out, findings(&plan.report.unmanaged, "unmanaged", Paint::Dim, style));
     section(&mut out, findings(&plan.report.waiting, "waiting", Paint::Dim, style));
-    section(&mut out, findings(&plan.report.blocked, "blocked", Paint::Red, style));
+    section(&mut out, blocked(&plan.report.blocked, style));
     section(&mut out, findings(&plan.report.held, "held back", Paint::Red, style));
     section(&mut out, steps(plan, style));
     section(&mut out, consequences(plan, style));
@@ -34,7 +34,12 @@ fn section(out: &mut Vec<String>, lines: Vec<String>) {
 }
 
 /// Findings, one or two lines each: what is so, and what to do.
-pub fn findings(found: &[Finding], word: &str, paint: Paint, style: Style) -> Vec<String> {
+pub fn findings<'a>(
+    found: impl IntoIterator<Item = &'a Finding>,
+    word: &str,
+    paint: Paint,
+    style: Style,
+) -> Vec<String> {
     let mut lines = Vec::new();
     for Finding { code, host, cluster, message, hint } in found {
         let place = match (host, cluster) {
@@ -131,16 +136,14 @@ fn consequences(plan: &Plan, style: Style) -> Vec<String> {
 }
 
 fn summary(plan: &Plan, style: Style) -> String {
-    if !plan.report.blocked.is_empty() {
-        let text = format!(
-            "Plan blocked: {} problem(s), nothing will be changed.",
-            plan.report.blocked.len()
-        );
+    let (blocked, held) = (plan.report.blocked.len(), plan.report.held.len());
+    if plan.steps.is_empty() && blocked > 0 {
+        let text =
+            format!("Plan blocked: {}, nothing will be changed.", counted(blocked, "problem"));
         return style.paint(Paint::Red, &text);
     }
-    if plan.steps.is_empty() && !plan.report.held.is_empty() {
-        let text =
-            format!("Nothing can be done now: {} change(s) held back.", plan.report.held.len());
+    if plan.steps.is_empty() && held > 0 {
+        let text = format!("Nothing can be done now: {} held back.", counted(held, "change"));
         return style.paint(Paint::Red, &text);
     }
     if plan.steps.is_empty() {
@@ -158,5 +161,17 @@ fn summary(plan: &Plan, style: Style) -> String {
         "Plan: {} to add, {} to change, {} to destroy.",
         count.add, count.change, count.destroy
     );
-    style.paint(Paint::Bold, &summary)
+    let mut summary = style.paint(Paint::Bold, &summary);
+    if blocked + held > 0 {
+        let blocked = (blocked > 0).then(|| counted(blocked, "problem"));
+        let held = (held > 0).then(|| counted(held, "change") + " held back");
+        let rest: Vec<String> = blocked.into_iter().chain(held).collect();
+        summary += &style.paint(Paint::Red, &format!(" The rest waits: {}.", rest.join(", ")));
+    }
+    summary
+}
+
+/// A number and what it counts.
+pub(crate) fn counted(count: usize, what: &str) -> String {
+    format!("{count} {what}{}", if count == 1 { "" } else { "s" })
 }

@@ -241,7 +241,7 @@ impl Scene {
 /// What a plan warns of, and what it refuses for.
 fn findings(plan: &Plan) -> String {
     let warnings = text::findings(&plan.report.warnings, "warning", Paint::Yellow, Style::Plain);
-    let blocked = text::findings(&plan.report.blocked, "blocked", Paint::Red, Style::Plain);
+    let blocked = text::blocked(&plan.report.blocked, Style::Plain);
     let line = |line: String| line + "\n";
     warnings.into_iter().chain(blocked).map(line).collect()
 }

@@ -2,14 +2,15 @@
 
 use std::collections::BTreeSet;
 
-use planner::facts::{Observed, SiteFacts};
+use planner::facts::{EtcdFacts, HostFacts, Observed, SiteFacts};
 use planner::plan::{Action, FormationState, Guard};
-use planner::report::Finding;
+use planner::report::{Blocked, Finding};
+use planner::stops::Stops;
 use planner::{Plan, SiteSpec, Step, StepId, StepKind};
 use quorate_tests::checker::violations;
 use quorate_tests::site::{Shape, cluster, host, plain};
 use quorate_tests::story::{formed, plan_of};
-use quorate_tests::world::World;
+use quorate_tests::world::{SimMember, World};
 
 /// A plan with what it was made from.
 struct Case {
@@ -148,13 +149,89 @@ fn a_step_on_an_unseen_host_is_rejected() {
     case.rejected("etcd-1/c0/start: a cluster is formed while etcd-2 is unseen");
 }
 
-#[test]
-fn a_blocked_plan_with_steps_is_rejected() {
-    let mut case = Case::forming();
+/// A plan of a formed cluster that starts a member and restarts another one.
+fn repairing() -> Case {
+    Case::of_formed(
+        |world| {
+            let member = |world: &mut World, name: &str, at: fn(&mut SimMember)| {
+                world.hosts.get_mut(&host(name)).unwrap().members.values_mut().for_each(at);
+            };
+            member(world, "etcd-1", |member| member.process = None);
+            member(world, "etcd-2", |member| member.generation = None);
+        },
+        Some(8 << 30),
+    )
+}
+
+fn block(case: &mut Case, stops: Vec<Stops>) {
     let finding =
         Finding { code: "x", host: None, cluster: None, message: String::new(), hint: None };
-    case.plan.report.blocked.push(finding);
-    case.rejected("the plan is blocked and has steps");
+    case.plan.report.blocked = vec![Blocked { finding, stops: stops.into_iter().collect() }];
+}
+
+#[test]
+fn a_step_that_the_plan_says_is_stopped_is_rejected() {
+    let (one, c0) = (host("etcd-1"), cluster(0));
+    let stopped = [
+        (Stops::Cluster(c0.clone()), "etcd-2/c0/certificates: it is stopped by x"),
+        (Stops::Changes(c0.clone()), "etcd-2/c0/restart: it is stopped by x"),
+        (Stops::Host(one.clone()), "etcd-1/c0/start: it is stopped by x"),
+        (Stops::Member(one.clone(), c0.clone()), "etcd-1/c0/start: it is stopped by x"),
+        (Stops::Settings(one, c0), "etcd-1/c0/unit: it is stopped by x"),
+    ];
+    for (stop, why) in stopped {
+        let mut case = repairing();
+        block(&mut case, vec![stop]);
+        case.rejected(why);
+    }
+    let mut case = repairing();
+    block(&mut case, vec![]);
+    case.rejected("x: it is blocked and stops nothing");
+}
+
+/// What becomes so on a host, and why the plan is rejected then.
+type Forbidden = (fn(&mut HostFacts), &'static str);
+
+/// Whatever the plan says is stopped, or forgets to say.
+#[test]
+fn a_step_that_the_facts_forbid_is_rejected() {
+    let forbidden: [Forbidden; 6] = [
+        (
+            |host| host.machine.missing_tools = ["tar".to_owned()].into(),
+            "nothing may be done on this host",
+        ),
+        (|host| host.machine.systemd = None, "nothing may be done on this host"),
+        (|host| host.site = Observed::Unknown("no".to_owned()), "nothing may be done on this host"),
+        (
+            |host| etcd(host, |etcd| etcd.cluster_id = "77".to_owned()),
+            "the members may be of two clusters",
+        ),
+        (
+            |host| etcd(host, |etcd| etcd.errors.push("alarm CORRUPT of member 1".to_owned())),
+            "a member is corrupt",
+        ),
+        (
+            |host| {
+                let member = host.clusters.values_mut().next().unwrap();
+                (member.data, member.running) = (Observed::Absent, Observed::Absent);
+            },
+            "a member of its cluster has lost its log",
+        ),
+    ];
+    for (change, why) in forbidden {
+        let mut case = repairing();
+        let Some(Observed::Known(facts)) = case.facts.hosts.get_mut(&host("etcd-2")) else {
+            panic!("etcd-2 was seen")
+        };
+        change(facts);
+        case.rejected(why);
+    }
+}
+
+fn etcd(host: &mut HostFacts, change: impl FnOnce(&mut EtcdFacts)) {
+    let member = host.clusters.values_mut().next().unwrap();
+    let Observed::Known(etcd) = &mut member.etcd else { panic!("the member answers") };
+    change(etcd);
 }
 
 #[test]

@@ -216,7 +216,7 @@ fn what_is_lost_is_no_drift_and_is_not_mended() {
             member(facts).etcd = Observed::Absent;
         });
         assert!(plan.steps.is_empty());
-        assert_eq!(plan.report.blocked[0].code, "lost-member");
+        assert_eq!(plan.report.blocked[0].finding.code, "lost-member");
         assert!(!plan.is_empty());
     }
 }

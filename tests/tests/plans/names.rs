@@ -18,7 +18,11 @@ fn said(members: usize, change: impl FnOnce(&mut SiteFacts)) -> Vec<String> {
     let mut facts = world.observe(&spec);
     change(&mut facts);
     let report = planned(&spec, &facts).report;
-    let of_names = report.blocked.into_iter().filter(|finding| finding.code == "dns");
+    let of_names = report
+        .blocked
+        .into_iter()
+        .map(|blocked| blocked.finding)
+        .filter(|finding| finding.code == "dns");
     let told = of_names.map(|finding| match finding.host {
         Some(host) => format!("{host}: {}", finding.message),
         None => finding.message,

@@ -27,7 +27,12 @@ fn empty(shape: &Shape) -> (SiteSpec, SiteFacts) {
 /// The codes of what is said: refusals with a `!`.
 fn said(plan: &Plan) -> Vec<String> {
     let warned = plan.report.warnings.iter().map(|finding| finding.code.to_owned());
-    let refused = plan.report.blocked.iter().map(|finding| format!("{}!", finding.code));
+    let refused = plan
+        .report
+        .blocked
+        .iter()
+        .map(|blocked| &blocked.finding)
+        .map(|finding| format!("{}!", finding.code));
     warned.chain(refused).collect()
 }
 

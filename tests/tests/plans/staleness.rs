@@ -208,7 +208,7 @@ fn a_second_look_says_what_the_first_one_measured() {
     let slow = DiskTime::Written { p99: Duration::from_millis(200), writes: 200 };
     host(&mut first).disks = [("c0".parse().unwrap(), slow)].into();
     let refused = planned(&spec, &first);
-    assert!(refused.report.blocked.iter().any(|finding| finding.code == "slow-disk"));
+    assert!(refused.report.blocked.iter().any(|blocked| blocked.finding.code == "slow-disk"));
 
     let mut second = world.observe(&spec);
     second.hosts.values_mut().for_each(|host| {

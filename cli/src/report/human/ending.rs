@@ -4,29 +4,47 @@
 use std::fmt::Write as _;
 
 use planner::progress::Outcome;
-use planner::text::{Paint, Style, cluster_now};
-use planner::{SiteSpec, Step};
+use planner::text::{self, Paint, Style, cluster_now};
+use planner::{Plan, SiteSpec, Step};
 
 use super::why;
 use crate::exit::ExitCode;
 use crate::report::apply::Ending;
 use crate::report::endpoints;
+use crate::report::verdict::Changed;
 
 /// What to read when an apply is over, and what to run next.
 pub fn ending(ending: &Ending<'_>, spec: &SiteSpec, style: Style) -> String {
-    match ending.code() {
-        ExitCode::Done => success(ending, spec, style),
-        code => failure(ending, code, style),
+    let mut text = match ending.is_complete() {
+        true => success(ending, spec, style),
+        false => failure(ending, style),
+    };
+    text += &left(ending.plan(), style);
+    text
+}
+
+/// What is blocked or held back still: whoever reads the end alone must not think that all is done.
+fn left(plan: &Plan, style: Style) -> String {
+    let mut lines = text::blocked(&plan.report.blocked, style);
+    lines.extend(text::findings(&plan.report.held, "held back", Paint::Red, style));
+    if lines.is_empty() {
+        return String::new();
     }
+    let head = style.paint(Paint::Red, "Not done, and still waiting:");
+    format!("\n{head}\n{}\n", lines.join("\n"))
 }
 
 fn success(ending: &Ending<'_>, spec: &SiteSpec, style: Style) -> String {
     let count = ending.count();
+    let (head, paint) = match ending.plan().report.refused().next() {
+        None => ("Apply complete!", Paint::Green),
+        Some(_) => ("Applied what can be applied now:", Paint::Yellow),
+    };
     let totals = format!(
-        "Apply complete! {} added, {} changed, {} destroyed.",
-        count.add, count.change, count.destroy
+        "{} {} added, {} changed, {} destroyed.",
+        head, count.add, count.change, count.destroy
     );
-    let mut text = format!("\n{}{}\n\n", style.paint(Paint::Green, &totals), time(ending));
+    let mut text = format!("\n{}{}\n\n", style.paint(paint, &totals), time(ending));
     for cluster in ending.clusters(spec) {
         let name = &cluster.name;
         let _ = writeln!(text, "Endpoints of {name}: {}", endpoints(cluster).join(","));
@@ -46,7 +64,7 @@ fn success(ending: &Ending<'_>, spec: &SiteSpec, style: Style) -> String {
     text
 }
 
-fn failure(ending: &Ending<'_>, code: ExitCode, style: Style) -> String {
+fn failure(ending: &Ending<'_>, style: Style) -> String {
     let mut text = String::from("\n");
     for (step, error) in ending.failures() {
         let _ = writeln!(text, "{}: {}", style.paint(Paint::Red, "root cause"), step.id);
@@ -66,9 +84,12 @@ fn failure(ending: &Ending<'_>, code: ExitCode, style: Style) -> String {
     if !finished.is_empty() {
         let _ = writeln!(text, "finished: {}", names(&finished));
     }
-    let head = match code {
-        ExitCode::Interrupted => "Apply interrupted.",
-        ExitCode::Partial => "Apply failed; a part was applied.",
+    let head = match (ending.code(), ending.changed()) {
+        (ExitCode::Interrupted, _) => "Apply interrupted.",
+        (ExitCode::Partial, Changed::Something) => "Apply failed; a part was applied.",
+        (ExitCode::Partial, Changed::Nothing) => {
+            "Apply failed; the step that failed may have changed something."
+        }
         _ => "Apply failed; nothing was changed.",
     };
     let _ = writeln!(text, "\n{}{}", style.paint(Paint::Red, head), time(ending));

@@ -72,12 +72,10 @@ impl Preflight {
     /// Puts together what was seen, and what the planner made of it.
     pub(super) fn of(cluster: &ClusterSpec, facts: &SiteFacts, report: &PlanReport) -> Self {
         let seen = |host| facts.hosts.get(host).and_then(Observed::known);
-        let timed = |found: &[Finding]| -> Vec<Finding> {
-            let ours = |finding: &&Finding| {
-                cost::is_timed(finding.code) && finding.cluster.as_ref() == Some(&cluster.name)
-            };
-            found.iter().filter(ours).cloned().collect()
+        let timed = |finding: &&Finding| {
+            cost::is_timed(finding.code) && finding.cluster.as_ref() == Some(&cluster.name)
         };
+        let blocked = report.blocked.iter().map(|blocked| &blocked.finding);
         let disks = cluster.members.keys().filter_map(|host| {
             let time = seen(host)?.disks.get(&cluster.name)?;
             Some((host.to_string(), DiskStatus::of(time)))
@@ -100,8 +98,8 @@ impl Preflight {
             round_trips: round_trips.collect(),
             heartbeat_interval_ms: timers.heartbeat,
             election_timeout_ms: timers.election,
-            warnings: timed(&report.warnings),
-            blocked: timed(&report.blocked),
+            warnings: report.warnings.iter().filter(timed).cloned().collect(),
+            blocked: blocked.filter(timed).cloned().collect(),
             farthest: cost::farthest(cluster, facts).map(|pair| farthest(pair, timers)),
         }
     }

@@ -36,7 +36,7 @@ impl Scene {
         let spec = self.spec();
         let facts = self.facts(&spec);
         let plan = self.plan();
-        if !plan.report.blocked.is_empty() {
+        if plan.steps.is_empty() && !plan.report.blocked.is_empty() {
             return Ok(text::plan(&plan, Style::Plain));
         }
         let bindings = bind::tokens(&plan, &facts).map_err(|error| error.to_string())?;

@@ -1,0 +1,293 @@
+//! What every command comes to: each outcome beside its exit code, and the page that is made of them.
+
+use super::*;
+use inventories::{ClusterName, SiteName};
+use planner::plan::{Guard, Launch, Why};
+use planner::report::{Finding, PlanReport, UNSEEN};
+use planner::stops::Stops;
+
+/// What was asked for, what came of it, and the code that says so.
+type Row = (&'static str, &'static str, ExitCode, ExitCode);
+
+fn step(id: &str, action: Action, kind: StepKind) -> Step {
+    Step {
+        id: StepId(id.to_owned()),
+        host: "h".parse().unwrap(),
+        cluster: None,
+        action,
+        kind,
+        guard: Guard::Nothing,
+        after: Default::default(),
+        why: Why::Unfinished,
+    }
+}
+
+fn plan(steps: Vec<Step>, report: PlanReport) -> Plan {
+    Plan { site: "s".parse().unwrap(), selection: Default::default(), steps, report }
+}
+
+fn finding(code: &'static str) -> Finding {
+    Finding { code, host: None, cluster: None, message: String::new(), hint: None }
+}
+
+fn blocked(code: &'static str) -> PlanReport {
+    let main: ClusterName = "main".parse().unwrap();
+    let blocked =
+        planner::report::Blocked { finding: finding(code), stops: [Stops::Cluster(main)].into() };
+    PlanReport { blocked: vec![blocked], ..PlanReport::default() }
+}
+
+fn held() -> PlanReport {
+    PlanReport { held: vec![finding("roll-waits")], ..PlanReport::default() }
+}
+
+fn unseen() -> PlanReport {
+    let unseen = [("h".parse().unwrap(), "no answer".to_owned())].into();
+    PlanReport { unseen, ..PlanReport::default() }
+}
+
+/// How a step ended: the kind of its failure, where it failed.
+type End = (Action, StepKind, Outcome, Option<StepErrorKind>);
+
+fn done() -> End {
+    (Action::Create, claim(), Outcome::Done, None)
+}
+
+fn already() -> End {
+    (Action::Create, claim(), Outcome::AlreadyDone, None)
+}
+
+fn never() -> End {
+    (Action::Create, claim(), Outcome::NotStarted, None)
+}
+
+fn failed(kind: StepKind, error: fn(String) -> StepErrorKind) -> End {
+    (Action::Create, kind, Outcome::Failed, Some(error("x".to_owned())))
+}
+
+fn claim() -> StepKind {
+    StepKind::ClaimHost { site: SiteName::new("s").unwrap() }
+}
+
+fn restart() -> StepKind {
+    StepKind::RestartMember { by: Launch::Unit }
+}
+
+/// What an apply with this report ends with, whose steps ended so.
+fn apply(report: PlanReport, ends: Vec<End>) -> ExitCode {
+    if ends.is_empty() {
+        return verdict::verdict(&plan(Vec::new(), report));
+    }
+    ended(report, ends, |ending| ending.code())
+}
+
+fn ended<T>(report: PlanReport, ends: Vec<End>, of: impl Fn(&Ending<'_>) -> T) -> T {
+    let named = |(number, end): (usize, &End)| step(&number.to_string(), end.0, end.1.clone());
+    let plan = plan(ends.iter().enumerate().map(named).collect(), report);
+    let mut ending = Ending::of(&plan);
+    for (number, (_, _, outcome, kind)) in ends.into_iter().enumerate() {
+        let (host, words) = ("h".parse().unwrap(), Vec::new());
+        let error = kind.map(|kind| StepError { host, kind, words, hint: None });
+        let id = StepId(number.to_string());
+        let (elapsed, note) = (Duration::ZERO, None);
+        ending.fold(Event::StepFinished { id, outcome, elapsed, note, error });
+    }
+    of(&ending)
+}
+
+fn shown(steps: usize, report: PlanReport) -> Plan {
+    plan((0..steps).map(|n| step(&n.to_string(), Action::Create, claim())).collect(), report)
+}
+
+fn rows() -> Vec<Row> {
+    use ExitCode::{Blocked, Changes, Done, Failed, Incomplete, Interrupted, Partial, Unreachable};
+    let none = PlanReport::default;
+    let plain = |steps, report| verdict::verdict(&shown(steps, report));
+    let detailed = |steps, report| verdict::detailed(&shown(steps, report));
+    vec![
+        ("plan", "no changes", plain(0, none()), Done),
+        ("plan", "changes", plain(1, none()), Done),
+        ("plan --detailed-exitcode", "no changes", detailed(0, none()), Done),
+        ("plan --detailed-exitcode", "changes", detailed(1, none()), Changes),
+        (
+            "plan",
+            "something is blocked, with or without other changes",
+            plain(1, blocked("corrupt")),
+            Blocked,
+        ),
+        (
+            "plan --detailed-exitcode",
+            "something is blocked beside changes",
+            detailed(1, blocked("corrupt")),
+            Blocked,
+        ),
+        (
+            "plan",
+            "something is held back, with or without other changes",
+            plain(1, held()),
+            Blocked,
+        ),
+        ("plan", "a host could not be reached", plain(1, unseen()), Unreachable),
+        (
+            "plan",
+            "a cluster may be on a host that could not be reached",
+            plain(0, PlanReport { unseen: unseen().unseen, ..blocked(UNSEEN) }),
+            Unreachable,
+        ),
+        ("apply", "nothing to do", apply(none(), vec![]), Done),
+        ("apply", "every step was done", apply(none(), vec![done(), already()]), Done),
+        (
+            "apply",
+            "nothing can be done: all that is wanted is blocked",
+            apply(blocked("corrupt"), vec![]),
+            Blocked,
+        ),
+        (
+            "apply",
+            "nothing can be done: all that is wanted is held back",
+            apply(held(), vec![]),
+            Blocked,
+        ),
+        (
+            "apply",
+            "every step was done; something else is blocked",
+            apply(blocked("lost-member"), vec![done()]),
+            Incomplete,
+        ),
+        (
+            "apply",
+            "every step was done; something else is held back",
+            apply(held(), vec![done()]),
+            Incomplete,
+        ),
+        (
+            "apply",
+            "every step had been done already; something else is blocked",
+            apply(blocked("lost-member"), vec![already()]),
+            Blocked,
+        ),
+        (
+            "apply",
+            "every step was done; a host could not be reached",
+            apply(unseen(), vec![done()]),
+            Unreachable,
+        ),
+        (
+            "apply",
+            "a step failed before anything was changed",
+            apply(none(), vec![already(), failed(claim(), StepErrorKind::Failed)]),
+            Failed,
+        ),
+        (
+            "apply",
+            "a step failed before anything was changed; something else is blocked",
+            apply(blocked("lost-member"), vec![failed(claim(), StepErrorKind::Failed)]),
+            Failed,
+        ),
+        (
+            "apply",
+            "a step was refused by its guard, or could not be prepared here, before anything was changed",
+            apply(none(), vec![failed(restart(), StepErrorKind::Guard)])
+                .first(apply(none(), vec![failed(restart(), StepErrorKind::Local)])),
+            Failed,
+        ),
+        (
+            "apply",
+            "the first step failed and may have changed something first",
+            apply(none(), vec![failed(restart(), StepErrorKind::Failed)]),
+            Partial,
+        ),
+        (
+            "apply",
+            "a step failed after others were done",
+            apply(none(), vec![done(), failed(claim(), StepErrorKind::Failed)]),
+            Partial,
+        ),
+        (
+            "apply",
+            "a step failed after others were done; something else is blocked",
+            apply(blocked("lost-member"), vec![done(), failed(claim(), StepErrorKind::Failed)]),
+            Partial,
+        ),
+        (
+            "apply",
+            "the connection was lost in a step and did not come back",
+            apply(none(), vec![failed(claim(), StepErrorKind::Lost)]),
+            Partial,
+        ),
+        (
+            "apply",
+            "a host gave no whole answer to a step",
+            apply(none(), vec![failed(claim(), StepErrorKind::Unknown)]),
+            Partial,
+        ),
+        (
+            "apply",
+            "a host was away before anything was changed",
+            apply(none(), vec![failed(claim(), StepErrorKind::Away)])
+                .first(apply(none(), vec![failed(claim(), StepErrorKind::Unreachable)])),
+            Unreachable,
+        ),
+        (
+            "apply",
+            "a host was away after others were changed",
+            apply(none(), vec![done(), failed(claim(), StepErrorKind::Away)]),
+            Partial,
+        ),
+        (
+            "apply",
+            "interrupted, whatever was done",
+            apply(none(), vec![done(), never()]),
+            Interrupted,
+        ),
+    ]
+}
+
+/// A commit counts as applied as soon as anything of it may be on a host.
+#[test]
+fn only_an_apply_that_certainly_changed_nothing_leaves_no_trace() {
+    let looked = || (Action::Check, claim(), Outcome::Done, None);
+    let trace = |ends| ended(PlanReport::default(), ends, |ending| ending.trace());
+    for kind in [
+        StepErrorKind::Local,
+        StepErrorKind::Guard,
+        StepErrorKind::Away,
+        StepErrorKind::Unreachable,
+    ] {
+        assert_eq!(trace(vec![looked(), failed(claim(), kind), never()]), Trace::None);
+    }
+    for kind in [StepErrorKind::Failed, StepErrorKind::Lost, StepErrorKind::Unknown] {
+        assert_eq!(trace(vec![failed(claim(), kind)]), Trace::Some);
+    }
+    assert_eq!(trace(vec![done(), failed(claim(), StepErrorKind::Local)]), Trace::Some);
+}
+
+#[test]
+fn every_outcome_has_its_code_and_the_page_says_so() {
+    let rows = rows();
+    for (command, outcome, is, wanted) in &rows {
+        assert_eq!(is, wanted, "{command}: {outcome}");
+    }
+    let lines: Vec<String> = rows
+        .iter()
+        .map(|(command, outcome, _, code)| {
+            format!("| `{command}` | {outcome} | {} |", code.number())
+        })
+        .collect();
+    let page = concat!(env!("CARGO_MANIFEST_DIR"), "/../docs/exit-codes.md");
+    let text = std::fs::read_to_string(page).unwrap();
+    let wanted = with_table(&text, &lines);
+    if std::env::var_os("REWRITE").is_some() {
+        std::fs::write(page, wanted).unwrap();
+    } else {
+        assert_eq!(text, wanted, "REWRITE=1 writes docs/exit-codes.md");
+    }
+}
+
+/// The page with these rows in its table of outcomes.
+fn with_table(page: &str, rows: &[String]) -> String {
+    const HEAD: &str = "| Command | Outcome | Code |\n|---|---|---|\n";
+    let (before, table) = page.split_once(HEAD).unwrap();
+    let (_, after) = table.split_once("\n\n").unwrap();
+    format!("{before}{HEAD}{}\n\n{after}", rows.join("\n"))
+}

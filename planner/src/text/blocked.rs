@@ -1,0 +1,65 @@
+//! What is blocked, and what that leaves out of the plan.
+
+use std::collections::BTreeMap;
+
+use super::{Paint, Style, plan};
+use crate::report::Blocked;
+use crate::stops::Stops;
+
+/// Each finding with what it stops and what to do.
+pub fn blocked(found: &[Blocked], style: Style) -> Vec<String> {
+    let mut lines = Vec::new();
+    for Blocked { finding, stops } in found {
+        let mut of_finding = plan::findings([finding], "blocked", Paint::Red, style).into_iter();
+        lines.extend(of_finding.next());
+        lines.push(format!("  stops: {}", listed(stops)));
+        lines.extend(of_finding);
+    }
+    lines
+}
+
+/// What a finding stops, the same of several hosts said once.
+fn listed<'a>(stops: impl IntoIterator<Item = &'a Stops>) -> String {
+    let mut hosts: BTreeMap<String, Vec<&str>> = BTreeMap::new();
+    let all: Vec<&Stops> = stops.into_iter().collect();
+    let is_less = |stop: &&&Stops| match stop {
+        Stops::Settings(host, cluster) => {
+            all.contains(&&Stops::Member(host.clone(), cluster.clone()))
+        }
+        Stops::Cluster(_) | Stops::Changes(_) | Stops::Host(_) | Stops::Member(..) => false,
+    };
+    for stop in all.iter().filter(|stop| !is_less(stop)) {
+        let what = match stop {
+            Stops::Cluster(cluster) => format!("everything of {cluster}"),
+            Stops::Changes(cluster) => format!("restarts and other members of {cluster}"),
+            Stops::Host(_) => "everything on ".to_owned(),
+            Stops::Member(_, cluster) => format!("everything of {cluster} on "),
+            Stops::Settings(_, cluster) => format!("other settings of {cluster} on "),
+        };
+        hosts.entry(what).or_default().extend(stop.host().map(|host| host.as_str()));
+    }
+    let parts: Vec<String> =
+        hosts.into_iter().map(|(what, hosts)| what + &hosts.join(", ")).collect();
+    parts.join("; ")
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn hosts_of_which_the_same_is_stopped_are_named_together() {
+        let [one, two, three] = ["etcd-1", "etcd-2", "etcd-3"].map(|name| name.parse().unwrap());
+        let main: inventories::ClusterName = "main".parse().unwrap();
+        let stops = [
+            Stops::Changes(main.clone()),
+            Stops::Settings(one, main.clone()),
+            Stops::Settings(two, main.clone()),
+            Stops::Settings(three.clone(), main.clone()),
+            Stops::Member(three, main),
+        ];
+        let said = "everything of main on etcd-3; other settings of main on etcd-1, etcd-2; \
+                    restarts and other members of main";
+        assert_eq!(listed(&stops), said);
+    }
+}

@@ -1,0 +1,170 @@
+//! What is blocked is not done: neither what the plan itself says is stopped, nor what these facts forbid
+//! whatever the plan says.
+
+use inventories::HostName;
+use planner::facts::{HostFacts, MemberFacts, Observed};
+use planner::plan::Launch;
+use planner::report::Blocked;
+use planner::spec::ClusterSpec;
+use planner::stops::Stops;
+use planner::{Step, StepKind};
+
+use super::reading::Reading;
+
+/// The oldest systemd that reads every line of our units.
+const OLDEST_SYSTEMD: u32 = 247;
+
+pub(super) fn violations(reading: &Reading<'_>) -> Vec<String> {
+    let mut found = Vec::new();
+    for Blocked { finding, stops } in &reading.plan.report.blocked {
+        if stops.is_empty() {
+            found.push(format!("{}: it is blocked and stops nothing", finding.code));
+        }
+        for step in &reading.plan.steps {
+            if stops.iter().any(|stop| is_stopped(stop, step)) {
+                found.push(format!("{}: it is stopped by {}", step.id, finding.code));
+            }
+        }
+    }
+    found.extend(reading.plan.steps.iter().filter_map(|step| forbidden(reading, step)));
+    found
+}
+
+/// Whether a member is started with the unit that it has, because nothing else may be written.
+pub(super) fn starts_as_it_is(reading: &Reading<'_>, start: &Step) -> bool {
+    let Some(cluster) = &start.cluster else { return false };
+    let kept = Stops::Settings(start.host.clone(), cluster.clone());
+    let has_log = reading.seen(start).is_some_and(MemberFacts::has_log);
+    has_log && reading.plan.report.blocked.iter().any(|blocked| blocked.stops.contains(&kept))
+}
+
+/// Whether a step is one of those that a finding says it stops.
+fn is_stopped(stop: &Stops, step: &Step) -> bool {
+    match stop {
+        Stops::Cluster(cluster) => step.cluster.as_ref() == Some(cluster),
+        Stops::Changes(cluster) => step.cluster.as_ref() == Some(cluster) && changes(&step.kind),
+        Stops::Host(host) => step.host == *host,
+        Stops::Member(host, cluster) => {
+            step.host == *host && step.cluster.as_ref() == Some(cluster)
+        }
+        Stops::Settings(host, cluster) => {
+            step.host == *host && step.cluster.as_ref() == Some(cluster) && settings(&step.kind)
+        }
+    }
+}
+
+/// Whether a step takes members down, or has to do with who they are.
+fn changes(kind: &StepKind) -> bool {
+    match kind {
+        StepKind::RestartMember { .. }
+        | StepKind::RetireMember { .. }
+        | StepKind::MoveLeader { .. }
+        | StepKind::NoteRestart
+        | StepKind::StoreToken
+        | StepKind::TrustDiscovery { .. }
+        | StepKind::OpenDiscovery { .. }
+        | StepKind::CloseDiscovery { .. }
+        | StepKind::ForgetDiscovery
+        | StepKind::DiscardBootstrap
+        | StepKind::ListByAddress { .. } => true,
+        StepKind::ClaimHost { .. }
+        | StepKind::CreateAccount
+        | StepKind::InstallRelease { .. }
+        | StepKind::PrepareDirectories { .. }
+        | StepKind::InstallCertificates { .. }
+        | StepKind::TryCertificates { .. }
+        | StepKind::WriteUnit { .. }
+        | StepKind::StandaloneKubelet { .. }
+        | StepKind::WriteManifest { .. }
+        | StepKind::StartMember { .. }
+        | StepKind::MoveDropIns { .. }
+        | StepKind::AwaitRejoin { .. }
+        | StepKind::ProveHealthy { .. }
+        | StepKind::WriteMarker { .. } => false,
+    }
+}
+
+/// Whether a step gives a member other settings, at once or at its next start.
+fn settings(kind: &StepKind) -> bool {
+    matches!(
+        kind,
+        StepKind::WriteUnit { .. }
+            | StepKind::WriteManifest { .. }
+            | StepKind::MoveDropIns { .. }
+            | StepKind::StartMember { by: Launch::Pod { .. } }
+            | StepKind::RestartMember { .. }
+            | StepKind::RetireMember { .. }
+    )
+}
+
+/// Why a step may not be in any plan made from these facts.
+fn forbidden(reading: &Reading<'_>, step: &Step) -> Option<String> {
+    let told = |why: &str| Some(format!("{}: {why}", step.id));
+    if reading.host(&step.host).is_some_and(|host| is_unfit(reading, host)) {
+        return told("nothing may be done on this host");
+    }
+    let cluster = step.cluster.as_ref().map(|_| reading.cluster(step))?;
+    let members: Vec<(&HostName, &MemberFacts)> = cluster
+        .members
+        .keys()
+        .filter_map(|host| Some((host, reading.member(host, &cluster.name)?)))
+        .collect();
+    let answers = || members.iter().filter_map(|(_, member)| member.etcd.known());
+    let mut ids = answers().map(|etcd| &etcd.cluster_id);
+    let first = ids.next();
+    if ids.any(|id| Some(id) != first) {
+        return told("the members may be of two clusters");
+    }
+    if answers().any(|etcd| etcd.errors.iter().any(|error| error.contains("CORRUPT"))) {
+        return told("a member is corrupt");
+    }
+    if !reading.is_formed(cluster) && members.len() < cluster.members.len() {
+        return told("the cluster may be formed where nobody looked");
+    }
+    if !reading.is_formed(cluster) && named(reading, cluster) {
+        return told("something is in the way of forming the cluster");
+    }
+    if matches!(step.kind, StepKind::InstallCertificates { .. }) {
+        let authorities = &cluster.authorities;
+        if authorities.peer.is_none() || authorities.client.is_none() {
+            return told("there is no CA for its certificates");
+        }
+    }
+    let lost = |(host, _): &(&HostName, &MemberFacts)| is_lost(reading, cluster, host);
+    if reading.is_formed(cluster) && members.iter().any(lost) && changes(&step.kind) {
+        return told("a member of its cluster has lost its log");
+    }
+    None
+}
+
+fn is_unfit(reading: &Reading<'_>, host: &HostFacts) -> bool {
+    let machine = &host.machine;
+    let elsewhere = match &host.site {
+        Observed::Known(site) => *site != reading.spec.site,
+        Observed::Unknown(_) => true,
+        Observed::Absent => false,
+    };
+    let systemd = machine.systemd.is_none_or(|version| version < OLDEST_SYSTEMD);
+    elsewhere || systemd || machine.arch.is_err() || !machine.missing_tools.is_empty()
+}
+
+/// Whether something that is blocked is about this cluster or one of its hosts.
+fn named(reading: &Reading<'_>, cluster: &ClusterSpec) -> bool {
+    let about = |stop: &Stops| {
+        stop.cluster().is_some_and(|name| *name == cluster.name)
+            || matches!(stop, Stops::Host(host) if cluster.members.contains_key(host))
+    };
+    reading.plan.report.blocked.iter().any(|blocked| blocked.stops.iter().any(about))
+}
+
+/// Whether a member took part in the cluster, runs no longer, and has no log.
+fn is_lost(reading: &Reading<'_>, cluster: &ClusterSpec, host: &HostName) -> bool {
+    let Some(member) = reading.member(host, &cluster.name) else { return false };
+    let has_log = match &member.data {
+        Observed::Known(data) => data.wal,
+        Observed::Absent => false,
+        Observed::Unknown(_) => true,
+    };
+    let took_part = member.quorum_seen || !member.marker.is_absent();
+    took_part && !has_log && member.running.known().is_none()
+}
