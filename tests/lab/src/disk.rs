@@ -94,8 +94,13 @@ impl Disk {
         self.mount(&root.join("var"), &["--bind"], Some(&var))
     }
 
-    /// Unmounts everything, as a machine does that is switched off.
+    /// Unmounts everything, as a machine does that is switched off. Then all is in the disk's file, also where
+    /// another host's namespace holds the file system a little longer.
     pub fn unmount(&self) -> Result<(), LabError> {
+        let disk = self.folder.join("disk");
+        if is_mounted(&disk)? {
+            tool::run("sync", ["--file-system".as_ref(), disk.as_os_str()])?;
+        }
         for point in [self.root().join("var"), self.root(), self.folder.join("disk")] {
             unmount(&point)?;
         }

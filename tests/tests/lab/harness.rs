@@ -2,6 +2,7 @@
 
 mod cluster;
 mod digest;
+mod formed;
 mod run;
 mod runtime;
 mod seeded;
@@ -19,7 +20,7 @@ use std::time::{Duration, Instant};
 use quorate_lab::disk::DiskSize;
 use quorate_lab::releases::Version;
 use quorate_lab::site::{self, Authorities, Runtime};
-use quorate_lab::{Host, Kubelet, Lab, LabName, Options, SiteOptions, Suite};
+use quorate_lab::{Host, Kubelet, Lab, LabError, LabName, Options, SiteOptions, Suite};
 
 pub(crate) use cluster::Members;
 pub(crate) use digest::Digest;
@@ -49,20 +50,28 @@ impl Stage {
 
     /// The same, for an inventory of these options: hosts whose members are to be pods have a kubelet.
     pub(crate) fn empty_for(name: &str, hosts: u8, options: &SiteOptions) -> Self {
-        Self::empty_on(Suite::default(), name, hosts, options)
+        Self::begin(Suite::default(), name, hosts, options, None).unwrap()
     }
 
-    fn empty_on(suite: Suite, name: &str, hosts: u8, options: &SiteOptions) -> Self {
+    /// The same, of a distribution, and with disks that were kept.
+    fn begin(
+        suite: Suite,
+        name: &str,
+        hosts: u8,
+        options: &SiteOptions,
+        disks: Option<&Path>,
+    ) -> Result<Self, LabError> {
         let pods = options.runtime == Runtime::StaticPod;
         // The same scenario may be played with units at the same time.
         let name = &if pods { format!("{name}-p") } else { name.to_owned() };
         let kubelet = pods.then(|| Kubelet { etcd: vec![options.version] });
-        let lab = Options { suite, kubelet, ..Options::hosts(lab_name(name), hosts) };
-        let lab = Lab::up(&lab).unwrap();
+        let disks = disks.map(Path::to_owned);
+        let lab = Options { suite, kubelet, disks, ..Options::hosts(lab_name(name), hosts) };
+        let lab = Lab::up(&lab)?;
         let folder = std::env::temp_dir().join(format!("quorate-{name}-{}", std::process::id()));
         let _ = fs::remove_dir_all(&folder);
         fs::create_dir_all(folder.join("home")).unwrap();
-        Self { lab, folder, runtime: options.runtime, said: RefCell::default() }
+        Ok(Self { lab, folder, runtime: options.runtime, said: RefCell::default() })
     }
 
     /// Hosts, and an operator with an inventory of them and CAs.
@@ -74,15 +83,8 @@ impl Stage {
 
     /// The same on hosts of a distribution.
     pub(crate) fn ready_on(suite: Suite, name: &str, hosts: u8, options: &SiteOptions) -> Self {
-        let stage = Self::empty_on(suite, name, hosts, options);
+        let stage = Self::begin(suite, name, hosts, options, None).unwrap();
         stage.write_site(options);
-        stage
-    }
-
-    /// Hosts on which a cluster was formed.
-    pub(crate) fn formed(name: &str, hosts: u8, options: &SiteOptions) -> Self {
-        let stage = Self::ready(name, hosts, options);
-        stage.run(&["apply", "--yes"]).ends(0);
         stage
     }
 
@@ -94,9 +96,14 @@ impl Stage {
     }
 
     pub(crate) fn write_site(&self, options: &SiteOptions) {
+        self.write_site_by(&site::program(), options);
+    }
+
+    /// Writes the inventory, and lets this build of the program make the CAs.
+    fn write_site_by(&self, program: &Path, options: &SiteOptions) {
         let inventory = self.lab.site(&self.folder, options).unwrap();
-        let made = site::ensure_authorities(&inventory, &site::program()).unwrap();
-        assert_ne!(made, Authorities::NoProgram, "{} is not built", site::program().display());
+        let made = site::ensure_authorities(&inventory, program).unwrap();
+        assert_ne!(made, Authorities::NoProgram, "{} is not built", program.display());
     }
 
     pub(crate) fn folder(&self) -> &Path {
@@ -118,7 +125,12 @@ impl Stage {
 
     /// The program with these arguments, in an environment that knows nothing of the machine's.
     pub(crate) fn command(&self, arguments: &[&str]) -> Command {
-        let mut command = Command::new(site::program());
+        self.command_of(&site::program(), arguments)
+    }
+
+    /// The same of another build of the program.
+    pub(crate) fn command_of(&self, program: &Path, arguments: &[&str]) -> Command {
+        let mut command = Command::new(program);
         command
             .args(arguments)
             .env_clear()
@@ -131,7 +143,12 @@ impl Stage {
 
     /// Runs the program to its end.
     pub(crate) fn run(&self, arguments: &[&str]) -> Run {
-        let run = Run::of(self.command(arguments), arguments);
+        self.run_of(&site::program(), arguments)
+    }
+
+    /// The same of another build of the program.
+    fn run_of(&self, program: &Path, arguments: &[&str]) -> Run {
+        let run = Run::of(self.command_of(program, arguments), arguments);
         self.said.borrow_mut().push(run.text());
         run
     }
@@ -197,12 +214,12 @@ fn lab_name(name: &str) -> LabName {
     name.parse().unwrap()
 }
 
-/// Waits until something holds, at most half a minute.
+/// Waits until something holds: a moment, but for a machine that has too much to do.
 #[track_caller]
 pub(crate) fn eventually(what: &str, mut holds: impl FnMut() -> bool) {
-    let deadline = Instant::now() + Duration::from_secs(30);
+    let deadline = Instant::now() + Duration::from_secs(120);
     while !holds() {
-        assert!(Instant::now() < deadline, "not within 30 s: {what}");
+        assert!(Instant::now() < deadline, "not within two minutes: {what}");
         thread::sleep(Duration::from_millis(100));
     }
 }

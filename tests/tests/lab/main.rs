@@ -29,6 +29,7 @@ mod crash_points;
 mod day_two;
 mod discovery;
 mod discovery_services;
+mod earlier_program;
 mod families;
 mod first_apply;
 mod hostile_hosts;

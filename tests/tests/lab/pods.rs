@@ -33,6 +33,7 @@ fn scenarios() -> Vec<Scenario> {
         crate::day_two::SCENARIOS,
         crate::discovery::SCENARIOS,
         crate::discovery_services::SCENARIOS,
+        crate::earlier_program::SCENARIOS,
         crate::first_apply::SCENARIOS,
         crate::hostile_values::SCENARIOS,
         crate::lost_connections::SCENARIOS,

@@ -51,10 +51,10 @@ fn a_lab_that_was_only_begun_is_cleared_by_the_next_once_nobody_makes_it() {
     fs::create_dir_all(&folder).unwrap();
     let lock = fs::File::create(folder.join("lock")).unwrap();
     lock.lock().unwrap();
-    drop(lab("t-next", 1));
+    drop(lab("t-after", 1));
     assert!(folder.join("lock").exists(), "its maker is at it");
     drop(lock);
-    drop(lab("t-next", 1));
+    drop(lab("t-after", 1));
     assert!(!folder.exists());
 }
 

@@ -5,6 +5,7 @@
 #![expect(clippy::unwrap_used, reason = "a test that can't go on is to panic")]
 
 mod discovery;
+mod kept;
 mod lifecycle;
 mod names;
 mod network;

@@ -126,7 +126,7 @@ fn a_lab_with_kubelets_whose_maker_was_killed_is_cleared_by_the_next() {
         if maker.wait().unwrap().success() {
             Lab::open(&"t-podcrash".parse().unwrap()).unwrap().down().unwrap();
         }
-        drop(lab("t-next", 1));
+        drop(lab("t-later", 1));
         let left = traces::of("t-podcrash");
         assert_eq!(traces::kinds("t-podcrash"), [] as [&str; 0], "{milliseconds} ms: {left:#?}");
     }

@@ -1,0 +1,26 @@
+# shellcheck shell=bash
+# The program that sites in use were formed by, built once from the repository's own history into the lab's
+# cache. Tests hold that the program of today goes on with what that one made.
+
+# The commit that tests/lab/src/site.rs names too.
+EARLIER=cc236538
+EARLIER_PROGRAM=${QUORATE_LAB_CACHE:-/var/cache/quorate-lab}/earlier/$EARLIER/quorate
+
+# Builds it in the target folder of today's program, whose dependencies are mostly the same. That program is
+# to be built after it, and takes its place there.
+build_earlier() {
+    [ ! -x "$EARLIER_PROGRAM" ] || return 0
+    if ! git cat-file -e "$EARLIER^{commit}" 2>/dev/null; then
+        printf 'commit %s is not in this clone: what it left is not tried (git fetch --unshallow)\n' "$EARLIER"
+        return 1
+    fi
+    say "building the program of $EARLIER, once"
+    local folder=${EARLIER_PROGRAM%/*}
+    rm -rf "$folder"
+    mkdir -p "$folder/source"
+    git archive "$EARLIER" | tar -x -C "$folder/source"
+    (cd "$folder/source" && CARGO_TARGET_DIR=$TARGET cargo build -q --release --locked -p quorate) || return
+    cp "$QUORATE" "$EARLIER_PROGRAM.partial"
+    mv "$EARLIER_PROGRAM.partial" "$EARLIER_PROGRAM"
+    rm -rf "$folder/source"
+}

@@ -1,0 +1,127 @@
+//! Sites that were formed by an earlier program, and what it left half done: the program of today goes on
+//! with them. The earlier one is built from the repository's own history, see `.ci/earlier.sh`.
+
+use std::io::{BufRead as _, BufReader};
+use std::process::Stdio;
+
+use quorate_lab::site::{self, Runtime};
+use serde_json::Value;
+
+use crate::harness::{Members, NEWEST, Stage, on, options};
+
+scenarios! {
+    a_site_of_an_earlier_program_needs_nothing_or_one_roll_with_its_reason,
+    a_roll_that_an_earlier_program_began_is_finished,
+    a_bootstrap_that_an_earlier_program_began_is_finished,
+}
+
+/// Why the program of today may want to change a site that the earlier one formed: each is a part of the
+/// line by which a plan says so. Whoever changes what is on a host (a unit, a pod, a mode, a certificate)
+/// adds the words here, and a line to CHANGELOG.md that says what the roll is for.
+const REASONS: &[&str] = &[
+    // A pod mounted its member directory a second time, in a way that its own process could abuse.
+    "the pod changed",
+];
+
+pub(crate) fn a_site_of_an_earlier_program_needs_nothing_or_one_roll_with_its_reason(
+    runtime: Runtime,
+) {
+    let stage = Stage::formed_earlier("e-roll", 3, &options(runtime));
+    let members = Members::of_main(NEWEST, 3);
+    let id = members.id(&stage.host(1));
+    reads_what_it_wrote(&stage);
+
+    let plan = stage.run(&["plan", "--json"]).ends(0).json();
+    for nothing in ["blocked", "held", "left_out"] {
+        assert_eq!(plan[nothing], serde_json::json!([]), "{plan:#}");
+    }
+    let steps = plan["steps"].as_array().unwrap();
+    for step in steps {
+        let why = step["why"].to_string();
+        assert!(REASONS.iter().any(|reason| why.contains(reason)), "not in REASONS: {step:#}");
+    }
+    println!("{} steps wanted after the earlier program", steps.len());
+    if !steps.is_empty() {
+        stage.run(&["apply", "--yes"]).ends(0);
+    }
+    stage.expect_nothing_to_do();
+    members.expect_whole(&stage);
+    assert_eq!(members.id(&stage.host(1)), id);
+}
+
+/// Records, journals, markers and locks.
+fn reads_what_it_wrote(stage: &Stage) {
+    stage.run(&["status"]).ends(0);
+    stage.run(&["history"]).ends(0).says("etcd-3/main/unit").does_not_say("can't be read");
+    stage.run(&["unlock", "--yes"]).ends(0).says("No host is locked");
+    let moved = stage.run(&["plan", "--refresh-only", "--json"]).ends(0).json();
+    assert_eq!(moved["unknown"], serde_json::json!({}), "{moved:#}");
+}
+
+pub(crate) fn a_roll_that_an_earlier_program_began_is_finished(runtime: Runtime) {
+    let stage = Stage::formed_earlier("e-noted", 3, &options(runtime));
+    stage.edit(|text| {
+        text.replace("\n[pki]", "\n[clusters.main.etcd]\nsnapshot-count = 5000\n\n[pki]")
+    });
+    match runtime {
+        // What a process does not show by itself is noted before its unit is written.
+        Runtime::Systemd => {
+            let host = stage.host(2);
+            let unit = stage.rendered();
+            on(&host, &format!("sed -i 's/^CPUWeight=1000/CPUWeight=10/' {unit}"));
+            on(&host, "systemctl daemon-reload");
+            killed_as(&stage, |step, _| step == "etcd-2/main/restart");
+            on(&host, "test -s /var/lib/quorate/main/restart-due");
+        }
+        Runtime::StaticPod => killed_as(&stage, |step, _| step.ends_with("/restart")),
+    }
+    finishes(&stage);
+}
+
+pub(crate) fn a_bootstrap_that_an_earlier_program_began_is_finished(runtime: Runtime) {
+    let stage = Stage::ready_earlier("e-half", 3, &options(runtime));
+    killed_as(&stage, |_, begun| begun == 14);
+    finishes(&stage);
+}
+
+/// Lets the earlier program apply, and kills it as a step begins that is told by its id, and by how many
+/// began before.
+fn killed_as(stage: &Stage, is_it: impl Fn(&str, usize) -> bool) {
+    let earlier = site::earlier_program().unwrap();
+    let mut command = stage.command_of(&earlier, &["apply", "--yes", "--json"]);
+    let mut apply = command.stdout(Stdio::piped()).stderr(Stdio::null()).spawn().unwrap();
+    let mut begun = 0;
+    let mut struck = false;
+    for line in BufReader::new(apply.stdout.take().unwrap()).lines() {
+        let Ok(event) = serde_json::from_str::<Value>(&line.unwrap()) else { break };
+        if event["type"] != "apply_start" {
+            continue;
+        }
+        if is_it(event["hook"]["step"].as_str().unwrap(), begun) {
+            apply.kill().unwrap();
+            struck = true;
+            break;
+        }
+        begun += 1;
+    }
+    apply.wait().unwrap();
+    assert!(struck, "the earlier program never came to the step, of {begun}");
+}
+
+/// Applies with the program of today, after which all is as it should be.
+///
+/// The lock of the killed run tells less than today's does. So it may be taken over, or stand for its minute:
+/// then it is told how to end it, and that works.
+#[track_caller]
+fn finishes(stage: &Stage) {
+    let apply = stage.run(&["apply", "--yes"]);
+    if apply.code == Some(5) {
+        apply.says("quorate unlock");
+        stage.run(&["unlock", "--yes"]).ends(0);
+        stage.run(&["apply", "--yes"]).ends(0);
+    } else {
+        apply.ends(0).says("taken over from a run that is no more");
+    }
+    stage.expect_nothing_to_do();
+    Members::of_main(NEWEST, 3).expect_whole(stage);
+}
