@@ -2,7 +2,8 @@
 //! power. The next apply takes the lock over and comes to the same site as one that nothing befell.
 //!
 //! The points are made from the plan's own steps, see [`points`]. `QUORATE_PROVE` goes through all of
-//! them; else chance takes some. `QUORATE_POINT=TEXT` takes those whose name holds the text.
+//! them, and `QUORATE_SHARE=2/4` through every fourth from the second on; else chance takes some.
+//! `QUORATE_POINT=TEXT` takes those whose name holds the text.
 
 mod operation;
 mod points;
@@ -112,6 +113,11 @@ fn finish(stage: &Stage, point: &Point) {
 fn chosen(points: Vec<Point>) -> Vec<Point> {
     if let Ok(part) = std::env::var("QUORATE_POINT") {
         return points.into_iter().filter(|point| point.to_string().contains(&part)).collect();
+    }
+    if let Ok(share) = std::env::var("QUORATE_SHARE") {
+        let (which, of) = share.split_once('/').unwrap();
+        let (which, of): (usize, usize) = (which.parse().unwrap(), of.parse().unwrap());
+        return points.into_iter().skip(which - 1).step_by(of).collect();
     }
     if std::env::var_os("QUORATE_PROVE").is_some() {
         return points;
