@@ -145,15 +145,19 @@ with_lab() {
     hosts=$(awk '{ ms += $1 } END { printf "%.3f", ms / 1000 }' "$folder/cpu")
     printf '%s %s %s\n' "$used" "$label" "$hosts" | awk '{ $3 += $5; NF = 4; print }' >>"$NOTES/times"
     # Whoever wants what could not be had has not failed.
-    lacks=$(sed -n 's/.*NotPrepared("\([^"]*\)").*/\1/p' "$folder/said" | head -1)
     if [ "$rc" = 0 ]; then
+        lacks=$(sed -n '/^not run: /{ s///p; q }' "$folder/said")
+    else
+        lacks=$(sed -n '/.*NotPrepared("\([^"]*\)").*/{ s//\1 could not be had/p; q }' "$folder/said")
+    fi
+    if [ -n "$lacks" ]; then
+        not_run "$label" "$lacks"
+        printf 'test %s ... not run: %s\n' "$label" "$lacks"
+    elif [ "$rc" = 0 ]; then
         printf '1\n' >>"$NOTES/passed"
         sed "1,/^---- .* stdout ----\$/d; /^successes:\$/,\$d; /^\$/d; s/^/    /" "$folder/said" \
             >"$folder/short"
         cat - "$folder/short" <<<"test $label ... ok"
-    elif [ -n "$lacks" ]; then
-        not_run "$label" "$lacks could not be had"
-        printf 'test %s ... not run: %s could not be had\n' "$label" "$lacks"
     else
         failed "$label"
         cat "$folder/said"
