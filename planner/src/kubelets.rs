@@ -58,6 +58,12 @@ impl<'a> Cluster<'a> {
         runs.then_some(place)
     }
 
+    /// Whether nothing of it runs on a host that nobody could look at well enough to wait for it.
+    fn is_known_on(&self, host: &HostName) -> bool {
+        let seen = self.view.members.get(host);
+        seen.is_none_or(|member| member.pod.is_absent()) || self.pod_on(host).is_some()
+    }
+
     /// Whether somebody relies on its quorum.
     fn is_relied_on(&self) -> bool {
         self.view.now.formation == Formation::Formed || self.spec.members.len() > 2
@@ -87,6 +93,7 @@ pub(crate) fn turns(
             changes.extend(runtime::kubelet_change(place).map(|step| (place.name, step)));
         }
     }
+    changes.retain(|host, _| clusters.iter().all(|cluster| cluster.is_known_on(host)));
     for cluster in &clusters {
         let here: Vec<&HostName> =
             changes.keys().copied().filter(|host| cluster.pod_on(host).is_some()).collect();
