@@ -11,7 +11,7 @@ use crate::discovery;
 use crate::ensure::{self, Place};
 use crate::facts::Observed;
 use crate::form;
-use crate::plan::{Action, FormationState, Guard, Step, StepId, StepKind, Why};
+use crate::plan::{Action, FormationState, Guard, Step, StepId, StepKind, Swap, Why};
 use crate::policy::Policy;
 use crate::readdress;
 use crate::report::{Finding, PlanReport};
@@ -192,7 +192,7 @@ fn mend(place: &Place<'_>, turn: &Turn<'_>, scope: &Scope<'_>) -> Result<Vec<Ste
     let mut steps: Vec<Step> = Vec::new();
     steps.extend(ensure::claim(place));
     steps.extend(ensure::account(place));
-    steps.extend(ensure::directories_of(place));
+    steps.extend(files(place, turn));
     if scope.may_change(place.name) {
         steps.extend(ensure::release(place));
         steps.extend(runtime::kubelet(place));
@@ -237,6 +237,27 @@ fn mend(place: &Place<'_>, turn: &Turn<'_>, scope: &Scope<'_>) -> Result<Vec<Ste
         );
     }
     Ok(steps)
+}
+
+/// Its directories. A process of another account loses what is given to etcd's, its certificates too, so that
+/// is part of its member's turn.
+fn files(place: &Place<'_>, turn: &Turn<'_>) -> Vec<Step> {
+    let directories = ensure::directories_of(place);
+    if place.runs_as_another().is_none() {
+        return directories.into_iter().collect();
+    }
+    let steps = directories.into_iter().chain(ensure::certificates(place, Swap::AtOnce));
+    match turn {
+        Turn::None => steps.collect(),
+        Turn::Held | Turn::AsIs => Vec::new(),
+        Turn::Restart(down) | Turn::Move(down) => {
+            let own = [place.id("directories"), place.id("certificates"), place.id("unit")];
+            let before = down.after.iter().filter(|id| !own.contains(id));
+            let guarded =
+                |step: Step| step.guarded(down.guard.clone()).after(before.clone().cloned());
+            steps.map(guarded).collect()
+        }
+    }
 }
 
 /// The unit of a member whose forming was interrupted still says `new`: settling it is what was

@@ -15,7 +15,7 @@ use time::OffsetDateTime;
 use crate::certificates;
 use crate::difference;
 use crate::drop_ins;
-use crate::facts::{Account, DropIn, FileFacts, HostFacts, MemberFacts, Observed};
+use crate::facts::{Account, DataDirectory, DropIn, FileFacts, HostFacts, MemberFacts, Observed};
 use crate::layout::{Directory, directories};
 use crate::plan::{
     Action, Fetch, FormationState, Guard, PlaceRef, Step, StepId, StepKind, Swap, Why,
@@ -49,6 +49,12 @@ impl Place<'_> {
                 Cow::Borrowed(self.settled.get_or_init(|| text))
             }
         })
+    }
+
+    /// The account that its process has, where that is not the one that its files belong to.
+    pub(crate) fn runs_as_another(&self) -> Option<u32> {
+        let is = *self.facts.runs_as.known()?;
+        (self.facts.is_up() && self.host.runs_as_another(self.facts)).then_some(is)
     }
 
     /// The name of a step of this member.
@@ -190,6 +196,7 @@ pub(crate) fn directories_of(place: &Place<'_>) -> Option<Step> {
             Some(Observed::Absent) | None => changes.push(format!("{} is missing", directory.path)),
             Some(Observed::Unknown(_)) => {}
         }
+        changes.extend(contents_changes(directory, place.facts.data.known()));
     }
     if changes.is_empty() {
         return None;
@@ -202,6 +209,15 @@ pub(crate) fn directories_of(place: &Place<'_>) -> Option<Step> {
 
 fn directory_changes(wanted: &Directory, seen: &FileFacts) -> Vec<String> {
     attribute_changes(&wanted.path, (wanted.mode, &wanted.owner, &wanted.group), seen)
+}
+
+/// A disk that comes from another system, or an account that was made again, leaves files that etcd may
+/// not open.
+fn contents_changes(wanted: &Directory, seen: Option<&DataDirectory>) -> Vec<String> {
+    let (Some(contents), Some(seen)) = (&wanted.contents, seen) else { return Vec::new() };
+    let owner = format!("{}:{}", wanted.owner, wanted.group);
+    let others = seen.owners.iter().filter(|is| **is != owner);
+    others.map(|is| format!("{contents}: files of {is} -> {owner}")).collect()
 }
 
 /// Differences of owner and mode, in words.

@@ -271,6 +271,8 @@ pub struct MemberFacts {
     pub restart_due: bool,
     /// The argument list of the running member, program name left out.
     pub running: Observed<Vec<String>>,
+    /// The number of the account that its process has.
+    pub runs_as: Observed<u32>,
     /// What the member itself says.
     pub etcd: Observed<EtcdFacts>,
 }
@@ -320,6 +322,15 @@ pub struct PodProcess {
     pub pid: u32,
     /// The identity of the manifest that it was started from; empty where it shows none.
     pub manifest: String,
+}
+
+impl HostFacts {
+    /// Whether a member's process has an account that is no longer the one that its files belong to: it was
+    /// made again, or is gone.
+    pub fn runs_as_another(&self, member: &MemberFacts) -> bool {
+        let account = self.etcd_user.known().map(|account| account.ids.user);
+        member.runs_as.known().is_some_and(|is| account != Some(*is))
+    }
 }
 
 impl MemberFacts {

@@ -185,6 +185,7 @@ fn member_lines(name: &str, member: &MemberFacts, print: &mut Fingerprint) {
         pod,
         restart_due,
         running,
+        runs_as,
         etcd,
     } = member;
     let mut put = |what: &str, value: String| print.insert(format!("{name}: {what}"), value);
@@ -196,8 +197,15 @@ fn member_lines(name: &str, member: &MemberFacts, print: &mut Fingerprint) {
         put(path, observed(file, file_line));
     }
     // Where data is from decides through verdicts; what was set aside is told, and never asked.
-    let show = |DataDirectory { mode, owner, group, empty, wal, origin: _, archives: _ }: &DataDirectory| {
-        format!("{mode:04o} {owner}:{group} empty {empty} log {wal}")
+    let show = |data: &DataDirectory| {
+        let DataDirectory { mode, owner, group, empty, wal, owners, origin: _, archives: _ } = data;
+        let whose = format!("{owner}:{group}");
+        // Hosts remember this line from before files were looked at: it is longer only where they differ.
+        let others: Vec<&str> =
+            owners.iter().filter(|other| **other != whose).map(String::as_str).collect();
+        let others =
+            if others.is_empty() { String::new() } else { format!(" files {}", others.join(" ")) };
+        format!("{mode:04o} {whose} empty {empty} log {wal}{others}")
     };
     put("data directory", observed(data, show));
     put("unit", observed(unit, unit_line));
@@ -208,6 +216,7 @@ fn member_lines(name: &str, member: &MemberFacts, print: &mut Fingerprint) {
         short(&Sha256Digest::of(arguments.join("\n").as_bytes()).to_string()).to_owned()
     };
     put("running flags", observed(running, digest));
+    put("process account", observed(runs_as, u32::to_string));
     etcd_lines(etcd, put);
 }
 

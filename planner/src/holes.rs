@@ -32,6 +32,7 @@ pub(crate) fn holes(
     look("the unit's drop-ins", why_unknown(&facts.drop_ins));
     look("its processes", why_unknown(&facts.pod));
     look("the arguments of its process", why_unknown(&facts.running));
+    look("the account of its process", why_unknown(&facts.runs_as));
     look("the kubelet", why_unknown(&host.kubelet));
     if let Observed::Known(kubelet) = &host.kubelet {
         look("the kubelet's program", why_unknown(&kubelet.program));

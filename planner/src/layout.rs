@@ -1,8 +1,10 @@
 //! The directories of a member: where, whose, and who may look.
 
+use std::collections::BTreeSet;
+
 use serde::Serialize;
 use templates::Layout;
-use templates::layout::USER;
+use templates::layout::{ReleaseLayout, USER};
 
 /// A directory that must be there.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
@@ -15,6 +17,8 @@ pub struct Directory {
     pub owner: String,
     /// Group.
     pub group: String,
+    /// What etcd made below it, which belongs to the same owner.
+    pub contents: Option<String>,
 }
 
 /// The directories of one member. The data directory is etcd's alone (CIS 1.1.11 and 1.1.12);
@@ -25,11 +29,32 @@ pub fn directories(layout: &Layout) -> Vec<Directory> {
         mode,
         owner: owner.to_owned(),
         group: group.to_owned(),
+        contents: None,
     };
+    let data = directory(layout.data_dir(), 0o700, USER, USER);
     vec![
         directory(layout.config_dir(), 0o755, "root", "root"),
         directory(layout.pki_dir(), 0o750, "root", USER),
-        directory(layout.data_dir(), 0o700, USER, USER),
+        Directory { contents: Some(layout.member_dir()), ..data },
         directory(layout.state_dir(), 0o700, "root", "root"),
     ]
+}
+
+/// The directories above those of a member, and above its release. quorate makes those that are missing and
+/// changes none that is there: others may have theirs below them.
+pub fn parents(layout: &Layout) -> BTreeSet<String> {
+    let mut parents = BTreeSet::new();
+    for path in [layout.data_dir(), layout.pki_dir(), format!("{}/etcd", ReleaseLayout::ROOT)] {
+        let mut above = path.as_str();
+        while let Some((parent, _)) =
+            above.rsplit_once('/').filter(|(parent, _)| !parent.is_empty())
+        {
+            parents.insert(parent.to_owned());
+            above = parent;
+        }
+    }
+    let own: Vec<String> =
+        directories(layout).into_iter().map(|directory| directory.path).collect();
+    parents.retain(|parent| !own.contains(parent));
+    parents
 }

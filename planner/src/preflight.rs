@@ -6,6 +6,7 @@ mod host;
 mod kubelet;
 mod names;
 mod network;
+mod parents;
 mod unit;
 
 use inventories::{ClusterName, HostName};
@@ -75,6 +76,7 @@ pub(crate) fn check(
         let subject = Subject { spec, cluster, member, name, facts: host, formation };
         host::check(&subject, policy, report);
         kubelet::check(&subject, report);
+        parents::check(&subject, report);
         not_known(&subject, report);
         if formation != Formation::Formed {
             network::check(&subject, report);

@@ -116,7 +116,13 @@ fn restart(
     let drop_ins = ensure::drop_ins(place).map(|step| step.after([place.id("note")]));
     steps.extend(drop_ins.map(|step| step.after(before.iter().cloned())));
     if leads {
-        steps.push(move_leader(place).after(before.iter().cloned()).after(member_needs(place)));
+        // Where its files are about to be taken from it, the leader hands over before.
+        let mut needs = member_needs(place);
+        if place.runs_as_another().is_some() {
+            let files = [place.id("directories"), place.id("certificates")];
+            needs.retain(|id| !files.contains(id));
+        }
+        steps.push(move_leader(place).after(before.iter().cloned()).after(needs));
     }
     let changes = candidate.reasons.iter().map(Reason::to_string).collect();
     let why = Why::Drift { changes };

@@ -18,7 +18,7 @@ use quorate::engine::hosts::{Bindings, Done, StepError, StepErrorKind};
 use templates::{BootstrapToken, Layout, Manifest, UnitText};
 
 use crate::invariants::{self, Broken};
-use crate::look::{IDS, identity, version_in};
+use crate::look::{IDS, identity, ids, version_in};
 use crate::world::{SimHost, SimMember, World, is_pod};
 use start::{start, start_pod};
 
@@ -78,7 +78,7 @@ impl World {
         };
         match &step.kind {
             StepKind::ClaimHost { site } => Ok(put(&mut host.site, Some(site.clone()))),
-            StepKind::CreateAccount => Ok(put(&mut host.account, true)),
+            StepKind::CreateAccount => Ok(create_account(host)),
             StepKind::InstallRelease { version, sha256, .. } => {
                 let old = host.releases.insert(*version, sha256.clone());
                 Ok(changed(old.as_ref() != Some(sha256)))
@@ -88,10 +88,29 @@ impl World {
             }
             StepKind::TryCertificates { silence, .. } => self.try_certificates(step, *silence),
             StepKind::PrepareDirectories { .. } => {
-                if !host.account {
+                let Some(account) = host.account else {
                     return failed("chown: invalid user: 'etcd:etcd'");
+                };
+                let member = member(host, step);
+                let done = changed(!member.directories || member.owner != account);
+                (member.directories, member.owner) = (true, account);
+                // A process of another account is denied what it opens next, and ends; what keeps it
+                // running starts it again.
+                if done == Done::Changed && member.process.is_some() && member.uid != account {
+                    let text = member.process.take();
+                    self.settle();
+                    if text.is_some_and(|text| !is_pod(&text))
+                        && let Some(host) = self.hosts.get_mut(&step.host)
+                    {
+                        let _ = start(
+                            host.members.entry(cluster_of(step).clone()).or_default(),
+                            account,
+                            &self.zone,
+                            &mut self.registry,
+                        );
+                    }
                 }
-                Ok(put(&mut member(host, step).directories, true))
+                Ok(done)
             }
             StepKind::StoreToken => {
                 let cluster = cluster_of(step);
@@ -134,7 +153,7 @@ impl World {
                 if same { Ok(Done::Already) } else { Ok(self.restart_kubelet(&step.host)) }
             }
             StepKind::WriteManifest { manifest } => {
-                let text = manifest.bind(None, Some(IDS));
+                let text = manifest.bind(None, host.account.map(ids));
                 let member = member(host, step);
                 let seen = member.manifest.as_deref().unwrap_or_default();
                 if !is_same_pod(seen, &text) {
@@ -146,7 +165,7 @@ impl World {
             StepKind::StartMember { by: Launch::Pod { manifest, formation, replaces } }
             | StepKind::RestartMember { by: Launch::Pod { manifest, formation, replaces } } => {
                 let token = bindings.tokens.get(cluster_of(step));
-                let text = bind_pod(manifest, *formation, token);
+                let text = bind_pod(manifest, *formation, token, host.account);
                 self.run_pod(step, &text, replaces)
             }
             StepKind::StartMember { by: Launch::Unit } => {
@@ -157,7 +176,8 @@ impl World {
                 if !version.is_some_and(|version| has_release(&version)) {
                     return failed("Failed to locate executable");
                 }
-                start(member(host, step), &self.zone, &mut self.registry)
+                let Some(account) = host.account else { return failed("User=etcd: No such user") };
+                start(member(host, step), account, &self.zone, &mut self.registry)
             }
             StepKind::MoveDropIns { moves } => {
                 let drop_ins = &mut member(host, step).drop_ins;
@@ -186,15 +206,18 @@ impl World {
                 Ok(put(&mut member.restart_due, member.process.is_some()))
             }
             StepKind::RestartMember { by: Launch::Unit } => {
+                let account = host.account;
                 let stopping = member(host, step);
-                if stopping.process.is_none() {
+                // One that its account's files were taken from is between two starts.
+                if stopping.process.is_none() && account == Some(stopping.uid) {
                     return failed("the member does not run");
                 }
                 stopping.process = None;
                 // Whoever led does not any more; the others elect.
                 self.settle();
                 let Some(host) = self.hosts.get_mut(&step.host) else { return failed("no host") };
-                start(member(host, step), &self.zone, &mut self.registry)
+                let Some(account) = host.account else { return failed("User=etcd: No such user") };
+                start(member(host, step), account, &self.zone, &mut self.registry)
             }
             StepKind::AwaitRejoin { version, others, pod, .. } => {
                 let cluster = cluster_of(step);
@@ -230,7 +253,7 @@ impl World {
         if !host.kubelet {
             return Err(StepErrorKind::Guard("kubelet.service does not run".to_owned()));
         }
-        if !host.account {
+        if host.account.is_none() {
             return failed("id: 'etcd': no such user");
         }
         let there = member(host, step);
@@ -398,6 +421,14 @@ fn in_directories(member: &SimMember) -> Result<(), StepErrorKind> {
     }
 }
 
+/// Nobody promises that an account that is made again gets the number that it had.
+fn create_account(host: &mut SimHost) -> Done {
+    let before = host.account;
+    let taken = host.members.values().map(|member| member.owner).max().unwrap_or_default();
+    host.account = before.or(Some(IDS.user.max(taken + 1)));
+    changed(before.is_none())
+}
+
 fn discard(member: &mut SimMember) -> Done {
     assert!(!member.quorum_seen, "data that had a quorum was discarded");
     let anything = member.process.take().is_some()
@@ -420,11 +451,13 @@ fn bind_pod(
     manifest: &Manifest,
     formation: FormationState,
     token: Option<&BootstrapToken>,
+    account: Option<u32>,
 ) -> String {
+    let ids = account.map(ids);
     match (formation, token) {
         (FormationState::New, None) => panic!("a pod of a new cluster has no token"),
-        (FormationState::New, token) => manifest.bind(token, Some(IDS)),
-        (FormationState::Existing, _) => manifest.bind(None, Some(IDS)),
+        (FormationState::New, token) => manifest.bind(token, ids),
+        (FormationState::Existing, _) => manifest.bind(None, ids),
     }
 }
 

@@ -139,7 +139,8 @@ fn restarts_come_one_by_one(reading: &Reading<'_>) -> Vec<String> {
     let mut found = Vec::new();
     for (index, (one, of_one)) in turns.iter().enumerate() {
         for (other, of_other) in &turns[index + 1..] {
-            for cluster in of_one.intersection(of_other) {
+            // What is done to one member is one turn.
+            for cluster in of_one.intersection(of_other).filter(|_| one.host != other.host) {
                 if !waits(one, other, cluster) && !waits(other, one, cluster) {
                     found.push(format!("{} and {}: two members restart at once", one.id, other.id));
                 }
@@ -155,8 +156,10 @@ fn certificates_are_tried_one_by_one(reading: &Reading<'_>) -> Vec<String> {
     let has_log = |step: &Step| {
         reading.seen(step).and_then(|member| member.data.known()).is_some_and(|data| data.wal)
     };
+    // A process of another account can't read them: its restart, which is awaited, is their trial.
     let serves = |step: &&Step| {
-        reading.is_formed(reading.cluster(step)) && reading.runs(step) && has_log(step)
+        let runs = reading.runs(step) && !reading.runs_as_another(step);
+        reading.is_formed(reading.cluster(step)) && runs && has_log(step)
     };
     let installs: Vec<&Step> = installs.into_iter().filter(serves).collect();
     let is_trial = |kind: &StepKind| matches!(kind, StepKind::TryCertificates { .. });

@@ -25,6 +25,10 @@ pub enum Drift {
     NoRelease,
     /// The certificates of all hosts are due.
     Due,
+    /// Its account was made again, and has another number.
+    NewAccount,
+    /// Its account is gone.
+    NoAccount,
     /// A fault struck.
     Struck(Fault),
 }
@@ -40,6 +44,8 @@ pub fn drifts() -> impl Strategy<Value = Drift> {
         Just(Drift::NoCertificates),
         Just(Drift::NoRelease),
         Just(Drift::Due),
+        Just(Drift::NewAccount),
+        Just(Drift::NoAccount),
         faults().prop_map(Drift::Struck),
     ]
 }
@@ -61,6 +67,11 @@ impl Drift {
         let Some(host) = world.hosts.get_mut(name) else { panic!("there is no host {name}") };
         if matches!(self, Drift::NoRelease) {
             host.releases.clear();
+        }
+        match self {
+            Drift::NewAccount => host.account = host.account.map(|number| number + 1),
+            Drift::NoAccount => host.account = None,
+            _ => {}
         }
         for (cluster, member) in &mut host.members {
             match self {
@@ -84,7 +95,11 @@ impl Drift {
                     member.generated = vec!["/run/systemd/system/service.d/zzz.conf".to_owned()];
                 }
                 Drift::NoCertificates => member.generation = None,
-                Drift::NoRelease | Drift::Due | Drift::Struck(_) => {}
+                Drift::NoRelease
+                | Drift::Due
+                | Drift::NewAccount
+                | Drift::NoAccount
+                | Drift::Struck(_) => {}
             }
         }
         world.settle();

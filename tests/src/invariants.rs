@@ -8,6 +8,7 @@
 use std::collections::BTreeSet;
 use std::fmt;
 
+use inventories::inventory::Runtime;
 use inventories::{ClusterName, HostName};
 use planner::plan::{Effect, Guard};
 use planner::quorum::NEAR;
@@ -63,7 +64,7 @@ pub fn no_more_than_its_effect(before: &World, step: &Step, after: &World) -> Re
         for (cluster, member) in &host.members {
             let process = now.members.get(cluster).and_then(|member| member.process.as_ref());
             let ended = member.process.is_some() && member.process.as_ref() != process;
-            if ended && !(*name == step.host && reaches(step, cluster, member)) {
+            if ended && !(*name == step.host && reaches(step, cluster, member, host)) {
                 let effect = step.kind.effect();
                 let what = format!("{} ended {cluster} on {name}, and says {effect:?}", step.id);
                 return broken("every step does what its kind says", what);
@@ -119,6 +120,13 @@ pub fn certificates_are_tried_one_by_one(
     let (StepKind::InstallCertificates { .. }, Some(cluster)) = (&step.kind, &step.cluster) else {
         return Ok(());
     };
+    // What a process of another account can't read is tried by its restart.
+    let another = |host: &SimHost| {
+        host.members.get(cluster).is_some_and(|member| host.account != Some(member.uid))
+    };
+    if before.hosts.get(&step.host).is_some_and(|host| another(host)) {
+        return Ok(());
+    }
     let quorate = before.quorate();
     let serves = |member: &SimMember| {
         let id = member.log.as_ref().map(|log| (cluster.clone(), log.cluster_id()));
@@ -391,18 +399,29 @@ fn taken_down<'w>(
         let now = after.hosts[&step.host].members.get(*cluster);
         let runs = now.is_some_and(|member| member.process.is_some());
         member.process.is_some()
-            && reaches(step, cluster, member)
+            && reaches(step, cluster, member, host)
             && (did == Some(Done::Changed) || !runs)
     };
     host.members.iter().filter(is_down).map(|(cluster, _)| cluster).collect()
 }
 
 /// Whether what a step can do reaches a member of its host that runs.
-fn reaches(step: &Step, cluster: &ClusterName, member: &SimMember) -> bool {
+fn reaches(step: &Step, cluster: &ClusterName, member: &SimMember, host: &SimHost) -> bool {
     let is_its_own = step.cluster.as_ref() == Some(cluster);
     match step.kind.effect() {
         Effect::Nothing | Effect::NextStart | Effect::Leadership | Effect::Connections => false,
-        Effect::Files | Effect::Down => is_its_own,
+        Effect::Down => {
+            is_its_own
+                && match &step.kind {
+                    StepKind::RetireMember { from, .. } => member
+                        .process
+                        .as_deref()
+                        .is_some_and(|text| is_pod(text) == (*from == Runtime::StaticPod)),
+                    _ => true,
+                }
+        }
+        // Its own account loses nothing.
+        Effect::Files => is_its_own && host.account != Some(member.uid),
         Effect::EveryPod => member.process.as_deref().is_some_and(is_pod),
     }
 }

@@ -27,6 +27,11 @@ pub const IDS: Ids = Ids { user: 998, group: 997 };
 /// How many entries every log has.
 const LOG: u64 = 1 << 20;
 
+/// The numbers of an account etcd that has this one.
+pub fn ids(user: u32) -> Ids {
+    Ids { user, ..IDS }
+}
+
 /// Between hosts of one machine room.
 const NEAR: RoundTrip = RoundTrip { time: Duration::from_micros(200), by: Clock::Connecting };
 
@@ -111,10 +116,10 @@ impl World {
         }
         HostFacts {
             machine: machine(),
-            etcd_user: present(host.account.then(|| Account {
+            etcd_user: present(host.account.map(|number| Account {
                 login_shell: "/usr/sbin/nologin".to_owned(),
                 group: "etcd".to_owned(),
-                ids: IDS,
+                ids: ids(number),
             })),
             site: present(host.site.clone()),
             listeners: listeners.collect(),
@@ -149,21 +154,27 @@ impl World {
     fn member_facts(&self, host: &HostName, spec: &ClusterSpec) -> MemberFacts {
         let empty = SimMember::default();
         let member = self.hosts[host].members.get(&spec.name).unwrap_or(&empty);
+        let account = self.hosts[host].account;
         MemberFacts {
             cluster: spec.name.clone(),
             marker: present(member.marker.clone()),
             quorum_seen: member.quorum_seen,
             token: present(member.token.clone()),
-            files: files(&Layout::of(&spec.name), member),
+            files: files(&Layout::of(&spec.name), member, account),
             pki_generation: present(member.generation.as_ref().map(|g| g.name.clone())),
-            data: present(member.directories.then(|| DataDirectory {
-                mode: 0o700,
-                owner: "etcd".to_owned(),
-                group: "etcd".to_owned(),
-                empty: member.log.is_none(),
-                wal: member.log.is_some(),
-                origin: member.log.as_ref().map(origin).unwrap_or_default(),
-                archives: member.archived.iter().map(archive).collect(),
+            data: present(member.directories.then(|| {
+                DataDirectory {
+                    mode: 0o700,
+                    owner: owner(member.owner, account).to_owned(),
+                    group: "etcd".to_owned(),
+                    empty: member.log.is_none(),
+                    wal: member.log.is_some(),
+                    owners: (member.log.iter())
+                        .map(|_| format!("{}:etcd", owner(member.owner, account)))
+                        .collect(),
+                    origin: member.log.as_ref().map(origin).unwrap_or_default(),
+                    archives: member.archived.iter().map(archive).collect(),
+                }
             })),
             unit: present(member.loaded.as_ref().map(|(loaded, enabled)| UnitFacts {
                 active: self.unit_state(host, spec).to_owned(),
@@ -185,6 +196,7 @@ impl World {
             ),
             restart_due: member.restart_due && member.process.is_some(),
             running: present(member.process.as_ref().map(|text| arguments(text))),
+            runs_as: present(member.process.as_ref().map(|_| member.uid)),
             etcd: self.etcd_facts(host, spec, member),
         }
     }
@@ -341,12 +353,22 @@ fn release(archive: Option<&String>) -> Observed<InstalledRelease> {
     }))
 }
 
-fn files(layout: &Layout, member: &SimMember) -> BTreeMap<String, Observed<FileFacts>> {
+/// The name of an owner: a number that no account has, has none.
+fn owner(number: u32, account: Option<u32>) -> &'static str {
+    if account == Some(number) { "etcd" } else { "UNKNOWN" }
+}
+
+fn files(
+    layout: &Layout,
+    member: &SimMember,
+    account: Option<u32>,
+) -> BTreeMap<String, Observed<FileFacts>> {
     let mut files = BTreeMap::new();
     for dir in directories(layout) {
+        let is_root_s = dir.owner == "root";
         let facts = FileFacts {
             mode: dir.mode,
-            owner: dir.owner,
+            owner: if is_root_s { dir.owner } else { owner(member.owner, account).to_owned() },
             group: dir.group,
             sha256: String::new(),
             text: None,
@@ -377,7 +399,10 @@ fn files(layout: &Layout, member: &SimMember) -> BTreeMap<String, Observed<FileF
     for pki_file in PkiFile::ALL {
         let content = member.generation.as_ref().and_then(|g| g.files.get(&pki_file));
         let public = pki_file.name().ends_with(".crt");
-        let facts = content.map(|text| file(text, attributes(pki_file), public));
+        let keys = member.generation.as_ref().map(|generation| owner(generation.owner, account));
+        let (mode, whose, group) = attributes(pki_file);
+        let whose = keys.filter(|_| whose != "root").unwrap_or(whose);
+        let facts = content.map(|text| file(text, (mode, whose, group), public));
         files.insert(layout.pki_file(pki_file), present(facts));
     }
     let proven = member.untried.as_ref().map(|old| old.as_ref().map_or("", |old| &old.name));

@@ -65,8 +65,8 @@ pub struct SimHost {
     pub slow: bool,
     /// The site that marked it.
     pub site: Option<SiteName>,
-    /// Whether the account etcd is there.
-    pub account: bool,
+    /// The number of the account etcd, where that is there.
+    pub account: Option<u32>,
     /// Whether its kubelet runs.
     pub kubelet: bool,
     /// Whether its container runtime gets the images that it lacks.
@@ -87,7 +87,7 @@ impl SimHost {
             reachable: true,
             slow: false,
             site: None,
-            account: false,
+            account: None,
             kubelet: true,
             images: true,
             standalone: None,
@@ -102,6 +102,10 @@ impl SimHost {
 pub struct SimMember {
     /// Whether the directories are there.
     pub directories: bool,
+    /// Whose they are, and all that etcd made there.
+    pub owner: u32,
+    /// The account that the process has.
+    pub uid: u32,
     /// The certificates in use.
     pub generation: Option<Generation>,
     /// While nobody has tried those: the ones that were proven last.
@@ -157,6 +161,8 @@ pub fn is_pod(text: &str) -> bool {
 pub struct Generation {
     /// Its directory's name.
     pub name: String,
+    /// Who may read its keys.
+    pub owner: u32,
     /// Content by file; a key's is its digest only, nobody reads more.
     pub files: BTreeMap<PkiFile, String>,
     /// Whether no handshake comes about with it, whatever it says.
@@ -331,14 +337,15 @@ impl World {
         digest.insert("records of discovery".to_owned(), self.registry.left().to_string());
         for (name, host) in &self.hosts {
             digest.insert(format!("{name}/site"), format!("{:?}", host.site));
-            digest.insert(format!("{name}/account"), host.account.to_string());
+            digest.insert(format!("{name}/account"), host.account.is_some().to_string());
             digest.insert(format!("{name}/kubelet"), format!("{:?}", host.standalone));
             digest.insert(format!("{name}/releases"), format!("{:?}", host.releases));
             for (cluster, member) in &host.members {
                 let mut put = |what: &str, value: String| {
                     digest.insert(format!("{name}/{cluster}/{what}"), value);
                 };
-                put("directories", member.directories.to_string());
+                let is_owned = host.account == Some(member.owner);
+                put("directories", format!("{} owned {is_owned}", member.directories));
                 put(
                     "certificates",
                     format!("{:?}", member.generation.as_ref().map(|g| g.files.len())),

@@ -1,6 +1,6 @@
 //! What a member's data directory holds.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 /// A member's data directory.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -15,6 +15,8 @@ pub struct DataDirectory {
     pub empty: bool,
     /// Whether it holds a write-ahead log.
     pub wal: bool,
+    /// Whose the files are that etcd made there, as `OWNER:GROUP`.
+    pub owners: BTreeSet<String>,
     /// What tells where its content is from. Looked at only while nothing says that the member was in a quorum.
     pub origin: DataOrigin,
     /// What was set aside here instead of being deleted: bytes by name.

@@ -52,6 +52,8 @@ pub(super) enum Reason {
     },
     /// An earlier run put the unit right and stopped before the restart.
     Noted,
+    /// Its process has the number of an account that is no longer etcd's.
+    Account(u32),
 }
 
 impl Reason {
@@ -65,6 +67,7 @@ impl Reason {
         match self {
             Reason::Unit(_) | Reason::DropIn(_) => true,
             Reason::Flag { .. }
+            | Reason::Account(_)
             | Reason::Version { .. }
             | Reason::Noted
             | Reason::Folder(_)
@@ -97,6 +100,9 @@ impl fmt::Display for Reason {
             Reason::Noted => f.write_str(
                 "restart needed because an earlier run put its unit right and stopped before it",
             ),
+            Reason::Account(is) => {
+                write!(f, "restart needed because its process has uid {is}, which is not etcd's")
+            }
             Reason::DropIn(path) => write!(f, "restart needed because of the drop-in {path}"),
             Reason::Manifest => f.write_str("restart needed because the pod changed"),
             Reason::Unsettled => {
@@ -129,6 +135,7 @@ pub(super) fn reasons(place: &Place<'_>) -> Vec<Reason> {
         let (is, wanted) = (etcd.version.clone(), place.cluster.version);
         reasons.push(Reason::Version { is, wanted });
     }
+    reasons.extend(place.runs_as_another().map(Reason::Account));
     let wanted = place.runtime();
     match (place.facts.runs_by(), wanted) {
         (Some(is), _) if is != wanted => reasons.push(Reason::Runtime { is, wanted }),

@@ -29,6 +29,7 @@ impl World {
         let peer = &authorities[cluster_of(step)].peer;
         let client = &authorities[client_ca].client;
         let Some(host) = self.hosts.get_mut(&step.host) else { return failed("no host") };
+        let Some(owner) = host.account else { return failed("chown: invalid user: 'etcd:etcd'") };
         let member = member(host, step);
         in_directories(member)?;
         let wanted =
@@ -42,7 +43,7 @@ impl World {
             issued.insert(wanted, files.clone());
         }
         let number = member.generation.as_ref().map_or(0, |old| old.name.len());
-        let new = Generation { name: "g".repeat(number + 1), files, broken };
+        let new = Generation { name: "g".repeat(number + 1), owner, files, broken };
         let before = member.generation.replace(new);
         member.untried = match swap {
             Swap::AtOnce => None,

@@ -23,6 +23,8 @@ pub(super) fn start_pod(
     if member.generation.is_none() {
         return failed("MountVolume.SetUp failed: hostPath type check failed");
     }
+    let uid = runs_as(&text);
+    is_denied(member, uid)?;
     lacks_discovery(member, &text)?;
     let forming = text.contains("--initial-cluster-state=new");
     if member.log.is_none() {
@@ -34,7 +36,7 @@ pub(super) fn start_pod(
             Ok(Some(log)) => log,
             // It waits for the others.
             Ok(None) => {
-                member.process = Some(text);
+                (member.process, member.uid) = (Some(text), uid);
                 return Ok(Done::Changed);
             }
             Err(words) => return failed(words),
@@ -49,8 +51,23 @@ pub(super) fn start_pod(
         }
         member.log = Some(log);
     }
-    member.process = Some(text);
+    (member.process, member.uid) = (Some(text), uid);
     Ok(Done::Changed)
+}
+
+/// The account that a manifest gives to its process.
+fn runs_as(manifest: &str) -> u32 {
+    let said = manifest.lines().find_map(|line| line.trim().strip_prefix("runAsUser: "));
+    said.and_then(|uid| uid.parse().ok()).unwrap_or_default()
+}
+
+/// Whether a process of this account may open what is there.
+fn is_denied(member: &SimMember, uid: u32) -> Result<(), StepErrorKind> {
+    let keys = member.generation.as_ref().is_none_or(|generation| generation.owner == uid);
+    if member.owner == uid && keys {
+        return Ok(());
+    }
+    Err(StepErrorKind::Failed("open: permission denied".to_owned()))
 }
 
 /// What a unit or pod speaks of and is not there.
@@ -66,7 +83,12 @@ fn lacks_discovery(member: &SimMember, text: &str) -> Result<(), StepErrorKind> 
 }
 
 /// What systemd does with a unit.
-pub(super) fn start(member: &mut SimMember, zone: &Zone, registry: &mut Registry) -> Act {
+pub(super) fn start(
+    member: &mut SimMember,
+    account: u32,
+    zone: &Zone,
+    registry: &mut Registry,
+) -> Act {
     if member.process.is_some() {
         return Ok(Done::Already);
     }
@@ -74,6 +96,7 @@ pub(super) fn start(member: &mut SimMember, zone: &Zone, registry: &mut Registry
     if member.generation.is_none() {
         return failed("open /etc/etcd: no such file or directory");
     }
+    is_denied(member, account)?;
     lacks_discovery(member, &unit)?;
     let forming = unit.contains("--initial-cluster-state=new");
     let may_start = member.log.is_some() || (forming && !member.quorum_seen);
@@ -86,7 +109,7 @@ pub(super) fn start(member: &mut SimMember, zone: &Zone, registry: &mut Registry
             Err(words) => return failed(words),
         }
     }
-    member.process = Some(unit);
+    (member.process, member.uid) = (Some(unit), account);
     member.restart_due = false;
     Ok(Done::Changed)
 }
@@ -95,13 +118,16 @@ impl SimHost {
     /// What systemd does at boot: it reads every unit and starts those that are enabled.
     fn boot(&mut self, zone: &Zone, registry: &mut Registry) {
         self.on = true;
+        let account = self.account;
         for member in self.members.values_mut() {
             if let (Some(unit), Some((_, enabled))) = (member.unit.clone(), member.loaded.clone()) {
                 member.loaded = Some((unit, enabled));
             }
-            if member.loaded.as_ref().is_some_and(|(_, enabled)| *enabled) {
+            if member.loaded.as_ref().is_some_and(|(_, enabled)| *enabled)
+                && let Some(account) = account
+            {
                 // One that refuses to start stays down, as systemd leaves it.
-                let _ = start(member, zone, registry);
+                let _ = start(member, account, zone, registry);
             }
         }
     }

@@ -122,17 +122,30 @@ impl<'a> Reading<'a> {
             Effect::Nothing | Effect::NextStart | Effect::Leadership | Effect::Connections => {
                 BTreeSet::new()
             }
-            // The account that a process has is not looked at.
-            Effect::Files => BTreeSet::new(),
-            Effect::Down if !self.takes_down(step) => BTreeSet::new(),
-            Effect::Down => step
-                .cluster
-                .as_ref()
-                .map(|name| &self.cluster_named(name).name)
-                .into_iter()
-                .collect(),
+            Effect::Files if !self.runs_as_another(step) => BTreeSet::new(),
+            Effect::Down if !self.takes_down(step) || self.is_leftover(step) => BTreeSet::new(),
+            Effect::Files | Effect::Down => {
+                step.cluster.iter().map(|name| self.name_of(name)).collect()
+            }
             Effect::EveryPod => here.filter(in_pod).map(|(name, _)| name).collect(),
         }
+    }
+
+    /// Whether the member of a step has a process of an account that is not etcd's now.
+    pub(super) fn runs_as_another(&self, step: &Step) -> bool {
+        let account = self.host(&step.host).and_then(|host| host.etcd_user.known());
+        let is = self.seen(step).and_then(|member| member.runs_as.known());
+        self.runs(step) && is != account.map(|account| &account.ids.user)
+    }
+
+    /// Whether a step only clears what is left of a runtime that no longer runs the member.
+    fn is_leftover(&self, step: &Step) -> bool {
+        let StepKind::RetireMember { from, .. } = &step.kind else { return false };
+        self.seen(step).is_some_and(|member| member.runs_by() != Some(*from))
+    }
+
+    fn name_of(&self, name: &ClusterName) -> &'a ClusterName {
+        &self.cluster_named(name).name
     }
 
     fn cluster_named(&self, name: &ClusterName) -> &'a ClusterSpec {

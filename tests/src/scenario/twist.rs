@@ -166,6 +166,7 @@ fn in_member(what: &What, member: &mut MemberFacts) {
                 wal: false,
                 origin: Default::default(),
                 archives: Default::default(),
+                owners: Default::default(),
             });
         }
     }

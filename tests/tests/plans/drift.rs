@@ -99,6 +99,13 @@ const CASES: &[Case] = &[
         "directories",
         "owner root:users -> root:etcd",
     ),
+    (
+        |f| {
+            known(&mut member(f).data).owners.insert("UNKNOWN:etcd".to_owned());
+        },
+        "directories",
+        "/var/lib/etcd/c0/member: files of UNKNOWN:etcd -> etcd:etcd",
+    ),
     (|f| file(f, layout().config_dir()).mode = 0o777, "directories", "mode 0777 -> 0755"),
     (|f| file(f, layout().state_dir()).mode = 0o755, "directories", "mode 0755 -> 0700"),
     (

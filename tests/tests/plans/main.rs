@@ -11,6 +11,7 @@ mod formed_once;
 mod kubelets;
 mod names;
 mod of_pods;
+mod owners;
 mod preflight;
 mod since;
 mod staleness;

@@ -100,6 +100,12 @@ const CASES: &[(&str, Change)] = &[
     ("drop-ins", |f| member(f).drop_ins = Observed::Unknown("odd".to_owned())),
     ("folder replaced", |f| member(f).folder_replaced = true),
     ("running flags", |f| member(f).running = Observed::Known(vec!["--x=1".to_owned()])),
+    ("process account", |f| member(f).runs_as = Observed::Known(1001)),
+    ("data directory", |f| {
+        if let Observed::Known(data) = &mut member(f).data {
+            data.owners.insert("UNKNOWN:UNKNOWN".to_owned());
+        }
+    }),
     ("cluster id", |f| etcd(f).cluster_id = "1".to_owned()),
     ("member id", |f| etcd(f).member_id = "1".to_owned()),
     ("leader", |f| etcd(f).leader = Some("1".to_owned())),

@@ -55,6 +55,7 @@ fn host(token: Observed<BootstrapToken>) -> Observed<HostFacts> {
         folder_replaced: false,
         pod: Observed::Absent,
         running: Observed::Absent,
+        runs_as: Observed::Absent,
         etcd: Observed::Absent,
     };
     let machine = Machine {

@@ -1,6 +1,6 @@
 //! Data directories, and the room that there is for more.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
@@ -45,6 +45,7 @@ pub(super) fn directory(
         group: group.to_owned(),
         empty,
         wal,
+        owners: owners(files, layout),
         origin: origin(records, files, layout, cluster),
         archives: archives(records, cluster),
     })
@@ -76,6 +77,14 @@ fn archives(records: &Records, cluster: &str) -> BTreeMap<String, u64> {
         Some((clean(name.as_bytes()), bytes.parse().ok()?))
     };
     said.lines().filter_map(entry).collect()
+}
+
+/// Whose the files are that etcd made, its directory among them.
+fn owners(files: &Files, layout: &Layout) -> BTreeSet<String> {
+    let made = layout.member_dir();
+    let itself = files.inode(&made);
+    let all = files.below(&made).chain(itself.known());
+    all.map(Inode::owner).map(|(owner, group)| format!("{owner}:{group}")).collect()
 }
 
 /// Bytes that may still be written.

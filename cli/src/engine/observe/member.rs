@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
 use planner::facts::{EtcdFacts, FileFacts, Marker, MemberFacts, Observed, PodProcess, UnitFacts};
-use planner::layout::directories;
+use planner::layout::{directories, parents};
 use templates::layout::PkiFile;
 use templates::{BootstrapToken, Layout, Member};
 
@@ -37,6 +37,7 @@ pub(super) fn read(
         data: data::directory(records, files, &layout, cluster),
         restart_due: restart_due(files, &layout, &unit),
         running: process.clone().and_then(|()| running(records, cluster)),
+        runs_as: process.clone().and_then(|()| runs_as(records, cluster)),
         etcd: process.and_then(|()| etcd(records, cluster)),
         unit,
         drop_ins: units::drop_ins(records, cluster),
@@ -85,6 +86,7 @@ fn token(text: &str) -> Result<BootstrapToken, String> {
 fn file_facts(files: &Files, layout: &Layout) -> BTreeMap<String, Observed<FileFacts>> {
     let mut paths: Vec<String> =
         directories(layout).into_iter().map(|directory| directory.path).collect();
+    paths.extend(parents(layout));
     paths.extend([layout.unit_file(), layout.pod_manifest(), layout.pki_manifest()]);
     paths.extend([layout.marker(), layout.token_file()]);
     paths.extend([layout.discovery_ca(), layout.discovery_password(), layout.discovery_note()]);
@@ -136,6 +138,18 @@ fn running(records: &Records, cluster: &str) -> Observed<Vec<String>> {
     match text.strip_suffix('\0') {
         Some(text) => Observed::Known(text.split('\0').skip(1).map(str::to_owned).collect()),
         None => unsaid(),
+    }
+}
+
+/// The real one of the four that the kernel shows. A process that ended while the host was looked at has
+/// none.
+fn runs_as(records: &Records, cluster: &str) -> Observed<u32> {
+    match records.text(&format!("uid:{cluster}")).map(str::split_whitespace) {
+        None => Observed::Absent,
+        Some(mut said) => match said.next().and_then(|uid| uid.parse().ok()) {
+            Some(uid) => Observed::Known(uid),
+            None => Observed::Unknown("the host said an odd one".to_owned()),
+        },
     }
 }
 

@@ -6,7 +6,7 @@ use std::net::IpAddr;
 use inventories::inventory::Runtime;
 use inventories::{EtcdVersion, HostName};
 use planner::SiteSpec;
-use planner::layout::directories;
+use planner::layout::{directories, parents};
 use templates::layout::{
     APPLIED_FILE, DATA_ROOT, KUBELET_CONFIG, KUBELET_DROP_IN, KUBELET_UNIT, LOCK_FILE, PkiFile,
     ReleaseLayout, SITE_FILE, UNITS, USER,
@@ -102,6 +102,7 @@ fn files_of(layout: &Layout) -> Vec<String> {
         .into_iter()
         .map(|directory| format!("directory={}", directory.path))
         .collect();
+    words.extend(parents(layout).iter().map(|path| format!("directory={path}")));
     words.push(format!("directory={}", layout.wal_dir()));
     words.push(format!("directory={}", layout.quorum_witness()));
     words.push(format!("link={}", layout.pki_current()));

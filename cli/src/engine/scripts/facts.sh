@@ -229,9 +229,14 @@ data() {
         full=$answer answer=no
         [ ! -d "$wal" ] || holds "$wal/*.wal" "$wal"
         say "data:$name" "$full $answer"
+        # Those of each file that etcd made there: whose it is matters, and how much room it takes.
+        made=${wal%/*}
+        for log in "$made" "$made/snap"; do
+            [ ! -d "$log" ] || logs="$logs $log"
+        done
         set +f
         first=
-        for log in "$wal"/*.wal "${wal%/*}/snap/db" "${wal%/*}"/snap/*.snap; do
+        for log in "$wal"/* "$made/snap"/*; do
             case ${log##*/} in *[!0-9a-z.-]*) continue ;; esac
             [ -f "$log" ] || continue
             logs="$logs $log"
@@ -382,6 +387,9 @@ running() {
             ;;
         esac
         say "argv:$name" "$(base64 -w 0 "/proc/$pid/cmdline")"
+        while IFS= read -r line; do
+            case $line in Uid:*) say "uid:$name" "${line#Uid:}" ;; esac
+        done <"/proc/$pid/status"
         # The process may see the folder that was there when it started.
         if [ -d "/proc/$pid/root$folder" ] && [ ! "/proc/$pid/root$folder" -ef "$folder" ]; then
             say "folder:$name" replaced

@@ -1,10 +1,31 @@
 # shellcheck shell=sh
-# (PATH MODE OWNER:GROUP)…: the directories are there and are theirs alone to whom they belong.
+# (PATH MODE OWNER:GROUP CONTENTS)…: the directories are there and are theirs alone to whom they belong, and so
+# is what etcd made in CONTENTS, where that is a path and not `-`.
+
+# given PATH OWNER:GROUP: all below PATH belongs to the owner. No link is followed, neither at the end of a path
+# nor on the way there, and what is mounted below is left alone.
+given() {
+    below=$1 whose=$2
+    [ -d "$below" ] && [ ! -L "$below" ] || return 0
+    set -- "$below" -xdev
+    while read -r _ _ _ _ mount _; do
+        case $mount in
+        "$below"/*[\\*?[]*) fail "a file system of an odd name is mounted below $below" ;;
+        "$below"/*) set -- "$@" ! -path "$mount" ;;
+        esac
+    done </proc/self/mountinfo
+    set -- "$@" '(' ! -user "${whose%:*}" -o ! -group "${whose#*:}" ')'
+    others=$(find "$@" -print -quit)
+    [ -n "$others" ] || return 0
+    find "$@" -execdir chown -h "$whose" '{}' +
+    sync "$below"
+    moved=yes
+}
 
 moved=no
 while [ $# -gt 0 ]; do
-    path=$1 mode=$2 owner=$3
-    shift 3
+    path=$1 mode=$2 owner=$3 contents=$4
+    shift 4
     if [ -L "$path" ] || { [ -e "$path" ] && [ ! -d "$path" ]; }; then
         fail "$path is not a directory"
     fi
@@ -19,6 +40,7 @@ while [ $# -gt 0 ]; do
         sync "$path" "${path%/*}"
         moved=yes
     fi
+    [ "$contents" = - ] || given "$contents" "$owner"
 done
 [ "$moved" = yes ] || already
 changed

@@ -52,8 +52,9 @@ pub(super) fn create_account(step: &Step) -> Result<Call, Failure> {
 
 pub(super) fn prepare_directories(step: &Step, all: &[Directory]) -> Result<Call, Failure> {
     let args = all.iter().flat_map(|directory| {
-        let Directory { path, mode, owner, group } = directory;
-        [path.clone(), format!("{mode:o}"), format!("{owner}:{group}")]
+        let Directory { path, mode, owner, group, contents } = directory;
+        let contents = contents.as_deref().unwrap_or("-");
+        [path.clone(), format!("{mode:o}"), format!("{owner}:{group}"), contents.to_owned()]
     });
     guarded(step, script::PREPARE_DIRECTORIES, args)
 }

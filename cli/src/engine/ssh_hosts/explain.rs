@@ -183,7 +183,7 @@ const TABLE: &[(&[&str], &str, &str)] = &[
     (
         &["permission denied"],
         "a file or directory belongs to somebody else",
-        "plan again: owners and modes are part of the plan",
+        "quorate plan names what is not etcd's; where it names nothing, on the host: namei -l /var/lib/etcd/*/member",
     ),
     (
         &["private key does not match public key", "failed to find any PEM data"],

@@ -118,7 +118,7 @@ fn a_symlink_in_the_place_of_a_file_is_replaced_not_followed() {
 fn directories_are_made_and_mended() {
     on_each_shell(|bench| {
         let [outer, inner] = [bench.arg("etc/etcd/main"), bench.arg("var/main")];
-        let args = [&outer, "755", "root:root", &inner, "700", "root:root"];
+        let args = [&outer, "755", "root:root", "-", &inner, "700", "root:root", "-"];
         let prepare = Run::unguarded(script::PREPARE_DIRECTORIES, &args);
         assert_eq!(bench.done(&prepare), "changed");
         assert_eq!(bench.done(&prepare), "already");
@@ -131,12 +131,53 @@ fn directories_are_made_and_mended() {
     });
 }
 
+/// Whose a path is, itself and not what it points to.
+fn owner(path: &std::path::Path) -> (u32, u32) {
+    use std::os::unix::fs::MetadataExt as _;
+    let seen = std::fs::symlink_metadata(path).unwrap();
+    (seen.uid(), seen.gid())
+}
+
+/// A disk that comes from another system. Only root may give files away.
+#[test]
+fn what_etcd_made_is_given_to_its_account_and_nothing_else() {
+    if owner(std::path::Path::new("/proc/self")) != (0, 0) {
+        return;
+    }
+    on_each_shell(|bench| {
+        std::fs::create_dir_all(bench.path("data/member/snap")).unwrap();
+        std::fs::create_dir(bench.path("data/lost+found")).unwrap();
+        bench.write("data/member/snap/db", "");
+        bench.write("secret", "");
+        std::os::unix::fs::symlink(bench.path("secret"), bench.path("data/member/link")).unwrap();
+        let stray = ["data", "data/member", "data/member/snap", "data/member/snap/db"];
+        let kept = ["data/lost+found", "secret"];
+        for name in stray.iter().chain(&kept) {
+            std::os::unix::fs::chown(bench.path(name), Some(4711), Some(4711)).unwrap();
+        }
+        std::os::unix::fs::lchown(bench.path("data/member/link"), Some(4711), Some(4711)).unwrap();
+        let args = [&bench.arg("data"), "700", "root:root", &bench.arg("data/member")];
+        let prepare = Run::unguarded(script::PREPARE_DIRECTORIES, &args);
+        assert_eq!(bench.done(&prepare), "changed");
+        for name in stray.iter().chain(&["data/member/link"]) {
+            assert_eq!(owner(&bench.path(name)), (0, 0), "{name}");
+        }
+        for name in kept {
+            assert_eq!(owner(&bench.path(name)), (4711, 4711), "{name}");
+        }
+        assert_eq!(bench.done(&prepare), "already");
+        bench.program("find", "exit 1");
+        let reply = bench.run(&prepare);
+        assert_ne!(reply.status, 0, "a search that fails has not found that all is well");
+    });
+}
+
 #[test]
 fn a_symlink_in_the_place_of_a_directory_is_refused() {
     on_each_shell(|bench| {
         std::fs::create_dir(bench.path("elsewhere")).unwrap();
         std::os::unix::fs::symlink(bench.path("elsewhere"), bench.path("data")).unwrap();
-        let args = [&bench.arg("data"), "700", "root:root"];
+        let args = [&bench.arg("data"), "700", "root:root", "-"];
         let reply = bench.run(&Run::unguarded(script::PREPARE_DIRECTORIES, &args));
         assert_eq!(reply.status, 1);
         assert!(String::from_utf8_lossy(&reply.stdout).contains("is not a directory"));

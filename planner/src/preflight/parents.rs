@@ -1,0 +1,59 @@
+//! Whether etcd gets to its own directories: it must be let through each one above them.
+
+use templates::layout::USER;
+
+use super::{Subject, push_once};
+use crate::facts::{FileFacts, Observed};
+use crate::layout::parents;
+use crate::report::{Finding, PlanReport};
+
+pub(super) fn check(subject: &Subject<'_>, report: &mut PlanReport) {
+    let Some(facts) = subject.facts.clusters.get(&subject.cluster.name) else { return };
+    for path in parents(&subject.member.member.layout()) {
+        let Some(Observed::Known(seen)) = facts.files.get(&path) else { continue };
+        if lets_through(seen) {
+            continue;
+        }
+        let FileFacts { mode, owner, group, .. } = seen;
+        let message =
+            format!("etcd can't get through {path}: mode {mode:04o}, owner {owner}:{group}");
+        let hint = Some(format!("let every account pass, on the host: chmod a+x {path}"));
+        let finding = subject.finding("closed-parent", message, "");
+        push_once(&mut report.warnings, Finding { hint, ..finding });
+    }
+}
+
+/// The kernel asks one class alone: the owner's, else the group's, else everybody's.
+fn lets_through(seen: &FileFacts) -> bool {
+    let class = match (seen.owner.as_str(), seen.group.as_str()) {
+        (USER, _) => 0o100,
+        (_, USER) => 0o010,
+        _ => 0o001,
+    };
+    seen.mode & class != 0
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn one_class_of_permissions_decides() {
+        let lets = |mode, owner: &str, group: &str| {
+            lets_through(&FileFacts {
+                mode,
+                owner: owner.to_owned(),
+                group: group.to_owned(),
+                sha256: String::new(),
+                text: None,
+            })
+        };
+        assert!(lets(0o755, "root", "root"));
+        assert!(lets(0o711, "root", "root"));
+        assert!(!lets(0o750, "root", "root"));
+        assert!(lets(0o750, "root", "etcd"));
+        assert!(!lets(0o705, "root", "etcd"));
+        assert!(lets(0o700, "etcd", "etcd"));
+        assert!(!lets(0o077, "etcd", "etcd"));
+    }
+}

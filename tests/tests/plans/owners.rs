@@ -1,0 +1,115 @@
+//! Files of a member that belong to somebody else, and processes of an account that is no longer etcd's.
+
+use inventories::inventory::Runtime;
+use planner::facts::Observed;
+use planner::plan::Guard;
+use planner::{Plan, Policy, StepId, StepKind, plan};
+use quorate_tests::checker::violations;
+use quorate_tests::drift::Drift;
+use quorate_tests::seen::member;
+use quorate_tests::sim::{Crash, Repeat};
+use quorate_tests::site::{Shape, host, plain};
+use quorate_tests::story::{apply, formed, plan_of};
+use quorate_tests::world::World;
+
+fn prepared(plan: &Plan) -> Vec<&str> {
+    let is = |kind: &StepKind| matches!(kind, StepKind::PrepareDirectories { .. });
+    plan.steps.iter().filter(|step| is(&step.kind)).map(|step| step.host.as_str()).collect()
+}
+
+fn drifted(world: &World, drift: Drift) -> World {
+    let mut world = world.clone();
+    let names: Vec<_> = world.hosts.keys().cloned().collect();
+    names.iter().for_each(|name| drift.of(&mut world, name));
+    world
+}
+
+/// Config management made the account again on all hosts. Each member is stopped from using its files by
+/// the repair, so they go one by one, wherever the apply is killed.
+#[test]
+fn an_account_with_another_number_is_a_roll() {
+    for (runtime, drift) in [
+        (Runtime::Systemd, Drift::NewAccount),
+        (Runtime::Systemd, Drift::NoAccount),
+        (Runtime::StaticPod, Drift::NewAccount),
+        (Runtime::StaticPod, Drift::NoAccount),
+    ] {
+        let (world, spec) = Shape { runtime, ..plain(3) }.world();
+        let world = drifted(&formed(world, &spec), drift);
+        let plan = plan_of(&world, &spec);
+        assert_eq!(violations(&plan, &spec, &world.observe(&spec)), Vec::<String>::new());
+        assert_eq!(prepared(&plan), ["etcd-2", "etcd-3", "etcd-1"], "{drift:?}, {runtime:?}");
+        for step in plan.steps.iter().filter(|step| step.id.0.ends_with("/directories")) {
+            assert!(matches!(step.guard, Guard::OthersHealthy { .. }), "{step:?}");
+        }
+        for number in 0..plan.steps.len() {
+            for crash in [Crash::Before(number), Crash::After(number)] {
+                let (stopped, _) = apply(world.clone(), &spec, 8, Some(crash), Repeat::Once);
+                let (done, report) = apply(stopped, &spec, 8, None, Repeat::Once);
+                assert_eq!(report.failed().count(), 0, "{}", done.story.join("\n"));
+                let left = plan_of(&done, &spec);
+                assert!(left.is_empty(), "{drift:?}, {runtime:?}, {crash:?}: {left:#?}");
+            }
+        }
+    }
+}
+
+/// While another member is missing nothing is taken from one that runs.
+#[test]
+fn files_are_not_given_away_under_a_process_while_its_member_is_needed() {
+    let (world, spec) = plain(3).world();
+    let mut world = drifted(&formed(world, &spec), Drift::NewAccount);
+    world.hosts.get_mut("etcd-3").unwrap().reachable = false;
+    let plan = plan_of(&world, &spec);
+    assert_eq!(prepared(&plan), Vec::<&str>::new());
+    let codes: Vec<&str> = plan.report.held.iter().map(|finding| finding.code).collect();
+    assert_eq!(codes, ["roll-waits"]);
+    assert!(!plan.steps.iter().any(|step| step.id.0.ends_with("/certificates")));
+}
+
+/// What is given back to the account that the process has can hurt nobody, and waits for nobody.
+#[test]
+fn files_are_given_back_to_a_process_at_once() {
+    let (world, spec) = plain(3).world();
+    let mut world = formed(world, &spec);
+    world.hosts.values_mut().for_each(|host| {
+        host.members.values_mut().for_each(|member| member.owner = 0);
+    });
+    let plan = plan_of(&world, &spec);
+    assert_eq!(prepared(&plan), ["etcd-1", "etcd-2", "etcd-3"]);
+    assert!(plan.steps.iter().all(|step| step.guard == Guard::Nothing));
+    let (done, report) = apply(world, &spec, 8, None, Repeat::Once);
+    assert_eq!(report.failed().count(), 0, "{}", done.story.join("\n"));
+    assert!(plan_of(&done, &spec).is_empty());
+}
+
+/// A system disk was replaced, and the data disk kept.
+#[test]
+fn a_member_that_is_down_gets_its_files_back_before_it_starts() {
+    let (world, spec) = plain(3).world();
+    let mut world = formed(world, &spec);
+    Drift::NewAccount.of(&mut world, &host("etcd-2"));
+    Drift::Stopped.of(&mut world, &host("etcd-2"));
+    let plan = plan_of(&world, &spec);
+    let start = plan.step(&StepId("etcd-2/c0/start".to_owned())).unwrap();
+    assert!(start.after.contains(&StepId("etcd-2/c0/directories".to_owned())));
+    let (done, report) = apply(world, &spec, 8, None, Repeat::Once);
+    assert_eq!(report.failed().count(), 0, "{}", done.story.join("\n"));
+    assert!(plan_of(&done, &spec).is_empty());
+}
+
+#[test]
+fn a_directory_above_that_lets_etcd_not_through_is_named() {
+    let (world, spec) = plain(3).world();
+    let world = formed(world, &spec);
+    let mut facts = world.observe(&spec);
+    let seen = &mut member(&mut facts, "etcd-2").files;
+    let root_s = seen["/etc/etcd/c0"].clone();
+    let Observed::Known(mut closed) = root_s else { panic!() };
+    closed.mode = 0o700;
+    seen.insert("/var/lib/etcd".to_owned(), Observed::Known(closed));
+    let plan = plan(&spec, &facts, &Policy::default()).unwrap();
+    let found = plan.report.warnings.iter().find(|finding| finding.code == "closed-parent");
+    let hint = "let every account pass, on the host: chmod a+x /var/lib/etcd";
+    assert_eq!(found.and_then(|finding| finding.hint.as_deref()), Some(hint));
+}
