@@ -44,12 +44,12 @@ async fn overslept(target: &Target, times: usize) -> u64 {
 #[tokio::test]
 async fn no_thread_sleeps_while_anything_is_queued() {
     let sshd = Sshd::start();
-    assert_eq!(overslept(&sshd.target(), 100).await, 0);
+    assert_eq!(overslept(&sshd.target(), 60).await, 0);
 }
 
 #[tokio::test]
 async fn no_thread_of_a_jump_sleeps_while_anything_is_queued() {
     let (gate, host) = (Sshd::start(), Sshd::start());
     let target = Target { jump: Some(Box::new(gate.target())), ..host.target() };
-    assert_eq!(overslept(&target, 25).await, 0);
+    assert_eq!(overslept(&target, 15).await, 0);
 }
