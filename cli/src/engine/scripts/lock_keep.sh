@@ -11,6 +11,8 @@ read_lock "$lock"
 if [ "$2" = 0 ]; then
     until=0
 else
+    # The host may have rebooted since, and a lease of another boot ends soon.
+    boot=$(booted)
     until=$(($(uptime_seconds) + $2))
 fi
 write_lock "$lock"

@@ -187,6 +187,25 @@ fn a_renewal_that_comes_after_the_lock_was_given_back_does_not_lock_it_again() {
     });
 }
 
+#[test]
+fn a_lock_that_is_renewed_after_a_reboot_is_of_the_new_boot() {
+    on_each_shell(|bench| {
+        bench.run(&take(bench, "n1", "ann@a"));
+        let lock = bench.read("lock");
+        let before = lock.lines().map(|line| {
+            if line.starts_with("boot") { "boot another\n".to_owned() } else { format!("{line}\n") }
+        });
+        bench.write("lock", &before.collect::<String>());
+        let words = [bench.arg("lock"), "60".to_owned(), "n1".to_owned()];
+        assert_eq!(text(bench, &Run::unguarded(LOCK_KEEP, &words)).0, 0);
+        let boot =
+            |text: &str| text.lines().find(|line| line.starts_with("boot")).map(str::to_owned);
+        assert_eq!(boot(&bench.read("lock")), boot(&lock));
+        let (status, said) = text(bench, &take(bench, "n2", "bob@b"));
+        assert!(status == 80 && said.starts_with("refused n1 "), "{said}");
+    });
+}
+
 /// What is not understood is somebody's, for all that is known; `quorate unlock` would not guess
 /// either.
 #[test]
