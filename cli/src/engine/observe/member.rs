@@ -71,12 +71,23 @@ fn restart_due(files: &Files, layout: &Layout, unit: &Observed<UnitFacts>) -> bo
 
 fn marker(text: &str) -> Result<Marker, String> {
     let marker: Marker = serde_json::from_str(text).map_err(|error| error.to_string())?;
-    if marker.format == Marker::FORMAT {
-        Ok(marker)
-    } else {
+    if marker.format != Marker::FORMAT {
         let known = Marker::FORMAT;
-        Err(format!("it is of format {}, and this quorate knows {known}", marker.format))
+        return Err(format!("it is of format {}, and this quorate knows {known}", marker.format));
     }
+    // Other hosts are asked whether they are of this cluster, by these very words.
+    for (word, id) in [("cluster_id", &marker.cluster_id), ("member_id", &marker.member_id)] {
+        if !is_id(id) {
+            return Err(format!("its {word} is not etcd's id in hex"));
+        }
+    }
+    Ok(marker)
+}
+
+/// Whether etcd may have such an id: a number of 64 bits, as quorate writes it.
+fn is_id(id: &str) -> bool {
+    let is_digit = |c: u8| matches!(c, b'0'..=b'9' | b'a'..=b'f');
+    (1..=16).contains(&id.len()) && id.bytes().all(is_digit)
 }
 
 fn token(text: &str) -> Result<BootstrapToken, String> {
@@ -183,5 +194,27 @@ fn reason(error: &EtcdctlError, status: &str) -> String {
         (EtcdctlError::Unreadable, "124") => "no answer in 5 s".to_owned(),
         (EtcdctlError::Unreadable, status) => format!("{error}; it ended with status {status}"),
         (EtcdctlError::Refused(_), _) => error.to_string(),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_marker_s_ids_are_numbers_and_nothing_that_a_script_could_obey() {
+        let of = |cluster_id: &str, member_id: &str| {
+            let ids = [cluster_id, member_id].map(|id| serde_json::to_string(id).unwrap());
+            let [cluster_id, member_id] = ids;
+            marker(&format!(
+                r#"{{"format":1,"site":"lab","cluster":"main","cluster_id":{cluster_id},"member_id":{member_id}}}"#
+            ))
+        };
+        assert!(of("c493978cb1e78762", "f").is_ok());
+        let hostile =
+            ["", "-", "a /tmp/x b c d", "a\nb", "$(id)", "A", "00000000000000001", "\u{1b}[2J"];
+        for id in hostile {
+            assert!(of(id, "f").is_err() && of("f", id).is_err(), "{id:?}");
+        }
     }
 }
