@@ -15,7 +15,8 @@ pub(super) async fn refuse(connection: &Fenced) -> Result<(), Failure> {
     answered.map(|_| ()).map_err(|failure| {
         failure.hinted(
             "write this line into /etc/sudoers.d/quorate on the host (visudo -f), with the login's \
-             name: Defaults:USER !log_input, !log_stdin; or log in as root (ssh.user)",
+             name: Defaults:USER !log_input, !log_stdin (a tag LOG_INPUT of a rule must go too); or \
+             log in as root (ssh.user)",
         )
     })
 }

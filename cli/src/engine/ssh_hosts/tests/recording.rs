@@ -12,11 +12,18 @@ fn a_sudo_that_records_gets_no_secret() {
         ("env_reset, log_output, logfile=/var/log/log_input", false),
         ("env_reset, log_input, log_output", true),
         ("log_stdin", true),
+        // What our own hint makes of it, and what puts it back.
+        ("log_input, log_stdin, !log_input, !log_stdin", false),
+        ("!log_input, log_input", true),
+        ("log_stdin, !log_input", true),
+        // What holds for some commands turns nothing off.
+        ("log_input\nRunas and Command-specific defaults:\n Defaults!/bin/ls !log_input", true),
+        ("env_reset\nRunas and Command-specific defaults:\n Defaults>root log_input", true),
     ] {
         on_each_shell(|bench| {
             let said = format!(
                 "[ \"$*\" = '-n -l -U ops' ] && echo 'Matching Defaults entries for ops on h:' && \
-                 echo '    {settings}' && echo '    (ALL) NOPASSWD: ALL'"
+                 printf '    {settings}\\n' && echo '    (ALL) NOPASSWD: ALL'"
             );
             bench.program("sudo", &said);
             let reply = bench.run(&Run::unguarded(&script, &[""; 0]));
