@@ -178,6 +178,21 @@ fn an_empty_host_has_nothing_and_says_so() {
     }
 }
 
+/// A lease of 60 s was just taken on this very host, as the lock's own script counts.
+#[test]
+fn who_holds_the_lock_is_told_by_the_clock_of_the_lock() {
+    let stat = fs::read_to_string("/proc/self/stat").expect("a stat");
+    let started = stat.rsplit(") ").next().and_then(|words| words.split(' ').nth(19));
+    let here: u64 = started.and_then(|ticks| ticks.parse().ok()).map(|t: u64| t / 100).unwrap();
+    for shell in SHELLS {
+        let records = Tree::new().records(shell);
+        let said: u64 = records.text("uptime").unwrap().trim().parse().unwrap();
+        // The script is younger than we are.
+        assert!((here..here + 3600).contains(&said), "{said}, and we began at {here}");
+    }
+    assert!(!SCRIPT.contains("</proc/uptime"), "which may be a container's own");
+}
+
 #[test]
 fn a_systemctl_that_can_not_be_asked_leaves_units_unknown() {
     for shell in SHELLS {

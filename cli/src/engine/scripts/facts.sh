@@ -93,7 +93,12 @@ machine() {
     IFS= read -r line </proc/sys/kernel/random/boot_id && say boot-id "$line"
     kernel_says user-namespaces /proc/sys/user/max_user_namespaces
     kernel_says selinux /sys/fs/selinux/enforce
-    IFS=. read -r line _ </proc/uptime && say uptime "$line"
+    # When this shell started, as lock.sh counts: /proc/uptime may be a container's own.
+    if IFS= read -r line </proc/self/stat; then
+        # shellcheck disable=SC2086
+        set -- ${line##*)}
+        [ "$#" -lt 20 ] || say uptime "$((${20} / 100))"
+    fi
     while IFS= read -r line; do
         case $line in PRETTY_NAME=*) say distribution "${line#*=}" ;; esac
     done </etc/os-release
