@@ -15,9 +15,14 @@ use crate::rewrite;
 /// The file's name in the folder of a cluster's CAs.
 const NAME: &str = "formed.toml";
 
+/// Where the record in the folder of a cluster's CAs is.
+pub fn path(folder: &Path) -> PathBuf {
+    folder.join(NAME)
+}
+
 /// Reads the record beside a cluster's CAs. One that can't be read is not a missing one.
 pub fn read(folder: &Path) -> Observed<FormedRecord> {
-    let bytes = match bounded::read(&folder.join(NAME), bounded::SMALL) {
+    let bytes = match bounded::read(&path(folder), bounded::SMALL) {
         Ok(bytes) => bytes,
         Err(error) if error.kind() == io::ErrorKind::NotFound => return Observed::Absent,
         Err(error) => return Observed::Unknown(error.to_string()),
@@ -43,7 +48,7 @@ pub fn text(cluster: &ClusterName, record: &FormedRecord) -> String {
 /// Writes a record beside the CAs of its cluster, whole or not at all.
 pub fn write(folder: &Path, cluster: &ClusterName, record: &FormedRecord) -> io::Result<PathBuf> {
     fs::create_dir_all(folder)?;
-    let path = folder.join(NAME);
+    let path = path(folder);
     rewrite::put(&path, &text(cluster, record))?;
     Ok(path)
 }

@@ -40,8 +40,21 @@ pub struct Provenance {
     pub commit: Commit,
     /// What the site is read from and is not committed as it is.
     uncommitted: Vec<Uncommitted>,
+    /// Records of formed clusters that are not committed as they are: other checkouts need them.
+    unshared: Vec<String>,
     /// CA keys that are in git without being sealed.
     exposed: Vec<String>,
+}
+
+/// The files of a site, by what git is asked about them.
+#[derive(Debug, Default)]
+struct Files {
+    /// What the site is read from.
+    public: Vec<PathBuf>,
+    /// The records of formed clusters.
+    records: Vec<PathBuf>,
+    /// CA keys that are not sealed.
+    secret: Vec<PathBuf>,
 }
 
 /// A file that is not committed as it is.
@@ -55,11 +68,12 @@ struct Uncommitted {
 impl Checkout {
     /// Asks git about the files of a site.
     pub fn of(site: &Site) -> Self {
-        Self::of_files(site.folder(), &site.public_files(), &site.plain_keys())
+        let (public, records) = (site.public_files(), site.records());
+        Self::of_files(site.folder(), &Files { public, records, secret: site.plain_keys() })
     }
 
-    fn of_files(folder: &Path, public: &[PathBuf], secret: &[PathBuf]) -> Self {
-        match Provenance::ask(folder, public, secret) {
+    fn of_files(folder: &Path, files: &Files) -> Self {
+        match Provenance::ask(folder, files) {
             Ok(provenance) => provenance.map_or(Self::None, Self::At),
             Err(why) => Self::Unknown(why),
         }
@@ -96,13 +110,17 @@ impl Checkout {
                  the cluster"
             )
         });
-        dirty.into_iter().chain(exposed).collect()
+        let unshared = self.known().into_iter().flat_map(|provenance| &provenance.unshared);
+        let unshared = unshared.map(|record| {
+            format!("{record} is not committed: another checkout may form the cluster again")
+        });
+        dirty.into_iter().chain(exposed).chain(unshared).collect()
     }
 }
 
 impl Provenance {
     /// `None` outside of git, and where nothing was committed yet.
-    fn ask(folder: &Path, public: &[PathBuf], secret: &[PathBuf]) -> Result<Option<Self>, String> {
+    fn ask(folder: &Path, of_site: &Files) -> Result<Option<Self>, String> {
         let top = match git(folder, ["rev-parse", "--show-toplevel"]) {
             Ok(said) => said.text(),
             Err(error) if error.kind() == io::ErrorKind::NotFound => {
@@ -136,16 +154,31 @@ impl Provenance {
             arguments.extend(names);
             ask(&arguments)
         };
-        let files = inside(&top, public);
-        let status =
-            ["status", "--porcelain=v1", "-z", "--no-renames", "--untracked-files=all", "--"];
-        let uncommitted = uncommitted(&listed(&status, &files)?);
-        let exposed = listed(&["ls-files", "-z", "--full-name", "--"], &inside(&top, secret))?;
+        let files = inside(&top, &of_site.public);
+        let status = [
+            "status",
+            "--porcelain=v1",
+            "-z",
+            "--no-renames",
+            "--untracked-files=all",
+            // What git ignores was never committed either.
+            "--ignored=traditional",
+            "--",
+        ];
+        let mut dirty = uncommitted(&listed(&status, &files)?);
+        let records = uncommitted(&listed(&status, &inside(&top, &of_site.records))?);
+        // The apply that wrote one may be followed by another; nobody removes one by the way.
+        let (gone, unshared): (Vec<_>, Vec<_>) =
+            records.into_iter().partition(|record| record.how == DELETED);
+        dirty.extend(gone);
+        let exposed =
+            listed(&["ls-files", "-z", "--full-name", "--"], &inside(&top, &of_site.secret))?;
         let exposed = exposed.split('\0').filter(|name| !name.is_empty()).map(str::to_owned);
         Ok(Some(Self {
             folder: folder.to_owned(),
             commit,
-            uncommitted,
+            uncommitted: dirty,
+            unshared: unshared.into_iter().map(|record| record.path).collect(),
             exposed: exposed.collect(),
             files,
         }))
@@ -205,13 +238,16 @@ fn inside(top: &Path, files: &[PathBuf]) -> Vec<PathBuf> {
     names.into_iter().collect()
 }
 
+const DELETED: &str = "deleted";
+
 /// Reads `git status --porcelain=v1 -z`.
 fn uncommitted(status: &str) -> Vec<Uncommitted> {
     let read = |entry: &str| {
         let (state, path) = (entry.get(..2)?, entry.get(3..)?);
         let how = match state {
             "??" => "not in git",
-            state if state.contains('D') => "deleted",
+            "!!" => "ignored by git",
+            state if state.contains('D') => DELETED,
             state if state.contains('A') => "added",
             _ => "modified",
         };

@@ -84,6 +84,12 @@ impl Site {
         files
     }
 
+    /// Where the records of formed clusters are, or would be.
+    pub fn records(&self) -> Vec<PathBuf> {
+        let clusters = self.inventory.clusters.keys();
+        clusters.map(|name| formed_record::path(&self.authorities.of(name))).collect()
+    }
+
     /// Where CA keys lie that are not sealed, if there are any.
     pub fn plain_keys(&self) -> Vec<PathBuf> {
         self.authorities.plain_keys(&self.inventory)

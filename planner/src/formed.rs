@@ -190,8 +190,8 @@ fn other_id(cluster: &ClusterSpec, view: &View<'_>, report: &mut PlanReport) {
             record.cluster_id, record.formed
         ),
         hint: Some(format!(
-            "find out which cluster holds the data; if the hosts are right, remove {path}: the next \
-             apply that changes the cluster writes it again"
+            "find out which cluster holds the data; if the hosts are right, git rm {path} and \
+             commit that: the next apply that changes the cluster writes it again"
         )),
     });
 }

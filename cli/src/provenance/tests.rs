@@ -38,8 +38,13 @@ impl Repository {
 }
 
 fn checkout(folder: &Path) -> Checkout {
-    let files = ["quorate.toml", "pki/main/peer-ca.crt"].map(|name| folder.join(name));
-    Checkout::of_files(folder, &files, &[folder.join("pki/main/peer-ca.key")])
+    let files = |names: &[&str]| names.iter().map(|name| folder.join(name)).collect();
+    let files = Files {
+        public: files(&["quorate.toml", "pki/main/peer-ca.crt"]),
+        records: files(&["pki/main/formed.toml"]),
+        secret: files(&["pki/main/peer-ca.key"]),
+    };
+    Checkout::of_files(folder, &files)
 }
 
 fn at(checkout: &Checkout) -> &Provenance {
@@ -125,13 +130,44 @@ fn what_the_site_reads_and_is_not_committed_is_refused_file_by_file() {
 fn what_else_lies_in_the_folder_is_not_asked_for() {
     let repository = Repository::new();
     repository.commit("one");
-    for other in
-        ["client/kube.key", "p.plan", "password", "pki/main/peer-ca.key", "pki/main/formed.toml"]
-    {
+    for other in ["client/kube.key", "p.plan", "password", "pki/main/peer-ca.key"] {
         repository.write(other, "secret");
     }
     repository.checkout().refuse_dirty().unwrap();
     assert!(repository.checkout().warnings().is_empty());
+}
+
+#[test]
+fn what_git_ignores_is_not_committed() {
+    let repository = Repository::new();
+    repository.write(".gitignore", "*.toml\npki/\n");
+    repository.git(&["add", ".gitignore"]);
+    repository.git(&["commit", "-qm", "one"]);
+    repository.write("quorate.toml", "two");
+    repository.write("pki/main/peer-ca.crt", "certificate");
+    let said = repository.checkout().refuse_dirty().unwrap_err().to_string();
+    for part in ["pki/main/peer-ca.crt (ignored by git)", "quorate.toml (ignored by git)"] {
+        assert!(said.contains(part), "{said}");
+    }
+    repository.git(&["add", "-f", "quorate.toml", "pki"]);
+    repository.git(&["commit", "-qm", "two"]);
+    repository.checkout().refuse_dirty().unwrap();
+}
+
+#[test]
+fn a_record_of_a_formed_cluster_is_asked_for_and_its_loss_is_refused() {
+    let repository = Repository::new();
+    repository.commit("one");
+    repository.write("pki/main/formed.toml", "formed");
+    let new = repository.checkout();
+    new.refuse_dirty().unwrap();
+    assert!(new.warnings()[0].contains("pki/main/formed.toml is not committed"), "{new:?}");
+    repository.git(&["add", "pki"]);
+    repository.commit("two");
+    assert!(repository.checkout().warnings().is_empty());
+    fs::remove_file(repository.0.path().join("pki/main/formed.toml")).unwrap();
+    let said = repository.checkout().refuse_dirty().unwrap_err().to_string();
+    assert!(said.contains("pki/main/formed.toml (deleted)"), "{said}");
 }
 
 #[test]

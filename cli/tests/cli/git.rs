@@ -37,7 +37,7 @@ fn what_is_not_committed_is_refused_by_name_before_any_host_is_looked_at() {
 #[test]
 fn keys_and_saved_plans_beside_the_inventory_are_nobody_s_business() {
     let sandbox = committed();
-    for name in ["client/kube.key", "p.plan", "pki/main/formed.toml", "password"] {
+    for name in ["client/kube.key", "p.plan", "password"] {
         sandbox.write(name, "x");
     }
     for arguments in [&["apply", "--yes"][..], &["plan"]] {
