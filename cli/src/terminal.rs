@@ -21,6 +21,7 @@ mod passphrase;
 mod safe;
 
 pub use passphrase::ask as ask_passphrase;
+use safe::Runner;
 pub use safe::safe;
 
 /// When output is coloured.
@@ -56,14 +57,33 @@ pub enum AsIs {
 }
 
 impl AsIs {
-    fn of<'a>(self, bytes: &'a [u8], stream: &impl AsFd) -> Cow<'a, [u8]> {
+    fn of<'a>(self, bytes: &'a [u8], reader: Reader) -> Cow<'a, [u8]> {
+        match (self, reader) {
+            (Self::WhereNobodyObeys, Reader::Obeys) => {
+                Cow::Owned(safe(&String::from_utf8_lossy(bytes), Style::Plain).into_bytes())
+            }
+            (Self::Everywhere, _) | (_, Reader::Keeps) => Cow::Borrowed(bytes),
+        }
+    }
+}
+
+/// What reads a stream of ours.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Reader {
+    /// A terminal or a CI runner, which may take what it reads for commands.
+    Obeys,
+    /// A file, or another program.
+    Keeps,
+}
+
+impl Reader {
+    fn of(stream: &impl AsFd, runner: Runner) -> Self {
         let file = || stream.as_fd().try_clone_to_owned().map(File::from)?.metadata();
         let is_file = || file().is_ok_and(|file| file.is_file());
-        let is_obeyed = || stream.as_fd().is_terminal() || (safe::in_ci() && !is_file());
-        if self == Self::WhereNobodyObeys && is_obeyed() {
-            Cow::Owned(safe(&String::from_utf8_lossy(bytes), Style::Plain).into_bytes())
+        if stream.as_fd().is_terminal() || (runner != Runner::None && !is_file()) {
+            Self::Obeys
         } else {
-            Cow::Borrowed(bytes)
+            Self::Keeps
         }
     }
 }
@@ -125,14 +145,14 @@ impl Terminal {
     /// Prints a result in a host's own bytes.
     pub fn print_bytes(&self, bytes: &[u8], as_is: AsIs) {
         let stream = io::stdout().lock();
-        let bytes = as_is.of(bytes, &stream);
+        let bytes = as_is.of(bytes, Reader::of(&stream, safe::runner()));
         self.keep(write_to(stream, &bytes));
     }
 
     /// Says something in a host's own bytes.
     pub fn say_bytes(&self, bytes: &[u8], as_is: AsIs) {
         let stream = io::stderr().lock();
-        let bytes = as_is.of(bytes, &stream);
+        let bytes = as_is.of(bytes, Reader::of(&stream, safe::runner()));
         self.keep(write_to(stream, &bytes));
     }
 
@@ -260,4 +280,35 @@ fn style(choice: ColorChoice, interactive: bool) -> Style {
         ColorChoice::Auto => forced() || interactive,
     };
     if coloured { Style::Colour } else { Style::Plain }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_terminal_obeys_and_so_does_a_runner_that_reads_a_pipe() {
+        let terminal = File::options().read(true).write(true).open("/dev/ptmx").unwrap();
+        let file = tempfile::tempfile().unwrap();
+        let (pipe, _) = std::io::pipe().unwrap();
+        for runner in [Runner::None, Runner::Buildkite, Runner::Other] {
+            assert_eq!(Reader::of(&terminal, runner), Reader::Obeys);
+            assert_eq!(Reader::of(&file, runner), Reader::Keeps);
+            let of_pipe = if runner == Runner::None { Reader::Keeps } else { Reader::Obeys };
+            assert_eq!(Reader::of(&pipe, runner), of_pipe, "{runner:?}");
+        }
+    }
+
+    #[test]
+    fn bytes_are_filtered_for_whoever_obeys_unless_they_are_asked_for_raw() {
+        let hostile = b"\xff\x1b[2Ja";
+        for (as_is, reader, printed) in [
+            (AsIs::WhereNobodyObeys, Reader::Obeys, "\u{fffd}[2Ja".as_bytes()),
+            (AsIs::WhereNobodyObeys, Reader::Keeps, hostile),
+            (AsIs::Everywhere, Reader::Obeys, hostile),
+            (AsIs::Everywhere, Reader::Keeps, hostile),
+        ] {
+            assert_eq!(as_is.of(hostile, reader).as_ref(), printed, "{as_is:?} {reader:?}");
+        }
+    }
 }

@@ -7,7 +7,7 @@ use planner::text::Style;
 
 /// Who reads a log and may take lines of it for commands.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-enum Runner {
+pub(super) enum Runner {
     /// Nobody.
     None,
     /// Buildkite, for which a line that begins like a difference of files is a heading.
@@ -39,9 +39,9 @@ pub fn safe(text: &str, style: Style) -> String {
     }
 }
 
-/// Whether a CI runner reads what is printed.
-pub(super) fn in_ci() -> bool {
-    *RUNNER != Runner::None
+/// Who reads what this process prints.
+pub(super) fn runner() -> Runner {
+    *RUNNER
 }
 
 fn visible(text: &str, style: Style) -> String {
