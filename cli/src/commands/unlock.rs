@@ -28,7 +28,10 @@ pub(super) fn run(context: &Context, arguments: &UnlockArgs) -> Result<ExitCode,
         let looking = async { Ok(look(context, &door, hosts).await) };
         let (locked, code) = interrupts.give_way(looking).await?;
         if locked.is_empty() {
-            context.terminal.say("No host is locked.");
+            context.terminal.say(match code {
+                ExitCode::Done => "No host is locked.",
+                _ => "No host that answered is locked.",
+            });
             return Ok(code);
         }
         if !arguments.yes {

@@ -102,3 +102,25 @@ fn refused(error: LockError) -> CliError {
         LockError::Failed { .. } | LockError::Random(_) => CliError::failed(error),
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn each_way_to_miss_the_lock_has_its_exit_code() {
+        let host: HostName = "etcd-1".parse().unwrap();
+        let why = "no answer".to_owned();
+        for (error, code) in [
+            (
+                LockError::Held { host: host.clone(), who: "ann".to_owned(), left: 7 },
+                ExitCode::Locked,
+            ),
+            (LockError::Away { host: host.clone(), why: why.clone() }, ExitCode::Unreachable),
+            (LockError::Failed { host, why }, ExitCode::Failed),
+        ] {
+            let said = refused(error);
+            assert_eq!(said.kind, code, "{said}");
+        }
+    }
+}

@@ -77,3 +77,14 @@ async fn whoever_is_refused_on_the_first_host_asks_no_other() {
     take(&pool, &both, &claim("bob@b")).await.unwrap_err();
     assert!(!b.path("lib/quorate/lock").exists());
 }
+
+#[tokio::test]
+async fn a_host_that_went_away_is_away_and_leaves_none_locked() {
+    let (a, b) = (host(), host());
+    let pool = pool(&[("a", &a), ("b", &b)]);
+    drop(b);
+    let both: BTreeSet<HostName> = ["a", "b"].into_iter().map(name).collect();
+    let refused = take(&pool, &both, &claim("ann@a")).await.unwrap_err();
+    assert!(matches!(&refused, LockError::Away { host, .. } if *host == name("b")), "{refused:?}");
+    assert_eq!(held(&pool, "a").await, None);
+}
