@@ -41,6 +41,8 @@ fn an_older_inventory_is_refused_again_and_again() {
     git(&stage, &["init", "-q", "-b", "main"]);
     commit(&stage, "one");
     stage.run(&["apply", "--yes"]).ends(0);
+    stage.run(&["plan"]).ends(0).says("formed.toml is not committed");
+    commit(&stage, "formed");
     stage.run(&["plan", "--refresh-only"]).ends(0).says("Nothing moved");
     stage.edit(|text| format!("{text}# two\n"));
     loosen(&stage.host(1));
