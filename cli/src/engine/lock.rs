@@ -147,14 +147,18 @@ impl Lock {
                 (host, taken)
             });
         }
-        let mut refused = None;
-        while let Some(Ok((host, taken))) = rest.join_next().await {
+        let mut refusals = Vec::new();
+        while let Some(joined) = rest.join_next().await {
+            let (host, taken) = match joined {
+                Ok(taken) => taken,
+                Err(defect) => std::panic::resume_unwind(defect.into_panic()),
+            };
             match taken {
                 Ok(body) => self.note(&host, &body),
-                Err(error) => refused = Some(error),
+                Err(error) => refusals.push(error),
             }
         }
-        refused.map_or(Ok(()), Err)
+        foremost(refusals).map_or(Ok(()), Err)
     }
 
     fn note(&mut self, host: &HostName, body: &str) {
@@ -208,6 +212,17 @@ impl Lock {
         }
         while all.join_next().await.is_some() {}
     }
+}
+
+/// The refusal that is told, whichever came first: somebody else's work explains more than a host's silence.
+fn foremost(refusals: Vec<LockError>) -> Option<LockError> {
+    let rank = |error: &LockError| match error {
+        LockError::Held { host, .. } => (0, Some(host.clone())),
+        LockError::Away { host, .. } => (1, Some(host.clone())),
+        LockError::Failed { host, .. } => (2, Some(host.clone())),
+        LockError::Random(_) => (3, None),
+    };
+    refusals.into_iter().min_by_key(rank)
 }
 
 async fn take_one(

@@ -88,3 +88,21 @@ async fn a_host_that_went_away_is_away_and_leaves_none_locked() {
     assert!(matches!(&refused, LockError::Away { host, .. } if *host == name("b")), "{refused:?}");
     assert_eq!(held(&pool, "a").await, None);
 }
+
+#[test]
+fn the_refusal_that_is_told_does_not_depend_on_which_host_is_faster() {
+    let (why, who) = ("no answer".to_owned(), "ann@a".to_owned());
+    let refusals = || {
+        vec![
+            LockError::Failed { host: name("a"), why: why.clone() },
+            LockError::Away { host: name("b"), why: why.clone() },
+            LockError::Held { host: name("d"), who: who.clone(), left: 7 },
+            LockError::Held { host: name("c"), who: who.clone(), left: 7 },
+        ]
+    };
+    let told = |refusals: Vec<LockError>| foremost(refusals).map(|error| error.to_string());
+    assert_eq!(told(refusals()).as_deref(), Some("c: ann@a"));
+    assert_eq!(told(refusals().into_iter().rev().collect()).as_deref(), Some("c: ann@a"));
+    assert_eq!(told(refusals().into_iter().take(2).collect()).as_deref(), Some("b: no answer"));
+    assert_eq!(told(Vec::new()), None);
+}
