@@ -244,7 +244,9 @@ fn mend(place: &Place<'_>, turn: &Turn<'_>, scope: &Scope<'_>) -> Result<Vec<Ste
 fn files(place: &Place<'_>, turn: &Turn<'_>) -> Vec<Step> {
     let directories = ensure::directories_of(place);
     if place.runs_as_another().is_none() {
-        return directories.into_iter().collect();
+        // Its restart is what tries them, and before that nobody sees them.
+        let unseen = place.is_cut_off().then(|| ensure::certificates(place, Swap::AtOnce));
+        return directories.into_iter().chain(unseen.flatten()).collect();
     }
     let steps = directories.into_iter().chain(ensure::certificates(place, Swap::AtOnce));
     match turn {

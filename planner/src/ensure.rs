@@ -57,6 +57,12 @@ impl Place<'_> {
         (self.facts.is_up() && self.host.runs_as_another(self.facts)).then_some(is)
     }
 
+    /// Whether its process still has the configuration folder that was replaced, and sees nothing of what is
+    /// written to the new one.
+    pub(crate) fn is_cut_off(&self) -> bool {
+        self.facts.is_up() && self.facts.folder_replaced
+    }
+
     /// The name of a step of this member.
     pub(crate) fn id(&self, verb: &str) -> StepId {
         StepId::of_member(self.name, &self.cluster.name, verb)

@@ -112,7 +112,8 @@ pub(crate) fn turns(
         };
         changes.retain(|host, _| !here.contains(host) || scope.is_free(host));
         let choices = (policy, scope);
-        if let Some(finding) = roll::waits(&cluster.view, &cluster.places, choices, &here, &needs) {
+        let hosts = (&here[..], None);
+        if let Some(finding) = roll::waits(&cluster.view, &cluster.places, choices, hosts, &needs) {
             report.held.push(finding);
             changes.retain(|host, _| !here.contains(host));
         }

@@ -276,7 +276,13 @@ fn held(
         return Some(Finding { message: format!("{needs}, but {}", finding.message), ..finding });
     }
     let hosts: Vec<&HostName> = candidates.iter().map(Candidate::host).collect();
-    waits(view, places, (policy, scope), &hosts, &needs)
+    // Only this restart gives it its certificates again, so the only member that is not healthy may be it.
+    let mut cut_off = candidates.iter().filter(|candidate| candidate.place.is_cut_off());
+    let alone = match (cut_off.next(), view.now.down.len()) {
+        (Some(candidate), 1) if cut_off.next().is_none() => Some(candidate.host()),
+        _ => None,
+    };
+    waits(view, places, (policy, scope), (&hosts, alone), &needs)
 }
 
 /// Why the members on these hosts can't be taken down now. `needs` says what would take them down.
@@ -284,7 +290,7 @@ pub(crate) fn waits(
     view: &View<'_>,
     places: &[Place<'_>],
     (policy, scope): (&Policy, &Scope<'_>),
-    hosts: &[&HostName],
+    (hosts, alone): (&[&HostName], Option<&HostName>),
     needs: &str,
 ) -> Option<Finding> {
     let cluster = places.first()?.cluster;
@@ -317,7 +323,7 @@ pub(crate) fn waits(
     let started =
         |host: &HostName| places.iter().any(|place| place.name == host && is_started(place, scope));
     let unseen = view.unseen.iter().map(|host| format!("{host} can't be seen"));
-    let unhealthy = view.now.down.keys().filter(|host| !started(host));
+    let unhealthy = view.now.down.keys().filter(|host| !started(host) && Some(*host) != alone);
     // It may itself be taken down, and nobody else meanwhile.
     let late = view.late().into_iter().filter(|(host, _)| hosts.iter().any(|other| other != host));
     let late = late.map(|(host, (applied, of))| {

@@ -30,11 +30,11 @@ pub(crate) fn steps(
     };
     let mut steps: Vec<Step> = down.iter().filter_map(at_once).collect();
 
-    // What a process of another account can't read is no sign of what certificates are worth: its own come
-    // with its restart.
+    // What a process can't read or see is no sign of what certificates are worth: its own come with its
+    // restart.
     let mut turns: Vec<(&Place<'_>, Option<Step>)> = up
         .into_iter()
-        .filter(|place| place.runs_as_another().is_none())
+        .filter(|place| place.runs_as_another().is_none() && !place.is_cut_off())
         .map(|place| (place, ensure::certificates(place, Swap::Tried)))
         .filter(|(place, install)| install.is_some() || is_untried(place))
         .collect();

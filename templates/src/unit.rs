@@ -17,7 +17,7 @@ mod template;
 
 use crate::error::RenderError;
 use crate::head;
-use crate::layout::ReleaseLayout;
+use crate::layout::{CONFIG_ROOT, DATA_ROOT, ReleaseLayout};
 use crate::member::{Formation, Member};
 use crate::token::{self, BootstrapToken};
 use template::Variables;
@@ -69,13 +69,17 @@ pub fn render(member: &Member) -> Result<UnitText, RenderError> {
     let variables = Variables {
         arguments: member.arguments().iter().map(|a| quote::quote(a)).collect(),
         cluster: member.cluster.to_string(),
+        config_dir: layout.config_dir(),
+        config_root: CONFIG_ROOT,
         data_dir: layout.data_dir(),
+        data_root: DATA_ROOT,
         forming: matches!(member.formation, Formation::New { .. }),
         head: head::of(member),
         member: member.name.to_string(),
         program: ReleaseLayout::of(member.version).etcd(),
         quorum_witness: layout.quorum_witness(),
         resources: operator::resources(&member.systemd),
+        shown: operator::shown(member),
         state_dir: layout.state_dir(),
         password_file: match &member.formation {
             Formation::New { bootstrap, .. } if bootstrap.discovery_user().is_some() => {

@@ -156,9 +156,11 @@ fn certificates_are_tried_one_by_one(reading: &Reading<'_>) -> Vec<String> {
     let has_log = |step: &Step| {
         reading.seen(step).and_then(|member| member.data.known()).is_some_and(|data| data.wal)
     };
-    // A process of another account can't read them: its restart, which is awaited, is their trial.
+    // A process of another account can't read them, and one whose folder was replaced can't see them: its
+    // restart, which is awaited, is their trial.
+    let cut_off = |step: &Step| reading.seen(step).is_some_and(|member| member.folder_replaced);
     let serves = |step: &&Step| {
-        let runs = reading.runs(step) && !reading.runs_as_another(step);
+        let runs = reading.runs(step) && !reading.runs_as_another(step) && !cut_off(step);
         reading.is_formed(reading.cluster(step)) && runs && has_log(step)
     };
     let installs: Vec<&Step> = installs.into_iter().filter(serves).collect();

@@ -225,7 +225,14 @@ fn differences(seen: &str, wanted: &str) -> Vec<String> {
     }
     let mut changes = Vec::new();
     let (is, shall) = (by_key(&seen), by_key(&wanted));
-    let keys: BTreeSet<&str> = is.keys().chain(shall.keys()).copied().collect();
+    let mut keys: BTreeSet<&str> = is.keys().chain(shall.keys()).copied().collect();
+    // Units of before did not hide what other clusters have on the host.
+    if !is.contains_key(HIDES) && shall.contains_key(HIDES) {
+        changes.push("the unit hides other clusters' folders".to_owned());
+        keys.retain(|key| {
+            ![HIDES, "BindPaths", "BindReadOnlyPaths", "ReadWritePaths"].contains(key)
+        });
+    }
     let show = |values: Option<&Vec<&str>>| values.map_or("unset".to_owned(), |v| v.join(" and "));
     let differ = keys.into_iter().filter(|key| is.get(key) != shall.get(key));
     changes.extend(
@@ -236,6 +243,9 @@ fn differences(seen: &str, wanted: &str) -> Vec<String> {
     }
     changes
 }
+
+/// The directive that hides the folders of other clusters.
+const HIDES: &str = "TemporaryFileSystem";
 
 fn by_key<'t>(lines: &[&'t str]) -> BTreeMap<&'t str, Vec<&'t str>> {
     let mut keys: BTreeMap<&str, Vec<&str>> = BTreeMap::new();

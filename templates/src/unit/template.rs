@@ -16,7 +16,10 @@ pub(super) struct Variables {
     /// Quoted for systemd.
     pub(super) arguments: Vec<String>,
     pub(super) cluster: String,
+    pub(super) config_dir: String,
+    pub(super) config_root: &'static str,
     pub(super) data_dir: String,
+    pub(super) data_root: &'static str,
     /// Whether the cluster is not formed yet.
     pub(super) forming: bool,
     /// Whole lines of comment.
@@ -28,6 +31,8 @@ pub(super) struct Variables {
     pub(super) quorum_witness: String,
     /// Whole lines, such as `Nice=-5`.
     pub(super) resources: Vec<String>,
+    /// More paths that the operator's flags name, of those that the unit would hide.
+    pub(super) shown: Vec<String>,
     pub(super) state_dir: String,
     pub(super) user: &'static str,
     pub(super) wal_glob: String,
@@ -86,7 +91,10 @@ mod tests {
         let variables = Value::from(Serde(Variables {
             arguments: Vec::new(),
             cluster: String::new(),
+            config_dir: String::new(),
+            config_root: "",
             data_dir: String::new(),
+            data_root: "",
             forming: true,
             head: String::new(),
             member: String::new(),
@@ -94,6 +102,7 @@ mod tests {
             program: String::new(),
             quorum_witness: String::new(),
             resources: Vec::new(),
+            shown: Vec::new(),
             state_dir: String::new(),
             user: "",
             wal_glob: String::new(),

@@ -128,6 +128,23 @@ fn every_directive_that_can_be_left_out_is_in_the_unit() {
     }
 }
 
+#[test]
+fn a_unit_sees_the_folders_of_its_own_cluster_and_the_files_that_its_flags_name() {
+    let mut member = sample::formed("3.6.16");
+    let binds = |member: &Member| -> Vec<String> {
+        let unit = render(member).unwrap();
+        let binds = unit.as_str().lines().filter(|line| line.starts_with("Bind"));
+        binds.map(str::to_owned).collect()
+    };
+    let own = ["BindReadOnlyPaths=/etc/etcd/main", "BindPaths=/var/lib/etcd/main"];
+    assert_eq!(binds(&member), own);
+    let keys = "jwt,pub-key=/etc/etcd/jwt.pub,priv-key=/etc/etcd/main/jwt.key,sign-method=RS256";
+    member.flags.insert("auth-token".to_owned(), FlagValue::Text(keys.to_owned()));
+    let odd = "/var/lib/etcd/../x,/etc/etcd/a b,/etc/etcd/,/etc/other".to_owned();
+    member.flags.insert("cors".to_owned(), FlagValue::Text(odd));
+    assert_eq!(binds(&member), [own[0], own[1], "BindReadOnlyPaths=-/etc/etcd/jwt.pub"]);
+}
+
 proptest! {
     #[test]
     fn systemds_readers_give_the_arguments_back(values in proptest::collection::vec("[^\0]*", 3)) {

@@ -90,6 +90,10 @@ fn a_foreign_drop_in_is_moved_aside_and_not_lost() {
     let environment = on(&stage.host(3), "tr '\\0' '\\n' < /proc/$(pgrep -x etcd)/environ");
     assert!(!environment.contains("BY=hand"), "{environment}");
     a_drop_in_for_every_service_is_told_and_left(&stage);
+
+    // The process still sees the folder that was there when it started.
+    on(&stage.host(2), "rm -r /etc/etcd/main");
+    undo(&stage, &["etcd-2", "/etc/etcd/main was replaced while the member ran"]);
 }
 
 fn a_drop_in_for_every_service_is_told_and_left(stage: &Stage) {

@@ -48,6 +48,9 @@ fn a_cluster_runs_on(suite: Suite, name: &str) {
             ""
         }
     };
+    let own = "nsenter --target $(pgrep -x etcd) --mount ls /etc/etcd /var/lib/etcd";
+    on(&host, "mkdir /etc/etcd/other /var/lib/etcd/other");
+    assert_eq!(on(&host, own), "/etc/etcd:\nmain\n\n/var/lib/etcd:\nmain");
     stage.edit(|text| {
         let settings = "settings = { MemoryMax = \"1G\", Nice = -5 }\n";
         text.replace("[pki]", &format!("[clusters.main.systemd]\n{settings}{without}\n[pki]"))

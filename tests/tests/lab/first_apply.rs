@@ -123,6 +123,9 @@ pub(crate) fn two_clusters_on_the_same_hosts_share_one_client_ca(runtime: Runtim
     main.expect_whole(&stage);
     events.expect_whole(&stage);
     assert_ne!(main.id(&stage.host(1)), events.id(&stage.host(1)));
+    if runtime == Runtime::Systemd {
+        crate::security::a_taken_over_etcd_reads_nothing_of_another_cluster(&stage.host(1));
+    }
 
     let certificate =
         ["client-cert", "--cluster", "main", "--cn", "kube-apiserver", "--out", "api"];

@@ -88,6 +88,45 @@ fn a_link_in_a_pod_s_data_directory_shows_it_nothing_of_the_host() {
     eventually("the member is back", || stage.run(&["status"]).code == Some(0));
 }
 
+/// What somebody could do who took over the etcd of one cluster, with its user and in what it sees of the
+/// host: read the keys and the data of another cluster that is there too.
+pub(crate) fn a_taken_over_etcd_reads_nothing_of_another_cluster(host: &Host) {
+    let pid =
+        |cluster: &str| on(host, &format!("systemctl show -p MainPID --value etcd-{cluster}"));
+    let (events, main) = (pid("events"), pid("main"));
+    // The same commands find the attacker's own cluster, so that what they don't find is hidden.
+    let key = "pki/current/server.key";
+    let attack = |command: &str| {
+        let user = "setpriv --reuid etcd --regid etcd --clear-groups --no-new-privs";
+        on(
+            host,
+            &format!("nsenter --target {events} --mount {user} sh -c '({command}) 2>&1 || true'"),
+        )
+    };
+    assert!(attack(&format!("cat /etc/etcd/events/{key}")).contains("PRIVATE KEY"));
+    assert_eq!(
+        attack("ls /etc/etcd /var/lib/etcd"),
+        "/etc/etcd:\nevents\n\n/var/lib/etcd:\nevents"
+    );
+    assert!(attack("ls /var/lib/etcd/events").contains("member"));
+    for path in [format!("/etc/etcd/main/{key}"), "/var/lib/etcd/main".to_owned()] {
+        assert!(attack(&format!("ls {path}")).contains("No such file"), "{path}");
+    }
+    assert!(attack("touch /etc/etcd/events/x").contains("Read-only"));
+    assert!(attack("mkdir /var/lib/etcd/main").contains("Read-only"));
+    assert_eq!(
+        attack("touch /var/lib/etcd/events/x && rm /var/lib/etcd/events/x && echo done"),
+        "done"
+    );
+    // The other process has the same user; what it sees of the host is not for this one either.
+    let way = format!("ls /proc/{main}/root/var/lib/etcd/main /proc/{main}/fd");
+    let ids = "--setuid $(id -u etcd) --setgid $(id -g etcd)";
+    let inside =
+        format!("nsenter --target {events} --user --mount {ids} sh -c '({way}) 2>&1 || true'");
+    let said = on(host, &inside);
+    assert_eq!(said.matches("No such file").count(), 2, "{said}");
+}
+
 #[test]
 fn every_installed_certificate_passes_openssl() {
     let stage = Stage::formed("x-certs", 3, &SiteOptions::default());

@@ -174,6 +174,20 @@ const CASES: &[Case] = &[
     (|f| drop_in(f, "User"), "restart", "the drop-in /etc/systemd/system/etcd-c0.service.d/a.conf"),
     (|f| member(f).folder_replaced = true, "restart", "/etc/etcd/c0 was replaced"),
     (
+        |f| {
+            let text = &mut file(f, layout().unit_file()).text;
+            let before = |text: &String| {
+                let lines = text.lines().filter(|line| {
+                    !line.starts_with("TemporaryFileSystem") && !line.starts_with("Bind")
+                });
+                lines.collect::<Vec<_>>().join("\n") + "\nReadWritePaths=/var/lib/etcd/c0\n"
+            };
+            *text = text.as_ref().map(before);
+        },
+        "restart",
+        "the unit's settings changed: the unit hides other clusters' folders",
+    ),
+    (
         |f| known(&mut member(f).running).push("--quota-backend-bytes=5".to_owned()),
         "restart",
         "--quota-backend-bytes: 5 -> unset",

@@ -1,4 +1,5 @@
-//! Files of a member that belong to somebody else, and processes of an account that is no longer etcd's.
+//! Files of a member that belong to somebody else or were replaced, and processes of an account that is no
+//! longer etcd's.
 
 use inventories::inventory::Runtime;
 use planner::facts::Observed;
@@ -112,4 +113,46 @@ fn a_directory_above_that_lets_etcd_not_through_is_named() {
     let found = plan.report.warnings.iter().find(|finding| finding.code == "closed-parent");
     let hint = "let every account pass, on the host: chmod a+x /var/lib/etcd";
     assert_eq!(found.and_then(|finding| finding.hint.as_deref()), Some(hint));
+}
+
+/// The folder of some members was removed while they ran: their processes serve without certificates, and
+/// nothing that is written to the new folder reaches them.
+fn cut_off(names: &[&str]) -> Plan {
+    let (world, spec) = plain(3).world();
+    let mut facts = formed(world, &spec).observe(&spec);
+    for name in names {
+        let member = member(&mut facts, name);
+        member.folder_replaced = true;
+        member.etcd = Observed::Unknown("certificate signed by unknown authority".to_owned());
+        let files = member.files.iter_mut().filter(|(path, _)| path.starts_with("/etc/etcd/c0"));
+        files.for_each(|(_, file)| *file = Observed::Absent);
+        member.pki_generation = Observed::Absent;
+    }
+    let plan = plan(&spec, &facts, &Policy::default()).unwrap();
+    assert_eq!(violations(&plan, &spec, &facts), Vec::<String>::new());
+    plan
+}
+
+/// A trial would fail for ever: it is the restart that brings its certificates to it.
+#[test]
+fn a_member_whose_folder_was_replaced_gets_its_certificates_and_a_restart() {
+    let plan = cut_off(&["etcd-2"]);
+    assert!(plan.report.held.is_empty(), "{:?}", plan.report.held);
+    let step = |verb: &str| plan.step(&StepId(format!("etcd-2/c0/{verb}")));
+    assert_eq!(step("trial"), None);
+    let restart = step("restart").unwrap();
+    assert!(matches!(restart.guard, Guard::OthersHealthy { .. }));
+    for needed in ["directories", "certificates"] {
+        assert!(restart.after.contains(&step(needed).unwrap().id), "{needed}");
+    }
+}
+
+/// Another one that is down is one too many: the files come back, for whatever starts, and nobody is restarted.
+#[test]
+fn members_whose_folders_were_replaced_wait_for_each_other() {
+    let plan = cut_off(&["etcd-2", "etcd-3"]);
+    let codes: Vec<&str> = plan.report.held.iter().map(|finding| finding.code).collect();
+    assert_eq!(codes, ["roll-waits"]);
+    assert!(!plan.steps.iter().any(|step| step.kind.disrupts()));
+    assert!(plan.step(&StepId("etcd-3/c0/certificates".to_owned())).is_some());
 }
