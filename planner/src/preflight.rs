@@ -50,6 +50,11 @@ impl Subject<'_> {
         Stops::Cluster(self.cluster.name.clone())
     }
 
+    /// What keeps the member's process from its files stops all that is done for the member.
+    fn its_member(&self) -> Stops {
+        Stops::Member(self.name.clone(), self.cluster.name.clone())
+    }
+
     /// What the member's process would lack stops nothing of what it has.
     fn settings(&self) -> Stops {
         Stops::Settings(self.name.clone(), self.cluster.name.clone())

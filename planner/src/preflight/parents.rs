@@ -1,5 +1,7 @@
-//! Whether etcd gets to its own directories: it must be let through each one above them.
+//! Whether etcd gets to its own directories: it must be let through each one above them. Where it is not, a
+//! start or a restart would fail, and new certificates would not be read.
 
+use inventories::inventory::Runtime;
 use templates::layout::USER;
 
 use super::{Subject, push_once};
@@ -18,8 +20,12 @@ pub(super) fn check(subject: &Subject<'_>, report: &mut PlanReport) {
         let message =
             format!("etcd can't get through {path}: mode {mode:04o}, owner {owner}:{group}");
         let hint = Some(format!("let every account pass, on the host: chmod a+x {path}"));
-        let finding = subject.finding("closed-parent", message, "");
-        push_once(&mut report.warnings, Finding { hint, ..finding });
+        let finding = Finding { hint, ..subject.finding("closed-parent", message, "") };
+        match subject.cluster.runtime {
+            Runtime::Systemd => report.block(finding, [subject.its_member()]),
+            // A runtime mounts the directories themselves into a pod, whatever is above them.
+            Runtime::StaticPod => push_once(&mut report.warnings, finding),
+        }
     }
 }
 

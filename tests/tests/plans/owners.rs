@@ -2,7 +2,7 @@
 //! longer etcd's.
 
 use inventories::inventory::Runtime;
-use planner::facts::Observed;
+use planner::facts::{FileFacts, Observed, SiteFacts};
 use planner::plan::Guard;
 use planner::{Plan, Policy, StepId, StepKind, plan};
 use quorate_tests::checker::violations;
@@ -99,20 +99,41 @@ fn a_member_that_is_down_gets_its_files_back_before_it_starts() {
     assert!(plan_of(&done, &spec).is_empty());
 }
 
+/// A start or a restart would fail there, and nothing new could be read: the member is left alone, and the
+/// others do not restart beside one that would not come back.
 #[test]
-fn a_directory_above_that_lets_etcd_not_through_is_named() {
+fn a_directory_above_that_lets_etcd_not_through_stops_its_member() {
+    for (runtime, blocks) in [(Runtime::Systemd, true), (Runtime::StaticPod, false)] {
+        let (world, spec) = Shape { runtime, ..plain(3) }.world();
+        let world = formed(world, &spec);
+        let wanted = Shape { runtime, quota: Some(3 << 30), ..plain(3) }.spec(&world.authorities);
+        let mut facts = world.observe(&wanted);
+        close(&mut facts, "etcd-2");
+        let plan = plan(&wanted, &facts, &Policy::default()).unwrap();
+        let blocked = plan.report.blocked.iter().map(|blocked| &blocked.finding);
+        let found: Vec<_> = blocked.filter(|finding| finding.code == "closed-parent").collect();
+        assert_eq!(found.len(), usize::from(blocks));
+        assert_eq!(plan.report.warnings.iter().any(|is| is.code == "closed-parent"), !blocks);
+        let hint = "let every account pass, on the host: chmod a+x /var/lib/etcd";
+        assert!(found.iter().all(|finding| finding.hint.as_deref() == Some(hint)));
+        assert_eq!(plan.steps.iter().any(|step| step.host.as_str() == "etcd-2"), !blocks);
+        assert_eq!(violations(&plan, &wanted, &facts), Vec::<String>::new());
+    }
+}
+
+#[test]
+fn no_cluster_is_formed_where_one_member_could_not_start() {
     let (world, spec) = plain(3).world();
-    let world = formed(world, &spec);
     let mut facts = world.observe(&spec);
-    let seen = &mut member(&mut facts, "etcd-2").files;
-    let root_s = seen["/etc/etcd/c0"].clone();
-    let Observed::Known(mut closed) = root_s else { panic!() };
-    closed.mode = 0o700;
+    close(&mut facts, "etcd-2");
+    assert_eq!(plan(&spec, &facts, &Policy::default()).unwrap().steps, []);
+}
+
+/// Somebody closed `/var/lib/etcd` to everybody but root.
+fn close(facts: &mut SiteFacts, name: &str) {
+    let seen = &mut member(facts, name).files;
+    let closed = FileFacts { mode: 0o700, ..super::file(None) };
     seen.insert("/var/lib/etcd".to_owned(), Observed::Known(closed));
-    let plan = plan(&spec, &facts, &Policy::default()).unwrap();
-    let found = plan.report.warnings.iter().find(|finding| finding.code == "closed-parent");
-    let hint = "let every account pass, on the host: chmod a+x /var/lib/etcd";
-    assert_eq!(found.and_then(|finding| finding.hint.as_deref()), Some(hint));
 }
 
 /// The folder of some members was removed while they ran: their processes serve without certificates, and
