@@ -38,9 +38,10 @@ pub(crate) fn steps(
         .map(|place| (place, ensure::certificates(place, Swap::Tried)))
         .filter(|(place, install)| install.is_some() || is_untried(place))
         .collect();
-    let elsewhere = all.iter().find(|place| !scope.selects(place.name) && is_untried(place));
+    // Neither a member that was left out nor one that something closes is tried now.
+    let elsewhere = all.iter().find(|place| !scope.takes_host(place.name) && is_untried(place));
     if let (Some(elsewhere), false) = (elsewhere, turns.is_empty()) {
-        report.held.push(waits_for(elsewhere));
+        report.held.push(waits_for(elsewhere, scope));
         return steps;
     }
     // What nobody tried yet comes first, then who serves nobody now; the leader is last.
@@ -123,7 +124,12 @@ fn order(all: &[Place<'_>], changing: &[&HostName]) -> Option<String> {
     }
 }
 
-fn waits_for(place: &Place<'_>) -> Finding {
+fn waits_for(place: &Place<'_>, scope: &Scope<'_>) -> Finding {
+    let hint = if scope.is_open(place.name) {
+        format!("quorate apply --host {}", place.name)
+    } else {
+        format!("solve what is blocked for {}", place.name)
+    };
     Finding {
         code: "untried-certificates",
         host: Some(place.name.clone()),
@@ -131,6 +137,6 @@ fn waits_for(place: &Place<'_>) -> Finding {
         message:
             "its new certificates have not been tried yet, and no other member gets new ones before"
                 .to_owned(),
-        hint: Some(format!("quorate apply --host {}", place.name)),
+        hint: Some(hint),
     }
 }

@@ -83,6 +83,19 @@ fn a_narrowed_renewal_waits_for_a_trial_that_it_leaves_out() {
     assert!(!tries.steps.is_empty() && tries.report.held.is_empty());
 }
 
+/// What nobody tried on a host that something closes is tried by nobody now.
+#[test]
+fn a_renewal_waits_for_a_trial_that_something_stops() {
+    let (spec, mut facts) = due(None);
+    untried(&mut facts, "etcd-1");
+    seen::host(&mut facts, "etcd-1").machine.missing_tools = ["tar".to_owned()].into();
+    let plan = super::planned(&spec, &facts);
+    assert_eq!(plan.steps, []);
+    let held: Vec<_> =
+        plan.report.held.iter().map(|finding| (finding.code, finding.hint.as_deref())).collect();
+    assert_eq!(held, [("untried-certificates", Some("solve what is blocked for etcd-1"))]);
+}
+
 #[test]
 fn an_untried_generation_is_tried_even_where_nothing_else_is_to_be_done() {
     let (world, spec) = plain(3).world();
