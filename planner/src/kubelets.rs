@@ -14,9 +14,9 @@ use crate::facts::{KubeletFacts, Observed, SiteFacts};
 use crate::form;
 use crate::formed::Reform;
 use crate::plan::{Guard, Step, StepId};
-use crate::planner::places;
+use crate::planner::{judge, places};
 use crate::policy::Policy;
-use crate::report::{Blocked, Formation, PlanReport, QuorumNote};
+use crate::report::{Blocked, Finding, Formation, PlanReport, QuorumNote};
 use crate::roll;
 use crate::runtime;
 use crate::spec::{ClusterSpec, SiteSpec};
@@ -81,10 +81,10 @@ pub(crate) fn turns(
     if !policy.selection.of(spec).any(|cluster| cluster.kubelet.is_some()) {
         return Ok(Vec::new());
     }
+    let blocked = blocked(spec, facts, policy, report);
     let clusters = spec.clusters.values();
-    let clusters: Vec<Cluster<'_>> = clusters
-        .map(|cluster| Cluster::of(spec, cluster, facts, policy, &report.blocked))
-        .collect();
+    let clusters: Vec<Cluster<'_>> =
+        clusters.map(|cluster| Cluster::of(spec, cluster, facts, policy, &blocked)).collect();
     let mut changes: BTreeMap<&HostName, Step> = BTreeMap::new();
     for cluster in clusters.iter().filter(|cluster| policy.selection.takes(cluster.spec)) {
         let Some(scope) = &cluster.scope else { continue };
@@ -106,11 +106,14 @@ pub(crate) fn turns(
             names.join(", ")
         );
         // A pod that something blocked keeps as it is keeps its kubelet too.
-        let Some(scope) = &cluster.scope else {
-            changes.retain(|host, _| !here.contains(host));
-            continue;
-        };
-        changes.retain(|host, _| !here.contains(host) || scope.is_free(host));
+        let is_kept =
+            |host: &&HostName| cluster.scope.as_ref().is_none_or(|scope| !scope.is_free(host));
+        let kept: Vec<&HostName> = here.iter().copied().filter(is_kept).collect();
+        changes.retain(|host, _| !kept.contains(host));
+        if !kept.is_empty() && !policy.selection.takes(cluster.spec) {
+            report.held.push(keeps(cluster.spec, &kept));
+        }
+        let Some(scope) = &cluster.scope else { continue };
         let choices = (policy, scope);
         let hosts = (&here[..], None);
         if let Some(finding) = roll::waits(&cluster.view, &cluster.places, choices, hosts, &needs) {
@@ -139,6 +142,38 @@ pub(crate) fn turns(
         before = pods.iter().map(|(_, place)| place.id(BACK)).collect();
     }
     Ok(steps)
+}
+
+/// What is blocked for every cluster: a kubelet ends the pods of those that were not selected too.
+fn blocked(
+    spec: &SiteSpec,
+    facts: &SiteFacts,
+    policy: &Policy,
+    report: &PlanReport,
+) -> Vec<Blocked> {
+    let mut blocked = report.blocked.clone();
+    for cluster in spec.clusters.values().filter(|cluster| !policy.selection.takes(cluster)) {
+        let view = assess::assess(cluster, facts, Reform::Refused);
+        let mut of_it = PlanReport::default();
+        judge(spec, cluster, &view, facts, policy, &mut of_it);
+        blocked.extend(of_it.blocked);
+    }
+    blocked
+}
+
+/// A cluster that was not selected keeps the kubelets of its pods as they are.
+fn keeps(cluster: &ClusterSpec, hosts: &[&HostName]) -> Finding {
+    let names: Vec<&str> = hosts.iter().map(|host| host.as_str()).collect();
+    Finding {
+        code: "roll-waits",
+        host: None,
+        cluster: Some(cluster.name.clone()),
+        message: format!(
+            "the kubelet's settings change on {}, which waits until nothing blocks the pods of this cluster there",
+            names.join(", ")
+        ),
+        hint: Some(format!("quorate plan --cluster {}", cluster.name)),
+    }
 }
 
 /// The verb of the step that waits for a member after its kubelet's turn.

@@ -62,13 +62,9 @@ fn decide(
     let mut views = Vec::new();
     for cluster in policy.selection.of(spec) {
         let view = assess::assess(cluster, facts, Reform::of(cluster, policy));
-        preflight::check(spec, cluster, &view, facts, policy, &mut report);
-        identity::check(spec, cluster, &view, &mut report);
-        bootstrap::check(cluster, &view, &mut report);
-        formed::check(cluster, &view, policy, &mut report);
+        judge(spec, cluster, &view, facts, policy, &mut report);
         let waits = view.waits_for().filter_map(|host| view.elsewhere.unseen.get_key_value(host));
         report.unseen.extend(waits.map(|(host, why)| ((*host).clone(), (*why).to_owned())));
-        corrupt(cluster, &view, &mut report);
         views.push((cluster, view));
     }
     // What is blocked is known before anything is planned.
@@ -83,6 +79,22 @@ fn decide(
     }
     unmanaged(spec, facts, &judged, &mut report);
     Ok((merged(steps), report))
+}
+
+/// Adds everything that was found about one cluster to the report.
+pub(crate) fn judge(
+    spec: &SiteSpec,
+    cluster: &ClusterSpec,
+    view: &View<'_>,
+    facts: &SiteFacts,
+    policy: &Policy,
+    report: &mut PlanReport,
+) {
+    preflight::check(spec, cluster, view, facts, policy, report);
+    identity::check(spec, cluster, view, report);
+    bootstrap::check(cluster, view, report);
+    formed::check(cluster, view, policy, report);
+    corrupt(cluster, view, report);
 }
 
 /// The steps that end the turn of a member.

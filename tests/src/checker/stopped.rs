@@ -3,7 +3,7 @@
 
 use inventories::HostName;
 use planner::facts::{HostFacts, MemberFacts, Observed};
-use planner::plan::Launch;
+use planner::plan::{Effect, Launch};
 use planner::report::Blocked;
 use planner::spec::ClusterSpec;
 use planner::stops::Stops;
@@ -21,7 +21,7 @@ pub(super) fn violations(reading: &Reading<'_>) -> Vec<String> {
             found.push(format!("{}: it is blocked and stops nothing", finding.code));
         }
         for step in &reading.plan.steps {
-            if stops.iter().any(|stop| is_stopped(stop, step)) {
+            if stops.iter().any(|stop| is_stopped(stop, step) || reaches(reading, stop, step)) {
                 found.push(format!("{}: it is stopped by {}", step.id, finding.code));
             }
         }
@@ -49,6 +49,18 @@ fn is_stopped(stop: &Stops, step: &Step) -> bool {
         }
         Stops::Settings(host, cluster) => {
             step.host == *host && step.cluster.as_ref() == Some(cluster) && settings(&step.kind)
+        }
+    }
+}
+
+/// Whether a step that serves a whole host can end a member that a finding keeps as it is.
+fn reaches(reading: &Reading<'_>, stop: &Stops, step: &Step) -> bool {
+    let ends = |cluster| step.cluster.is_none() && reading.reaches(step).contains(cluster);
+    match stop {
+        Stops::Host(_) => false,
+        Stops::Cluster(cluster) | Stops::Changes(cluster) => ends(cluster),
+        Stops::Member(host, cluster) | Stops::Settings(host, cluster) => {
+            *host == step.host && ends(cluster)
         }
     }
 }
@@ -103,7 +115,17 @@ fn forbidden(reading: &Reading<'_>, step: &Step) -> Option<String> {
     if reading.host(&step.host).is_some_and(|host| is_unfit(reading, host)) {
         return told("nothing may be done on this host");
     }
-    let cluster = step.cluster.as_ref().map(|_| reading.cluster(step))?;
+    if step.cluster.is_none() {
+        let reached = reading.reaches(step);
+        let mut judged = reached.into_iter().map(|name| &reading.spec.clusters[name]);
+        return judged.find_map(|cluster| forbidden_of(reading, step, cluster));
+    }
+    forbidden_of(reading, step, reading.cluster(step))
+}
+
+/// Why a step may not be done to a cluster.
+fn forbidden_of(reading: &Reading<'_>, step: &Step, cluster: &ClusterSpec) -> Option<String> {
+    let told = |why: &str| Some(format!("{}: {why}", step.id));
     let members: Vec<(&HostName, &MemberFacts)> = cluster
         .members
         .keys()
@@ -131,10 +153,15 @@ fn forbidden(reading: &Reading<'_>, step: &Step) -> Option<String> {
         }
     }
     let lost = |(host, _): &(&HostName, &MemberFacts)| is_lost(reading, cluster, host);
-    if reading.is_formed(cluster) && members.iter().any(lost) && changes(&step.kind) {
+    if reading.is_formed(cluster) && members.iter().any(lost) && takes_part(step) {
         return told("a member of its cluster has lost its log");
     }
     None
+}
+
+/// Whether a step changes a cluster, by itself or with all pods of a host.
+fn takes_part(step: &Step) -> bool {
+    changes(&step.kind) || step.kind.effect() == Effect::EveryPod
 }
 
 fn is_unfit(reading: &Reading<'_>, host: &HostFacts) -> bool {

@@ -8,6 +8,7 @@ mod checker;
 mod drift;
 mod formed;
 mod formed_once;
+mod interplay;
 mod kubelets;
 mod names;
 mod of_pods;
