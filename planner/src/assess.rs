@@ -3,13 +3,13 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use inventories::HostName;
-use inventories::inventory::Runtime;
 
+use crate::down::why_down;
 use crate::facts::{ALARM, EtcdFacts, ListedMember, MemberFacts, Observed, SiteFacts};
 use crate::formed::{Elsewhere, Reform};
 use crate::quorum::{NEAR, Quorum};
 use crate::readdress;
-use crate::report::{ClusterNow, Formation};
+use crate::report::{ClusterNow, Formation, Led};
 use crate::spec::ClusterSpec;
 
 /// A cluster's members as they were seen, and what follows from it.
@@ -34,17 +34,6 @@ impl<'a> View<'a> {
     /// What each member that answered says of itself.
     pub(crate) fn answers(&self) -> impl Iterator<Item = (&'a HostName, &'a EtcdFacts)> + '_ {
         self.members.iter().filter_map(|(host, facts)| Some((*host, facts.etcd.known()?)))
-    }
-
-    /// Members that are up and have to catch up with the log before they can stand in for another one: how
-    /// many entries each has applied, and of how many.
-    pub(crate) fn late(&self) -> BTreeMap<&'a HostName, (u64, u64)> {
-        let newest = self.answers().map(|(_, etcd)| etcd.raft_index).max().unwrap_or_default();
-        let late = |(host, etcd): (&'a HostName, &EtcdFacts)| {
-            let is_late = newest.saturating_sub(etcd.raft_applied) > NEAR;
-            is_late.then_some((host, (etcd.raft_applied, newest)))
-        };
-        self.answers().filter_map(late).collect()
     }
 
     /// The member list, as a member that knows a leader has it.
@@ -102,11 +91,13 @@ pub(crate) fn assess<'a>(spec: &'a ClusterSpec, facts: &'a SiteFacts, reform: Re
         }
         (shown, _) => shown,
     };
+    let (leader, led) = leader(spec, &members, &unseen, &answers);
     let now = ClusterNow {
         formation,
         cluster_id: cluster_id(&members, &answers),
         quorum: Quorum { voters: voters(spec, &answers), healthy },
-        leader: leader(&answers),
+        leader,
+        led,
         down: match formation {
             Formation::Formed => down(spec, &members, &answers),
             // What was never there is not down.
@@ -114,6 +105,7 @@ pub(crate) fn assess<'a>(spec: &'a ClusterSpec, facts: &'a SiteFacts, reform: Re
                 BTreeMap::new()
             }
         },
+        late: late(&answers),
         alarms: alarms(&answers),
     };
     View { members, unseen, elsewhere, now }
@@ -169,11 +161,48 @@ fn list<'a>(answers: &BTreeMap<&HostName, &'a EtcdFacts>) -> Option<&'a Vec<List
     answers.values().filter(|etcd| etcd.leader.is_some()).find_map(|etcd| etcd.members.known())
 }
 
-fn leader(answers: &BTreeMap<&HostName, &EtcdFacts>) -> Option<HostName> {
-    let newest =
-        answers.values().filter(|etcd| etcd.leader.is_some()).max_by_key(|e| e.raft_term)?;
-    let leads = |etcd: &&EtcdFacts| Some(&etcd.member_id) == newest.leader.as_ref();
-    answers.iter().find(|(_, etcd)| leads(etcd)).map(|(host, _)| (*host).clone())
+/// The leader need not be asked: those that follow it know its id, and their list its name.
+fn leader(
+    spec: &ClusterSpec,
+    members: &BTreeMap<&HostName, &MemberFacts>,
+    unseen: &BTreeSet<&HostName>,
+    answers: &BTreeMap<&HostName, &EtcdFacts>,
+) -> (Option<HostName>, Led) {
+    let newest = answers.values().filter(|etcd| etcd.leader.is_some()).max_by_key(|e| e.raft_term);
+    let Some(id) = newest.and_then(|etcd| etcd.leader.as_ref()) else {
+        let may_know = |(host, member): (&&HostName, &&MemberFacts)| {
+            member.is_up() && !answers.contains_key(host)
+        };
+        let asked_all = unseen.is_empty() && !members.iter().any(may_know);
+        return (None, if asked_all { Led::Nobody } else { Led::Unknown });
+    };
+    if let Some((host, _)) = answers.iter().find(|(_, etcd)| etcd.member_id == *id) {
+        return (Some((*host).clone()), Led::Itself);
+    }
+    let listed = list(answers).and_then(|list| list.iter().find(|member| member.id == *id));
+    let named = listed.and_then(|listed| {
+        let by_name = spec.members.keys().find(|host| host.as_str() == listed.name);
+        by_name.or_else(|| readdress::listed_by_dns(spec, listed))
+    });
+    match named {
+        None => (None, Led::Unnamed),
+        Some(host) => match members.get(host) {
+            None => (Some(host.clone()), Led::Unseen),
+            Some(member) if member.is_up() => (Some(host.clone()), Led::Silent),
+            // It ended, and its followers have not noticed yet.
+            Some(_) => (None, Led::Nobody),
+        },
+    }
+}
+
+/// Members that have to catch up with the log before they can stand in for another one.
+fn late(answers: &BTreeMap<&HostName, &EtcdFacts>) -> BTreeMap<HostName, (u64, u64)> {
+    let newest = answers.values().map(|etcd| etcd.raft_index).max().unwrap_or_default();
+    let late = |(host, etcd): (&&HostName, &&EtcdFacts)| {
+        let is_late = newest.saturating_sub(etcd.raft_applied) > NEAR;
+        is_late.then(|| ((*host).clone(), (etcd.raft_applied, newest)))
+    };
+    answers.iter().filter_map(late).collect()
 }
 
 fn down(
@@ -181,19 +210,6 @@ fn down(
     members: &BTreeMap<&HostName, &MemberFacts>,
     answers: &BTreeMap<&HostName, &EtcdFacts>,
 ) -> BTreeMap<HostName, String> {
-    let state = |member: &MemberFacts| match (&member.unit, &member.pod, &member.etcd) {
-        (_, Observed::Known(_), Observed::Unknown(why)) => {
-            format!("its pod runs, but it does not answer: {why}")
-        }
-        (_, Observed::Known(_), _) => "its pod runs, and knows no leader".to_owned(),
-        (Observed::Known(unit), _, Observed::Unknown(why)) if unit.is_up() => {
-            format!("unit {} ({}), but it does not answer: {why}", unit.active, unit.sub)
-        }
-        (Observed::Known(unit), ..) => format!("unit {} ({})", unit.active, unit.sub),
-        (Observed::Absent, ..) if spec.runtime == Runtime::StaticPod => "no pod runs".to_owned(),
-        (Observed::Absent, ..) => "no unit".to_owned(),
-        (Observed::Unknown(why), ..) => format!("unit unknown: {why}"),
-    };
     // What etcd's own list does not name was never there, and is not down. An unstarted member has no
     // name in it.
     let list = list(answers);
@@ -211,7 +227,7 @@ fn down(
         .iter()
         .filter(|(host, _)| is_listed(host))
         .filter(|(host, _)| answers.get(*host).is_none_or(|etcd| etcd.leader.is_none()))
-        .map(|(host, member)| ((*host).clone(), state(member)))
+        .map(|(host, member)| ((*host).clone(), why_down(spec, member)))
         .collect()
 }
 

@@ -13,6 +13,7 @@ mod certificates;
 mod converge;
 mod difference;
 mod discovery;
+mod down;
 mod drop_ins;
 mod ensure;
 pub mod facts;
@@ -45,6 +46,7 @@ mod trials;
 
 pub use assess::cluster_now;
 pub use certificates::attributes;
+pub use down::{missing_files, why_down};
 pub use facts::{HostFacts, Observed, SiteFacts};
 pub use formed::{FormedRecord, record_path, records};
 pub use plan::{Plan, Step, StepId, StepKind};

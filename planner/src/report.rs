@@ -79,10 +79,34 @@ pub struct ClusterNow {
     pub quorum: Quorum,
     /// The member that leads.
     pub leader: Option<HostName>,
+    /// Who says so.
+    #[serde(skip)]
+    pub led: Led,
     /// Members of a formed cluster that are down, with the state of their unit.
     pub down: BTreeMap<HostName, String>,
+    /// Members that are up and have much of the log still to apply: how many entries each has applied, and
+    /// of how many.
+    #[serde(skip)]
+    pub late: BTreeMap<HostName, (u64, u64)>,
     /// Alarms, as etcd names them.
     pub alarms: Vec<String>,
+}
+
+/// Who says which member leads.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Led {
+    /// The leader itself.
+    Itself,
+    /// Other members; the leader's host could not be seen.
+    Unseen,
+    /// Other members; the leader's host was seen, and the leader did not answer there.
+    Silent,
+    /// Members know a leader, and no list gives its name.
+    Unnamed,
+    /// Nobody leads: no member that is up knows a leader that is up.
+    Nobody,
+    /// Nobody could be asked who would have to know.
+    Unknown,
 }
 
 /// How far a cluster is formed.

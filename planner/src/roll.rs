@@ -325,7 +325,7 @@ pub(crate) fn waits(
     let unseen = view.unseen.iter().map(|host| format!("{host} can't be seen"));
     let unhealthy = view.now.down.keys().filter(|host| !started(host) && Some(*host) != alone);
     // It may itself be taken down, and nobody else meanwhile.
-    let late = view.late().into_iter().filter(|(host, _)| hosts.iter().any(|other| other != host));
+    let late = view.now.late.iter().filter(|(host, _)| hosts.iter().any(|other| other != host));
     let late = late.map(|(host, (applied, of))| {
         format!("{host} has applied {applied} of {of} entries of the log")
     });

@@ -14,7 +14,7 @@ pub use blocked::blocked;
 pub use describe::describe;
 pub use diff::files;
 pub use graph::{dot, mermaid};
-pub use now::cluster as cluster_now;
+pub use now::{cluster as cluster_now, late, leader};
 pub use plan::{findings, plan};
 pub use since::moved;
 

@@ -225,7 +225,8 @@ impl From<Count> for Summary {
 
 impl<'a> From<&'a ClusterNow> for ClusterDocument<'a> {
     fn from(now: &'a ClusterNow) -> Self {
-        let ClusterNow { formation, cluster_id, quorum, leader, down, alarms } = now;
+        let ClusterNow { formation, cluster_id, quorum, leader, led: _, down, late: _, alarms } =
+            now;
         Self {
             formation: FormationWord::from(*formation),
             cluster_id: cluster_id.as_deref(),

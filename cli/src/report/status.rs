@@ -8,7 +8,8 @@ use pki::expiry::Phase;
 use planner::facts::{EtcdFacts, HostFacts, MemberFacts, Observed};
 use planner::report::{ARCHIVED, ClusterNow, Finding, Formation, PlanReport};
 use planner::spec::ClusterSpec;
-use planner::{SiteFacts, SiteSpec};
+use planner::text as text_of_plan;
+use planner::{SiteFacts, SiteSpec, missing_files, why_down};
 use schemars::JsonSchema;
 use serde::Serialize;
 use templates::layout::PkiFile;
@@ -20,6 +21,7 @@ use super::words::FormationWord;
 use crate::engine::hosts::Timed;
 use crate::exit::ExitCode;
 
+mod planned;
 mod preflight;
 mod text;
 
@@ -44,6 +46,8 @@ struct ClusterStatus {
     formation: Formation,
     cluster_id: Option<String>,
     leader: Option<String>,
+    #[serde(skip)]
+    led: String,
     voters: usize,
     healthy: usize,
     needed: usize,
@@ -51,6 +55,8 @@ struct ClusterStatus {
     alarms: Vec<String>,
     /// Everything that is not as it should be; empty when healthy.
     problems: Vec<String>,
+    /// What `quorate plan` warns about; it is no problem yet.
+    warnings: Vec<String>,
     /// Data that was set aside on the members' hosts, and what room it takes.
     archived: Vec<String>,
     members: BTreeMap<String, MemberStatus>,
@@ -77,6 +83,8 @@ struct MemberStatus {
     /// Entries of the log that other members have and this one has not applied yet.
     raft_lag: Option<u64>,
     certificates: Vec<CertificateStatus>,
+    /// Certificates and keys that are not where the member looks for them.
+    missing_files: Vec<&'static str>,
 }
 
 /// Whether a member serves.
@@ -120,6 +128,8 @@ impl Status {
         for (name, cluster) in &spec.clusters {
             let Some(now) = report.clusters.get(name) else { continue };
             let mut status = ClusterStatus::of(cluster, now, facts);
+            status.problems.extend(planned::problems(cluster, report));
+            status.warnings = planned::warnings(cluster, report);
             status.archived = archived(name, report);
             if timed == Timed::All {
                 let preflight = Preflight::of(cluster, facts, report);
@@ -163,7 +173,8 @@ fn archived(cluster: &ClusterName, report: &PlanReport) -> Vec<String> {
 
 impl ClusterStatus {
     fn of(cluster: &ClusterSpec, now: &ClusterNow, facts: &SiteFacts) -> Self {
-        let ClusterNow { formation, cluster_id, quorum, leader, down: _, alarms } = now;
+        let ClusterNow { formation, cluster_id, quorum, leader, led: _, down: _, late, alarms } =
+            now;
         let newest = |etcd: &EtcdFacts| etcd.raft_index;
         let known = |host| facts.hosts.get(host).and_then(Observed::known);
         let answers = cluster
@@ -200,17 +211,21 @@ impl ClusterStatus {
             formation: *formation,
             cluster_id: cluster_id.clone(),
             leader: leader.as_ref().map(ToString::to_string),
+            led: text_of_plan::leader(now),
             voters: quorum.voters,
             healthy: quorum.healthy,
             needed: quorum.size(),
             margin: quorum.margin(),
             alarms: alarms.clone(),
             problems: Vec::new(),
+            warnings: Vec::new(),
             archived: Vec::new(),
             members,
             preflight: None,
         };
         status.problems = status.find_problems(quorum.holds());
+        let late = late.iter().map(|(host, late)| format!("{host}: {}", text_of_plan::late(*late)));
+        status.problems.extend(late);
         status
     }
 
@@ -229,7 +244,6 @@ impl ClusterStatus {
                 "no quorum: {} of {} members up, {} needed",
                 self.healthy, self.voters, self.needed
             )),
-            Formation::Formed if self.leader.is_none() => problems.push("no leader".to_owned()),
             Formation::Formed => {}
         }
         problems.extend(self.alarms.iter().map(|alarm| format!("alarm {alarm}")));
@@ -242,6 +256,11 @@ impl ClusterStatus {
             if counts {
                 let why = member.why.as_deref().unwrap_or("down");
                 problems.push(format!("{name}: {why}"));
+            }
+            // Why a member is down names them already.
+            if self.formation == Formation::Formed && member.state == MemberState::Up {
+                let missing = member.missing_files.iter();
+                problems.extend(missing.map(|file| format!("{name}: {file} is missing")));
             }
             for certificate in &member.certificates {
                 let file = certificate.file;
@@ -277,6 +296,7 @@ impl MemberStatus {
             raft_index: None,
             raft_lag: None,
             certificates: Vec::new(),
+            missing_files: Vec::new(),
         }
     }
 
@@ -291,15 +311,17 @@ impl MemberStatus {
             return Self::unseen(endpoint, "the host said nothing of this cluster".to_owned());
         };
         let certificates = certificates(member, now);
+        let missing_files = missing_files(member).map(PkiFile::name).collect();
         let Some(etcd) = member.etcd.known() else {
-            let why = Some(why_down(member));
+            let why = Some(why_down(cluster, member));
             let state = MemberState::Down;
-            return Self { state, why, certificates, ..Self::unseen(endpoint, String::new()) };
+            let unseen = Self::unseen(endpoint, String::new());
+            return Self { state, why, certificates, missing_files, ..unseen };
         };
         let led = etcd.leader.is_some();
         Self {
             state: if led { MemberState::Up } else { MemberState::Down },
-            why: (!led).then(|| "it answers, and knows no leader".to_owned()),
+            why: (!led).then(|| why_down(cluster, member)),
             endpoint,
             member_id: Some(etcd.member_id.clone()),
             version: Some(etcd.version.clone()),
@@ -311,21 +333,8 @@ impl MemberStatus {
             raft_index: Some(etcd.raft_index),
             raft_lag: Some(newest.saturating_sub(etcd.raft_applied)),
             certificates,
+            missing_files,
         }
-    }
-}
-
-fn why_down(member: &MemberFacts) -> String {
-    match (&member.unit, &member.pod, &member.etcd) {
-        (_, Observed::Known(_), Observed::Unknown(why)) => {
-            format!("its pod runs, but it does not answer: {why}")
-        }
-        (Observed::Known(unit), _, Observed::Unknown(why)) if unit.is_up() => {
-            format!("its unit is {}, but it does not answer: {why}", unit.active)
-        }
-        (Observed::Known(unit), ..) => format!("its unit is {} ({})", unit.active, unit.sub),
-        (Observed::Absent, ..) => "it has neither a unit nor a pod that runs".to_owned(),
-        (Observed::Unknown(why), ..) => format!("its unit is not known: {why}"),
     }
 }
 

@@ -5,7 +5,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use planner::plan::{Action, Guard, PlaceRef, Why};
 use planner::progress::Outcome;
 use planner::quorum::Quorum;
-use planner::report::{ClusterNow, Formation, PlanReport};
+use planner::report::{ClusterNow, Formation, Led, PlanReport};
 use planner::{Plan, Step, StepId, StepKind};
 use quorate::exit::ExitCode;
 use quorate::report::event_line::{
@@ -186,7 +186,9 @@ fn plan() -> Plan {
         cluster_id: None,
         quorum: Quorum { voters: 3, healthy: 2 },
         leader: Some("etcd-1".parse().unwrap()),
+        led: Led::Itself,
         down: BTreeMap::from([("etcd-2".parse().unwrap(), "failed".to_owned())]),
+        late: BTreeMap::new(),
         alarms: vec!["NOSPACE".to_owned()],
     };
     let clusters = BTreeMap::from([("main".parse().unwrap(), now)]);

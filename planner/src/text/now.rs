@@ -3,13 +3,20 @@
 use inventories::ClusterName;
 
 use super::{Paint, Style};
-use crate::report::{ClusterNow, Formation, PlanReport};
+use crate::report::{ClusterNow, Formation, Led, PlanReport};
 
 pub(super) fn clusters(report: &PlanReport, style: Style, out: &mut Vec<String>) {
     for (name, now) in &report.clusters {
         out.push(cluster(name, now, style));
         for (host, state) in &now.down {
             out.push(format!("  {} {host}: {state}", style.paint(Paint::Red, "down")));
+        }
+        for (host, progress) in &now.late {
+            out.push(format!(
+                "  {} {host}: {}",
+                style.paint(Paint::Yellow, "late"),
+                late(*progress)
+            ));
         }
         for alarm in &now.alarms {
             out.push(format!("  {} {alarm}", style.paint(Paint::Red, "alarm")));
@@ -18,6 +25,24 @@ pub(super) fn clusters(report: &PlanReport, style: Style, out: &mut Vec<String>)
     for (host, why) in &report.unseen {
         out.push(format!("{} {host}: {why}", style.paint(Paint::Red, "not seen")));
     }
+}
+
+/// Who leads, and how that is known where the leader itself did not say it.
+pub fn leader(now: &ClusterNow) -> String {
+    let name = now.leader.as_ref().map(ToString::to_string).unwrap_or_default();
+    match now.led {
+        Led::Itself => format!("leader {name}"),
+        Led::Unseen => format!("leader {name} (its host was not reached)"),
+        Led::Silent => format!("leader {name} (it did not answer; the others name it)"),
+        Led::Unnamed => "a leader of unknown name".to_owned(),
+        Led::Nobody => "no leader".to_owned(),
+        Led::Unknown => "leader not known".to_owned(),
+    }
+}
+
+/// How far a member is that has much to catch up.
+pub fn late((applied, of): (u64, u64)) -> String {
+    format!("it has applied {applied} of {of} entries of the log")
 }
 
 /// One cluster in one line.
@@ -36,10 +61,7 @@ pub fn cluster(name: &ClusterName, now: &ClusterNow, style: Style) -> String {
         }
         Formation::Unknown => format!("{name}: not known, because not every host could be seen"),
         Formation::Formed => {
-            let leader = now
-                .leader
-                .as_ref()
-                .map_or_else(|| "no leader".to_owned(), |leader| format!("leader {leader}"));
+            let leader = leader(now);
             let quorum = now.quorum;
             let state = if !quorum.holds() {
                 style.paint(Paint::Red, "no quorum")

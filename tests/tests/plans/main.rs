@@ -16,6 +16,7 @@ mod owners;
 mod preflight;
 mod since;
 mod staleness;
+mod status;
 mod trials;
 
 use planner::facts::{FileFacts, SiteFacts};

@@ -20,9 +20,9 @@ fn of_cluster(name: &str, cluster: &ClusterStatus, style: Style) -> String {
         true => (Paint::Green, "healthy"),
         false => (Paint::Red, "unhealthy"),
     };
-    let leader = cluster.leader.as_deref().unwrap_or("none");
+    let leader = &cluster.led;
     let mut lines = vec![format!(
-        "{}: {}, {} of {} members up, leader {leader}, {} needed, margin {}",
+        "{}: {}, {} of {} members up, {leader}, {} needed, margin {}",
         style.paint(Paint::Bold, &format!("Cluster {name}")),
         style.paint(paint, word),
         cluster.healthy,
@@ -39,6 +39,9 @@ fn of_cluster(name: &str, cluster: &ClusterStatus, style: Style) -> String {
         lines.extend(preflight.text(style));
     }
     lines.extend(cluster.archived.iter().map(|archive| format!("archived: {archive}")));
+    for warning in &cluster.warnings {
+        lines.push(format!("{}: {warning}", style.paint(Paint::Yellow, "warning")));
+    }
     for problem in &cluster.problems {
         lines.push(format!("{}: {problem}", style.paint(Paint::Red, "problem")));
     }
@@ -73,6 +76,9 @@ fn row(name: &str, member: &MemberStatus) -> [String; 8] {
 
 /// The one that ends first stands for all.
 fn certificates(member: &MemberStatus) -> String {
+    if !member.missing_files.is_empty() {
+        return "MISSING".to_owned();
+    }
     let Some(first) = member.certificates.iter().min_by_key(|c| c.days_left) else {
         return "-".to_owned();
     };
