@@ -10,10 +10,10 @@ use templates::layout::{PkiFile, ReleaseLayout};
 
 use crate::assess::View;
 use crate::facts::{ListedMember, MemberFacts, Observed};
-use crate::readdress;
 use crate::report::{Finding, Formation, PlanReport};
 use crate::spec::{Authority, ClusterSpec, SiteSpec};
 use crate::stops::Stops;
+use crate::{readdress, replace};
 
 /// Adds every contradiction between a cluster's inventory and its hosts to the report.
 pub(crate) fn check(
@@ -337,13 +337,12 @@ fn lost_members(cluster: &ClusterSpec, view: &View<'_>, report: &mut PlanReport)
                 "the member has lost its memory: {why}; it must not start again as the same member"
             )
         };
-        let hint = "it has to be replaced by a new member, which is not supported yet; the cluster is \
-                    left as it is";
+        let hint = replace::by_hand(cluster, view, host);
         let stops = [
             Stops::Member((*host).clone(), cluster.name.clone()),
             Stops::Changes(cluster.name.clone()),
         ];
-        report.block(finding(cluster, Some(host), "lost-member", message, hint), stops);
+        report.block(finding(cluster, Some(host), "lost-member", message, &hint), stops);
     }
 }
 

@@ -33,6 +33,7 @@ mod preflight;
 pub mod progress;
 pub mod quorum;
 mod readdress;
+mod replace;
 pub mod report;
 mod roll;
 mod runtime;
