@@ -15,6 +15,7 @@ pub(crate) fn holes(
 ) -> Vec<String> {
     let layout = member.member.layout();
     let mut files = vec![layout.unit_file(), layout.pod_manifest(), layout.pki_manifest()];
+    files.push(layout.pki_untried());
     files.extend([layout.discovery_ca(), layout.discovery_password(), layout.discovery_note()]);
     files.extend(directories(&layout).into_iter().map(|directory| directory.path));
     files.extend(PkiFile::ALL.map(|file| layout.pki_file(file)));

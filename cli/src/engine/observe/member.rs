@@ -11,7 +11,7 @@ use templates::{BootstrapToken, Layout, Member};
 
 use super::files::Files;
 use super::records::Records;
-use super::{data, units};
+use super::{data, request, units};
 use crate::engine::etcd::{self, EtcdctlError};
 
 /// Puts together what the host said of a member.
@@ -98,9 +98,8 @@ fn file_facts(files: &Files, layout: &Layout) -> BTreeMap<String, Observed<FileF
     let mut paths: Vec<String> =
         directories(layout).into_iter().map(|directory| directory.path).collect();
     paths.extend(parents(layout));
-    paths.extend([layout.unit_file(), layout.pod_manifest(), layout.pki_manifest()]);
-    paths.extend([layout.marker(), layout.token_file()]);
-    paths.extend([layout.discovery_ca(), layout.discovery_password(), layout.discovery_note()]);
+    paths.extend(request::texts(layout));
+    paths.push(layout.discovery_password());
     paths.extend(PkiFile::ALL.map(|file| layout.pki_file(file)));
     paths.into_iter().map(|path| (path.clone(), files.facts(&path))).collect()
 }

@@ -106,24 +106,29 @@ fn files_of(layout: &Layout) -> Vec<String> {
     words.push(format!("directory={}", layout.wal_dir()));
     words.push(format!("directory={}", layout.quorum_witness()));
     words.push(format!("link={}", layout.pki_current()));
-    let texts = [
-        layout.pki_manifest(),
-        layout.pki_untried(),
-        layout.unit_file(),
-        layout.pod_manifest(),
-        layout.marker(),
-        layout.token_file(),
-        layout.restart_due(),
-        layout.discovery_ca(),
-        layout.discovery_note(),
-    ];
-    words.extend(texts.map(|path| format!("text={path}")));
+    words.extend(texts(layout).map(|path| format!("text={path}")));
+    words.push(format!("text={}", layout.restart_due()));
     words.push(format!("secret={}", layout.discovery_password()));
     words.extend(PkiFile::ALL.map(|file| {
         let kind = if is_secret(file) { "secret" } else { "text" };
         format!("{kind}={}", layout.pki_file(file))
     }));
     words
+}
+
+/// The public texts that are facts of a member as they are. One list for the question and for reading the
+/// answer: a file that is asked for and not read looks absent to the planner.
+pub(super) fn texts(layout: &Layout) -> [String; 8] {
+    [
+        layout.pki_manifest(),
+        layout.pki_untried(),
+        layout.unit_file(),
+        layout.pod_manifest(),
+        layout.marker(),
+        layout.token_file(),
+        layout.discovery_ca(),
+        layout.discovery_note(),
+    ]
 }
 
 fn is_secret(file: PkiFile) -> bool {

@@ -27,7 +27,7 @@ use super::SCRIPT;
 use super::clock::Span;
 use super::host;
 use super::records::Records;
-use super::request::Request;
+use super::request::{self, Request};
 
 const SHELLS: [&[&str]; 2] = [&["dash"], &["bash", "--posix"]];
 
@@ -151,6 +151,7 @@ fn begun() -> Tree {
     }
     symlink("generation-1", tree.path(&main.pki_current())).expect("a link");
     tree.write(&main.unit_file(), "[Unit]\n");
+    tree.write(&main.pki_untried(), "generation-0\n");
     tree.write(&main.token_file(), format!("{}\n", "0f".repeat(16)));
     tree.write(&format!("{}/0-0.wal", main.wal_dir()), [0; 100_000]);
     tree.write(SITE_FILE, "lab\n");
@@ -224,6 +225,10 @@ fn everything_of_a_begun_member_is_seen() {
         let unit = main.files[&layout("main").unit_file()].known().expect("a unit file");
         assert_eq!(unit.text.as_deref(), Some("[Unit]\n"));
         assert_eq!(unit.sha256, sha256("[Unit]\n"));
+        // Each text that is asked for is a fact: what is left out would look absent to the planner.
+        let read = |path: String| main.files[&path].known().is_some();
+        assert!(read(layout("main").pki_untried()), "certificates that nobody has tried yet");
+        assert!(request::texts(&layout("main")).iter().all(|path| main.files.contains_key(path)));
         assert!(member(&facts, "events").data.is_absent());
     }
 }
