@@ -26,7 +26,7 @@ const AFTER_HELP: &str = "\
 From nothing to a cluster: quorate init USER@HOST…, quorate trust, quorate apply
 
 Exit codes: 0 done, 1 failed, 2 changes, 3 stale, 4 unreachable, 5 locked, 6 partial,
-7 rolled back, 8 blocked, 64 usage, 65 bad inventory, 130 interrupted";
+7 rolled back, 8 blocked, 9 incomplete, 64 usage, 65 inventory, 130 interrupted";
 
 /// What every command takes.
 #[derive(Debug, Args)]

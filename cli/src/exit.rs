@@ -162,6 +162,17 @@ mod tests {
     }
 
     #[test]
+    fn the_help_names_every_code_by_its_word() {
+        use clap::CommandFactory as _;
+        let help = crate::args::Cli::command().render_help().to_string().replace('\n', " ");
+        for code in ExitCode::ALL {
+            let words = code.reason().replace('-', " ");
+            let said = format!("{} {words}", code.number());
+            assert!(help.contains(&said), "{said} is missing in: {help}");
+        }
+    }
+
+    #[test]
     fn the_word_in_json_is_the_reason() {
         for code in ExitCode::ALL {
             assert_eq!(serde_json::to_value(code).unwrap(), code.reason());
