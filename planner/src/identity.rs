@@ -11,7 +11,7 @@ use templates::layout::{PkiFile, ReleaseLayout};
 use crate::assess::View;
 use crate::facts::{ListedMember, MemberFacts, Observed};
 use crate::report::{Finding, Formation, PlanReport};
-use crate::spec::{Authority, ClusterSpec, SiteSpec};
+use crate::spec::{Authority, ClusterSpec, MemberSpec, SiteSpec};
 use crate::stops::Stops;
 use crate::{readdress, replace};
 
@@ -27,6 +27,7 @@ pub(crate) fn check(
     if view.now.formation == Formation::Formed {
         one_cluster(cluster, view, report);
         members(cluster, view, report);
+        client_urls(cluster, view, report);
         version(cluster, view, report);
         lost_members(cluster, view, report);
     }
@@ -251,6 +252,28 @@ fn members(cluster: &ClusterSpec, view: &View<'_>, report: &mut PlanReport) {
             stops.push(Stops::Member(host.clone(), cluster.name.clone()));
             report.block(unsupported(cluster, "members", "changing-address", message), stops);
         }
+    }
+}
+
+/// Where clients find a running member, it was told at its start. quorate asks it where the inventory says,
+/// so after a change of that it looks down though it serves; nothing may be taken down for that.
+fn client_urls(cluster: &ClusterSpec, view: &View<'_>, report: &mut PlanReport) {
+    let flag = "--advertise-client-urls=";
+    let elsewhere = |(host, member): (&HostName, &MemberSpec)| {
+        let running = view.members.get(host)?.running.known()?;
+        let now = running.iter().find_map(|argument| argument.strip_prefix(flag))?;
+        let wanted = member.member.client_url().to_string();
+        (now != wanted)
+            .then(|| format!("{host} serves clients at {now}, and the inventory says {wanted}"))
+    };
+    let elsewhere: Vec<String> = cluster.members.iter().filter_map(elsewhere).collect();
+    if !elsewhere.is_empty() {
+        let message = format!(
+            "{}; it is asked there, so it looks down and need not be",
+            elsewhere.join("; ")
+        );
+        let finding = unsupported(cluster, "members", "changing-address", message);
+        report.block(finding, kept(cluster));
     }
 }
 

@@ -229,8 +229,11 @@ impl World {
         spec: &ClusterSpec,
         member: &SimMember,
     ) -> Observed<EtcdFacts> {
-        if member.process.is_none() {
-            return Observed::Absent;
+        let Some(process) = &member.process else { return Observed::Absent };
+        // It is asked where the inventory says, and listens where it was told at its start.
+        let asked = spec.members.get(host).map(|wanted| wanted.member.client_url().to_string());
+        if asked.is_some_and(|url| !process.contains(&format!("--advertise-client-urls={url}"))) {
+            return Observed::Unknown("connection refused".to_owned());
         }
         // It does not listen before it has found the others.
         let Some(log) = &member.log else {

@@ -61,7 +61,7 @@ pub(crate) fn a_site_of_an_earlier_program_needs_nothing_or_one_roll_with_its_re
 /// Records, journals, markers and locks.
 fn reads_what_it_wrote(stage: &Stage) {
     stage.run(&["status"]).ends(0);
-    stage.run(&["history"]).ends(0).says("etcd-3/main/unit").does_not_say("can't be read");
+    stage.run(&["history"]).ends(0).says("etcd-3/main/marker").does_not_say("can't be read");
     stage.run(&["unlock", "--yes"]).ends(0).says("No host is locked");
     let moved = stage.run(&["plan", "--refresh-only", "--json"]).ends(0).json();
     assert_eq!(moved["unknown"], serde_json::json!({}), "{moved:#}");

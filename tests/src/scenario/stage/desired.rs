@@ -38,6 +38,10 @@ impl Scene {
                 };
                 (host.address, host.peer_address) = (address, address);
             }
+            ["client-port", port] => {
+                let port = parsed(port)?;
+                inventory.clusters.values_mut().for_each(|cluster| cluster.ports.client = port);
+            }
             ["flag", name, number] => {
                 let value = FlagValue::Int(parsed(number)?);
                 let flag = Flag { value, place: Place::default() };
