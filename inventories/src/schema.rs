@@ -165,8 +165,8 @@ pub(crate) struct Cluster {
     /// `[defaults.cluster]`; one of the two is needed.
     #[schemars(regex(pattern = r"^3\.[4-7]\.(0|[1-9][0-9]*)$"))]
     pub(crate) version: Option<Loc<String>>,
-    /// The hosts whose members form the cluster: 1 to 7. Odd numbers are best: an even one
-    /// survives no more failures than one less, and is warned of.
+    /// The hosts whose members form the cluster: 1 to 7. Prefer an odd number: an even number
+    /// survives no more failures than one member fewer, and the plan warns about it.
     #[schemars(required, length(min = 1, max = 7))]
     pub(crate) members: Option<Loc<Vec<Loc<String>>>>,
     /// What keeps a member running: `"systemd"`, a unit of its own; or `"static-pod"`, a pod that the
@@ -180,7 +180,7 @@ pub(crate) struct Cluster {
     /// How the members of a new cluster find each other. Default: `{ static = {} }`, every member
     /// is started with the whole list.
     pub(crate) bootstrap: Option<Loc<Bootstrap>>,
-    /// What an operator changes of the members' systemd units. Not for static pods.
+    /// Your changes to the members' systemd units. Not for static pods.
     pub(crate) systemd: Option<Loc<Systemd>>,
     /// Where members listen. Clusters that share a host need ports of their own.
     pub(crate) ports: Option<Ports>,
@@ -197,8 +197,8 @@ pub(crate) struct Cluster {
 #[serde(deny_unknown_fields, rename_all = "kebab-case")]
 pub(crate) struct Kubelet {
     /// Makes the kubelet of the hosts run without an API server, for static pods alone, by a drop-in
-    /// for `kubelet.service`. A kubelet that serves an API server is refused; any other is restarted when
-    /// these settings change. Default: `false`.
+    /// for `kubelet.service`. quorate refuses a kubelet that serves an API server, and restarts any other
+    /// when these settings change. Default: `false`.
     pub(crate) standalone: Option<bool>,
     /// Who makes the control groups of pods, as the container runtime is set up: `"systemd"` or
     /// `"cgroupfs"`. Default: `"systemd"`.
@@ -209,25 +209,25 @@ pub(crate) struct Kubelet {
     pub(crate) container_runtime: Option<Loc<String>>,
 }
 
-/// What an operator changes of the members' systemd units, instead of by drop-ins of his own.
+/// What an operator changes in the members' systemd units, instead of using drop-ins.
 #[derive(Debug, Default, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields, rename_all = "kebab-case")]
 pub(crate) struct Systemd {
     /// Resource limits and priorities, by systemd's own names, such as
-    /// `{ MemoryMax = "8G", Nice = -5 }`. They take the place of quorate's own (`LimitNOFILE = 65536`,
-    /// `OOMScoreAdjust = -900`, `CPUWeight = 1000`, `IOWeight = 1000`). Known are `AllowedCPUs`,
+    /// `{ MemoryMax = "8G", Nice = -5 }`. They override quorate's own (`LimitNOFILE = 65536`,
+    /// `OOMScoreAdjust = -900`, `CPUWeight = 1000`, `IOWeight = 1000`). Accepted: `AllowedCPUs`,
     /// `CPUQuota`, `CPUWeight`, `IOSchedulingClass`, `IOSchedulingPriority`, `IOWeight`, `LimitCORE`,
     /// `LimitNOFILE`, `MemoryHigh`, `MemoryLow`, `MemoryMax`, `MemoryMin`, `MemorySwapMax`, `Nice`,
     /// `OOMScoreAdjust` and `TasksMax`.
     #[schemars(extend("propertyNames" = {"enum": SETTINGS}))]
     pub(crate) settings: Option<BTreeMap<Loc<String>, Loc<FlagText>>>,
-    /// Directives of the unit's sandbox that the hosts can't have, each with the reason, such as
-    /// `{ PrivateUsers = "hardening guide 3.2 turns user namespaces off" }`. The unit goes without them.
+    /// Sandbox directives that the hosts can't support, each with the reason, such as
+    /// `{ PrivateUsers = "hardening guide 3.2 turns user namespaces off" }`. The unit omits them.
     #[schemars(extend("propertyNames" = {"enum": SANDBOX}))]
     pub(crate) without: Option<BTreeMap<Loc<String>, Loc<String>>>,
-    /// Names of drop-in files that are meant, such as `["10-alerts.conf"]`. quorate leaves them where
-    /// they are and does not warn of what they change. Every other file in the unit's own folder under
-    /// `/etc/systemd/system` is moved aside.
+    /// Names of drop-in files to keep, such as `["10-alerts.conf"]`. quorate leaves them where they are
+    /// and does not warn about them. It moves every other file in the unit's own folder under
+    /// `/etc/systemd/system` aside.
     pub(crate) keep_drop_ins: Option<Vec<Loc<String>>>,
 }
 

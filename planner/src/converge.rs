@@ -239,8 +239,8 @@ fn mend(place: &Place<'_>, turn: &Turn<'_>, scope: &Scope<'_>) -> Result<Vec<Ste
     Ok(steps)
 }
 
-/// Its directories. A process of another account loses what is given to etcd's, its certificates too, so that
-/// is part of its member's turn.
+/// Its directories. Changing their owner takes the files, certificates included, from a process that runs under
+/// another uid, so this step is part of its member's turn.
 fn files(place: &Place<'_>, turn: &Turn<'_>) -> Vec<Step> {
     let directories = ensure::directories_of(place);
     if place.runs_as_another().is_none() {

@@ -1,9 +1,9 @@
 //! Files that change a member's unit and that quorate did not write.
 //!
-//! A file in the unit's own folder under `/etc` is somebody's change of this unit: it is undone, as a change
-//! of the unit's text is, unless the inventory names it. Any other file (`service.d`, a shared prefix, a
-//! package's or a generator's folder) is about more than this unit, or comes back by itself: quorate says
-//! what it changes, and never acts on it.
+//! A file in the unit's own folder under `/etc` changes this unit alone. quorate undoes it, like a change of the
+//! unit's text, unless the inventory names it. Any other file (`service.d`, a shared prefix, a package's or a
+//! generator's folder) affects more than this unit or is recreated automatically: quorate reports what it changes,
+//! and never acts on it.
 
 use std::collections::BTreeSet;
 

@@ -107,13 +107,14 @@ fn unwitnessed(places: &[Place<'_>]) -> Option<Finding> {
         host: None,
         cluster: Some(first.cluster.name.clone()),
         message: format!(
-            "a bootstrap with other settings was begun on {} in pods, and nobody can tell whether it \
-             ever had a quorum",
+            "{} started a bootstrap in pods with other settings, and quorate can't tell whether it ever \
+             had a quorum",
             names.join(", ")
         ),
         hint: Some(format!(
-            "put the settings back; or, if nobody wrote to it, set it aside on each host: rm {}, wait \
-             for etcd to end, mv {} /root/, rm {}",
+            "restore those settings\n\
+             or, if nobody has written to the cluster, set it aside on each host: rm {}; wait until etcd \
+             has ended; mv {} /root/; rm {}",
             layout.pod_manifest(),
             layout.member_dir(),
             layout.token_file()
@@ -366,8 +367,8 @@ fn note(places: &[Place<'_>], steps: &[Step], anew: bool, report: &mut PlanRepor
     report.clients.push(format!("cluster {} begins to serve", first.cluster.name));
     if anew {
         report.one_way.push(format!(
-            "the begun bootstrap of cluster {} is discarded; it never had a quorum, so nobody has \
-             written to it; what data it has is kept below {}",
+            "the unfinished bootstrap of cluster {} is discarded; it never had a quorum, so nobody has \
+             written to it; its data is kept in {}",
             first.cluster.name,
             first.member.member.layout().archive_dir()
         ));

@@ -1,5 +1,5 @@
-//! A cluster is formed once, and whether it was shows in more places than its members' hosts: on hosts that
-//! it no longer names, and in a record beside the inventory, in the operator's own version control.
+//! A cluster is formed once. Traces of it are not only on its members' hosts, but also on hosts that it no longer
+//! names, and in a record beside the inventory, in the operator's own version control.
 //!
 //! Without these, a commit that replaces every member at once, or gives every host another address, would
 //! form a second and empty cluster under the same name and CAs.
@@ -42,7 +42,7 @@ impl Reform {
     }
 }
 
-/// What hosts that are not the cluster's members say of it.
+/// What hosts that are not the cluster's members report about it.
 #[derive(Debug, Default)]
 pub(crate) struct Elsewhere<'a> {
     /// Those that carry traces of it.
@@ -103,7 +103,7 @@ pub(crate) fn check(
                 && let Some(evidence) = evidence(cluster, view)
             {
                 report.one_way.push(format!(
-                    "cluster {} was formed before ({evidence}); --allow-reform {0} forms it again, empty",
+                    "{evidence}; --allow-reform {} forms it again, empty",
                     cluster.name
                 ));
             }
@@ -111,26 +111,30 @@ pub(crate) fn check(
     }
 }
 
-/// What says that the cluster was formed, on whatever is not one of its members' hosts.
+/// The trace of an earlier forming that is not on one of the members' hosts, as a sentence.
 fn evidence(cluster: &ClusterSpec, view: &View<'_>) -> Option<String> {
     let hosts = &view.elsewhere.traces;
     if !hosts.is_empty() {
         let names: Vec<&str> = hosts.iter().map(|host| host.as_str()).collect();
         return Some(format!(
-            "{} {} data or records of it, and {} not among its `members`",
+            "cluster {} was formed before: {} {} its data or records, but {} not in `members`",
+            cluster.name,
             names.join(", "),
-            if names.len() == 1 { "carries" } else { "carry" },
+            if names.len() == 1 { "holds" } else { "hold" },
             if names.len() == 1 { "is" } else { "are" }
         ));
     }
     let path = record_path(&cluster.name);
     match &cluster.formed {
         Observed::Known(FormedRecord { cluster_id, formed }) => Some(format!(
-            "{path} says so: {formed}, cluster id {cluster_id}; its hosts show nothing of it"
+            "cluster {} was formed before: {path} records cluster id {cluster_id}, formed {formed}, but \
+             its members' hosts have no trace of it",
+            cluster.name
         )),
-        Observed::Unknown(why) => {
-            Some(format!("{path} would say whether it was, and can't be read: {why}"))
-        }
+        Observed::Unknown(why) => Some(format!(
+            "cluster {} may have been formed before: can't read {path}: {why}",
+            cluster.name
+        )),
         Observed::Absent => None,
     }
 }
@@ -143,31 +147,31 @@ fn refusal(cluster: &ClusterSpec, view: &View<'_>) -> Finding {
         host: None,
         cluster: Some(cluster.name.clone()),
         message: format!(
-            "cluster {} was formed before ({evidence}); forming it again would give clients a second, \
-             empty cluster under the same name and CAs",
-            cluster.name
+            "{evidence}; forming it again would give clients a second, empty cluster under the same \
+             name and CAs"
         ),
         hint: Some(format!(
-            "put back the members and addresses that it was formed with ({}:{})\n\
-             to form a new, empty cluster all the same: --allow-reform {}",
+            "restore the members and addresses that it was formed with in {}:{}\n\
+             or, to form a new, empty cluster anyway: quorate apply --allow-reform {}",
             place.file, place.line, cluster.name
         )),
     }
 }
 
-/// A host outside of the cluster might carry its records: a cluster is formed when that is known.
+/// A host outside of the cluster might hold its records, so forming waits until quorate has checked it.
 fn waits<'a>(cluster: &'a ClusterSpec, view: &'a View<'_>) -> impl Iterator<Item = Finding> + 'a {
     view.waits_for().map(|host| Finding {
         code: UNSEEN,
         host: Some(host.clone()),
         cluster: Some(cluster.name.clone()),
         message: format!(
-            "cluster {} is formed once this host was seen: it is not a member, but it may have been one",
+            "can't form cluster {} until quorate has checked this host: it is not a member now, but may \
+             have been one",
             cluster.name
         ),
         hint: Some(format!(
             "make the host reachable, or remove it from the inventory if the machine is gone\n\
-             if cluster {} was never formed on it: --allow-reform {0}",
+             or, if cluster {} was never formed on it: quorate apply --allow-reform {0}",
             cluster.name
         )),
     })
@@ -186,12 +190,13 @@ fn other_id(cluster: &ClusterSpec, view: &View<'_>, report: &mut PlanReport) {
         host: None,
         cluster: Some(cluster.name.clone()),
         message: format!(
-            "the hosts carry cluster id {id}, and {path} says {}, formed {}",
+            "the hosts carry cluster id {id}, but {path} records {}, formed {}",
             record.cluster_id, record.formed
         ),
         hint: Some(format!(
-            "find out which cluster holds the data; if the hosts are right, git rm {path} and \
-             commit that: the next apply that changes the cluster writes it again"
+            "find out which cluster holds the data\n\
+             if the hosts are right: git rm {path}, and commit that; the next apply that changes the \
+             cluster writes it again"
         )),
     });
 }

@@ -49,6 +49,10 @@ fn finding(
     }
 }
 
+/// What to do if the CAs here are not those of the hosts.
+const FETCH_PKI: &str =
+    "another checkout created the CA: commit the certificates in pki/ there, then pull here";
+
 /// What puts the whole cluster in doubt stops all of it.
 fn whole(cluster: &ClusterSpec) -> Stops {
     Stops::Cluster(cluster.name.clone())
@@ -80,8 +84,8 @@ fn authorities(cluster: &ClusterSpec, view: &View<'_>, report: &mut PlanReport) 
                 let hint = if view.unseen.is_empty() {
                     "quorate pki init"
                 } else {
-                    "hosts that can't be seen may carry one: pull pki/ from the checkout that made \
-                     it; only a cluster that never had one needs `quorate pki init`"
+                    "unreachable hosts may carry one: pull pki/ from the checkout that created it\n\
+                     only if the cluster never had one: quorate pki init"
                 };
                 report.block(finding(cluster, None, "no-ca", message, hint), [whole(cluster)]);
             }
@@ -91,7 +95,7 @@ fn authorities(cluster: &ClusterSpec, view: &View<'_>, report: &mut PlanReport) 
                     cluster.name
                 );
                 let host = carried.keys().next().copied();
-                let hint = "pull, or commit the certificates in pki/: another checkout made the CA";
+                let hint = FETCH_PKI;
                 let finding = finding(cluster, host, "ca-not-here", message, hint);
                 report.block(finding, [whole(cluster)]);
             }
@@ -133,7 +137,9 @@ fn other_ca(
             names.join(", "),
             wanted.facts.subject
         ),
-        "pull, or commit the certificates in pki/; if client-ca was changed, put it back: the CA on the hosts counts",
+        &format!(
+            "{FETCH_PKI}\nif client-ca was changed, change it back: the CA on the hosts counts"
+        ),
     )
 }
 
@@ -146,7 +152,7 @@ fn markers(spec: &SiteSpec, cluster: &ClusterSpec, view: &View<'_>, report: &mut
             }
             Observed::Known(marker) if view.now.cluster_id.as_ref() != Some(&marker.cluster_id) => {
                 let problem = format!(
-                    "its marker names cluster id {}, and the rest of the cluster is {}",
+                    "its marker names cluster id {}, but the rest of the cluster is {}",
                     marker.cluster_id,
                     view.now.cluster_id.as_deref().unwrap_or("none")
                 );
@@ -172,7 +178,7 @@ fn one_cluster(cluster: &ClusterSpec, view: &View<'_>, report: &mut PlanReport) 
         let parts: Vec<String> =
             ids.iter().map(|(id, hosts)| format!("{} of {id}", hosts.join(", "))).collect();
         let message = format!("the members do not form one cluster: {}", parts.join("; "));
-        let hint = "find the one that holds the data before anything else";
+        let hint = "find out which one holds the data before you change anything";
         report.block(finding(cluster, None, "two-clusters", message, hint), [whole(cluster)]);
     }
 }
@@ -231,7 +237,7 @@ fn members(cluster: &ClusterSpec, view: &View<'_>, report: &mut PlanReport) {
     for (name, member) in running.iter().filter(|(name, _)| !wanted.contains(**name)) {
         let name = if name.is_empty() { "an unstarted member" } else { name };
         let id = member.id.as_ref().map_or(String::new(), |id| format!(" ({id})"));
-        differences.push(format!("{name}{id} is a member and not in `members`"));
+        differences.push(format!("{name}{id} is a member, but not in `members`"));
     }
     if !differences.is_empty() {
         let message = format!("the members differ: {}", differences.join("; "));
@@ -244,7 +250,7 @@ fn members(cluster: &ClusterSpec, view: &View<'_>, report: &mut PlanReport) {
             && readdress::url_in_dns(host, member).is_none_or(|name| running.peer_urls != [name])
         {
             let message = format!(
-                "{host} is a member at {}, and the inventory says {url}",
+                "{host} is a member at {}, but the inventory says {url}",
                 running.peer_urls.join(", ")
             );
             let mut stops = kept(cluster);
@@ -255,8 +261,8 @@ fn members(cluster: &ClusterSpec, view: &View<'_>, report: &mut PlanReport) {
     }
 }
 
-/// Where clients find a running member, it was told at its start. quorate asks it where the inventory says,
-/// so after a change of that it looks down though it serves; nothing may be taken down for that.
+/// A running process shows where it serves clients. quorate asks members where the inventory says, so after a
+/// change there a healthy member looks down. Nothing may be taken down for that.
 fn client_urls(cluster: &ClusterSpec, view: &View<'_>, report: &mut PlanReport) {
     let flag = "--advertise-client-urls=";
     let elsewhere = |(host, member): (&HostName, &MemberSpec)| {
@@ -269,7 +275,7 @@ fn client_urls(cluster: &ClusterSpec, view: &View<'_>, report: &mut PlanReport) 
     let elsewhere: Vec<String> = cluster.members.iter().filter_map(elsewhere).collect();
     if !elsewhere.is_empty() {
         let message = format!(
-            "{}; it is asked there, so it looks down and need not be",
+            "{}; quorate asks it there, so it may look down and be healthy",
             elsewhere.join("; ")
         );
         let finding = unsupported(cluster, "members", "changing-address", message);
@@ -277,8 +283,8 @@ fn client_urls(cluster: &ClusterSpec, view: &View<'_>, report: &mut PlanReport) 
     }
 }
 
-/// While the inventory wants another cluster than the one that runs, every member keeps the settings that
-/// it has: they are what is known to work, and say who the members are.
+/// While the inventory asks for a different cluster than the one that runs, every member keeps its settings: they
+/// are known to work, and list the members.
 fn kept(cluster: &ClusterSpec) -> Vec<Stops> {
     let settings = |host: &HostName| Stops::Settings(host.clone(), cluster.name.clone());
     let settings = cluster.members.keys().map(settings);
@@ -298,7 +304,7 @@ fn version(cluster: &ClusterSpec, view: &View<'_>, report: &mut PlanReport) {
         .collect();
     if !others.is_empty() {
         let message =
-            format!("the inventory wants etcd {}, and {}", cluster.version, others.join(", "));
+            format!("the inventory wants etcd {}, but {}", cluster.version, others.join(", "));
         let finding = unsupported(cluster, "version", "changing-version", message);
         report.block(finding, kept(cluster));
     }
@@ -332,7 +338,7 @@ fn unsupported(
         code,
         message,
         &format!(
-            "not supported yet on a formed cluster; put back what runs in {}:{}",
+            "not supported yet on a formed cluster; restore the running values in {}:{}",
             place.file, place.line
         ),
     )
@@ -352,13 +358,11 @@ fn lost_members(cluster: &ClusterSpec, view: &View<'_>, report: &mut PlanReport)
         }
         let message = if view.listed().is_none() && member.token.is_absent() {
             format!(
-                "{why}, and no member answers that could say whether it ever had one; a member \
-                 that lost its memory must not start again as the same member"
+                "{why}, and no member answers that could say whether it ever had one; a member that \
+                 lost its log must not start again as the same member"
             )
         } else {
-            format!(
-                "the member has lost its memory: {why}; it must not start again as the same member"
-            )
+            format!("{why}, so it must not start again as the same member")
         };
         let hint = replace::by_hand(cluster, view, host);
         let stops = [

@@ -1,6 +1,6 @@
-//! Kubelets that stand alone otherwise than is wanted while pods run on their hosts. One that starts with
-//! another cgroup driver ends every pod of its host, so hosts take turns: as with a restart, all others
-//! must be healthy, the leader hands over, and each member that was there is waited for.
+//! New settings for standalone kubelets whose hosts run pods. A kubelet that starts with another cgroup driver ends
+//! every pod of its host, so hosts take turns. As with a restart, all other members must be healthy, the leader hands
+//! over, and the next host waits until this host's members are back.
 
 use std::collections::{BTreeMap, BTreeSet};
 

@@ -1,5 +1,5 @@
-//! Whether a log that lies beside our token is the stopped bootstrap's. A restored snapshot or another member's
-//! data may have been put in its place: then it was in a quorum, somewhere, and is not ours to set aside.
+//! Whether the log beside our token belongs to the stopped bootstrap. Somebody may have put a restored snapshot or
+//! another member's data in its place. Such data was in a quorum somewhere, and is not ours to set aside.
 
 use templates::cluster_id;
 
@@ -20,12 +20,12 @@ pub(crate) fn foreign(places: &[Place<'_>]) -> Vec<Finding> {
             host: Some(place.name.clone()),
             cluster: Some(place.cluster.name.clone()),
             message: format!(
-                "{} is not the stopped bootstrap's: {why}; it may hold data that somebody needs",
+                "{} does not belong to the stopped bootstrap: {why}; somebody may need it",
                 layout.member_dir()
             ),
             hint: Some(format!(
                 "if you put it there, keep a copy: quorate can't start a cluster from it yet\n\
-                 if nobody needs it, move it away on the host: systemctl stop {}; mv {} /root/",
+                 if nobody needs it, run on the host: systemctl stop {}; mv {} /root/",
                 layout.unit_name(),
                 layout.member_dir()
             )),
@@ -34,31 +34,31 @@ pub(crate) fn foreign(places: &[Place<'_>]) -> Vec<Finding> {
     places.iter().filter_map(finding).collect()
 }
 
-/// What shows that a log, or what else is in its place, was not begun with our token.
+/// Evidence that a log, or what else is in its place, was not started with our token.
 fn evidence(place: &Place<'_>) -> Option<String> {
     let origin = &place.facts.data.known()?.origin;
     if origin.snapshots > 0 {
         return Some(
-            "it holds a snapshot, which a restore writes, and a member only after thousands of writes"
+            "it holds a snapshot, which only a restore or a member with thousands of writes creates"
                 .to_owned(),
         );
     }
     if origin.segments > 1 {
         return Some(format!(
-            "its log has {} files, and without a quorum it has 1",
+            "its log has {} files; without a quorum it would have 1",
             origin.segments
         ));
     }
     if origin.database > LARGEST_EMPTY {
         let mib = origin.database / (1024 * 1024);
-        return Some(format!("its database has {mib} MiB, and without a quorum 16 at most"));
+        return Some(format!("its database has {mib} MiB; without a quorum it has at most 16 MiB"));
     }
     if origin.older_than_token {
         return Some("its log is older than the bootstrap's token".to_owned());
     }
     let (born, expected) = (origin.cluster_id.as_ref()?, expected_id(place)?);
     (*born != expected).then(|| {
-        format!("its log is of cluster id {born}, and the bootstrap's would be {expected}")
+        format!("its log belongs to cluster id {born}; the bootstrap's would be {expected}")
     })
 }
 

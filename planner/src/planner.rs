@@ -31,8 +31,8 @@ pub enum PlanError {
     Cycle(#[from] CycleError),
 }
 
-/// Plans. Pure: the same arguments give the same plan. What a finding blocks is not in it, nor what
-/// needs that; the rest is.
+/// Plans. Pure: the same arguments give the same plan. The plan leaves out what a finding blocks and what depends
+/// on that, and nothing else.
 pub fn plan(spec: &SiteSpec, facts: &SiteFacts, policy: &Policy) -> Result<Plan, PlanError> {
     let selection = &policy.selection;
     let spec = &*discovery::with_ports(spec, facts);
@@ -223,7 +223,7 @@ fn archives<'a>(name: &'a HostName, host: &'a HostFacts) -> impl Iterator<Item =
                 bytes.div_ceil(1024 * 1024),
                 Layout::of(cluster).archive_dir()
             ),
-            hint: Some("it stays until you delete it on the host".to_owned()),
+            hint: Some("delete it on the host once nobody needs it; quorate never does".to_owned()),
         })
     })
 }

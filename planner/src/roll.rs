@@ -109,7 +109,9 @@ fn restart(
     let place = candidate.place;
     let mut steps = Vec::new();
     if candidate.reasons.iter().any(Reason::is_forgotten) && !place.facts.restart_due {
-        let why = Why::Safety { note: "for whoever goes on if this run stops".to_owned() };
+        let why = Why::Safety {
+            note: "a later run restarts the member if this run stops first".to_owned(),
+        };
         let step = place.step("note", Action::Update, StepKind::NoteRestart, why);
         steps.push(step.after(before.iter().cloned()));
     }
@@ -146,8 +148,7 @@ fn restart(
             let taken = taken.filter(|id| *id != place.id("unit"));
             steps.push(step.after(taken));
             let kind = StepKind::StartMember { by: runtime::launch(place, SETTLED)? };
-            let why =
-                Why::Safety { note: "it goes on with its data, as the same member".to_owned() };
+            let why = Why::Safety { note: "it keeps its data and its member id".to_owned() };
             let step = place.step("start", Action::Run, kind, why).guarded(Guard::HasLog);
             steps.push(step.after([place.id("retire"), place.id("unit"), place.id("drop-ins")]));
         }
@@ -220,7 +221,7 @@ pub(crate) fn await_return(
 ) -> Step {
     let endpoint = place.member.member.client_url().to_string();
     let kind = StepKind::AwaitRejoin { endpoint, others: others(place), version, alarms, pod };
-    let why = Why::Safety { note: "the next one waits until this one is back".to_owned() };
+    let why = Why::Safety { note: "the next member waits until this one is back".to_owned() };
     place.step(verb, Action::Check, kind, why)
 }
 
@@ -248,7 +249,7 @@ fn member_needs(place: &Place<'_>) -> Vec<StepId> {
     ]
 }
 
-/// Why the restarts of a cluster can't be begun now.
+/// Why the restarts of a cluster can't start now.
 fn held(
     view: &View<'_>,
     places: &[Place<'_>],
@@ -306,8 +307,8 @@ pub(crate) fn waits(
     if scope.changes == Changes::Stopped {
         return hold(
             "roll-waits",
-            format!("{needs}, which waits until nothing blocks changes of this cluster"),
-            format!("solve what is blocked for {} above", cluster.name),
+            format!("{needs}, but a blocked finding stops restarts in this cluster"),
+            format!("resolve what is blocked for {} above", cluster.name),
         );
     }
     if policy.allow_outage.contains(&cluster.name) {
@@ -322,7 +323,7 @@ pub(crate) fn waits(
     }
     let started =
         |host: &HostName| places.iter().any(|place| place.name == host && is_started(place, scope));
-    let unseen = view.unseen.iter().map(|host| format!("{host} can't be seen"));
+    let unseen = view.unseen.iter().map(|host| format!("{host} is unreachable"));
     let unhealthy = view.now.down.keys().filter(|host| !started(host) && Some(*host) != alone);
     // It may itself be taken down, and nobody else meanwhile.
     let late = view.now.late.iter().filter(|(host, _)| hosts.iter().any(|other| other != host));
@@ -334,7 +335,10 @@ pub(crate) fn waits(
     if !missing.is_empty() {
         return hold(
             "roll-waits",
-            format!("{needs}, but {}, and one member at a time is enough", missing.join(", ")),
+            format!(
+                "{needs}, but {}; quorate never takes a second member down",
+                missing.join(", ")
+            ),
             format!(
                 "bring it back first, or accept an outage: quorate apply --allow-outage {}",
                 cluster.name

@@ -1,4 +1,4 @@
-//! What a host can't give the unit's sandbox: the unit goes without it there, and the plan says so unless the
+//! What a host can't give the unit's sandbox: the unit omits it there, and the plan says so unless the
 //! inventory does.
 
 use std::collections::BTreeMap;

@@ -9,7 +9,7 @@ use crate::report::{Blocked, Formation};
 use crate::selection::Selection;
 use crate::spec::ClusterSpec;
 
-/// What a blocked finding stops. Whoever makes the finding decides: nobody else knows what it is about.
+/// What a blocked finding stops. The code that reports the finding decides, because only it knows what it is about.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Serialize)]
 #[serde(rename_all = "kebab-case")]
 pub enum Stops {
@@ -70,7 +70,7 @@ pub(crate) struct Scope<'a> {
 
 impl<'a> Scope<'a> {
     /// What may be done for a cluster; `None` where that is nothing. A cluster is formed on all of its
-    /// hosts at once, so whatever stops one of them stops the forming.
+    /// hosts at once, so a finding that stops one of them stops the forming.
     pub(crate) fn of(
         cluster: &'a ClusterSpec,
         formation: Formation,

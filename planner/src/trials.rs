@@ -1,5 +1,5 @@
-//! New certificates of members that run: one member at a time, each tried before the next one gets its own. A
-//! generation that is no good stops at the first member.
+//! New certificates for running members: one member at a time, each tested before the next one gets its own. A bad
+//! generation stops at the first member.
 
 use std::collections::BTreeSet;
 
@@ -98,10 +98,10 @@ fn trial(place: &Place<'_>, all: &[Place<'_>]) -> Step {
     };
     let note = match silence {
         Silence::Fails => {
-            "if they do not work, the previous ones come back and no other member gets new ones"
+            "if the test fails, the previous ones come back and no other member gets new ones"
         }
         Silence::SaysNothing => {
-            "the member does not answer now: only a wrong certificate is a failure"
+            "the member does not answer now, so only a wrong certificate fails the test"
         }
     };
     place.step("trial", Action::Check, kind, Why::Safety { note: note.to_owned() })
@@ -117,7 +117,7 @@ fn order(all: &[Place<'_>], changing: &[&HostName]) -> Option<String> {
             Some(format!("cluster {cluster}: {only} gets new certificates; open connections stay"))
         }
         _ => Some(format!(
-            "cluster {cluster}: new certificates go to one member at a time ({}), each tried before the next; \
+            "cluster {cluster}: new certificates go to one member at a time ({}), each tested before the next; \
              open connections stay",
             names.join(", ")
         )),
@@ -135,7 +135,7 @@ fn waits_for(place: &Place<'_>, scope: &Scope<'_>) -> Finding {
         host: Some(place.name.clone()),
         cluster: Some(place.cluster.name.clone()),
         message:
-            "its new certificates have not been tried yet, and no other member gets new ones before"
+            "its new certificates are not tested yet, and no other member gets new ones before that"
                 .to_owned(),
         hint: Some(hint),
     }

@@ -2,8 +2,8 @@
 
 use super::{Launch, StepKind};
 
-/// What a kind of step can do to a running member. No kind is harmless by default: whoever plans,
-/// guards, checks or simulates steps asks here.
+/// What a kind of step can do to a running member. No kind is harmless by default: the planner, the guards, the
+/// checker and the simulator all ask here.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
 pub enum Effect {
     /// Nothing that a running member notices.

@@ -18,7 +18,7 @@ pub enum Swap {
 pub enum Silence {
     /// It answered with the certificates before: these are bad, and those before are put back.
     Fails,
-    /// It did not answer before either, as one does whose certificates have ended or whose cluster has no
-    /// quorum: only a wrong certificate is a failure.
+    /// It did not answer before either, for example because its certificates have expired or its cluster has no
+    /// quorum: only a wrong certificate fails the test.
     SaysNothing,
 }

@@ -95,10 +95,10 @@ fn owner(subject: &Subject<'_>, report: &mut PlanReport) {
     match &subject.facts.site {
         Observed::Known(site) if *site != subject.spec.site => {
             let message = format!(
-                "this host belongs to site {site}, and the inventory is of site {}",
+                "this host belongs to site {site}, but the inventory is for site {}",
                 subject.spec.site
             );
-            let hint = "use that site's inventory; one host serves one site";
+            let hint = "use that site's inventory: a host serves only one site";
             report.block(subject.host_finding("other-site", message, hint), [subject.machine()]);
         }
         Observed::Unknown(why) => {
@@ -125,7 +125,7 @@ fn size(subject: &Subject<'_>, policy: &Policy, report: &mut PlanReport) {
     if machine.cores < policy.min_cores {
         warn(
             "few-cores",
-            format!("{} processor core(s); etcd wants {}", machine.cores, policy.min_cores),
+            format!("processor cores: {}; etcd wants {}", machine.cores, policy.min_cores),
         );
     }
     if machine.memory < policy.min_memory {
@@ -230,8 +230,8 @@ fn foreign_data(subject: &Subject<'_>, report: &mut PlanReport) {
     let path = subject.member.member.layout().data_dir();
     match &member.data {
         Observed::Known(data) if !data.empty && !ours => {
-            let message = format!("{path} is not empty, and quorate did not fill it");
-            let hint = "look what it is; move it aside if it is not needed";
+            let message = format!("{path} holds data that quorate did not create");
+            let hint = "check what it is; move it away if nobody needs it";
             report.block(subject.finding("foreign-data", message, hint), [subject.forming()]);
         }
         Observed::Known(_) | Observed::Absent | Observed::Unknown(_) => {}

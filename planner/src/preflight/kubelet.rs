@@ -44,7 +44,7 @@ fn to_stand_alone(subject: &Subject<'_>, kubelet: &KubeletFacts) -> Option<Findi
         subject.host_finding(
             "kubelet-serves",
             "its kubelet runs already, and quorate did not set it up".to_owned(),
-            "leave `standalone` out where somebody else looks after the kubelet",
+            "remove `standalone` from the inventory if something else manages this kubelet",
         )
     })
 }
@@ -59,8 +59,8 @@ fn somebody_s(subject: &Subject<'_>, kubelet: &KubeletFacts) -> Option<Finding> 
             subject.host_finding(
                 "no-kubelet",
                 format!("{KUBELET_UNIT} does not run"),
-                "systemctl start kubelet; or where nobody configures it: [clusters.NAME.kubelet] \
-                 standalone = true",
+                "run on the host: systemctl start kubelet\n\
+                 or, if nothing else configures it: [clusters.NAME.kubelet] standalone = true",
             )
         });
     }

@@ -74,7 +74,7 @@ fn source_address(subject: &Subject<'_>, peer: SocketAddr, report: &mut PlanRepo
         Some(Observed::Known(_)) => {}
         Some(Observed::Absent) => {
             let message = format!("there is no route to {}", peer.ip());
-            let hint = "check addresses and routes of this host";
+            let hint = "check this host's addresses and routes";
             report.block(subject.finding("no-route", message, hint), [subject.forming()]);
         }
         Some(Observed::Unknown(why)) => report.warnings.push(subject.finding(
@@ -89,8 +89,10 @@ fn source_address(subject: &Subject<'_>, peer: SocketAddr, report: &mut PlanRepo
 fn reach(subject: &Subject<'_>, peer: SocketAddr, report: &mut PlanReport) {
     match subject.facts.reach.get(&peer) {
         Some(Reach::Silent) => {
-            let message = format!("no answer from {peer}; a refusal would be one");
-            let hint = "open the peer port between the members in every firewall";
+            let message = format!(
+                "{peer} does not answer, not even with \"connection refused\": packets are being dropped"
+            );
+            let hint = "allow the peer port between the members in every firewall";
             report.block(subject.finding("peer-unreachable", message, hint), [subject.forming()]);
         }
         Some(Reach::Untried) => report.warnings.push(subject.finding(

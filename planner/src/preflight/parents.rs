@@ -1,5 +1,5 @@
-//! Whether etcd gets to its own directories: it must be let through each one above them. Where it is not, a
-//! start or a restart would fail, and new certificates would not be read.
+//! Whether etcd can reach its own directories: it needs search permission on each one above them. Without it, a
+//! start or a restart would fail, and etcd could not read new certificates.
 
 use inventories::inventory::Runtime;
 use templates::layout::USER;
@@ -17,9 +17,8 @@ pub(super) fn check(subject: &Subject<'_>, report: &mut PlanReport) {
             continue;
         }
         let FileFacts { mode, owner, group, .. } = seen;
-        let message =
-            format!("etcd can't get through {path}: mode {mode:04o}, owner {owner}:{group}");
-        let hint = Some(format!("let every account pass, on the host: chmod a+x {path}"));
+        let message = format!("etcd can't enter {path}: mode {mode:04o}, owner {owner}:{group}");
+        let hint = Some(format!("run on the host: chmod a+x {path}"));
         let finding = Finding { hint, ..subject.finding("closed-parent", message, "") };
         match subject.cluster.runtime {
             Runtime::Systemd => report.block(finding, [subject.its_member()]),

@@ -1,4 +1,4 @@
-//! What of a host changes how the member's unit runs, and that quorate leaves as it is.
+//! What on a host changes how the member's unit runs, and quorate leaves as it is.
 
 use inventories::inventory::Runtime;
 
@@ -18,7 +18,7 @@ pub(super) fn check(subject: &Subject<'_>, report: &mut PlanReport) {
     }
 }
 
-/// Where the host gives less than the unit asks for, the unit goes without. The operator accepts that by
+/// If the host supports less than the unit asks for, the unit omits it. The operator accepts that by
 /// saying why.
 fn sandbox(subject: &Subject<'_>, report: &mut PlanReport) {
     let accepted = &subject.member.member.systemd.without;
@@ -27,9 +27,9 @@ fn sandbox(subject: &Subject<'_>, report: &mut PlanReport) {
         let cluster = &subject.cluster.name;
         report.warnings.push(subject.finding(
             "weaker-sandbox",
-            format!("the unit goes without {directive}=: {reason}"),
+            format!("the unit omits {directive}=: {reason}"),
             &format!(
-                "change that on the host, or accept it under [clusters.{cluster}.systemd]: \
+                "change that on the host, or accept it in [clusters.{cluster}.systemd]: \
                  without = {{ {directive} = \"your reason\" }}"
             ),
         ));
@@ -46,11 +46,11 @@ fn foreign(subject: &Subject<'_>, report: &mut PlanReport) {
                 let names: Vec<&str> = sets.iter().copied().collect();
                 format!("sets {} of {unit}", names.join(", "))
             }
-            None => format!("changes {unit}, and can't be read"),
+            None => format!("changes {unit}, but can't be read"),
         };
         let restarts = sets.is_some_and(|sets| sets.contains("ExecStart"));
         let so = if restarts {
-            "; no flag and no version of the inventory reaches this member"
+            "; it overrides the flags and the version that the inventory gives this member"
         } else {
             ""
         };
@@ -58,7 +58,7 @@ fn foreign(subject: &Subject<'_>, report: &mut PlanReport) {
             "foreign-drop-in",
             format!("{} {what}{so}", file.path),
             &format!(
-                "quorate leaves the file alone; if it is meant, name it under \
+                "quorate leaves it alone: remove it on the host, or accept it in \
                  [clusters.{}.systemd]: keep-drop-ins = [\"{}\"]",
                 subject.cluster.name,
                 file.name()
@@ -67,7 +67,7 @@ fn foreign(subject: &Subject<'_>, report: &mut PlanReport) {
     }
 }
 
-/// Nothing of it was tried on such a host, so it is named before the first start.
+/// quorate was never tested on such a host, so the plan says so before the first start.
 fn selinux(subject: &Subject<'_>, report: &mut PlanReport) {
     if subject.facts.machine.selinux != Observed::Known(Selinux::Enforcing) {
         return;
@@ -76,11 +76,11 @@ fn selinux(subject: &Subject<'_>, report: &mut PlanReport) {
         &mut report.warnings,
         subject.host_finding(
             "selinux",
-            "SELinux is enforcing here, and quorate was not tried with it: its files get the labels of \
+            "SELinux is enforcing, and quorate has not been tested with it: its files get the labels of \
              their folders"
                 .to_owned(),
-            "if etcd does not start, see what was refused: ausearch -m avc -ts recent; docs/operations.md \
-             has the labels",
+            "if etcd does not start, look for denials on the host: ausearch -m avc -ts recent\n\
+             docs/operations.md lists the labels",
         ),
     );
 }

@@ -62,7 +62,7 @@ impl Reason {
         matches!(self, Reason::Flag { name, .. } if name == flag)
     }
 
-    /// Whether nothing tells of it any more once the unit is put right.
+    /// Whether no trace of the reason is left once the unit is updated.
     pub(super) fn is_forgotten(&self) -> bool {
         match self {
             Reason::Unit(_) | Reason::DropIn(_) => true,
@@ -98,7 +98,7 @@ impl fmt::Display for Reason {
                 write!(f, "restart needed because {path} was replaced while the member ran")
             }
             Reason::Noted => f.write_str(
-                "restart needed because an earlier run put its unit right and stopped before it",
+                "restart needed because an earlier run updated its unit and stopped before the restart",
             ),
             Reason::Account(is) => {
                 write!(f, "restart needed because its process has uid {is}, which is not etcd's")

@@ -18,7 +18,7 @@ pub fn blocked(found: &[Blocked], style: Style) -> Vec<String> {
     lines
 }
 
-/// What a finding stops, the same of several hosts said once.
+/// What a finding stops. Hosts that lose the same thing share one entry.
 fn listed<'a>(stops: impl IntoIterator<Item = &'a Stops>) -> String {
     let mut hosts: BTreeMap<String, Vec<&str>> = BTreeMap::new();
     let all: Vec<&Stops> = stops.into_iter().collect();
@@ -30,11 +30,11 @@ fn listed<'a>(stops: impl IntoIterator<Item = &'a Stops>) -> String {
     };
     for stop in all.iter().filter(|stop| !is_less(stop)) {
         let what = match stop {
-            Stops::Cluster(cluster) => format!("everything of {cluster}"),
-            Stops::Changes(cluster) => format!("restarts and other members of {cluster}"),
+            Stops::Cluster(cluster) => format!("everything for {cluster}"),
+            Stops::Changes(cluster) => format!("restarts and membership changes of {cluster}"),
             Stops::Host(_) => "everything on ".to_owned(),
-            Stops::Member(_, cluster) => format!("everything of {cluster} on "),
-            Stops::Settings(_, cluster) => format!("other settings of {cluster} on "),
+            Stops::Member(_, cluster) => format!("everything for {cluster} on "),
+            Stops::Settings(_, cluster) => format!("new settings for {cluster} on "),
         };
         hosts.entry(what).or_default().extend(stop.host().map(|host| host.as_str()));
     }
@@ -58,8 +58,8 @@ mod tests {
             Stops::Settings(three.clone(), main.clone()),
             Stops::Member(three, main),
         ];
-        let said = "everything of main on etcd-3; other settings of main on etcd-1, etcd-2; \
-                    restarts and other members of main";
+        let said = "everything for main on etcd-3; new settings for main on etcd-1, etcd-2; \
+                    restarts and membership changes of main";
         assert_eq!(listed(&stops), said);
     }
 }

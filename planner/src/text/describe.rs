@@ -4,6 +4,7 @@ use inventories::inventory::{ReleaseSource, Runtime, San};
 use pki::LeafRequest;
 use templates::member::Access;
 
+use super::plan::counted;
 use crate::plan::{Fetch, FormationState, Launch, StepKind};
 
 /// What a step does, in one line without a full stop.
@@ -30,7 +31,7 @@ pub fn describe(kind: &StepKind) -> String {
         }
         StepKind::TryCertificates { from, .. } => {
             let from = from.first().map(ToString::to_string).unwrap_or_default();
-            format!("try the new certificates: handshakes from {from}, and etcdctl on the host")
+            format!("test the new certificates: handshakes from {from}, etcdctl on the host")
         }
         StepKind::StoreToken => "store the bootstrap's token".to_owned(),
         StepKind::TrustDiscovery { ca, password } => {
@@ -41,13 +42,13 @@ pub fn describe(kind: &StepKind) -> String {
         }
         StepKind::OpenDiscovery { service, members, version } => match service.access {
             Access::Own => format!(
-                "start an etcd {version} at {}, by which {} member(s) find each other",
+                "start an etcd {version} at {}, by which {} find each other",
                 service.endpoints.join(", "),
-                members.len()
+                counted(members.len(), "member")
             ),
             Access::Open | Access::Tls { .. } => format!(
-                "record the bootstrap of {} member(s) at {}",
-                members.len(),
+                "record the bootstrap of {} at {}",
+                counted(members.len(), "member"),
                 service.endpoints.join(", ")
             ),
         },
@@ -59,7 +60,7 @@ pub fn describe(kind: &StepKind) -> String {
         },
         StepKind::ForgetDiscovery => "remove what only the discovery service was for".to_owned(),
         StepKind::DiscardBootstrap => {
-            "stop the begun bootstrap and set its data aside, which never had a quorum".to_owned()
+            "stop the unfinished bootstrap and set its data aside; it never had a quorum".to_owned()
         }
         StepKind::WriteUnit { text: _, formation: FormationState::New } => {
             "write and enable the unit, to form a new cluster".to_owned()
@@ -70,7 +71,9 @@ pub fn describe(kind: &StepKind) -> String {
         StepKind::StandaloneKubelet { .. } => {
             "have the kubelet run static pods without an API server".to_owned()
         }
-        StepKind::WriteManifest { .. } => "write the pod's manifest; the pod goes on".to_owned(),
+        StepKind::WriteManifest { .. } => {
+            "write the pod's manifest; the pod keeps running".to_owned()
+        }
         StepKind::StartMember { by: Launch::Unit } => "start the member".to_owned(),
         StepKind::StartMember { by: Launch::Pod { formation: FormationState::New, .. } } => {
             "start the member as a pod, to form a new cluster".to_owned()
@@ -79,10 +82,10 @@ pub fn describe(kind: &StepKind) -> String {
             "start the member as a pod of a formed cluster".to_owned()
         }
         StepKind::RetireMember { from: Runtime::Systemd, image: _ } => {
-            "stop the member's unit and take it away".to_owned()
+            "stop the member's unit and remove it".to_owned()
         }
         StepKind::RetireMember { from: Runtime::StaticPod, image: _ } => {
-            "take the member's pod away, and wait for its end".to_owned()
+            "remove the member's pod and wait until it ends".to_owned()
         }
         StepKind::MoveDropIns { moves } => {
             let moves: Vec<String> =
@@ -90,7 +93,7 @@ pub fn describe(kind: &StepKind) -> String {
             format!("move aside what quorate did not write: {}", moves.join(", "))
         }
         StepKind::MoveLeader { .. } => "hand leadership to another member".to_owned(),
-        StepKind::NoteRestart => "note that the process is to be restarted".to_owned(),
+        StepKind::NoteRestart => "set a restart mark".to_owned(),
         StepKind::RestartMember { by: Launch::Unit } => "restart the member".to_owned(),
         StepKind::RestartMember { by: Launch::Pod { .. } } => {
             "replace the member's pod, as one of a formed cluster".to_owned()
@@ -99,8 +102,8 @@ pub fn describe(kind: &StepKind) -> String {
             "wait until it answers, has caught up, and no new alarm is up".to_owned()
         }
         StepKind::ProveHealthy { endpoints, version } => format!(
-            "prove the cluster healthy: {} member(s) at {version}, one leader, a write read back",
-            endpoints.len()
+            "prove the cluster healthy: {} at {version}, one leader, a write read back",
+            counted(endpoints.len(), "member")
         ),
         StepKind::ListByAddress { peer_url, .. } => {
             format!("have the cluster list the member as {peer_url}, no longer by its name in DNS")

@@ -2,6 +2,7 @@
 
 use inventories::ClusterName;
 
+use super::plan::counted;
 use super::{Paint, Style};
 use crate::report::{ClusterNow, Formation, Led, PlanReport};
 
@@ -50,14 +51,17 @@ pub fn cluster(name: &ClusterName, now: &ClusterNow, style: Style) -> String {
     let name = style.paint(Paint::Bold, &format!("Cluster {name}"));
     let voters = now.quorum.voters;
     match now.formation {
-        Formation::Absent => format!("{name}: not formed yet, {voters} member(s) wanted"),
+        Formation::Absent => {
+            format!("{name}: not formed yet, {} wanted", counted(voters, "member"))
+        }
         Formation::Begun => {
             format!(
-                "{name}: a bootstrap was begun and never had a quorum, {voters} member(s) wanted"
+                "{name}: a bootstrap was started and never had a quorum, {} wanted",
+                counted(voters, "member")
             )
         }
         Formation::Elsewhere => {
-            format!("{name}: formed before, and not on the hosts of its members")
+            format!("{name}: formed before, but its members' hosts have no trace of it")
         }
         Formation::Unknown => format!("{name}: not known, because not every host could be seen"),
         Formation::Formed => {

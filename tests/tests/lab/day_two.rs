@@ -66,7 +66,7 @@ fn what_somebody_changed_by_hand_is_shown_and_undone() {
     assert_ne!(noted, runs, "the note is about the process before");
     // As if an apply had put a unit right and was killed before the restart.
     on(&stage.host(2), &format!("echo {runs} > /var/lib/quorate/main/restart-due"));
-    undo(&stage, &["etcd-2", "stopped before it"]);
+    undo(&stage, &["etcd-2", "stopped before the restart"]);
 
     on(&stage.host(1), "usermod --shell /bin/bash etcd");
     undo(&stage, &["etcd-1", "login shell /bin/bash -> /usr/sbin/nologin"]);

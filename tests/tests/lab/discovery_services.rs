@@ -303,7 +303,7 @@ pub(crate) fn two_clusters_find_each_other_by_services_of_their_own(runtime: Run
         "systemd-run -q --unit=squatter systemd-socket-activate --accept -l 2385 /bin/cat",
     );
     let plan = stage.run(&["plan"]).ends(0);
-    plan.says("11:2386, by which 3 member(s)").says("11:2387, by which 3 member(s)");
+    plan.says("11:2386, by which 3 members").says("11:2387, by which 3 members");
     stage.run(&["apply", "--yes"]).ends(0);
     let main = Members::of_main(NEWEST, 3);
     let events = Members { cluster: "events", client_port: 2382, ..main };

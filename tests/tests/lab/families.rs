@@ -40,11 +40,11 @@ fn a_cluster_runs_on(suite: Suite, name: &str) {
     assert_eq!(on(&host, ignored), "");
     let without = match suite {
         Suite::Bullseye => {
-            plan.says("the unit goes without PrivateIPC=: systemd 247 does not know it");
+            plan.says("the unit omits PrivateIPC=: systemd 247 does not know it");
             "without = { PrivateIPC = \"Debian 11\" }\n"
         }
         Suite::Bookworm | Suite::Trixie | Suite::Jammy | Suite::Noble => {
-            plan.does_not_say("goes without");
+            plan.does_not_say("the unit omits");
             ""
         }
     };
@@ -55,7 +55,7 @@ fn a_cluster_runs_on(suite: Suite, name: &str) {
         let settings = "settings = { MemoryMax = \"1G\", Nice = -5 }\n";
         text.replace("[pki]", &format!("[clusters.main.systemd]\n{settings}{without}\n[pki]"))
     });
-    stage.run(&["plan"]).ends(0).says("MemoryMax: unset -> 1G").does_not_say("goes without");
+    stage.run(&["plan"]).ends(0).says("MemoryMax: unset -> 1G").does_not_say("the unit omits");
     stage.run(&["apply", "--yes"]).ends(0);
     stage.expect_nothing_to_do();
     assert_eq!(on(&host, "ps -o ni= -p $(pgrep -x etcd) | tr -d ' '"), "-5");

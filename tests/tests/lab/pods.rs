@@ -174,9 +174,9 @@ fn what_somebody_changed_of_a_pod_by_hand_is_shown_and_undone() {
     let stage = formed("p-drift", 3);
     let running = pids(&stage);
     on(&stage.host(1), &format!("chmod 0644 {MANIFEST}"));
-    undo(&stage, &["etcd-1", "0644 -> 0600", "the pod goes on"]);
+    undo(&stage, &["etcd-1", "0644 -> 0600", "the pod keeps running"]);
     on(&stage.host(1), &format!("echo '# by hand' >>{MANIFEST}"));
-    undo(&stage, &["etcd-1", "- # by hand", "the pod goes on"]);
+    undo(&stage, &["etcd-1", "- # by hand", "the pod keeps running"]);
     assert_eq!(pids(&stage), running, "none of this needs a restart");
 
     // What the kubelet takes up by itself, and restarts the member for.

@@ -197,7 +197,7 @@ const CASES: &[Case] = &[
         "restart",
         "runs etcd 3.6.14 -> 3.6.16",
     ),
-    (|f| member(f).restart_due = true, "restart", "stopped before it"),
+    (|f| member(f).restart_due = true, "restart", "stopped before the restart"),
     (|f| member(f).marker = Observed::Absent, "marker", "wanted by"),
 ];
 

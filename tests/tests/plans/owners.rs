@@ -114,7 +114,7 @@ fn a_directory_above_that_lets_etcd_not_through_stops_its_member() {
         let found: Vec<_> = blocked.filter(|finding| finding.code == "closed-parent").collect();
         assert_eq!(found.len(), usize::from(blocks));
         assert_eq!(plan.report.warnings.iter().any(|is| is.code == "closed-parent"), !blocks);
-        let hint = "let every account pass, on the host: chmod a+x /var/lib/etcd";
+        let hint = "run on the host: chmod a+x /var/lib/etcd";
         assert!(found.iter().all(|finding| finding.hint.as_deref() == Some(hint)));
         assert_eq!(plan.steps.iter().any(|step| step.host.as_str() == "etcd-2"), !blocks);
         assert_eq!(violations(&plan, &wanted, &facts), Vec::<String>::new());

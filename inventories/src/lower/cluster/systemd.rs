@@ -16,8 +16,12 @@ pub(super) fn read(
     let Some(raw) = raw else { return Systemd::default() };
     if runtime == Some(Runtime::StaticPod) {
         let at = At::new(0, raw.span());
-        let finding = Finding::error("systemd", &at, "`systemd` is for units, and pods have none");
-        report.add(finding.hint("write: runtime = \"systemd\", or leave `systemd` out"));
+        let finding = Finding::error(
+            "systemd",
+            &at,
+            "`systemd` applies to units, but this cluster runs pods",
+        );
+        report.add(finding.hint("write: runtime = \"systemd\", or remove `systemd`"));
         return Systemd::default();
     }
     let schema::Systemd { settings, without, keep_drop_ins } = raw.value();
@@ -44,8 +48,8 @@ pub(super) fn read(
         }
         let text = reason.value().trim();
         if text.is_empty() || text.chars().any(char::is_control) || text.len() > LONGEST_REASON {
-            let message = format!("{} has no reason to be left out", name.value());
-            let hint = "say on one line, in at most 200 characters, why the hosts can't have it";
+            let message = format!("{} needs a reason for leaving it out", name.value());
+            let hint = "write on one line, in at most 200 characters, why the hosts can't use it";
             report.add(Finding::error("systemd", &At::new(0, reason.span()), message).hint(hint));
         } else {
             systemd.without.insert(name.value().clone(), text.to_owned());
@@ -70,7 +74,7 @@ fn is_known(name: &Loc<String>, known: &[&str], what: &str, report: &mut Report<
     if known.contains(&name.value().as_str()) {
         return true;
     }
-    let message = format!("\"{}\" is not a {what} that quorate takes", shown(name));
+    let message = format!("\"{}\" is not a {what} that quorate accepts", shown(name));
     let hint = match closest(name, known.iter().copied()) {
         Some(meant) => format!("did you mean {meant}?"),
         None => format!("known are {}", known.join(", ")),
