@@ -1,6 +1,6 @@
 # shellcheck shell=bash
 # The program that sites in use were formed by, built once from the repository's own history into the lab's
-# cache. Tests hold that the program of today goes on with what that one made.
+# cache. Tests check that today's program continues from what that one left.
 
 # The commit that tests/lab/src/site.rs names too.
 EARLIER=cc236538
@@ -11,7 +11,7 @@ EARLIER_PROGRAM=${QUORATE_LAB_CACHE:-/var/cache/quorate-lab}/earlier/$EARLIER/qu
 build_earlier() {
     [ ! -x "$EARLIER_PROGRAM" ] || return 0
     if ! git cat-file -e "$EARLIER^{commit}" 2>/dev/null; then
-        printf 'commit %s is not in this clone: what it left is not tried (git fetch --unshallow)\n' "$EARLIER"
+        printf 'commit %s is not in this clone: so what it left on hosts is not tested: git fetch --unshallow\n' "$EARLIER"
         return 1
     fi
     say "building the program of $EARLIER, once"

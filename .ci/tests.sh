@@ -1,6 +1,6 @@
 # shellcheck shell=bash
 # What ./dev test runs and how: first what needs no lab, then each test that does, several at a time, in a
-# process of its own. What each took, what failed and what was not run is told at the end.
+# process of its own. The end lists how long each took, what failed and what was not run.
 
 # Every test, with all features: cargo builds most crates once more for every other choice.
 EVERY=(--workspace --features quorate-lab/lab,quorate-tests/lab)
@@ -25,7 +25,7 @@ LONGEST=(
 
 # Builds what the tests are made of, and what runs the hosts.
 build_tests() {
-    cargo test "${EVERY[@]}" --no-run "$@" || die "the tests do not build" "cargo's words are above"
+    cargo test "${EVERY[@]}" --no-run "$@" || die "the tests do not build" "see cargo's errors above"
 }
 
 # More tests run at once than there are cores: many of them wait for a server or a clock.
@@ -144,7 +144,7 @@ with_lab() {
     used=$({ time alone "$folder/said" "$place" "$program" --exact "$name"; } 2>&1) || rc=$?
     hosts=$(awk '{ ms += $1 } END { printf "%.3f", ms / 1000 }' "$folder/cpu")
     printf '%s %s %s\n' "$used" "$label" "$hosts" | awk '{ $3 += $5; NF = 4; print }' >>"$NOTES/times"
-    # Whoever wants what could not be had has not failed.
+    # A test whose needs could not be met has not failed.
     if [ "$rc" = 0 ]; then
         lacks=$(sed -n '/^not run: /{ s///p; q }' "$folder/said")
     else
@@ -170,7 +170,7 @@ test_with_lab() {
     local all place program name running=0
     all=$(tests_with_lab | grep -E -- "${1:-.}" | { [ $# -lt 2 ] && cat || grep -Ev -- "$2"; })
     [ -n "$all" ] || failed "no test that needs a lab was found"
-    # What is not in the lab's cache by now could not be had.
+    # What the lab's cache lacks by now could not be built or downloaded.
     export QUORATE_LAB_PREPARED=1
     while read -r place program name; do
         if [ "$running" -ge "$AT_ONCE" ]; then
@@ -186,11 +186,11 @@ test_with_lab() {
 # Where the time went, what was not run, what failed, and how many of each. Fails if anything did.
 tell_end() {
     local rc=0 passed
-    say "the slowest: seconds from begin to end, and of the processors"
+    say "the slowest tests: wall-clock seconds, processor seconds"
     awk '{ name = $4; for (i = 5; i <= NF; i++) name = name " " $i
         printf "%8.1f %8.1f  %s\n", $1, $2 + $3, name }' "$NOTES/times" | sort -rn -o "$NOTES/slowest"
     head -15 "$NOTES/slowest"
-    awk '{ wall += $1; cpu += $2 } END { printf "%8.1f %8.1f  all together\n", wall, cpu }' "$NOTES/slowest"
+    awk '{ wall += $1; cpu += $2 } END { printf "%8.1f %8.1f  total\n", wall, cpu }' "$NOTES/slowest"
     if [ -s "$NOTES/not-run" ]; then
         say "what was not run"
         sort "$NOTES/not-run"

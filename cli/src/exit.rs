@@ -95,11 +95,11 @@ impl ExitCode {
             }
             ExitCode::Unreachable => "Some host could not be reached.",
             ExitCode::Locked => "Somebody else holds the lock.",
-            ExitCode::Partial => "A part was applied; the rest failed or never began.",
-            ExitCode::RolledBack => "The changes were taken back.",
+            ExitCode::Partial => "Some steps were applied; the rest failed or never started.",
+            ExitCode::RolledBack => "The changes were rolled back.",
             ExitCode::Blocked => "Refused as unsafe or unsupported; nothing was changed.",
             ExitCode::Incomplete => {
-                "What can be done now was applied; the rest is blocked or held back."
+                "Everything that can be done now was applied; the rest is blocked or held back."
             }
             ExitCode::Usage => "The command line is wrong, or lacks a flag.",
             ExitCode::Inventory => "The inventory, or a file beside it, is wrong.",

@@ -38,8 +38,8 @@ pub fn read(folder: &Path) -> Observed<FormedRecord> {
 pub fn text(cluster: &ClusterName, record: &FormedRecord) -> String {
     let FormedRecord { cluster_id, formed } = record;
     format!(
-        "# quorate formed cluster {cluster}. Commit this file: as long as it is here, no plan forms the\n\
-         # cluster a second time, whatever became of its hosts.\n\
+        "# quorate formed cluster {cluster}. Commit this file: while it exists, no plan forms the\n\
+         # cluster a second time, even if all of its hosts change.\n\
          cluster-id = {cluster_id:?}\n\
          formed = {formed:?}\n"
     )

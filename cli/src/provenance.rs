@@ -95,7 +95,7 @@ impl Checkout {
             Self::Unknown(why) => {
                 let doing = "git does not say whether the inventory is committed";
                 Err(CliError::new(ExitCode::Blocked, While::new(doing, why.clone()))
-                    .hint("let git read this folder; or, to apply without knowing: --allow-dirty"))
+                    .hint("let git read this folder, or apply without this check: --allow-dirty"))
             }
         }
     }
@@ -106,7 +106,7 @@ impl Checkout {
         let exposed = self.known().into_iter().flat_map(|provenance| &provenance.exposed);
         let exposed = exposed.map(|key| {
             format!(
-                "{key} is a CA key in git, and not sealed: whoever can read the repository can open \
+                "{key} is a CA key in git, and not sealed: anyone who can read the repository can open \
                  the cluster"
             )
         });
@@ -195,8 +195,9 @@ impl Provenance {
         }
         let named = self.uncommitted.iter().map(|file| format!("{} ({})", file.path, file.how));
         let message = format!("not committed: {}", named.collect::<Vec<_>>().join(", "));
-        Err(CliError::new(ExitCode::Blocked, message)
-            .hint("commit them, so that others can see what is applied; or: --allow-dirty"))
+        Err(CliError::new(ExitCode::Blocked, message).hint(
+            "commit them so that others can see what is applied, or apply anyway: --allow-dirty",
+        ))
     }
 
     /// Refuses to go back: every commit that was applied last must be behind this one.

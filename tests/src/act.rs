@@ -24,7 +24,7 @@ use start::{start, start_pod};
 
 type Act = Result<Done, StepErrorKind>;
 
-const NO_IMAGE: &str = "the pod's image is not to be had";
+const NO_IMAGE: &str = "can't pull the pod's image";
 
 impl World {
     /// Checks the guard of a step and does it.

@@ -136,7 +136,7 @@ async fn apply(
                 SavedPlan::of(&planned.plan, &planned.facts, allowed)
                     .check(&again.plan, &again.facts)?;
             }
-            context.terminal.say("The hosts changed since the look; the plan is now:");
+            context.terminal.say("The hosts have changed; the plan is now:");
             reporter.borrow_mut().planned(&again.plan, verdict(&again.plan));
         }
         if again.plan.steps.is_empty() {
@@ -159,7 +159,7 @@ async fn apply(
             }
         };
         for untold in interrupts.unless_twice(remember).await.into_iter().flatten() {
-            context.terminal.warn(&format!("what was applied is not recorded: {untold}"));
+            context.terminal.warn(&format!("can't record what was applied: {untold}"));
         }
         formed::keep(context, &site, &again, &facts);
         Ok(code)
@@ -236,7 +236,7 @@ async fn execute_plan<H: Hosts>(
     ending.look_back(&planned.spec, &facts);
     reporter.borrow_mut().ending(&ending, &planned.spec);
     if let Some(why) = lost {
-        let message = format!("the lock was lost, and no further step was begun: {why}");
+        let message = format!("the lock was lost, so no further step was started: {why}");
         return Err(CliError::new(ending.code().first(ExitCode::Locked), message));
     }
     Ok(Executed { code: ending.code(), trace: ending.trace(), facts })

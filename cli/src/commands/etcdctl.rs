@@ -29,7 +29,7 @@ pub struct EtcdctlArgs {
     /// The member's host to run it on; otherwise the first that can be reached
     #[arg(long, value_name = "NAME")]
     host: Option<HostName>,
-    /// Print what etcdctl prints byte by byte, also to a terminal or a CI runner, which may obey it
+    /// Print etcdctl's output byte for byte, even to a terminal or a CI runner, which may act on it
     #[arg(long)]
     raw: bool,
     /// What etcdctl gets, such as: member list -w table
@@ -82,7 +82,7 @@ fn candidates<'a>(
         Some(name) => match cluster.members.get_key_value(name) {
             Some((host, _)) => Ok(vec![host]),
             None => {
-                let message = format!("{name} is no member of cluster {}", cluster.name);
+                let message = format!("{name} is not a member of cluster {}", cluster.name);
                 Err(CliError::new(ExitCode::Usage, message))
             }
         },

@@ -148,7 +148,7 @@ pub(super) fn commits(
             Observed::Unknown(why) => {
                 let message = format!("{host}: the record of the last apply can't be read: {why}");
                 return Err(CliError::new(ExitCode::Blocked, message)
-                    .hint("to apply whatever was applied before: --allow-older"));
+                    .hint("to apply without this check: --allow-older"));
             }
         }
     }

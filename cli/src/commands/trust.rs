@@ -80,7 +80,8 @@ pub(super) fn run(context: &Context, arguments: &TrustArgs) -> Result<ExitCode, 
             let pins = std::slice::from_ref(pin);
             rewrite(&site.path, |text| edit::set_host_key_pins(text, name, pins))?;
         }
-        terminal.print(&format!("Pinned {} host(s) in {}.", pins.len(), site.path.display()));
+        let hosts = if pins.len() == 1 { "host" } else { "hosts" };
+        terminal.print(&format!("Pinned {} {hosts} in {}.", pins.len(), site.path.display()));
         Ok(code)
     })?
 }
@@ -119,7 +120,7 @@ fn pin(key: &ScannedKey) -> Option<HostKeyPin> {
 /// Why there is nothing to pin, and what to do where that is not as it should be.
 fn nothing_to_pin(hosts: &BTreeMap<HostName, Host>, scanned: &Scanned) -> &'static str {
     if scanned.values().any(Result::is_err) {
-        return "Nothing was pinned: do what the hints say, then run 'quorate trust' again.";
+        return "Nothing was pinned: follow the hints, then run 'quorate trust' again.";
     }
     let changed = |(name, keys): (&HostName, &Result<Vec<ScannedKey>, _>)| {
         keys.as_ref().is_ok_and(|keys| standing(&hosts[name], keys) == Standing::Changed)

@@ -18,7 +18,7 @@ pub(super) fn run(context: &Context) -> Result<ExitCode, CliError> {
     for (name, cluster) in &spec.clusters {
         let Authorities { peer, client, discovery: _ } = &cluster.authorities;
         if peer.is_none() || client.is_none() {
-            let message = format!("cluster {name} lacks a CA; make it with: quorate pki init");
+            let message = format!("cluster {name} lacks a CA; create it with: quorate pki init");
             context.terminal.warn(&message);
         }
     }

@@ -50,7 +50,7 @@ impl Order {
             Self::NotNewer => return None,
             Self::Elsewhere => (
                 format!("your HEAD ({}) does not contain", ours.short()),
-                "pull if somebody else applied it; after a reset, rebase or squash: --allow-older",
+                "git pull if somebody else applied it; after a reset, rebase or squash: --allow-older",
             ),
             Self::Shallow => (
                 "this shallow clone does not reach back to".to_owned(),
@@ -59,7 +59,7 @@ impl Order {
             ),
             Self::NotHere => (
                 "this clone does not have".to_owned(),
-                "pull if somebody else applied it; after a rebase or squash: --allow-older",
+                "git pull if somebody else applied it; after a rebase or squash: --allow-older",
             ),
         };
         let message = format!("{said} {}, the commit that was applied last", applied.short());

@@ -234,10 +234,11 @@ impl ClusterStatus {
         match self.formation {
             Formation::Absent => problems.push("not formed yet: quorate apply forms it".to_owned()),
             Formation::Begun => {
-                problems.push("a bootstrap was begun and never had a quorum".to_owned());
+                problems.push("a bootstrap was started and never had a quorum".to_owned());
             }
             Formation::Elsewhere => problems.push(
-                "formed before, and not on the hosts of its members: see quorate plan".to_owned(),
+                "formed before, but its members' hosts have no trace of it: see quorate plan"
+                    .to_owned(),
             ),
             Formation::Unknown => problems.push("not every host could be seen".to_owned()),
             Formation::Formed if !quorate => problems.push(format!(

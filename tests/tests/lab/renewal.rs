@@ -35,7 +35,7 @@ pub(crate) fn new_certificates_are_tried_at_one_member_and_then_at_the_next(runt
     let (running, first) = (pids(), generations(&stage));
 
     other_certificates(&stage, "one.example.net");
-    stage.run(&["plan"]).ends(0).says("try the new certificates").says("one member at a time");
+    stage.run(&["plan"]).ends(0).says("test the new certificates").says("one member at a time");
     let apply = stage.run(&["apply", "--yes"]).ends(0);
     println!("renewal of three members: {:.2} s", apply.took.as_secs_f64());
     let second = generations(&stage);
@@ -58,7 +58,7 @@ pub(crate) fn new_certificates_are_tried_at_one_member_and_then_at_the_next(runt
         on(&host, "systemctl reload ssh");
     }
     let apply = stage.run(&["apply", "--yes"]).ends(0);
-    apply.says("tried by etcdctl on the host alone: sshd forwards no connections");
+    apply.says("tested only by etcdctl on the host: sshd forwards no connections");
     let third: BTreeSet<String> = generations(&stage).into_iter().collect();
     assert!(third.is_disjoint(&second.into_iter().collect()));
     stage.expect_nothing_to_do();
@@ -78,7 +78,7 @@ fn stops_at_the_first_member(stage: &Stage, used: &[String]) {
     on(&host, &format!("{inside} mount --bind /run/pki-copy /etc/etcd/main/pki"));
     let apply = stage.run(&["apply", "--yes"]).ends(6);
     let apply = apply.says("the new certificates do not work").says("shows another certificate");
-    apply.says("those before them are back in use");
+    apply.says("the previous ones are back in use");
     assert_eq!(generations(stage), used);
     on(&host, &format!("{inside} umount /etc/etcd/main/pki"));
     stage.run(&["status"]).ends(0);

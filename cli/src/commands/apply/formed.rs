@@ -9,8 +9,8 @@ use super::super::planning::Planned;
 use crate::formed_record;
 use crate::site::Site;
 
-/// Writes what is not recorded yet, and asks for it to be committed. The checkout of a CI job is thrown away,
-/// so there the text is shown too.
+/// Writes the missing records, and asks the operator to commit them. The checkout of a CI job is temporary, so
+/// there the text is shown too.
 pub(super) fn keep(context: &Context, site: &Site, planned: &Planned, facts: &SiteFacts) {
     let terminal = &context.terminal;
     for (cluster, record) in records(&planned.spec, &planned.plan, facts, &planned.policy) {
@@ -20,8 +20,8 @@ pub(super) fn keep(context: &Context, site: &Site, planned: &Planned, facts: &Si
         match formed_record::write(&folder, &cluster, &record) {
             Ok(path) => {
                 terminal.say_always(&format!(
-                    "Cluster {cluster} is formed. Commit {}: with it no plan forms the cluster again \
-                     by mistake.",
+                    "Cluster {cluster} is formed. Commit {}: it keeps a later plan from forming the \
+                     cluster again by mistake.",
                     path.display()
                 ));
                 if is_ci {

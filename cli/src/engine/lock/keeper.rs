@@ -1,5 +1,5 @@
-//! Keeping leases: each host's is renewed by itself, from the moment its lock is taken. A host that
-//! hangs or is away holds up no other.
+//! Keeping leases: each host's is renewed independently, from the moment its lock is taken. A host that
+//! hangs or is unreachable does not hold up the others.
 
 use std::sync::Arc;
 use std::time::Duration;

@@ -46,7 +46,7 @@ impl RemoteError {
                 }
             }
             RemoteError::Forward { hop, to, .. } => format!(
-                "check that {to} is up and reached from {hop}, and that sshd there allows it (AllowTcpForwarding)"
+                "check that {to} is up and reachable from {hop}, and that sshd on {hop} allows it (AllowTcpForwarding)"
             ),
             RemoteError::Banner { .. } => {
                 let port = match place {
@@ -58,7 +58,7 @@ impl RemoteError {
                 )
             }
             RemoteError::KeyExchange { .. } => {
-                "the server and we share no algorithm: see KexAlgorithms, HostKeyAlgorithms, Ciphers and MACs in its sshd_config and in ~/.ssh/config"
+                "the server and quorate share no algorithm: compare KexAlgorithms, HostKeyAlgorithms, Ciphers and MACs in its sshd_config and in ~/.ssh/config"
                     .to_owned()
             }
             RemoteError::Session { .. } => {
@@ -68,11 +68,11 @@ impl RemoteError {
             RemoteError::Frame {
                 why: FrameError::Missing { .. } | FrameError::Flood { .. }, ..
             } => {
-                "log in by hand and see what the shell prints: a ForceCommand or a shell that runs no command stands in the way"
+                "log in with ssh and look at what the shell prints: a ForceCommand, or a shell that runs no commands, gets in the way"
                     .to_owned()
             }
             RemoteError::Killed { .. } => {
-                "see 'journalctl -k' on the host: the kernel kills when memory runs out".to_owned()
+                "run 'journalctl -k' on the host: the kernel kills processes when memory runs out".to_owned()
             }
             RemoteError::Frame { .. } | RemoteError::Deadline { .. } | RemoteError::Lost { .. } => {
                 "run the command again: it looks at the host before it acts".to_owned()
@@ -150,7 +150,7 @@ impl AuthenticationError {
                 }
                 Outcome::Locked(_) => return format!("run: ssh-add {key}"),
                 Outcome::Ended { .. } => {
-                    return "ask whoever signs them for a new certificate".to_owned();
+                    return "ask the CA that signs them for a new certificate".to_owned();
                 }
                 Outcome::Refused | Outcome::NotInAgent | Outcome::Failed(_) => {}
             }
@@ -158,10 +158,10 @@ impl AuthenticationError {
         let user = &self.user;
         match (&self.end, place) {
             (AuthenticationEnd::HungUp { .. }, Place::End) => {
-                "name the one right key with ssh.identity-file: the host allows few attempts (MaxAuthTries)".to_owned()
+                "set ssh.identity-file to the right key: the host allows few attempts (MaxAuthTries)".to_owned()
             }
             (AuthenticationEnd::HungUp { .. }, Place::Jump) => {
-                "name the one right key with IdentityFile and IdentitiesOnly for the jump host in ~/.ssh/config: it allows few attempts (MaxAuthTries)".to_owned()
+                "set IdentityFile to the right key, and IdentitiesOnly, for the jump host in ~/.ssh/config: it allows few attempts (MaxAuthTries)".to_owned()
             }
             (AuthenticationEnd::Exhausted { .. }, Place::End) => format!(
                 "add one of these keys to ~/.ssh/authorized_keys of {user} on the host, or name another with ssh.identity-file or ssh.user"
@@ -180,10 +180,10 @@ impl SudoRefusal {
                 "install sudo on the host, or log in as root (ssh.user)".to_owned()
             }
             SudoRefusal::Terminal => format!(
-                "write this line into /etc/sudoers.d/quorate on the host (visudo -f): Defaults:{user} !requiretty"
+                "add this line to /etc/sudoers.d/quorate on the host (visudo -f): Defaults:{user} !requiretty"
             ),
             SudoRefusal::Password | SudoRefusal::NotAllowed | SudoRefusal::Other => format!(
-                "write this line into /etc/sudoers.d/quorate on the host (visudo -f): {user} ALL=(root) NOPASSWD: ALL"
+                "add this line to /etc/sudoers.d/quorate on the host (visudo -f): {user} ALL=(root) NOPASSWD: ALL"
             ),
         }
     }

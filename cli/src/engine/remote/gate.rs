@@ -1,7 +1,7 @@
 //! The bytes between libssh2 and a host go through our hands, so that we know what libssh2 was given.
 //!
-//! Every call of libssh2 reads from its socket, and keeps without a word what is for another channel
-//! or stream than the call is about. On the host's own socket bytes may come between a look for one
+//! Every call of libssh2 reads from its socket, and silently keeps data for other channels or streams
+//! than the call's own. On the host's own socket bytes may come between a look for one
 //! run and the next call for another, which takes them: then the run waits for a socket that has
 //! nothing left. So libssh2's socket is one end of a pair, and nothing comes out of it that we did not
 //! put in. A pass over all runs that starts with an empty socket and moves nothing has nothing left

@@ -14,7 +14,7 @@ chmod 0600 "$work"
 sync "$work"
 # A link is made by one of two sites that come at once, never by both.
 if ! said=$(ln -T "$work" "$file" 2>&1); then
-    [ -e "$file" ] || fail "$file can't be linked: $said"
+    [ -e "$file" ] || fail "can't link $file: $said"
     host_is_free "$file" "$site"
     already
 fi

@@ -42,7 +42,7 @@ drop_ins() {
     done
 }
 
-# The names of the directives of a drop-in, with commas between. A line that ends with a backslash goes on.
+# The names of the directives of a drop-in, with commas between. A line that ends with a backslash continues.
 directives() {
     head -c "$text_limit" -- "$1" | sed -n \
         -e '/^[[:blank:]]*[#;]/d' -e ':more' -e '/\\$/{' -e '$!{' -e 'N' -e 's/\\\n/ /' -e 'b more' -e '}' -e '}' \

@@ -1,6 +1,6 @@
 # shellcheck shell=sh
-# PKI_DIR UNTRIED keep|restore: ends the trial of the certificates in use. What failed it gives way to the generation
-# that was proven last, with one rename of `current`, where that is still there.
+# PKI_DIR UNTRIED keep|restore: ends the trial of the certificates in use. `restore` brings back the generation that was
+# proven last, if it still exists, with one rename of `current`.
 
 pki=$1 untried=$2
 
@@ -8,9 +8,9 @@ pki=$1 untried=$2
 if [ "$3" = restore ]; then
     proven=$(cat "$untried")
     case $proven in
-    '' | */* | .*) fail "there are no certificates to put back" ;;
+    '' | */* | .*) fail "there are no earlier certificates to restore" ;;
     esac
-    [ -f "$pki/$proven/manifest" ] || fail "$pki/$proven is gone, so there is nothing to put back"
+    [ -f "$pki/$proven/manifest" ] || fail "$pki/$proven is gone, so there is nothing to restore"
     swept "$pki/current"
     link=$(mktemp -u "$pki/.quorate-current.XXXXXX")
     ln -sT "$proven" "$link"

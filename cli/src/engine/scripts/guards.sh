@@ -55,7 +55,7 @@ others_healthy() {
         # shellcheck disable=SC2086
         healthy_among "$@" ${places%%"$line_end"*}
         [ "$healthy" -ge "$needed" ] ||
-            refuse "$healthy of the other members are healthy, and $needed must be: $unfit"
+            refuse "$healthy of the other members are healthy, but $needed must be: $unfit"
         case $lines in
         *"$line_end"*) lines=${lines#*"$line_end"} places=${places#*"$line_end"} ;;
         *) lines= ;;

@@ -47,7 +47,7 @@ uptime_seconds() { echo "$(($(cut -d' ' -f22 /proc/self/stat) / 100))"; }
 alone() {
     (umask 077 && mkdir -p "${1%/*}")
     exec 7>>"$1.flock"
-    flock -w 20 7 || refuse "a script of another run still works on this host"
+    flock -w 20 7 || refuse "a script of another run is still running on this host"
 }
 
 # changing FILE: nobody else changes the lock's file meanwhile.
@@ -69,8 +69,8 @@ end_steps() {
 # is_held: whether the lock that was read is somebody's, at this moment, and for how many seconds: $left. A run
 # lives on while its host reboots: it has a lease's time from the boot on to come back.
 is_held() {
-    here=$(booted) || fail "the host does not say which boot this is"
-    uptime=$(uptime_seconds) || fail "the host does not say how long it is up"
+    here=$(booted) || fail "can't read the host's boot id"
+    uptime=$(uptime_seconds) || fail "can't read the host's uptime"
     if [ "$boot" = "$here" ]; then
         left=$((until - uptime))
     elif [ "$until" != 0 ]; then

@@ -22,7 +22,7 @@ exec 7>>"$lock.flock"
 rounds=0
 # waits 25 s
 while ! flock -w 5 7; do
-    [ "$rounds" -lt 4 ] || refuse "a script of the lost connection still works on this host"
+    [ "$rounds" -lt 4 ] || refuse "a script of the lost connection is still running on this host"
     rounds=$((rounds + 1))
     end_steps "$lock"
 done

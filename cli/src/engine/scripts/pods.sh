@@ -36,7 +36,7 @@ etcd_from() {
 # kubelet_runs: nobody else starts and ends pods.
 kubelet_runs() {
     [ "$(of_unit kubelet.service ActiveState)" = active ] ||
-        refuse "kubelet.service does not run, which would do the rest: systemctl start kubelet"
+        refuse "kubelet.service does not run, so nothing would do the rest: systemctl start kubelet"
 }
 
 # kubelet_is_gone: whether it has not run for a while; to be asked again and again. A restart is no end.
@@ -69,7 +69,7 @@ take_pod_away() {
         work=$next
         if [ "$is_kept" = no ] || [ "$(sha256sum <"$1")" != "$(sha256sum <"$5")" ]; then
             # shellcheck disable=SC2034
-            stuck="$1 can't be copied to $5, so it stays"
+            stuck="can't copy $1 to $5, so it stays in place"
             return 1
         fi
         rm -f -- "$1"
@@ -81,15 +81,15 @@ take_pod_away() {
         waited=$((waited + 1))
         if [ $((waited % 5)) = 0 ] && kubelet_is_gone; then
             # shellcheck disable=SC2034 # Not every script takes pods away.
-            stuck='kubelet.service does not run, which would end the pod: systemctl start kubelet'
+            stuck='kubelet.service does not run, so the pod does not end: systemctl start kubelet'
             return 1
         fi
         sleep 0.2
     done
 }
 
-# put_back MANIFEST KEPT: the manifest that was taken away is there again, whole at once; says in $back what
-# became of it. Nothing is lost where this is killed: KEPT goes last.
+# put_back MANIFEST KEPT: restores the removed manifest in one rename, and sets `back` to the outcome. If this is
+# killed, nothing is lost: KEPT goes last.
 back=
 put_back() {
     [ -f "$2" ] || return 0
@@ -98,14 +98,14 @@ put_back() {
     folder=${1%/*}
     if begin_file "${folder%/*}/${1##*/}" && cat -- "$2" >"$work" && end_file "$1" 0600 root:root; then
         forget_kept "$2"
-        back='; the manifest that was here before is back'
+        back='; the previous manifest is back'
     else
         # shellcheck disable=SC2034
-        back="; the manifest that was here before is kept as $2 and could not be put back"
+        back="; the previous manifest could not be put back and is kept as $2"
     fi
 }
 
-# forget_kept KEPT: what was taken away is not needed any more.
+# forget_kept KEPT: removes the copy once nothing needs it.
 forget_kept() {
     if [ -e "$1" ]; then
         rm -f -- "$1"
@@ -135,7 +135,7 @@ has_image() {
     *[Uu]nauthorized* | *[Ff]orbidden* | *denied* | *authorization* | *'basic auth'*) return 0 ;;
     esac
     missing=$(printf '%s\n' "$missing" | tail -n 1)
-    missing="the pod's image is not to be had: ${missing:-no answer in $2 s}"
+    missing="can't pull the pod's image: ${missing:-no answer in $2 s}"
     return 1
 }
 

@@ -10,7 +10,7 @@ given() {
     set -- "$below" -xdev
     while read -r _ _ _ _ mount _; do
         case $mount in
-        "$below"/*[\\*?[]*) fail "a file system of an odd name is mounted below $below" ;;
+        "$below"/*[\\*?[]*) fail "a file system with special characters in its path is mounted below $below" ;;
         "$below"/*) set -- "$@" ! -path "$mount" ;;
         esac
     done </proc/self/mountinfo

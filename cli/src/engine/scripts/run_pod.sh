@@ -96,7 +96,7 @@ while [ "$(now)" -lt "$end" ]; do
         [ "$ends" = 0 ] || [ "$without" -lt 15 ] || gone_wrong "etcd ended at once"
     fi
     if [ $((looks % 5)) = 0 ] && kubelet_is_gone; then
-        gone_wrong "kubelet.service does not run, which would start the pod: systemctl start kubelet"
+        gone_wrong "kubelet.service does not run, so the pod does not start: systemctl start kubelet"
     fi
     # By the clock: on a busy host a look takes long, and the time would be over before the question.
     if [ -z "$found" ] && [ $(($(now) - asked)) -ge 8 ]; then
@@ -104,7 +104,7 @@ while [ "$(now)" -lt "$end" ]; do
         # Of this attempt alone: an earlier one may have had another image.
         case $(journalctl -u kubelet --since "@$begun" -n 100 -o cat --no-pager 2>/dev/null | grep -F -- "$pod") in
         *ErrImagePull* | *ImagePullBackOff* | *InvalidImageName* | *ErrImageNeverPull*)
-            never_ran "the pod's image is not to be had"
+            never_ran "can't pull the pod's image"
             ;;
         *'hostPath type check failed'*)
             gone_wrong "the kubelet does not find a directory that the pod mounts"

@@ -1,5 +1,5 @@
 # shellcheck shell=sh
-# Refuses where sudo records what scripts get on their stdin: keys would come that way.
+# Refuses if sudo records the stdin of scripts: keys arrive on it.
 
 [ -n "${SUDO_USER:-}" ] || already
 # A sudo that can't say has no such setting, or it is kept where only a login sees it.
@@ -20,5 +20,5 @@ for word in $(printf '%s\n' "$said" | tr ',' ' '); do
 done
 word=${input:-${stdin:-$rule}}
 [ -z "$word" ] ||
-    refuse "sudo on this host records what $SUDO_USER sends ($word), and so would a private key"
+    refuse "sudo on this host records what $SUDO_USER sends ($word), and would record a private key too"
 already

@@ -164,26 +164,27 @@ const TABLE: &[(&[&str], &str, &str)] = &[
         &["Failed to set up user namespacing", "status=217/USER"],
         "systemd could not give etcd its user (217/USER): the account is missing, or the kernel allows no \
          user namespaces",
-        "getent passwd etcd; sysctl user.max_user_namespaces; where it must stay 0, say so in the inventory: \
+        "run on the host: getent passwd etcd; sysctl user.max_user_namespaces; if it must stay 0, write: \
          [clusters.NAME.systemd] without = { PrivateUsers = \"your reason\" }",
     ),
     (
         &["Failed to set up mount namespacing", "status=226/NAMESPACE"],
-        "systemd could not make the unit's private view of the file system (226/NAMESPACE)",
-        "where it names a path, see that it is there; where it speaks of a read-only file system, /tmp must \
-         be writable: findmnt -T /tmp",
+        "systemd could not set up the unit's private view of the file system (226/NAMESPACE)",
+        "if the message names a path, check that it exists; if it names a read-only file system, make /tmp \
+         writable: findmnt -T /tmp",
     ),
     (
         &["status=203/EXEC", "Failed to locate executable"],
         "systemd could not run etcd's program (203/EXEC)",
-        "see that the file system of /opt is not mounted noexec (findmnt -T /opt/quorate), and with SELinux \
-         what was refused: ausearch -m avc -ts recent",
+        "check that /opt is not mounted noexec: findmnt -T /opt/quorate; with SELinux, look for denials: \
+         ausearch -m avc -ts recent",
     ),
     (&["no space left on device"], "the host's disk is full", "free some space, then apply again"),
     (
         &["permission denied"],
         "a file or directory belongs to somebody else",
-        "quorate plan names what is not etcd's; where it names nothing, on the host: namei -l /var/lib/etcd/*/member",
+        "run quorate plan, which names files that are not etcd's; if it names none, run on the host: \
+         namei -l /var/lib/etcd/*/member",
     ),
     (
         &["private key does not match public key", "failed to find any PEM data"],
@@ -252,7 +253,7 @@ mod tests {
             ),
             (
                 "etcd-main.service: Failed to set up mount namespacing: /run/systemd/unit-root/dev: Read-only file system",
-                "systemd could not make",
+                "systemd could not set up",
             ),
             ("flag provided but not defined: -experimental-x", "does not know a flag"),
         ] {

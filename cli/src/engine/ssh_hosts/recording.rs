@@ -14,9 +14,10 @@ pub(super) async fn refuse(connection: &Fenced) -> Result<(), Failure> {
     let answered = answer::read(&connection.run(call).await?);
     answered.map(|_| ()).map_err(|failure| {
         failure.hinted(
-            "write this line into /etc/sudoers.d/quorate on the host (visudo -f), with the login's \
-             name: Defaults:USER !log_input, !log_stdin (a tag LOG_INPUT of a rule must go too); or \
-             log in as root (ssh.user)",
+            "add this line to /etc/sudoers.d/quorate on the host (visudo -f), with the login's name: \
+             Defaults:USER !log_input, !log_stdin\n\
+             if a rule has the tag LOG_INPUT, remove the tag\n\
+             or log in as root (ssh.user)",
         )
     })
 }

@@ -42,7 +42,7 @@ pub(super) struct Wanted<'a> {
     pub(super) silence: Silence,
 }
 
-/// Tries them. What fails gives way to the certificates that were proven before.
+/// Tests them. If they fail, the last proven certificates come back.
 pub(super) async fn attempt(
     step: &Step,
     wanted: &Wanted<'_>,
@@ -60,15 +60,17 @@ pub(super) async fn attempt(
     // Whatever else went wrong says nothing about the certificates.
     let StepErrorKind::Failed(why) = &failure.kind else { return Err(failure) };
     let became = match wanted.silence {
-        Silence::SaysNothing => "they stay, as those before them did not work either".to_owned(),
+        Silence::SaysNothing => {
+            "they stay, because the previous ones did not work either".to_owned()
+        }
         Silence::Fails => match restore(step, connection).await {
-            Ok(()) => "those before them are back in use".to_owned(),
-            Err(failure) => format!("those before them could not be put back: {}", failure.kind),
+            Ok(()) => "the previous ones are back in use".to_owned(),
+            Err(failure) => format!("the previous ones could not be restored: {}", failure.kind),
         },
     };
     let why = format!("the new certificates do not work: {why}; {became}");
     let hint = format!(
-        "no other member was given new ones; look at etcd's log on {}, then apply again",
+        "no other member got new ones; look at etcd's log on {}, then run quorate apply again",
         step.host
     );
     Err(Failure { kind: StepErrorKind::Failed(why), ..failure }.hinted(hint))
@@ -110,7 +112,7 @@ async fn tried(
     if let Some(words) = said.get("silent") {
         match wanted.silence {
             Silence::Fails => {
-                let failure = Failure::failed("etcdctl on the host is not let in");
+                let failure = Failure::failed("etcdctl on the host can't connect");
                 return Err(failure.with_words(words.as_bytes()));
             }
             Silence::SaysNothing => untried = Some(SILENT),
@@ -127,9 +129,9 @@ async fn tried(
     Ok(untried.map_or(Done::Changed, Done::Partly))
 }
 
-const SILENT: &str = "not tried: the member does not answer yet, as it did not before";
-const FORBIDDEN: &str = "tried by etcdctl on the host alone: sshd forwards no connections";
-const UNREACHED: &str = "tried by etcdctl on the host alone: no other host reaches its ports";
+const SILENT: &str = "not tested: the member does not answer, and did not before either";
+const FORBIDDEN: &str = "tested only by etcdctl on the host: sshd forwards no connections";
+const UNREACHED: &str = "tested only by etcdctl on the host: no other host can reach its ports";
 
 /// What a port must show; why nobody knows, where nobody does.
 fn judge(
@@ -145,12 +147,12 @@ fn judge(
                 return Ok(None);
             }
             Err(Failure::failed(format!(
-                "the {port} port shows another certificate than the new one, serial {}",
+                "the {port} port does not show the new certificate, serial {}",
                 wanted.serial
             )))
         }
         (Shown::Untrusted { why }, _) => {
-            Err(Failure::failed(format!("the {port} port shows a certificate that fails: {why}")))
+            Err(Failure::failed(format!("the {port} port shows an invalid certificate: {why}")))
         }
         (Shown::Nothing { why }, Silence::Fails) => {
             Err(Failure::failed(format!("the {port} port shows no certificate: {why}")))

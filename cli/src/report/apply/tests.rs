@@ -138,16 +138,11 @@ fn rows() -> Vec<Row> {
         ("apply", "every step was done", apply(none(), vec![done(), already()]), Done),
         (
             "apply",
-            "nothing can be done: all that is wanted is blocked",
+            "nothing can be done: every change is blocked",
             apply(blocked("corrupt"), vec![]),
             Blocked,
         ),
-        (
-            "apply",
-            "nothing can be done: all that is wanted is held back",
-            apply(held(), vec![]),
-            Blocked,
-        ),
+        ("apply", "nothing can be done: every change is held back", apply(held(), vec![]), Blocked),
         (
             "apply",
             "every step was done; something else is blocked",
@@ -162,7 +157,7 @@ fn rows() -> Vec<Row> {
         ),
         (
             "apply",
-            "every step had been done already; something else is blocked",
+            "every step was already done; something else is blocked",
             apply(blocked("lost-member"), vec![already()]),
             Blocked,
         ),
@@ -217,20 +212,20 @@ fn rows() -> Vec<Row> {
         ),
         (
             "apply",
-            "a host gave no whole answer to a step",
+            "a host gave an incomplete answer to a step",
             apply(none(), vec![failed(claim(), StepErrorKind::Unknown)]),
             Partial,
         ),
         (
             "apply",
-            "a host was away before anything was changed",
+            "a host was unreachable before anything was changed",
             apply(none(), vec![failed(claim(), StepErrorKind::Away)])
                 .first(apply(none(), vec![failed(claim(), StepErrorKind::Unreachable)])),
             Unreachable,
         ),
         (
             "apply",
-            "a host was away after others were changed",
+            "a host was unreachable after others were changed",
             apply(none(), vec![done(), failed(claim(), StepErrorKind::Away)]),
             Partial,
         ),

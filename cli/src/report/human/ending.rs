@@ -23,7 +23,7 @@ pub fn ending(ending: &Ending<'_>, spec: &SiteSpec, style: Style) -> String {
     text
 }
 
-/// What is blocked or held back still: whoever reads the end alone must not think that all is done.
+/// What is still blocked or held back, so that the last lines alone do not look as if everything were done.
 fn left(plan: &Plan, style: Style) -> String {
     let mut lines = text::blocked(&plan.report.blocked, style);
     lines.extend(text::findings(&plan.report.held, "held back", Paint::Red, style));
@@ -38,7 +38,7 @@ fn success(ending: &Ending<'_>, spec: &SiteSpec, style: Style) -> String {
     let count = ending.count();
     let (head, paint) = match ending.plan().report.refused().next() {
         None => ("Apply complete!", Paint::Green),
-        Some(_) => ("Applied what can be applied now:", Paint::Yellow),
+        Some(_) => ("Applied everything that can be applied now:", Paint::Yellow),
     };
     let totals = format!(
         "{} {} added, {} changed, {} destroyed.",
@@ -73,12 +73,12 @@ fn failure(ending: &Ending<'_>, style: Style) -> String {
         }
         let skipped = ending.skipped_because_of(&step.id);
         if !skipped.is_empty() {
-            let _ = writeln!(text, "    not begun because of it: {}", names(&skipped));
+            let _ = writeln!(text, "    not started because of it: {}", names(&skipped));
         }
     }
     let not_begun = ending.steps(|outcome| *outcome == Outcome::NotStarted);
     if !not_begun.is_empty() {
-        let _ = writeln!(text, "not begun because of the interrupt: {}", names(&not_begun));
+        let _ = writeln!(text, "not started because of the interrupt: {}", names(&not_begun));
     }
     let finished = ending.steps(|outcome| matches!(outcome, Outcome::Done | Outcome::AlreadyDone));
     if !finished.is_empty() {
@@ -86,7 +86,7 @@ fn failure(ending: &Ending<'_>, style: Style) -> String {
     }
     let head = match (ending.code(), ending.changed()) {
         (ExitCode::Interrupted, _) => "Apply interrupted.",
-        (ExitCode::Partial, Changed::Something) => "Apply failed; a part was applied.",
+        (ExitCode::Partial, Changed::Something) => "Apply failed; some steps were applied.",
         (ExitCode::Partial, Changed::Nothing) => {
             "Apply failed; the step that failed may have changed something."
         }
@@ -96,7 +96,7 @@ fn failure(ending: &Ending<'_>, style: Style) -> String {
     for (name, now) in &ending.now {
         let _ = writeln!(text, "{}", cluster_now(name, now, style));
     }
-    text.push_str("The next quorate apply goes on from what is there.\n");
+    text.push_str("Run quorate apply again: it continues from here.\n");
     text
 }
 

@@ -82,11 +82,11 @@ impl ConfigError {
         match &self.problem {
             ConfigProblem::NoAlgorithm { keyword, .. } => {
                 format!(
-                    "name another in {keyword} for this host: docs/security.md lists what there is"
+                    "name other algorithms in {keyword} for this host: docs/security.md lists them"
                 )
             }
             ConfigProblem::Unsupported(_) | ConfigProblem::Undecidable { .. } => {
-                "give the host a name, in ssh.host or for a jump host in ProxyJump, that this line is not for"
+                "name the host so that this line does not apply to it: in ssh.host, or in ProxyJump for a jump host"
                     .to_owned()
             }
             ConfigProblem::Writable(file) => format!("run: chmod go-w {file}"),

@@ -124,7 +124,7 @@ fn a_restart_waits_until_enough_others_are_healthy() {
         let said = String::from_utf8(reply.stdout).unwrap();
         assert_eq!(
             said,
-            "refused 1 of the other members are healthy, and 2 must be: b does not answer\n"
+            "refused 1 of the other members are healthy, but 2 must be: b does not answer\n"
         );
     });
 }

@@ -294,7 +294,7 @@ fn a_manifest_whose_pod_does_not_end_is_put_back() {
     });
 }
 
-const STUCK: &str = "failed the pod does not end; the manifest that was here before is back";
+const STUCK: &str = "failed the pod does not end; the previous manifest is back";
 
 #[test]
 fn a_manifest_that_a_killed_run_had_removed_is_put_back_by_the_next() {
@@ -310,7 +310,7 @@ fn a_manifest_that_a_killed_run_had_removed_is_put_back_by_the_next() {
         std::fs::rename(bench.path(MANIFEST), bench.path(KEPT)).unwrap();
         drop(pod);
         let (status, words) = said(bench, &run_pod_for(bench, "0b", "", "absent", 2));
-        assert!(status == 1 && words.contains("before is back"), "{words}");
+        assert!(status == 1 && words.contains("the previous manifest is back"), "{words}");
         assert_eq!(bench.read(MANIFEST), written("0a", ""));
         assert!(!bench.path(KEPT).exists());
     });
@@ -324,7 +324,7 @@ fn a_pod_stays_where_the_next_one_s_image_is_not_to_be_had() {
             bench.done(&run_pod(bench, "0a", "", "absent"));
             bench.program("crictl", "echo 'no such host' >&2; false");
             let (status, words) = said(bench, &run_pod(bench, "0b", "", "identity:0a"));
-            let why = "failed the pod's image is not to be had: no such host\n";
+            let why = "failed can't pull the pod's image: no such host\n";
             assert_eq!((status, words.as_str()), (1, why));
             assert_eq!((starts(bench), bench.read(MANIFEST)), (1, written("0a", "")));
             // What the kubelet logs in with, crictl does not have: nobody knows, so it is tried.
@@ -346,7 +346,7 @@ fn an_image_that_only_the_kubelet_missed_brings_the_old_pod_back() {
             bench.program("journalctl", "echo 'etcd-main: ErrImagePull'");
             let run = run_pod_for(bench, "0b", "", "identity:0a", 20);
             let (status, words) = said(bench, &run);
-            let why = "failed the pod's image is not to be had; the manifest that was here before is back";
+            let why = "failed can't pull the pod's image; the previous manifest is back";
             assert_eq!((status, words.lines().next().unwrap_or_default()), (1, why));
             assert_eq!(bench.read(MANIFEST), written("0a", ""));
         });
