@@ -129,7 +129,10 @@ fn a_member_whose_command_another_file_decides_is_not_restarted_for_its_flags() 
     known(&mut member(&mut facts, "etcd-1").drop_ins).push(file);
     let plan = planned(&facts);
     assert!(plan.steps.is_empty(), "{plan:#?}");
-    assert!(plan.report.warnings[0].message.contains("no flag and no version"), "{plan:#?}");
+    assert!(
+        plan.report.warnings[0].message.contains("overrides the flags and the version"),
+        "{plan:#?}"
+    );
 }
 
 /// What can't be read may change anything, and what only alerts changes nothing.

@@ -2,6 +2,7 @@
 
 use std::env;
 use std::fs::{self, File, TryLockError};
+use std::io::ErrorKind;
 use std::path::{Path, PathBuf};
 
 use crate::error::LabError;
@@ -53,15 +54,22 @@ pub(crate) fn try_lock(path: &Path) -> Result<Option<File>, LabError> {
 }
 
 fn open_lock(path: &Path) -> Result<File, LabError> {
-    if let Some(folder) = path.parent() {
-        ensure_folder(folder)?;
+    let open = || {
+        if let Some(folder) = path.parent() {
+            ensure_folder(folder)?;
+        }
+        File::options()
+            .create(true)
+            .truncate(false)
+            .write(true)
+            .open(path)
+            .map_err(LabError::file("open", path))
+    };
+    // Two runs that sweep the same dead lab: one may remove its folder before the other opens the file in it.
+    match open() {
+        Err(LabError::File { source, .. }) if source.kind() == ErrorKind::NotFound => open(),
+        done => done,
     }
-    File::options()
-        .create(true)
-        .truncate(false)
-        .write(true)
-        .open(path)
-        .map_err(LabError::file("open", path))
 }
 
 /// Makes `target` by `make`, once on this machine, whoever asks first: others wait, and a build
