@@ -166,7 +166,7 @@ fn a_reviewed_plan_is_refused_for_whatever_decided_it_and_not_for_noise() {
                 "mkdir {folder} && echo '[Service]' >{folder}/a.conf && systemctl daemon-reload"
             ),
             format!("rm -r {folder} && systemctl daemon-reload"),
-            "unit:",
+            "drop-ins:",
         ),
         (
             "systemctl disable --quiet etcd-main".to_owned(),
