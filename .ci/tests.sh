@@ -3,7 +3,7 @@
 # process of its own. The end lists how long each took, what failed and what was not run.
 
 # Every test, with all features: cargo builds most crates once more for every other choice.
-EVERY=(--workspace --features quorate-lab/lab,quorate-tests/lab)
+EVERY=(--workspace --features "quorate-lab/lab,quorate-tests/lab")
 
 # How many tests that need a lab run at one time: they wait for systemd, leases and elections.
 AT_ONCE=4
@@ -168,7 +168,7 @@ with_lab() {
 # All tests that need a lab, or those whose line fits the first pattern and not the second.
 test_with_lab() {
     local all place program name running=0
-    all=$(tests_with_lab | grep -E -- "${1:-.}" | { [ $# -lt 2 ] && cat || grep -Ev -- "$2"; })
+    all=$(tests_with_lab | grep -E -- "${1:-.}" | if [ $# -lt 2 ]; then cat; else grep -Ev -- "$2"; fi)
     [ -n "$all" ] || failed "no test that needs a lab was found"
     # What the lab's cache lacks by now could not be built or downloaded.
     export QUORATE_LAB_PREPARED=1

@@ -25,6 +25,7 @@ pub(super) fn read(
     let cluster = member.cluster.as_str();
     let pod = pod(records, cluster);
     let process = process(&unit, &pod);
+    let by_unit = unit.known().is_some_and(UnitFacts::is_up);
     MemberFacts {
         cluster: member.cluster.clone(),
         marker: parsed(files.text(&layout.marker()), marker),
@@ -41,8 +42,9 @@ pub(super) fn read(
         etcd: process.and_then(|()| etcd(records, cluster)),
         unit,
         drop_ins: units::drop_ins(records, cluster),
-        // Only a clear answer restarts a member.
-        folder_replaced: records.text(&format!("folder:{cluster}")) == Some("replaced"),
+        // Only a clear answer restarts a member. A pod mounts what lies in the folder, and the folder above is
+        // the container's own.
+        folder_replaced: by_unit && records.text(&format!("folder:{cluster}")) == Some("replaced"),
         pod,
     }
 }

@@ -59,6 +59,7 @@ member() {
     unset IFS
     name=$1 unit=$2 data=$3 wal=$4 marker=$5 witness=$6 url=$7 etcdctl=$8
     shift 8
+    # shellcheck disable=SC2034 # drop_ins.sh, which stands before this, asks for it.
     cacert=$1 cert=$2 key=$3 folder=$4 drop_in_dir=$5
 }
 
@@ -396,6 +397,7 @@ running() {
             case $line in Uid:*) say "uid:$name" "${line#Uid:}" ;; esac
         done <"/proc/$pid/status"
         # The process may see the folder that was there when it started.
+        # shellcheck disable=SC3013 # dash and bash have it.
         if [ -d "/proc/$pid/root$folder" ] && [ ! "/proc/$pid/root$folder" -ef "$folder" ]; then
             say "folder:$name" replaced
         fi
