@@ -44,8 +44,7 @@ impl Lab {
         let images = Images::ensure(options)?;
         let file = StateFile::of(&options.name);
         let guard = file.lock()?;
-        machine::prepare()?;
-        let state = ensure_state(&file, options, &images)?;
+        let state = machine::prepared(|| ensure_state(&file, options, &images))?;
         let lab = Self { name: options.name.clone(), subnet: state.subnet, stay: options.stay };
         let filled = lab.fill(&state, options);
         // A lab that could not be filled takes itself down when it is dropped, and takes the lock

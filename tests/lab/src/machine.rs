@@ -1,11 +1,12 @@
 //! What all labs of this machine share: the first one changes it, the last one puts it back.
 
-use std::fs;
+use std::fs::{self, File};
 use std::path::{Path, PathBuf};
 
 use crate::cache;
 use crate::disk;
 use crate::error::LabError;
+use crate::state::known_labs;
 
 /// Every systemd holds a dozen inotify instances of the same user, root; the usual limit of 128
 /// is gone with the ninth host.
@@ -16,15 +17,21 @@ const ENOUGH: u32 = 8192;
 /// the mount when the last one goes.
 const NAMESPACES: &str = "/run/netns";
 
-/// Makes the machine ready for labs, and remembers how it was, unless another lab did so before.
-pub(crate) fn prepare() -> Result<(), LabError> {
-    cache::ensure_folder(Path::new(cache::RUN))?;
+/// Makes the machine ready for labs, and remembers how it was, unless another lab did so before. Then writes a lab
+/// down: until that is done, no other lab takes itself for the last one.
+pub(crate) fn prepared<T>(write_down: impl FnOnce() -> Result<T, LabError>) -> Result<T, LabError> {
+    let _guard = lock()?;
     remember_namespaces()?;
-    raise_instances()
+    raise_instances()?;
+    write_down()
 }
 
-/// Puts the machine back as it was. To be called when the last lab is gone.
-pub(crate) fn restore() -> Result<(), LabError> {
+/// Puts the machine back as it was, if no lab is left.
+pub(crate) fn restore_after_last() -> Result<(), LabError> {
+    let _guard = lock()?;
+    if !known_labs().is_empty() {
+        return Ok(());
+    }
     if let Some(former) = recall("inotify-limit") {
         fs::write(INSTANCES, former).map_err(LabError::file("write", Path::new(INSTANCES)))?;
         forget("inotify-limit")?;
@@ -35,6 +42,10 @@ pub(crate) fn restore() -> Result<(), LabError> {
         forget("namespaces")?;
     }
     Ok(())
+}
+
+fn lock() -> Result<File, LabError> {
+    cache::lock(&Path::new(cache::RUN).join("machine.lock"))
 }
 
 fn raise_instances() -> Result<(), LabError> {

@@ -82,6 +82,13 @@ pub enum Note {
     },
     /// A lab was found whose maker died.
     Sweeping,
+    /// Not all of it could be taken away.
+    NotSwept {
+        /// The lab's name.
+        lab: LabName,
+        /// What is in the way.
+        why: String,
+    },
 }
 
 impl fmt::Display for Note {
@@ -95,6 +102,7 @@ impl fmt::Display for Note {
                 write!(f, "making etcd {version} (once, up to a minute)")
             }
             Note::Sweeping => f.write_str("clearing what interrupted labs left behind"),
+            Note::NotSwept { lab, why } => write!(f, "lab {lab} is not gone yet: {why}"),
         }
     }
 }

@@ -147,23 +147,18 @@ impl StateFile {
 
     /// Takes the lock of a lab that nobody makes or takes down now.
     pub(crate) fn try_lock(&self) -> Result<Option<File>, LabError> {
-        cache::try_lock(&self.folder.join("lock"))
+        let path = self.folder.join("lock");
+        let Some(file) = cache::try_lock(&path)? else { return Ok(None) };
+        Ok(is_at(&file, &path)?.then_some(file))
     }
 
-    /// Removes the folder of a lab that was begun and never written, and nothing in it that a lab
-    /// does not write by then.
-    pub(crate) fn discard_unborn(&self) -> Result<(), LabError> {
-        for file in ["ledger", "state.lock", "lab.partial", "lock"] {
-            let path = self.folder.join(file);
-            match fs::remove_file(&path) {
-                Err(error) if error.kind() != ErrorKind::NotFound => {
-                    return Err(LabError::file("remove", &path)(error));
-                }
-                _ => {}
-            }
-        }
-        match fs::remove_dir(&self.folder) {
-            Err(error) if error.kind() != ErrorKind::DirectoryNotEmpty => {
+    /// Removes the folder of a lab that is gone or was never made. The holder of its lock calls this. Somebody who
+    /// waits to make a lab of this name may put a lock there meanwhile, which stays.
+    pub(crate) fn discard(&self) -> Result<(), LabError> {
+        match fs::remove_dir_all(&self.folder) {
+            Err(error)
+                if !matches!(error.kind(), ErrorKind::DirectoryNotEmpty | ErrorKind::NotFound) =>
+            {
                 Err(LabError::file("remove", &self.folder)(error))
             }
             _ => Ok(()),
@@ -175,9 +170,7 @@ impl StateFile {
         let path = self.folder.join("lock");
         loop {
             let file = cache::lock(&path)?;
-            let ours = file.metadata().map_err(LabError::file("read", &path))?.ino();
-            // Whoever held the lock before may have taken the lab down, and the file with it.
-            if fs::metadata(&path).is_ok_and(|there| there.ino() == ours) {
+            if is_at(&file, &path)? {
                 return Ok(file);
             }
         }
@@ -186,6 +179,13 @@ impl StateFile {
     fn path(&self) -> PathBuf {
         self.folder.join(STATE)
     }
+}
+
+/// Whether an open lock is still the one at this path: whoever held it before may have taken the lab down, and the
+/// file with it.
+fn is_at(lock: &File, path: &Path) -> Result<bool, LabError> {
+    let inode = lock.metadata().map_err(LabError::file("read", path))?.ino();
+    Ok(fs::metadata(path).is_ok_and(|there| there.ino() == inode))
 }
 
 /// The names of all labs that are up, or were when their maker died.

@@ -5,6 +5,7 @@ use std::path::Path;
 use std::thread;
 use std::time::{Duration, Instant};
 
+use crate::cache;
 use crate::cgroup::Cgroup;
 use crate::disk;
 use crate::error::LabError;
@@ -31,10 +32,8 @@ pub fn take_down(name: &LabName) -> Result<Ended, LabError> {
         kill_hosts(name, &lab);
     }
     undo(&Ledger::in_folder(state.folder()))?;
-    fs::remove_dir_all(state.folder()).map_err(LabError::file("remove", state.folder()))?;
-    if known_labs().is_empty() {
-        machine::restore()?;
-    }
+    state.discard()?;
+    machine::restore_after_last()?;
     Ok(ended)
 }
 
@@ -66,16 +65,18 @@ impl Ended {
 }
 
 /// Takes down every lab whose maker died before it was done with it.
+///
+/// One process at a time does this. A lab that resists is reported and left to the next sweep: it is not in the way
+/// of other labs.
 pub fn sweep(tell: Tell) -> Result<(), LabError> {
+    let _alone = cache::lock(&Path::new(cache::RUN).join("sweep.lock"))?;
     for name in known_labs() {
         let state = StateFile::of(&name);
-        let orphaned = match state.read()? {
-            Some(lab) => lab.owner.is_some_and(|owner| !owner.is_alive()),
-            None => false,
-        };
-        if orphaned {
+        if is_orphaned(&state)? {
             tell(&Note::Sweeping);
-            take_down(&name)?;
+            if let Err(error) = take_down(&name) {
+                tell(&Note::NotSwept { lab: name, why: error.to_string() });
+            }
         }
     }
     for name in unborn_labs() {
@@ -84,10 +85,15 @@ pub fn sweep(tell: Tell) -> Result<(), LabError> {
         if let Some(_guard) = state.try_lock()?
             && state.read()?.is_none()
         {
-            state.discard_unborn()?;
+            state.discard()?;
         }
     }
     Ok(())
+}
+
+fn is_orphaned(state: &StateFile) -> Result<bool, LabError> {
+    let owner = state.read()?.and_then(|lab| lab.owner);
+    Ok(owner.is_some_and(|owner| !owner.is_alive()))
 }
 
 /// Ends all hosts at once, each so that its nspawn can clean up after itself. What does not end
@@ -109,7 +115,7 @@ pub(crate) fn undo(ledger: &Ledger) -> Result<(), LabError> {
     // What was mounted last lies on top.
     resources.reverse();
     resources.sort_by_key(stage);
-    let deadline = Instant::now() + Duration::from_secs(2);
+    let deadline = Instant::now() + Duration::from_secs(20);
     loop {
         let leftovers: Vec<String> = resources.iter().filter_map(resistance).collect();
         if leftovers.is_empty() {

@@ -6,6 +6,8 @@ file=$1 site=$2
 root=${file%/*}
 parents_of "$root"
 [ -d "$root" ] || mkdir -m 0700 "$root"
+# A run that was killed after the link left the other name of the file.
+swept "$file"
 [ ! -e "$file" ] || already
 
 begin_file "$file"
