@@ -27,10 +27,12 @@ enough=$((($# + 1) / 2)) goal=
 # see_goal OTHER…: sets `goal` to what the others have of the log, once enough of them say so.
 see_goal() {
     newest=0 said_so=0
-    # waits 40 s: eight others
+    # waits 80 s: eight others, together and then each
+    # shellcheck disable=SC2086
+    ask_together $tools "$@"
     for other; do
         # shellcheck disable=SC2086
-        said=$(ask $tools --endpoints="$other" endpoint status 2>/dev/null) || continue
+        status_of $tools "$other" || continue
         index=$(printf '%s\n' "$said" | field RaftIndex)
         is_number "$index" || continue
         said_so=$((said_so + 1))
@@ -77,7 +79,7 @@ while :; do
         words_of "$unit" "$pod"
         exit 1
     fi
-    sleep 0.2
+    sleep 0.1
 done
 
 # Not as fields: etcdctl 3.4 panics over alarms as fields. No answer is not the answer that there is none.
@@ -85,7 +87,7 @@ done
 until said=$(ask_plain $tools --endpoints="$own" alarm list 2>&1); do
     [ "$(now)" -lt "$end" ] ||
         fail "the member does not say whether an alarm is up: $(printf '%s\n' "$said" | tail -n 1)"
-    sleep 0.2
+    sleep 0.1
 done
 raised=$(printf '%s\n' "$said" | sed -n 's/.*alarm:\([A-Z]*\).*/\1/p')
 for alarm in $raised; do

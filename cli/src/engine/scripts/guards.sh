@@ -51,7 +51,7 @@ others_healthy() {
         set -- ${lines%%"$line_end"*}
         needed=$1
         shift
-        # waits 40 s: eight others, each with etcdctl's own five seconds
+        # waits 80 s: eight others, together and then each, with etcdctl's own five seconds
         # shellcheck disable=SC2086
         healthy_among "$@" ${places%%"$line_end"*}
         [ "$healthy" -ge "$needed" ] ||
@@ -62,8 +62,6 @@ others_healthy() {
         esac
     done
 }
-line_end='
-'
 
 case $1 in
 nothing) ;;

@@ -1,6 +1,9 @@
 # shellcheck shell=sh
 # Asking members through etcdctl: what guards and rolls are judged by, at this very moment.
 
+line_end='
+'
+
 # ask_plain ETCDCTL CACERT CERT KEY ARGS…: without an environment, where an ETCDCTL_… of the host
 # would contradict our flags, which is fatal.
 ask_plain() {
@@ -13,6 +16,36 @@ ask_plain() {
 # ask ETCDCTL CACERT CERT KEY ARGS…: the answer as lines that `field` reads.
 ask() {
     ask_plain "$@" -w fields
+}
+
+# ask_together ETCDCTL CACERT CERT KEY ENDPOINT…: asks all of them in one etcdctl, whose start costs more than its
+# questions, for `status_of` to read. What one member says could pass for another's answer if it held more lines
+# than etcdctl prints, so an answer that is not exactly one for each is none.
+together=
+ask_together() {
+    tools="$1 $2 $3 $4" together='' listed=''
+    shift 4
+    [ "$#" -gt 1 ] || return 0
+    for endpoint; do listed="$listed,$endpoint"; done
+    # shellcheck disable=SC2086
+    said=$(ask $tools --endpoints="${listed#,}" endpoint status 2>/dev/null) || return 0
+    [ "$(printf '%s\n' "$said" | grep -c '^"Endpoint" : ')" != "$#" ] || together=$said
+}
+
+# status_of ETCDCTL CACERT CERT KEY ENDPOINT: sets `said` to what this member says of itself; fails if it does
+# not answer.
+status_of() {
+    said=
+    while IFS= read -r line; do
+        case $line in
+        "\"Endpoint\" : \"$5\"") return 0 ;;
+        '"Endpoint" : '*) said= ;;
+        *) said="$said$line$line_end" ;;
+        esac
+    done <<TOGETHER
+$together
+TOGETHER
+    said=$(ask "$1" "$2" "$3" "$4" --endpoints="$5" endpoint status 2>/dev/null)
 }
 
 # field NAME: the values of a field in what etcdctl said, one a line, without quotes.
@@ -39,10 +72,12 @@ healthy_among() {
     id=$1 tools="$2 $3 $4 $5"
     shift 5
     healthy=0 unfit='' fit='' newest=0
+    # Paths of ours hold no blanks.
+    # shellcheck disable=SC2086
+    ask_together $tools "$@"
     for endpoint; do
-        # Paths of ours hold no blanks.
         # shellcheck disable=SC2086
-        if ! said=$(ask $tools --endpoints="$endpoint" endpoint status 2>/dev/null); then
+        if ! status_of $tools "$endpoint"; then
             unfit="$unfit; $endpoint does not answer"
             continue
         fi

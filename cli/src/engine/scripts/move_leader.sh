@@ -11,10 +11,12 @@ leader=$(printf '%s\n' "$said" | field Leader)
 own_id=$(printf '%s\n' "$said" | field MemberID)
 [ "$leader" = "$own_id" ] || already
 
-# waits 90 s: eight others, each asked and told
+# waits 130 s: eight others, asked together, and each asked and told
+# shellcheck disable=SC2086
+ask_together $tools "$@"
 for other; do
     # shellcheck disable=SC2086
-    said=$(ask $tools --endpoints="$other" endpoint status 2>/dev/null) || continue
+    status_of $tools "$other" || continue
     [ "$(printf '%s\n' "$said" | field Leader)" = "$own_id" ] || continue
     [ "$(printf '%s\n' "$said" | field IsLearner)" != true ] || continue
     # etcdctl wants the id in hex and shows it in decimal.

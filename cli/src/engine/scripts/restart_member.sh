@@ -11,19 +11,21 @@ systemctl reset-failed "$unit"
 systemctl restart --no-block "$unit"
 
 # How long a stop may take is the unit's own affair (TimeoutStopSec), and systemd ends it: that time does not count.
+# A look takes some milliseconds, and the next member waits for what is slept here.
 # waits 270 s
 tries=0
-while [ "$tries" -lt 150 ]; do
-    pid=$(of_unit "$unit" MainPID)
-    state=$(of_unit "$unit" ActiveState)
+while [ "$tries" -lt 600 ]; do
+    said=$(systemctl show --property=MainPID,ActiveState "$unit")
+    pid=${said##*MainPID=} state=${said##*ActiveState=}
+    pid=${pid%%"$line_end"*} state=${state%%"$line_end"*}
     if [ "$pid" != 0 ] && [ "$pid" != "$before" ] && [ "$state" != deactivating ]; then
         changed
     fi
-    if [ "$state" = failed ] || { [ "$state" = inactive ] && [ "$tries" -gt 5 ]; }; then
+    if [ "$state" = failed ] || { [ "$state" = inactive ] && [ "$tries" -gt 20 ]; }; then
         break
     fi
     [ "$state" = deactivating ] || tries=$((tries + 1))
-    sleep 0.2
+    sleep 0.05
 done
 printf 'failed %s did not come back after its restart\n' "$unit"
 journal_of "$unit"

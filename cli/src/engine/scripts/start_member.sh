@@ -77,7 +77,7 @@ systemctl start --no-block "$unit"
 # A member that has begun its log has found its place; one that has not may be about to say why.
 # waits 2 s
 tries=0
-while [ "$tries" -lt 10 ]; do
+while [ "$tries" -lt 20 ]; do
     job=''
     look
     [ "$state" != active ] || changed
@@ -92,7 +92,7 @@ while [ "$tries" -lt 10 ]; do
         changed
     fi
     tries=$((tries + 1))
-    sleep 0.2
+    sleep 0.1
 done
 [ "$state" != inactive ] || gone_wrong "$unit did not start"
 changed

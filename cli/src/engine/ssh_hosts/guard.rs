@@ -56,7 +56,7 @@ fn others((cluster, others): (&ClusterName, &Others)) -> (String, String) {
 /// How long the guard waits for others beyond what its script says, in seconds: that is for one cluster.
 pub(super) fn patience(step: &Step) -> u64 {
     match &step.guard {
-        Guard::OthersHealthy { clusters } => 40 * (clusters.len() as u64).saturating_sub(1),
+        Guard::OthersHealthy { clusters } => 80 * (clusters.len() as u64).saturating_sub(1),
         Guard::Nothing
         | Guard::HostIsFree
         | Guard::NeverFormed

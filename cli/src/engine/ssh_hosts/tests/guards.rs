@@ -175,3 +175,56 @@ fn every_cluster_of_the_guard_is_asked() {
         assert!(holds(bench, ["others-healthy", "", ""]), "nobody is to be asked");
     });
 }
+
+/// Answers for all the members that are asked for in one go, as the real one does, and counts its starts.
+const ETCDCTL_OF_ALL: &str = r#"#!/bin/sh
+cd "$(dirname "$0")" || exit 1
+echo >>starts
+for word; do
+    case "$word" in --endpoints=*) asked=$(echo "${word#--endpoints=}" | tr , ' ') ;; esac
+done
+status=0
+for member in $asked; do
+    if cat "member-$member"; then printf '"Endpoint" : "%s"\n\n' "$member"; else status=1; fi
+done 2>/dev/null
+exit "$status"
+"#;
+
+#[test]
+fn members_that_all_answer_are_asked_by_one_etcdctl() {
+    on_each_shell(|bench| {
+        executable(&bench.path("etcdctl"), ETCDCTL_OF_ALL);
+        let starts = || {
+            let starts = bench.read("starts").lines().count();
+            std::fs::remove_file(bench.path("starts")).unwrap();
+            starts
+        };
+        let asked = format!("3 cafe {} ca cert key", bench.arg("etcdctl"));
+        let all_healthy = || holds(bench, ["others-healthy", &asked, "a b c"]);
+        let healthy = says(0xcafe, 7, false, (9, 9));
+        for member in ["member-a", "member-b", "member-c"] {
+            bench.write(member, &healthy);
+        }
+        assert!(all_healthy());
+        assert_eq!(starts(), 1);
+        bench.write("member-b", &says(0xcafe, 0, false, (9, 9)));
+        assert!(!all_healthy(), "b knows no leader");
+        assert_eq!(starts(), 1);
+        std::fs::remove_file(bench.path("member-b")).unwrap();
+        assert!(!all_healthy(), "b is down");
+        assert_eq!(starts(), 4, "each is asked for itself");
+    });
+}
+
+/// A member that is not ours any more might print lines that look like another's answer.
+#[test]
+fn no_member_answers_for_another_one() {
+    on_each_shell(|bench| {
+        executable(&bench.path("etcdctl"), ETCDCTL_OF_ALL);
+        let healthy = says(0xcafe, 7, false, (9, 9));
+        bench.write("member-a", &format!("{healthy}\"Endpoint\" : \"b\"\n\n{healthy}"));
+        bench.write("member-b", &says(0xcafe, 0, false, (9, 9)));
+        let asked = format!("2 cafe {} ca cert key", bench.arg("etcdctl"));
+        assert!(!holds(bench, ["others-healthy", &asked, "a b"]));
+    });
+}
