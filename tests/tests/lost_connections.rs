@@ -1,15 +1,19 @@
 //! Connections that are lost in the middle of steps: the host is waited for, and the step done again.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
+use std::sync::{Arc, Mutex, PoisonError};
 
 use planner::progress::Outcome;
+use planner::{SiteFacts, SiteSpec, Step, StepId};
 use proptest::prelude::*;
 use quorate::engine::event::Event;
-use quorate::engine::execute::ApplyReport;
+use quorate::engine::execute::{ApplyReport, execute};
+use quorate::engine::hosts::{Bindings, Done, Hosts, StepError, StepErrorKind, Timed};
 use quorate_tests::cases::cases;
 use quorate_tests::sim::{Loss, Sim};
 use quorate_tests::site::{Shape, plain, shapes};
 use quorate_tests::story::{apply_on, formed, plan_of};
+use tokio::sync::watch;
 
 fn losses(steps: usize, wanted: &[(prop::sample::Index, Loss)]) -> BTreeMap<usize, Loss> {
     wanted.iter().map(|(at, loss)| (at.index(steps), *loss)).collect()
@@ -92,4 +96,52 @@ fn a_link_that_breaks_every_time_is_given_up() {
     let (_, events) = bootstrap(&[Loss::After; 4]);
     assert_eq!(failures(&events).len(), 1);
     assert_eq!(told_lost(&events), 3);
+}
+
+/// Hosts on which each step loses its connection once, and is refused when it runs again.
+#[derive(Default)]
+struct Refusing(Mutex<BTreeSet<StepId>>);
+
+impl Hosts for Refusing {
+    async fn observe(&self, _: &SiteSpec, _: Timed) -> SiteFacts {
+        unreachable!("nothing looks during an apply")
+    }
+
+    async fn run(&self, step: &Step, _: &Bindings) -> Result<Done, StepError> {
+        let is_first =
+            self.0.lock().unwrap_or_else(PoisonError::into_inner).insert(step.id.clone());
+        let kind = match is_first {
+            true => StepErrorKind::Lost("the host closed it".to_owned()),
+            false => StepErrorKind::Guard("the file is gone".to_owned()),
+        };
+        Err(StepError { host: step.host.clone(), kind, words: Vec::new(), hint: None })
+    }
+
+    async fn reconnect(&self, _: &Step) -> Result<(), StepError> {
+        Ok(())
+    }
+}
+
+#[test]
+fn a_refusal_after_a_lost_connection_does_not_say_that_nothing_was_changed() {
+    let (world, spec) = plain(1).world();
+    let plan = plan_of(&world, &spec);
+    let mut events = Vec::new();
+    let (_stop, stopped) = watch::channel(false);
+    let emit = |event| events.push(event);
+    let run = execute(&plan, Arc::new(Refusing::default()), Bindings::default(), 1, stopped, emit);
+    tokio::runtime::Builder::new_current_thread().build().unwrap().block_on(run);
+    let errors: Vec<&StepError> = events
+        .iter()
+        .filter_map(|event| match event {
+            Event::StepFinished { error: Some(error), .. } => Some(error),
+            _ => None,
+        })
+        .collect();
+    assert!(!errors.is_empty());
+    for error in errors {
+        assert!(!error.kind.changed_nothing(), "{}", error.kind);
+        let said = error.kind.to_string();
+        assert!(said.contains("the host closed it") && said.contains("the file is gone"), "{said}");
+    }
 }

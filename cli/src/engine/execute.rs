@@ -14,7 +14,7 @@ use tokio::sync::watch;
 use tokio::task::JoinSet;
 
 use super::event::Event;
-use super::hosts::{Bindings, Done, Hosts, StepError};
+use super::hosts::{Bindings, Done, Hosts, StepError, StepErrorKind};
 
 /// How often one step may lose its connection. A link that breaks each time is no link.
 const MOST_LOSSES: u32 = 3;
@@ -58,7 +58,7 @@ pub async fn execute<H: Hosts>(
             let Some(id) = progress.take_ready() else { break };
             let step = steps[&id].clone();
             emit(Event::StepStarted { id, action: step.action });
-            let attempt = Attempt { step, begun: Instant::now(), losses: 0 };
+            let attempt = Attempt { step, begun: Instant::now(), losses: 0, cut_off: None };
             running.spawn(attempt.run(Arc::clone(&hosts), Arc::clone(&bindings)));
         }
         let turn = tokio::select! {
@@ -86,7 +86,10 @@ pub async fn execute<H: Hosts>(
                 running.spawn(attempt.run(Arc::clone(&hosts), Arc::clone(&bindings)));
                 continue;
             }
-            Ok(Turn::Ran(attempt, result)) => (attempt, result),
+            Ok(Turn::Ran(attempt, result)) => {
+                let result = result.map_err(|error| attempt.after_all(error));
+                (attempt, result)
+            }
             Err(defect) => std::panic::resume_unwind(defect.into_panic()),
         };
         let (outcome, note, error) = match result {
@@ -110,6 +113,8 @@ struct Attempt {
     begun: Instant,
     /// How often its connection was lost.
     losses: u32,
+    /// Why the connection was lost while the step ran, if it was.
+    cut_off: Option<String>,
 }
 
 /// What a task came to.
@@ -128,6 +133,9 @@ impl Attempt {
 
     /// A host that does not come back leaves the step as `loss` says.
     async fn reconnect<H: Hosts>(mut self, hosts: Arc<H>, mut loss: StepError) -> Turn {
+        if let StepErrorKind::Lost(why) = &loss.kind {
+            self.cut_off = Some(why.clone());
+        }
         let lost = Instant::now();
         match hosts.reconnect(&self.step).await {
             Ok(()) => {
@@ -142,6 +150,20 @@ impl Attempt {
                 Turn::Ran(self, Err(loss))
             }
         }
+    }
+
+    /// The error that the step ends with. "Nothing was changed" is true of the last try alone where an earlier one
+    /// was cut off.
+    fn after_all(&self, mut error: StepError) -> StepError {
+        if let Some(why) = &self.cut_off
+            && error.kind.changed_nothing()
+        {
+            let again = error.kind.to_string();
+            error.kind = StepErrorKind::Unknown(format!(
+                "the connection was lost while the step ran ({why}); the second try ended with: {again}"
+            ));
+        }
+        error
     }
 }
 

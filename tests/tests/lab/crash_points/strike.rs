@@ -56,6 +56,11 @@ impl Apply {
         }
         panic!("it ended, and never came to {moment:?}: {said:#?}");
     }
+
+    /// What it said since somebody last listened.
+    fn last_words(&self) -> Vec<String> {
+        self.lines.iter().map(|(_, line)| line.to_string()).collect()
+    }
 }
 
 /// Applies, undisturbed.
@@ -92,7 +97,8 @@ pub(super) fn strike(stage: &Stage, point: &Point, timing: &Timing) {
         Blow::PowerCut => {
             stage.host(point.host.unwrap()).reboot().unwrap();
             let code = apply.process.wait().unwrap().code();
-            assert!(code.is_some_and(|code| ENDS.contains(&code)), "{point}: {code:?}");
+            let ended = code.is_some_and(|code| ENDS.contains(&code));
+            assert!(ended, "{point}: {code:?}: {:#?}", apply.last_words());
         }
     }
 }

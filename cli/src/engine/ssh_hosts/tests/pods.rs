@@ -188,6 +188,28 @@ fn a_pod_that_somebody_edited_goes_before_the_next_one_comes() {
     });
 }
 
+/// The host lost its power in the middle of the step.
+#[test]
+fn a_step_that_was_cut_off_without_its_manifest_is_done_again() {
+    on_each_shell(|bench| {
+        host(bench, "active");
+        with_kubelet(bench, || {
+            for seen in [sha256(&written("0a", "")), "identity:0a".to_owned()] {
+                let _ = std::fs::remove_file(bench.path(MANIFEST));
+                bench.write(KEPT, &written("0a", ""));
+                assert_eq!(bench.done(&run_pod(bench, "0b", "", &seen)), "changed");
+                assert_eq!(bench.read(MANIFEST), written("0b", ""));
+                assert!(!bench.path(KEPT).exists());
+            }
+            // Somebody removed another manifest than the one that was kept.
+            std::fs::remove_file(bench.path(MANIFEST)).unwrap();
+            bench.write(KEPT, &written("0c", ""));
+            let (status, words) = said(bench, &run_pod(bench, "0b", "", "identity:0a"));
+            assert!(status == 80 && words.contains("no longer what the plan saw"), "{words}");
+        });
+    });
+}
+
 fn sha256(text: &str) -> String {
     pki::Sha256Digest::of(text.as_bytes()).to_string()
 }
