@@ -26,8 +26,8 @@ pub use super::observe::applied::FORMAT as RECORD_FORMAT;
 /// is away for less costs nothing.
 pub(in crate::engine) const LEASE: Duration = Duration::from_secs(60);
 
-/// The longest a lock's script may take: it waits for scripts of others for 30 seconds.
-const DEADLINE: Duration = Duration::from_secs(45);
+/// How long a lock's script may work, beyond what it waits for.
+const WORK: Duration = Duration::from_secs(20);
 
 /// The most of a journal that is read, in bytes: more than all that a host keeps, which are 20000 lines and
 /// those of the last apply, unless its lines are very long.
@@ -304,7 +304,8 @@ fn call(script: &'static str, args: &[String], payload: Payload) -> Call {
     let mut all: Vec<String> = UNFENCED.iter().map(|word| (*word).to_owned()).collect();
     all.extend(["nothing", "", ""].map(str::to_owned));
     all.extend_from_slice(args);
-    Call { script, args: all, payload, deadline: DEADLINE, max_reply: 64 * 1024 }
+    let deadline = WORK + script::waits(script);
+    Call { script, args: all, payload, deadline, max_reply: 64 * 1024 }
 }
 
 async fn made(pool: &Pool, host: &HostName, call: Call) -> Result<String, StepErrorKind> {

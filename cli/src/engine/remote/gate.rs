@@ -7,7 +7,7 @@
 //! put in. A pass over all runs that starts with an empty socket and moves nothing has nothing left
 //! to do, and only then does a thread sleep.
 
-use std::cell::RefCell;
+use std::cell::{Cell, RefCell};
 use std::io;
 use std::net::Shutdown;
 use std::os::fd::OwnedFd;
@@ -28,6 +28,8 @@ pub(super) struct Gate {
     near: UnixStream,
     up: RefCell<Way>,
     down: RefCell<Way>,
+    /// Whether anything came from the host since somebody last asked.
+    heard: Cell<bool>,
 }
 
 impl Gate {
@@ -38,7 +40,8 @@ impl Gate {
         for end in [&host, &near, &socket] {
             end.set_nonblocking(true)?;
         }
-        Ok((Self { host, near, up: Way::new(), down: Way::new() }, socket))
+        let heard = Cell::new(false);
+        Ok((Self { host, near, up: Way::new(), down: Way::new(), heard }, socket))
     }
 
     /// Carries bytes in both directions as far as that goes without waiting. Whether any moved.
@@ -47,12 +50,18 @@ impl Gate {
         for _ in 0..ROUNDS {
             let up = self.up.borrow_mut().carry(&self.near, &self.host);
             let down = self.down.borrow_mut().carry(&self.host, &self.near);
-            if !up && !down {
+            self.heard.set(self.heard.get() || down.came);
+            if !up.moved && !down.moved {
                 break;
             }
             moved = true;
         }
         moved
+    }
+
+    /// Whether anything came from the host since this was last asked, no matter what it was and who took it.
+    pub(super) fn take_heard(&self) -> bool {
+        self.heard.take()
     }
 
     /// What the host's socket must be ready for before anything can be carried.
@@ -81,6 +90,15 @@ enum State {
     Closed,
 }
 
+/// What one carrying in one direction did.
+#[derive(Debug, Clone, Copy, Default)]
+struct Carried {
+    /// Bytes came from the source.
+    came: bool,
+    /// Anything changed: bytes came or went, or an end was passed on.
+    moved: bool,
+}
+
 impl Way {
     fn new() -> RefCell<Self> {
         RefCell::new(Self { bytes: Buffer::new(), state: State::Open })
@@ -90,29 +108,30 @@ impl Way {
         self.state == State::Open && self.bytes.is_empty()
     }
 
-    /// Whether anything moved. The end of one side is passed on to the other, as one socket would
-    /// show it: what was sent before can still be read.
-    fn carry(&mut self, source: &UnixStream, sink: &UnixStream) -> bool {
+    /// The end of one side is passed on to the other, as one socket would show it: what was sent before
+    /// can still be read.
+    fn carry(&mut self, source: &UnixStream, sink: &UnixStream) -> Carried {
         if self.state == State::Closed {
-            return false;
+            return Carried::default();
         }
-        let Ok(taken) = self.bytes.fill(&mut &*source) else {
-            return self.close(sink, Shutdown::Write);
+        let Ok(came) = self.bytes.fill(&mut &*source) else {
+            self.close(sink, Shutdown::Write);
+            return Carried { came: false, moved: true };
         };
         match self.bytes.drain(&mut &*sink) {
-            Ok(given) => taken || given,
+            Ok(given) => Carried { came, moved: came || given },
             Err(_) => {
                 self.bytes = Buffer::new();
-                self.close(source, Shutdown::Read)
+                self.close(source, Shutdown::Read);
+                Carried { came, moved: true }
             }
         }
     }
 
-    fn close(&mut self, end: &UnixStream, direction: Shutdown) -> bool {
+    fn close(&mut self, end: &UnixStream, direction: Shutdown) {
         self.state = State::Closed;
         // An end that is gone already is as good as shut.
         let _ = end.shutdown(direction);
-        true
     }
 }
 
@@ -140,6 +159,22 @@ mod tests {
         assert_eq!((socket.read(&mut read).unwrap(), far.read(&mut read).unwrap()), (4, 2));
         assert!(!gate.carry());
         assert_eq!(gate.wanted(), PollFlags::IN);
+    }
+
+    /// An answer to a probe is taken in passing where the thread lost its turn between sending and sleeping.
+    #[test]
+    fn a_host_is_heard_by_whatever_comes_from_it_and_by_nothing_else() {
+        let (gate, mut socket, mut far) = gate();
+        socket.write_all(b"probe").unwrap();
+        assert!(gate.carry() && !gate.take_heard());
+        far.write_all(b"answer").unwrap();
+        assert!(gate.carry() && gate.take_heard());
+        assert!(!gate.take_heard());
+        // libssh2 takes the answer later, when nothing comes from the host any more.
+        assert_eq!(socket.read(&mut [0; 8]).unwrap(), 6);
+        assert!(!gate.carry() && !gate.take_heard());
+        drop(far);
+        assert!(gate.carry() && !gate.take_heard());
     }
 
     #[test]

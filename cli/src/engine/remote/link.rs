@@ -127,6 +127,11 @@ impl Link {
         self.gate.carry()
     }
 
+    /// Whether anything came from the host since this was last asked.
+    pub(crate) fn take_heard(&self) -> bool {
+        self.gate.take_heard()
+    }
+
     /// What libssh2 has to read. A packet of which only a part has come it keeps itself.
     pub(crate) fn unread(&self) -> Unread {
         match rustix::io::ioctl_fionread(&self.socket) {

@@ -31,6 +31,7 @@ mod offer;
 mod outgoing;
 mod probe;
 mod script;
+mod silence;
 mod target;
 #[cfg(test)]
 pub(in crate::engine) mod tests;

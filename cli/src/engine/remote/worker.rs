@@ -14,10 +14,17 @@ use super::call::{Call, Reply};
 use super::error::{Progress, RemoteError};
 use super::exec::{Exec, Step};
 use super::link::{Link, PROBES, Unread, wait};
+use super::silence::Silence;
 use super::target::Target;
 
 /// sshd's default `MaxSessions`. A server that allows fewer refuses, and the limit follows.
 const MAX_CHANNELS: usize = 10;
+
+/// The shortest that libssh2 can be told to leave between two probes, which it takes for two seconds. It keeps that
+/// time by a clock of its own, which runs a little slower or faster than ours: told our interval, or asked more often,
+/// it would leave out a probe now and then.
+const OWN_INTERVAL: u32 = 1;
+const LEAST_INTERVAL: Duration = Duration::from_millis(2200);
 
 /// What the thread is asked to do.
 enum Request {
@@ -63,6 +70,7 @@ impl Handle {
         let over = Arc::new(AtomicBool::new(false));
         let name = format!("ssh {}", target.host);
         let worker = Worker {
+            silence: Silence::new(target.silence_limit),
             link,
             target,
             inbox,
@@ -70,7 +78,6 @@ impl Handle {
             over: Arc::clone(&over),
             runs: Vec::new(),
             max_channels: MAX_CHANNELS,
-            heard: Instant::now(),
             probed: Instant::now(),
             woken: Woken::ByEvent,
         };
@@ -122,7 +129,7 @@ struct Worker {
     over: Arc<AtomicBool>,
     runs: Vec<Exec>,
     max_channels: usize,
-    heard: Instant,
+    silence: Silence,
     probed: Instant,
     woken: Woken,
 }
@@ -185,15 +192,15 @@ impl Worker {
         let again = self.channels() > 0 && unread == Unread::Some && !self.link.is_sending();
         let ready =
             self.sleep(if moved || carried || again { Duration::ZERO } else { self.patience() });
-        if moved || ready.contains(PollFlags::IN) {
-            self.heard = Instant::now();
+        if moved || ready.contains(PollFlags::IN) || self.link.take_heard() {
+            self.silence.broken();
         }
         let gone = ready.intersects(PollFlags::HUP | PollFlags::ERR | PollFlags::NVAL)
             || is_half_closed(ready);
         if gone && self.runs.is_empty() {
             return Err(End::because("the host closed it"));
         }
-        if !self.runs.is_empty() && self.heard.elapsed() >= self.target.silence_limit {
+        if !self.runs.is_empty() && self.silence.is_over() {
             let seconds = self.target.silence_limit.as_secs();
             return Err(End::because(format!("no sign of life for {seconds} s")));
         }
@@ -208,7 +215,7 @@ impl Worker {
                 Ok(Request::Run(asked)) => {
                     let Some((call, answer)) = asked.take() else { continue };
                     if self.runs.is_empty() {
-                        self.heard = Instant::now();
+                        self.silence.broken();
                     }
                     self.runs.extend(Exec::new(&call, &self.target.user, self.target.sudo, answer));
                 }
@@ -281,8 +288,7 @@ impl Worker {
             return Ok(());
         }
         // Answers are wanted only while a run reads them.
-        let interval = u32::try_from(self.probe_interval().as_secs()).unwrap_or(u32::MAX);
-        self.link.session.set_keepalive(!self.runs.is_empty(), interval);
+        self.link.session.set_keepalive(!self.runs.is_empty(), OWN_INTERVAL);
         match self.link.session.keepalive_send() {
             Ok(_) => Ok(()),
             Err(error) => Err(End::because(error.message())),
@@ -290,14 +296,14 @@ impl Worker {
     }
 
     fn probe_interval(&self) -> Duration {
-        self.target.silence_limit / PROBES
+        (self.target.silence_limit / PROBES).max(LEAST_INTERVAL)
     }
 
     fn patience(&self) -> Duration {
         let now = Instant::now();
         let looks = self.runs.iter().filter_map(Exec::next_look);
         let probe = self.probed + self.probe_interval();
-        let silence = (!self.runs.is_empty()).then(|| self.heard + self.target.silence_limit);
+        let silence = (!self.runs.is_empty()).then(|| now + self.silence.left());
         let next = looks.chain(silence).fold(probe, Instant::min);
         next.saturating_duration_since(now).max(Duration::from_millis(1))
     }
@@ -313,7 +319,9 @@ impl Worker {
             wanted => wanted,
         };
         let mut fds = [PollFd::new(&self.link, wanted), PollFd::new(&self.door, PollFlags::IN)];
+        let asleep = Instant::now();
         wait(&mut fds, timeout);
+        self.silence.listened(timeout, asleep.elapsed());
         let by_clock = is_asleep && fds.iter().all(|fd| fd.revents().is_empty());
         self.woken = if by_clock { Woken::ByClock } else { Woken::ByEvent };
         fds[0].revents()

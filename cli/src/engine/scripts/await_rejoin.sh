@@ -51,7 +51,7 @@ until is_ready || [ "$tries" = 150 ]; do
 done
 
 why="it does not answer"
-# waits 10 s beyond: the last question, and that for alarms
+# waits 50 s beyond: the others once more, the last question, and that for alarms
 end=$(($(now) + seconds))
 while :; do
     [ -n "$goal" ] || see_goal "$@"

@@ -10,7 +10,20 @@ else
     already
 fi
 [ "$2" != look ] || already
-alone "$lock"
+is_of_nonce() {
+    read_lock "$lock"
+    [ "$nonce" = "$wanted" ] || already
+}
+wanted=$2
+if [ "$wanted" = free ]; then
+    # Its run may be alive, and its step is not cut short.
+    # waits 20 s
+    alone "$lock"
+else
+    # waits 45 s
+    outlive "$lock" is_of_nonce
+fi
+# waits 20 s
 changing "$lock"
 read_lock "$lock"
 [ "$2" = free ] || [ "$2" = "$nonce" ] || already

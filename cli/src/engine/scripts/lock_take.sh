@@ -4,18 +4,21 @@
 
 lock=$1
 
+mine=$3
 refuse_if_held() {
     read_lock "$lock"
-    if [ "$nonce" != "$1" ] && is_held; then
+    if [ "$nonce" != "$mine" ] && is_held; then
         refuse "$nonce $left $owner holds the lock since $since: $why"
     fi
 }
 
 # A step of the holder may take minutes: whoever is refused anyway need not wait for it.
-refuse_if_held "$3"
-alone "$lock"
+refuse_if_held
+# waits 45 s
+outlive "$lock" refuse_if_held
+# waits 20 s
 changing "$lock"
-refuse_if_held "$3"
+refuse_if_held
 if [ "$nonce" != "$3" ]; then
     [ "$until" = 0 ] || printf 'expired %s, since %s: %s\n' "$owner" "$since" "$why"
     generation=$((generation + 1))

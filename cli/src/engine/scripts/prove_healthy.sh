@@ -35,7 +35,7 @@ while [ "$tries" -lt 100 ] && [ "$(of_unit "$unit" ActiveState)" = activating ];
     sleep 0.05
 done
 
-# waits 60 s beyond: six questions of everywhere
+# waits 80 s beyond: nine members are asked for their status one after the other, and seven questions are for all
 everywhere="--endpoints=$endpoints"
 now() { cut -d. -f1 /proc/uptime; }
 end=$(($(now) + seconds))

@@ -3,6 +3,7 @@
 # any, where it is empty.
 
 lock=$1 file=$3
+# waits 20 s
 changing "$lock"
 read_lock "$lock"
 [ "$nonce" = "$2" ] || refuse "$owner took the lock over: $why"

@@ -19,7 +19,7 @@ macro_rules! script {
 
 /// How long a script waits for others at most, as its lines `# waits N s` say: each stands where it waits.
 /// What it is told to wait comes on top.
-pub(super) fn waits(script: &str) -> Duration {
+pub(in crate::engine) fn waits(script: &str) -> Duration {
     let said = script.lines().filter_map(|line| line.trim_start().strip_prefix("# waits "));
     let seconds = said.filter_map(|rest| rest.split_once(" s")?.0.parse::<u64>().ok());
     Duration::from_secs(seconds.sum())

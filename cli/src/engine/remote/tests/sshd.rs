@@ -48,7 +48,7 @@ impl Sshd {
             let text = format!(
                 "Port {port}\nListenAddress 127.0.0.1\nPidFile none\nUsePAM no\nStrictModes no\n\
                  PermitRootLogin yes\nPasswordAuthentication no\nKbdInteractiveAuthentication no\n\
-                 LogLevel VERBOSE\nAuthorizedKeysFile {path}/authorized_keys\n{}\n{}",
+                 AuthorizedKeysFile {path}/authorized_keys\n{}\n{}\nLogLevel VERBOSE\n",
                 host_keys(config, path),
                 config.replace("{dir}", path)
             );

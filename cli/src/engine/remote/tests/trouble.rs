@@ -47,10 +47,13 @@ async fn a_silent_link_is_given_up_within_seconds() {
 
 #[tokio::test]
 async fn a_long_quiet_script_is_not_taken_for_a_silent_link() {
-    let sshd = Sshd::start();
+    let sshd = Sshd::with("LogLevel DEBUG1");
     let connection = sshd.connect().await;
     let reply = run(&connection, "sleep 14; echo awake").await.unwrap();
     assert_eq!(reply.stdout, b"awake\n");
+    // Every four seconds: one that is left out is an answer less that could be heard.
+    let probes = sshd.log().matches("keepalive@libssh2.org want_reply 1").count();
+    assert!(probes >= 3, "{probes} probes\n{}", sshd.log());
 }
 
 #[tokio::test]

@@ -54,6 +54,69 @@ fn whoever_is_refused_does_not_wait_for_the_holder_s_steps() {
     });
 }
 
+/// A script of a run that is over, and that would go on for a minute: it has the lock's file open as steps do.
+fn orphan(bench: &Bench) -> std::process::Child {
+    let ready = bench.path("orphan");
+    let hold =
+        format!("exec 9>>'{}'; flock -s 9; : >orphan; exec sleep 60", bench.arg("lock.flock"));
+    let child = std::process::Command::new("sh")
+        .args(["-c", &hold])
+        .current_dir(ready.parent().unwrap())
+        .spawn()
+        .unwrap();
+    while !ready.exists() {
+        std::thread::sleep(std::time::Duration::from_millis(10));
+    }
+    std::fs::remove_file(ready).unwrap();
+    child
+}
+
+/// Nobody listens to it any more: it neither goes on for minutes nor keeps the next run from its work.
+#[test]
+fn what_a_run_gave_up_ends_when_it_gives_the_lock_back_and_when_the_next_takes_it() {
+    on_each_shell(|bench| {
+        bench.run(&take(bench, "n1", "ann@a"));
+        let give_back = |nonce: &str| {
+            let words = [bench.arg("lock"), "0".to_owned(), nonce.to_owned()];
+            text(bench, &Run::unguarded(LOCK_KEEP, &words)).0
+        };
+        let mut running = orphan(bench);
+        assert_eq!(give_back("n2"), 80);
+        assert_eq!(running.try_wait().unwrap(), None, "a stranger ended it");
+        assert_eq!(give_back("n1"), 0);
+        running.wait().unwrap();
+        // The run that left this one could not give its lock back: its lease ended.
+        let mut running = orphan(bench);
+        let begun = std::time::Instant::now();
+        let (status, said) = text(bench, &take(bench, "n2", "bob@b"));
+        assert_eq!((status, said.as_str()), (0, "generation 2\nchanged\n"));
+        running.wait().unwrap();
+        assert!(begun.elapsed().as_secs() < 15, "{:?}", begun.elapsed());
+    });
+}
+
+/// Two wait for the script of a third: whoever comes second finds a holder, whose steps are its own.
+#[test]
+fn the_steps_of_a_run_that_took_the_lock_meanwhile_are_not_ended() {
+    on_each_shell(|bench| {
+        bench.run(&take(bench, "n1", "ann@a"));
+        let held = bench.read("lock");
+        std::fs::rename(bench.path("lock"), bench.path("held")).unwrap();
+        let mut step = orphan(bench);
+        let (held_by_ann, lock) = (bench.arg("held"), bench.arg("lock"));
+        bench.program(
+            "flock",
+            &format!("case $* in '-w 5 7') cp '{held_by_ann}' '{lock}'; exit 1 ;; esac\nexec /usr/bin/flock \"$@\""),
+        );
+        let (status, said) = text(bench, &take(bench, "n2", "bob@b"));
+        assert!(status == 80 && said.starts_with("refused n1 "), "{said}");
+        assert_eq!(step.try_wait().unwrap(), None, "the step was ended");
+        assert_eq!(bench.read("lock"), held);
+        step.kill().unwrap();
+        step.wait().unwrap();
+    });
+}
+
 #[test]
 fn whoever_takes_the_lock_sweeps_what_a_killed_run_left_beside_it() {
     on_each_shell(|bench| {
