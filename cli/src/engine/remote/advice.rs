@@ -152,10 +152,22 @@ impl AuthenticationError {
                 Outcome::Ended { .. } => {
                     return "ask the CA that signs them for a new certificate".to_owned();
                 }
-                Outcome::Refused | Outcome::NotInAgent | Outcome::Failed(_) => {}
+                Outcome::Refused | Outcome::NotInAgent | Outcome::InToken | Outcome::Failed(_) => {}
             }
         }
         let user = &self.user;
+        if self.attempts.iter().any(|attempt| attempt.outcome == Outcome::InToken) {
+            let name = match place {
+                Place::End => "name it with ssh.identity-file".to_owned(),
+                Place::Jump => {
+                    "name it with IdentityFile for the jump host in ~/.ssh/config".to_owned()
+                }
+            };
+            return format!(
+                "log in with a key that is not in a token: create one with ssh-keygen -t ed25519, add it to \
+                 ~/.ssh/authorized_keys of {user} on the host, and {name}"
+            );
+        }
         match (&self.end, place) {
             (AuthenticationEnd::HungUp { .. }, Place::End) => {
                 "set ssh.identity-file to the right key: the host allows few attempts (MaxAuthTries)".to_owned()

@@ -58,6 +58,8 @@ pub enum Outcome {
     },
     /// It is a public key, and the agent does not hold the private one.
     NotInAgent,
+    /// Its private half is in a security token.
+    InToken,
     /// It could not be used.
     Failed(String),
 }
@@ -70,6 +72,9 @@ impl fmt::Display for Outcome {
             Outcome::Ended { at } => write!(f, "refused; the certificate ended at {at}"),
             Outcome::NotInAgent => {
                 f.write_str("is a public key and its private key is not in the agent")
+            }
+            Outcome::InToken => {
+                f.write_str("is a FIDO key, which libssh2 can't use, so it was not tried")
             }
             Outcome::Failed(why) => f.write_str(why),
         }

@@ -117,6 +117,12 @@ pub(super) fn string(bytes: &[u8]) -> Option<(&[u8], &[u8])> {
     rest.split_at_checked(usize::try_from(u32::from_be_bytes(*length)).ok()?)
 }
 
+/// Whether the private half of a key, or of a certificate's, is in a security token (FIDO).
+pub(super) fn is_in_token(public: &[u8]) -> bool {
+    string(public)
+        .is_some_and(|(kind, _)| kind.starts_with(b"sk-") || kind.starts_with(b"webauthn-sk-"))
+}
+
 /// The length of an RSA key, or of a certificate's; `None` for other kinds.
 pub(super) fn rsa_bits(public: &[u8]) -> Option<u32> {
     let (kind, rest) = string(public)?;

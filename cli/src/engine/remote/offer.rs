@@ -11,7 +11,7 @@ use ssh2::ErrorCode;
 use super::agent::AgentKeys;
 use super::auth::{Attempt, AuthenticationEnd, Outcome};
 use super::certificate::Certificate;
-use super::identity::{Identity, Usable};
+use super::identity::{self, Identity, Usable};
 use super::link::{Link, Stopped, is_broken};
 use super::target::Target;
 use crate::bounded;
@@ -287,14 +287,19 @@ impl<'a> Login<'a> {
         false
     }
 
-    /// Whether the configuration of ssh keeps a key from being offered, which is noted.
+    /// Whether a key is not offered, because it can't sign or the configuration of ssh says so, which is noted.
     fn is_left_out(&mut self, name: &str, public: &[u8]) -> bool {
-        let objection = self.target.algorithms.objection(public);
-        let is_left_out = objection.is_some();
-        if let Some(why) = objection {
-            self.note(name.to_owned(), Outcome::Failed(why));
-        }
-        is_left_out
+        let outcome = if identity::is_in_token(public) {
+            // libssh2 leaves out of the signature what the token adds to it, so that no host takes it. And the
+            // agent would ask for a touch before, at every host.
+            Outcome::InToken
+        } else if let Some(why) = self.target.algorithms.objection(public) {
+            Outcome::Failed(why)
+        } else {
+            return false;
+        };
+        self.note(name.to_owned(), outcome);
+        true
     }
 
     fn note(&mut self, key: String, outcome: Outcome) {
@@ -329,6 +334,6 @@ fn hung_up(error: &ssh2::Error) -> bool {
 
 /// A public key or certificate as a `.pub` file has it.
 fn public_line(blob: &[u8]) -> Option<String> {
-    let (kind, _) = super::identity::string(blob)?;
+    let (kind, _) = identity::string(blob)?;
     Some(format!("{} {}", std::str::from_utf8(kind).ok()?, STANDARD.encode(blob)))
 }

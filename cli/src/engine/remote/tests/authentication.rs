@@ -1,7 +1,12 @@
 //! Who we say we are, and how a refusal is told.
 
 use std::net::TcpListener;
+use std::os::unix::fs::PermissionsExt as _;
+use std::path::Path;
 use std::time::{Duration, Instant};
+
+use base64::Engine as _;
+use base64::engine::general_purpose::STANDARD;
 
 use super::reach::FullListener;
 use super::sshd::{Agent, Sshd, keygen, public_half, run};
@@ -45,6 +50,65 @@ async fn an_agent_opens_the_host_without_a_key_file() {
     };
     let connection = connect(target).await.unwrap();
     assert!(run(&connection, "true").await.is_ok());
+}
+
+/// A private key whose secret is in a security token, as `ssh-keygen -t ed25519-sk` writes it: the agent takes it
+/// without the token.
+fn token_key(path: &Path) {
+    let field = |bytes: &[u8]| {
+        let length = u32::try_from(bytes.len()).unwrap().to_be_bytes();
+        [&length, bytes].concat()
+    };
+    let public = [field(b"sk-ssh-ed25519@openssh.com"), field(&[7; 32]), field(b"ssh:")].concat();
+    let secret = [vec![1], field(b"handle"), field(b""), field(b"token")].concat();
+    let mut private = [&[0; 8], public.as_slice(), &secret].concat();
+    private.extend((1..).take(private.len().next_multiple_of(8) - private.len()));
+    let head =
+        [b"openssh-key-v1\0".as_slice(), &field(b"none"), &field(b"none"), &field(b"")].concat();
+    let all = [&head, [0, 0, 0, 1].as_slice(), &field(&public), &field(&private)].concat();
+    let text = format!(
+        "-----BEGIN OPENSSH PRIVATE KEY-----\n{}\n-----END OPENSSH PRIVATE KEY-----\n",
+        STANDARD.encode(all)
+    );
+    std::fs::write(path, text).unwrap();
+    std::fs::set_permissions(path, std::fs::Permissions::from_mode(0o600)).unwrap();
+    let line = format!("sk-ssh-ed25519@openssh.com {} token\n", STANDARD.encode(public));
+    std::fs::write(path.with_extension("pub"), line).unwrap();
+}
+
+/// libssh2 can't sign with it, and each try would ask for a touch.
+#[tokio::test]
+async fn a_key_in_a_security_token_is_passed_over_and_named() {
+    let sshd = Sshd::start();
+    let agent = Agent::start(sshd.dir.path());
+    token_key(&sshd.path("token"));
+    agent.add(&sshd.path("token"));
+    let mut keys = std::fs::read_to_string(sshd.path("authorized_keys")).unwrap();
+    keys.push_str(&std::fs::read_to_string(sshd.path("token.pub")).unwrap());
+    std::fs::write(sshd.path("authorized_keys"), keys).unwrap();
+    let with = |files: &[&str]| Target {
+        identity_files: files.iter().map(|name| sshd.path(name)).collect(),
+        agent: AgentChoice::Socket(agent.socket.clone()),
+        ..sshd.target()
+    };
+    for files in [&[][..], &["token"], &["token.pub"]] {
+        let error = refusal(with(files)).await;
+        let text = error.to_string();
+        assert!(
+            text.contains("is a FIDO key, which libssh2 can't use, so it was not tried"),
+            "{text}"
+        );
+        assert!(error.attempts.iter().all(|attempt| attempt.outcome == Outcome::InToken), "{text}");
+        let hint = RemoteError::from(error).hint().unwrap();
+        assert!(
+            hint.contains("ssh-keygen -t ed25519") && hint.contains("ssh.identity-file"),
+            "{hint}"
+        );
+    }
+    assert!(!sshd.log().contains("ED25519-SK"), "{}", sshd.log());
+    agent.add(&sshd.path("user"));
+    connect(with(&["token"])).await.unwrap();
+    connect(with(&["token", "user"])).await.unwrap();
 }
 
 #[tokio::test]
