@@ -259,7 +259,8 @@ mod tests {
         std::thread::spawn(move || listener.incoming().for_each(drop));
         for (interval, silence) in [("2147483647", LONGEST_SILENCE), ("1", LEAST_SILENCE)] {
             let config = format!("ServerAliveInterval {interval}\nServerAliveCountMax 2\n");
-            let target = with(&config, &ssh).unwrap();
+            let mut target = with(&config, &ssh).unwrap();
+            target.hang_up_patience = Duration::ZERO;
             assert_eq!(target.silence_limit, silence);
             let error = connect(target).await.unwrap_err();
             assert!(!matches!(error, RemoteError::Connect { .. }), "{error}");

@@ -53,10 +53,9 @@ impl RemoteError {
                     Place::End => "ssh.port",
                     Place::Jump => "the jump host's port in ~/.ssh/config",
                 };
-                format!(
-                    "check that {port} is sshd's; a loaded sshd (MaxStartups) drops connections too: try a lower --parallelism"
-                )
+                format!("check that {port} is sshd's")
             }
+            RemoteError::HungUp { said, .. } => place.after_hanging_up(said),
             RemoteError::KeyExchange { .. } => {
                 "the server and quorate share no algorithm: compare KexAlgorithms, HostKeyAlgorithms, Ciphers and MACs in its sshd_config and in ~/.ssh/config"
                     .to_owned()
@@ -80,6 +79,24 @@ impl RemoteError {
             RemoteError::Argument(_) => return None,
         };
         Some(text)
+    }
+}
+
+impl Place {
+    fn after_hanging_up(self, said: &str) -> String {
+        let host = match self {
+            Place::End => "the host",
+            Place::Jump => "the jump host",
+        };
+        if said.contains("MaxStartups") {
+            return format!(
+                "raise MaxStartups in sshd_config on {host}, or try a lower --parallelism: sshd drops logins that come at once"
+            );
+        }
+        format!(
+            "see what sshd on {host} says (journalctl -u ssh -u sshd): it drops logins that come at once (MaxStartups), and bans \
+             addresses whose logins failed (PerSourcePenalties, since OpenSSH 9.8), as fail2ban does; a ban ends after minutes"
+        )
     }
 }
 

@@ -22,6 +22,10 @@ impl Buffer {
         self.start == self.end
     }
 
+    pub(super) fn len(&self) -> usize {
+        self.end - self.start
+    }
+
     /// Takes from `source` if there is nothing left to write, and says whether anything came. The end
     /// of the source is an error.
     pub(super) fn fill(&mut self, source: &mut impl Read) -> io::Result<bool> {

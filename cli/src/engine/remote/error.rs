@@ -53,6 +53,14 @@ pub enum RemoteError {
         /// What happened instead.
         why: String,
     },
+    /// The server closed the connection before it knew who we are, each time that we tried.
+    #[error("the SSH server hung up before the login{}{}", tries(*times), saying(said))]
+    HungUp {
+        /// Its own words, where they are known ones.
+        said: String,
+        /// How often.
+        times: u32,
+    },
     /// The server and we could not agree on keys.
     #[error("key exchange failed: {why}")]
     KeyExchange {
@@ -212,7 +220,7 @@ impl RemoteError {
             RemoteError::Resolve { .. } => Stage::Resolve,
             RemoteError::Connect { .. } | RemoteError::Forward { .. } => Stage::Connect,
             RemoteError::Hop { error, .. } => error.stage(),
-            RemoteError::Banner { .. } => Stage::Banner,
+            RemoteError::Banner { .. } | RemoteError::HungUp { .. } => Stage::Banner,
             RemoteError::KeyExchange { .. } => Stage::KeyExchange,
             RemoteError::HostKey(_) => Stage::HostKey,
             RemoteError::Authentication(_) => Stage::Authentication,
@@ -250,6 +258,7 @@ impl RemoteError {
             | RemoteError::Connect { .. }
             | RemoteError::Forward { .. }
             | RemoteError::Banner { .. }
+            | RemoteError::HungUp { .. }
             | RemoteError::KeyExchange { .. } => true,
             RemoteError::Authentication(error) => error.hung_up(),
             RemoteError::Hop { error, .. } => error.may_pass(),
@@ -280,6 +289,14 @@ impl SudoRefusal {
 
 fn quoted(said: &str) -> String {
     if said.is_empty() { String::new() } else { format!("; the host said: {said}") }
+}
+
+fn tries(times: u32) -> String {
+    if times > 1 { format!(", {times} times") } else { String::new() }
+}
+
+fn saying(said: &str) -> String {
+    if said.is_empty() { String::new() } else { format!(", saying \"{said}\"") }
 }
 
 fn seconds(time: Duration) -> String {

@@ -30,6 +30,8 @@ pub(super) struct Gate {
     down: RefCell<Way>,
     /// Whether anything came from the host since somebody last asked.
     heard: Cell<bool>,
+    /// How many bytes came from the host in all.
+    received: Cell<usize>,
 }
 
 impl Gate {
@@ -40,8 +42,15 @@ impl Gate {
         for end in [&host, &near, &socket] {
             end.set_nonblocking(true)?;
         }
-        let heard = Cell::new(false);
-        Ok((Self { host, near, up: Way::new(), down: Way::new(), heard }, socket))
+        let gate = Self {
+            host,
+            near,
+            up: Way::new(),
+            down: Way::new(),
+            heard: Cell::new(false),
+            received: Cell::new(0),
+        };
+        Ok((gate, socket))
     }
 
     /// Carries bytes in both directions as far as that goes without waiting. Whether any moved.
@@ -50,7 +59,8 @@ impl Gate {
         for _ in 0..ROUNDS {
             let up = self.up.borrow_mut().carry(&self.near, &self.host);
             let down = self.down.borrow_mut().carry(&self.host, &self.near);
-            self.heard.set(self.heard.get() || down.came);
+            self.heard.set(self.heard.get() || down.came > 0);
+            self.received.set(self.received.get() + down.came);
             if !up.moved && !down.moved {
                 break;
             }
@@ -62,6 +72,11 @@ impl Gate {
     /// Whether anything came from the host since this was last asked, no matter what it was and who took it.
     pub(super) fn take_heard(&self) -> bool {
         self.heard.take()
+    }
+
+    /// How many bytes came from the host in all.
+    pub(super) fn received(&self) -> usize {
+        self.received.get()
     }
 
     /// What the host's socket must be ready for before anything can be carried.
@@ -93,8 +108,8 @@ enum State {
 /// What one carrying in one direction did.
 #[derive(Debug, Clone, Copy, Default)]
 struct Carried {
-    /// Bytes came from the source.
-    came: bool,
+    /// How many bytes came from the source.
+    came: usize,
     /// Anything changed: bytes came or went, or an end was passed on.
     moved: bool,
 }
@@ -114,12 +129,13 @@ impl Way {
         if self.state == State::Closed {
             return Carried::default();
         }
-        let Ok(came) = self.bytes.fill(&mut &*source) else {
+        let Ok(is_filled) = self.bytes.fill(&mut &*source) else {
             self.close(sink, Shutdown::Write);
-            return Carried { came: false, moved: true };
+            return Carried { came: 0, moved: true };
         };
+        let came = if is_filled { self.bytes.len() } else { 0 };
         match self.bytes.drain(&mut &*sink) {
-            Ok(given) => Carried { came, moved: came || given },
+            Ok(given) => Carried { came, moved: is_filled || given },
             Err(_) => {
                 self.bytes = Buffer::new();
                 self.close(source, Shutdown::Read);

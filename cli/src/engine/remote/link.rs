@@ -13,12 +13,14 @@ use std::time::{Duration, Instant};
 use rustix::event::{PollFd, PollFlags, Timespec, poll};
 use ssh2::{BlockDirections, ErrorCode, Session};
 
+use super::again;
 use super::algorithms::Algorithms;
 use super::counters::Tally;
 use super::error::RemoteError;
 use super::gate::Gate;
 use super::host_key::HostKey;
 use super::target::Target;
+use super::text::clean;
 
 /// libssh2's code for "try again when the socket is ready".
 pub(crate) const EAGAIN: ErrorCode = ErrorCode::Session(-37);
@@ -81,9 +83,17 @@ impl Link {
         let link = Self { session: session.clone(), tally: Arc::clone(tally), socket, gate };
         if let Err(stopped) = link.drive(deadline, || session.handshake()) {
             let why = stopped.why();
-            return Err(match link.session.banner_bytes() {
-                None => RemoteError::Banner { why },
-                Some(_) => RemoteError::KeyExchange { why },
+            let said = link.session.banner_bytes();
+            // libssh2 takes any line for a greeting until one is. Of one that nothing followed it has no code.
+            let is_all = said.is_some_and(|line| link.gate.received() <= line.len() + "\r\n".len());
+            return Err(match (&stopped, said) {
+                (Stopped::Failed(error), said) if is_broken(error) || is_all => {
+                    again::hung_up(said.map(clean), &why)
+                }
+                (_, Some(greeting)) if greeting.starts_with(b"SSH-") => {
+                    RemoteError::KeyExchange { why }
+                }
+                _ => RemoteError::Banner { why },
             });
         }
         let key = link.session.host_key().and_then(|(blob, _)| HostKey::new(blob.to_vec()));

@@ -7,6 +7,7 @@ use std::time::{Duration, Instant};
 
 use tokio::sync::oneshot;
 
+use super::again::until_heard;
 use super::auth::authenticate;
 use super::config::Family;
 use super::counters::Tally;
@@ -81,6 +82,15 @@ pub(crate) fn login(
 /// Connects, through jump hosts if there are some, and exchanges keys; nothing of the target is trusted
 /// yet.
 pub(crate) fn greet(
+    target: &Target,
+    addresses: &[SocketAddr],
+    host_keys: &str,
+    tally: &Arc<Tally>,
+) -> Result<(Link, HostKey), RemoteError> {
+    until_heard(target.hang_up_patience, || greet_once(target, addresses, host_keys, tally))
+}
+
+fn greet_once(
     target: &Target,
     addresses: &[SocketAddr],
     host_keys: &str,

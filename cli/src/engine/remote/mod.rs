@@ -6,6 +6,7 @@
 //! - One thread a host owns the session. It never blocks, and nothing of the session leaves it.
 
 mod advice;
+mod again;
 mod agent;
 pub(in crate::engine) mod algorithms;
 mod auth;

@@ -10,6 +10,9 @@ use super::host_key::Fingerprint;
 use super::link::SILENCE_LIMIT;
 use crate::passphrases::Passphrases;
 
+/// Longer than sshd's shortest ban, which lasts 15 s.
+const HANG_UP_PATIENCE: Duration = Duration::from_secs(25);
+
 /// A login on a host. Whoever makes one has resolved names, defaults and configuration files; the
 /// transport takes it as it is.
 #[derive(Debug, Clone)]
@@ -42,6 +45,8 @@ pub struct Target {
     pub host_keys: HostKeyPolicy,
     /// How long one TCP connection attempt may take.
     pub connect_timeout: Duration,
+    /// How long a server that hangs up before the login is tried again.
+    pub hang_up_patience: Duration,
     /// A connection without a sign of life for this long is lost.
     pub silence_limit: Duration,
     /// Whether scripts need `sudo -n` to run as root.
@@ -90,6 +95,7 @@ impl Target {
             algorithms: Algorithms::default(),
             host_keys: HostKeyPolicy { pins: Vec::new(), known_hosts: Vec::new() },
             connect_timeout: Duration::from_secs(10),
+            hang_up_patience: HANG_UP_PATIENCE,
             silence_limit: SILENCE_LIMIT,
             sudo: user != "root",
         }

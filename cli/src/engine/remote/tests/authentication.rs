@@ -190,11 +190,15 @@ async fn each_stage_before_the_login_is_told_apart() {
     let closed = TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap().port();
     let rude = TcpListener::bind("127.0.0.1:0").unwrap();
     let rude_port = rude.local_addr().unwrap().port();
-    std::thread::spawn(move || drop(rude.accept()));
+    std::thread::spawn(move || rude.incoming().for_each(drop));
     let old = Sshd::with("KexAlgorithms sntrup761x25519-sha512@openssh.com");
     let full = FullListener::new();
 
-    let quick = Target { connect_timeout: Duration::from_millis(500), ..sshd.target() };
+    let quick = Target {
+        connect_timeout: Duration::from_millis(500),
+        hang_up_patience: Duration::from_secs(1),
+        ..sshd.target()
+    };
     for (target, stage) in [
         (Target { host: "no.such.host.invalid".to_owned(), ..quick.clone() }, Stage::Resolve),
         (Target { port: closed, ..quick.clone() }, Stage::Connect),

@@ -3,6 +3,7 @@
 mod algorithms;
 mod authentication;
 mod configured;
+mod full_servers;
 mod handshake;
 mod host_keys;
 mod jump;
