@@ -5,7 +5,7 @@ use std::fs::File;
 use std::io::{self, Read as _};
 use std::path::{Path, PathBuf};
 
-use inventories::inventory::Bootstrap;
+use inventories::inventory::{Bootstrap, SshConfig};
 use inventories::{ClusterName, Diagnostic, DiscoveryV3, Inventory, MAX_BYTES, Parsed, Source};
 use planner::SiteSpec;
 use planner::spec::ClusterSpec;
@@ -151,6 +151,9 @@ fn with_rebased_paths(mut inventory: Inventory, folder: &Path) -> Inventory {
     for host in inventory.hosts.values_mut() {
         let files = host.ssh.identity_files.iter().map(rebase).collect();
         host.ssh.identity_files = files;
+        if let SshConfig::File(file) = &mut host.ssh.config {
+            *file = rebase(file);
+        }
     }
     for cluster in inventory.clusters.values_mut() {
         if let Bootstrap::DiscoveryV3(DiscoveryV3::Given(service)) = &mut cluster.bootstrap {

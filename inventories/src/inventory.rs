@@ -83,6 +83,20 @@ pub struct Ssh {
     pub host_keys: Vec<HostKeyPin>,
     /// How long a TCP connection may take.
     pub connect_timeout: Option<Duration>,
+    /// Which `ssh_config` says what is left out here.
+    pub config: SshConfig,
+}
+
+/// The configuration of ssh that counts for a login.
+#[derive(Debug, Clone, PartialEq, Eq, Default)]
+pub enum SshConfig {
+    /// `~/.ssh/config`, and after it `/etc/ssh/ssh_config`.
+    #[default]
+    Usual,
+    /// No file.
+    None,
+    /// This file alone.
+    File(PathBuf),
 }
 
 /// A pinned SSH host key: `SHA256:` and the unpadded base64 of the key's digest, as ssh-keygen prints it.

@@ -102,6 +102,10 @@ pub(crate) struct SshDefaults {
     /// How long a TCP connection may take, such as `"10s"`.
     #[schemars(regex(pattern = "^[0-9]+(ms|s|m)$"))]
     pub(crate) connect_timeout: Option<Loc<String>>,
+    /// The `ssh_config` file to read in place of `~/.ssh/config` and `/etc/ssh/ssh_config`, or
+    /// `"none"`. A relative path starts at the inventory's folder, `~/` at your home. `ProxyCommand`
+    /// and `Match exec` in it are run only if the file is in `~/.ssh` or `/etc/ssh`.
+    pub(crate) config: Option<Loc<String>>,
 }
 
 /// Settings for clusters that do not say otherwise.
@@ -155,6 +159,10 @@ pub(crate) struct Ssh {
     /// How long a TCP connection may take, such as `"10s"`.
     #[schemars(regex(pattern = "^[0-9]+(ms|s|m)$"))]
     pub(crate) connect_timeout: Option<Loc<String>>,
+    /// The `ssh_config` file to read in place of `~/.ssh/config` and `/etc/ssh/ssh_config`, or
+    /// `"none"`. A relative path starts at the inventory's folder, `~/` at your home. `ProxyCommand`
+    /// and `Match exec` in it are run only if the file is in `~/.ssh` or `/etc/ssh`.
+    pub(crate) config: Option<Loc<String>>,
 }
 
 /// An etcd cluster.

@@ -7,7 +7,7 @@ use std::sync::Arc;
 use inventories::discovery::{V3Service, V3User};
 use inventories::inventory::{
     Arch, Bootstrap, CgroupDriver, Cluster, Flag, FlagValue, Host, Image, Kubelet, PkiSettings,
-    Place, Ports, Release, ReleaseSource, Runtime, Site, Ssh,
+    Place, Ports, Release, ReleaseSource, Runtime, Site, Ssh, SshConfig,
 };
 use inventories::{
     ClusterName, DiscoveryV2, DiscoveryV3, DnsSrv, EtcdVersion, HostName, Inventory, Minor,
@@ -263,6 +263,7 @@ fn plain_host(address: IpAddr) -> Host {
             identity_files: Vec::new(),
             host_keys: Vec::new(),
             connect_timeout: None,
+            config: SshConfig::Usual,
         },
         place: Place { file: "quorate.toml".to_owned(), line: 10 },
     }

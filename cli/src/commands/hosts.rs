@@ -11,7 +11,7 @@ use inventories::{HostName, SiteName};
 use super::Context;
 use crate::engine::pool::{Operator, Pool, target};
 use crate::engine::release::Archives;
-use crate::engine::remote::{Counters, Target};
+use crate::engine::remote::{Answers, Counters, Target};
 use crate::engine::ssh_hosts::{Issuers, SshHosts};
 use crate::error::{CliError, While};
 use crate::exit::ExitCode;
@@ -95,5 +95,5 @@ pub(super) fn operator() -> Result<Operator, CliError> {
     let home = env::home_dir().ok_or_else(|| {
         CliError::failed("there is no home directory, where SSH keys lie").hint("set HOME")
     })?;
-    Ok(Operator { user, home })
+    Ok(Operator { user, home, answers: Answers::default() })
 }

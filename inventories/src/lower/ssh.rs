@@ -6,7 +6,7 @@ use std::time::Duration;
 
 use super::Layer;
 use crate::escape::{escape, odd_character};
-use crate::inventory::{HostKeyPin, Ssh};
+use crate::inventory::{HostKeyPin, Ssh, SshConfig};
 use crate::report::{At, Finding, Report};
 use crate::schema::{self, Loc, OneOrMany};
 
@@ -20,6 +20,7 @@ pub(super) struct Settings {
     identity_files: Option<Vec<PathBuf>>,
     host_keys: Option<Vec<HostKeyPin>>,
     connect_timeout: Option<Duration>,
+    config: Option<SshConfig>,
 }
 
 impl Settings {
@@ -31,11 +32,12 @@ impl Settings {
             identity_files: self.identity_files.or(others.identity_files),
             host_keys: self.host_keys.or(others.host_keys),
             connect_timeout: self.connect_timeout.or(others.connect_timeout),
+            config: self.config.or(others.config),
         }
     }
 
     pub(super) fn finish(self, host: String) -> Ssh {
-        let Settings { user, port, identity_files, host_keys, connect_timeout } = self;
+        let Settings { user, port, identity_files, host_keys, connect_timeout, config } = self;
         Ssh {
             host,
             port,
@@ -43,6 +45,7 @@ impl Settings {
             identity_files: identity_files.unwrap_or_default(),
             host_keys: host_keys.unwrap_or_default(),
             connect_timeout,
+            config: config.unwrap_or_default(),
         }
     }
 }
@@ -52,7 +55,8 @@ pub(super) fn defaults(
     layer: &Layer<'_, schema::SshDefaults>,
     report: &mut Report<'_>,
 ) -> Settings {
-    let schema::SshDefaults { user, port, identity_file, host_key, connect_timeout } = layer.raw;
+    let schema::SshDefaults { user, port, identity_file, host_key, connect_timeout, config } =
+        layer.raw;
     let mut read = Read { file: layer.file, report };
     Settings {
         user: user.as_ref().and_then(|raw| read.login("user", raw).map(|(user, _)| user)),
@@ -60,6 +64,7 @@ pub(super) fn defaults(
         identity_files: identity_file.as_ref().map(|raw| read.identity_files(raw)),
         host_keys: host_key.as_ref().map(|raw| read.host_keys(raw)),
         connect_timeout: connect_timeout.as_ref().and_then(|raw| read.timeout(raw)),
+        config: config.as_ref().and_then(|raw| read.config(raw)),
     }
 }
 
@@ -68,7 +73,8 @@ pub(super) fn host(
     layer: &Layer<'_, schema::Ssh>,
     report: &mut Report<'_>,
 ) -> (Option<(String, At)>, Settings) {
-    let schema::Ssh { host, user, port, identity_file, host_key, connect_timeout } = layer.raw;
+    let schema::Ssh { host, user, port, identity_file, host_key, connect_timeout, config } =
+        layer.raw;
     let mut read = Read { file: layer.file, report };
     let settings = Settings {
         user: user.as_ref().and_then(|raw| read.login("user", raw).map(|(user, _)| user)),
@@ -76,6 +82,7 @@ pub(super) fn host(
         identity_files: identity_file.as_ref().map(|raw| read.identity_files(raw)),
         host_keys: host_key.as_ref().map(|raw| read.host_keys(raw)),
         connect_timeout: connect_timeout.as_ref().and_then(|raw| read.timeout(raw)),
+        config: config.as_ref().and_then(|raw| read.config(raw)),
     };
     (host.as_ref().and_then(|raw| read.login("host", raw)), settings)
 }
@@ -123,8 +130,17 @@ impl Read<'_, '_> {
     }
 
     fn not_a_host(&self, raw: &str) -> Option<(&'static str, String)> {
-        if raw.parse::<std::net::Ipv6Addr>().is_ok() {
+        if is_ipv6(raw) {
             return None;
+        }
+        if let Some((address, _)) = raw.split_once('%')
+            && is_ipv6(address)
+        {
+            return Some((
+                "has a zone that it can't have",
+                "a zone is the name of an interface after a link-local address: \"fe80::1%eth0\""
+                    .to_owned(),
+            ));
         }
         if let Some((user, host)) = raw.split_once('@') {
             return Some((
@@ -169,6 +185,21 @@ impl Read<'_, '_> {
         paths
     }
 
+    fn config(&mut self, raw: &Loc<String>) -> Option<SshConfig> {
+        if raw.eq_ignore_ascii_case("none") {
+            return Some(SshConfig::None);
+        }
+        if raw.is_empty() || raw.chars().any(char::is_control) {
+            let at = self.at(raw);
+            let message = "ssh.config is not the path of a file";
+            let hint =
+                "write \"none\", or the path of an ssh_config file, such as \"~/.ssh/etcd_config\"";
+            self.report.add(Finding::error("ssh", &at, message).hint(hint));
+            return None;
+        }
+        Some(SshConfig::File(PathBuf::from(raw.as_str())))
+    }
+
     fn host_keys(&mut self, raw: &Loc<OneOrMany>) -> Vec<HostKeyPin> {
         let whole = self.at(raw);
         let mut pins = Vec::new();
@@ -194,6 +225,22 @@ impl Read<'_, '_> {
         }
         parsed
     }
+}
+
+/// An IPv6 address, with a zone where it is a link-local one: `fe80::1%eth0`.
+fn is_ipv6(text: &str) -> bool {
+    let (address, zone) = match text.split_once('%') {
+        Some((address, zone)) => (address, Some(zone)),
+        None => (text, None),
+    };
+    let interface = |c: char| c.is_ascii_alphanumeric() || matches!(c, '.' | '-' | '_');
+    address.parse::<std::net::Ipv6Addr>().is_ok_and(|address| {
+        zone.is_none_or(|zone| {
+            address.is_unicast_link_local()
+                && (1..=15).contains(&zone.len())
+                && zone.chars().all(interface)
+        })
+    })
 }
 
 const A_HOST: &str = "write a host name, an IP address or an alias of ~/.ssh/config";
@@ -227,6 +274,26 @@ fn each<'a>(raw: &'a Loc<OneOrMany>, whole: &At, file: usize) -> Vec<(&'a str, A
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn a_zone_follows_a_link_local_address_alone() {
+        for good in ["::1", "fe80::1", "fe80::1%eth0", "FE80::1%2", "fe80::a%br-lan.7"] {
+            assert!(is_ipv6(good), "{good}");
+        }
+        for bad in [
+            "",
+            "%eth0",
+            "10.0.0.1%eth0",
+            "fe80::1%",
+            "fe80::1%a b",
+            "fe80::1%$(x)",
+            "fe80::1%a%b",
+            "2001:db8::1%eth0",
+            "fe80::1%0123456789abcdef",
+        ] {
+            assert!(!is_ipv6(bad), "{bad}");
+        }
+    }
 
     #[test]
     fn durations_need_a_unit() {

@@ -7,8 +7,11 @@ use std::time::Duration;
 use inventories::inventory::Ssh;
 
 use super::hops::{self, Hop};
+use crate::engine::remote::config::files::Reading;
 use crate::engine::remote::config::{Settings, Subject, Tokens, files};
-use crate::engine::remote::{AgentChoice, ConfigError, ConfigProblem, FingerprintError, Target};
+use crate::engine::remote::{
+    AgentChoice, Answers, ConfigError, ConfigProblem, FingerprintError, Target,
+};
 
 /// ssh's own `UserKnownHostsFile`.
 const USER_KNOWN_HOSTS: [&str; 2] = ["~/.ssh/known_hosts", "~/.ssh/known_hosts2"];
@@ -24,12 +27,14 @@ const LEAST_SILENCE: Duration = Duration::from_secs(3);
 const LONGEST_SILENCE: Duration = Duration::from_secs(8 * 3600);
 
 /// Who runs quorate: where a host's settings say nothing, SSH's own are this person's.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone)]
 pub struct Operator {
     /// Name on this machine.
     pub user: String,
     /// Home directory.
     pub home: PathBuf,
+    /// What the commands of this person's SSH configuration answered.
+    pub answers: Answers,
 }
 
 /// Why a host's settings make no login.
@@ -65,7 +70,8 @@ pub fn target(ssh: &Ssh, operator: &Operator) -> Result<Target, LoginError> {
         connect_timeout: ssh.connect_timeout.map(Some),
         ..Settings::default()
     };
-    let mut target = way(&ssh.host, given, None, operator, 0)?;
+    let reading = Reading { home: &operator.home, which: &ssh.config, answers: &operator.answers };
+    let mut target = way(&ssh.host, given, None, operator, reading, 0)?;
     if !ssh.identity_files.is_empty() {
         target.identity_files = ssh.identity_files.clone();
     }
@@ -81,6 +87,7 @@ fn way(
     given: Settings,
     before: Option<&[Hop]>,
     operator: &Operator,
+    reading: Reading<'_>,
     depth: usize,
 ) -> Result<Target, ConfigError> {
     let at = |problem| ConfigError { place: format!("SSH configuration of {name}"), problem };
@@ -88,11 +95,15 @@ fn way(
         return Err(at(ConfigProblem::Circle));
     }
     let subject = Subject { host: name, local_user: &operator.user };
-    let settings = files::read(subject, given, &operator.home)?;
+    let settings = files::read(subject, given, reading)?;
     let mut target = login(name, &settings, operator)?;
     let line = settings.proxy_jump.unwrap_or_else(|| "none".to_owned());
     let hops = match before {
-        Some(hops) => hops.to_vec(),
+        // As in ssh: the hops of the command line take the place of what the file says.
+        Some(hops) => {
+            target.proxy_command = None;
+            hops.to_vec()
+        }
         None => hops::parse(&line).ok_or_else(|| {
             at(ConfigProblem::Value { keyword: "ProxyJump".to_owned(), value: line })
         })?,
@@ -100,7 +111,7 @@ fn way(
     if let Some((last, before)) = hops.split_last() {
         // As in ssh: only the first hop may have jump hosts of its own.
         let before = (!before.is_empty()).then_some(before);
-        let hop = way(&last.host, last.given.clone(), before, operator, depth + 1)?;
+        let hop = way(&last.host, last.given.clone(), before, operator, reading, depth + 1)?;
         target.jump = Some(Box::new(hop));
     }
     Ok(target)
@@ -138,6 +149,7 @@ fn login(original: &str, settings: &Settings, operator: &Operator) -> Result<Tar
         user,
         key_name: settings.host_key_alias.as_deref().unwrap_or(original),
         uid: rustix::process::getuid().as_raw(),
+        machine: &files::machine(),
         variable: &|name| env::var(name).ok(),
     };
     paths(&mut target, settings, &tokens).map_err(|problem| ConfigError {
@@ -160,6 +172,12 @@ fn paths(
         target.identity_files = fill(&settings.identity_files)?;
     }
     target.certificate_files = fill(&settings.certificate_files)?;
+    if let Some(command) = settings.carrier() {
+        if settings.proxy_fdpass == Some(true) {
+            return Err(ConfigProblem::Unsupported("ProxyUseFdpass".to_owned()));
+        }
+        target.proxy_command = Some(tokens.command(command)?);
+    }
     if let Some(socket) = &settings.identity_agent {
         target.agent = match socket.as_str() {
             "none" => AgentChoice::Off,
@@ -181,12 +199,22 @@ fn paths(
 }
 
 #[cfg(test)]
+mod commands;
+#[cfg(test)]
 mod tests {
+    use std::path::Path;
+
+    use inventories::inventory::SshConfig;
+
     use super::*;
     use crate::engine::remote::algorithms::List;
     use crate::engine::remote::{RemoteError, connect};
 
-    fn plain() -> Ssh {
+    pub(super) fn ada(home: &Path) -> Operator {
+        Operator { user: "ada".to_owned(), home: home.to_owned(), answers: Answers::default() }
+    }
+
+    pub(super) fn plain() -> Ssh {
         Ssh {
             host: "10.0.0.1".to_owned(),
             port: None,
@@ -194,6 +222,7 @@ mod tests {
             identity_files: Vec::new(),
             host_keys: Vec::new(),
             connect_timeout: None,
+            config: SshConfig::Usual,
         }
     }
 
@@ -202,7 +231,7 @@ mod tests {
         let home = tempfile::tempdir().unwrap();
         std::fs::create_dir(home.path().join(".ssh")).unwrap();
         std::fs::write(home.path().join(".ssh/config"), config).unwrap();
-        target(ssh, &Operator { user: "ada".to_owned(), home: home.path().to_owned() })
+        target(ssh, &ada(home.path()))
     }
 
     #[test]
@@ -325,9 +354,9 @@ mod tests {
 
     #[test]
     fn a_line_that_cannot_be_followed_is_named() {
-        let error = with("Host *\n ProxyCommand nc %h %p\n", &plain()).unwrap_err();
+        let error = with("Host *\n BindAddress 10.0.0.9\n", &plain()).unwrap_err();
         let text = error.to_string();
-        assert!(text.ends_with("/.ssh/config:2: ProxyCommand is not supported"), "{text}");
+        assert!(text.ends_with("/.ssh/config:2: BindAddress is not supported"), "{text}");
         assert!(error.hint().is_some());
     }
 
@@ -339,8 +368,7 @@ mod tests {
         std::fs::create_dir(home.path().join(".ssh")).unwrap();
         std::fs::write(&file, "User ops\n").unwrap();
         std::fs::set_permissions(&file, std::fs::Permissions::from_mode(0o664)).unwrap();
-        let operator = Operator { user: "ada".to_owned(), home: home.path().to_owned() };
-        let error = target(&plain(), &operator).unwrap_err();
+        let error = target(&plain(), &ada(home.path())).unwrap_err();
         assert!(error.to_string().contains("can be written by others"), "{error}");
     }
 }

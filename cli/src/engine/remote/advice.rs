@@ -45,6 +45,9 @@ impl RemoteError {
                     ),
                 }
             }
+            RemoteError::Proxy { .. } => {
+                "see whether ssh gets through: ssh -v HOST. The command runs without a terminal: what it logs in with must need no answer".to_owned()
+            }
             RemoteError::Forward { hop, to, .. } => format!(
                 "check that {to} is up and reachable from {hop}, and that sshd on {hop} allows it (AllowTcpForwarding)"
             ),

@@ -1,7 +1,7 @@
 //! What `ssh_config` files say about a host, by OpenSSH's rules.
 //!
-//! - [`resolve`] reads text and makes [`Settings`]; it touches no file, included ones come from a
-//!   callback. [`files`] has the files of this machine.
+//! - [`resolve`] reads text and makes [`Settings`]; it touches no file and runs nothing: included files
+//!   and the answers of commands come from callbacks. [`files`] has those of this machine.
 //! - The first value wins, key files add up. `Match final` makes a second pass, as in ssh.
 //! - What changes where or as whom we log in, and cannot be followed, is a [`ConfigError`] that
 //!   names the line. Everything else that is not known is passed over.
@@ -12,6 +12,7 @@ mod expand;
 pub(crate) mod files;
 mod line;
 mod settings;
+pub(crate) mod shell;
 #[cfg(test)]
 mod tests;
 
@@ -19,6 +20,7 @@ pub use error::{ConfigError, ConfigProblem};
 pub(crate) use expand::Tokens;
 pub use settings::Family;
 pub(crate) use settings::Settings;
+pub use shell::Answers;
 
 use criteria::{Activity, Criteria};
 use line::Line;
@@ -39,11 +41,26 @@ pub(crate) struct Source {
     pub(crate) text: String,
     /// Where the paths of its `Include` lines start.
     pub(crate) folder: String,
+    /// Whether its commands may be run.
+    pub(crate) commands: Commands,
 }
 
-/// Finds the files that an `Include` pattern names; the second argument is the including file's
-/// folder. No file is no error.
-pub(crate) type Load<'a> = &'a dyn Fn(&str, &str) -> Result<Vec<Source>, ConfigProblem>;
+/// Whether the commands of a file (`Match exec`, `ProxyCommand`) may be run.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Commands {
+    /// The operator or root wrote the file for that.
+    Run,
+    /// It is named by the inventory, which others may have written.
+    Named,
+    /// Others than root can write this file of the system.
+    Writable,
+}
+
+/// Finds the files that an `Include` pattern in a file names. No file is no error.
+pub(crate) type Load<'a> = &'a dyn Fn(&str, &Source) -> Result<Vec<Source>, ConfigProblem>;
+
+/// Whether a command of `Match exec`, as it is written, ends with 0 for somebody with these settings.
+pub(crate) type Ask<'a> = &'a dyn Fn(&str, &Settings) -> Result<bool, ConfigProblem>;
 
 /// Whom the settings are for.
 #[derive(Debug, Clone, Copy)]
@@ -60,12 +77,14 @@ pub(crate) fn resolve(
     given: Settings,
     sources: &[Source],
     load: Load<'_>,
+    ask: Ask<'_>,
 ) -> Result<Settings, ConfigError> {
     let mut reader = Reader {
         subject,
         current: subject.host.to_owned(),
         settings: given,
         load,
+        ask,
         included: 0,
         passes: Passes::First,
     };
@@ -92,12 +111,23 @@ pub(crate) enum Passes {
     Final,
 }
 
+impl Commands {
+    fn may_run(self, line: &str) -> Result<(), ConfigProblem> {
+        match self {
+            Commands::Run => Ok(()),
+            Commands::Named => Err(ConfigProblem::Foreign(line.to_owned())),
+            Commands::Writable => Err(ConfigProblem::Exposed(line.to_owned())),
+        }
+    }
+}
+
 struct Reader<'a> {
     subject: Subject<'a>,
     /// What `Host` patterns are compared with: in the final pass, the name that we connect to.
     current: String,
     settings: Settings,
     load: Load<'a>,
+    ask: Ask<'a>,
     included: usize,
     passes: Passes,
 }
@@ -127,8 +157,10 @@ impl Reader<'_> {
                         subject: self.subject,
                         settings: &self.settings,
                         passes: self.passes,
+                        ask: self.ask,
+                        commands: source.commands,
                     };
-                    let (found, passes) = criteria.check(&line.words).map_err(at)?;
+                    let (found, passes) = criteria.check(&line.words, within).map_err(at)?;
                     self.passes = passes;
                     activity = within.and(found);
                 }
@@ -137,7 +169,7 @@ impl Reader<'_> {
                         return Err(at(ConfigProblem::Depth));
                     }
                     for pattern in &line.words {
-                        for file in (self.load)(pattern, &source.folder).map_err(at)? {
+                        for file in (self.load)(pattern, source).map_err(at)? {
                             self.included += 1;
                             if self.included > MAX_INCLUDED {
                                 return Err(at(ConfigProblem::TooMany));
@@ -146,16 +178,28 @@ impl Reader<'_> {
                         }
                     }
                 }
-                _ => self.apply(&line, &activity).map_err(at)?,
+                _ => self.apply(&line, &activity, source.commands).map_err(at)?,
             }
         }
         Ok(())
     }
 
-    fn apply(&mut self, line: &Line, activity: &Activity) -> Result<(), ConfigProblem> {
+    fn apply(
+        &mut self,
+        line: &Line,
+        activity: &Activity,
+        commands: Commands,
+    ) -> Result<(), ConfigProblem> {
         match activity {
             Activity::Inactive => Ok(()),
-            Activity::Active => self.settings.set(line),
+            Activity::Active => {
+                let before = self.settings.carrier().is_some();
+                self.settings.set(line)?;
+                if self.settings.carrier().is_some() == before {
+                    return Ok(());
+                }
+                commands.may_run(&line.spelling)
+            }
             Activity::Undecidable(criterion) => {
                 let mut settings = self.settings.clone();
                 settings.set(line)?;

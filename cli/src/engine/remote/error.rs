@@ -29,6 +29,14 @@ pub enum RemoteError {
         /// What the system said.
         why: String,
     },
+    /// The command that should carry the bytes reached nobody.
+    #[error("the ProxyCommand {why}{}", said_by_command(said))]
+    Proxy {
+        /// What happened.
+        why: String,
+        /// The command's own words.
+        said: String,
+    },
     /// A jump host did not make the connection to the next host.
     #[error("jump host {hop} cannot connect to {to}: {why}")]
     Forward {
@@ -218,7 +226,9 @@ impl RemoteError {
     pub fn stage(&self) -> Stage {
         match self {
             RemoteError::Resolve { .. } => Stage::Resolve,
-            RemoteError::Connect { .. } | RemoteError::Forward { .. } => Stage::Connect,
+            RemoteError::Connect { .. }
+            | RemoteError::Proxy { .. }
+            | RemoteError::Forward { .. } => Stage::Connect,
             RemoteError::Hop { error, .. } => error.stage(),
             RemoteError::Banner { .. } | RemoteError::HungUp { .. } => Stage::Banner,
             RemoteError::KeyExchange { .. } => Stage::KeyExchange,
@@ -256,6 +266,7 @@ impl RemoteError {
             RemoteError::Lost { .. }
             | RemoteError::Resolve { .. }
             | RemoteError::Connect { .. }
+            | RemoteError::Proxy { .. }
             | RemoteError::Forward { .. }
             | RemoteError::Banner { .. }
             | RemoteError::HungUp { .. }
@@ -297,6 +308,10 @@ fn tries(times: u32) -> String {
 
 fn saying(said: &str) -> String {
     if said.is_empty() { String::new() } else { format!(", saying \"{said}\"") }
+}
+
+fn said_by_command(said: &str) -> String {
+    if said.is_empty() { String::new() } else { format!("; it said: {said}") }
 }
 
 fn seconds(time: Duration) -> String {

@@ -19,6 +19,7 @@ use super::counters::Tally;
 use super::error::RemoteError;
 use super::gate::Gate;
 use super::host_key::HostKey;
+use super::proxy::Proxy;
 use super::target::Target;
 use super::text::clean;
 
@@ -35,6 +36,8 @@ pub(crate) struct Link {
     pub(crate) tally: Arc<Tally>,
     socket: Arc<UnixStream>,
     gate: Gate,
+    /// The command that carries our bytes. Last: it is ended when its stream is closed.
+    _proxy: Option<Proxy>,
 }
 
 /// Whether libssh2's socket holds bytes that it has not read.
@@ -80,7 +83,8 @@ impl Link {
         session.set_tcp_stream(Arc::clone(&socket));
         session.set_blocking(false);
         algorithms.offer(&session, host_keys).map_err(key_exchange)?;
-        let link = Self { session: session.clone(), tally: Arc::clone(tally), socket, gate };
+        let tally = Arc::clone(tally);
+        let link = Self { session: session.clone(), tally, socket, gate, _proxy: None };
         if let Err(stopped) = link.drive(deadline, || session.handshake()) {
             let why = stopped.why();
             let said = link.session.banner_bytes();
@@ -100,6 +104,11 @@ impl Link {
         let key =
             key.ok_or(RemoteError::KeyExchange { why: "the server has no host key".to_owned() })?;
         Ok((link, key))
+    }
+
+    /// The same link, which ends this command with itself.
+    pub(crate) fn over(self, proxy: Option<Proxy>) -> Self {
+        Self { _proxy: proxy, ..self }
     }
 
     /// Repeats an operation of the session until it ends, waiting for the socket in between.

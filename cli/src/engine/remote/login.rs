@@ -16,16 +16,20 @@ use super::host_key::HostKey;
 use super::host_trust::{HostKeyError, Trust, groups};
 use super::jump::forward;
 use super::link::{Link, dial};
+use super::proxy::Proxy;
 use super::target::Target;
 
 /// How long the server may take from its greeting to letting us in. A slow sshd (reverse DNS,
 /// directory services) needs seconds; its own limit, `LoginGraceTime`, is 120 s.
 const LOGIN_TIME: Duration = Duration::from_secs(30);
 
-/// The addresses of the host that we connect to ourselves. The system's resolver cannot be interrupted: a thread that
+/// The addresses of the host that we connect to ourselves; none where a command does that. The system's resolver cannot be interrupted: a thread that
 /// hangs in it is left behind.
 pub(crate) async fn resolve(target: &Target) -> Result<Vec<SocketAddr>, RemoteError> {
     let first = target.first_hop();
+    if first.proxy_command.is_some() {
+        return Ok(Vec::new());
+    }
     let found = resolve_name(first).await;
     found.map_err(|error| if target.jump.is_some() { error.at_hop(first) } else { error })
 }
@@ -96,15 +100,22 @@ fn greet_once(
     host_keys: &str,
     tally: &Arc<Tally>,
 ) -> Result<(Link, HostKey), RemoteError> {
-    let stream = match &target.jump {
-        None => OwnedFd::from(dial(target, addresses)?),
-        Some(hop) => {
+    let (stream, proxy) = match (&target.jump, &target.proxy_command) {
+        (Some(hop), _) => {
             let link = login(hop, addresses, tally).map_err(|error| error.at_hop(hop))?;
-            forward(link, hop, target)?
+            (forward(link, hop, target)?, None)
         }
+        (None, Some(command)) => {
+            let (proxy, stream) = Proxy::start(command)?;
+            (stream, Some(proxy))
+        }
+        (None, None) => (OwnedFd::from(dial(target, addresses)?), None),
     };
     let deadline = Instant::now() + LOGIN_TIME;
-    Link::handshake(stream, &target.algorithms, host_keys, deadline, tally)
+    match Link::handshake(stream, &target.algorithms, host_keys, deadline, tally) {
+        Ok((link, key)) => Ok((link.over(proxy), key)),
+        Err(error) => Err(proxy.into_iter().fold(error, |error, proxy| proxy.explain(error))),
+    }
 }
 
 /// Looks at the host's other keys for one that a pin names.

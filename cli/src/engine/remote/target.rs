@@ -25,6 +25,8 @@ pub struct Target {
     pub family: Family,
     /// The host that the connection goes through, with a login and host keys of its own.
     pub jump: Option<Box<Target>>,
+    /// The command that carries the bytes in place of a TCP connection of ours, for a shell.
+    pub proxy_command: Option<String>,
     /// TCP port.
     pub port: u16,
     /// Login user.
@@ -84,6 +86,7 @@ impl Target {
             host: host.to_owned(),
             host_key_alias: None,
             jump: None,
+            proxy_command: None,
             family: Family::Any,
             port: 22,
             user: user.to_owned(),

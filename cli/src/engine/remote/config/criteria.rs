@@ -2,7 +2,7 @@
 
 use super::error::ConfigProblem;
 use super::settings::Settings;
-use super::{Passes, Subject};
+use super::{Ask, Commands, Passes, Subject};
 use crate::engine::remote::known_hosts::matches_pattern;
 
 /// Whether the lines of a block count.
@@ -45,11 +45,18 @@ pub(crate) struct Criteria<'a> {
     pub(crate) subject: Subject<'a>,
     pub(crate) settings: &'a Settings,
     pub(crate) passes: Passes,
+    pub(crate) ask: Ask<'a>,
+    pub(crate) commands: Commands,
 }
 
 impl Criteria<'_> {
-    /// Whether the line matches, and what it says about passes.
-    pub(crate) fn check(&self, words: &[String]) -> Result<(Activity, Passes), ConfigProblem> {
+    /// Whether the line matches where `within` holds, and what it says about passes. A command is asked
+    /// only where its answer matters.
+    pub(crate) fn check(
+        &self,
+        words: &[String],
+        within: &Activity,
+    ) -> Result<(Activity, Passes), ConfigProblem> {
         let mut activity = Activity::Active;
         let mut passes = self.passes;
         // ssh takes `host=name` for `host name` here.
@@ -75,7 +82,17 @@ impl Criteria<'_> {
                     }
                     true
                 }
-                "localnetwork" | "exec" | "tagged" | "command" | "sessiontype" | "version" => {
+                "exec" => {
+                    count += 1;
+                    let command =
+                        words.next().ok_or_else(|| ConfigProblem::Match(word.to_owned()))?;
+                    if within.and(activity.clone()) != Activity::Active {
+                        continue;
+                    }
+                    self.commands.may_run("Match exec")?;
+                    (self.ask)(command, self.settings)?
+                }
+                "localnetwork" | "tagged" | "command" | "sessiontype" | "version" => {
                     count += 1;
                     words.next().ok_or_else(|| ConfigProblem::Match(word.to_owned()))?;
                     activity = activity.and(Activity::Undecidable(criterion));

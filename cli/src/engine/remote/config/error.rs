@@ -54,6 +54,28 @@ pub enum ConfigProblem {
         /// Where it stands.
         value: String,
     },
+    /// A command is in a file that the inventory names.
+    #[error("{0} is not run from a file that the inventory names")]
+    Foreign(String),
+    /// A command is in a file of the system that others than root can write.
+    #[error("{0} is not run from a file that others than root can write")]
+    Exposed(String),
+    /// A value would be more than a value in a shell.
+    #[error("{token} of this command is '{value}', which a shell might take apart")]
+    Unsafe {
+        /// `%X`.
+        token: String,
+        /// What it stands for.
+        value: String,
+    },
+    /// A `Match exec` command gave no answer.
+    #[error("the command of Match exec ({command}) {why}")]
+    Command {
+        /// The command.
+        command: String,
+        /// What happened instead.
+        why: String,
+    },
     /// Jump hosts lead to each other without end.
     #[error("jump hosts go through each other, or are more than 8")]
     Circle,
@@ -76,6 +98,9 @@ pub enum ConfigProblem {
     Writable(String),
 }
 
+/// The way round a configuration that is not made for these hosts.
+const OTHER_FILE: &str = "or read another file for these hosts, or none: [defaults.ssh] config = FILE, or config = \"none\"";
+
 impl ConfigError {
     /// What to do about it.
     pub fn hint(&self) -> String {
@@ -86,8 +111,19 @@ impl ConfigError {
                 )
             }
             ConfigProblem::Unsupported(_) | ConfigProblem::Undecidable { .. } => {
-                "name the host so that this line does not apply to it: in ssh.host, or in ProxyJump for a jump host"
-                    .to_owned()
+                format!("name the host so that this line does not apply to it: in ssh.host, or in ProxyJump for a jump host\n{OTHER_FILE}")
+            }
+            ConfigProblem::Foreign(_) => {
+                "move the file to ~/.ssh, and set ssh.config to it there; or include it in ~/.ssh/config".to_owned()
+            }
+            ConfigProblem::Exposed(_) => {
+                "give the file to root: chown root FILE; chmod go-w FILE".to_owned()
+            }
+            ConfigProblem::Unsafe { .. } => {
+                "use only letters, digits and . - _ : % @ + in ssh.host and ssh.user, and in HostName, User and HostKeyAlias".to_owned()
+            }
+            ConfigProblem::Command { .. } => {
+                format!("run the command at a shell to see why\n{OTHER_FILE}")
             }
             ConfigProblem::Writable(file) => format!("run: chmod go-w {file}"),
             _ => "see what ssh makes of it: ssh -G HOST".to_owned(),

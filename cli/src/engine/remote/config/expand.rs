@@ -18,6 +18,8 @@ pub(crate) struct Tokens<'a> {
     pub(crate) user: &'a str,
     /// `%k`: the alias, or the original name.
     pub(crate) key_name: &'a str,
+    /// `%l`, and `%L` up to its first dot: this machine's name.
+    pub(crate) machine: &'a str,
     /// `%i`.
     pub(crate) uid: u32,
     /// `${NAME}`.
@@ -58,6 +60,30 @@ impl Tokens<'_> {
         Ok(path)
     }
 
+    /// A command for a shell with its tokens filled in. Variables are the shell's. What the inventory can
+    /// say must be a plain word: ssh, too, takes no names of hosts and users that a shell would take
+    /// apart, and lets fewer characters pass as `$` and `*` here, because inventories come from others.
+    pub(crate) fn command(&self, text: &str) -> Result<String, ConfigProblem> {
+        let mut command = String::new();
+        let mut rest = text;
+        while let Some((before, after)) = rest.split_once('%') {
+            command.push_str(before);
+            let token = after.chars().next().unwrap_or('%');
+            let start = command.len();
+            let name = format!("%{token}");
+            if after.is_empty() || self.token(token, &mut command).is_none() {
+                return Err(ConfigProblem::Token { token: name, value: text.to_owned() });
+            }
+            let value = &command[start..];
+            if matches!(token, 'n' | 'h' | 'r' | 'k') && !is_plain(value) {
+                return Err(ConfigProblem::Unsafe { token: name, value: value.to_owned() });
+            }
+            rest = &after[token.len_utf8()..];
+        }
+        command.push_str(rest);
+        Ok(command)
+    }
+
     fn token(&self, token: char, path: &mut String) -> Option<()> {
         match token {
             '%' => path.push('%'),
@@ -69,10 +95,19 @@ impl Tokens<'_> {
             'k' => path.push_str(self.key_name),
             'p' => path.push_str(&self.port.to_string()),
             'i' => path.push_str(&self.uid.to_string()),
+            'l' => path.push_str(self.machine),
+            'L' => path.push_str(self.machine.split('.').next().unwrap_or_default()),
             _ => return None,
         }
         Some(())
     }
+}
+
+/// Whether no shell sees more in it than one word that is no option.
+fn is_plain(value: &str) -> bool {
+    let plain =
+        |c: char| c.is_ascii_alphanumeric() || matches!(c, '.' | '-' | '_' | ':' | '%' | '@' | '+');
+    !value.is_empty() && !value.starts_with('-') && value.chars().all(plain)
 }
 
 #[cfg(test)]
@@ -80,19 +115,56 @@ mod tests {
     use super::*;
 
     fn fill(text: &str) -> Result<String, ConfigProblem> {
-        let variable = |name: &str| (name == "KEYS").then(|| "/keys".to_owned());
+        with("web.example.net", "ops").path(text)
+    }
+
+    fn with<'a>(host: &'a str, user: &'a str) -> Tokens<'a> {
         Tokens {
             home: "/home/ada",
             local_user: "ada",
             original: "web",
-            host: "web.example.net",
+            host,
             port: 2222,
-            user: "ops",
+            user,
             key_name: "alias",
             uid: 7,
-            variable: &variable,
+            machine: "desk.example.net",
+            variable: &|name| (name == "KEYS").then(|| "/keys".to_owned()),
         }
-        .path(text)
+    }
+
+    #[test]
+    fn a_command_gets_plain_words_and_keeps_what_is_the_shells() {
+        for (text, command) in [
+            ("nc %h %p", "nc web.example.net 2222"),
+            ("a '%r@%n' \"$HOME\" ${X} ~ | b %%h", "a 'ops@web' \"$HOME\" ${X} ~ | b %h"),
+            ("%k %u %d %i %l %L", "alias ada /home/ada 7 desk.example.net desk"),
+        ] {
+            assert_eq!(with("web.example.net", "ops").command(text).as_deref(), Ok(command));
+        }
+        for text in ["x %C", "x %", "x %é", "%X"] {
+            let problem = with("h", "u").command(text).unwrap_err();
+            assert!(matches!(problem, ConfigProblem::Token { .. }), "{problem}");
+        }
+    }
+
+    /// What OpenSSH refuses in names of hosts and users (`valid_hostname`, `valid_ruser`), and what it
+    /// lets pass although a shell takes it apart.
+    #[test]
+    fn no_name_of_a_host_or_a_user_is_more_than_a_word_to_a_shell() {
+        for good in ["web1", "10.0.0.1", "fe80::1%eth0", "_x", "ops@example.net", "a+b"] {
+            assert_eq!(with(good, good).command("%h %r"), Ok(format!("{good} {good}")));
+        }
+        let taken_apart = "'`\"$\\;&<>|(){},*?[]~#!^= \t\n\r\u{b}\u{0}\u{7f}é/";
+        for bad in
+            taken_apart.chars().map(|c| format!("a{c}b")).chain(["-oX".to_owned(), String::new()])
+        {
+            for (host, user, token) in [(bad.as_str(), "u", "%h"), ("h", bad.as_str(), "%r")] {
+                let expected =
+                    ConfigProblem::Unsafe { token: token.to_owned(), value: bad.clone() };
+                assert_eq!(with(host, user).command(&format!("x {token}")), Err(expected));
+            }
+        }
     }
 
     #[test]

@@ -11,6 +11,8 @@ pub(crate) struct Line {
     pub(crate) spelling: String,
     /// The words after it, without quotes.
     pub(crate) words: Vec<String>,
+    /// All after it, as it is written.
+    pub(crate) rest: String,
 }
 
 impl Line {
@@ -28,6 +30,7 @@ impl Line {
             keyword: spelling.to_ascii_lowercase(),
             spelling: spelling.to_owned(),
             words: words(rest)?,
+            rest: rest.trim_start_matches([' ', '\t', '=']).to_owned(),
         }))
     }
 }

@@ -21,8 +21,12 @@ pub(crate) struct Settings {
     pub(crate) identities_only: Option<bool>,
     /// A socket with tokens, `none`, `SSH_AUTH_SOCK`, or `$NAME` of a variable.
     pub(crate) identity_agent: Option<String>,
-    /// Hops with commas between them, or `none`.
+    /// Hops with commas between them, or `none`. Of hops and a command one is set: the first wins.
     pub(crate) proxy_jump: Option<String>,
+    /// For the shell, with tokens, or `none`.
+    pub(crate) proxy_command: Option<String>,
+    /// Whether that command gives us an open connection in place of carrying bytes.
+    pub(crate) proxy_fdpass: Option<bool>,
     /// With tokens; `none` is no file.
     pub(crate) user_known_hosts: Option<Vec<String>>,
     /// With `~`.
@@ -69,7 +73,14 @@ impl Settings {
     pub(crate) fn connect_name(&self, host: &str) -> String {
         let name = self.host_name.as_deref().unwrap_or("%h");
         let parts: Vec<String> = name.split("%%").map(|part| part.replace("%h", host)).collect();
-        parts.join("%").to_ascii_lowercase()
+        let name = parts.join("%");
+        // As in ssh. The zone of an IPv6 address is the name of an interface, whose case counts.
+        if name.contains([':', '%']) { name } else { name.to_ascii_lowercase() }
+    }
+
+    /// The command that carries our bytes.
+    pub(crate) fn carrier(&self) -> Option<&str> {
+        self.proxy_command.as_deref().filter(|command| !is_none(command))
     }
 
     /// Takes what the line says, unless something was said before. A keyword that changes nothing
@@ -100,13 +111,19 @@ impl Settings {
             "identityagent" => first(&mut self.identity_agent, value()?),
             "proxyjump" => {
                 value()?;
-                first(&mut self.proxy_jump, line.words.concat());
-            }
-            "proxycommand" if self.proxy_jump.is_none() => {
-                if !value()?.eq_ignore_ascii_case("none") {
-                    return Err(ConfigProblem::Unsupported(line.spelling.clone()));
+                if self.proxy_command.is_none() {
+                    first(&mut self.proxy_jump, line.words.concat());
                 }
-                self.proxy_jump = Some("none".to_owned());
+            }
+            "proxycommand" => {
+                value()?;
+                // As in ssh: that there are no hops leaves room for a command.
+                if self.proxy_jump.as_deref().is_none_or(is_none) {
+                    first(&mut self.proxy_command, line.rest.clone());
+                }
+            }
+            "proxyusefdpass" => {
+                first(&mut self.proxy_fdpass, yes_or_no(&value()?).ok_or_else(wrong)?);
             }
             "userknownhostsfile" => {
                 value()?;
@@ -174,6 +191,10 @@ impl Settings {
     fn narrow(&mut self, list: List, line: String) {
         self.algorithms.entry(list).or_insert(line);
     }
+}
+
+fn is_none(value: &str) -> bool {
+    value.eq_ignore_ascii_case("none")
 }
 
 fn always(slot: &mut Option<Never>, said: Option<Never>, line: &Line) -> Result<(), ConfigProblem> {

@@ -4,16 +4,18 @@ use std::collections::BTreeMap;
 use std::path::Path;
 use std::process::Command;
 
+use inventories::inventory::SshConfig;
 use proptest::prelude::*;
 
-use super::files::include;
-use super::{ConfigError, ConfigProblem, Settings, Source, Subject, resolve};
+use super::files::{Reading, ask, include};
+use super::shell::Answers;
+use super::{Commands, ConfigError, ConfigProblem, Settings, Source, Subject, resolve};
 use crate::hostile;
 
 const HOSTS: [&str; 5] = ["web1", "web2.example.net", "db", "10.0.0.1", "WEB1"];
 
 /// Each is a file; `{dir}` is a folder that has the files of [`INCLUDED`].
-const CONFIGS: [&str; 21] = [
+const CONFIGS: [&str; 28] = [
     "",
     "Host web* !web2*\n User a\n Port 2222\nHost *\n User b\n",
     "Host web?\n  HostName %h.example.net\n  IdentityFile ~/.ssh/%h\n  IdentityFile=/x\n IdentityFile /x\nIdentityFile \"/with space\"\n",
@@ -34,6 +36,13 @@ const CONFIGS: [&str; 21] = [
     "Host \"web1\" '10.*'\n User 'quoted name'\n IdentityFile a\\ b\\\"c\n",
     "Host web1\nProxyJump a@b:22,c\nHost db\nProxyJump none\nHost *\nProxyJump last\nProxyCommand never\n",
     "Match host db\n ProxyCommand none\nMatch all\n ProxyJump [::1]:7\n",
+    "Match exec \"test %n = web1\"\n User asked\nMatch !exec true host db\n User never\nMatch host db !exec \"exit 3\"\n Port 9\n",
+    "Match host web* exec \"test %h = web2.example.net\"\n Port 5\nMatch final exec \"test %p = 5\"\n User last\n",
+    "Host web1\n ProxyCommand   =\"nc\" -X \"%h\" %p  # kept\nHost *\n ProxyCommand none\n ProxyJump late\n",
+    "ProxyJump gate\nProxyCommand late\n",
+    "Host web*\nProxyJump none\nHost web1 db\nProxyCommand late\nHost db\nProxyCommand none\nMatch all\nProxyJump last\n",
+    "ProxyCommand first %h\nProxyJump late\nProxyCommand none\n",
+    "Host 10.*\n HostName FE80::A%%Eth0\nHost web1\n HostName FE80::B\nHost db\n HostName Db.Example\n",
     "HoSt *\n hostNAME h%%x\n uSER X\n proxycommand none\n",
 ];
 
@@ -63,14 +72,25 @@ fn every_file_is_read_as_ssh_reads_it() {
     }
 }
 
+/// A file of the operator's.
+fn source(name: &str, text: &str) -> Source {
+    let (name, text) = (name.to_owned(), text.to_owned());
+    Source { name, text, folder: String::new(), commands: Commands::Run }
+}
+
+/// Nobody is asked whether a command holds: none does.
+fn nobody(_: &str, _: &Settings) -> Result<bool, ConfigProblem> {
+    Ok(false)
+}
+
 fn read(text: &str, host: &str, local_user: &str, home: &Path) -> Result<Settings, ConfigError> {
-    let source = Source {
-        name: "config".to_owned(),
-        text: text.to_owned(),
-        folder: "/nonexistent".to_owned(),
-    };
-    let load = |pattern: &str, folder: &str| include(pattern, folder, home);
-    resolve(Subject { host, local_user }, Settings::default(), &[source], &load)
+    let source = Source { folder: "/nonexistent".to_owned(), ..source("config", text) };
+    let load = |pattern: &str, from: &Source| include(pattern, from, home);
+    let subject = Subject { host, local_user };
+    let reading = Reading { home, which: &SshConfig::Usual, answers: &Answers::default() };
+    resolve(subject, Settings::default(), &[source], &load, &|command, settings| {
+        ask(command, subject, settings, reading)
+    })
 }
 
 /// What ssh makes of it; what it leaves out was not set.
@@ -90,7 +110,7 @@ fn reference(file: &Path, host: &str) -> BTreeMap<String, String> {
     found
 }
 
-const KEYWORDS: [&str; 15] = [
+const KEYWORDS: [&str; 16] = [
     "hostname",
     "user",
     "port",
@@ -106,6 +126,7 @@ const KEYWORDS: [&str; 15] = [
     "serveralivecountmax",
     "addressfamily",
     "proxyjump",
+    "proxycommand",
 ];
 
 /// Our reading in the form of [`reference`], with ssh's defaults.
@@ -151,6 +172,7 @@ fn shown(settings: &Settings, user: &str) -> BTreeMap<String, String> {
     let interval = settings.alive_interval.map(|time| time.as_secs().to_string());
     show("serveraliveinterval", or(interval, "0"));
     show("serveralivecountmax", or(settings.alive_count.map(|count| count.to_string()), "3"));
+    show("proxycommand", settings.carrier().map(str::to_owned));
     show("proxyjump", settings.proxy_jump.clone().filter(|hops| hops != "none"));
     let family = match settings.family.unwrap_or_default() {
         super::Family::Any => "any",
@@ -169,21 +191,21 @@ fn problem(text: &str) -> (String, ConfigProblem) {
 #[test]
 fn what_would_lead_elsewhere_and_is_not_supported_is_named_with_its_line() {
     for (text, place, words) in [
-        ("\nProxyCommand nc %h %p\n", "config:2", "ProxyCommand is not supported"),
-        ("CanonicalizeHostname yes\n", "config:1", "CanonicalizeHostname is not supported"),
+        ("\nCanonicalizeHostname yes\n", "config:2", "CanonicalizeHostname is not supported"),
         ("BindAddress 10.0.0.1\n", "config:1", "BindAddress is not supported"),
         ("Host web1\n BindInterface eth1\n", "config:2", "BindInterface is not supported"),
         ("RevokedHostKeys /krl\n", "config:1", "RevokedHostKeys is not supported"),
         (
-            "Match host web1 exec true\n LogLevel DEBUG\n HostName elsewhere\n",
+            "Match host web1 localnetwork 10.0.0.0/8\n LogLevel DEBUG\n HostName elsewhere\n",
             "config:3",
-            "'Match exec' is not supported, and this block sets HostName",
+            "'Match localnetwork' is not supported, and this block sets HostName",
         ),
         (
             "Match localnetwork 10.0.0.0/8\nHost web1\nMatch tagged x\nUser y\n",
             "config:4",
             "'Match tagged' is not supported, and this block sets User",
         ),
+        ("Match exec \"test %X\"\n", "config:1", "%X in 'test %X' cannot be filled in"),
         ("Port many\n", "config:1", "the value of Port cannot be read: 'many'"),
         ("User\n", "config:1", "the value of User cannot be read: ''"),
         ("User \"a\n", "config:1", "a quote is not closed"),
@@ -199,9 +221,10 @@ fn what_would_lead_elsewhere_and_is_not_supported_is_named_with_its_line() {
 #[test]
 fn what_changes_nothing_is_passed_over() {
     for text in [
-        "Match exec false\n LogLevel DEBUG\n ForwardAgent yes\n",
-        "User a\nMatch exec true\n User b\n",
-        "Match host db exec true\n User b\n ProxyCommand x\n",
+        "Match tagged x\n LogLevel DEBUG\n ForwardAgent yes\n",
+        "User a\nMatch tagged x\n User b\n",
+        "Match host db exec %X\n User b\n ProxyCommand x\n",
+        "Match tagged x exec %X\n LogLevel DEBUG\n",
         "Host db\n ProxyCommand x\n",
         "CanonicalizeHostname no\nCanonicalizeHostname yes\n",
         "ProxyCommand none\nProxyCommand x\n",
@@ -210,6 +233,33 @@ fn what_changes_nothing_is_passed_over() {
         let found = read(text, "web1", "ada", Path::new("/nonexistent"));
         assert!(found.is_ok(), "{text}{found:?}");
     }
+}
+
+#[test]
+fn a_command_is_asked_with_what_ssh_fills_in() {
+    let dir = tempfile::tempdir().unwrap();
+    let home = std::env::home_dir().unwrap();
+    let whoami = Command::new("id").arg("-un").output().unwrap().stdout;
+    let user = String::from_utf8(whoami).unwrap().trim().to_owned();
+    let text = |answers: &str| {
+        format!(
+            "Host web1\n HostName %h.example.net\n Port 77\n User ops\nHost db\n HostKeyAlias al\n\
+             Match exec \"echo '%n %h %p %r %k %l %L %i %u %d %%' $HOME >> {}/{answers}\"\n",
+            dir.path().display()
+        )
+    };
+    let file = dir.path().join("config");
+    std::fs::write(&file, text("ssh")).unwrap();
+    // ssh folds the case of a name after it has asked.
+    let hosts = HOSTS.iter().filter(|host| **host != "WEB1");
+    for host in hosts.clone() {
+        reference(&file, host);
+        read(&text("ours"), host, &user, &home).unwrap();
+    }
+    let [theirs, ours] =
+        ["ssh", "ours"].map(|name| std::fs::read_to_string(dir.path().join(name)).unwrap());
+    assert_eq!(ours.lines().count(), hosts.count());
+    assert_eq!(ours, theirs);
 }
 
 #[test]
@@ -225,46 +275,41 @@ fn a_file_that_includes_itself_is_refused() {
 #[test]
 fn files_that_include_others_again_and_again_are_refused() {
     let begun = std::time::Instant::now();
-    let load = |pattern: &str, _: &str| {
+    let load = |pattern: &str, _: &Source| {
         let next: u32 = pattern.parse::<u32>().unwrap() + 1;
-        let text = format!("Include {next}\n").repeat(10);
-        Ok(vec![Source { name: pattern.to_owned(), text, folder: String::new() }])
+        Ok(vec![source(pattern, &format!("Include {next}\n").repeat(10))])
     };
-    let source =
-        Source { name: "c".to_owned(), text: "Include 1\n".to_owned(), folder: String::new() };
+    let sources = [source("c", "Include 1\n")];
     let subject = Subject { host: "h", local_user: "u" };
-    let error = resolve(subject, Settings::default(), &[source], &load).unwrap_err();
+    let error = resolve(subject, Settings::default(), &sources, &load, &nobody).unwrap_err();
     assert!(matches!(error.problem, ConfigProblem::TooMany | ConfigProblem::Depth), "{error}");
     assert!(begun.elapsed().as_secs() < 10);
 }
 
 #[test]
 fn many_files_beside_each_other_may_be_included() {
-    let load = |_: &str, _: &str| {
-        let file = |number| Source {
-            name: format!("{number}.conf"),
-            text: format!("Host other{number}\n Port 1\n"),
-            folder: String::new(),
+    let load = |_: &str, _: &Source| {
+        let file = |number: u32| {
+            source(&format!("{number}.conf"), &format!("Host other{number}\n Port 1\n"))
         };
         Ok((0..900).map(file).collect())
     };
-    let text = "Include *\nPort 7\nMatch final\n".to_owned();
-    let source = Source { name: "c".to_owned(), text, folder: String::new() };
+    let sources = [source("c", "Include *\nPort 7\nMatch final\n")];
     let subject = Subject { host: "h", local_user: "u" };
-    let settings = resolve(subject, Settings::default(), &[source], &load).unwrap();
+    let settings = resolve(subject, Settings::default(), &sources, &load, &nobody).unwrap();
     assert_eq!(settings.port, Some(7));
 }
 
 /// The configuration includes itself under every name but `none`.
 fn check(bytes: &[u8]) {
     let text = String::from_utf8_lossy(bytes).into_owned();
-    let source = Source { name: "c".to_owned(), text, folder: String::new() };
-    let load = |pattern: &str, _: &str| {
+    let source = source("c", &text);
+    let load = |pattern: &str, _: &Source| {
         Ok(if pattern == "none" { Vec::new() } else { vec![source.clone()] })
     };
     let sources = std::slice::from_ref(&source);
     let subject = Subject { host: "web1", local_user: "u" };
-    let _ = resolve(subject, Settings::default(), sources, &load);
+    let _ = resolve(subject, Settings::default(), sources, &load, &nobody);
 }
 
 #[test]
@@ -280,6 +325,12 @@ fn samples() -> Vec<Vec<u8>> {
     CONFIGS.iter().map(|text| text.as_bytes().to_vec()).chain(corpus).collect()
 }
 
+fn read_alone(text: &str) {
+    let none = |_: &str, _: &Source| Ok(Vec::new());
+    let subject = Subject { host: "h", local_user: "u" };
+    let _ = resolve(subject, Settings::default(), &[source("c", text)], &none, &nobody);
+}
+
 proptest! {
     #[test]
     fn a_damaged_configuration_is_read_without_panic(bytes in hostile::damaged(samples())) {
@@ -288,9 +339,7 @@ proptest! {
 
     #[test]
     fn any_text_is_read_without_panic(text in "(?s).{0,300}") {
-        let none = |_: &str, _: &str| Ok(Vec::new());
-        let source = Source { name: "c".to_owned(), text, folder: String::new() };
-        let _ = resolve(Subject { host: "h", local_user: "u" }, Settings::default(), &[source], &none);
+        read_alone(&text);
     }
 
     #[test]
@@ -300,8 +349,6 @@ proptest! {
             0..12,
         ),
     ) {
-        let none = |_: &str, _: &str| Ok(Vec::new());
-        let source = Source { name: "c".to_owned(), text: lines.join("\n"), folder: String::new() };
-        let _ = resolve(Subject { host: "h", local_user: "u" }, Settings::default(), &[source], &none);
+        read_alone(&lines.join("\n"));
     }
 }

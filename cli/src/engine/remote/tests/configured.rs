@@ -3,12 +3,12 @@
 use std::path::PathBuf;
 use std::time::{Duration, Instant};
 
-use inventories::inventory::Ssh;
+use inventories::inventory::{Ssh, SshConfig};
 
 use super::reach::FullListener;
-use super::sshd::{Agent, Cable, Sshd, keygen, public_half, run, user};
+use super::sshd::{Agent, Cable, Sshd, keygen, public_half, run, user, wait_for};
 use crate::engine::pool::{Operator, target};
-use crate::engine::remote::{AuthenticationEnd, RemoteError, Target, connect};
+use crate::engine::remote::{Answers, AuthenticationEnd, RemoteError, Target, connect};
 
 /// The login that an operator with this `~/.ssh/config` has at `host`. `{dir}` is the server's folder,
 /// `{port}` its port.
@@ -26,8 +26,10 @@ fn configured(sshd: &Sshd, config: &str, host: &str) -> Target {
         identity_files: Vec::new(),
         host_keys: Vec::new(),
         connect_timeout: None,
+        config: SshConfig::Usual,
     };
-    let target = target(&ssh, &Operator { user: user(), home }).unwrap();
+    let target =
+        target(&ssh, &Operator { user: user(), home, answers: Answers::default() }).unwrap();
     Target { sudo: false, ..target }
 }
 
@@ -149,4 +151,65 @@ async fn the_hops_of_the_configuration_are_gone_through() {
     let connection = connect(configured(&sshd, &config, "etcd")).await.unwrap();
     run(&connection, "true").await.unwrap();
     assert!(gate.log().contains("Accepted publickey"), "{}", gate.log());
+}
+
+/// Carries bytes to the server by bash, and says which process does.
+const BY_BASH: &str =
+    "bash -c 'echo $$ > {dir}/carrier; exec 3<>/dev/tcp/%h/%p; cat <&3 & exec cat >&3'";
+
+/// Whether the process is over; its parent has waited for it, or will.
+fn is_over(pid: &str) -> bool {
+    let stat = std::fs::read_to_string(format!("/proc/{}/stat", pid.trim()));
+    stat.map_or(true, |stat| stat.contains(") Z "))
+}
+
+#[tokio::test]
+async fn a_proxy_command_is_the_way_and_ends_with_the_connection() {
+    let sshd = Sshd::start();
+    know(&sshd, "somebody");
+    let config = format!("{WAY} ProxyCommand {BY_BASH}\n");
+    let connection = connect(configured(&sshd, &config, "etcd")).await.unwrap();
+    run(&connection, "true").await.unwrap();
+    let carrier = std::fs::read_to_string(sshd.path("carrier")).unwrap();
+    assert!(!is_over(&carrier));
+    connection.close().await;
+    assert!(wait_for(|| is_over(&carrier)));
+}
+
+#[tokio::test]
+async fn a_jump_host_has_a_proxy_command_of_its_own() {
+    let (gate, sshd) = (Sshd::start(), Sshd::start());
+    let known =
+        format!("gate {}\nsomebody {}\n", gate.host_key("ed25519"), sshd.host_key("ed25519"));
+    std::fs::write(sshd.path("known"), known).unwrap();
+    std::fs::write(gate.path("authorized_keys"), public_half(&sshd.path("user"))).unwrap();
+    let config = format!(
+        "Host gate\n HostName 127.0.0.1\n Port {}\n IdentityAgent none\n IdentityFile {{dir}}/user\n \
+         HostKeyAlias gate\n UserKnownHostsFile {{dir}}/known\n ProxyCommand {BY_BASH}\n\
+         {WAY} ProxyJump gate\n",
+        gate.port
+    );
+    let connection = connect(configured(&sshd, &config, "etcd")).await.unwrap();
+    run(&connection, "true").await.unwrap();
+    assert!(gate.log().contains("Accepted publickey"), "{}", gate.log());
+    let carrier = std::fs::read_to_string(sshd.path("carrier")).unwrap();
+    connection.close().await;
+    assert!(wait_for(|| is_over(&carrier)));
+}
+
+#[tokio::test]
+async fn a_proxy_command_that_fails_is_quoted() {
+    let sshd = Sshd::start();
+    for (command, status, words) in [
+        ("sh -c 'printf \"no \\033[31mtunnel\\n\" >&2; exit 3'", "exit status: 3", "no tunnel"),
+        ("/nonexistent/carrier %h", "exit status: 127", "/nonexistent/carrier"),
+        ("sh -c 'yes | head -c 9000000 >&2; kill -KILL $$'", "signal: 9", "y\ny"),
+    ] {
+        let config = format!("{WAY} ProxyCommand {command}\n");
+        let error = connect(configured(&sshd, &config, "etcd")).await.unwrap_err();
+        let RemoteError::Proxy { why, said } = &error else { panic!("{command}: {error:?}") };
+        assert!(why.contains(status) && said.contains(words), "{command}: {error}");
+        assert!(said.len() <= 8 * 1024 && !said.contains('\u{1b}'), "{command}: {error}");
+        assert!(error.hint().is_some() && error.may_pass());
+    }
 }
