@@ -16,6 +16,10 @@ drop_ins() {
             ;;
         esac
         set --
+        case $block in
+        *"$nl"LoadState=loaded*) ;;
+        *) unread ;;
+        esac
         # shellcheck disable=SC2086
         for file in $read_already; do
             # A name with a blank in it comes in pieces.
@@ -47,4 +51,31 @@ directives() {
     head -c "$text_limit" -- "$1" | sed -n \
         -e '/^[[:blank:]]*[#;]/d' -e ':more' -e '/\\$/{' -e '$!{' -e 'N' -e 's/\\\n/ /' -e 'b more' -e '}' -e '}' \
         -e 's/^[[:blank:]]*\([A-Za-z][A-Za-z0-9-]*\)[[:blank:]]*=.*/\1/p' | tr '\n' ','
+}
+
+# unread: the files that systemd will read for a unit that it has not loaded yet, from its folders in their order. Of
+# files of one name the first counts.
+# shellcheck disable=SC2086
+unread() {
+    read_already='' taken=' ' top=${drop_in_dir%/etc/systemd/system/*} stem=${unit%.service}
+    folders="$unit.d"
+    while case $stem in *-*) ;; *) false ;; esac do
+        stem=${stem%-*}
+        folders="$folders $stem-.service.d"
+    done
+    set +f
+    for file in $folders service.d; do
+        for place in etc/systemd/system.control run/systemd/system.control run/systemd/transient \
+            run/systemd/generator.early etc/systemd/system etc/systemd/system.attached run/systemd/system \
+            run/systemd/system.attached run/systemd/generator usr/local/lib/systemd/system \
+            usr/lib/systemd/system lib/systemd/system run/systemd/generator.late; do
+            for found in "$top/$place/$file"/*.conf; do
+                [ -e "$found" ] || [ -L "$found" ] || continue
+                case $taken in *" ${found##*/} "*) continue ;; esac
+                taken="$taken${found##*/} "
+                read_already="$read_already $found"
+            done
+        done
+    done
+    set -f
 }

@@ -78,3 +78,30 @@ fn the_units_folder_is_looked_at_where_systemd_says_nothing() {
         assert_eq!(member(&facts, "main").drop_ins, Observed::Known(Vec::new()));
     }
 }
+
+/// systemd says nothing about a unit that it has not loaded. What will change it is in the first plan all the same,
+/// so that the plan after the first apply has nothing new to say.
+#[test]
+fn files_for_all_services_are_seen_before_the_unit_is_there() {
+    let tree = begun();
+    let all = "/usr/lib/systemd/system/service.d";
+    tree.write(&format!("{all}/10-timeout-abort.conf"), "[Service]\nRestart=no\n");
+    tree.write(&format!("{all}/20-masked.conf"), "[Service]\nRestart=no\n");
+    fs::create_dir_all(tree.path("/etc/systemd/system/service.d")).expect("a folder");
+    let masks = tree.path("/etc/systemd/system/service.d/20-masked.conf");
+    symlink("/dev/null", masks).expect("a link");
+    tree.write("/etc/systemd/system/etcd-.service.d/30-prefix.conf", "[Service]\nNice=5\n");
+    tree.write("/run/systemd/system/etcd-main.service.d/40-run.conf", "[Service]\nUser=x\n");
+    tree.write("/etc/systemd/system/other-.service.d/x.conf", "[Service]\nUser=x\n");
+    for shell in SHELLS {
+        let facts = tree.facts(shell);
+        for (cluster, count) in [("main", 4), ("events", 3)] {
+            let seen = member(&facts, cluster).drop_ins.known().expect("drop-ins");
+            assert_eq!(seen.len(), count, "{seen:?}");
+        }
+        assert_eq!(sets(&facts, "10-timeout-abort.conf"), names(&["Restart"]));
+        assert_eq!(sets(&facts, "20-masked.conf"), names(&[]));
+        assert_eq!(sets(&facts, "30-prefix.conf"), names(&["Nice"]));
+        assert_eq!(sets(&facts, "40-run.conf"), names(&["User"]));
+    }
+}
