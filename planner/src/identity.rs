@@ -317,8 +317,9 @@ fn version_of<'a>(cluster: &ClusterSpec, member: &'a MemberFacts) -> Option<&'a 
     }
     let text = text_of(cluster, member)?;
     match text.lines().find_map(|line| line.strip_prefix("ExecStart=")) {
-        Some(program) => {
-            program.strip_prefix(ReleaseLayout::ROOT)?.strip_prefix('/')?.split('/').next()
+        Some(command) => {
+            let etcd = command.split(' ').find_map(|word| word.strip_prefix(ReleaseLayout::ROOT));
+            etcd?.strip_prefix('/')?.split('/').next()
         }
         // The image of a pod may be named by its digest, which tells no version.
         None => head::version(text),

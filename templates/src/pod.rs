@@ -187,7 +187,9 @@ fn spec(member: &Member) -> PodSpec {
             command: std::iter::once("etcd".to_owned())
                 .chain(member.arguments().iter().map(|argument| literal(argument)))
                 .collect(),
-            env: Vec::new(),
+            // An image or a container runtime may set a proxy, which would carry the members' own traffic. This
+            // setting turns every proxy off.
+            env: vec![Variable { name: "NO_PROXY", value: "*".to_owned() }],
             resources: Resources {
                 requests: BTreeMap::from([("cpu", "100m"), ("memory", "100Mi")]),
             },

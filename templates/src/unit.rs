@@ -8,19 +8,23 @@
 //!   With `Type=notify` that runs after etcd says READY=1, which it does once it has published
 //!   itself through raft, so after it has been in a quorum. etcd also says READY=1 if raft stops it
 //!   before that: then a witness stands where there was no quorum, which refuses too much, never
-//!   too little. The witness is systemd's doing, so it is written even where quorate is long gone;
-//!   where it cannot be written, the unit fails, since nobody would know of the quorum.
+//!   too little. The witness is systemd's doing, so it is written even where quorate is long gone.
+//!   Where systemd can't write it, the member runs on: stopping it would cost the quorum that it is
+//!   part of. The marker, which quorate writes after its proof, then is the record.
 
+mod environment;
 mod operator;
 mod quote;
 mod template;
 
 use crate::error::RenderError;
 use crate::head;
-use crate::layout::{CONFIG_ROOT, DATA_ROOT, ReleaseLayout};
+use crate::layout::{CONFIG_ROOT, DATA_ROOT};
 use crate::member::{Formation, Member};
 use crate::token::{self, BootstrapToken};
 use template::Variables;
+
+pub use environment::keeps_the_hosts_out;
 
 /// The text of a unit, complete but for the token of a bootstrap.
 #[derive(Debug, Clone, PartialEq, Eq, serde::Serialize)]
@@ -76,16 +80,16 @@ pub fn render(member: &Member) -> Result<UnitText, RenderError> {
         forming: matches!(member.formation, Formation::New { .. }),
         head: head::of(member),
         member: member.name.to_string(),
-        program: ReleaseLayout::of(member.version).etcd(),
+        program: environment::start(member),
         quorum_witness: layout.quorum_witness(),
         resources: operator::resources(&member.systemd),
         shown: operator::shown(member),
         state_dir: layout.state_dir(),
-        password_file: match &member.formation {
-            Formation::New { bootstrap, .. } if bootstrap.discovery_user().is_some() => {
-                layout.discovery_password()
-            }
-            _ => String::new(),
+        unset: environment::unset(member),
+        password_file: if environment::has_password(member) {
+            layout.discovery_password()
+        } else {
+            String::new()
         },
         user: crate::layout::USER,
         wal_glob: layout.wal_glob(),

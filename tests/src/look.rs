@@ -15,7 +15,7 @@ use planner::facts::{
 use planner::layout::directories;
 use planner::spec::{ClusterSpec, MemberSpec};
 use planner::{MANIFEST_ATTRIBUTES, SiteSpec, attributes};
-use templates::layout::{MANIFESTS, PkiFile};
+use templates::layout::{MANIFESTS, PkiFile, ReleaseLayout};
 use templates::pod::Ids;
 use templates::{Layout, head};
 
@@ -447,7 +447,10 @@ pub fn arguments(text: &str) -> Vec<String> {
 /// The version of the program that a unit or pod starts.
 pub fn version_in(text: &str) -> Option<String> {
     match text.lines().find_map(|line| line.strip_prefix("ExecStart=")) {
-        Some(line) => line.split('/').nth(4).map(str::to_owned),
+        Some(command) => {
+            let etcd = command.split(' ').find_map(|word| word.strip_prefix(ReleaseLayout::ROOT));
+            etcd?.split('/').nth(1).map(str::to_owned)
+        }
         None => head::version(text).map(str::to_owned),
     }
 }

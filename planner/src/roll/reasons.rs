@@ -5,6 +5,7 @@ use std::fmt;
 
 use inventories::EtcdVersion;
 use inventories::inventory::Runtime;
+use templates::unit::keeps_the_hosts_out;
 
 use crate::drop_ins;
 use crate::ensure::Place;
@@ -219,11 +220,14 @@ fn unit_changes(place: &Place<'_>) -> Vec<String> {
 
 /// The settings in which two units differ, in words.
 fn differences(seen: &str, wanted: &str) -> Vec<String> {
+    let mut changes = Vec::new();
+    if keeps_the_hosts_out(wanted) && !keeps_the_hosts_out(seen) {
+        changes.push("the unit keeps the host's environment from etcd".to_owned());
+    }
     let (seen, wanted) = (settings(seen), settings(wanted));
     if seen == wanted {
-        return Vec::new();
+        return changes;
     }
-    let mut changes = Vec::new();
     let (is, shall) = (by_key(&seen), by_key(&wanted));
     let mut keys: BTreeSet<&str> = is.keys().chain(shall.keys()).copied().collect();
     // Units of before did not hide what other clusters have on the host.

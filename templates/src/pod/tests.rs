@@ -154,13 +154,25 @@ fn a_process_tells_which_of_two_manifests_it_was_started_from() {
         .map(|member| {
             let manifest = Manifest::of(member).unwrap();
             let pod = read(manifest.as_str());
-            let variable = &pod["spec"]["containers"][0]["env"][0];
+            let variables = &pod["spec"]["containers"][0]["env"];
+            let variable = &variables[1];
             assert_eq!(variable["name"].as_str(), Some(IDENTITY));
             assert_eq!(variable["value"].as_str(), Some(manifest.identity()));
             manifest.identity().to_owned()
         })
         .collect();
     assert_eq!(identities.len(), members.len());
+}
+
+/// Go asks for `NO_PROXY` first, whatever proxy an image or a runtime sets.
+#[test]
+fn a_pod_takes_no_proxy_for_its_peers() {
+    let pod = read(Manifest::of(&sample::formed("3.6.16")).unwrap().as_str());
+    let variable = &pod["spec"]["containers"][0]["env"][0];
+    assert_eq!(
+        (variable["name"].as_str(), variable["value"].as_str()),
+        (Some("NO_PROXY"), Some("*"))
+    );
 }
 
 #[test]

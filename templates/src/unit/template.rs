@@ -27,6 +27,7 @@ pub(super) struct Variables {
     pub(super) member: String,
     /// Empty where there is none.
     pub(super) password_file: String,
+    /// With what runs it in an environment of its own.
     pub(super) program: String,
     pub(super) quorum_witness: String,
     /// Whole lines, such as `Nice=-5`.
@@ -34,6 +35,8 @@ pub(super) struct Variables {
     /// More paths that the operator's flags name, of those that the unit would hide.
     pub(super) shown: Vec<String>,
     pub(super) state_dir: String,
+    /// The variables that systemd removes where it must give etcd a password; empty elsewhere.
+    pub(super) unset: String,
     pub(super) user: &'static str,
     pub(super) wal_glob: String,
 }
@@ -104,6 +107,7 @@ mod tests {
             resources: Vec::new(),
             shown: Vec::new(),
             state_dir: String::new(),
+            unset: String::new(),
             user: "",
             wal_glob: String::new(),
         }));

@@ -32,6 +32,7 @@ mod discovery_services;
 mod earlier_program;
 mod families;
 mod first_apply;
+mod host_settings;
 mod hostile_hosts;
 mod hostile_values;
 mod login_shells;

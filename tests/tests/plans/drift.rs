@@ -188,6 +188,15 @@ const CASES: &[Case] = &[
         "the unit's settings changed: the unit hides other clusters' folders",
     ),
     (
+        |f| {
+            let text = &mut file(f, layout().unit_file()).text;
+            let env = "/usr/bin/env -i NOTIFY_SOCKET=${NOTIFY_SOCKET} ";
+            *text = text.as_ref().map(|text| text.replace(env, ""));
+        },
+        "restart",
+        "the unit's settings changed: the unit keeps the host's environment from etcd",
+    ),
+    (
         |f| known(&mut member(f).running).push("--quota-backend-bytes=5".to_owned()),
         "restart",
         "--quota-backend-bytes: 5 -> unset",

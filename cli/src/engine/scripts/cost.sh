@@ -82,9 +82,9 @@ running() {
 # A member's metrics are plain HTTP on loopback. Not every host has a program for that.
 page() {
     if command -v curl >/dev/null; then
-        curl -sf --noproxy '*' --max-time 5 "$1/metrics"
+        curl -q -sf --noproxy '*' --max-time 5 "$1/metrics"
     elif command -v wget >/dev/null; then
-        wget -q -O - --no-proxy -T 5 -t 1 "$1/metrics"
+        wget --no-config -q -O - --no-proxy -T 5 -t 1 "$1/metrics"
     elif command -v bash >/dev/null; then
         address=${1#*//}
         # shellcheck disable=SC2016

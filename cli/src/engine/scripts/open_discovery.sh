@@ -30,13 +30,15 @@ if [ -n "$unit" ] && [ "$(of_unit "$unit" ActiveState)" != active ]; then
     # waits 150 s: systemd's own time for a stop, and the unit's for its start
     systemctl stop "$unit" 2>/dev/null || true
     systemctl reset-failed "$unit" 2>/dev/null || true
+    # systemd itself fills in the socket: nothing else of the host's environment reaches etcd.
+    # shellcheck disable=SC2016
     said=$(systemd-run --quiet --unit="$unit" --service-type=notify \
         --property=User="$account" --property=Group="$account" \
         --property=StateDirectory="${data##*/}" --property=StateDirectoryMode=0700 \
         --property=TimeoutStartSec=60 --property=Restart=on-failure --property=RestartSec=2 \
         --property=NoNewPrivileges=yes --property=ProtectSystem=strict --property=ProtectHome=yes \
         --property=PrivateTmp=yes --property=MemoryMax=512M \
-        "$etcd" --name=discovery --data-dir="$data" \
+        /usr/bin/env -i 'NOTIFY_SOCKET=${NOTIFY_SOCKET}' "$etcd" --name=discovery --data-dir="$data" \
         --listen-client-urls="$endpoints" --advertise-client-urls="$endpoints" \
         --listen-peer-urls=http://127.0.0.1:0 --log-level=warn \
         --cert-file="$server_cert" --key-file="$server_key" \

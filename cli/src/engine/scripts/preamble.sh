@@ -102,3 +102,17 @@ of_unit() {
 journal_of() {
     journalctl -u "$1" -n 15 -o cat --no-pager 2>/dev/null || true
 }
+
+# why_ended UNIT RESULT STATUS: the result, with systemd's own word (203/EXEC, 217/USER, 200/CHDIR) where it did not
+# come to run the program. Its journal has the word.
+why_ended() {
+    word=
+    case $3 in
+    2[0-4][0-9])
+        word=$(journal_of "$1" | sed -n "s/.*status=\($3\/[A-Z_]*\).*/\1/p" | tail -n 1)
+        word=${word:-$3}
+        ;;
+    126 | 127) word="$3, /usr/bin/env could not run etcd" ;;
+    esac
+    printf %s "$2${word:+, $word}"
+}

@@ -27,6 +27,7 @@ while [ "$tries" -lt 600 ]; do
     [ "$state" = deactivating ] || tries=$((tries + 1))
     sleep 0.05
 done
-printf 'failed %s did not come back after its restart\n' "$unit"
+printf 'failed %s did not come back after its restart: %s\n' "$unit" \
+    "$(why_ended "$unit" "$(of_unit "$unit" Result)" "$(of_unit "$unit" ExecMainStatus)")"
 journal_of "$unit"
 exit 1

@@ -24,17 +24,6 @@ gone_wrong() {
     exit 1
 }
 
-# why: the result, with systemd's own reason where it did not come to run the program.
-why() {
-    case $status in
-    203) printf '%s, 203/EXEC' "$result" ;;
-    217) printf '%s, 217/USER' "$result" ;;
-    226) printf '%s, 226/NAMESPACE' "$result" ;;
-    2[0-4][0-9]) printf '%s, systemd ended with %s' "$result" "$status" ;;
-    *) printf %s "$result" ;;
-    esac
-}
-
 # look: what systemd says of the unit at this moment.
 look() {
     said=$(systemctl show "$unit" --property=ActiveState,SubState,MainPID,NRestarts,Result,ExecMainStatus,AssertResult,Job)
@@ -81,9 +70,9 @@ while [ "$tries" -lt 20 ]; do
     job=''
     look
     [ "$state" != active ] || changed
-    [ "$state" != failed ] || gone_wrong "$unit failed: $(why)"
+    [ "$state" != failed ] || gone_wrong "$unit failed: $(why_ended "$unit" "$result" "$status")"
     if [ "$substate" = auto-restart ] || [ "$restarts" != "$before" ]; then
-        gone_wrong "$unit ended at once: $(why)"
+        gone_wrong "$unit ended at once: $(why_ended "$unit" "$result" "$status")"
     fi
     if [ "$state" = inactive ] && [ "$asserted" = no ] && [ -z "$job" ]; then
         gone_wrong "$unit refuses to start without its write-ahead log"

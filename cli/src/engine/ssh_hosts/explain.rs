@@ -174,8 +174,8 @@ const TABLE: &[(&[&str], &str, &str)] = &[
          writable: findmnt -T /tmp",
     ),
     (
-        &["status=203/EXEC", "Failed to locate executable"],
-        "systemd could not run etcd's program (203/EXEC)",
+        &["status=203/EXEC", "Failed to locate executable", "status=126/", "status=127/"],
+        "systemd could not run etcd's program (203/EXEC, or 126 and 127 of /usr/bin/env)",
         "check that /opt is not mounted noexec: findmnt -T /opt/quorate; with SELinux, look for denials: \
          ausearch -m avc -ts recent",
     ),
@@ -245,6 +245,10 @@ mod tests {
             ),
             (
                 "etcd-main.service: Main process exited, code=exited, status=203/EXEC",
+                "could not run etcd's program",
+            ),
+            (
+                "etcd-main.service: Main process exited, code=exited, status=126/n/a",
                 "could not run etcd's program",
             ),
             (

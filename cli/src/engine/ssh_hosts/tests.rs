@@ -16,4 +16,5 @@ mod pods;
 mod recording;
 mod release;
 mod silence;
+mod starts;
 mod waits;

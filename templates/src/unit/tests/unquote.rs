@@ -1,13 +1,16 @@
 //! A reader of `ExecStart=`, written from systemd.syntax(7) and systemd.service(5), to hold the
 //! quoting against. It panics at what it would have to expand.
 
-/// The arguments that systemd makes of the `ExecStart=` of a unit.
+/// What is run by the `ExecStart=` of a unit, as systemd reads it.
 pub(crate) fn exec_start(unit: &str) -> Vec<String> {
     let joined = join_continued(unit);
     let command = joined
         .lines()
         .find_map(|line| line.strip_prefix("ExecStart="))
         .expect("an ExecStart= line");
+    // What `env` is given, with the one variable that systemd has to expand, is not of etcd's arguments.
+    let own = "/usr/bin/env -i NOTIFY_SOCKET=${NOTIFY_SOCKET} ";
+    let command = command.strip_prefix(own).unwrap_or(command);
     split(command).iter().map(|word| collapse(&collapse(word, '%'), '$')).collect()
 }
 
