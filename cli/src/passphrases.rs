@@ -22,6 +22,8 @@ pub struct Passphrases {
     keys: Mutex<BTreeMap<PathBuf, Arc<Mutex<Known>>>>,
     /// Held while a person is asked: one question at a time.
     asking: Mutex<()>,
+    /// The logins whose hosts asked for more than a key, and why they get no answer any more.
+    asked: Mutex<BTreeMap<String, Option<NoPassphrase>>>,
 }
 
 /// What is known of one key's passphrase.
@@ -73,7 +75,12 @@ impl Passphrases {
     pub fn asking(
         ask: impl Fn(&str) -> Result<Passphrase, NoPassphrase> + Send + Sync + 'static,
     ) -> Self {
-        Self { ask: Box::new(ask), keys: Mutex::default(), asking: Mutex::new(()) }
+        Self {
+            ask: Box::new(ask),
+            keys: Mutex::default(),
+            asking: Mutex::new(()),
+            asked: Mutex::default(),
+        }
     }
 
     /// Nobody can be asked.
@@ -129,6 +136,30 @@ impl Passphrases {
         }
         *known = Known::None(NoPassphrase::Wrong);
         Err(NoPassphrase::Wrong)
+    }
+
+    /// Answers a question of a host. Unlike a passphrase an answer is not kept: the next one-time code is another.
+    ///
+    /// # Errors
+    /// Why there is none. The same login gets the same error from then on, and nobody is asked again.
+    pub fn answer(&self, login: &str, question: &str) -> Result<Passphrase, NoPassphrase> {
+        let _one_question_at_a_time = lock(&self.asking);
+        if let Some(Some(why)) = lock(&self.asked).get(login) {
+            return Err(why.clone());
+        }
+        let answer = (self.ask)(question);
+        lock(&self.asked).insert(login.to_owned(), answer.as_ref().err().cloned());
+        answer
+    }
+
+    /// Nobody is asked for this login again.
+    pub fn give_up(&self, login: &str, why: NoPassphrase) {
+        lock(&self.asked).insert(login.to_owned(), Some(why));
+    }
+
+    /// Whether the host of this login asked for more than a key.
+    pub fn was_asked(&self, login: &str) -> bool {
+        lock(&self.asked).contains_key(login)
     }
 
     fn of(&self, key: &Path) -> Arc<Mutex<Known>> {

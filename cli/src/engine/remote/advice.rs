@@ -1,7 +1,7 @@
 //! What to do about an error. Advice is about the host that the error is about: what the inventory
 //! says holds for its own hosts, and a jump host is known by the configuration of ssh alone.
 
-use super::auth::{Attempt, AuthenticationEnd, AuthenticationError, Outcome};
+use super::auth::{Attempt, AuthenticationEnd, AuthenticationError, Outcome, Unanswered};
 use super::error::{RemoteError, SudoRefusal};
 use super::frame::FrameError;
 use super::host_key::lookup_name;
@@ -86,6 +86,27 @@ impl RemoteError {
 }
 
 impl Place {
+    /// What helps where a key is accepted and is not enough.
+    fn without_second_factor(self, user: &str, wanted: &str, why: &Unanswered) -> String {
+        let host = match self {
+            Place::End => "the host",
+            Place::Jump => "the jump host",
+        };
+        let exempt = format!(
+            "in sshd_config on {host}: Match User {user}, and below it AuthenticationMethods publickey"
+        );
+        match why {
+            Unanswered::Nobody(NoPassphrase::Nobody) => {
+                format!("run it at a terminal, or let this login in with a key alone, {exempt}")
+            }
+            Unanswered::Nobody(_) => "run it again, and answer the host's question".to_owned(),
+            Unanswered::NotAsked => format!(
+                "see what sshd says on {host} (journalctl -u ssh -u sshd): {wanted} needs UsePAM; or let this login in with a key alone, {exempt}"
+            ),
+            Unanswered::Unsupported => format!("let this login in with a key alone, {exempt}"),
+        }
+    }
+
     fn after_hanging_up(self, said: &str) -> String {
         let host = match self {
             Place::End => "the host",
@@ -172,7 +193,11 @@ impl AuthenticationError {
                 Outcome::Ended { .. } => {
                     return "ask the CA that signs them for a new certificate".to_owned();
                 }
-                Outcome::Refused | Outcome::NotInAgent | Outcome::InToken | Outcome::Failed(_) => {}
+                Outcome::Refused
+                | Outcome::Accepted
+                | Outcome::NotInAgent
+                | Outcome::InToken
+                | Outcome::Failed(_) => {}
             }
         }
         let user = &self.user;
@@ -189,6 +214,9 @@ impl AuthenticationError {
             );
         }
         match (&self.end, place) {
+            (AuthenticationEnd::MoreWanted { wanted, why }, _) => {
+                place.without_second_factor(user, wanted, why)
+            }
             (AuthenticationEnd::HungUp { .. }, Place::End) => {
                 "set ssh.identity-file to the right key: the host allows few attempts (MaxAuthTries)".to_owned()
             }

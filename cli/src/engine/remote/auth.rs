@@ -28,11 +28,29 @@ pub enum AuthenticationEnd {
         /// Such as `publickey,password`; empty when the server did not say.
         accepted: String,
     },
+    /// A key was accepted, and the server wants something else as well.
+    MoreWanted {
+        /// The methods that it names, such as `keyboard-interactive`.
+        wanted: String,
+        /// Why it did not get it.
+        why: Unanswered,
+    },
     /// The server hung up, as it does after `MaxAuthTries` keys.
     HungUp {
         /// What happened to the connection.
         why: String,
     },
+}
+
+/// Why a server did not get what it wants beside a key.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Unanswered {
+    /// It is nothing that a person is asked for here.
+    Unsupported,
+    /// It refused before it asked for anything.
+    NotAsked,
+    /// Nobody answered, or not rightly.
+    Nobody(NoPassphrase),
 }
 
 /// A key and what came of it.
@@ -49,6 +67,8 @@ pub struct Attempt {
 pub enum Outcome {
     /// The server does not accept it.
     Refused,
+    /// The server accepted it.
+    Accepted,
     /// It has a passphrase that is not to be had, and the agent does not hold it.
     Locked(NoPassphrase),
     /// It is a certificate whose life is over.
@@ -68,6 +88,7 @@ impl fmt::Display for Outcome {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             Outcome::Refused => f.write_str("refused"),
+            Outcome::Accepted => f.write_str("accepted"),
             Outcome::Locked(why) => write!(f, "has a passphrase, and {why}"),
             Outcome::Ended { at } => write!(f, "refused; the certificate ended at {at}"),
             Outcome::NotInAgent => {
@@ -100,6 +121,14 @@ fn refusal(end: &AuthenticationEnd) -> String {
     match end {
         AuthenticationEnd::Exhausted { accepted } if accepted.is_empty() => String::new(),
         AuthenticationEnd::Exhausted { accepted } => format!("; the host accepts {accepted}"),
+        AuthenticationEnd::MoreWanted { wanted, why } => {
+            let why = match why {
+                Unanswered::Unsupported => "which is not supported".to_owned(),
+                Unanswered::NotAsked => "and refused it without a question".to_owned(),
+                Unanswered::Nobody(why) => format!("and {why}"),
+            };
+            format!("; the host also wants {wanted}, {why}")
+        }
         AuthenticationEnd::HungUp { why } => format!("; then the host hung up ({why})"),
     }
 }

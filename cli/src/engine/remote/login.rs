@@ -91,7 +91,10 @@ pub(crate) fn greet(
     host_keys: &str,
     tally: &Arc<Tally>,
 ) -> Result<(Link, HostKey), RemoteError> {
-    until_heard(target.hang_up_patience, || greet_once(target, addresses, host_keys, tally))
+    // A jump host that asks a person for a code is not logged in to again for the host behind it.
+    let asks = || target.jump.as_deref().is_some_and(Target::asks);
+    let patience = || if asks() { Duration::ZERO } else { target.hang_up_patience };
+    until_heard(patience, || greet_once(target, addresses, host_keys, tally))
 }
 
 fn greet_once(

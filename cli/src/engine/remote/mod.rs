@@ -33,6 +33,7 @@ mod outgoing;
 mod probe;
 mod proxy;
 mod script;
+mod second_factor;
 mod silence;
 mod target;
 #[cfg(test)]
@@ -41,7 +42,7 @@ mod text;
 mod worker;
 
 pub use algorithms::Algorithms;
-pub use auth::{Attempt, AuthenticationEnd, AuthenticationError, Outcome};
+pub use auth::{Attempt, AuthenticationEnd, AuthenticationError, Outcome, Unanswered};
 pub use call::{Call, Payload, Reply};
 pub use config::{Answers, ConfigError, ConfigProblem, Family};
 pub use connection::{Connection, ScannedKey, connect, scan_host_keys};

@@ -13,12 +13,15 @@ use super::auth::{Attempt, AuthenticationEnd, Outcome};
 use super::certificate::Certificate;
 use super::identity::{self, Identity, Usable};
 use super::link::{Link, Stopped, is_broken};
+use super::second_factor;
 use super::target::Target;
 use crate::bounded;
 use crate::passphrases::Tried;
 
 /// libssh2's codes for "the server did not accept this key"; any other code is not about the key.
 const REFUSALS: [i32; 2] = [-18, -19];
+/// What it says where the server refuses although the key is signed with: mostly it accepts it and wants more.
+const SIGNED_IN_VAIN: &str = "Invalid signature for supplied public key";
 /// What it says under one of them although the server did: our key could not sign.
 const UNSIGNED: &str = "Callback returned error";
 /// libssh2's codes for a key file that it can't use, and for one that a passphrase does not open.
@@ -46,8 +49,13 @@ enum Offered {
     Failed(String),
 }
 
-/// The host hung up, and what that looked like.
-struct HungUp(String);
+/// Why no further key is offered.
+enum Over {
+    /// The host hung up, and what that looked like.
+    HungUp(String),
+    /// The host accepted a key, and wants these methods as well.
+    MoreWanted(String),
+}
 
 impl<'a> Login<'a> {
     pub(super) fn new(link: &'a Link, target: &'a Target, patience: Duration) -> Self {
@@ -60,12 +68,18 @@ impl<'a> Login<'a> {
         let end = match self.offer_all() {
             Ok(true) => return Ok(()),
             Ok(false) => AuthenticationEnd::Exhausted { accepted: self.accepted_methods() },
-            Err(HungUp(why)) => AuthenticationEnd::HungUp { why },
+            Err(Over::HungUp(why)) => AuthenticationEnd::HungUp { why },
+            Err(Over::MoreWanted(wanted)) => {
+                match second_factor::give(self.link, self.target, wanted) {
+                    Ok(()) => return Ok(()),
+                    Err(end) => end,
+                }
+            }
         };
         Err((self.attempts, end))
     }
 
-    fn offer_all(&mut self) -> Result<bool, HungUp> {
+    fn offer_all(&mut self) -> Result<bool, Over> {
         let target = self.target;
         let mut agent = self.open_agent();
         let identities: Vec<Identity> =
@@ -119,7 +133,7 @@ impl<'a> Login<'a> {
         certificate: &Certificate,
         identities: &[Identity],
         agent: Option<&mut AgentKeys>,
-    ) -> Result<bool, HungUp> {
+    ) -> Result<bool, Over> {
         let target = self.target;
         let name = certificate.path.display().to_string();
         if self.is_left_out(&name, &certificate.blob) {
@@ -168,7 +182,7 @@ impl<'a> Login<'a> {
         &mut self,
         identity: &Identity,
         agent: Option<&mut AgentKeys>,
-    ) -> Result<bool, HungUp> {
+    ) -> Result<bool, Over> {
         let user = &self.target.user;
         let name = identity.path.display().to_string();
         if identity.public.as_ref().is_some_and(|public| self.is_left_out(&name, public)) {
@@ -197,7 +211,7 @@ impl<'a> Login<'a> {
         name: String,
         identity: &Identity,
         public: Option<&[u8]>,
-    ) -> Result<bool, HungUp> {
+    ) -> Result<bool, Over> {
         let target = self.target;
         let text = match bounded::read(&identity.path, bounded::SMALL) {
             // In a key that is encrypted nothing is secret.
@@ -218,9 +232,10 @@ impl<'a> Login<'a> {
         let passphrases = Arc::clone(&target.passphrases);
         if public.is_some() && !passphrases.knows(&identity.path) {
             // Not `None`: OpenSSL would ask by itself.
-            match with(self, "")? {
-                Offered::Unusable => {}
-                offered => return Ok(self.noted(name, offered)),
+            match with(self, "") {
+                Ok(Offered::Unusable) => {}
+                Ok(offered) => return Ok(self.noted(name, offered)),
+                Err(over) => return Err(self.ended(name, over)),
             }
         }
         let opened = passphrases.open(&identity.path, |passphrase| {
@@ -231,7 +246,8 @@ impl<'a> Login<'a> {
             }
         });
         match opened {
-            Ok(offered) => Ok(self.noted(name, offered?)),
+            Ok(Ok(offered)) => Ok(self.noted(name, offered)),
+            Ok(Err(over)) => Err(self.ended(name, over)),
             Err(why) => {
                 self.note(name, Outcome::Locked(why));
                 Ok(false)
@@ -243,24 +259,38 @@ impl<'a> Login<'a> {
         &mut self,
         name: String,
         operation: impl FnMut() -> Result<(), ssh2::Error>,
-    ) -> Result<bool, HungUp> {
+    ) -> Result<bool, Over> {
         match self.offer(operation) {
             Ok(offered) => Ok(self.noted(name, offered)),
-            Err(HungUp(why)) => {
-                self.note(name, Outcome::Refused);
-                Err(HungUp(why))
-            }
+            Err(over) => Err(self.ended(name, over)),
         }
     }
 
-    fn offer(&self, operation: impl FnMut() -> Result<(), ssh2::Error>) -> Result<Offered, HungUp> {
+    /// Notes the key with which it ended.
+    fn ended(&mut self, name: String, over: Over) -> Over {
+        let outcome = match over {
+            Over::HungUp(_) => Outcome::Refused,
+            Over::MoreWanted(_) => Outcome::Accepted,
+        };
+        self.note(name, outcome);
+        over
+    }
+
+    fn offer(&self, operation: impl FnMut() -> Result<(), ssh2::Error>) -> Result<Offered, Over> {
         let error = match self.link.drive(self.deadline, operation) {
             Ok(()) => return Ok(Offered::LetIn),
             Err(Stopped::Failed(error)) => error,
-            Err(Stopped::Late) => return Err(HungUp("no answer in time".to_owned())),
+            Err(Stopped::Late) => return Err(Over::HungUp("no answer in time".to_owned())),
         };
         if hung_up(&error) {
-            return Err(HungUp("as after too many keys".to_owned()));
+            return Err(Over::HungUp("as after too many keys".to_owned()));
+        }
+        if error.message().starts_with(SIGNED_IN_VAIN) {
+            let wanted = self.accepted_methods();
+            // A host that still wants a key gets the next one.
+            if !wanted.is_empty() && wanted.split(',').all(|method| method != "publickey") {
+                return Err(Over::MoreWanted(wanted));
+            }
         }
         Ok(match error.code() {
             ErrorCode::Session(code) if REFUSALS.contains(&code) && error.message() != UNSIGNED => {
@@ -316,19 +346,23 @@ impl<'a> Login<'a> {
         }
     }
 
-    /// Asked only when all keys failed: it costs a round trip and one of the server's attempts.
     fn accepted_methods(&self) -> String {
-        let ask = || {
-            let methods = self.link.session.auth_methods(&self.target.user);
-            methods.map(|list| super::text::clean(list.as_bytes()))
-        };
-        self.link.drive(self.deadline, ask).unwrap_or_default()
+        methods(self.link, &self.target.user, self.deadline)
     }
+}
+
+/// The methods that the host takes at this point. It costs a round trip and one of the server's attempts.
+pub(super) fn methods(link: &Link, user: &str, deadline: Instant) -> String {
+    let ask = || {
+        let methods = link.session.auth_methods(user);
+        methods.map(|list| super::text::clean(list.as_bytes()))
+    };
+    link.drive(deadline, ask).unwrap_or_default()
 }
 
 /// Whether the server went away instead of answering. libssh2 has one code for that and for a
 /// refusal, and tells them apart in its words only.
-fn hung_up(error: &ssh2::Error) -> bool {
+pub(super) fn hung_up(error: &ssh2::Error) -> bool {
     is_broken(error) || error.message().starts_with("Waiting for")
 }
 

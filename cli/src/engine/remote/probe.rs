@@ -119,6 +119,11 @@ fn serve(inbox: &Receiver<Request>, target: &Target, addresses: &[SocketAddr], t
     while let Ok(request) = inbox.recv() {
         let link = match spare.take() {
             Some(link) => Ok(link),
+            // What it would tell is not worth another one-time code.
+            None if matches!(request, Request::Probe { .. }) && target.asks() => {
+                let why = "a second login would ask for another one-time code".to_owned();
+                Err(RemoteError::Session { why })
+            }
             None => login(target, addresses, tally).inspect(|_| tally.count_connection()),
         };
         // The caller may have stopped waiting for any of the answers.

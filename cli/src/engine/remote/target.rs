@@ -116,6 +116,12 @@ impl Target {
         format!("{}@{}", self.user, self.host)
     }
 
+    /// Whether a login asks a person for more than a key, here or at a jump host.
+    pub(crate) fn asks(&self) -> bool {
+        self.passphrases.was_asked(&self.login_name())
+            || self.jump.as_deref().is_some_and(Target::asks)
+    }
+
     /// The host that we connect to ourselves: the first jump host, or the host.
     pub(crate) fn first_hop(&self) -> &Target {
         self.jump.as_deref().map_or(self, Target::first_hop)

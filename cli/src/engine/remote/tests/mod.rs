@@ -10,6 +10,7 @@ mod jump;
 mod passphrases;
 mod reach;
 mod runs;
+mod second_factors;
 mod shells;
 pub(in crate::engine) mod sshd;
 mod trouble;

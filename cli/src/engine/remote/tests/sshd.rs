@@ -4,6 +4,7 @@ use std::fs::OpenOptions;
 use std::io::{self, Read, Write};
 use std::net::{Shutdown, TcpListener, TcpStream};
 use std::os::unix::fs::OpenOptionsExt;
+use std::os::unix::net::UnixStream;
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Stdio};
 use std::sync::atomic::{AtomicBool, Ordering};
@@ -29,6 +30,11 @@ impl Sshd {
 
     /// With further lines of sshd_config, in which `{dir}` is the server's directory.
     pub(in crate::engine) fn with(config: &str) -> Self {
+        Self::launch(Self::keys(), config, &["/usr/sbin/sshd"])
+    }
+
+    /// A directory with keys for the server and its user.
+    fn keys() -> tempfile::TempDir {
         let dir = tempfile::tempdir().unwrap();
         for kind in ["ed25519", "ecdsa"] {
             keygen(&dir.path().join(format!("host_{kind}")), kind, "");
@@ -37,25 +43,49 @@ impl Sshd {
         keygen(&dir.path().join("user"), "ed25519", "");
         let user = std::fs::read(dir.path().join("user.pub")).unwrap();
         std::fs::write(dir.path().join("authorized_keys"), user).unwrap();
-        Self::launch(dir, config)
+        dir
     }
 
-    fn launch(dir: tempfile::TempDir, config: &str) -> Self {
+    /// With keyboard-interactive by this PAM service, in a mount namespace of its own; `None` where the test can't
+    /// make one.
+    pub(in crate::engine) fn with_pam(config: &str, service: &str) -> Option<Self> {
+        let is_able = Command::new("unshare").args(["--mount", "true"]).status();
+        if !rustix::process::getuid().is_root() || !is_able.is_ok_and(|status| status.success()) {
+            println!("skipped: needs root and mount namespaces");
+            return None;
+        }
+        let dir = Self::keys();
+        let services = dir.path().join("pam.d");
+        std::fs::create_dir(&services).unwrap();
+        let service = service.replace("{dir}", dir.path().to_str().unwrap());
+        std::fs::write(services.join("sshd"), service).unwrap();
+        let script = format!(
+            "mount --bind '{}' /etc/pam.d && exec /usr/sbin/sshd \"$@\"",
+            services.display()
+        );
+        let config = format!("UsePAM yes\nKbdInteractiveAuthentication yes\n{config}");
+        let program = ["unshare", "--mount", "sh", "-c", &script, "sh"];
+        Some(Self::launch(dir, &config, &program))
+    }
+
+    fn launch(dir: tempfile::TempDir, config: &str, program: &[&str]) -> Self {
         std::fs::create_dir_all("/run/sshd").unwrap();
         for _ in 0..20 {
             let port = TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap().port();
             let path = dir.path().to_str().unwrap();
             let text = format!(
-                "Port {port}\nListenAddress 127.0.0.1\nPidFile none\nUsePAM no\nStrictModes no\n\
-                 PermitRootLogin yes\nPasswordAuthentication no\nKbdInteractiveAuthentication no\n\
-                 AuthorizedKeysFile {path}/authorized_keys\n{}\n{}\nLogLevel VERBOSE\n",
+                "Port {port}\nListenAddress 127.0.0.1\nPidFile none\nStrictModes no\n\
+                 PermitRootLogin yes\n\
+                 AuthorizedKeysFile {path}/authorized_keys\n{}\n{}\nLogLevel VERBOSE\nUsePAM no\n\
+                 KbdInteractiveAuthentication no\nPasswordAuthentication no\n",
                 host_keys(config, path),
                 config.replace("{dir}", path)
             );
             let file = dir.path().join("sshd_config");
             std::fs::write(&file, text).unwrap();
             let log = std::fs::File::create(dir.path().join("log")).unwrap();
-            let mut process = Command::new("/usr/sbin/sshd")
+            let mut process = Command::new(program[0])
+                .args(&program[1..])
                 .args(["-D", "-e", "-f"])
                 .arg(&file)
                 .stdin(Stdio::null())
@@ -221,7 +251,8 @@ impl Agent {
             .stdout(Stdio::null())
             .spawn()
             .unwrap();
-        assert!(wait_for(|| socket.exists()));
+        // It is there a moment before anybody listens.
+        assert!(wait_for(|| UnixStream::connect(&socket).is_ok()));
         Self { socket, process }
     }
 
