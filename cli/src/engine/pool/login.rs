@@ -308,17 +308,24 @@ mod tests {
     fn algorithms_are_narrowed_as_the_configuration_says() {
         let config = "Ciphers aes256-ctr\nCiphers aes128-ctr\nMACs -hmac-sha1*\nRequiredRSASize 3000\n\
             KexAlgorithms ^ecdh-sha2-nistp521\nPubkeyAcceptedKeyTypes ssh-ed25519\n\
-            HostKeyAlgorithms rsa-sha2-512,ssh-ed25519-cert-v01@openssh.com\n";
+            HostKeyAlgorithms rsa-sha2-512,ssh-ed25519-cert-v01@openssh.com,ssh-dss\n\
+            CASignatureAlgorithms -ecdsa*\n";
         let algorithms = with(config, &plain()).unwrap().algorithms;
         assert_eq!(algorithms.of(List::Ciphers), ["aes256-ctr"]);
         assert!(algorithms.of(List::Macs).iter().all(|name| name.starts_with("hmac-sha2-")));
         assert_eq!(algorithms.of(List::Kex)[0], "ecdh-sha2-nistp521");
         assert_eq!(algorithms.of(List::UserKeys), ["ssh-ed25519"]);
-        assert_eq!(algorithms.of(List::HostKeys), ["rsa-sha2-512"]);
+        let host_keys = ["rsa-sha2-512", "ssh-ed25519-cert-v01@openssh.com"];
+        assert_eq!(algorithms.of(List::HostKeys), host_keys);
+        assert_eq!(
+            algorithms.of(List::Authorities),
+            ["ssh-ed25519", "rsa-sha2-512", "rsa-sha2-256"]
+        );
         assert_eq!(algorithms.rsa_bits, 3000);
         for (line, words) in [
             ("Ciphers aes999-ctr", "Ciphers aes999-ctr leaves no algorithm"),
-            ("HostKeyAlgorithms ssh-ed25519-cert-v01@openssh.com", "leaves no algorithm"),
+            ("HostKeyAlgorithms ssh-dss", "leaves no algorithm"),
+            ("CASignatureAlgorithms ssh-rsa", "leaves no algorithm"),
             ("PubkeyAuthentication no", "PubkeyAuthentication no is not supported"),
             ("PreferredAuthentications password", "is not supported"),
         ] {

@@ -168,6 +168,15 @@ impl HostKeyError {
             (HostKeyError::Revoked { .. }, Place::Jump) => Some(
                 "give the jump host a new host key; a revoked one may be in other hands".to_owned(),
             ),
+            (HostKeyError::RevokedAuthority { .. }, Place::End | Place::Jump) => Some(
+                "give the host a certificate of another authority; the key of a revoked one may be in other hands".to_owned(),
+            ),
+            (HostKeyError::Certificate { .. } | HostKeyError::Garbled(_), Place::End) => Some(
+                "give the host a new certificate: ssh-keygen -s CA -h -n NAME -I ID KEY.pub, where NAME is the name in ssh.host (or HostName)\nor pin the host's own key: quorate trust".to_owned(),
+            ),
+            (HostKeyError::Certificate { .. } | HostKeyError::Garbled(_), Place::Jump) => Some(
+                "give the jump host a new certificate: ssh-keygen -s CA -h -n NAME -I ID KEY.pub, where NAME is the name that ProxyJump (or its HostName) says".to_owned(),
+            ),
             (HostKeyError::Short { .. }, Place::End) => {
                 Some("give the host a longer key: ssh-keygen -t ed25519".to_owned())
             }

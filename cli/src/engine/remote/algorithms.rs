@@ -21,12 +21,14 @@ pub(crate) enum List {
     HostKeys,
     /// `PubkeyAcceptedAlgorithms`
     UserKeys,
+    /// `CASignatureAlgorithms`
+    Authorities,
 }
 
 impl List {
     /// All of them.
-    pub(crate) const ALL: [List; 5] =
-        [List::Kex, List::Ciphers, List::Macs, List::HostKeys, List::UserKeys];
+    pub(crate) const ALL: [List; 6] =
+        [List::Kex, List::Ciphers, List::Macs, List::HostKeys, List::UserKeys, List::Authorities];
 
     /// What `ssh_config` calls it.
     pub(crate) fn keyword(self) -> &'static str {
@@ -36,11 +38,11 @@ impl List {
             List::Macs => "MACs",
             List::HostKeys => "HostKeyAlgorithms",
             List::UserKeys => "PubkeyAcceptedAlgorithms",
+            List::Authorities => "CASignatureAlgorithms",
         }
     }
 
-    /// OpenSSH's defaults, in its order, as far as libssh2 may have them. Certificates of hosts are
-    /// left out on purpose: libssh2 would prefer them, and checks no authority.
+    /// OpenSSH's defaults, in its order, as far as libssh2 may have them, and we can verify.
     fn defaults(self) -> &'static [&'static str] {
         match self {
             List::Kex => &[
@@ -72,6 +74,20 @@ impl List {
                 "hmac-sha1",
             ],
             List::HostKeys => &[
+                "ssh-ed25519-cert-v01@openssh.com",
+                "ecdsa-sha2-nistp256-cert-v01@openssh.com",
+                "ecdsa-sha2-nistp384-cert-v01@openssh.com",
+                "ecdsa-sha2-nistp521-cert-v01@openssh.com",
+                "rsa-sha2-512-cert-v01@openssh.com",
+                "rsa-sha2-256-cert-v01@openssh.com",
+                "ssh-ed25519",
+                "ecdsa-sha2-nistp256",
+                "ecdsa-sha2-nistp384",
+                "ecdsa-sha2-nistp521",
+                "rsa-sha2-512",
+                "rsa-sha2-256",
+            ],
+            List::Authorities => &[
                 "ssh-ed25519",
                 "ecdsa-sha2-nistp256",
                 "ecdsa-sha2-nistp384",
@@ -114,7 +130,7 @@ impl List {
             List::Kex => kex,
             List::Ciphers => ciphers,
             List::Macs => macs,
-            List::HostKeys | List::UserKeys => self.defaults(),
+            List::HostKeys | List::UserKeys | List::Authorities => self.defaults(),
         }
     }
 

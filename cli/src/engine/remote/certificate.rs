@@ -53,9 +53,8 @@ impl Certificate {
     }
 }
 
-/// The certified key and the end of the certificate's life (PROTOCOL.certkeys of OpenSSH).
-fn parse(kind: &str, blob: &[u8]) -> Option<(Vec<u8>, Option<SystemTime>)> {
-    const USER: u32 = 1;
+/// The certified key of a certificate of this kind, and what follows it (PROTOCOL.certkeys of OpenSSH).
+pub(super) fn certified<'a>(kind: &str, blob: &'a [u8]) -> Option<(Vec<u8>, &'a [u8])> {
     let plain = kind.strip_suffix(SUFFIX)?;
     let (name, rest) = string(blob)?;
     let (_nonce, fields) = string(rest)?;
@@ -72,7 +71,13 @@ fn parse(kind: &str, blob: &[u8]) -> Option<(Vec<u8>, Option<SystemTime>)> {
     let mut key = u32::try_from(plain.len()).ok()?.to_be_bytes().to_vec();
     key.extend_from_slice(plain.as_bytes());
     key.extend_from_slice(&fields[..fields.len() - rest.len()]);
+    (name == kind.as_bytes()).then_some((key, rest))
+}
 
+/// The certified key and the end of the certificate's life.
+fn parse(kind: &str, blob: &[u8]) -> Option<(Vec<u8>, Option<SystemTime>)> {
+    const USER: u32 = 1;
+    let (key, rest) = certified(kind, blob)?;
     let (_serial, rest) = rest.split_first_chunk::<8>()?;
     let (whose, rest) = rest.split_first_chunk::<4>()?;
     let (_id, rest) = string(rest)?;
@@ -81,5 +86,5 @@ fn parse(kind: &str, blob: &[u8]) -> Option<(Vec<u8>, Option<SystemTime>)> {
     let (end, _) = rest.split_first_chunk::<8>()?;
     // All ones is for ever, and what the clock can't hold is as good as that.
     let end = SystemTime::UNIX_EPOCH.checked_add(Duration::from_secs(u64::from_be_bytes(*end)));
-    (name == kind.as_bytes() && u32::from_be_bytes(*whose) == USER).then_some((key, end))
+    (u32::from_be_bytes(*whose) == USER).then_some((key, end))
 }

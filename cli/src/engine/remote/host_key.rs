@@ -25,6 +25,11 @@ impl HostKey {
         kind_of(&self.blob).unwrap_or_default()
     }
 
+    /// The key as SSH sends it.
+    pub(crate) fn blob(&self) -> &[u8] {
+        &self.blob
+    }
+
     /// Its length, if it is an RSA key.
     pub(crate) fn rsa_bits(&self) -> Option<u32> {
         super::identity::rsa_bits(&self.blob)

@@ -1,8 +1,11 @@
 //! Whether a host's key is one that may be trusted. Decided before anything about the user is sent.
 
+use std::fmt;
 use std::io;
+use std::time::SystemTime;
 
 use super::algorithms::{Algorithms, List};
+use super::host_certificate::{CertificateFlaw, HostCertificate, is_of_certificate};
 use super::host_key::{Fingerprint, HostKey};
 use super::known_hosts::{Entry, Known};
 use super::target::Target;
@@ -16,7 +19,7 @@ const MAX_KNOWN_HOSTS: u64 = 64 * 1024 * 1024;
 pub(crate) fn groups(algorithms: &Algorithms) -> Vec<String> {
     let families = ["ssh-ed25519", "ecdsa-", "rsa-"];
     let group = |family: &str| {
-        let of_family = |name: &&String| name.starts_with(family);
+        let of_family = |name: &&String| name.starts_with(family) && !is_of_certificate(name);
         let names: Vec<&str> =
             algorithms.of(List::HostKeys).iter().filter(of_family).map(String::as_str).collect();
         names.join(",")
@@ -77,6 +80,27 @@ pub enum HostKeyError {
         /// Where it is revoked.
         place: String,
     },
+    /// It is certified by somebody who is listed as one that must not be trusted.
+    #[error("the authority {} of the host's certificate is marked as revoked in {place}", authority.fingerprint())]
+    RevokedAuthority {
+        /// The authority's key.
+        authority: HostKey,
+        /// Where it is revoked.
+        place: String,
+    },
+    /// Its certificate is of an authority that is known, and is not accepted.
+    #[error("the host's certificate by {} ({place}) is not accepted: {why}", authority.fingerprint())]
+    Certificate {
+        /// The authority's key.
+        authority: HostKey,
+        /// Where the authority is listed.
+        place: String,
+        /// What is wrong with it.
+        why: CertificateFlaw,
+    },
+    /// It is a certificate that cannot be read.
+    #[error("the host's certificate ({0}) cannot be read")]
+    Garbled(String),
     /// It is an RSA key that is too short.
     #[error("the host key {} has {bits} bits, and RequiredRSASize is {least}", offered.fingerprint())]
     Short {
@@ -87,10 +111,8 @@ pub enum HostKeyError {
         /// The least that counts.
         least: u32,
     },
-    /// Only an authority that signs host keys is known. libssh2 checks no signature of an authority.
-    #[error(
-        "the host is known only by its @cert-authority ({place}), and certificates of hosts are not supported: its own key must be known"
-    )]
+    /// Only an authority that signs host keys is known, and it did not sign this one.
+    #[error("the host is known only by its @cert-authority ({place}), but shows {instead}")]
     Authority {
         /// The name that was looked up.
         host: String,
@@ -100,6 +122,8 @@ pub enum HostKeyError {
         offered: HostKey,
         /// Where the authority is listed.
         place: String,
+        /// What it shows in place of a certificate of that authority.
+        instead: Instead,
     },
     /// A known_hosts file could not be read, so a revoked key could not be seen.
     #[error("cannot read {file}: {why}")]
@@ -109,6 +133,24 @@ pub enum HostKeyError {
         /// What the system said.
         why: String,
     },
+}
+
+/// What a host shows that should show a certificate of a certain authority.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Instead {
+    /// A key without a certificate.
+    Key,
+    /// A certificate of another authority.
+    Other(Fingerprint),
+}
+
+impl fmt::Display for Instead {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Instead::Key => f.write_str("no certificate"),
+            Instead::Other(authority) => write!(f, "a certificate by {authority}"),
+        }
+    }
 }
 
 /// What is known of a host when a connection to it begins.
@@ -136,16 +178,21 @@ impl<'a> Trust<'a> {
     }
 
     /// The algorithms to offer, those of known keys first: a host with keys of several kinds then
-    /// shows the one that can be compared.
+    /// shows the one that can be compared. Certificates come before them, and only where an authority
+    /// is known and no pin decides: of others libssh2 would show us one that says nothing.
     pub(crate) fn algorithms(&self) -> String {
         let known = |algorithm: &str| {
             let kind = if algorithm.starts_with("rsa-") { "ssh-rsa" } else { algorithm };
             self.candidates().iter().any(|entry| entry.key.kind() == kind)
         };
         let allowed = self.target.algorithms.of(List::HostKeys).iter().map(String::as_str);
-        let (mut first, rest): (Vec<&str>, Vec<&str>) = allowed.partition(|kind| known(kind));
-        first.extend(rest);
-        first.join(",")
+        let (mut first, keys): (Vec<&str>, Vec<&str>) =
+            allowed.partition(|kind| is_of_certificate(kind));
+        if self.known.authorities.is_empty() || !self.target.host_keys.pins.is_empty() {
+            first.clear();
+        }
+        let (known, rest): (Vec<&str>, Vec<&str>) = keys.into_iter().partition(|kind| known(kind));
+        [first, known, rest].concat().join(",")
     }
 
     /// Whether the host may have another key, of another kind, that would be accepted: a pin does
@@ -154,19 +201,60 @@ impl<'a> Trust<'a> {
         !self.target.host_keys.pins.is_empty() && matches!(error, HostKeyError::Changed { .. })
     }
 
-    /// Accepts or refuses the key of the host.
+    /// Accepts or refuses the key of the host, or its certificate.
     pub(crate) fn check(&self, offered: &HostKey) -> Result<(), HostKeyError> {
-        let same = |entry: &&Entry| entry.key == *offered;
-        if let Some(entry) = self.known.revoked.iter().find(same) {
-            return Err(HostKeyError::Revoked {
-                offered: offered.clone(),
-                place: entry.place.clone(),
-            });
+        if !is_of_certificate(offered.kind()) {
+            return self.check_key(offered, Instead::Key);
         }
+        let certificate = HostCertificate::read(offered.blob())
+            .ok_or_else(|| HostKeyError::Garbled(offered.kind().to_owned()))?;
+        let HostCertificate { key, authority, .. } = &certificate;
+        for revoked in [offered, key] {
+            self.check_revoked(revoked)?;
+        }
+        if let Some(entry) = self.known.revoked.iter().find(|entry| entry.key == *authority) {
+            let (authority, place) = (authority.clone(), entry.place.clone());
+            return Err(HostKeyError::RevokedAuthority { authority, place });
+        }
+        let Some(entry) = self.known.authorities.iter().find(|entry| entry.key == *authority)
+        else {
+            // As in ssh: the key in it may be known by itself.
+            return self.check_key(key, Instead::Other(authority.fingerprint()));
+        };
+        for key in [key, authority] {
+            self.check_length(key)?;
+        }
+        let (name, _) = self.target.known_as();
+        let Err(why) = certificate.check(name, SystemTime::now(), &self.target.algorithms) else {
+            return Ok(());
+        };
+        // As in ssh: a key that is known by itself needs no certificate.
+        self.check_key(key, Instead::Key).map_err(|_| {
+            let (authority, place) = (authority.clone(), entry.place.clone());
+            HostKeyError::Certificate { authority, place, why }
+        })
+    }
+
+    fn check_revoked(&self, key: &HostKey) -> Result<(), HostKeyError> {
+        match self.known.revoked.iter().find(|entry| entry.key == *key) {
+            Some(entry) => {
+                Err(HostKeyError::Revoked { offered: key.clone(), place: entry.place.clone() })
+            }
+            None => Ok(()),
+        }
+    }
+
+    fn check_length(&self, key: &HostKey) -> Result<(), HostKeyError> {
         let least = self.target.algorithms.rsa_bits;
-        if let Some(bits) = offered.rsa_bits().filter(|bits| *bits < least) {
-            return Err(HostKeyError::Short { offered: offered.clone(), bits, least });
+        match key.rsa_bits().filter(|bits| *bits < least) {
+            Some(bits) => Err(HostKeyError::Short { offered: key.clone(), bits, least }),
+            None => Ok(()),
         }
+    }
+
+    fn check_key(&self, offered: &HostKey, instead: Instead) -> Result<(), HostKeyError> {
+        self.check_revoked(offered)?;
+        self.check_length(offered)?;
         if !self.target.host_keys.pins.is_empty() {
             return self.check_pins(offered);
         }
@@ -174,7 +262,7 @@ impl<'a> Trust<'a> {
         if candidates.iter().any(|entry| entry.key == *offered) {
             return Ok(());
         }
-        Err(self.refuse(offered, candidates))
+        Err(self.refuse(offered, candidates, instead))
     }
 
     fn candidates(&self) -> &[Entry] {
@@ -195,15 +283,16 @@ impl<'a> Trust<'a> {
         })
     }
 
-    fn refuse(&self, offered: &HostKey, candidates: &[Entry]) -> HostKeyError {
+    fn refuse(&self, offered: &HostKey, candidates: &[Entry], instead: Instead) -> HostKeyError {
         let (host, port) = self.target.known_as();
         let host = host.to_owned();
         let offered = offered.clone();
         if self.known.keys.is_empty() {
             // A key under the plain name may belong to another machine behind the same name.
             return match self.known.authorities.first() {
-                Some(place) => {
-                    HostKeyError::Authority { host, port, offered, place: place.clone() }
+                Some(entry) => {
+                    let place = entry.place.clone();
+                    HostKeyError::Authority { host, port, offered, place, instead }
                 }
                 None => HostKeyError::Unknown { host, port, offered },
             };

@@ -20,8 +20,8 @@ pub(crate) struct Known {
     pub(crate) plain: Vec<Entry>,
     /// Keys that must never be accepted for the host.
     pub(crate) revoked: Vec<Entry>,
-    /// Places of `@cert-authority` lines that name the host.
-    pub(crate) authorities: Vec<String>,
+    /// Keys of those who may sign the host's certificate.
+    pub(crate) authorities: Vec<Entry>,
 }
 
 /// A key and where it is listed.
@@ -49,7 +49,7 @@ impl Known {
             }
             let place = format!("{file}:{}", index + 1);
             match line.marker {
-                Marker::Authority if exact => self.authorities.push(place),
+                Marker::Authority if exact => self.authorities.push(Entry { key: line.key, place }),
                 Marker::Authority => {}
                 Marker::Revoked => self.revoked.push(Entry { key: line.key, place }),
                 Marker::None if exact => self.keys.push(Entry { key: line.key, place }),

@@ -66,7 +66,12 @@ pub(crate) fn login(
     tally: &Arc<Tally>,
 ) -> Result<Link, RemoteError> {
     let trust = Trust::load(target)?;
-    let (mut link, key) = greet(target, addresses, &trust.algorithms(), tally)?;
+    let algorithms = trust.algorithms();
+    if algorithms.is_empty() {
+        let why = "HostKeyAlgorithms leaves only certificates, and known_hosts has no @cert-authority for this host";
+        return Err(RemoteError::KeyExchange { why: why.to_owned() });
+    }
+    let (mut link, key) = greet(target, addresses, &algorithms, tally)?;
     if let Err(refusal) = trust.check(&key) {
         link.hang_up();
         if !trust.may_accept_another(&refusal) {

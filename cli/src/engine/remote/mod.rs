@@ -21,6 +21,7 @@ mod exec;
 mod frame;
 mod gate;
 mod handshake;
+mod host_certificate;
 mod host_key;
 mod host_trust;
 mod identity;
@@ -50,8 +51,9 @@ pub use counters::Counters;
 pub use error::{Progress, RemoteError, Stage, SudoRefusal};
 pub use frame::FrameError;
 pub use handshake::Shown;
+pub use host_certificate::CertificateFlaw;
 pub use host_key::{Fingerprint, FingerprintError, HostKey};
-pub use host_trust::HostKeyError;
+pub use host_trust::{HostKeyError, Instead};
 pub use probe::{Probed, Reach};
 #[cfg(test)]
 pub(in crate::engine) use script::lean;

@@ -166,6 +166,7 @@ impl Settings {
             "pubkeyacceptedalgorithms" | "pubkeyacceptedkeytypes" => {
                 self.narrow(List::UserKeys, value()?);
             }
+            "casignaturealgorithms" => self.narrow(List::Authorities, value()?),
             "requiredrsasize" => {
                 first(&mut self.rsa_bits, value()?.parse().map_err(|_| wrong())?);
             }

@@ -124,19 +124,6 @@ async fn a_host_certificate_does_not_hide_the_plain_key() {
     assert!(sign.success());
     // sshd reads its certificate when it starts a connection's child anew.
     connect(sshd.target()).await.unwrap();
-    sshd.know(&format!(
-        "@cert-authority [127.0.0.1]:{} {}",
-        sshd.port,
-        public_half(&sshd.path("authority"))
-    ));
-    let target = Target { identity_files: Vec::new(), ..sshd.target() };
-    sshd.know(&format!(
-        "@cert-authority [127.0.0.1]:{} {}",
-        sshd.port,
-        public_half(&sshd.path("authority"))
-    ));
-    let error = refusal(target).await;
-    assert!(matches!(error, HostKeyError::Authority { .. }), "{error:?}");
 }
 
 #[tokio::test]

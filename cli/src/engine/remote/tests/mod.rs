@@ -5,6 +5,7 @@ mod authentication;
 mod configured;
 mod full_servers;
 mod handshake;
+mod host_certificates;
 mod host_keys;
 mod jump;
 mod passphrases;

@@ -7,7 +7,8 @@ use std::time::{Duration, Instant};
 use rustix::net::{AddressFamily, SocketAddrV4, SocketType};
 
 use super::sshd::{Sshd, run};
-use crate::engine::remote::Reach;
+use crate::engine::remote::login::resolve;
+use crate::engine::remote::{Reach, Target};
 
 const TIMEOUT: Duration = Duration::from_secs(1);
 
@@ -110,4 +111,13 @@ async fn an_answer_comes_whole_through_the_host_or_not_at_all() {
     assert_eq!(ask(&text).await, Ok(text.clone()));
     assert!(ask(b"hang up").await.is_err());
     assert_eq!(ask(b"again").await, Ok(b"again".to_vec()), "one failure spoils nothing");
+}
+
+#[tokio::test]
+async fn the_zone_of_an_address_reaches_the_socket() {
+    let home = std::path::Path::new("/nonexistent");
+    let addresses = resolve(&Target::new("fe80::1%lo", "ops", home)).await.unwrap();
+    let SocketAddr::V6(address) = addresses[0] else { panic!("{addresses:?}") };
+    assert_ne!(address.scope_id(), 0);
+    assert!(resolve(&Target::new("fe80::1%nowhere", "ops", home)).await.is_err());
 }
