@@ -261,6 +261,8 @@ pub struct PkiSettings {
 pub struct Release {
     /// URL or path, with `{version}` and `{arch}` to be filled in.
     pub source: ReleaseSource,
+    /// The proxy through which hosts download; without a user or a password.
+    pub proxy: Option<String>,
     /// Pinned sha256 digests (lower-case hex), by version and architecture.
     pub sha256: BTreeMap<(EtcdVersion, Arch), String>,
     /// What pods are made of.

@@ -346,6 +346,10 @@ pub(crate) struct Release {
     /// The archive on the machine that runs quorate, instead of `url`; it is pushed over SSH. A
     /// relative path starts at the inventory's folder; `{version}` and `{arch}` are filled in.
     pub(crate) path: Option<Loc<String>>,
+    /// The proxy through which hosts download from `url`, such as `"http://proxy.example.net:3128"`. Without it a
+    /// host uses the proxy that the login's environment names, which sudo removes.
+    #[schemars(regex(pattern = "^https?://"))]
+    pub(crate) proxy: Option<Loc<String>>,
     /// The sha256 of each archive, in hexadecimal, by version and architecture, such as
     /// `"3.6.16-amd64"`. `quorate release pin VERSION` writes them.
     #[schemars(extend("propertyNames" = {"pattern": r"^3\.[4-7]\.(0|[1-9][0-9]*)-(amd64|arm64|ppc64le|s390x)$"}))]

@@ -175,7 +175,9 @@ pub(crate) fn release(place: &Place<'_>) -> Option<Step> {
     }
     let source = place.spec.release.archive(version, arch);
     let by = match &source {
-        ReleaseSource::Url(_) if !place.host.machine.downloaders.is_empty() => Fetch::Host,
+        ReleaseSource::Url(_) if !place.host.machine.downloaders.is_empty() => {
+            Fetch::Host { proxy: place.spec.release.proxy.clone() }
+        }
         ReleaseSource::Url(_) | ReleaseSource::Path(_) => Fetch::Operator,
     };
     let (action, why) = action_for(&changes, place, observed.is_absent());

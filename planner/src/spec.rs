@@ -42,6 +42,8 @@ impl SiteSpec {
 pub struct ReleaseSpec {
     /// URL or path with placeholders.
     pub source: ReleaseSource,
+    /// The proxy through which hosts download.
+    pub proxy: Option<String>,
     /// Pinned digests.
     pub sha256: BTreeMap<(EtcdVersion, Arch), String>,
 }
@@ -182,6 +184,7 @@ pub fn expand(
         bystanders,
         release: ReleaseSpec {
             source: inventory.release.source.clone(),
+            proxy: inventory.release.proxy.clone(),
             sha256: inventory.release.sha256.clone(),
         },
     })

@@ -201,6 +201,7 @@ impl Shape {
                 source: ReleaseSource::Url(
                     "http://10.77.0.1/v{version}/etcd-{arch}.tar.gz".to_owned(),
                 ),
+                proxy: None,
                 sha256: BTreeMap::from(sha256),
                 image: Image {
                     name: "quay.io/coreos/etcd:v{version}".to_owned(),

@@ -93,7 +93,7 @@ impl SshHosts {
             StepKind::CreateAccount => calls::create_account(step)?,
             StepKind::InstallRelease { version, arch: _, source, sha256, by } => {
                 let wanted = install::Wanted { version: *version, source, sha256 };
-                return self.install(step, &wanted, *by).await;
+                return self.install(step, &wanted, by).await;
             }
             StepKind::PrepareDirectories { directories } => {
                 calls::prepare_directories(step, directories)?
@@ -176,14 +176,15 @@ impl SshHosts {
         &self,
         step: &Step,
         wanted: &install::Wanted<'_>,
-        by: Fetch,
+        by: &Fetch,
     ) -> Result<Done, Failure> {
         let connection = self.door(step).await?;
         match (by, wanted.source) {
-            (Fetch::Host, ReleaseSource::Url(url)) => {
-                install::by_host(step, wanted, url, &self.archives, &connection).await
+            (Fetch::Host { proxy }, ReleaseSource::Url(url)) => {
+                let from = install::Download { url, proxy: proxy.as_deref() };
+                install::by_host(step, wanted, &from, &self.archives, &connection).await
             }
-            (Fetch::Host | Fetch::Operator, _) => {
+            (Fetch::Host { .. } | Fetch::Operator, _) => {
                 install::push(step, wanted, &self.archives, &connection).await
             }
         }

@@ -22,9 +22,11 @@ pub(super) fn release(
     report: &mut Report<'_>,
 ) -> Release {
     let mut source = None;
+    let mut proxy = None;
     let mut sha256 = BTreeMap::new();
     for layer in layers {
         source = source.or(read_source(layer, report));
+        proxy = proxy.or(read_proxy(layer, report));
         for (key, digest) in layer.raw.sha256.iter().flatten() {
             let archive = read_archive(key, &layer.at(key), report);
             let digest = read_digest(digest, &layer.at(digest), report);
@@ -34,14 +36,30 @@ pub(super) fn release(
         }
     }
     let source = source.unwrap_or_else(|| ReleaseSource::Url(OFFICIAL.to_owned()));
-    Release { source, sha256, image }
+    Release { source, proxy, sha256, image }
+}
+
+/// The proxy of the hosts' downloads. It becomes an argument on the hosts, so it can't hold a password.
+fn read_proxy(layer: &Layer<'_, schema::Release>, report: &mut Report<'_>) -> Option<String> {
+    let proxy = layer.raw.proxy.as_ref()?;
+    let at = layer.at(proxy);
+    check_url("proxy", proxy, &at, report);
+    if let Some(path) = &layer.raw.path {
+        let message = "`proxy` has no effect: with `path` no host downloads";
+        report.add(
+            Finding::error("release", &at, message)
+                .related(&layer.at(path), "the archive is pushed from here")
+                .hint("remove it; this machine's own downloads use its environment (https_proxy)"),
+        );
+    }
+    Some(proxy.value().clone())
 }
 
 fn read_source(
     layer: &Layer<'_, schema::Release>,
     report: &mut Report<'_>,
 ) -> Option<ReleaseSource> {
-    let schema::Release { url, path, sha256: _, image: _, image_digest: _ } = layer.raw;
+    let schema::Release { url, path, proxy: _, sha256: _, image: _, image_digest: _ } = layer.raw;
     if let (Some(url), Some(path)) = (url, path) {
         let message = "`url` and `path` are both set, and only one can be used";
         report.add(
@@ -52,7 +70,7 @@ fn read_source(
     }
     if let Some(url) = url {
         let at = layer.at(url);
-        check_url(url, &at, report);
+        check_url("url", url, &at, report);
         check_template("url", url, &at, report);
         return Some(ReleaseSource::Url(url.value().clone()));
     }
@@ -66,25 +84,34 @@ fn read_source(
     Some(ReleaseSource::Path(path.value().clone()))
 }
 
-fn check_url(url: &str, at: &At, report: &mut Report<'_>) {
+fn check_url(key: &str, url: &str, at: &At, report: &mut Report<'_>) {
     let rest = url.strip_prefix("https://").or_else(|| url.strip_prefix("http://"));
     let Some(rest) = rest else {
-        let message = "`url` does not begin with https:// or http://";
-        let hint = "a file on this machine is written as `path`";
+        let message = format!("`{key}` does not begin with https:// or http://");
+        let hint = match key {
+            "proxy" => "write it as \"http://proxy.example.net:3128\"",
+            _ => "a file on this machine is written as `path`",
+        };
         report.add(Finding::error("release", at, message).hint(hint));
         return;
     };
     let authority = rest.split(['/', '?', '#']).next().unwrap_or_default();
     if let Some((login, _)) = authority.rsplit_once('@') {
         report.hide_part(at, login);
-        let message = "`url` holds a user or a password in plain";
-        let hint = "leave it out; a mirror that asks for one can be used through `path`";
+        let message = format!("`{key}` holds a user or a password in plain");
+        let hint = match key {
+            "proxy" => {
+                "leave it out; behind a proxy that asks for one, push the archive: use `path`, or leave \
+                 `proxy` out so that this machine downloads it"
+            }
+            _ => "leave it out; a mirror that asks for one can be used through `path`",
+        };
         report.add(Finding::error("plain-secret", at, message).hint(hint));
     } else if authority.is_empty() {
-        report.add(Finding::error("release", at, "`url` names no server"));
+        report.add(Finding::error("release", at, format!("`{key}` names no server")));
     }
     if url.chars().any(|c| c.is_whitespace() || !c.is_ascii()) {
-        let message = "`url` has blanks or characters in it that a URL cannot have";
+        let message = format!("`{key}` has blanks or characters in it that a URL cannot have");
         report.add(Finding::error("release", at, message).hint("write them as %XX"));
     }
 }

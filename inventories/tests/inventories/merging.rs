@@ -62,6 +62,7 @@ version = "3.6.16"
 log-outputs = "second"
 [release]
 url = "https://second/{version}"
+proxy = "http://second:3128"
 [release.sha256]
 "3.6.16-amd64" = "2222222222222222222222222222222222222222222222222222222222222222"
 "#;
@@ -85,6 +86,7 @@ fn own_settings_win_then_the_inventory_then_the_last_included_file() {
     assert_eq!(digests, ["2", "1"]);
     let url = inventories::inventory::ReleaseSource::Url("https://second/{version}".to_owned());
     assert_eq!(inventory.release.source, url);
+    assert_eq!(inventory.release.proxy.as_deref(), Some("http://second:3128"));
 }
 
 #[test]

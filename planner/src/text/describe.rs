@@ -14,9 +14,14 @@ pub fn describe(kind: &StepKind) -> String {
         StepKind::CreateAccount => "make the system account etcd".to_owned(),
         StepKind::InstallRelease { version, arch, source, sha256, by } => {
             let from = match (source, by) {
-                (ReleaseSource::Url(_), Fetch::Host) => "downloaded by the host",
-                (ReleaseSource::Url(_), Fetch::Operator) => "downloaded here and pushed",
-                (ReleaseSource::Path(_), _) => "pushed from a file",
+                (ReleaseSource::Url(_), Fetch::Host { proxy: None }) => {
+                    "downloaded by the host".to_owned()
+                }
+                (ReleaseSource::Url(_), Fetch::Host { proxy: Some(proxy) }) => {
+                    format!("downloaded by the host through {proxy}")
+                }
+                (ReleaseSource::Url(_), Fetch::Operator) => "downloaded here and pushed".to_owned(),
+                (ReleaseSource::Path(_), _) => "pushed from a file".to_owned(),
             };
             let digest = sha256.get(..12).unwrap_or(sha256);
             format!("install etcd {version} for {}, {from}, sha256 {digest}…", arch.as_str())

@@ -1,11 +1,12 @@
 # shellcheck shell=sh
-# DIR SHA256 VERSION URL SECONDS BYTES: installs the archive of that sha256 as DIR. It is downloaded
-# from URL within so many seconds and bytes; where URL is empty, it is the payload.
+# DIR SHA256 VERSION URL SECONDS BYTES PROXY: installs the archive of that sha256 as DIR. It is downloaded
+# from URL within so many seconds and bytes; where URL is empty, it is the payload. Where PROXY is empty, the
+# login's environment says which proxy there is.
 #
 # The manifest beside the binaries tells a later look whether they are still what was installed,
 # without reading them: inode, size, mtime and ctime survive the renaming of their directory.
 
-dir=$1 sha256=$2 version=$3 url=$4 seconds=$5 bytes=$6
+dir=$1 sha256=$2 version=$3 url=$4 seconds=$5 bytes=$6 proxy=$7
 
 # sha256_of FILE: sets $digest. OpenSSL uses what the processor has for this and takes a quarter of the
 # time; a host without it, or whose OpenSSL may not, has sha256sum.
@@ -39,6 +40,12 @@ undownloaded() { printf 'undownloaded %s\n' "$*"; exit 82; }
 download() {
     limit=$((bytes + 1))
     said="$work/said"
+    if [ -n "$proxy" ]; then
+        http_proxy=$proxy https_proxy=$proxy
+        export http_proxy https_proxy
+        # Nothing of the environment wins over it.
+        unset no_proxy NO_PROXY HTTPS_PROXY ALL_PROXY all_proxy
+    fi
     if command -v curl >/dev/null; then
         { timeout "$seconds" curl -q --globoff --silent --show-error --fail --location \
             --proto '=http,https' --proto-redir '=http,https' --connect-timeout 10 \

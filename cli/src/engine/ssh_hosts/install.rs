@@ -27,15 +27,22 @@ pub(super) struct Wanted<'a> {
     pub(super) sha256: &'a str,
 }
 
+/// Where a host downloads.
+pub(super) struct Download<'a> {
+    pub(super) url: &'a str,
+    /// Without a password: it becomes an argument.
+    pub(super) proxy: Option<&'a str>,
+}
+
 /// The host downloads; where it can't, the archive is fetched here and pushed.
 pub(super) async fn by_host(
     step: &Step,
     wanted: &Wanted<'_>,
-    url: &str,
+    from: &Download<'_>,
     archives: &Archives,
     connection: &Fenced,
 ) -> Result<Done, Failure> {
-    let reply = connection.run(call(step, wanted, url, Payload::new())?).await?;
+    let reply = connection.run(call(step, wanted, from, Payload::new())?).await?;
     let Some(why) = answer::undownloaded(&reply) else {
         return Ok(answer::read(&reply)?.done);
     };
@@ -52,19 +59,26 @@ pub(super) async fn push(
     connection: &Fenced,
 ) -> Result<Done, Failure> {
     let archive = archives.get(wanted.source, wanted.sha256).await.map_err(Failure::local)?;
-    let call = call(step, wanted, "", Payload::new().with(archive))?;
+    let nowhere = Download { url: "", proxy: None };
+    let call = call(step, wanted, &nowhere, Payload::new().with(archive))?;
     Ok(answer::read(&connection.run(call).await?)?.done)
 }
 
-fn call(step: &Step, wanted: &Wanted<'_>, url: &str, payload: Payload) -> Result<Call, Failure> {
+fn call(
+    step: &Step,
+    wanted: &Wanted<'_>,
+    from: &Download<'_>,
+    payload: Payload,
+) -> Result<Call, Failure> {
     let mut args = guard::arguments(step, None)?;
     args.extend([
         ReleaseLayout::of(wanted.version).dir(),
         wanted.sha256.to_owned(),
         wanted.version.to_string(),
-        url.to_owned(),
+        from.url.to_owned(),
         DOWNLOAD_SECONDS.to_string(),
         MAX_ARCHIVE.to_string(),
+        from.proxy.unwrap_or_default().to_owned(),
     ]);
     Ok(calls::patient(calls::call(script::INSTALL_RELEASE, args, payload), PUSH_SECONDS))
 }

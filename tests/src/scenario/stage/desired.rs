@@ -77,6 +77,7 @@ impl Scene {
                 let path = "artifacts/etcd-v{version}-linux-{arch}.tar.gz".to_owned();
                 inventory.release.source = ReleaseSource::Path(path);
             }
+            ["proxy", proxy] => inventory.release.proxy = Some((*proxy).to_owned()),
             _ => return Err("no such change of an inventory".to_owned()),
         }
         Ok(())

@@ -35,7 +35,7 @@ fn archive(bench: &Bench, version: &str, tools: &[&str]) -> Vec<u8> {
 
 fn install(bench: &Bench, archive: &[u8]) -> Run<'static> {
     let sha256 = pki::Sha256Digest::of(archive).to_string();
-    let args = [&bench.arg(&format!("opt/{VERSION}")), &sha256, VERSION, "", "10", "1000000"];
+    let args = [&bench.arg(&format!("opt/{VERSION}")), &sha256, VERSION, "", "10", "1000000", ""];
     Run::unguarded(script::INSTALL_RELEASE, &args).with(archive)
 }
 
@@ -187,6 +187,28 @@ fn a_download_is_bounded_and_its_sum_is_checked() {
         run.args[8] = "1000000".to_owned();
         assert_eq!(bench.done(&run), "changed");
     });
+}
+
+/// The proxy of the inventory counts, whatever the login's environment says: sudo drops it anyway.
+#[test]
+fn a_host_downloads_through_the_proxy_of_the_inventory() {
+    for downloader in ["curl", "wget"] {
+        on_each_shell(|bench| {
+            let archive = archive(bench, VERSION, &["etcd", "etcdctl"]);
+            let proxy = serve(archive.clone()).replace("/etcd.tar.gz", "");
+            let mut run = install(bench, &archive);
+            // Only the proxy knows this name.
+            run.args[6] = "http://mirror.invalid/etcd.tar.gz".to_owned();
+            run.args[9] = proxy;
+            run.blobs.clear();
+            let around = format!(
+                "export no_proxy='*' NO_PROXY='*' http_proxy=http://127.0.0.1:9\n\
+                 command() {{ [ \"$2\" = {downloader} ]; }}\n{}",
+                script::INSTALL_RELEASE
+            );
+            assert_eq!(bench.done(&Run { script: &around, ..run }), "changed", "{downloader}");
+        });
+    }
 }
 
 /// A web server on loopback that gives these bytes to everybody, until the tests end.
