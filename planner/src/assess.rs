@@ -96,6 +96,7 @@ pub(crate) fn assess<'a>(spec: &'a ClusterSpec, facts: &'a SiteFacts, reform: Re
         formation,
         cluster_id: cluster_id(&members, &answers),
         quorum: Quorum { voters: voters(spec, &answers), healthy },
+        unseen: unseen.len(),
         leader,
         led,
         down: match formation {

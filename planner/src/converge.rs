@@ -9,7 +9,7 @@ use templates::RenderError;
 use crate::assess::View;
 use crate::discovery;
 use crate::ensure::{self, Place};
-use crate::facts::Observed;
+use crate::facts::{Observed, UnitFacts};
 use crate::form;
 use crate::plan::{Action, FormationState, Guard, Step, StepId, StepKind, Swap, Why};
 use crate::policy::Policy;
@@ -222,7 +222,9 @@ fn mend(place: &Place<'_>, turn: &Turn<'_>, scope: &Scope<'_>) -> Result<Vec<Ste
     }
     let is_down = !place.facts.is_up() && !matches!(turn, Turn::Held);
     if is_down && !matches!(place.facts.unit, Observed::Unknown(_)) {
-        let why = Why::Drift { changes: vec!["the member does not run".to_owned()] };
+        let is_looping = place.facts.unit.known().is_some_and(UnitFacts::is_looping);
+        let change = if is_looping { "the member keeps ending" } else { "the member does not run" };
+        let why = Why::Drift { changes: vec![change.to_owned()] };
         let kind = StepKind::StartMember { by: runtime::launch(place, FormationState::Existing)? };
         let step = place.step("start", Action::Run, kind, why);
         let settings = [place.id("unit"), place.id("drop-ins")];

@@ -9,11 +9,14 @@ use crate::spec::ClusterSpec;
 
 /// Why a member is down: what it lacks, before how its process is.
 pub fn why_down(cluster: &ClusterSpec, member: &MemberFacts) -> String {
-    let state = state(cluster, member);
-    match lacks(member) {
-        Some(lacks) => format!("{lacks}; {state}"),
-        None => state,
+    let mut why = state(cluster, member);
+    if let Some(lacks) = lacks(member) {
+        why = format!("{lacks}; {why}");
     }
+    if let Some(words) = &member.last_words {
+        why = format!("{why}; it said: {words}");
+    }
+    why
 }
 
 fn lacks(member: &MemberFacts) -> Option<String> {
@@ -53,6 +56,9 @@ fn state(cluster: &ClusterSpec, member: &MemberFacts) -> String {
             "unit {} ({}), and it knows no leader: it waits for a quorum of the others",
             unit.active, unit.sub
         ),
+        (Observed::Known(unit), ..) if unit.is_looping() => {
+            format!("unit {} ({}), it ends before it is ready", unit.active, unit.sub)
+        }
         (Observed::Known(unit), ..) => format!("unit {} ({})", unit.active, unit.sub),
         (Observed::Absent, ..) if cluster.runtime == Runtime::StaticPod => "no pod runs".to_owned(),
         (Observed::Absent, ..) => "no unit".to_owned(),

@@ -275,6 +275,8 @@ pub struct MemberFacts {
     pub runs_as: Observed<u32>,
     /// What the member itself says.
     pub etcd: Observed<EtcdFacts>,
+    /// Where its unit failed or is not ready: the line of its log that says why, with what that means.
+    pub last_words: Option<String>,
 }
 
 /// What quorate wrote about a cluster on each of its hosts.

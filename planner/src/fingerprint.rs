@@ -159,6 +159,7 @@ fn unit_line(unit: &UnitFacts) -> String {
         main_pid: _,
         // A process that was replaced by an equal one changes no plan.
         invocation: _,
+        restarts: _,
     } = unit;
     format!("up {} enabled {enabled} stale {needs_reload}", unit.is_up())
 }
@@ -187,6 +188,7 @@ fn member_lines(name: &str, member: &MemberFacts, print: &mut Fingerprint) {
         running,
         runs_as,
         etcd,
+        last_words: _,
     } = member;
     let mut put = |what: &str, value: String| print.insert(format!("{name}: {what}"), value);
     put("marker", observed(marker, |marker| marker.cluster_id.clone()));

@@ -261,8 +261,7 @@ fn members(cluster: &ClusterSpec, view: &View<'_>, report: &mut PlanReport) {
     }
 }
 
-/// A running process shows where it serves clients. quorate asks members where the inventory says, so after a
-/// change there a healthy member looks down. Nothing may be taken down for that.
+/// A running process shows where it serves clients, and is asked there. Steps would ask it where the inventory says.
 fn client_urls(cluster: &ClusterSpec, view: &View<'_>, report: &mut PlanReport) {
     let flag = "--advertise-client-urls=";
     let elsewhere = |(host, member): (&HostName, &MemberSpec)| {
@@ -274,10 +273,7 @@ fn client_urls(cluster: &ClusterSpec, view: &View<'_>, report: &mut PlanReport) 
     };
     let elsewhere: Vec<String> = cluster.members.iter().filter_map(elsewhere).collect();
     if !elsewhere.is_empty() {
-        let message = format!(
-            "{}; quorate asks it there, so it may look down and be healthy",
-            elsewhere.join("; ")
-        );
+        let message = elsewhere.join("; ");
         let finding = unsupported(cluster, "members", "changing-address", message);
         report.block(finding, kept(cluster));
     }

@@ -77,6 +77,9 @@ pub struct ClusterNow {
     pub cluster_id: Option<String>,
     /// Voters and how many of them answer.
     pub quorum: Quorum,
+    /// Members whose hosts were not reached.
+    #[serde(skip)]
+    pub unseen: usize,
     /// The member that leads.
     pub leader: Option<HostName>,
     /// Who says so.
@@ -90,6 +93,33 @@ pub struct ClusterNow {
     pub late: BTreeMap<HostName, (u64, u64)>,
     /// Alarms, as etcd names them.
     pub alarms: Vec<String>,
+}
+
+/// What is known of a formed cluster's quorum.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Standing {
+    /// Every voter is up.
+    Healthy,
+    /// There is a quorum, and some voters are down.
+    Degraded,
+    /// Too few are up, even if every member whose host was not reached is.
+    Lost,
+    /// Too few are known to be up; the members whose hosts were not reached decide.
+    NotKnown,
+}
+
+impl ClusterNow {
+    /// What is known of its quorum.
+    pub fn standing(&self) -> Standing {
+        let quorum = self.quorum;
+        let at_best = Quorum { healthy: quorum.healthy + self.unseen, ..quorum };
+        match (quorum.holds(), at_best.holds()) {
+            (true, _) if quorum.healthy < quorum.voters => Standing::Degraded,
+            (true, _) => Standing::Healthy,
+            (false, true) => Standing::NotKnown,
+            (false, false) => Standing::Lost,
+        }
+    }
 }
 
 /// Who says which member leads.

@@ -75,7 +75,8 @@ pub(crate) fn steps(
     let mut before = after.clone();
     for candidate in &candidates {
         let place = candidate.place;
-        let leads = leader.as_ref() == Some(place.name) && cluster.members.len() > 1;
+        let answers = place.facts.etcd.known().is_some();
+        let leads = answers && leader.as_ref() == Some(place.name) && cluster.members.len() > 1;
         steps.extend(restart(candidate, view, places, &before, leads, outage)?);
         report.quorum.push(QuorumNote {
             cluster: cluster.name.clone(),
@@ -277,12 +278,10 @@ fn held(
         return Some(Finding { message: format!("{needs}, but {}", finding.message), ..finding });
     }
     let hosts: Vec<&HostName> = candidates.iter().map(Candidate::host).collect();
-    // Only this restart gives it its certificates again, so the only member that is not healthy may be it.
-    let mut cut_off = candidates.iter().filter(|candidate| candidate.place.is_cut_off());
-    let alone = match (cut_off.next(), view.now.down.len()) {
-        (Some(candidate), 1) if cut_off.next().is_none() => Some(candidate.host()),
-        _ => None,
-    };
+    // It restarts first, while all others hold the quorum: waiting for itself, it would wait for ever.
+    let mut down =
+        candidates.iter().map(Candidate::host).filter(|host| view.now.down.contains_key(*host));
+    let alone = down.next().filter(|_| view.now.down.len() == 1);
     waits(view, places, (policy, scope), (&hosts, alone), &needs)
 }
 

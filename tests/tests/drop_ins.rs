@@ -152,3 +152,39 @@ fn a_file_that_cannot_be_read_is_told_and_one_that_only_alerts_is_not() {
         assert!(plan.steps.is_empty());
     }
 }
+
+/// Nobody ever calls it failed: it is between two starts for ever, and its own restart would wait for it.
+#[test]
+fn a_member_that_a_file_makes_loop_is_mended_without_the_others_leave() {
+    let (world, spec) = plain(3).world();
+    let mut world = formed(world, &spec);
+    with(&mut world, "etcd-1", &[OWN]);
+    for down in ["etcd-1", "etcd-2"] {
+        world.hosts.get_mut(down).unwrap().members.get_mut("c0").unwrap().process = None;
+    }
+    let mut facts = world.observe(&spec);
+    let Observed::Known(unit) = &mut member(&mut facts, "etcd-1").unit else { panic!("no unit") };
+    (unit.active, unit.sub) = ("activating".to_owned(), "auto-restart".to_owned());
+    let plan = plan(&spec, &facts, &Policy::default()).unwrap();
+    assert_eq!(plan.report.held, [], "{plan:#?}");
+    let start = plan.step(&StepId("etcd-1/c0/start".to_owned())).unwrap();
+    assert!(start.after.contains(&StepId("etcd-1/c0/drop-ins".to_owned())), "{start:#?}");
+}
+
+#[test]
+fn a_member_that_hangs_by_a_file_is_restarted_first_and_waits_for_no_health_of_its_own() {
+    let (world, spec) = plain(3).world();
+    let mut world = formed(world, &spec);
+    with(&mut world, "etcd-1", &[OWN]);
+    with(&mut world, "etcd-3", &[OWN]);
+    let mut facts = world.observe(&spec);
+    member(&mut facts, "etcd-3").etcd = Observed::Unknown("no answer in 5 s".to_owned());
+    let planned = plan(&spec, &facts, &Policy::default()).unwrap();
+    assert_eq!(planned.report.held, [], "{planned:#?}");
+    let first = planned.steps.iter().find(|step| step.kind.disrupts()).unwrap();
+    assert_eq!(first.host.as_str(), "etcd-3", "{planned:#?}");
+    // Another member that is down is somebody that it has to wait for.
+    member(&mut facts, "etcd-2").etcd = Observed::Unknown("no answer in 5 s".to_owned());
+    let held = plan(&spec, &facts, &Policy::default()).unwrap().report.held;
+    assert_eq!(held.iter().map(|finding| finding.code).collect::<Vec<_>>(), ["roll-waits"]);
+}

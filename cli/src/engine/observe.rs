@@ -30,6 +30,7 @@ mod services;
 mod tests;
 mod units;
 mod wal;
+mod words;
 
 use std::collections::BTreeMap;
 use std::sync::Arc;

@@ -225,8 +225,17 @@ impl From<Count> for Summary {
 
 impl<'a> From<&'a ClusterNow> for ClusterDocument<'a> {
     fn from(now: &'a ClusterNow) -> Self {
-        let ClusterNow { formation, cluster_id, quorum, leader, led: _, down, late: _, alarms } =
-            now;
+        let ClusterNow {
+            formation,
+            cluster_id,
+            quorum,
+            unseen: _,
+            leader,
+            led: _,
+            down,
+            late: _,
+            alarms,
+        } = now;
         Self {
             formation: FormationWord::from(*formation),
             cluster_id: cluster_id.as_deref(),

@@ -6,7 +6,7 @@ use inventories::ClusterName;
 use pki::CertFacts;
 use pki::expiry::Phase;
 use planner::facts::{EtcdFacts, HostFacts, MemberFacts, Observed};
-use planner::report::{ARCHIVED, ClusterNow, Finding, Formation, PlanReport};
+use planner::report::{ARCHIVED, ClusterNow, Finding, Formation, PlanReport, Standing};
 use planner::spec::ClusterSpec;
 use planner::text as text_of_plan;
 use planner::{SiteFacts, SiteSpec, missing_files, why_down};
@@ -173,8 +173,17 @@ fn archived(cluster: &ClusterName, report: &PlanReport) -> Vec<String> {
 
 impl ClusterStatus {
     fn of(cluster: &ClusterSpec, now: &ClusterNow, facts: &SiteFacts) -> Self {
-        let ClusterNow { formation, cluster_id, quorum, leader, led: _, down: _, late, alarms } =
-            now;
+        let ClusterNow {
+            formation,
+            cluster_id,
+            quorum,
+            unseen: _,
+            leader,
+            led: _,
+            down: _,
+            late,
+            alarms,
+        } = now;
         let newest = |etcd: &EtcdFacts| etcd.raft_index;
         let known = |host| facts.hosts.get(host).and_then(Observed::known);
         let answers = cluster
@@ -223,13 +232,13 @@ impl ClusterStatus {
             members,
             preflight: None,
         };
-        status.problems = status.find_problems(quorum.holds());
+        status.problems = status.find_problems(now);
         let late = late.iter().map(|(host, late)| format!("{host}: {}", text_of_plan::late(*late)));
         status.problems.extend(late);
         status
     }
 
-    fn find_problems(&self, quorate: bool) -> Vec<String> {
+    fn find_problems(&self, now: &ClusterNow) -> Vec<String> {
         let mut problems = Vec::new();
         match self.formation {
             Formation::Absent => problems.push("not formed yet: quorate apply forms it".to_owned()),
@@ -241,11 +250,19 @@ impl ClusterStatus {
                     .to_owned(),
             ),
             Formation::Unknown => problems.push("not every host could be seen".to_owned()),
-            Formation::Formed if !quorate => problems.push(format!(
-                "no quorum: {} of {} members up, {} needed",
-                self.healthy, self.voters, self.needed
-            )),
-            Formation::Formed => {}
+            Formation::Formed => {
+                let up = format!("{} of {} members up", self.healthy, self.voters);
+                match now.standing() {
+                    Standing::Healthy | Standing::Degraded => {}
+                    Standing::Lost => {
+                        problems.push(format!("no quorum: {up}, {} needed", self.needed));
+                    }
+                    Standing::NotKnown => problems.push(format!(
+                        "quorum not known: {up}, {} not reached, {} needed",
+                        now.unseen, self.needed
+                    )),
+                }
+            }
         }
         problems.extend(self.alarms.iter().map(|alarm| format!("alarm {alarm}")));
         for (name, member) in &self.members {

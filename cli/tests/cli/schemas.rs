@@ -185,6 +185,7 @@ fn plan() -> Plan {
         formation: Formation::Formed,
         cluster_id: None,
         quorum: Quorum { voters: 3, healthy: 2 },
+        unseen: 0,
         leader: Some("etcd-1".parse().unwrap()),
         led: Led::Itself,
         down: BTreeMap::from([("etcd-2".parse().unwrap(), "failed".to_owned())]),

@@ -19,12 +19,24 @@ pub struct UnitFacts {
     pub main_pid: u32,
     /// systemd's name for the latest start; empty where it never started.
     pub invocation: String,
+    /// How often systemd has started it again since somebody started it.
+    pub restarts: u32,
 }
 
 impl UnitFacts {
     /// Whether a process of it is up or on its way.
     pub fn is_up(&self) -> bool {
-        matches!(self.active.as_str(), "active" | "activating" | "reloading")
+        match self.active.as_str() {
+            "active" | "reloading" => true,
+            "activating" => !self.is_looping(),
+            _ => false,
+        }
+    }
+
+    /// Whether its process ended before it was ready, and systemd starts it again. With `Restart=always` and no
+    /// limit, systemd never calls such a unit failed.
+    pub fn is_looping(&self) -> bool {
+        self.active == "activating" && (self.sub.starts_with("auto-restart") || self.restarts > 0)
     }
 }
 

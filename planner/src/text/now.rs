@@ -4,7 +4,7 @@ use inventories::ClusterName;
 
 use super::plan::counted;
 use super::{Paint, Style};
-use crate::report::{ClusterNow, Formation, Led, PlanReport};
+use crate::report::{ClusterNow, Formation, Led, PlanReport, Standing};
 
 pub(super) fn clusters(report: &PlanReport, style: Style, out: &mut Vec<String>) {
     for (name, now) in &report.clusters {
@@ -67,12 +67,14 @@ pub fn cluster(name: &ClusterName, now: &ClusterNow, style: Style) -> String {
         Formation::Formed => {
             let leader = leader(now);
             let quorum = now.quorum;
-            let state = if !quorum.holds() {
-                style.paint(Paint::Red, "no quorum")
-            } else if quorum.healthy < quorum.voters {
-                style.paint(Paint::Yellow, "degraded")
-            } else {
-                style.paint(Paint::Green, "healthy")
+            let state = match now.standing() {
+                Standing::Healthy => style.paint(Paint::Green, "healthy"),
+                Standing::Degraded => style.paint(Paint::Yellow, "degraded"),
+                Standing::Lost => style.paint(Paint::Red, "no quorum"),
+                Standing::NotKnown => {
+                    let state = format!("quorum not known ({} not reached)", now.unseen);
+                    style.paint(Paint::Yellow, &state)
+                }
             };
             format!(
                 "{name}: {state}, {} of {voters} members up, {leader}; {} needed, margin {}",

@@ -59,7 +59,7 @@ impl Stage {
     /// - What happens to hosts: `host H unreachable|reachable|new`, `stop H`, `wipe H`, `restored H`,
     ///   `other-ca H`, `other-site H`, `marker H site NAME|cluster-id ID|unreadable`, `remove-unit H`, `kubelet H on|off`,
     ///   `images H on|off`,
-    ///   `edit-manifest H`.
+    ///   `edit-manifest H`, `loops H WORDS`.
     /// - What is so on hosts: `listener H PORT PROCESS`, `disk H SIZE [releases]`, `clock H ±Ns`,
     ///   `cores H N`, `memory H SIZE`, `arch H NAME`, `systemd H VERSION|none`, `missing H TOOL`,
     ///   `no-downloader H`, `foreign-etcd H [UNIT]`, `service H UNIT`, `source H ADDRESS|none|unknown`,
@@ -199,6 +199,11 @@ impl Scene {
                 let restored = |log: Log| Log::restored(log.name, log.initial_cluster);
                 (member.process, member.log) = (None, member.log.take().map(restored));
             }),
+            ["loops", _, ref said @ ..] => {
+                members.for_each(|member| member.process = None);
+                let what = What::Loops(said.join(" "));
+                self.twists.push(Twist { host: host(name), what });
+            }
             ["remove-unit", _] => members.for_each(|member| {
                 (member.unit, member.loaded, member.process) = (None, None, None);
             }),

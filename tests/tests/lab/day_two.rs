@@ -96,6 +96,48 @@ fn a_foreign_drop_in_is_moved_aside_and_not_lost() {
     undo(&stage, &["etcd-2", "/etc/etcd/main was replaced while the member ran"]);
 }
 
+/// systemd starts it again and again, and never calls it failed.
+fn loops(host: &Host) {
+    eventually("its unit loops", || {
+        on(host, "systemctl show -P SubState etcd-main").starts_with("auto-restart")
+    });
+}
+
+#[test]
+fn a_member_that_keeps_ending_is_down_explained_and_mended_where_that_is_possible() {
+    let stage = Stage::formed("d-loop", 3, &SiteOptions::default());
+    let (two, three) = (stage.host(2), stage.host(3));
+    let folder = "/etc/systemd/system/etcd-main.service.d";
+    let write = format!(
+        "mkdir {folder} && printf '[Service]\\nLimitNOFILE=6\\n' > {folder}/50-hand.conf && \
+         systemctl daemon-reload && systemctl restart --no-block etcd-main"
+    );
+    on(&three, &write);
+    loops(&three);
+    stage
+        .run(&["plan", "--detailed-exitcode"])
+        .ends(2)
+        .says("it ends before it is ready; it said: ");
+    stage.run(&["apply", "--yes"]).ends(0);
+    stage.expect_nothing_to_do();
+    Members::of_main(NEWEST, 3).expect_whole(&stage);
+
+    let taker = "systemd-run -q --unit=taker --socket-property=ListenStream=2380 sleep infinity";
+    on(
+        &two,
+        &format!("systemctl stop etcd-main && {taker} && systemctl start --no-block etcd-main"),
+    );
+    loops(&two);
+    let (words, find) = ("address already in use", "find it with ss -ltnp on the host");
+    stage.run(&["plan", "--detailed-exitcode"]).ends(2).says(words).says(find);
+    stage.run(&["status"]).ends(1).says(words).says(find);
+    let failed = stage.run(&["apply", "--yes"]).says(words).says(find);
+    assert_ne!(failed.code, Some(0), "{}", failed.text());
+    on(&two, "systemctl stop taker.socket taker.service");
+    stage.run(&["apply", "--yes"]).ends(0);
+    stage.expect_nothing_to_do();
+}
+
 fn a_drop_in_for_every_service_is_told_and_left(stage: &Stage) {
     let file = "/etc/systemd/system/service.d/10-all.conf";
     let write = format!(

@@ -47,6 +47,31 @@ fn a_whole_cluster_has_no_problem() {
 }
 
 #[test]
+fn a_quorum_of_hosts_that_were_not_reached_is_not_known() {
+    let unseen = |names: &'static [&str]| {
+        after(|facts| {
+            for name in names {
+                facts.hosts.insert(host(name), Observed::Unknown("timed out".to_owned()));
+            }
+        })
+    };
+    let (code, said) = unseen(&["etcd-1", "etcd-3"]);
+    assert_eq!(code, ExitCode::Unreachable, "{said}");
+    assert!(
+        said.contains("quorum not known: 1 of 3 members up, 2 not reached, 2 needed"),
+        "{said}"
+    );
+    assert!(!said.contains("no quorum"), "{said}");
+    let (_, said) = after(|facts| {
+        facts.hosts.insert(host("etcd-1"), Observed::Unknown("timed out".to_owned()));
+        for name in ["etcd-2", "etcd-3"] {
+            end(member(facts, name));
+        }
+    });
+    assert!(said.contains("no quorum: 0 of 3 members up, 2 needed"), "{said}");
+}
+
+#[test]
 fn the_others_name_a_leader_that_could_not_be_asked() {
     let (code, said) = after(|facts| {
         let name = leader(facts);

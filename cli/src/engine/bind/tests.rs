@@ -57,6 +57,7 @@ fn host(token: Observed<BootstrapToken>) -> Observed<HostFacts> {
         running: Observed::Absent,
         runs_as: Observed::Absent,
         etcd: Observed::Absent,
+        last_words: None,
     };
     let machine = Machine {
         arch: Ok(Arch::Amd64),

@@ -11,7 +11,7 @@ use templates::{BootstrapToken, Layout, Member};
 
 use super::files::Files;
 use super::records::Records;
-use super::{data, request, units};
+use super::{data, request, units, words};
 use crate::engine::etcd::{self, EtcdctlError};
 
 /// Puts together what the host said of a member.
@@ -38,6 +38,7 @@ pub(super) fn read(
         data: data::directory(records, files, &layout, cluster),
         restart_due: restart_due(files, &layout, &unit),
         running: process.clone().and_then(|()| running(records, cluster)),
+        last_words: words::last(records, cluster),
         runs_as: process.clone().and_then(|()| runs_as(records, cluster)),
         etcd: process.and_then(|()| etcd(records, cluster)),
         unit,

@@ -55,6 +55,9 @@ fn read_unit(unit: &str, block: &str) -> Observed<UnitFacts> {
             needs_reload: need("NeedDaemonReload")? == "yes",
             invocation: clean(need("InvocationID")?.as_bytes()),
             main_pid: pid.parse().map_err(|_| format!("systemctl said an odd pid of {unit}"))?,
+            restarts: property("NRestarts")
+                .and_then(|count| count.parse().ok())
+                .unwrap_or_default(),
         }))
     };
     match read() {

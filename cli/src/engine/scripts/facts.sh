@@ -340,7 +340,7 @@ units() {
     [ -z "$kubelet" ] || set -- "$@" "$kubelet"
     [ "$#" -gt 0 ] || return 0
     units=$(systemctl show \
-        -p Id,LoadState,ActiveState,SubState,UnitFileState,NeedDaemonReload,DropInPaths,MainPID,InvocationID \
+        -p Id,LoadState,ActiveState,SubState,UnitFileState,NeedDaemonReload,DropInPaths,MainPID,InvocationID,NRestarts \
         -- "$@" 2>&1)
     say units "$? $units"
 }
@@ -350,6 +350,25 @@ units() {
 ask() {
     exec env -i GOMAXPROCS=1 GOGC=off timeout 5 "$etcdctl" --endpoints="$url" --cacert="$cacert" --cert="$cert" --key="$key" \
         --dial-timeout=2s --command-timeout=3s "$@" -w json 2>&1
+}
+
+# Where the process listens, which is not where it is wanted after a change in the inventory: $url becomes its
+# address on the loopback interface, or else its first. The shell leaves out the NUL between the arguments.
+listens() {
+    words=
+    IFS= read -r words <"/proc/$pid/cmdline"
+    case $words in *--listen-client-urls=*) ;; *) return ;; esac
+    urls=${words#*--listen-client-urls=}
+    urls=${urls%%--*}
+    case $urls in '' | *[!][0-9A-Fa-f.:htps/,]*) return ;; esac
+    case ,$urls, in
+    *",$url,"*) return ;;
+    *,https://127.0.0.1:*)
+        urls=${urls#*https://127.0.0.1:}
+        url=https://127.0.0.1:${urls%%,*}
+        ;;
+    ,https://*) url=${urls%%,*} ;;
+    esac
 }
 
 etcd() {
@@ -372,6 +391,11 @@ running() {
     for word in $members; do
         member "$word"
         block="$nl${rest%%"$nl$nl"*}" rest=${rest#*"$nl$nl"}
+        case $block in
+        *"${nl}ActiveState=activating"* | *"${nl}ActiveState=failed"*)
+            say "words:$name" "$(timeout 5 journalctl -u "$unit" -n 30 -o cat --no-pager | tail -c 16384)"
+            ;;
+        esac
         pid=${block##*"$nl"MainPID=}
         pid=${pid%%"$nl"*}
         pod=
@@ -393,6 +417,7 @@ running() {
             ;;
         esac
         say "argv:$name" "$(base64 -w 0 "/proc/$pid/cmdline")"
+        listens
         while IFS= read -r line; do
             case $line in Uid:*) say "uid:$name" "${line#Uid:}" ;; esac
         done <"/proc/$pid/status"

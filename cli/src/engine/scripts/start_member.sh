@@ -5,7 +5,7 @@
 
 unit=$1 wal=$2 token=$3 marker=$4 witness=$5
 
-# What has been in a quorum is never stopped by a start.
+# What has been in a quorum is not stopped because of a token.
 if [ -e "$marker" ] || [ -e "$witness" ]; then
     token=
 fi
@@ -49,7 +49,9 @@ look
 if [ "$pid" != 0 ]; then
     case $state in
     active | activating | reloading)
-        if [ -z "$token" ] || begun_with_token "$pid"; then
+        # One that systemd started again was not ready since. Nothing is lost if it starts with what is there now.
+        if { [ "$state" != activating ] || [ "$restarts" = 0 ]; } &&
+            { [ -z "$token" ] || begun_with_token "$pid"; }; then
             already
         fi
         # waits 90 s: systemd's own time for a stop
@@ -61,7 +63,8 @@ fi
 systemctl reset-failed "$unit"
 look
 before=$restarts
-systemctl start --no-block "$unit"
+# A unit that waits for its next start is not started by a start.
+systemctl restart --no-block "$unit"
 
 # A member that has begun its log has found its place; one that has not may be about to say why.
 # waits 2 s
@@ -71,7 +74,7 @@ while [ "$tries" -lt 20 ]; do
     look
     [ "$state" != active ] || changed
     [ "$state" != failed ] || gone_wrong "$unit failed: $(why_ended "$unit" "$result" "$status")"
-    if [ "$substate" = auto-restart ] || [ "$restarts" != "$before" ]; then
+    if { [ "$substate" = auto-restart ] && [ -z "$job" ]; } || [ "$restarts" != "$before" ]; then
         gone_wrong "$unit ended at once: $(why_ended "$unit" "$result" "$status")"
     fi
     if [ "$state" = inactive ] && [ "$asserted" = no ] && [ -z "$job" ]; then

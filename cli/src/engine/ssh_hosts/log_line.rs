@@ -3,7 +3,7 @@
 use serde_json::Value;
 
 /// Turns a line of etcd's JSON log into `level: message: error`; any other line stays as it is.
-pub(super) fn readable(line: &str) -> String {
+pub(in crate::engine) fn readable(line: &str) -> String {
     let line = line.trim();
     let Ok(Value::Object(fields)) = serde_json::from_str(line) else { return line.to_owned() };
     let text = |name: &str| fields.get(name).and_then(Value::as_str);

@@ -1,5 +1,6 @@
 //! Processes of a host, as they really run.
 
+use std::path::Path;
 use std::process::{Child, Command, Stdio};
 
 use super::{SHELLS, Tree, layout, member};
@@ -52,5 +53,35 @@ fn a_process_is_of_the_member_whose_data_it_has_and_of_no_other() {
     for child in [&mut stranger, &mut running] {
         drop(child.stdin.take());
         child.wait().expect("its end");
+    }
+}
+
+/// The inventory may say another port than the one that the process was started with.
+#[test]
+fn a_member_is_asked_where_its_process_listens() {
+    let tree = Tree::new();
+    executable(&tree.root().join("etcd"), "#!/bin/sh\nread -r line\n");
+    let release = tree.path("/opt/quorate/etcd/3.6.16");
+    std::fs::create_dir_all(&release).expect("a directory");
+    executable(&Path::new(&release).join("etcdctl"), "#!/bin/sh\necho \"asked $*\"\n");
+    let data = layout("main").data_dir();
+    std::fs::create_dir_all(tree.path(&data)).expect("a directory");
+    let own = format!("--data-dir={}", tree.path(&data));
+    for (listens, asked) in [
+        ("https://192.0.2.1:2479,https://127.0.0.1:2479", "https://127.0.0.1:2479"),
+        ("https://192.0.2.1:2479", "https://192.0.2.1:2479"),
+        ("https://192.0.2.1:2379,https://127.0.0.1:2379", "https://127.0.0.1:2379"),
+        ("https://127.0.0.1:$(id)", "https://127.0.0.1:2379"),
+        ("https://evil.example:1", "https://127.0.0.1:2379"),
+    ] {
+        let listens = format!("--listen-client-urls={listens}");
+        let mut running = etcd(&tree, &["--name=etcd-1", &own, &listens, "--log-level=info"]);
+        for shell in SHELLS {
+            let records = tree.records(shell);
+            let said = records.text("status:main").unwrap_or_default();
+            assert!(said.contains(&format!("--endpoints={asked} ")), "{listens}: {said}");
+        }
+        drop(running.stdin.take());
+        running.wait().expect("its end");
     }
 }
