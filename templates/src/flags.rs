@@ -6,8 +6,10 @@
 
 mod absent;
 pub(crate) mod gates;
+mod meant;
 mod problem;
 pub(crate) mod renames;
+mod sensible;
 mod standing;
 mod table;
 mod value;
@@ -31,7 +33,7 @@ pub fn check(version: EtcdVersion, name: &str, value: &FlagValue) -> Result<(), 
     if flag.deprecated {
         return Err(deprecated(version, name).into());
     }
-    Ok(())
+    Ok(sensible::check(name, value)?)
 }
 
 /// Every flag of a version, with the values it takes and whose it is, sorted by name.

@@ -33,6 +33,7 @@ pub(super) fn check(
         one(name, value, name_at, value_at, version, check_flag, report);
     }
     timeouts(flags, report);
+    compaction(flags, report);
     tls(flags, report);
     twice(flags, report);
     let each = flags.iter().map(|(name, (value, at, _))| {
@@ -140,6 +141,49 @@ fn number(value: &FlagValue) -> Option<i64> {
         FlagValue::Bool(_) => None,
     }
 }
+
+/// etcd reads the retention by the mode, and takes each kind for the other without a word.
+fn compaction(flags: &Written, report: &mut Report<'_>) {
+    const RETENTION: &str = "auto-compaction-retention";
+    let mode = flags.get("auto-compaction-mode").map(|(value, at, _)| (value.to_string(), at));
+    let Some((value, _, at)) = flags.get(RETENTION) else {
+        if let Some((_, at)) = mode {
+            let message = "`auto-compaction-mode` alone compacts nothing";
+            report.add(
+                Finding::warning("compaction", at, message)
+                    .hint(format!("write: {RETENTION} = \"8h\", with the mode \"periodic\"")),
+            );
+        }
+        return;
+    };
+    let text = value.to_string();
+    let is_revision = mode.is_some_and(|(mode, _)| mode == "revision");
+    let (message, instead) = match (is_revision, text.parse::<u64>()) {
+        (true, Err(_)) if text.contains(|c: char| c.is_ascii_digit()) => (
+            "is no number, which the mode \"revision\" wants: etcd would never compact".to_owned(),
+            "write a number of revisions, such as \"10000\", or use the mode \"periodic\"",
+        ),
+        (true, Ok(kept @ 1..FEWEST_REVISIONS)) => (
+            format!(
+                "leaves Kubernetes {kept} of its newest revisions: watches break with \"required revision has been compacted\""
+            ),
+            "write a number of revisions, such as \"10000\"; for hours use the mode \"periodic\"",
+        ),
+        (false, Ok(hours)) if hours > MOST_HOURS => (
+            format!("keeps {hours} hours, {} days: the database grows until then", hours / 24),
+            "write a time, such as \"8h\"; for revisions use the mode \"revision\"",
+        ),
+        _ => return,
+    };
+    let message = format!("`{RETENTION} = \"{}\"` {message}", escape(&text));
+    report.add(Finding::warning("compaction", at, message).hint(instead));
+}
+
+/// API servers lag behind by hundreds of revisions.
+const FEWEST_REVISIONS: u64 = 1000;
+
+/// Nobody means more than a month.
+const MOST_HOURS: u64 = 31 * 24;
 
 fn tls(flags: &Written, report: &mut Report<'_>) {
     let text = |name: &str| flags.get(name).map(|(value, at, _)| (value.to_string(), at));

@@ -12,6 +12,7 @@ pub(super) enum Code {
     Unsupported,
     Dangerous,
     Deprecated,
+    Risky,
     Type,
 }
 
@@ -25,6 +26,7 @@ impl Code {
             Code::Unsupported => "unsupported-flag",
             Code::Dangerous => "dangerous-flag",
             Code::Deprecated => "deprecated-flag",
+            Code::Risky => "risky-flag",
             Code::Type => "flag-type",
         }
     }

@@ -5,6 +5,7 @@ use std::borrow::Cow;
 use inventories::inventory::FlagValue;
 
 use super::gates;
+use super::meant;
 use super::problem::{Code, Problem};
 
 /// What values a flag takes.
@@ -120,7 +121,7 @@ fn wrong_kind(name: &str, kind: Kind, value: &FlagValue) -> Problem {
         FlagValue::Bool(_) | FlagValue::Int(_) => value.to_string(),
     };
     Problem::error(Code::Type, format!("`{name}` takes {}, not {written}", kind.noun()))
-        .hint(format!("write it as {name} = {}", kind.example()))
+        .hint(format!("write it as {name} = {}", meant::instead(name, kind, value)))
 }
 
 fn refuse_control_characters(name: &str, text: &str) -> Result<(), Problem> {
@@ -145,20 +146,23 @@ fn is_url(text: &str) -> bool {
 /// Whether Go's `time.ParseDuration` takes the text. Negative durations, which Go takes, mean
 /// nothing to etcd and are refused.
 fn is_duration(text: &str) -> bool {
+    nanoseconds(text).is_some()
+}
+
+/// How long a duration is that Go takes.
+pub(super) fn nanoseconds(text: &str) -> Option<f64> {
     if text == "0" {
-        return true;
+        return Some(0.0);
     }
     let mut rest = text;
     let mut nanoseconds = 0.0;
     while !rest.is_empty() {
-        let Some((length, after)) = split_duration_part(rest) else {
-            return false;
-        };
+        let (length, after) = split_duration_part(rest)?;
         nanoseconds += length;
         rest = after;
     }
     // The largest float below 2⁶³: near that limit, 292 years, precision is nobody's need.
-    !text.is_empty() && nanoseconds < 9.2e18
+    (!text.is_empty() && nanoseconds < 9.2e18).then_some(nanoseconds)
 }
 
 fn split_duration_part(text: &str) -> Option<(f64, &str)> {
@@ -234,7 +238,7 @@ mod tests {
         assert_eq!(problem(Kind::Bool, text("true")).hint.as_deref(), Some("write it as x = true"));
         assert_eq!(
             problem(Kind::Duration, FlagValue::Int(100)).hint.as_deref(),
-            Some(r#"write it as x = "100ms""#)
+            Some(r#"write it as x = "100s""#)
         );
         assert_eq!(problem(Kind::Text, FlagValue::Bool(true)).message, "`x` takes text, not true");
         assert_eq!(

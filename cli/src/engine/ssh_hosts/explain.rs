@@ -179,6 +179,12 @@ const TABLE: &[(&[&str], &str, &str)] = &[
         "check that /opt is not mounted noexec: findmnt -T /opt/quorate; with SELinux, look for denials: \
          ausearch -m avc -ts recent",
     ),
+    (
+        &["TLS handshake timeout"],
+        "the other host answers and the TLS handshake gets stuck: mostly large packets that are dropped on the way (MTU)",
+        "compare what passes between the two hosts: ping -M do -s 1472 ADDRESS, then -s 1372; set the interface's MTU \
+         to what passes, plus 28",
+    ),
     (&["no space left on device"], "the host's disk is full", "free some space, then apply again"),
     (
         &["permission denied"],
@@ -258,6 +264,10 @@ mod tests {
             (
                 "etcd-main.service: Failed to set up mount namespacing: /run/systemd/unit-root/dev: Read-only file system",
                 "systemd could not set up",
+            ),
+            (
+                "warn: prober detected unhealthy status: net/http: TLS handshake timeout",
+                "large packets that are dropped",
             ),
             ("flag provided but not defined: -experimental-x", "does not know a flag"),
         ] {
