@@ -26,9 +26,8 @@ const LOGINS_AT_A_JUMP_HOST: usize = 8;
 
 #[derive(Debug)]
 struct Entry {
+    /// Its turns are shared by all that go through the same first hop.
     target: Target,
-    /// Shared by all that go through the same first hop.
-    jump: Option<Arc<Semaphore>>,
     /// Held while logging in, so that two steps of a host log in once.
     connection: Mutex<Option<Connection>>,
 }
@@ -37,13 +36,13 @@ impl Pool {
     /// A pool that makes at most so many logins at the same time.
     pub fn new(targets: BTreeMap<HostName, Target>, logins: usize) -> Self {
         let mut jumps: BTreeMap<(String, u16), Arc<Semaphore>> = BTreeMap::new();
-        let mut entry = |target: Target| {
-            let hop = target.first_hop();
-            let jump = target.jump.is_some().then(|| {
+        let mut entry = |mut target: Target| {
+            let hop = (target.first_hop().host.clone(), target.first_hop().port);
+            target.turns = target.jump.is_some().then(|| {
                 let few = || Arc::new(Semaphore::new(LOGINS_AT_A_JUMP_HOST));
-                Arc::clone(jumps.entry((hop.host.clone(), hop.port)).or_insert_with(few))
+                Arc::clone(jumps.entry(hop).or_insert_with(few))
             });
-            Entry { target, jump, connection: Mutex::new(None) }
+            Entry { target, connection: Mutex::new(None) }
         };
         Self {
             hosts: targets.into_iter().map(|(name, target)| (name, entry(target))).collect(),
@@ -63,8 +62,8 @@ impl Pool {
             return Ok(connection.clone());
         }
         // The pool never closes its semaphores, and without a permit it would only be less patient.
-        let _turn = match &entry.jump {
-            Some(jump) => jump.acquire().await.ok(),
+        let _turn = match &entry.target.turns {
+            Some(turns) => turns.acquire().await.ok(),
             None => None,
         };
         let _permit = self.logins.acquire().await.ok();

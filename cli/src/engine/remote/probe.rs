@@ -10,7 +10,7 @@ use std::sync::mpsc::{Receiver, Sender, channel};
 use std::time::{Duration, Instant};
 
 use ssh2::ErrorCode;
-use tokio::sync::oneshot;
+use tokio::sync::{Semaphore, SemaphorePermit, oneshot};
 
 use super::counters::Tally;
 use super::error::{Progress, RemoteError};
@@ -24,6 +24,10 @@ use super::target::Target;
 const PROMPT: Duration = Duration::from_millis(1500);
 /// How long closing a probe's channel may take.
 const CLOSE_TIME: Duration = Duration::from_secs(1);
+
+/// How long a prober waits for its turn at a jump host, and how often it looks.
+const LONGEST_WAIT: Duration = Duration::from_secs(60);
+const TURN_LOOK: Duration = Duration::from_millis(20);
 
 /// What a host found when it connected to an address.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -124,7 +128,10 @@ fn serve(inbox: &Receiver<Request>, target: &Target, addresses: &[SocketAddr], t
                 let why = "a second login would ask for another one-time code".to_owned();
                 Err(RemoteError::Session { why })
             }
-            None => login(target, addresses, tally).inspect(|_| tally.count_connection()),
+            None => {
+                let _turn = target.turns.as_deref().and_then(turn);
+                login(target, addresses, tally).inspect(|_| tally.count_connection())
+            }
         };
         // The caller may have stopped waiting for any of the answers.
         match request {
@@ -168,6 +175,18 @@ fn serve(inbox: &Receiver<Request>, target: &Target, addresses: &[SocketAddr], t
     if let Some(link) = spare {
         link.hang_up();
     }
+}
+
+/// Waits for a turn to log in. Whoever gets none in time is at worst refused, and tries again.
+fn turn(turns: &Semaphore) -> Option<SemaphorePermit<'_>> {
+    let end = Instant::now() + LONGEST_WAIT;
+    while Instant::now() < end {
+        if let Ok(turn) = turns.try_acquire() {
+            return Some(turn);
+        }
+        std::thread::sleep(TURN_LOOK);
+    }
+    None
 }
 
 fn connect(link: &Link, address: SocketAddr, timeout: Duration) -> Result<Probed, RemoteError> {

@@ -4,6 +4,8 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::Duration;
 
+use tokio::sync::Semaphore;
+
 use super::algorithms::Algorithms;
 use super::config::Family;
 use super::host_key::Fingerprint;
@@ -27,6 +29,8 @@ pub struct Target {
     pub jump: Option<Box<Target>>,
     /// The command that carries the bytes in place of a TCP connection of ours, for a shell.
     pub proxy_command: Option<String>,
+    /// How many may log in to the first jump host at once, where that is limited.
+    pub turns: Option<Arc<Semaphore>>,
     /// TCP port.
     pub port: u16,
     /// Login user.
@@ -86,6 +90,7 @@ impl Target {
             host: host.to_owned(),
             host_key_alias: None,
             jump: None,
+            turns: None,
             proxy_command: None,
             family: Family::Any,
             port: 22,

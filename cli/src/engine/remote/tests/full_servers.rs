@@ -1,11 +1,16 @@
 //! Servers that hang up before the login.
 
 use std::io::{Read as _, Write as _};
-use std::net::{TcpListener, TcpStream};
+use std::net::{SocketAddr, TcpListener, TcpStream};
+use std::sync::Arc;
 use std::time::{Duration, Instant};
 
+use inventories::HostName;
+use tokio::task::JoinSet;
+
 use super::sshd::{Sshd, run};
-use crate::engine::remote::{RemoteError, Stage, Target, connect};
+use crate::engine::pool::Pool;
+use crate::engine::remote::{Reach, RemoteError, Stage, Target, connect};
 
 /// Somebody who logs in and never does, until dropped.
 fn idler(sshd: &Sshd) -> TcpStream {
@@ -39,6 +44,29 @@ async fn many_hosts_behind_a_jump_host_with_few_logins_are_all_reached() {
     for one in all {
         one.await.unwrap().unwrap_or_else(|error| panic!("{error}"));
     }
+}
+
+/// Each host is logged in to twice: to run scripts, and to see whom it reaches.
+#[tokio::test]
+async fn a_jump_host_is_never_asked_for_more_logins_than_it_allows() {
+    let (gate, host) = (Sshd::with("MaxStartups 10:100:10"), Sshd::with("MaxStartups 100"));
+    let behind = Target { jump: Some(Box::new(gate.target())), ..host.target() };
+    let names = (1..=14).map(|number| format!("etcd-{number}").parse().unwrap());
+    let targets = names.map(|name: HostName| (name, behind.clone()));
+    let pool = Arc::new(Pool::new(targets.clone().collect(), 100));
+    let to = SocketAddr::from(([127, 0, 0, 1], host.port));
+    let mut all = JoinSet::new();
+    for (name, _) in targets {
+        let pool = Arc::clone(&pool);
+        all.spawn(async move {
+            let connection = pool.connection(&name).await?;
+            connection.probe(to, Duration::from_secs(30)).await
+        });
+    }
+    for probed in all.join_all().await {
+        assert_eq!(probed.unwrap_or_else(|error| panic!("{error}")).reach, Reach::Connected);
+    }
+    assert!(!gate.log().contains("MaxStartups"), "{}", gate.log());
 }
 
 #[tokio::test]
