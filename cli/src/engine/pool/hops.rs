@@ -41,7 +41,13 @@ fn one(hop: &str) -> Option<Hop> {
         None => None,
     };
     let strange = |text: &str| text.is_empty() || text.contains(['%', ' ', '/', '[', ']']);
-    if strange(host) || user.as_deref().is_some_and(strange) {
+    let (name, zone) = host.split_once('%').unwrap_or((host, "0"));
+    // Only an address has a zone.
+    if strange(name)
+        || strange(zone)
+        || (name != host && !name.contains(':'))
+        || user.as_deref().is_some_and(strange)
+    {
         return None;
     }
     Some(Hop { host: host.to_owned(), given: Settings { user, port, ..Settings::default() } })
@@ -57,6 +63,7 @@ mod tests {
             ("none", &[][..]),
             ("a", &[("a", None, None)]),
             ("u@a:7,b", &[("a", Some("u"), Some(7)), ("b", None, None)]),
+            ("[fe80::1%eth0]:7", &[("fe80::1%eth0", None, Some(7))]),
             ("ssh://u@a:7/", &[("a", Some("u"), Some(7))]),
             (
                 "[fe80::1]:7,fe80::2,[::3]",
@@ -70,7 +77,7 @@ mod tests {
                 .collect();
             assert_eq!(found, expected, "{line}");
         }
-        for line in ["", "a,", "a:x", "a:0", "@a", "[a", "[a]7", "%h"] {
+        for line in ["", "a,", "a:x", "a:0", "@a", "[a", "[a]7", "%h", "a%b", "[::1%]"] {
             assert_eq!(parse(line), None, "{line}");
         }
     }

@@ -96,8 +96,7 @@ fn way(
     }
     let subject = Subject { host: name, local_user: &operator.user };
     let settings = files::read(subject, given, reading)?;
-    let mut target = login(name, &settings, operator)?;
-    let line = settings.proxy_jump.unwrap_or_else(|| "none".to_owned());
+    let (mut target, line) = login(name, &settings, operator)?;
     let hops = match before {
         // As in ssh: the hops of the command line take the place of what the file says.
         Some(hops) => {
@@ -117,8 +116,12 @@ fn way(
     Ok(target)
 }
 
-/// The login that the settings for `original` ask for.
-fn login(original: &str, settings: &Settings, operator: &Operator) -> Result<Target, ConfigError> {
+/// The login that the settings for `original` ask for, and the hops before it.
+fn login(
+    original: &str,
+    settings: &Settings,
+    operator: &Operator,
+) -> Result<(Target, String), ConfigError> {
     let host = settings.host_name.clone().unwrap_or_else(|| original.to_owned());
     let user = settings.user.as_deref().unwrap_or(&operator.user);
     let mut target = Target::new(&host, user, &operator.home);
@@ -152,11 +155,12 @@ fn login(original: &str, settings: &Settings, operator: &Operator) -> Result<Tar
         machine: &files::machine(),
         variable: &|name| env::var(name).ok(),
     };
-    paths(&mut target, settings, &tokens).map_err(|problem| ConfigError {
-        place: format!("SSH configuration of {original}"),
-        problem,
-    })?;
-    Ok(target)
+    let at = |problem| ConfigError { place: format!("SSH configuration of {original}"), problem };
+    paths(&mut target, settings, &tokens).map_err(at)?;
+    let hops = settings.proxy_jump.as_deref().unwrap_or("none");
+    // As in ssh, which makes a command of it.
+    let hops = tokens.command(hops).map_err(at)?;
+    Ok((target, hops))
 }
 
 fn paths(
@@ -351,6 +355,19 @@ mod tests {
             [("ops", "inner", 7), ("porter", "gate.example.net", 22), ("ada", "outer", 22)];
         assert_eq!(way, expected);
         assert_eq!(target.jump.unwrap().identity_files, [PathBuf::from("/inner")]);
+    }
+
+    #[test]
+    fn hops_are_named_with_tokens() {
+        let config = "Host 10.*\n ProxyJump u-%r@gate-%n:%p,[fe80::7%%eth0]:7\n User ops\n";
+        let target = with(config, &plain()).unwrap();
+        let last = target.jump.unwrap();
+        let first = last.jump.unwrap();
+        assert_eq!((last.host.as_str(), last.port), ("fe80::7%eth0", 7));
+        assert_eq!((first.user.as_str(), first.host.as_str()), ("u-ops", "gate-10.0.0.1"));
+        assert_eq!(first.port, 22);
+        let error = with("Host 10.*\n ProxyJump gate-%z\n", &plain()).unwrap_err();
+        assert!(error.to_string().contains("%z in 'gate-%z' cannot be filled in"), "{error}");
     }
 
     #[test]

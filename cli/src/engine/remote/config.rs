@@ -6,6 +6,7 @@
 //! - What changes where or as whom we log in, and cannot be followed, is a [`ConfigError`] that
 //!   names the line. Everything else that is not known is passed over.
 
+mod canonical;
 mod criteria;
 mod error;
 mod expand;
@@ -22,6 +23,7 @@ pub use settings::Family;
 pub(crate) use settings::Settings;
 pub use shell::Answers;
 
+use canonical::Fate;
 use criteria::{Activity, Criteria};
 use line::Line;
 
@@ -87,9 +89,19 @@ pub(crate) fn resolve(
         ask,
         included: 0,
         passes: Passes::First,
+        canonicalizes: None,
     };
     reader.read_all(sources)?;
     let mut name = reader.settings.connect_name(subject.host);
+    match reader.settings.canonicalize.fate(&name, reader.settings.way()) {
+        Fate::Untouched => {}
+        Fate::ReadAgain => reader.passes = Passes::FinalWanted,
+        Fate::Changed => {
+            let place = reader.canonicalizes.unwrap_or_default();
+            let problem = ConfigProblem::Unsupported("CanonicalizeHostname".to_owned());
+            return Err(ConfigError { place, problem });
+        }
+    }
     if reader.passes == Passes::FinalWanted {
         reader.passes = Passes::Final;
         reader.settings.host_name = Some(name.replace('%', "%%"));
@@ -130,6 +142,8 @@ struct Reader<'a> {
     ask: Ask<'a>,
     included: usize,
     passes: Passes,
+    /// Where it says that names are looked up.
+    canonicalizes: Option<String>,
 }
 
 impl Reader<'_> {
@@ -178,7 +192,12 @@ impl Reader<'_> {
                         }
                     }
                 }
-                _ => self.apply(&line, &activity, source.commands).map_err(at)?,
+                _ => {
+                    self.apply(&line, &activity, source.commands).map_err(at)?;
+                    if self.canonicalizes.is_none() && self.settings.canonicalize.is_wanted() {
+                        self.canonicalizes = Some(format!("{}:{}", source.name, index + 1));
+                    }
+                }
             }
         }
         Ok(())

@@ -59,13 +59,15 @@ impl Criteria<'_> {
     ) -> Result<(Activity, Passes), ConfigProblem> {
         let mut activity = Activity::Active;
         let mut passes = self.passes;
-        // ssh takes `host=name` for `host name` here.
-        let mut words = words.iter().flat_map(|word| match word.split_once('=') {
-            Some((criterion, value)) if is_word(criterion) => vec![criterion, value],
-            _ => vec![word.as_str()],
-        });
+        let mut words = words.iter().map(String::as_str);
         let mut count = 0;
         while let Some(word) = words.next() {
+            // ssh takes `host=name` for `host name` here.
+            let (word, mut joined) = match word.split_once('=') {
+                Some((criterion, value)) if is_word(criterion) => (criterion, Some(value)),
+                _ => (word, None),
+            };
+            let mut value = || joined.take().or_else(|| words.next());
             let plain = word.strip_prefix('!').unwrap_or(word);
             let negated = plain.len() < word.len();
             let criterion = plain.to_ascii_lowercase();
@@ -77,30 +79,29 @@ impl Criteria<'_> {
                     self.passes == Passes::Final
                 }
                 "all" => {
-                    if count > 0 || words.next().is_some() {
+                    if count > 0 || value().is_some() {
                         return Err(ConfigProblem::Match(word.to_owned()));
                     }
                     true
                 }
                 "exec" => {
                     count += 1;
-                    let command =
-                        words.next().ok_or_else(|| ConfigProblem::Match(word.to_owned()))?;
+                    let command = value().ok_or_else(|| ConfigProblem::Match(word.to_owned()))?;
                     if within.and(activity.clone()) != Activity::Active {
                         continue;
                     }
                     self.commands.may_run("Match exec")?;
                     (self.ask)(command, self.settings)?
                 }
-                "localnetwork" | "tagged" | "command" | "sessiontype" | "version" => {
+                "localnetwork" | "command" | "version" => {
                     count += 1;
-                    words.next().ok_or_else(|| ConfigProblem::Match(word.to_owned()))?;
+                    value().ok_or_else(|| ConfigProblem::Match(word.to_owned()))?;
                     activity = activity.and(Activity::Undecidable(criterion));
                     continue;
                 }
                 _ => {
                     count += 1;
-                    let list = words.next().ok_or_else(|| ConfigProblem::Match(word.to_owned()))?;
+                    let list = value().ok_or_else(|| ConfigProblem::Match(word.to_owned()))?;
                     self.names(&criterion, list)
                         .ok_or_else(|| ConfigProblem::Match(word.to_owned()))?
                 }
@@ -125,6 +126,9 @@ impl Criteria<'_> {
             }
             "user" => matches_list(list, self.settings.user.as_deref().unwrap_or(local)),
             "localuser" => matches_list(list, local),
+            "tagged" => matches_list(list, self.settings.tag.as_deref().unwrap_or_default()),
+            // We run commands, and open no shell.
+            "sessiontype" => matches_list(&list.to_ascii_lowercase(), "exec"),
             _ => return None,
         })
     }

@@ -4,6 +4,7 @@ use std::collections::BTreeMap;
 use std::time::Duration;
 
 use super::super::algorithms::List;
+use super::canonical::{Canonicalize, Way};
 use super::error::ConfigProblem;
 use super::line::Line;
 
@@ -46,8 +47,10 @@ pub(crate) struct Settings {
     pub(crate) ways: Option<Never>,
     /// That any address of ours will do was said first.
     pub(crate) bind: Option<Never>,
-    /// That names are looked up as they are was said before any line could say otherwise.
-    pub(crate) canonicalize: Option<Never>,
+    /// Whether names are looked up before we connect.
+    pub(crate) canonicalize: Canonicalize,
+    /// What `Match tagged` is held against.
+    pub(crate) tag: Option<String>,
     /// That no list of revoked keys is wanted was said first.
     pub(crate) revoked_keys: Option<Never>,
 }
@@ -81,6 +84,12 @@ impl Settings {
     /// The command that carries our bytes.
     pub(crate) fn carrier(&self) -> Option<&str> {
         self.proxy_command.as_deref().filter(|command| !is_none(command))
+    }
+
+    /// Who makes the connection.
+    pub(crate) fn way(&self) -> Way {
+        let jumps = self.proxy_jump.as_deref().is_some_and(|hops| !is_none(hops));
+        if jumps || self.carrier().is_some() { Way::Through } else { Way::Direct }
     }
 
     /// Takes what the line says, unless something was said before. A keyword that changes nothing
@@ -181,7 +190,13 @@ impl Settings {
             }
             // A host may let in only some of our addresses.
             "bindaddress" | "bindinterface" => never(&mut self.bind, line, &value()?)?,
-            "canonicalizehostname" => never(&mut self.canonicalize, line, &value()?)?,
+            "canonicalizehostname"
+            | "canonicaldomains"
+            | "canonicalizemaxdots"
+            | "canonicalizepermittedcnames" => {
+                return self.canonicalize.set(line).unwrap_or(Ok(()));
+            }
+            "tag" => first(&mut self.tag, value()?),
             // To look for a key that must not be trusted, and not to find the list, is no look.
             "revokedhostkeys" => never(&mut self.revoked_keys, line, &value()?)?,
             _ => {}
@@ -194,7 +209,7 @@ impl Settings {
     }
 }
 
-fn is_none(value: &str) -> bool {
+pub(super) fn is_none(value: &str) -> bool {
     value.eq_ignore_ascii_case("none")
 }
 
@@ -207,7 +222,7 @@ fn always(slot: &mut Option<Never>, said: Option<Never>, line: &Line) -> Result<
     Ok(())
 }
 
-fn first<T>(slot: &mut Option<T>, value: T) {
+pub(super) fn first<T>(slot: &mut Option<T>, value: T) {
     slot.get_or_insert(value);
 }
 
@@ -226,7 +241,7 @@ fn never(slot: &mut Option<Never>, line: &Line, value: &str) -> Result<(), Confi
     Ok(())
 }
 
-fn yes_or_no(word: &str) -> Option<bool> {
+pub(super) fn yes_or_no(word: &str) -> Option<bool> {
     match word.to_ascii_lowercase().as_str() {
         "yes" | "true" => Some(true),
         "no" | "false" => Some(false),

@@ -15,7 +15,7 @@ use crate::hostile;
 const HOSTS: [&str; 5] = ["web1", "web2.example.net", "db", "10.0.0.1", "WEB1"];
 
 /// Each is a file; `{dir}` is a folder that has the files of [`INCLUDED`].
-const CONFIGS: [&str; 28] = [
+const CONFIGS: [&str; 32] = [
     "",
     "Host web* !web2*\n User a\n Port 2222\nHost *\n User b\n",
     "Host web?\n  HostName %h.example.net\n  IdentityFile ~/.ssh/%h\n  IdentityFile=/x\n IdentityFile /x\nIdentityFile \"/with space\"\n",
@@ -43,8 +43,55 @@ const CONFIGS: [&str; 28] = [
     "Host web*\nProxyJump none\nHost web1 db\nProxyCommand late\nHost db\nProxyCommand none\nMatch all\nProxyJump last\n",
     "ProxyCommand first %h\nProxyJump late\nProxyCommand none\n",
     "Host 10.*\n HostName FE80::A%%Eth0\nHost web1\n HostName FE80::B\nHost db\n HostName Db.Example\n",
+    "CanonicalizeHostname yes\nMatch canonical host 10.*,web1\n Port 99\nMatch final\n User f\n",
+    "Host 10.*\n CanonicalizeHostname yes\n CanonicalDomains example.net\nMatch canonical\n Port 99\n",
+    "Match exec \"A=1 test %n = web1\"\n User asked\nMatch exec=\"A=1 test %n = db\" host=db\n Port 8\n",
+    OFFICE,
     "HoSt *\n hostNAME h%%x\n uSER X\n proxycommand none\n",
 ];
+
+/// As people's own are, with all that is common in it.
+const OFFICE: &str = "
+Include {dir}/office.d/*  ~/.orbstack/ssh/missing
+CanonicalizeHostname yes
+CanonicalDomains example.net
+CanonicalizeMaxDots 0
+Host web1 db
+  CanonicalizeHostname no
+Host bastion
+  HostName bastion.example.net
+  ForwardAgent yes
+Host web1 WEB1
+  ProxyJump ops@bastion:2222
+  IdentityFile ~/.ssh/keys/%r@%h
+  LocalForward 8080 localhost:80
+Host db
+  ProxyCommand aws ssm start-session --target %h --parameters 'portNumber=%p' --document-name AWS-StartSSHSession
+  User ec2-user
+Match host 10.* exec \"test -d /\"
+  User core
+  StrictHostKeyChecking no
+  UserKnownHostsFile /dev/null
+  LogLevel ERROR
+Match originalhost *.example.net !exec \"false\"
+  IdentityAgent \"~/Library/Group Containers/agent.sock\"
+  IdentitiesOnly yes
+Host *
+  ControlMaster auto
+  ControlPath ~/.ssh/cm-%C
+  ControlPersist 10m
+  ServerAliveInterval 30
+  AddKeysToAgent yes
+  HashKnownHosts yes
+  SendEnv LANG LC_*
+  GSSAPIAuthentication no
+  VisualHostKey no
+  TCPKeepAlive yes
+  Compression yes
+  IdentityFile ~/.ssh/id_ed25519
+  ConnectTimeout 10
+  UpdateHostKeys yes
+";
 
 const INCLUDED: [(&str, &str); 3] = [
     ("a.conf", "User from-a\nHost web1\n Port 11\nHost *\n ConnectTimeout 4\n"),
@@ -191,7 +238,16 @@ fn problem(text: &str) -> (String, ConfigProblem) {
 #[test]
 fn what_would_lead_elsewhere_and_is_not_supported_is_named_with_its_line() {
     for (text, place, words) in [
-        ("\nCanonicalizeHostname yes\n", "config:2", "CanonicalizeHostname is not supported"),
+        (
+            "\nCanonicalizeHostname yes\nCanonicalDomains example.net\n",
+            "config:2",
+            "CanonicalizeHostname is not supported",
+        ),
+        (
+            "CanonicalizeHostname maybe\n",
+            "config:1",
+            "the value of CanonicalizeHostname cannot be read: 'maybe'",
+        ),
         ("BindAddress 10.0.0.1\n", "config:1", "BindAddress is not supported"),
         ("Host web1\n BindInterface eth1\n", "config:2", "BindInterface is not supported"),
         ("RevokedHostKeys /krl\n", "config:1", "RevokedHostKeys is not supported"),
@@ -201,9 +257,9 @@ fn what_would_lead_elsewhere_and_is_not_supported_is_named_with_its_line() {
             "'Match localnetwork' is not supported, and this block sets HostName",
         ),
         (
-            "Match localnetwork 10.0.0.0/8\nHost web1\nMatch tagged x\nUser y\n",
+            "Match localnetwork 10.0.0.0/8\nHost web1\nMatch version x\nUser y\n",
             "config:4",
-            "'Match tagged' is not supported, and this block sets User",
+            "'Match version' is not supported, and this block sets User",
         ),
         ("Match exec \"test %X\"\n", "config:1", "%X in 'test %X' cannot be filled in"),
         ("Port many\n", "config:1", "the value of Port cannot be read: 'many'"),
@@ -221,10 +277,10 @@ fn what_would_lead_elsewhere_and_is_not_supported_is_named_with_its_line() {
 #[test]
 fn what_changes_nothing_is_passed_over() {
     for text in [
-        "Match tagged x\n LogLevel DEBUG\n ForwardAgent yes\n",
-        "User a\nMatch tagged x\n User b\n",
+        "Match version x\n LogLevel DEBUG\n ForwardAgent yes\n",
+        "User a\nMatch version x\n User b\n",
         "Match host db exec %X\n User b\n ProxyCommand x\n",
-        "Match tagged x exec %X\n LogLevel DEBUG\n",
+        "Match version x exec %X\n LogLevel DEBUG\n",
         "Host db\n ProxyCommand x\n",
         "CanonicalizeHostname no\nCanonicalizeHostname yes\n",
         "ProxyCommand none\nProxyCommand x\n",
@@ -232,6 +288,21 @@ fn what_changes_nothing_is_passed_over() {
     ] {
         let found = read(text, "web1", "ada", Path::new("/nonexistent"));
         assert!(found.is_ok(), "{text}{found:?}");
+    }
+}
+
+/// The ssh that tests run against is older than these.
+#[test]
+fn criteria_of_newer_ssh_are_followed() {
+    for (text, port) in [
+        ("Tag prod\nTag other\nMatch tagged prod,x\n Port 7\n", Some(7)),
+        ("Match tagged prod\n Port 7\n", None),
+        ("Match !tagged prod\n Port 7\n", Some(7)),
+        ("Match sessiontype shell,exec\n Port 7\n", Some(7)),
+        ("Match sessiontype shell\n Port 7\n", None),
+    ] {
+        let settings = read(text, "web1", "ada", Path::new("/nonexistent")).unwrap();
+        assert_eq!(settings.port, port, "{text}");
     }
 }
 

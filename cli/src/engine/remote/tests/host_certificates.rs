@@ -93,6 +93,27 @@ async fn a_host_with_a_certificate_of_a_known_authority_is_trusted() {
 }
 
 #[tokio::test]
+async fn certificates_of_every_kind_of_key_are_negotiated() {
+    for kind in ["rsa", "ecdsa"] {
+        let sshd = Sshd::with(&format!(
+            "HostKey {{dir}}/host_{kind}\nHostCertificate {{dir}}/host_{kind}-cert.pub"
+        ));
+        keygen(&sshd.path("authority"), "rsa", "");
+        let public = sshd.path(&format!("host_{kind}.pub"));
+        let sign = Command::new("ssh-keygen")
+            .args(["-q", "-I", "id", "-s"])
+            .arg(sshd.path("authority"))
+            .args(GOOD)
+            .arg(public)
+            .status();
+        assert!(sign.unwrap().success());
+        connect(known(&sshd, &[("@cert-authority", "authority")]))
+            .await
+            .unwrap_or_else(|error| panic!("{kind}: {error}"));
+    }
+}
+
+#[tokio::test]
 async fn a_certificate_that_ssh_refuses_is_refused_before_anything_is_sent() {
     for (args, ssh_agrees) in [
         (&["-h", "-n", "127.0.0.2"][..], true),
