@@ -6,6 +6,7 @@ use std::net::IpAddr;
 use std::path::PathBuf;
 use std::time::Duration;
 
+use crate::account::AccountName;
 use crate::discovery::{DiscoveryV2, DiscoveryV3, DnsSrv};
 use crate::names::{ClusterName, HostName, SiteName};
 use crate::systemd::Systemd;
@@ -131,6 +132,8 @@ pub struct Cluster {
     pub members: Vec<HostName>,
     /// What keeps a member running.
     pub runtime: Runtime,
+    /// The system account that members run as; `etcd` unless set.
+    pub account: AccountName,
     /// The kubelet that quorate itself has stand alone on the hosts; `None` where somebody else
     /// looks after it, or none is needed.
     pub kubelet: Option<Kubelet>,

@@ -17,6 +17,7 @@ mod source;
 mod structure;
 mod syntax;
 
+pub mod account;
 pub mod diagnostic;
 pub mod discovery;
 pub mod draft;
@@ -28,6 +29,7 @@ pub mod suggest;
 pub mod systemd;
 pub mod version;
 
+pub use account::AccountName;
 pub use diagnostic::{Diagnostic, Severity};
 pub use discovery::{DiscoveryV2, DiscoveryV3, DnsSrv};
 pub use flag::{FlagCheck, FlagProblem};

@@ -182,6 +182,12 @@ pub(crate) struct Cluster {
     /// one member after the other. Default: `"systemd"`.
     #[schemars(extend("enum" = ["systemd", "static-pod"]))]
     pub(crate) runtime: Option<Loc<String>>,
+    /// The system account and group that members run as: `etcd`, or `etcd-` and a name. quorate creates it.
+    /// Clusters that share a host should have one each, so that nobody who breaks into one etcd reads
+    /// the keys and data of the other. Changing it is a roll: each member's files change owner just before
+    /// its restart. The account before is left on the hosts. Default: `"etcd"`.
+    #[schemars(regex(pattern = "^etcd(-[a-z0-9-]{1,26})?$"))]
+    pub(crate) account: Option<Loc<String>>,
     /// For static pods on hosts whose kubelet nobody else configures. Default: there is one that
     /// watches `/etc/kubernetes/manifests`.
     pub(crate) kubelet: Option<Loc<Kubelet>>,

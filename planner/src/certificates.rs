@@ -2,8 +2,9 @@
 
 use std::collections::BTreeMap;
 
+use inventories::AccountName;
 use pki::{LeafKind, LeafRequest};
-use templates::layout::{PkiFile, USER};
+use templates::layout::PkiFile;
 use time::OffsetDateTime;
 
 use crate::ensure::{Place, attribute_changes};
@@ -18,7 +19,8 @@ pub(crate) fn changes(place: &Place<'_>, now: OffsetDateTime) -> Vec<String> {
     for file in PkiFile::ALL {
         match place.facts.files.get(&layout.pki_file(file)) {
             Some(Observed::Known(seen)) => {
-                changes.extend(attribute_changes(file.name(), attributes(file), seen));
+                let wanted = attributes(file, &place.member.member.account);
+                changes.extend(attribute_changes(file.name(), wanted, seen));
                 if manifest.get(file.name()) != Some(&seen.sha256.as_str()) {
                     changes.push(format!("{} is not what was installed", file.name()));
                 }
@@ -34,9 +36,11 @@ pub(crate) fn changes(place: &Place<'_>, now: OffsetDateTime) -> Vec<String> {
 }
 
 /// The owner and mode of a certificate file. Only etcd and root read a key.
-pub fn attributes(file: PkiFile) -> (u32, &'static str, &'static str) {
+pub fn attributes(file: PkiFile, account: &AccountName) -> (u32, &str, &str) {
     match file {
-        PkiFile::ServerKey | PkiFile::PeerKey | PkiFile::HealthcheckKey => (0o600, USER, USER),
+        PkiFile::ServerKey | PkiFile::PeerKey | PkiFile::HealthcheckKey => {
+            (0o600, account.as_str(), account.as_str())
+        }
         PkiFile::ClientCa
         | PkiFile::PeerCa
         | PkiFile::ServerCert
@@ -89,8 +93,10 @@ mod tests {
     fn only_etcd_reads_a_key_and_only_root_writes_what_everybody_reads() {
         for file in PkiFile::ALL {
             let key = file.name().ends_with(".key");
-            let wanted = if key { (0o600, "etcd", "etcd") } else { (0o644, "root", "root") };
-            assert_eq!(attributes(file), wanted, "{}", file.name());
+            let account = AccountName::new("etcd-events").unwrap();
+            let its = (0o600, "etcd-events", "etcd-events");
+            let wanted = if key { its } else { (0o644, "root", "root") };
+            assert_eq!(attributes(file, &account), wanted, "{}", file.name());
         }
     }
 }

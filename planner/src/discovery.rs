@@ -133,8 +133,12 @@ pub(crate) fn open(all: &[Place<'_>], anew: bool) -> Option<Step> {
     let members = place.cluster.members.iter();
     let members = members.map(|(name, m)| (name.clone(), m.member.peer_url().to_string()));
     let version = place.cluster.version;
-    let kind =
-        StepKind::OpenDiscovery { service: service(place)?, members: members.collect(), version };
+    let kind = StepKind::OpenDiscovery {
+        service: service(place)?,
+        members: members.collect(),
+        account: place.account().clone(),
+        version,
+    };
     let before = all.iter().flat_map(|each| ["token", "discard"].map(|verb| each.id(verb)));
     let step = place.step(OPEN, Action::Create, kind, wanted(place));
     // A member that was left behind may look for the record when the others have a quorum already.

@@ -6,8 +6,8 @@ use std::cell::OnceCell;
 use std::collections::BTreeSet;
 
 use inventories::inventory::{ReleaseSource, Runtime};
-use inventories::{EtcdVersion, HostName};
-use templates::layout::{self, NO_LOGIN, ReleaseLayout, USER};
+use inventories::{AccountName, EtcdVersion, HostName};
+use templates::layout::{self, NO_LOGIN, ReleaseLayout};
 use templates::{BootstrapToken, RenderError, UnitText};
 
 use time::OffsetDateTime;
@@ -54,7 +54,17 @@ impl Place<'_> {
     /// The account that its process has, where that is not the one that its files belong to.
     pub(crate) fn runs_as_another(&self) -> Option<u32> {
         let is = *self.facts.runs_as.known()?;
-        (self.facts.is_up() && self.host.runs_as_another(self.facts)).then_some(is)
+        (self.facts.is_up() && self.host.runs_as_another(self.facts, self.account())).then_some(is)
+    }
+
+    /// The account that it is to run as.
+    pub(crate) fn account(&self) -> &AccountName {
+        &self.member.member.account
+    }
+
+    /// The step that creates that account.
+    pub(crate) fn account_id(&self) -> StepId {
+        self.host_id(&account_verb(self.account()))
     }
 
     /// Whether its process still has the configuration folder that was replaced, and sees nothing of what is
@@ -125,28 +135,35 @@ pub(crate) fn claim(place: &Place<'_>) -> Option<Step> {
     Some(step.guarded(Guard::HostIsFree))
 }
 
+/// The verb of the step that creates an account: a host may need several.
+fn account_verb(name: &AccountName) -> String {
+    if name.is_default() { "account".to_owned() } else { format!("account-{name}") }
+}
+
 /// The system account that etcd runs as is there, in its own group, and nobody logs in to it.
 pub(crate) fn account(place: &Place<'_>) -> Option<Step> {
     let mut changes = Vec::new();
-    match &place.host.etcd_user {
+    let (name, observed) = (place.account(), place.host.account(place.account()));
+    match observed {
         Observed::Known(Account { login_shell, group, ids: _ }) => {
-            if group != USER {
-                changes.push(format!("account {USER}: primary group {group} -> {USER}"));
+            if group != name.as_str() {
+                changes.push(format!("account {name}: primary group {group} -> {name}"));
             }
             // Distributions have several programs that turn whoever logs in away.
             if !["nologin", "false"].iter().any(|name| login_shell.ends_with(&format!("/{name}"))) {
-                changes.push(format!("account {USER}: login shell {login_shell} -> {NO_LOGIN}"));
+                changes.push(format!("account {name}: login shell {login_shell} -> {NO_LOGIN}"));
             }
         }
         Observed::Absent => {}
         Observed::Unknown(_) => return None,
     }
-    let absent = place.host.etcd_user.is_absent();
+    let absent = observed.is_absent();
     if changes.is_empty() && !absent {
         return None;
     }
     let (action, why) = action_for(&changes, place, absent);
-    let step = place.host_step("account", action, StepKind::CreateAccount, why);
+    let kind = StepKind::CreateAccount { name: name.clone() };
+    let step = place.host_step(&account_verb(name), action, kind, why);
     Some(step.after([place.host_id("claim")]))
 }
 
@@ -192,7 +209,7 @@ pub(crate) fn release_verb(version: EtcdVersion) -> String {
 
 /// The directories of a member have the right owners and modes.
 pub(crate) fn directories_of(place: &Place<'_>) -> Option<Step> {
-    let wanted = directories(&place.member.member.layout());
+    let wanted = directories(&place.member.member.layout(), place.account());
     let mut absent = true;
     let mut changes = Vec::new();
     for directory in &wanted {
@@ -212,7 +229,7 @@ pub(crate) fn directories_of(place: &Place<'_>) -> Option<Step> {
     let (action, why) = action_for(&changes, place, absent);
     let kind = StepKind::PrepareDirectories { directories: wanted };
     let step = place.step("directories", action, kind, why);
-    Some(step.after([place.host_id("account"), place.host_id("claim")]))
+    Some(step.after([place.account_id(), place.host_id("claim")]))
 }
 
 fn directory_changes(wanted: &Directory, seen: &FileFacts) -> Vec<String> {
@@ -259,6 +276,7 @@ pub(crate) fn generation(place: &Place<'_>, swap: Swap) -> Step {
     let kind = StepKind::InstallCertificates {
         leaves: place.member.leaves.clone(),
         client_ca: place.cluster.client_ca.clone(),
+        account: place.account().clone(),
         swap,
     };
     let step = place.step("certificates", Action::Update, kind, Why::Unfinished);

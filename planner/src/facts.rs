@@ -7,7 +7,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::net::{IpAddr, SocketAddr};
 
 use inventories::inventory::{Arch, Runtime};
-use inventories::{ClusterName, EtcdVersion, HostName, SiteName};
+use inventories::{AccountName, ClusterName, EtcdVersion, HostName, SiteName};
 use pki::CertFacts;
 use templates::layout::PkiFile;
 use templates::pod::Ids;
@@ -82,8 +82,8 @@ pub struct SiteFacts {
 pub struct HostFacts {
     /// The machine itself.
     pub machine: Machine,
-    /// The account that etcd runs as.
-    pub etcd_user: Observed<Account>,
+    /// The accounts that the members here are to run as.
+    pub accounts: BTreeMap<AccountName, Observed<Account>>,
     /// The site that marked this host as its own.
     pub site: Observed<SiteName>,
     /// TCP sockets in state LISTEN. Looked at only while a cluster that was asked for has no sign of
@@ -327,10 +327,16 @@ pub struct PodProcess {
 }
 
 impl HostFacts {
-    /// Whether a member's process has an account that is no longer the one that its files belong to: it was
-    /// made again, or is gone.
-    pub fn runs_as_another(&self, member: &MemberFacts) -> bool {
-        let account = self.etcd_user.known().map(|account| account.ids.user);
+    /// What was seen of an account.
+    pub fn account(&self, name: &AccountName) -> &Observed<Account> {
+        const UNASKED: &Observed<Account> = &Observed::Unknown(String::new());
+        self.accounts.get(name).unwrap_or(UNASKED)
+    }
+
+    /// Whether a member's process has another account than the wanted one: that was made again, is gone or is
+    /// not there yet, or the inventory names another.
+    pub fn runs_as_another(&self, member: &MemberFacts, wanted: &AccountName) -> bool {
+        let account = self.account(wanted).known().map(|account| account.ids.user);
         member.runs_as.known().is_some_and(|is| account != Some(*is))
     }
 }

@@ -92,7 +92,7 @@ pub(crate) fn of_host(
     let HostFacts {
         // Measurements decide through verdicts; the rest of the machine does not change a plan.
         machine,
-        etcd_user,
+        accounts,
         site,
         listeners: _,
         etcd_processes: _,
@@ -113,12 +113,12 @@ pub(crate) fn of_host(
     } = host;
     let mut put = |what: &str, value: String| print.insert(format!("{name}: {what}"), value);
     put("architecture", format!("{:?}", machine.arch));
-    put(
-        "account",
-        observed(etcd_user, |Account { login_shell, group, ids: Ids { user, group: number } }| {
+    for (account, seen) in accounts {
+        let show = |Account { login_shell, group, ids: Ids { user, group: number } }: &Account| {
             format!("{user} {group} {number} {login_shell}")
-        }),
-    );
+        };
+        put(&format!("account {account}"), observed(seen, show));
+    }
     if let Observed::Known(kubelet) = kubelet {
         kubelet_lines(kubelet, &mut put);
     }

@@ -2,7 +2,7 @@
 //! file system. What a member's steps rely on must be known, whatever it is.
 
 use crate::facts::{HostFacts, MemberFacts, Observed};
-use crate::layout::directories;
+use crate::layout::own;
 use crate::spec::{ClusterSpec, MemberSpec};
 use templates::layout::PkiFile;
 
@@ -17,13 +17,14 @@ pub(crate) fn holes(
     let mut files = vec![layout.unit_file(), layout.pod_manifest(), layout.pki_manifest()];
     files.push(layout.pki_untried());
     files.extend([layout.discovery_ca(), layout.discovery_password(), layout.discovery_note()]);
-    files.extend(directories(&layout).into_iter().map(|directory| directory.path));
+    files.extend(own(&layout));
     files.extend(PkiFile::ALL.map(|file| layout.pki_file(file)));
     let mut holes = Vec::new();
     let mut look = |what: &str, reason: Option<&String>| {
         holes.extend(reason.map(|reason| format!("{what}: {reason}")));
     };
-    look("the account etcd", why_unknown(&host.etcd_user));
+    let account = &member.member.account;
+    look(&format!("the account {account}"), why_unknown(host.account(account)));
     let release = host.releases.get(&cluster.version);
     look(&format!("etcd {}", cluster.version), release.and_then(why_unknown));
     look("the bootstrap's token", why_unknown(&facts.token));

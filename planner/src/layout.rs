@@ -2,9 +2,10 @@
 
 use std::collections::BTreeSet;
 
+use inventories::AccountName;
 use serde::Serialize;
 use templates::Layout;
-use templates::layout::{ReleaseLayout, USER};
+use templates::layout::ReleaseLayout;
 
 /// A directory that must be there.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
@@ -23,7 +24,8 @@ pub struct Directory {
 
 /// The directories of one member. The data directory is etcd's alone (CIS 1.1.11 and 1.1.12);
 /// etcd reads its certificates and can't change them; quorate's own records are root's.
-pub fn directories(layout: &Layout) -> Vec<Directory> {
+pub fn directories(layout: &Layout, account: &AccountName) -> Vec<Directory> {
+    let account = account.as_str();
     let directory = |path: String, mode, owner: &str, group: &str| Directory {
         path,
         mode,
@@ -31,13 +33,19 @@ pub fn directories(layout: &Layout) -> Vec<Directory> {
         group: group.to_owned(),
         contents: None,
     };
-    let data = directory(layout.data_dir(), 0o700, USER, USER);
+    let [config, pki, data_dir, state] = own(layout);
+    let data = directory(data_dir, 0o700, account, account);
     vec![
-        directory(layout.config_dir(), 0o755, "root", "root"),
-        directory(layout.pki_dir(), 0o750, "root", USER),
+        directory(config, 0o755, "root", "root"),
+        directory(pki, 0o750, "root", account),
         Directory { contents: Some(layout.member_dir()), ..data },
-        directory(layout.state_dir(), 0o700, "root", "root"),
+        directory(state, 0o700, "root", "root"),
     ]
+}
+
+/// The paths of these directories, outermost first.
+pub fn own(layout: &Layout) -> [String; 4] {
+    [layout.config_dir(), layout.pki_dir(), layout.data_dir(), layout.state_dir()]
 }
 
 /// The directories above those of a member, and above its release. quorate makes those that are missing and
@@ -53,8 +61,7 @@ pub fn parents(layout: &Layout) -> BTreeSet<String> {
             above = parent;
         }
     }
-    let own: Vec<String> =
-        directories(layout).into_iter().map(|directory| directory.path).collect();
+    let own = own(layout);
     parents.retain(|parent| !own.contains(parent));
     parents
 }

@@ -133,7 +133,7 @@ mod tests {
             host: "h".parse().unwrap(),
             cluster: None,
             action: Action::Create,
-            kind: StepKind::CreateAccount,
+            kind: StepKind::CreateAccount { name: Default::default() },
             guard: Guard::Nothing,
             after: after.iter().map(|before| id(before)).collect(),
             why: Why::Unfinished,

@@ -244,7 +244,7 @@ fn member_needs(place: &Place<'_>) -> Vec<StepId> {
     vec![
         place.id("certificates"),
         place.id("directories"),
-        place.host_id("account"),
+        place.account_id(),
         place.host_id("kubelet"),
         place.host_id(&ensure::release_verb(place.cluster.version)),
     ]

@@ -56,7 +56,7 @@ impl Place<'_> {
                 (unit, None) => unit.as_str().to_owned(),
             },
             Runtime::StaticPod => {
-                let account = self.host.etcd_user.known();
+                let account = self.host.account(self.account()).known();
                 self.member.pod(state)?.bind(token, account.map(|account| account.ids))
             }
         })

@@ -210,6 +210,7 @@ fn expand_cluster(
             cluster: name.clone(),
             name: host_name.clone(),
             version: cluster.version,
+            account: cluster.account.clone(),
             image: inventory.release.image.of(cluster.version),
             client_address: host.address,
             peer_address: host.peer_address,

@@ -4,9 +4,6 @@
 
 use inventories::{ClusterName, EtcdVersion};
 
-/// The system user and group that etcd runs as.
-pub const USER: &str = "etcd";
-
 /// quorate's own records on a host: root's, 0700.
 pub const STATE_ROOT: &str = "/var/lib/quorate";
 

@@ -7,7 +7,7 @@ use std::collections::BTreeMap;
 use std::net::{IpAddr, Ipv4Addr};
 
 use inventories::inventory::{FlagValue, Ports};
-use inventories::{ClusterName, EtcdVersion, HostName, Systemd};
+use inventories::{AccountName, ClusterName, EtcdVersion, HostName, Systemd};
 
 use crate::layout::Layout;
 use crate::url::{ClientUrl, PeerUrl};
@@ -24,6 +24,8 @@ pub struct Member {
     pub name: HostName,
     /// The release it runs.
     pub version: EtcdVersion,
+    /// The system account and group that it runs as.
+    pub account: AccountName,
     /// The image that its pod is made of, where it runs in one.
     pub image: String,
     /// Where it serves clients.

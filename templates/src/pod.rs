@@ -13,12 +13,12 @@ mod schema;
 use std::collections::BTreeMap;
 use std::net::Ipv4Addr;
 
+use inventories::AccountName;
 use serde::Serialize;
 use sha2::{Digest as _, Sha256};
 
 use crate::error::RenderError;
 use crate::head;
-use crate::layout::USER;
 use crate::member::{Formation, Member};
 use crate::token::{self, BootstrapToken};
 use schema::{
@@ -37,12 +37,12 @@ pub fn identity_in(manifest: &str) -> Option<&str> {
     Some(value.trim_matches(['"', '\'']))
 }
 
-/// What stands for the number of the account etcd, which each host gives by itself.
+/// What stands for the number of etcd's account, which each host gives by itself.
 pub const USER_HOLE: &str = "@UID_OF_ETCD@";
 /// What stands for the number of its group.
 pub const GROUP_HOLE: &str = "@GID_OF_ETCD@";
 
-/// Numbers of the account etcd on a host.
+/// Numbers of etcd's account on a host.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, serde::Serialize)]
 pub struct Ids {
     /// Of the user.
@@ -56,6 +56,7 @@ pub struct Ids {
 pub struct Manifest {
     head: String,
     pod: Pod,
+    account: AccountName,
     identity: String,
     text: String,
 }
@@ -86,8 +87,13 @@ impl Manifest {
             },
             spec: spec(member),
         };
-        let mut manifest =
-            Self { head: head::of(member), pod, identity: String::new(), text: String::new() };
+        let mut manifest = Self {
+            head: head::of(member),
+            pod,
+            account: member.account.clone(),
+            identity: String::new(),
+            text: String::new(),
+        };
         let failed = |why: String| RenderError::of("pod", member, why);
         let nameless = manifest.write(None, None).map_err(failed)?;
         // Not of the comments: a kubelet does not read them.
@@ -109,6 +115,11 @@ impl Manifest {
     /// so it is known when a plan is made.
     pub fn identity(&self) -> &str {
         &self.identity
+    }
+
+    /// The account whose numbers it waits for.
+    pub fn account(&self) -> &AccountName {
+        &self.account
     }
 
     /// The image that it runs.
@@ -181,7 +192,7 @@ fn spec(member: &Member) -> PodSpec {
             seccomp_profile: SeccompProfile { kind: "RuntimeDefault" },
         },
         containers: vec![Container {
-            name: USER,
+            name: "etcd",
             image: member.image.clone(),
             image_pull_policy: "IfNotPresent",
             command: std::iter::once("etcd".to_owned())

@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 
 use inventories::inventory::Ports;
-use inventories::{ClusterName, DiscoveryV2, DiscoveryV3, DnsSrv, HostName, Systemd};
+use inventories::{AccountName, ClusterName, DiscoveryV2, DiscoveryV3, DnsSrv, HostName, Systemd};
 
 use crate::member::{Access, Bootstrap, Formation, Member, V2Discovery, V3Discovery};
 use crate::url::PeerUrl;
@@ -18,6 +18,7 @@ pub(crate) fn member(version: &str) -> Member {
         cluster: ClusterName::new("main").unwrap(),
         name: host("etcd-2"),
         version: version.parse().unwrap(),
+        account: AccountName::default(),
         image: format!("quay.io/coreos/etcd:v{version}"),
         client_address: [10, 20, 0, 12].into(),
         peer_address: [10, 30, 0, 12].into(),

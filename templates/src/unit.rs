@@ -91,7 +91,7 @@ pub fn render(member: &Member) -> Result<UnitText, RenderError> {
         } else {
             String::new()
         },
-        user: crate::layout::USER,
+        user: member.account.to_string(),
         wal_glob: layout.wal_glob(),
     };
     let text = variables.render().map_err(|error| RenderError::of("unit", member, error))?;

@@ -8,9 +8,10 @@ mod start;
 use std::collections::{BTreeMap, BTreeSet};
 
 use inventories::inventory::Runtime;
-use inventories::{ClusterName, HostName};
+use inventories::{AccountName, ClusterName, HostName};
 use pki::Sha256Digest;
 use planner::facts::Marker;
+use planner::layout::Directory;
 use planner::plan::{FormationState, Guard, Launch, Others, Replaced};
 use planner::quorum::NEAR;
 use planner::{Step, StepKind};
@@ -78,18 +79,18 @@ impl World {
         };
         match &step.kind {
             StepKind::ClaimHost { site } => Ok(put(&mut host.site, Some(site.clone()))),
-            StepKind::CreateAccount => Ok(create_account(host)),
+            StepKind::CreateAccount { name } => Ok(create_account(host, name)),
             StepKind::InstallRelease { version, sha256, .. } => {
                 let old = host.releases.insert(*version, sha256.clone());
                 Ok(changed(old.as_ref() != Some(sha256)))
             }
-            StepKind::InstallCertificates { leaves, client_ca, swap } => {
-                self.install_certificates(step, leaves, client_ca, *swap)
+            StepKind::InstallCertificates { leaves, client_ca, account, swap } => {
+                self.install_certificates(step, leaves, (client_ca, account), *swap)
             }
             StepKind::TryCertificates { silence, .. } => self.try_certificates(step, *silence),
-            StepKind::PrepareDirectories { .. } => {
-                let Some(account) = host.account else {
-                    return failed("chown: invalid user: 'etcd:etcd'");
+            StepKind::PrepareDirectories { directories } => {
+                let Some(account) = number_of(&host.accounts, owner_in(directories)) else {
+                    return failed("chown: invalid user");
                 };
                 let member = member(host, step);
                 let done = changed(!member.directories || member.owner != account);
@@ -102,9 +103,10 @@ impl World {
                     if text.is_some_and(|text| !is_pod(&text))
                         && let Some(host) = self.hosts.get_mut(&step.host)
                     {
+                        let accounts = host.accounts.clone();
                         let _ = start(
                             host.members.entry(cluster_of(step).clone()).or_default(),
-                            account,
+                            &accounts,
                             &self.zone,
                             &mut self.registry,
                         );
@@ -126,7 +128,7 @@ impl World {
                 in_directories(member)?;
                 Ok(discovery::trust(member, ca.as_ref(), *password))
             }
-            StepKind::OpenDiscovery { service, members, version } => {
+            StepKind::OpenDiscovery { service, members, account: _, version } => {
                 if !host.releases.contains_key(version) {
                     return failed("etcdctl: not found");
                 }
@@ -153,7 +155,8 @@ impl World {
                 if same { Ok(Done::Already) } else { Ok(self.restart_kubelet(&step.host)) }
             }
             StepKind::WriteManifest { manifest } => {
-                let text = manifest.bind(None, host.account.map(ids));
+                let account = host.accounts.get(manifest.account());
+                let text = manifest.bind(None, account.copied().map(ids));
                 let member = member(host, step);
                 let seen = member.manifest.as_deref().unwrap_or_default();
                 if !is_same_pod(seen, &text) {
@@ -165,7 +168,11 @@ impl World {
             StepKind::StartMember { by: Launch::Pod { manifest, formation, replaces } }
             | StepKind::RestartMember { by: Launch::Pod { manifest, formation, replaces } } => {
                 let token = bindings.tokens.get(cluster_of(step));
-                let text = bind_pod(manifest, *formation, token, host.account);
+                let account = host.accounts.get(manifest.account()).copied();
+                if account.is_none() {
+                    return failed("id: no such user");
+                }
+                let text = bind_pod(manifest, *formation, token, account);
                 self.run_pod(step, &text, replaces)
             }
             StepKind::StartMember { by: Launch::Unit } => {
@@ -176,8 +183,8 @@ impl World {
                 if !version.is_some_and(|version| has_release(&version)) {
                     return failed("Failed to locate executable");
                 }
-                let Some(account) = host.account else { return failed("User=etcd: No such user") };
-                start(member(host, step), account, &self.zone, &mut self.registry)
+                let accounts = host.accounts.clone();
+                start(member(host, step), &accounts, &self.zone, &mut self.registry)
             }
             StepKind::MoveDropIns { moves } => {
                 let drop_ins = &mut member(host, step).drop_ins;
@@ -206,8 +213,10 @@ impl World {
                 Ok(put(&mut member.restart_due, member.process.is_some()))
             }
             StepKind::RestartMember { by: Launch::Unit } => {
-                let account = host.account;
+                let accounts = host.accounts.clone();
                 let stopping = member(host, step);
+                let user = stopping.unit.as_deref().map(user_in).unwrap_or_default();
+                let account = number_of(&accounts, user);
                 // One that its account's files were taken from is between two starts.
                 if stopping.process.is_none() && account == Some(stopping.uid) {
                     return failed("the member does not run");
@@ -216,8 +225,8 @@ impl World {
                 // Whoever led does not any more; the others elect.
                 self.settle();
                 let Some(host) = self.hosts.get_mut(&step.host) else { return failed("no host") };
-                let Some(account) = host.account else { return failed("User=etcd: No such user") };
-                start(member(host, step), account, &self.zone, &mut self.registry)
+                let accounts = host.accounts.clone();
+                start(member(host, step), &accounts, &self.zone, &mut self.registry)
             }
             StepKind::AwaitRejoin { version, others, pod, .. } => {
                 let cluster = cluster_of(step);
@@ -252,9 +261,6 @@ impl World {
         let Some(host) = self.hosts.get_mut(&step.host) else { return failed("no host") };
         if !host.kubelet {
             return Err(StepErrorKind::Guard("kubelet.service does not run".to_owned()));
-        }
-        if host.account.is_none() {
-            return failed("id: 'etcd': no such user");
         }
         let there = member(host, step);
         let seen = there.manifest.as_deref();
@@ -422,11 +428,29 @@ fn in_directories(member: &SimMember) -> Result<(), StepErrorKind> {
 }
 
 /// Nobody promises that an account that is made again gets the number that it had.
-fn create_account(host: &mut SimHost) -> Done {
-    let before = host.account;
-    let taken = host.members.values().map(|member| member.owner).max().unwrap_or_default();
-    host.account = before.or(Some(IDS.user.max(taken + 1)));
-    changed(before.is_none())
+fn create_account(host: &mut SimHost, name: &AccountName) -> Done {
+    if host.accounts.contains_key(name) {
+        return Done::Already;
+    }
+    let owners = host.members.values().map(|member| member.owner);
+    let taken = owners.chain(host.accounts.values().copied()).max().unwrap_or_default();
+    host.accounts.insert(name.clone(), IDS.user.max(taken + 1));
+    Done::Changed
+}
+
+/// The account to which a member's directories belong.
+pub(crate) fn owner_in(directories: &[Directory]) -> &str {
+    let data = directories.iter().find(|directory| directory.contents.is_some());
+    data.map_or("", |data| &data.owner)
+}
+
+/// The account that a unit gives to its process.
+fn user_in(unit: &str) -> &str {
+    unit.lines().find_map(|line| line.strip_prefix("User=")).unwrap_or_default()
+}
+
+fn number_of(accounts: &BTreeMap<AccountName, u32>, name: &str) -> Option<u32> {
+    accounts.get(name).copied()
 }
 
 fn discard(member: &mut SimMember) -> Done {

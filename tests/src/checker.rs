@@ -56,7 +56,7 @@ fn guards_stand_where_they_must(reading: &Reading<'_>) -> Vec<String> {
         | StepKind::CloseDiscovery { .. }
         | StepKind::ForgetDiscovery => step.guard == Guard::HasLog,
         StepKind::WriteUnit { .. } => matches!(step.guard, Guard::FileIs { .. } | Guard::HasLog),
-        StepKind::CreateAccount
+        StepKind::CreateAccount { .. }
         | StepKind::InstallRelease { .. }
         | StepKind::PrepareDirectories { .. }
         | StepKind::InstallCertificates { .. }

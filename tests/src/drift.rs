@@ -69,8 +69,8 @@ impl Drift {
             host.releases.clear();
         }
         match self {
-            Drift::NewAccount => host.account = host.account.map(|number| number + 1),
-            Drift::NoAccount => host.account = None,
+            Drift::NewAccount => host.accounts.values_mut().for_each(|number| *number += 1),
+            Drift::NoAccount => host.accounts.clear(),
             _ => {}
         }
         for (cluster, member) in &mut host.members {

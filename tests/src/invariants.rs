@@ -16,6 +16,7 @@ use planner::spec::ClusterSpec;
 use planner::{Plan, SiteFacts, SiteSpec, Step, StepKind};
 use quorate::engine::hosts::Done;
 
+use crate::act::owner_in;
 use crate::shared::Shared;
 use crate::world::{Log, SimHost, SimMember, World, is_pod};
 
@@ -117,12 +118,15 @@ pub fn certificates_are_tried_one_by_one(
     step: &Step,
     after: &World,
 ) -> Result<(), Broken> {
-    let (StepKind::InstallCertificates { .. }, Some(cluster)) = (&step.kind, &step.cluster) else {
+    let (StepKind::InstallCertificates { account, .. }, Some(cluster)) =
+        (&step.kind, &step.cluster)
+    else {
         return Ok(());
     };
     // What a process of another account can't read is tried by its restart.
     let another = |host: &SimHost| {
-        host.members.get(cluster).is_some_and(|member| host.account != Some(member.uid))
+        let number = host.accounts.get(account);
+        host.members.get(cluster).is_some_and(|member| number != Some(&member.uid))
     };
     if before.hosts.get(&step.host).is_some_and(|host| another(host)) {
         return Ok(());
@@ -242,7 +246,7 @@ fn is_end(step: &Step) -> bool {
 pub fn changes_membership(kind: &StepKind) -> bool {
     match kind {
         StepKind::ClaimHost { .. }
-        | StepKind::CreateAccount
+        | StepKind::CreateAccount { .. }
         | StepKind::InstallRelease { .. }
         | StepKind::PrepareDirectories { .. }
         | StepKind::InstallCertificates { .. }
@@ -421,7 +425,13 @@ fn reaches(step: &Step, cluster: &ClusterName, member: &SimMember, host: &SimHos
                 }
         }
         // Its own account loses nothing.
-        Effect::Files => is_its_own && host.account != Some(member.uid),
+        Effect::Files => {
+            let owner = match &step.kind {
+                StepKind::PrepareDirectories { directories } => owner_in(directories),
+                _ => "",
+            };
+            is_its_own && host.accounts.get(owner) != Some(&member.uid)
+        }
         Effect::EveryPod => member.process.as_deref().is_some_and(is_pod),
     }
 }

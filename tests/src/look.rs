@@ -4,8 +4,8 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::net::SocketAddr;
 use std::time::Duration;
 
-use inventories::HostName;
 use inventories::inventory::{Arch, Runtime};
+use inventories::{AccountName, HostName};
 use pki::{CertFacts, Sha256Digest};
 use planner::facts::{
     Account, Clock, DataDirectory, DataOrigin, DiskTime, DropIn, EtcdFacts, EtcdProcess, FileFacts,
@@ -116,11 +116,10 @@ impl World {
         }
         HostFacts {
             machine: machine(),
-            etcd_user: present(host.account.map(|number| Account {
-                login_shell: "/usr/sbin/nologin".to_owned(),
-                group: "etcd".to_owned(),
-                ids: ids(number),
-            })),
+            accounts: mine
+                .iter()
+                .map(|(_, member)| account(host, &member.member.account))
+                .collect(),
             site: present(host.site.clone()),
             listeners: listeners.collect(),
             etcd_processes: processes.collect(),
@@ -154,23 +153,25 @@ impl World {
     fn member_facts(&self, host: &HostName, spec: &ClusterSpec) -> MemberFacts {
         let empty = SimMember::default();
         let member = self.hosts[host].members.get(&spec.name).unwrap_or(&empty);
-        let account = self.hosts[host].account;
+        let host_accounts = &self.hosts[host].accounts;
+        let account = &spec.members[host].member.account;
+        let owned = |number| owner(number, host_accounts);
         MemberFacts {
             cluster: spec.name.clone(),
             marker: present(member.marker.clone()),
             quorum_seen: member.quorum_seen,
             token: present(member.token.clone()),
-            files: files(&Layout::of(&spec.name), member, account),
+            files: files(&Layout::of(&spec.name), member, (account, host_accounts)),
             pki_generation: present(member.generation.as_ref().map(|g| g.name.clone())),
             data: present(member.directories.then(|| {
                 DataDirectory {
                     mode: 0o700,
-                    owner: owner(member.owner, account).to_owned(),
-                    group: "etcd".to_owned(),
+                    owner: owned(member.owner),
+                    group: owned(member.owner),
                     empty: member.log.is_none(),
                     wal: member.log.is_some(),
                     owners: (member.log.iter())
-                        .map(|_| format!("{}:etcd", owner(member.owner, account)))
+                        .map(|_| [owned(member.owner), owned(member.owner)].join(":"))
                         .collect(),
                     origin: member.log.as_ref().map(origin).unwrap_or_default(),
                     archives: member.archived.iter().map(archive).collect(),
@@ -356,21 +357,32 @@ fn release(archive: Option<&String>) -> Observed<InstalledRelease> {
 }
 
 /// The name of an owner: a number that no account has, has none.
-fn owner(number: u32, account: Option<u32>) -> &'static str {
-    if account == Some(number) { "etcd" } else { "UNKNOWN" }
+fn owner(number: u32, accounts: &BTreeMap<AccountName, u32>) -> String {
+    let named = accounts.iter().find(|(_, is)| **is == number);
+    named.map_or_else(|| "UNKNOWN".to_owned(), |(name, _)| name.to_string())
+}
+
+/// What is seen of an account that is asked for.
+fn account(host: &SimHost, name: &AccountName) -> (AccountName, Observed<Account>) {
+    let seen = host.accounts.get(name).map(|number| Account {
+        login_shell: "/usr/sbin/nologin".to_owned(),
+        group: name.to_string(),
+        ids: ids(*number),
+    });
+    (name.clone(), present(seen))
 }
 
 fn files(
     layout: &Layout,
     member: &SimMember,
-    account: Option<u32>,
+    (account, accounts): (&AccountName, &BTreeMap<AccountName, u32>),
 ) -> BTreeMap<String, Observed<FileFacts>> {
     let mut files = BTreeMap::new();
-    for dir in directories(layout) {
+    for dir in directories(layout, account) {
         let is_root_s = dir.owner == "root";
         let facts = FileFacts {
             mode: dir.mode,
-            owner: if is_root_s { dir.owner } else { owner(member.owner, account).to_owned() },
+            owner: if is_root_s { dir.owner } else { owner(member.owner, accounts) },
             group: dir.group,
             sha256: String::new(),
             text: None,
@@ -401,9 +413,9 @@ fn files(
     for pki_file in PkiFile::ALL {
         let content = member.generation.as_ref().and_then(|g| g.files.get(&pki_file));
         let public = pki_file.name().ends_with(".crt");
-        let keys = member.generation.as_ref().map(|generation| owner(generation.owner, account));
-        let (mode, whose, group) = attributes(pki_file);
-        let whose = keys.filter(|_| whose != "root").unwrap_or(whose);
+        let keys = member.generation.as_ref().map(|generation| owner(generation.owner, accounts));
+        let (mode, whose, group) = attributes(pki_file, account);
+        let whose = keys.as_deref().filter(|_| whose != "root").unwrap_or(whose);
         let facts = content.map(|text| file(text, (mode, whose, group), public));
         files.insert(layout.pki_file(pki_file), present(facts));
     }

@@ -10,8 +10,8 @@ use inventories::inventory::{
     Place, Ports, Release, ReleaseSource, Runtime, Site, Ssh, SshConfig,
 };
 use inventories::{
-    ClusterName, DiscoveryV2, DiscoveryV3, DnsSrv, EtcdVersion, HostName, Inventory, Minor,
-    SiteName,
+    AccountName, ClusterName, DiscoveryV2, DiscoveryV3, DnsSrv, EtcdVersion, HostName, Inventory,
+    Minor, SiteName,
 };
 use pki::{CaKind, CertificateAuthority};
 use planner::spec::{Authorities, Authority};
@@ -221,6 +221,7 @@ impl Shape {
             version: self.version,
             members: self.hosts.iter().take(size).map(|name| host(name)).collect(),
             runtime: self.runtime,
+            account: self.account(number),
             kubelet: self.kubelet.map(|cgroup_driver| Kubelet {
                 cgroup_driver,
                 container_runtime: "unix:///run/containerd/containerd.sock".to_owned(),
@@ -233,6 +234,14 @@ impl Shape {
             place: Place { file: "quorate.toml".to_owned(), line: 20 },
             places: BTreeMap::new(),
         }
+    }
+
+    /// The first cluster's account is the one of clusters that name none.
+    fn account(&self, number: usize) -> AccountName {
+        if number == 0 {
+            return AccountName::default();
+        }
+        AccountName::new(&format!("etcd-{number}")).unwrap_or_default()
     }
 
     /// The desired state of this shape, with CAs that were made for it.

@@ -3,7 +3,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::{Arc, Mutex};
 
-use inventories::{ClusterName, EtcdVersion, HostName, SiteName};
+use inventories::{AccountName, ClusterName, EtcdVersion, HostName, SiteName};
 use pki::{CertificateAuthority, Sha256Digest};
 use planner::facts::Marker;
 use templates::BootstrapToken;
@@ -65,8 +65,8 @@ pub struct SimHost {
     pub slow: bool,
     /// The site that marked it.
     pub site: Option<SiteName>,
-    /// The number of the account etcd, where that is there.
-    pub account: Option<u32>,
+    /// The numbers of the accounts that are there.
+    pub accounts: BTreeMap<AccountName, u32>,
     /// Whether its kubelet runs.
     pub kubelet: bool,
     /// Whether its container runtime gets the images that it lacks.
@@ -87,7 +87,7 @@ impl SimHost {
             reachable: true,
             slow: false,
             site: None,
-            account: None,
+            accounts: BTreeMap::new(),
             kubelet: true,
             images: true,
             standalone: None,
@@ -337,15 +337,17 @@ impl World {
         digest.insert("records of discovery".to_owned(), self.registry.left().to_string());
         for (name, host) in &self.hosts {
             digest.insert(format!("{name}/site"), format!("{:?}", host.site));
-            digest.insert(format!("{name}/account"), host.account.is_some().to_string());
+            let accounts = host.accounts.keys().collect::<Vec<_>>();
+            digest.insert(format!("{name}/accounts"), format!("{accounts:?}"));
             digest.insert(format!("{name}/kubelet"), format!("{:?}", host.standalone));
             digest.insert(format!("{name}/releases"), format!("{:?}", host.releases));
             for (cluster, member) in &host.members {
                 let mut put = |what: &str, value: String| {
                     digest.insert(format!("{name}/{cluster}/{what}"), value);
                 };
-                let is_owned = host.account == Some(member.owner);
-                put("directories", format!("{} owned {is_owned}", member.directories));
+                let owner = host.accounts.iter().find(|(_, number)| **number == member.owner);
+                let owner = owner.map(|(name, _)| name);
+                put("directories", format!("{} of {owner:?}", member.directories));
                 put(
                     "certificates",
                     format!("{:?}", member.generation.as_ref().map(|g| g.files.len())),

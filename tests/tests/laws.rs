@@ -326,10 +326,10 @@ fn make_unknown(facts: &mut SiteFacts, position: usize, what: usize, files_taken
         *fact = Observed::Unknown("permission denied".to_owned());
     }
     let Some(Observed::Known(host)) = facts.hosts.values_mut().nth(position) else { return };
-    let HostFacts { site, etcd_user, releases, clusters, .. } = host;
+    let HostFacts { site, accounts, releases, clusters, .. } = host;
     match what {
         0 => return unknown(site),
-        1 => return unknown(etcd_user),
+        1 => return accounts.values_mut().for_each(unknown),
         2 => return releases.values_mut().for_each(unknown),
         _ => {}
     }

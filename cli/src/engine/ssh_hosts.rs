@@ -90,7 +90,7 @@ impl SshHosts {
     async fn perform(&self, step: &Step, bindings: &Bindings) -> Result<Done, Failure> {
         let call = match &step.kind {
             StepKind::ClaimHost { site } => calls::claim_host(step, site.as_str())?,
-            StepKind::CreateAccount => calls::create_account(step)?,
+            StepKind::CreateAccount { name } => calls::create_account(step, name)?,
             StepKind::InstallRelease { version, arch: _, source, sha256, by } => {
                 let wanted = install::Wanted { version: *version, source, sha256 };
                 return self.install(step, &wanted, by).await;
@@ -98,9 +98,10 @@ impl SshHosts {
             StepKind::PrepareDirectories { directories } => {
                 calls::prepare_directories(step, directories)?
             }
-            StepKind::InstallCertificates { leaves, client_ca, swap } => {
+            StepKind::InstallCertificates { leaves, client_ca, account, swap } => {
                 let now = OffsetDateTime::now_utc();
-                certificates::install(step, &self.issuers, (leaves, *swap), client_ca, now)?
+                let wanted = certificates::Wanted { leaves, client_ca, account, swap: *swap };
+                certificates::install(step, &self.issuers, &wanted, now)?
             }
             StepKind::TryCertificates { endpoint, client, peer, from, version, silence } => {
                 let connection = self.door(step).await?;
@@ -118,8 +119,8 @@ impl SshHosts {
             StepKind::TrustDiscovery { ca, password } => {
                 discovery::trust(step, ca.as_deref(), *password, bindings)?
             }
-            StepKind::OpenDiscovery { service, members, version } => {
-                discovery::open(step, service, members, *version, bindings)?
+            StepKind::OpenDiscovery { service, members, account, version } => {
+                discovery::open(step, service, (members, account), *version, bindings)?
             }
             StepKind::CloseDiscovery { service, version } => {
                 discovery::close(step, service, *version, bindings)?

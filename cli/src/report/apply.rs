@@ -190,7 +190,7 @@ fn before_failing(kind: &StepKind) -> Changed {
         | StepKind::WriteMarker { .. }
         | StepKind::AwaitRejoin { .. }
         | StepKind::ProveHealthy { .. } => Changed::Nothing,
-        StepKind::CreateAccount
+        StepKind::CreateAccount { .. }
         | StepKind::PrepareDirectories { .. }
         | StepKind::TrustDiscovery { .. }
         | StepKind::OpenDiscovery { .. }

@@ -175,7 +175,7 @@ fn plan() -> Plan {
         host: format!("etcd-{number}").parse().unwrap(),
         cluster: (number > 2).then(|| "main".parse().unwrap()),
         action: Action::Create,
-        kind: StepKind::CreateAccount,
+        kind: StepKind::CreateAccount { name: Default::default() },
         guard: Guard::Nothing,
         after: BTreeSet::new(),
         why,

@@ -3,6 +3,7 @@
 use std::collections::BTreeMap;
 
 use super::{Layer, flags, host, name, ports, version};
+use crate::account::AccountName;
 use crate::escape::escape;
 use crate::flag::FlagCheck;
 use crate::inventory::{Bootstrap, Cluster, Flag, Kubelet, Place, Runtime};
@@ -12,6 +13,7 @@ use crate::schema::{self, Loc};
 use crate::systemd::Systemd;
 use crate::version::EtcdVersion;
 
+mod account;
 mod bootstrap;
 mod client_ca;
 mod kubelet;
@@ -65,6 +67,9 @@ pub(super) struct Lowered {
     pub(super) members: Vec<HostName>,
     pub(super) ports: ports::Placed,
     pub(super) runtime: Option<Runtime>,
+    account: Option<AccountName>,
+    /// Where the cluster is declared.
+    at: At,
     kubelet: Option<(Kubelet, At)>,
     systemd: Systemd,
     bootstrap: Option<Bootstrap>,
@@ -93,6 +98,7 @@ pub(super) fn clusters(
         .collect::<Vec<_>>();
     ports::overlaps(&clusters, report);
     kubelet::one_a_host(&clusters, report);
+    account::shared(&clusters, report);
     clusters
 }
 
@@ -132,12 +138,14 @@ fn cluster(
         members,
         ports: ports::read(raw.ports.as_ref(), &at, report),
         runtime,
+        account: account::read(raw.account.as_ref(), report),
         kubelet: kubelet::read(raw.kubelet.as_ref(), runtime, report),
         systemd: systemd::read(raw.systemd.as_ref(), runtime, report),
         bootstrap,
         client_ca: None,
         flags: flags::check(&set, known, check_flag, report),
         place: report.place(&at),
+        at,
         places: places(raw, defaults, report),
     }
 }
@@ -183,6 +191,7 @@ fn places(
         ("version", version.or_else(|| defaults.version.as_ref().map(|(_, at)| at.clone()))),
         ("runtime", runtime.or_else(|| defaults.runtime.as_ref().map(|(_, at)| at.clone()))),
         ("kubelet", raw.kubelet.as_ref().map(|raw| own(raw.span()))),
+        ("account", raw.account.as_ref().map(|raw| own(raw.span()))),
         ("systemd", raw.systemd.as_ref().map(|raw| own(raw.span()))),
         ("members", raw.members.as_ref().map(|raw| own(raw.span()))),
         ("bootstrap", raw.bootstrap.as_ref().map(|raw| own(raw.span()))),
@@ -201,6 +210,7 @@ pub(super) fn finished(clusters: Vec<Lowered>) -> BTreeMap<ClusterName, Cluster>
             version: lowered.version?.0,
             members: lowered.members,
             runtime: lowered.runtime?,
+            account: lowered.account?,
             kubelet: lowered.kubelet.map(|(kubelet, _)| kubelet),
             systemd: lowered.systemd,
             bootstrap: lowered.bootstrap?,

@@ -50,7 +50,7 @@ impl StepKind {
             // What runs goes on; in a bootstrap that never had a quorum, a process of another token ends.
             | StepKind::StartMember { by: Launch::Unit } => Effect::Nothing,
             // A process keeps the number that its account had when it started.
-            StepKind::CreateAccount
+            StepKind::CreateAccount { .. }
             | StepKind::InstallRelease { .. }
             | StepKind::TrustDiscovery { .. }
             | StepKind::WriteUnit { .. }

@@ -4,7 +4,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::net::SocketAddr;
 
 use inventories::inventory::{Arch, ReleaseSource, Runtime};
-use inventories::{ClusterName, EtcdVersion, HostName, SiteName};
+use inventories::{AccountName, ClusterName, EtcdVersion, HostName, SiteName};
 use pki::LeafRequest;
 use serde::Serialize;
 use templates::member::Access;
@@ -24,7 +24,10 @@ pub enum StepKind {
         site: SiteName,
     },
     /// Makes the system account that etcd runs as, or mends its group and shell.
-    CreateAccount,
+    CreateAccount {
+        /// Its name, and its group's.
+        name: AccountName,
+    },
     /// Puts a release beside those that are there.
     InstallRelease {
         /// Which.
@@ -49,6 +52,8 @@ pub enum StepKind {
         leaves: Vec<LeafRequest>,
         /// The cluster whose client CA signs; its peer CA is its own.
         client_ca: ClusterName,
+        /// Whose the keys are.
+        account: AccountName,
         /// How they come into use.
         swap: Swap,
     },
@@ -85,6 +90,8 @@ pub enum StepKind {
         service: DiscoveryService,
         /// The members that belong into it, and their peer URLs.
         members: BTreeMap<HostName, String>,
+        /// The account of a service of quorate's own.
+        account: AccountName,
         /// The release whose programs speak with the service, or are it.
         version: EtcdVersion,
     },

@@ -1,8 +1,8 @@
 //! Whether etcd can reach its own directories: it needs search permission on each one above them. Without it, a
 //! start or a restart would fail, and etcd could not read new certificates.
 
+use inventories::AccountName;
 use inventories::inventory::Runtime;
-use templates::layout::USER;
 
 use super::{Subject, push_once};
 use crate::facts::{FileFacts, Observed};
@@ -13,7 +13,7 @@ pub(super) fn check(subject: &Subject<'_>, report: &mut PlanReport) {
     let Some(facts) = subject.facts.clusters.get(&subject.cluster.name) else { return };
     for path in parents(&subject.member.member.layout()) {
         let Some(Observed::Known(seen)) = facts.files.get(&path) else { continue };
-        if lets_through(seen) {
+        if lets_through(seen, &subject.member.member.account) {
             continue;
         }
         let FileFacts { mode, owner, group, .. } = seen;
@@ -29,11 +29,13 @@ pub(super) fn check(subject: &Subject<'_>, report: &mut PlanReport) {
 }
 
 /// The kernel asks one class alone: the owner's, else the group's, else everybody's.
-fn lets_through(seen: &FileFacts) -> bool {
-    let class = match (seen.owner.as_str(), seen.group.as_str()) {
-        (USER, _) => 0o100,
-        (_, USER) => 0o010,
-        _ => 0o001,
+fn lets_through(seen: &FileFacts, account: &AccountName) -> bool {
+    let class = if seen.owner == account.as_str() {
+        0o100
+    } else if seen.group == account.as_str() {
+        0o010
+    } else {
+        0o001
     };
     seen.mode & class != 0
 }
@@ -45,13 +47,14 @@ mod tests {
     #[test]
     fn one_class_of_permissions_decides() {
         let lets = |mode, owner: &str, group: &str| {
-            lets_through(&FileFacts {
+            let seen = FileFacts {
                 mode,
                 owner: owner.to_owned(),
                 group: group.to_owned(),
                 sha256: String::new(),
                 text: None,
-            })
+            };
+            lets_through(&seen, &AccountName::default())
         };
         assert!(lets(0o755, "root", "root"));
         assert!(lets(0o711, "root", "root"));

@@ -3,8 +3,8 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::fmt;
 
-use inventories::EtcdVersion;
 use inventories::inventory::Runtime;
+use inventories::{AccountName, EtcdVersion};
 use templates::unit::keeps_the_hosts_out;
 
 use crate::drop_ins;
@@ -54,7 +54,7 @@ pub(super) enum Reason {
     /// An earlier run put the unit right and stopped before the restart.
     Noted,
     /// Its process has the number of an account that is no longer etcd's.
-    Account(u32),
+    Account { is: u32, wanted: AccountName },
 }
 
 impl Reason {
@@ -68,7 +68,7 @@ impl Reason {
         match self {
             Reason::Unit(_) | Reason::DropIn(_) => true,
             Reason::Flag { .. }
-            | Reason::Account(_)
+            | Reason::Account { .. }
             | Reason::Version { .. }
             | Reason::Noted
             | Reason::Folder(_)
@@ -101,8 +101,8 @@ impl fmt::Display for Reason {
             Reason::Noted => f.write_str(
                 "restart needed because an earlier run updated its unit and stopped before the restart",
             ),
-            Reason::Account(is) => {
-                write!(f, "restart needed because its process has uid {is}, which is not etcd's")
+            Reason::Account { is, wanted } => {
+                write!(f, "restart needed because its process has uid {is}, which is not {wanted}'s")
             }
             Reason::DropIn(path) => write!(f, "restart needed because of the drop-in {path}"),
             Reason::Manifest => f.write_str("restart needed because the pod changed"),
@@ -136,7 +136,8 @@ pub(super) fn reasons(place: &Place<'_>) -> Vec<Reason> {
         let (is, wanted) = (etcd.version.clone(), place.cluster.version);
         reasons.push(Reason::Version { is, wanted });
     }
-    reasons.extend(place.runs_as_another().map(Reason::Account));
+    let account = |is| Reason::Account { is, wanted: place.account().clone() };
+    reasons.extend(place.runs_as_another().map(account));
     let wanted = place.runtime();
     match (place.facts.runs_by(), wanted) {
         (Some(is), _) if is != wanted => reasons.push(Reason::Runtime { is, wanted }),

@@ -11,7 +11,7 @@ use crate::plan::{Fetch, FormationState, Launch, StepKind};
 pub fn describe(kind: &StepKind) -> String {
     match kind {
         StepKind::ClaimHost { site } => format!("mark the host as site {site}'s"),
-        StepKind::CreateAccount => "make the system account etcd".to_owned(),
+        StepKind::CreateAccount { name } => format!("make the system account {name}"),
         StepKind::InstallRelease { version, arch, source, sha256, by } => {
             let from = match (source, by) {
                 (ReleaseSource::Url(_), Fetch::Host { proxy: None }) => {
@@ -30,7 +30,7 @@ pub fn describe(kind: &StepKind) -> String {
             let paths: Vec<&str> = directories.iter().map(|dir| dir.path.as_str()).collect();
             format!("directories {}", paths.join(", "))
         }
-        StepKind::InstallCertificates { leaves, client_ca: _, swap: _ } => {
+        StepKind::InstallCertificates { leaves, .. } => {
             let leaves: Vec<String> = leaves.iter().map(leaf).collect();
             format!("issue certificates: {}", leaves.join("; "))
         }
@@ -45,7 +45,7 @@ pub fn describe(kind: &StepKind) -> String {
                 what.iter().filter(|(_, is)| *is).map(|(what, _)| *what).collect();
             format!("store the discovery service's {}", what.join(" and "))
         }
-        StepKind::OpenDiscovery { service, members, version } => match service.access {
+        StepKind::OpenDiscovery { service, members, account: _, version } => match service.access {
             Access::Own => format!(
                 "start an etcd {version} at {}, by which {} find each other",
                 service.endpoints.join(", "),

@@ -26,7 +26,7 @@ pub fn files(plan: &Plan, facts: &SiteFacts, style: Style) -> String {
             StepKind::WriteManifest { manifest }
             | StepKind::StartMember { by: Launch::Pod { manifest, .. } }
             | StepKind::RestartMember { by: Launch::Pod { manifest, .. } } => {
-                let account = member.and_then(|host| host.etcd_user.known());
+                let account = member.and_then(|host| host.account(manifest.account()).known());
                 (layout.pod_manifest(), manifest.bind(token, account.map(|account| account.ids)))
             }
             _ => continue,

@@ -37,7 +37,7 @@ pub(super) struct Variables {
     pub(super) state_dir: String,
     /// The variables that systemd removes where it must give etcd a password; empty elsewhere.
     pub(super) unset: String,
-    pub(super) user: &'static str,
+    pub(super) user: String,
     pub(super) wal_glob: String,
 }
 
@@ -108,7 +108,7 @@ mod tests {
             shown: Vec::new(),
             state_dir: String::new(),
             unset: String::new(),
-            user: "",
+            user: String::new(),
             wal_glob: String::new(),
         }));
         let given = variables.try_iter().unwrap().map(|key| key.to_string());

@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
-use inventories::ClusterName;
+use inventories::{AccountName, ClusterName};
 use pki::{CertificateAuthority, LeafKind, LeafRequest, Sha256Digest};
 use planner::Step;
 use planner::plan::{Silence, Swap};
@@ -20,7 +20,7 @@ impl World {
         &mut self,
         step: &Step,
         leaves: &[LeafRequest],
-        client_ca: &ClusterName,
+        (client_ca, account): (&ClusterName, &AccountName),
         swap: Swap,
     ) -> Act {
         let (now, broken) = (self.now, self.issues_broken);
@@ -29,7 +29,9 @@ impl World {
         let peer = &authorities[cluster_of(step)].peer;
         let client = &authorities[client_ca].client;
         let Some(host) = self.hosts.get_mut(&step.host) else { return failed("no host") };
-        let Some(owner) = host.account else { return failed("chown: invalid user: 'etcd:etcd'") };
+        let Some(owner) = host.accounts.get(account).copied() else {
+            return failed("chown: invalid user");
+        };
         let member = member(host, step);
         in_directories(member)?;
         let wanted =

@@ -1,9 +1,11 @@
 //! What starts a member: systemd or a kubelet, because of a step or of a boot.
 
-use inventories::{ClusterName, HostName};
+use std::collections::BTreeMap;
+
+use inventories::{AccountName, ClusterName, HostName};
 use quorate::engine::hosts::{Done, StepErrorKind};
 
-use super::{Act, failed};
+use super::{Act, failed, number_of, user_in};
 use crate::registry::{Registry, begin};
 use crate::world::{SimHost, SimMember, World, is_pod};
 use crate::zone::Zone;
@@ -85,7 +87,7 @@ fn lacks_discovery(member: &SimMember, text: &str) -> Result<(), StepErrorKind> 
 /// What systemd does with a unit.
 pub(super) fn start(
     member: &mut SimMember,
-    account: u32,
+    accounts: &BTreeMap<AccountName, u32>,
     zone: &Zone,
     registry: &mut Registry,
 ) -> Act {
@@ -96,6 +98,9 @@ pub(super) fn start(
     if member.generation.is_none() {
         return failed("open /etc/etcd: no such file or directory");
     }
+    let Some(account) = number_of(accounts, user_in(&unit)) else {
+        return failed("217/USER: No such user");
+    };
     is_denied(member, account)?;
     lacks_discovery(member, &unit)?;
     let forming = unit.contains("--initial-cluster-state=new");
@@ -118,16 +123,14 @@ impl SimHost {
     /// What systemd does at boot: it reads every unit and starts those that are enabled.
     fn boot(&mut self, zone: &Zone, registry: &mut Registry) {
         self.on = true;
-        let account = self.account;
+        let accounts = &self.accounts;
         for member in self.members.values_mut() {
             if let (Some(unit), Some((_, enabled))) = (member.unit.clone(), member.loaded.clone()) {
                 member.loaded = Some((unit, enabled));
             }
-            if member.loaded.as_ref().is_some_and(|(_, enabled)| *enabled)
-                && let Some(account) = account
-            {
+            if member.loaded.as_ref().is_some_and(|(_, enabled)| *enabled) {
                 // One that refuses to start stays down, as systemd leaves it.
-                let _ = start(member, account, zone, registry);
+                let _ = start(member, accounts, zone, registry);
             }
         }
     }

@@ -133,7 +133,12 @@ impl<'a> Reading<'a> {
 
     /// Whether the member of a step has a process of an account that is not etcd's now.
     pub(super) fn runs_as_another(&self, step: &Step) -> bool {
-        let account = self.host(&step.host).and_then(|host| host.etcd_user.known());
+        let cluster = step.cluster.as_ref().map(|name| self.cluster_named(name));
+        let wanted = cluster.and_then(|cluster| cluster.members.get(&step.host));
+        let account = self
+            .host(&step.host)
+            .zip(wanted)
+            .and_then(|(host, wanted)| host.account(&wanted.member.account).known());
         let is = self.seen(step).and_then(|member| member.runs_as.known());
         self.runs(step) && is != account.map(|account| &account.ids.user)
     }

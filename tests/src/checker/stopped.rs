@@ -80,7 +80,7 @@ fn changes(kind: &StepKind) -> bool {
         | StepKind::DiscardBootstrap
         | StepKind::ListByAddress { .. } => true,
         StepKind::ClaimHost { .. }
-        | StepKind::CreateAccount
+        | StepKind::CreateAccount { .. }
         | StepKind::InstallRelease { .. }
         | StepKind::PrepareDirectories { .. }
         | StepKind::InstallCertificates { .. }

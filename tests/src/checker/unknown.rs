@@ -21,7 +21,7 @@ fn touches_unknown(reading: &Reading<'_>, step: &Step) -> bool {
         |path: String| member.and_then(|member| member.files.get(&path)).is_some_and(is_unknown);
     match &step.kind {
         StepKind::ClaimHost { .. } => is_unknown(&host.site),
-        StepKind::CreateAccount => is_unknown(&host.etcd_user),
+        StepKind::CreateAccount { name } => is_unknown(host.account(name)),
         StepKind::InstallRelease { version, .. } => {
             host.releases.get(version).is_some_and(is_unknown)
         }

@@ -91,7 +91,7 @@ fn prepares(step: &Step) -> bool {
     matches!(
         step.kind,
         StepKind::ClaimHost { .. }
-            | StepKind::CreateAccount
+            | StepKind::CreateAccount { .. }
             | StepKind::InstallRelease { .. }
             | StepKind::PrepareDirectories { .. }
             | StepKind::InstallCertificates { .. }

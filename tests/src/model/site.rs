@@ -130,14 +130,15 @@ impl Hash for HostState {
             reachable,
             slow,
             site,
-            account,
+            accounts,
             kubelet,
             images,
             standalone,
             releases,
             members,
         } = &*self.0;
-        (on, reachable, slow, site.is_some(), account, kubelet, images, releases.len()).hash(state);
+        (on, reachable, slow, site.is_some(), accounts, kubelet, images, releases.len())
+            .hash(state);
         standalone.hash(state);
         for member in members.values() {
             (member.directories, member.generation.is_some(), member.quorum_seen).hash(state);

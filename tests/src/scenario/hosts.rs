@@ -19,7 +19,10 @@ pub fn describe(world: &World) -> String {
 fn of_host(host: &SimHost) -> String {
     let mut words = Vec::new();
     words.extend(host.site.as_ref().map(|site| format!("of site {site}")));
-    words.extend(host.account.map(|_| "account".to_owned()));
+    words.extend(host.accounts.keys().map(|name| match name.is_default() {
+        true => "account".to_owned(),
+        false => format!("account {name}"),
+    }));
     words.extend(host.releases.keys().map(|version| format!("etcd {version}")));
     words.extend((!host.reachable).then(|| "unreachable".to_owned()));
     words.extend((!host.kubelet).then(|| "no kubelet runs".to_owned()));

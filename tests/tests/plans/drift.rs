@@ -1,7 +1,7 @@
 //! Everything that quorate keeps so on a host: each thing that is not so is in the plan, in words, with
 //! the step that mends it.
 
-use planner::facts::{DropIn, HostFacts, MemberFacts, Observed, SiteFacts, UnitFacts};
+use planner::facts::{Account, DropIn, HostFacts, MemberFacts, Observed, SiteFacts, UnitFacts};
 use planner::plan::Why;
 use planner::text::{self, Style};
 use planner::{Plan, SiteSpec, StepKind};
@@ -19,6 +19,10 @@ fn site() -> (SiteSpec, SiteFacts) {
 
 fn host(facts: &mut SiteFacts) -> &mut HostFacts {
     seen::host(facts, "etcd-2")
+}
+
+fn account(facts: &mut SiteFacts) -> &mut Observed<Account> {
+    host(facts).accounts.values_mut().next().unwrap()
 }
 
 fn member(facts: &mut SiteFacts) -> &mut MemberFacts {
@@ -56,17 +60,13 @@ type Case = (fn(&mut SiteFacts), &'static str, &'static str);
 
 const CASES: &[Case] = &[
     (|f| host(f).site = Observed::Absent, "claim", "wanted by"),
-    (|f| host(f).etcd_user = Observed::Absent, "account", "wanted by"),
+    (|f| *account(f) = Observed::Absent, "account", "wanted by"),
     (
-        |f| known(&mut host(f).etcd_user).login_shell = "/bin/bash".to_owned(),
+        |f| known(account(f)).login_shell = "/bin/bash".to_owned(),
         "account",
         "login shell /bin/bash -> /usr/sbin/nologin",
     ),
-    (
-        |f| known(&mut host(f).etcd_user).group = "users".to_owned(),
-        "account",
-        "primary group users -> etcd",
-    ),
+    (|f| known(account(f)).group = "users".to_owned(), "account", "primary group users -> etcd"),
     (
         |f| host(f).releases.values_mut().for_each(|release| *release = Observed::Absent),
         "install-etcd-3.6.16",

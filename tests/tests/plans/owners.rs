@@ -1,10 +1,11 @@
 //! Files of a member that belong to somebody else or were replaced, and processes of an account that is no
 //! longer etcd's.
 
+use inventories::AccountName;
 use inventories::inventory::Runtime;
 use planner::facts::{FileFacts, Observed, SiteFacts};
 use planner::plan::Guard;
-use planner::{Plan, Policy, StepId, StepKind, plan};
+use planner::{Plan, Policy, SiteSpec, StepId, StepKind, plan};
 use quorate_tests::checker::violations;
 use quorate_tests::drift::Drift;
 use quorate_tests::seen::member;
@@ -176,4 +177,53 @@ fn members_whose_folders_were_replaced_wait_for_each_other() {
     assert_eq!(codes, ["roll-waits"]);
     assert!(!plan.steps.iter().any(|step| step.kind.disrupts()));
     assert!(plan.step(&StepId("etcd-3/c0/certificates".to_owned())).is_some());
+}
+
+/// The site with another account for its first cluster.
+fn under(spec: &SiteSpec, account: &str) -> SiteSpec {
+    let mut spec = spec.clone();
+    for member in spec.clusters.values_mut().flat_map(|cluster| cluster.members.values_mut()) {
+        member.member.account = AccountName::new(account).unwrap();
+    }
+    spec
+}
+
+/// The files change owner just before each restart, one member at a time, wherever the apply is killed.
+#[test]
+fn another_account_is_a_roll() {
+    for runtime in [Runtime::Systemd, Runtime::StaticPod] {
+        let (world, spec) = Shape { runtime, ..plain(3) }.world();
+        let (world, spec) = (formed(world, &spec), under(&spec, "etcd-main"));
+        let plan = plan_of(&world, &spec);
+        assert_eq!(violations(&plan, &spec, &world.observe(&spec)), Vec::<String>::new());
+        assert_eq!(prepared(&plan), ["etcd-2", "etcd-3", "etcd-1"], "{runtime:?}");
+        for step in plan.steps.iter().filter(|step| step.id.0.ends_with("/directories")) {
+            assert!(matches!(step.guard, Guard::OthersHealthy { .. }), "{step:?}");
+        }
+        for number in 0..plan.steps.len() {
+            for crash in [Crash::Before(number), Crash::After(number)] {
+                let (stopped, _) = apply(world.clone(), &spec, 8, Some(crash), Repeat::Once);
+                let (done, report) = apply(stopped, &spec, 8, None, Repeat::Once);
+                assert_eq!(report.failed().count(), 0, "{}", done.story.join("\n"));
+                let left = plan_of(&done, &spec);
+                assert!(left.is_empty(), "{runtime:?}, {crash:?}: {left:#?}");
+            }
+        }
+    }
+}
+
+/// The account of one cluster is nothing to another one on the same hosts.
+#[test]
+fn another_account_of_one_cluster_leaves_the_other_alone() {
+    let (world, spec) = Shape { clusters: vec![3, 3], ..plain(3) }.world();
+    let world = formed(world, &spec);
+    let mut other = spec;
+    let changed = other.clusters.values_mut().next_back().unwrap();
+    let name = changed.name.clone();
+    for member in changed.members.values_mut() {
+        member.member.account = AccountName::new("etcd-new").unwrap();
+    }
+    let plan = plan_of(&world, &other);
+    assert!(!plan.steps.is_empty());
+    assert!(plan.steps.iter().all(|step| step.cluster.as_ref().is_none_or(|of| *of == name)));
 }

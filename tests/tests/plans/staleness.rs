@@ -75,7 +75,7 @@ type Change = fn(&mut SiteFacts);
 /// A change of each kind of fact that decides, by the name that a refusal gives it.
 const CASES: &[(&str, Change)] = &[
     ("architecture", |f| host(f).machine.arch = Err("riscv64".to_owned())),
-    ("account", |f| host(f).etcd_user = Observed::Absent),
+    ("account etcd", |f| host(f).accounts.values_mut().for_each(|a| *a = Observed::Absent)),
     ("site", |f| host(f).site = Observed::Absent),
     ("other clusters", |f| {
         host(f).other_clusters.insert("old".to_owned());

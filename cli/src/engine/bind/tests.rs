@@ -77,7 +77,7 @@ fn host(token: Observed<BootstrapToken>) -> Observed<HostFacts> {
     };
     Observed::Known(HostFacts {
         machine,
-        etcd_user: Observed::Absent,
+        accounts: BTreeMap::new(),
         site: Observed::Absent,
         listeners: Vec::new(),
         etcd_processes: Vec::new(),

@@ -2,7 +2,7 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use inventories::SiteName;
+use inventories::{AccountName, SiteName};
 use planner::facts::{Account, HostFacts, Observed};
 use templates::layout::{KUBELET_UNIT, SITE_FILE};
 use templates::pod::Ids;
@@ -61,7 +61,7 @@ pub(super) fn seen(request: &Request, records: &Records, span: Span) -> Result<S
         .map(|(member, unit)| (member.cluster.clone(), member::read(records, &files, member, unit)))
         .collect();
     let facts = HostFacts {
-        etcd_user: account(records),
+        accounts: request.accounts().into_iter().map(|name| seen_of(records, name)).collect(),
         site: site(&files),
         listeners,
         etcd_processes: processes.etcd,
@@ -98,14 +98,19 @@ fn site(files: &Files) -> Observed<SiteName> {
     }
 }
 
+fn seen_of(records: &Records, name: AccountName) -> (AccountName, Observed<Account>) {
+    let seen = account(records, &name);
+    (name, seen)
+}
+
 /// `getent` ends with 2 where there is no such account, and with something else where it could not
 /// look.
-fn account(records: &Records) -> Observed<Account> {
-    let said = records.text("account").unwrap_or_default();
+fn account(records: &Records, name: &AccountName) -> Observed<Account> {
+    let said = records.text(&format!("account:{name}")).unwrap_or_default();
     match said.split_once(' ') {
         Some(("0", entry)) => {
             let fields: Vec<&str> = entry.trim_end().split(':').collect();
-            let group = records.text("group").unwrap_or_default();
+            let group = records.text(&format!("group:{name}")).unwrap_or_default();
             let group = group.split(':').next().unwrap_or_default();
             let ids = |user: &str, group: &str| {
                 Some(Ids { user: user.parse().ok()?, group: group.parse().ok()? })

@@ -5,8 +5,6 @@ use std::collections::BTreeMap;
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
 use planner::facts::{EtcdFacts, FileFacts, Marker, MemberFacts, Observed, PodProcess, UnitFacts};
-use planner::layout::{directories, parents};
-use templates::layout::PkiFile;
 use templates::{BootstrapToken, Layout, Member};
 
 use super::files::Files;
@@ -98,13 +96,8 @@ fn token(text: &str) -> Result<BootstrapToken, String> {
 }
 
 fn file_facts(files: &Files, layout: &Layout) -> BTreeMap<String, Observed<FileFacts>> {
-    let mut paths: Vec<String> =
-        directories(layout).into_iter().map(|directory| directory.path).collect();
-    paths.extend(parents(layout));
-    paths.extend(request::texts(layout));
-    paths.push(layout.discovery_password());
-    paths.extend(PkiFile::ALL.map(|file| layout.pki_file(file)));
-    paths.into_iter().map(|path| (path.clone(), files.facts(&path))).collect()
+    let asked = request::facts(layout).into_iter();
+    asked.map(|(_, path)| (path.clone(), files.facts(&path))).collect()
 }
 
 /// The process that has the member's data and is not of its unit, with its manifest's identity.

@@ -4,12 +4,12 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::net::IpAddr;
 
 use inventories::inventory::Runtime;
-use inventories::{EtcdVersion, HostName};
+use inventories::{AccountName, EtcdVersion, HostName};
 use planner::SiteSpec;
-use planner::layout::{directories, parents};
+use planner::layout::{own, parents};
 use templates::layout::{
     APPLIED_FILE, DATA_ROOT, KUBELET_CONFIG, KUBELET_DROP_IN, KUBELET_UNIT, LOCK_FILE, PkiFile,
-    ReleaseLayout, SITE_FILE, UNITS, USER,
+    ReleaseLayout, SITE_FILE, UNITS,
 };
 use templates::{Bootstrap, Layout, Member};
 
@@ -57,12 +57,16 @@ impl Request {
         self.members.iter().map(|member| member.version).collect()
     }
 
+    /// The accounts that the members run as.
+    pub(super) fn accounts(&self) -> BTreeSet<AccountName> {
+        self.members.iter().map(|member| member.account.clone()).collect()
+    }
+
     /// The words that the script reads. All of them are made of names, numbers and our own paths:
     /// the script relies on that no value holds a blank.
     pub(super) fn arguments(&self) -> Vec<String> {
         let mut words = vec![
             "format=1".to_owned(),
-            format!("account={USER}"),
             format!("text={SITE_FILE}"),
             format!("text={APPLIED_FILE}"),
             format!("text={LOCK_FILE}"),
@@ -70,6 +74,7 @@ impl Request {
             format!("releases={}", ReleaseLayout::ROOT),
             format!("room={}", ReleaseLayout::ROOT),
         ];
+        words.extend(self.accounts().iter().map(|name| format!("account={name}")));
         if self.kubelet {
             words.push(format!("kubelet={KUBELET_UNIT}"));
             words.extend([KUBELET_DROP_IN, KUBELET_CONFIG].map(|path| format!("text={path}")));
@@ -96,30 +101,46 @@ fn records_root() -> &'static str {
     SITE_FILE.rsplit_once('/').map_or("", |(directory, _)| directory)
 }
 
-/// Keys are hashed and never shown; the text of everything else is public.
-fn files_of(layout: &Layout) -> Vec<String> {
-    let mut words: Vec<String> = directories(layout)
-        .into_iter()
-        .map(|directory| format!("directory={}", directory.path))
-        .collect();
-    words.extend(parents(layout).iter().map(|path| format!("directory={path}")));
-    words.push(format!("directory={}", layout.wal_dir()));
-    words.push(format!("directory={}", layout.quorum_witness()));
-    words.push(format!("link={}", layout.pki_current()));
-    words.extend(texts(layout).map(|path| format!("text={path}")));
-    words.push(format!("text={}", layout.restart_due()));
-    words.push(format!("secret={}", layout.discovery_password()));
-    words.extend(PkiFile::ALL.map(|file| {
-        let kind = if is_secret(file) { "secret" } else { "text" };
-        format!("{kind}={}", layout.pki_file(file))
-    }));
-    words
+/// What is asked about a path.
+#[derive(Debug, Clone, Copy)]
+pub(super) enum About {
+    /// Its owner and mode.
+    Directory,
+    /// Where it leads.
+    Link,
+    /// Its digest too, but never its content.
+    Secret,
+    /// Its content too.
+    Text,
 }
 
-/// The public texts that are facts of a member as they are. One list for the question and for reading the
-/// answer: a file that is asked for and not read looks absent to the planner.
-pub(super) fn texts(layout: &Layout) -> [String; 8] {
-    [
+impl About {
+    /// The key of the script's word.
+    fn key(self) -> &'static str {
+        match self {
+            About::Directory => "directory",
+            About::Link => "link",
+            About::Secret => "secret",
+            About::Text => "text",
+        }
+    }
+}
+
+fn files_of(layout: &Layout) -> Vec<String> {
+    let more = [
+        (About::Directory, layout.wal_dir()),
+        (About::Directory, layout.quorum_witness()),
+        (About::Link, layout.pki_current()),
+        (About::Text, layout.restart_due()),
+    ];
+    let all = facts(layout).into_iter().chain(more);
+    all.map(|(about, path)| format!("{}={path}", about.key())).collect()
+}
+
+/// The paths that are facts of a member as they are. One list for the question and for reading the answer: a
+/// file that is asked for and not read looks absent to the planner.
+pub(super) fn facts(layout: &Layout) -> Vec<(About, String)> {
+    let texts = [
         layout.pki_manifest(),
         layout.pki_untried(),
         layout.unit_file(),
@@ -128,17 +149,24 @@ pub(super) fn texts(layout: &Layout) -> [String; 8] {
         layout.token_file(),
         layout.discovery_ca(),
         layout.discovery_note(),
-    ]
+    ];
+    let directories = own(layout).into_iter().chain(parents(layout));
+    let mut all: Vec<_> = directories.map(|path| (About::Directory, path)).collect();
+    all.extend(texts.map(|path| (About::Text, path)));
+    all.push((About::Secret, layout.discovery_password()));
+    all.extend(PkiFile::ALL.map(|file| (about(file), layout.pki_file(file))));
+    all
 }
 
-fn is_secret(file: PkiFile) -> bool {
+/// A key is hashed and never shown.
+fn about(file: PkiFile) -> About {
     match file {
-        PkiFile::ServerKey | PkiFile::PeerKey | PkiFile::HealthcheckKey => true,
+        PkiFile::ServerKey | PkiFile::PeerKey | PkiFile::HealthcheckKey => About::Secret,
         PkiFile::ClientCa
         | PkiFile::PeerCa
         | PkiFile::ServerCert
         | PkiFile::PeerCert
-        | PkiFile::HealthcheckCert => false,
+        | PkiFile::HealthcheckCert => About::Text,
     }
 }
 

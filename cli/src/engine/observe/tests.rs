@@ -228,7 +228,9 @@ fn everything_of_a_begun_member_is_seen() {
         // Each text that is asked for is a fact: what is left out would look absent to the planner.
         let read = |path: String| main.files[&path].known().is_some();
         assert!(read(layout("main").pki_untried()), "certificates that nobody has tried yet");
-        assert!(request::texts(&layout("main")).iter().all(|path| main.files.contains_key(path)));
+        assert!(
+            request::facts(&layout("main")).iter().all(|(_, path)| main.files.contains_key(path))
+        );
         assert!(member(&facts, "events").data.is_absent());
     }
 }

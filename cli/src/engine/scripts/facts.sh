@@ -26,14 +26,14 @@ text_limit=131072
 answer_limit=131072
 hash_limit=1048576
 
-account='' releases='' records='' kubelet=''
+accounts='' releases='' records='' kubelet=''
 looked=' ' hashed=' ' shown=' ' versions='' members='' room='' routes='' names='' processes='' tools=''
 [ "$1" = format=1 ] || exit 64
 shift
 for word do
     value=${word#*=}
     case $word in
-    account=*) account=$value ;;
+    account=*) accounts="$accounts $value" ;;
     directory=* | link=*) looked="$looked$value " ;;
     secret=*) looked="$looked$value " hashed="$hashed$value " ;;
     text=*) looked="$looked$value " hashed="$hashed$value " shown="$shown$value " ;;
@@ -110,11 +110,13 @@ machine() {
     say tools "$found"
 }
 
-account() {
-    entry=$(getent passwd "$account")
-    say account "$? $entry"
-    gid=${entry#*:*:*:}
-    [ -z "$entry" ] || say group "$(getent group "${gid%%:*}")"
+accounts() {
+    for account in $accounts; do
+        entry=$(getent passwd "$account")
+        say "account:$account" "$? $entry"
+        gid=${entry#*:*:*:}
+        [ -z "$entry" ] || say "group:$account" "$(getent group "${gid%%:*}")"
+    done
 }
 
 # Each path that is there, or the nearest above it, with the bytes that a user may still write.
@@ -460,7 +462,7 @@ who_runs_pods() {
 }
 
 machine
-account
+accounts
 units
 drop_ins
 room

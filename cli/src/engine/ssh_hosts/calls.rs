@@ -2,11 +2,12 @@
 
 use std::time::Duration;
 
+use inventories::AccountName;
 use pki::Sha256Digest;
 use planner::Step;
 use planner::layout::Directory;
 use planner::plan::FormationState;
-use templates::layout::{DATA_ROOT, NO_LOGIN, SITE_FILE, USER};
+use templates::layout::{DATA_ROOT, NO_LOGIN, SITE_FILE};
 use templates::{BootstrapToken, Layout, UnitText};
 
 use super::failure::Failure;
@@ -46,8 +47,8 @@ pub(super) fn claim_host(step: &Step, site: &str) -> Result<Call, Failure> {
     guarded(step, script::CLAIM_HOST, [SITE_FILE.to_owned(), site.to_owned()])
 }
 
-pub(super) fn create_account(step: &Step) -> Result<Call, Failure> {
-    guarded(step, script::CREATE_ACCOUNT, [USER, DATA_ROOT, NO_LOGIN].map(str::to_owned))
+pub(super) fn create_account(step: &Step, name: &AccountName) -> Result<Call, Failure> {
+    guarded(step, script::CREATE_ACCOUNT, [name.as_str(), DATA_ROOT, NO_LOGIN].map(str::to_owned))
 }
 
 pub(super) fn prepare_directories(step: &Step, all: &[Directory]) -> Result<Call, Failure> {

@@ -3,11 +3,11 @@
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
-use inventories::ClusterName;
+use inventories::{AccountName, ClusterName};
 use pki::{CaKind, CertificateAuthority, LeafKind, LeafRequest, Sha256Digest, bundle};
 use planner::Step;
 use planner::plan::Swap;
-use templates::layout::{PkiFile, USER};
+use templates::layout::PkiFile;
 use time::OffsetDateTime;
 use time::macros::format_description;
 use zeroize::Zeroizing;
@@ -36,14 +36,22 @@ impl Issuers {
     }
 }
 
+/// What a generation must be.
+pub(super) struct Wanted<'a> {
+    pub(super) leaves: &'a [LeafRequest],
+    pub(super) client_ca: &'a ClusterName,
+    pub(super) account: &'a AccountName,
+    pub(super) swap: Swap,
+}
+
 /// The call that installs a new generation with these certificates.
 pub(super) fn install(
     step: &Step,
     issuers: &Issuers,
-    (leaves, swap): (&[LeafRequest], Swap),
-    client_ca: &ClusterName,
+    wanted: &Wanted<'_>,
     now: OffsetDateTime,
 ) -> Result<Call, Failure> {
+    let Wanted { leaves, client_ca, account, swap } = *wanted;
     let layout = guard::layout(step)?;
     let cluster = step.cluster.as_ref().unwrap_or(client_ca);
     let mut contents = issue(issuers, cluster, client_ca, leaves, now)?;
@@ -53,7 +61,7 @@ pub(super) fn install(
         Swap::AtOnce => "at-once",
         Swap::Tried => "tried",
     };
-    args.extend([layout.pki_dir(), generation_name(now)?, USER.to_owned()]);
+    args.extend([layout.pki_dir(), generation_name(now)?, account.to_string()]);
     args.extend([layout.pki_untried(), swap.to_owned()]);
     let mut payload = Payload::new();
     let mut manifest = String::new();
@@ -61,7 +69,7 @@ pub(super) fn install(
         let content = contents.remove(&file).ok_or_else(|| {
             Failure::local(format!("the step has no certificate for {}", file.name()))
         })?;
-        let (mode, owner, group) = planner::attributes(file);
+        let (mode, owner, group) = planner::attributes(file, account);
         args.extend([file.name().to_owned(), format!("{mode:o}"), format!("{owner}:{group}")]);
         manifest += &format!("{}  {}\n", Sha256Digest::of(content.bytes()), file.name());
         payload = match content {

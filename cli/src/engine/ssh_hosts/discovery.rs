@@ -1,11 +1,11 @@
 //! Steps with a discovery service: the record by which the members of a new cluster find each other.
 
-use inventories::{EtcdVersion, HostName};
+use inventories::{AccountName, EtcdVersion, HostName};
 use planner::Step;
 use planner::plan::DiscoveryService;
 use std::collections::BTreeMap;
 use templates::Layout;
-use templates::layout::{PkiFile, ReleaseLayout, USER};
+use templates::layout::{PkiFile, ReleaseLayout};
 use templates::member::Access;
 use zeroize::Zeroizing;
 
@@ -40,7 +40,7 @@ pub(super) fn trust(
 pub(super) fn open(
     step: &Step,
     service: &DiscoveryService,
-    members: &BTreeMap<HostName, String>,
+    (members, account): (&BTreeMap<HostName, String>, &AccountName),
     version: EtcdVersion,
     bindings: &Bindings,
 ) -> Result<Call, Failure> {
@@ -56,7 +56,7 @@ pub(super) fn open(
         ReleaseLayout::of(version).etcd(),
         layout.pki_file(PkiFile::ServerCert),
         layout.pki_file(PkiFile::ServerKey),
-        USER.to_owned(),
+        account.to_string(),
     ]);
     with_password(step, script::OPEN_DISCOVERY, args, service, bindings)
 }

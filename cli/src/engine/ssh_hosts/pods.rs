@@ -4,7 +4,7 @@ use inventories::inventory::Runtime;
 use planner::Step;
 use planner::plan::{FormationState, Replaced};
 use templates::Manifest;
-use templates::layout::{KUBELET_CONFIG, KUBELET_DROP_IN, KUBELET_UNIT, MANIFESTS, USER};
+use templates::layout::{KUBELET_CONFIG, KUBELET_DROP_IN, KUBELET_UNIT, MANIFESTS};
 
 use super::calls::{self, token};
 use super::failure::Failure;
@@ -45,8 +45,8 @@ pub(super) fn run_pod(
             Replaced::File(sha256) => sha256.clone(),
             Replaced::Manifest(identity) => format!("identity:{identity}"),
         },
-        USER.to_owned(),
-        USER.to_owned(),
+        manifest.account().to_string(),
+        manifest.account().to_string(),
         PATIENCE.to_string(),
         END.to_string(),
         PULL.to_string(),
@@ -59,7 +59,8 @@ pub(super) fn run_pod(
 
 pub(super) fn write_manifest(step: &Step, manifest: &Manifest) -> Result<Call, Failure> {
     let layout = guard::layout(step)?;
-    let args = [layout.pod_manifest(), USER.to_owned(), USER.to_owned()];
+    let account = manifest.account();
+    let args = [layout.pod_manifest(), account.to_string(), account.to_string()];
     let mut call = calls::guarded(step, script::WRITE_MANIFEST, args)?;
     call.payload = Payload::new().with(manifest.bind(None, None).into_bytes());
     Ok(call)

@@ -1,5 +1,6 @@
 //! What a real host said, whole, with parts left out, and damaged.
 
+use inventories::AccountName;
 use inventories::inventory::Arch;
 use planner::facts::{HostFacts, Machine};
 use proptest::prelude::*;
@@ -43,7 +44,10 @@ fn a_real_member_is_seen_whole() {
     assert_eq!((arch, *systemd, *cores), (&Ok(Arch::Amd64), Some(252), 2));
     assert_eq!(distribution, "Debian GNU/Linux 12 (bookworm)");
     assert!(missing_tools.is_empty());
-    assert_eq!(facts.etcd_user.known().map(|user| user.group.as_str()), Some("etcd"));
+    assert_eq!(
+        facts.account(&AccountName::default()).known().map(|user| user.group.as_str()),
+        Some("etcd")
+    );
     assert_eq!(facts.site.known().map(ToString::to_string).as_deref(), Some("lab"));
     assert!(facts.releases.values().all(|r| r.known().is_some_and(|r| r.damaged.is_empty())));
 
@@ -85,7 +89,7 @@ fn a_missing_record_is_never_an_absence() {
             assert!(!became_absent.contains(&true), "without {missing}: {seen:#?}");
             assert!(seen.quorum_seen || !before.quorum_seen, "without {missing}");
         }
-        assert!(!facts.etcd_user.is_absent(), "without {missing}");
+        assert!(!facts.account(&AccountName::default()).is_absent(), "without {missing}");
         assert!(!facts.site.is_absent(), "without {missing}");
     }
 }

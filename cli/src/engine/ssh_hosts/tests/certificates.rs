@@ -15,7 +15,7 @@ fn swap(bench: &Bench, generation: &str, how: &str) -> Run<'static> {
     let mut blobs = Vec::new();
     let mut manifest = String::new();
     for file in PkiFile::ALL {
-        let (mode, ..) = planner::attributes(file);
+        let (mode, ..) = planner::attributes(file, &Default::default());
         let content = format!("{generation} {}", file.name()).into_bytes();
         args.extend([file.name().to_owned(), format!("{mode:o}"), "root:root".to_owned()]);
         manifest += &format!("{}  {}\n", pki::Sha256Digest::of(&content), file.name());
@@ -50,7 +50,7 @@ fn a_generation_is_whole_and_its_keys_are_closed() {
         for file in PkiFile::ALL {
             let path = format!("pki/current/{}", file.name());
             assert_eq!(bench.read(&path), format!("one {}", file.name()));
-            assert_eq!(mode(&bench.path(&path)), planner::attributes(file).0);
+            assert_eq!(mode(&bench.path(&path)), planner::attributes(file, &Default::default()).0);
         }
         assert_eq!(bench.read("pki/current/manifest").lines().count(), 8);
         assert_eq!(mode(&bench.path("pki/one")), 0o750);

@@ -83,7 +83,7 @@ impl Site {
             host,
             cluster: None,
             action: Action::Create,
-            kind: StepKind::CreateAccount,
+            kind: StepKind::CreateAccount { name: Default::default() },
             guard: Guard::Nothing,
             after: Default::default(),
             why: Why::Unfinished,
