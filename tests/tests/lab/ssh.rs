@@ -199,7 +199,7 @@ fn a_host_whose_key_is_not_trusted_hears_nothing_of_us() {
     stage.run(&["plan"]).ends(4).says("is marked as revoked").says("known_hosts:2");
     with(&format!("@cert-authority {known}"));
     let authority = stage.run(&["plan"]).ends(4).says("known_hosts:1");
-    authority.says("certificates of hosts are not supported").says("ssh.host-key = \"SHA256:");
+    authority.says("shows no certificate").says("ssh.host-key = \"SHA256:");
     // So sshd calls somebody who said for whom he came.
     let told = on(&host, "journalctl -u ssh -o cat | grep -c 'authenticating user' || true");
     assert_eq!(told, "0");
