@@ -138,6 +138,26 @@ fn a_member_that_keeps_ending_is_down_explained_and_mended_where_that_is_possibl
     stage.expect_nothing_to_do();
 }
 
+#[test]
+fn etcds_own_authentication_stops_neither_a_roll_nor_a_start() {
+    let stage = Stage::formed("d-auth", 3, &SiteOptions::default());
+    let members = Members::of_main(NEWEST, 3);
+    let host = stage.host(1);
+    for arguments in ["user add root:secret", "user grant-role root root", "auth enable"] {
+        members.etcdctl(&host, arguments);
+    }
+    stage.expect_nothing_to_do();
+    stage.edit(|text| {
+        text.replace("\n[pki]", "\n[clusters.main.etcd]\nsnapshot-count = 5000\n\n[pki]")
+    });
+    stage.run(&["apply", "--yes"]).ends(0);
+    stage.expect_nothing_to_do();
+    on(&stage.host(2), "systemctl stop etcd-main");
+    stage.run(&["apply", "--yes"]).ends(0);
+    stage.run(&["status"]).ends(0);
+    members.etcdctl(&host, "--user root:secret auth disable");
+}
+
 fn a_drop_in_for_every_service_is_told_and_left(stage: &Stage) {
     let file = "/etc/systemd/system/service.d/10-all.conf";
     let write = format!(

@@ -1,6 +1,7 @@
 # shellcheck shell=sh
 # ETCDCTL CACERT CERT KEY ENDPOINT OTHER…: where the member at ENDPOINT leads, hands leadership to
-# the first of the others that is healthy.
+# the first of the others that is healthy. Where etcd's authentication is on, our client may not ask for that:
+# then the others elect a leader once this one stops.
 
 tools="$1 $2 $3 $4" own=$5
 shift 5
@@ -14,6 +15,7 @@ own_id=$(printf '%s\n' "$said" | field MemberID)
 # waits 130 s: eight others, asked together, and each asked and told
 # shellcheck disable=SC2086
 ask_together $tools "$@"
+refused='' told=''
 for other; do
     # shellcheck disable=SC2086
     status_of $tools "$other" || continue
@@ -24,8 +26,13 @@ for other; do
     # Not in fields: etcdctl would hand over all the same, and end with an error as it has no such
     # words for it.
     # shellcheck disable=SC2086
-    if ask_plain $tools --endpoints="$own" move-leader "$target" >/dev/null 2>&1; then
+    if told=$(ask_plain $tools --endpoints="$own" move-leader "$target" 2>&1); then
         changed
     fi
+    case $told in
+    *"permission denied"* | *"user name is empty"* | *"user name not found"*) refused=yes ;;
+    esac
 done
-fail "no other member is fit to lead"
+[ -z "$refused" ] || already
+told=$(printf '%s\n' "$told" | tail -n 1)
+fail "no other member is fit to lead${told:+: $told}"

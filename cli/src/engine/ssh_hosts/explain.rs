@@ -187,6 +187,16 @@ const TABLE: &[(&[&str], &str, &str)] = &[
     ),
     (&["no space left on device"], "the host's disk is full", "free some space, then apply again"),
     (
+        &[
+            "etcdserver: permission denied",
+            "etcdserver: user name is empty",
+            "etcdserver: user name not found",
+        ],
+        "etcd's own authentication is on, and the client's certificate names no user that may do this",
+        "make a certificate for a user with the role root: quorate client-cert --cn root --out DIR; or turn it off with that \
+         one: etcdctl auth disable",
+    ),
+    (
         &["permission denied"],
         "a file or directory belongs to somebody else",
         "run quorate plan, which names files that are not etcd's; if it names none, run on the host: \
@@ -269,6 +279,7 @@ mod tests {
                 "warn: prober detected unhealthy status: net/http: TLS handshake timeout",
                 "large packets that are dropped",
             ),
+            ("Error: etcdserver: permission denied", "etcd's own authentication is on"),
             ("flag provided but not defined: -experimental-x", "does not know a flag"),
         ] {
             let explanation = explain(line).unwrap_or_else(|| panic!("{line}"));

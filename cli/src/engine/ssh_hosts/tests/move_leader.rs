@@ -23,6 +23,7 @@ case "$*" in
     printf '"MemberID" : %s\n"Leader" : %s\n"IsLearner" : false\n' "$endpoint" "$(cat leader)"
     ;;
 *move-leader*)
+    [ ! -e auth ] || { echo "Error: etcdserver: permission denied" >&2; exit 1; }
     echo "$target" >leader
     [ "$format" = simple ] || { echo "fields not supported as output format" >&2; exit 4; }
     ;;
@@ -81,6 +82,17 @@ fn a_leader_without_a_fit_member_keeps_the_lead() {
         assert_ne!(reply.status, 0);
         let said = String::from_utf8_lossy(&reply.stdout).into_owned() + &reply.stderr;
         assert!(said.contains("no other member is fit to lead"), "{said}");
+        assert_eq!(bench.read("leader"), "1");
+    });
+}
+
+/// etcd's own authentication knows no user of our client's name.
+#[test]
+fn a_leader_that_may_not_hand_over_is_left_to_an_election() {
+    on_each_shell(|bench| {
+        cluster(bench, "1");
+        bench.write("auth", "");
+        assert_eq!(bench.done(&hand_over(bench)), "already");
         assert_eq!(bench.read("leader"), "1");
     });
 }
