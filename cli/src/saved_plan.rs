@@ -139,6 +139,7 @@ mod tests {
         let facts = SiteFacts {
             observed_at: time::OffsetDateTime::UNIX_EPOCH,
             hosts: BTreeMap::new(),
+            misled: BTreeMap::new(),
             bystanders: BTreeMap::new(),
         };
         (plan, facts)

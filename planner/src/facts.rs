@@ -19,6 +19,7 @@ mod cost;
 mod data;
 mod etcd;
 mod kubelet;
+mod misled;
 mod names;
 mod unit;
 
@@ -27,6 +28,7 @@ pub use cost::{Clock, DiskTime, RoundTrip};
 pub use data::{DataDirectory, DataOrigin};
 pub use etcd::{ALARM, EtcdFacts, ListedMember};
 pub use kubelet::KubeletFacts;
+pub use misled::{Misled, Shown};
 pub use names::{Names, Offer};
 pub use unit::{DropIn, Selinux, UnitFacts};
 
@@ -72,6 +74,8 @@ pub struct SiteFacts {
     pub observed_at: OffsetDateTime,
     /// One answer a host, for every host that a cluster of the plan uses.
     pub hosts: BTreeMap<HostName, Observed<HostFacts>>,
+    /// Hosts whose login leads to a machine that is not theirs: see [`SiteFacts::told_apart`].
+    pub misled: BTreeMap<HostName, Misled>,
     /// For each host of the inventory that no cluster uses: the clusters that are, or may be, formed there.
     /// Asked only while a cluster shows nothing of being formed on its own hosts; else unknown.
     pub bystanders: BTreeMap<HostName, Observed<BTreeSet<String>>>,
@@ -97,6 +101,8 @@ pub struct HostFacts {
     pub kubelet: Observed<KubeletFacts>,
     /// etcd releases under `/opt/quorate/etcd`, of the versions that were asked for.
     pub releases: BTreeMap<EtcdVersion, Observed<InstalledRelease>>,
+    /// Which of the addresses asked for the host itself has: those of the members of its clusters.
+    pub addresses: Observed<BTreeSet<IpAddr>>,
     /// For each peer address asked for: the source address that this host uses to reach it.
     pub sources: BTreeMap<IpAddr, Observed<IpAddr>>,
     /// For each peer endpoint asked for: whether this host gets an answer from it.
@@ -178,8 +184,10 @@ pub struct Machine {
     pub clock_skew_ms: i64,
     /// Half of that round trip: the skew is known no better than this.
     pub clock_error_ms: i64,
-    /// The kernel's boot id: it changes when the host reboots.
+    /// The kernel's boot id: it changes when the host reboots. Containers of one machine share it.
     pub boot_id: String,
+    /// What systemd knows the installation by. Copies of one disk image share it until somebody changes it.
+    pub machine_id: Observed<String>,
     /// Programs on the host that can download over HTTP (`curl`, `wget`).
     pub downloaders: BTreeSet<String>,
 }

@@ -99,6 +99,7 @@ pub(crate) fn of_host(
         heavy_services: _,
         kubelet,
         releases,
+        addresses: _,
         sources: _,
         reach: _,
         round_trips: _,

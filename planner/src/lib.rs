@@ -25,6 +25,7 @@ mod holes;
 mod identity;
 mod kubelets;
 pub mod layout;
+mod machines;
 mod origin;
 pub mod plan;
 mod planner;

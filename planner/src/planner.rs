@@ -18,7 +18,9 @@ use crate::report::{ARCHIVED, Finding, Formation, PlanReport};
 use crate::selection::{self, Selection};
 use crate::spec::{ClusterSpec, SiteSpec};
 use crate::stops::{Scope, Stops};
-use crate::{bootstrap, converge, discovery, form, holes, identity, kubelets, preflight, since};
+use crate::{
+    bootstrap, converge, discovery, form, holes, identity, kubelets, machines, preflight, since,
+};
 
 /// Why there is no plan: always a defect of quorate, never of an inventory or a host.
 #[derive(Debug, thiserror::Error)]
@@ -35,6 +37,7 @@ pub enum PlanError {
 /// on that, and nothing else.
 pub fn plan(spec: &SiteSpec, facts: &SiteFacts, policy: &Policy) -> Result<Plan, PlanError> {
     let selection = &policy.selection;
+    let facts = &*machines::told_apart(spec, facts);
     let spec = &*discovery::with_ports(spec, facts);
     let (steps, mut report) = decide(spec, facts, policy)?;
     if !selection.is_everything() {
@@ -59,6 +62,7 @@ fn decide(
         unseen: unseen(facts, &judged),
         ..PlanReport::default()
     };
+    machines::check(facts, &judged, &mut report);
     let mut views = Vec::new();
     for cluster in policy.selection.of(spec) {
         let view = assess::assess(cluster, facts, Reform::of(cluster, policy));
@@ -230,6 +234,8 @@ fn archives<'a>(name: &'a HostName, host: &'a HostFacts) -> impl Iterator<Item =
 
 fn unseen(facts: &SiteFacts, judged: &BTreeSet<&HostName>) -> BTreeMap<HostName, String> {
     let reason = |(name, host): (&HostName, &Observed<_>)| match host {
+        // Its machine answered, and is another host's: that is a finding.
+        Observed::Unknown(_) if facts.misled.contains_key(name) => None,
         Observed::Unknown(why) if judged.contains(name) => Some((name.clone(), why.clone())),
         Observed::Unknown(_) | Observed::Known(_) | Observed::Absent => None,
     };

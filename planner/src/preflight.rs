@@ -92,7 +92,7 @@ pub(crate) fn check(
         names::check(cluster, facts, report);
     }
     cost::distance(cluster, facts, report);
-    unseen(cluster, view, report);
+    unseen(cluster, view, facts, report);
 }
 
 /// A cluster is formed only when everything is known; a formed one goes on without the member.
@@ -114,11 +114,11 @@ fn not_known(subject: &Subject<'_>, report: &mut PlanReport) {
 }
 
 /// A cluster is formed only when all its hosts are seen: one that is not might hold its data.
-fn unseen(cluster: &ClusterSpec, view: &View<'_>, report: &mut PlanReport) {
+fn unseen(cluster: &ClusterSpec, view: &View<'_>, facts: &SiteFacts, report: &mut PlanReport) {
     if view.now.formation != Formation::Unknown {
         return;
     }
-    for host in &view.unseen {
+    for host in view.unseen.iter().filter(|host| !facts.misled.contains_key(**host)) {
         let finding = Finding {
             code: UNSEEN,
             host: Some((*host).clone()),

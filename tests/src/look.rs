@@ -54,7 +54,7 @@ impl World {
             None => panic!("the world has no host {name}"),
         };
         let bystanders = spec.bystanders.iter().map(|name| (name.clone(), traces(name))).collect();
-        SiteFacts { observed_at: self.now, hosts, bystanders }
+        SiteFacts { observed_at: self.now, hosts, misled: BTreeMap::new(), bystanders }
     }
 
     fn host_facts(&self, name: &HostName, host: &SimHost, spec: &SiteSpec) -> HostFacts {
@@ -115,7 +115,7 @@ impl World {
             }
         }
         HostFacts {
-            machine: machine(),
+            machine: machine(name),
             accounts: mine
                 .iter()
                 .map(|(_, member)| account(host, &member.member.account))
@@ -134,6 +134,11 @@ impl World {
                 .values()
                 .map(|cluster| (cluster.version, release(host.releases.get(&cluster.version))))
                 .collect(),
+            addresses: Observed::Known(
+                mine.iter()
+                    .flat_map(|(_, own)| [own.member.client_address, own.member.peer_address])
+                    .collect(),
+            ),
             sources: peers.iter().filter_map(|at| Some((at.ip(), Observed::Known(own?)))).collect(),
             reach: peers.iter().map(|at| (*at, Reach::Refused)).collect(),
             round_trips: forming().flat_map(near).collect(),
@@ -330,7 +335,7 @@ fn present<T>(value: Option<T>) -> Observed<T> {
     value.map_or(Observed::Absent, Observed::Known)
 }
 
-fn machine() -> Machine {
+fn machine(name: &HostName) -> Machine {
     Machine {
         arch: Ok(Arch::Amd64),
         distribution: "Debian GNU/Linux 12 (bookworm)".to_owned(),
@@ -344,7 +349,8 @@ fn machine() -> Machine {
         release_free: 1 << 40,
         clock_skew_ms: 3,
         clock_error_ms: 5,
-        boot_id: "0".to_owned(),
+        boot_id: format!("boot-of-{name}"),
+        machine_id: Observed::Known(format!("machine-of-{name}")),
         downloaders: BTreeSet::from(["curl".to_owned()]),
     }
 }

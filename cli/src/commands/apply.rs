@@ -148,7 +148,7 @@ async fn apply(
         let applied = record::of(&claim, &again.plan, checkout.known());
         interrupts.give_way(record::begin(&lock, &applied)).await?;
         let doing = door.with_authorities(authorities);
-        let doing = Arc::new(doing.fenced(locked::fence(&lock, &applied)));
+        let doing = Arc::new(doing.fenced(locked::fence(&lock, &again, &applied)));
         let Executed { code, trace, facts } =
             execute_plan(context, doing, (&again, bindings), &lock, &mut interrupts, reporter)
                 .await?;
@@ -262,8 +262,12 @@ async fn look_back<H: Hosts>(
     if let Some(why) = given_up {
         context.terminal.warn(&format!("the lock was lost after the last step: {why}"));
     }
-    let (hosts, bystanders) = (BTreeMap::new(), BTreeMap::new());
-    SiteFacts { observed_at: planned.facts.observed_at, hosts, bystanders }
+    SiteFacts {
+        observed_at: planned.facts.observed_at,
+        hosts: BTreeMap::new(),
+        misled: BTreeMap::new(),
+        bystanders: BTreeMap::new(),
+    }
 }
 
 /// Lets an apply run. The first interrupt lets it come to its end in an orderly way; the second

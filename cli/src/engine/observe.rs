@@ -70,8 +70,11 @@ pub async fn observe(pool: &Arc<Pool>, spec: &SiteSpec, timed: Timed) -> SiteFac
             (host, seen)
         });
     }
-    let mut hosts: BTreeMap<HostName, Observed<HostFacts>> =
-        looks.join_all().await.into_iter().collect();
+    let hosts = looks.join_all().await.into_iter().collect();
+    let (misled, bystanders) = (BTreeMap::new(), BTreeMap::new());
+    // First of all: nothing more is asked of a machine that is not the host.
+    let SiteFacts { mut hosts, misled, .. } =
+        SiteFacts { observed_at, hosts, misled, bystanders }.told_apart(spec);
     let (reached, bystanders) =
         tokio::join!(reach::ask(pool, spec, &hosts, timed), bystanders::ask(pool, spec, &hosts),);
     for (host, found) in reached {
@@ -93,7 +96,7 @@ pub async fn observe(pool: &Arc<Pool>, spec: &SiteSpec, timed: Timed) -> SiteFac
             facts.round_trips.extend(costs.round_trips);
         }
     }
-    SiteFacts { observed_at, hosts, bystanders }
+    SiteFacts { observed_at, hosts, misled, bystanders }
 }
 
 /// Looks at one host. While somebody else is at work there, a file may change between two questions about

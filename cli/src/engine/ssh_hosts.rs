@@ -50,8 +50,8 @@ use fence::Fenced;
 
 pub use certificates::Issuers;
 pub use explain::{Explanation, explain};
-pub use fence::Fence;
 pub(in crate::engine) use fence::UNFENCED;
+pub use fence::{Fence, Machine};
 
 /// The hosts of a site, each over one shared connection.
 #[derive(Debug)]

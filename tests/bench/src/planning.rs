@@ -110,8 +110,12 @@ fn site(hosts: usize) -> Result<(SiteSpec, SiteFacts, SiteFacts), Failure> {
     let inventory = inventory(hosts)?;
     let authorities = authorities(inventory.clusters.len());
     let spec = spec_of(&inventory, &authorities);
-    let mut empty =
-        SiteFacts { observed_at: NOW, hosts: BTreeMap::new(), bystanders: BTreeMap::new() };
+    let mut empty = SiteFacts {
+        observed_at: NOW,
+        hosts: BTreeMap::new(),
+        misled: BTreeMap::new(),
+        bystanders: BTreeMap::new(),
+    };
     let mut formed = empty.clone();
     for (name, cluster) in &spec.clusters {
         let clusters = BTreeMap::from([(name.clone(), cluster.clone())]);

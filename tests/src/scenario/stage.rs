@@ -64,7 +64,7 @@ impl Stage {
     ///   `cores H N`, `memory H SIZE`, `arch H NAME`, `systemd H VERSION|none`, `missing H TOOL`,
     ///   `no-downloader H`, `foreign-etcd H [UNIT]`, `service H UNIT`, `source H ADDRESS|none|unknown`,
     ///   `reach H TO silent|untried`, `site-unknown H`, `foreign-data H`, `data-unknown H`,
-    ///   `synced-write H Nms|stuck|impossible`, `apart H TO Nms`, `damaged H FILE`, `alarm H NAME`, `answers-as H CLUSTER-ID`.
+    ///   `synced-write H Nms|stuck|impossible`, `apart H TO Nms`, `damaged H FILE`, `login H TO`, `crossed H TO`, `copy H OF`, `alarm H NAME`, `answers-as H CLUSTER-ID`.
     /// - What the operator allows from then on: `allow slow-disk C`, `allow reform C`.
     /// - Certificates: `age DAYS` lets time pass, `issue broken|sound` says what is issued from then on.
     /// - Questions: `plan`, `findings` of it, `same-plan` as last time, `steps`, `hosts`, `apply [killed-before=STEP|killed-after=STEP|lost=STEP]`.
@@ -308,6 +308,9 @@ fn circumstance(words: &[&str]) -> Result<What, String> {
         ["synced-write", _, "impossible"] => What::Disk(Write::Impossible),
         ["synced-write", _, time] => What::Disk(Write::Ended(milliseconds(time)?)),
         ["apart", _, to, time] => What::Apart(host(to), milliseconds(time)?),
+        ["login", _, to] => What::Login(host(to)),
+        ["crossed", _, to] => What::Crossed(host(to)),
+        ["copy", _, of] => What::CopyOf(host(of)),
         ["damaged", _, file] => What::Damaged(file.to_owned()),
         _ => return Err("no such command".to_owned()),
     })

@@ -73,6 +73,12 @@ pub enum What {
     ClusterId(String),
     /// The member ends soon after each start, with these words.
     Loops(String),
+    /// The login leads to the machine of this host.
+    Login(HostName),
+    /// It leads to the machine of this host, and that one's login to this host's.
+    Crossed(HostName),
+    /// The machine-id is that of this host, of whose disk it is a copy.
+    CopyOf(HostName),
     /// A file of the installed release is another than was installed.
     Damaged(String),
 }
@@ -91,7 +97,30 @@ pub enum Write {
 impl Twist {
     /// Puts the circumstance into what was seen.
     pub fn apply(&self, spec: &SiteSpec, facts: &mut SiteFacts) {
+        let other = |facts: &SiteFacts, to: &HostName| facts.hosts.get(to).cloned();
+        match &self.what {
+            What::Login(to) => {
+                let machine = other(facts, to).map(|machine| (self.host.clone(), machine));
+                facts.hosts.extend(machine);
+                return;
+            }
+            What::Crossed(to) => {
+                let pair = [(&self.host, other(facts, to)), (to, other(facts, &self.host))];
+                let pair = pair.map(|(host, machine)| Some((host.clone(), machine?)));
+                facts.hosts.extend(pair.into_iter().flatten());
+                return;
+            }
+            _ => {}
+        }
+        let id = |host: &HostFacts| host.machine.machine_id.clone();
+        let copied = match &self.what {
+            What::CopyOf(of) => facts.hosts.get(of).and_then(Observed::known).map(id),
+            _ => None,
+        };
         let Some(Observed::Known(host)) = facts.hosts.get_mut(&self.host) else { return };
+        if let Some(id) = copied {
+            host.machine.machine_id = id;
+        }
         match &self.what {
             What::Reach(to, reach) => reach_to(spec, host, to, *reach),
             What::Apart(to, ms) => apart(spec, host, to, Duration::from_millis(*ms)),
@@ -129,7 +158,8 @@ fn on_host(what: &What, host: &mut HostFacts) {
         What::Source(address) => sources(host, &Observed::Known(*address)),
         What::NoRoute => sources(host, &Observed::Absent),
         What::SourceUnknown => sources(host, &Observed::Unknown("ip: not found".to_owned())),
-        What::Reach(..) | What::Apart(..) => {}
+        What::Reach(..) | What::Apart(..) | What::Login(_) | What::Crossed(_) | What::CopyOf(_) => {
+        }
         What::Disk(write) => {
             host.disks = host.clusters.keys().map(|name| (name.clone(), timed(*write))).collect();
         }

@@ -146,6 +146,31 @@ fn hosts_of_another_site() {
     stage.traces().without_data().expect_same_as(&before);
 }
 
+/// As two mixed-up HostName lines of ssh_config do, with both keys known.
+#[test]
+fn logins_that_lead_to_each_other_s_machine() {
+    let stage = Stage::formed("r-crossed", 3, &SiteOptions::default());
+    let before = stage.traces().without_data();
+    let [two, three] = [2, 3].map(|number| stage.host(number));
+    let [pin_2, pin_3] = [&two, &three].map(|host| host.host_key_fingerprint().unwrap());
+    stage.edit(|text| {
+        let login = |pin: &str, at: &dyn std::fmt::Display| {
+            format!("ssh.host = \"{at}\"\nssh.host-key = \"{pin}\"")
+        };
+        let key = |pin: &str| format!("ssh.host-key = \"{pin}\"");
+        let text = text.replace(&key(&pin_2), "LOGIN 2").replace(&key(&pin_3), "LOGIN 3");
+        text.replace("LOGIN 2", &login(&pin_3, &three.address()))
+            .replace("LOGIN 3", &login(&pin_2, &two.address()))
+    });
+    for arguments in [&["plan"][..], &["apply", "--yes"]] {
+        let run = stage.run(arguments).ends(8).says("[other-machine]");
+        run.says("etcd-2: its login leads to etcd-3's machine")
+            .says("etcd-3: its login leads to etcd-2's machine");
+    }
+    stage.run(&["status"]).ends(1).says("its login leads to etcd-3's machine");
+    stage.traces().without_data().expect_same_as(&before);
+}
+
 #[test]
 fn a_host_key_that_nobody_trusts_yet() {
     let stage = ready("r-key", 1);

@@ -95,7 +95,7 @@ fn run_script(lock: &Path, generation: &str, script: &str, args: &[&str]) -> boo
     let path = lock.display().to_string();
     let fence = if generation == "-" { "-" } else { &path };
     let output = Command::new("sh")
-        .args(["-c", &source, "sh", fence, generation, "-", "-", "nothing", "", "", &path])
+        .args(["-c", &source, "sh", "-", fence, generation, "-", "-", "nothing", "", "", &path])
         .args(args)
         .output()
         .unwrap();

@@ -10,6 +10,7 @@ mod formed;
 mod formed_once;
 mod interplay;
 mod kubelets;
+mod machines;
 mod names;
 mod of_pods;
 mod owners;

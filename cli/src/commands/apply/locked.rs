@@ -1,6 +1,7 @@
 //! The lock of an apply: which hosts, in whose name, and what fences the steps.
 
 use std::collections::BTreeSet;
+use std::net::IpAddr;
 use std::sync::Arc;
 
 use inventories::HostName;
@@ -14,7 +15,7 @@ use super::super::Context;
 use super::super::planning::Planned;
 use crate::engine::lock::{self, Claim, Lock, LockError};
 use crate::engine::pool::Pool;
-use crate::engine::ssh_hosts::Fence;
+use crate::engine::ssh_hosts::{Fence, Machine};
 use crate::error::CliError;
 use crate::exit::ExitCode;
 
@@ -34,8 +35,19 @@ pub(super) async fn take(
 }
 
 /// The fence of every step.
-pub(super) fn fence(lock: &Lock, record: &Applied) -> Fence {
+pub(super) fn fence(lock: &Lock, planned: &Planned, record: &Applied) -> Fence {
+    let machine = |host: &HostName| {
+        let facts = planned.facts.hosts.get(host)?.known()?;
+        let has = |at: &IpAddr| facts.addresses.known().is_some_and(|own| own.contains(at));
+        let of_host = planned.spec.clusters.values().filter_map(|all| all.members.get(host));
+        let addresses = of_host.flat_map(|at| [at.member.client_address, at.member.peer_address]);
+        let address = addresses.into_iter().find(has);
+        Some(Machine { id: facts.machine.machine_id.known().cloned(), address })
+    };
     Fence {
+        machines: (lock.generations.keys())
+            .filter_map(|host| Some((host.clone(), machine(host)?)))
+            .collect(),
         lock: LOCK_FILE.to_owned(),
         journal: JOURNAL_FILE.to_owned(),
         nonce: lock.nonce.clone(),

@@ -37,7 +37,12 @@ fn plan(kinds: Vec<StepKind>) -> Plan {
 fn facts(hosts: &[(&str, Observed<BootstrapToken>)]) -> SiteFacts {
     let hosts = hosts.iter().map(|(name, token)| (name.parse().unwrap(), host(token.clone())));
     let hosts: BTreeMap<HostName, Observed<HostFacts>> = hosts.collect();
-    SiteFacts { observed_at: OffsetDateTime::UNIX_EPOCH, hosts, bystanders: BTreeMap::new() }
+    SiteFacts {
+        observed_at: OffsetDateTime::UNIX_EPOCH,
+        hosts,
+        misled: BTreeMap::new(),
+        bystanders: BTreeMap::new(),
+    }
 }
 
 fn host(token: Observed<BootstrapToken>) -> Observed<HostFacts> {
@@ -73,6 +78,7 @@ fn host(token: Observed<BootstrapToken>) -> Observed<HostFacts> {
         clock_skew_ms: 0,
         clock_error_ms: 0,
         boot_id: String::new(),
+        machine_id: Observed::Absent,
         downloaders: BTreeSet::new(),
     };
     Observed::Known(HostFacts {
@@ -84,6 +90,7 @@ fn host(token: Observed<BootstrapToken>) -> Observed<HostFacts> {
         heavy_services: BTreeSet::new(),
         kubelet: Observed::Absent,
         releases: BTreeMap::new(),
+        addresses: Observed::Absent,
         sources: BTreeMap::new(),
         reach: BTreeMap::new(),
         round_trips: BTreeMap::new(),

@@ -68,6 +68,7 @@ pub(super) fn seen(request: &Request, records: &Records, span: Span) -> Result<S
         heavy_services: processes.heavy,
         kubelet: kubelet.map_or(Observed::Absent, |unit| kubelet::read(records, &files, unit)),
         releases: releases.collect(),
+        addresses: network::addresses(records, &request.addresses),
         sources: network::sources(records, &request.peers),
         reach: BTreeMap::new(),
         round_trips: BTreeMap::new(),

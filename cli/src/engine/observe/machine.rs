@@ -75,6 +75,7 @@ pub(super) fn read(records: &Records, skew: Skew, room: Room) -> Result<Machine,
         clock_skew_ms: skew.skew_ms,
         clock_error_ms: skew.error_ms,
         boot_id: clean(records.need("boot-id", "its boot id")?.as_bytes()),
+        machine_id: machine_id(records.text("machine-id")),
         downloaders: downloaders.map(str::to_owned).collect(),
     })
 }
@@ -103,6 +104,15 @@ fn user_namespaces(said: Option<&str>) -> Observed<u64> {
             Ok(number) => Observed::Known(number),
             Err(_) => Observed::Unknown("the number can't be read".to_owned()),
         },
+        None => Observed::Unknown("the host did not say it".to_owned()),
+    }
+}
+
+/// systemd's own id of the installation. A fresh image may say `uninitialized` until its first boot.
+fn machine_id(said: Option<&str>) -> Observed<String> {
+    let is_id = |id: &&str| id.len() == 32 && id.bytes().all(|b| b.is_ascii_hexdigit());
+    match said.map(str::trim).filter(is_id) {
+        Some(id) => Observed::Known(id.to_owned()),
         None => Observed::Unknown("the host did not say it".to_owned()),
     }
 }

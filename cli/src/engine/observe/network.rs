@@ -36,6 +36,17 @@ fn listener(line: &str) -> Result<Listener, String> {
     Ok(Listener { address, port: port.parse().map_err(|_| odd())?, process, pid })
 }
 
+/// Which of these addresses the host itself has.
+pub(super) fn addresses(records: &Records, asked: &BTreeSet<IpAddr>) -> Observed<BTreeSet<IpAddr>> {
+    match records.text("addresses") {
+        Some(said) => {
+            let own = said.split_whitespace().filter_map(|address| address.parse().ok());
+            Observed::Known(own.filter(|address| asked.contains(address)).collect())
+        }
+        None => Observed::Unknown("the host did not say its addresses".to_owned()),
+    }
+}
+
 /// For each peer, the source address of a connection to it. Empty where the host was not asked.
 pub(super) fn sources(
     records: &Records,

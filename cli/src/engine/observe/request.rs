@@ -22,6 +22,8 @@ pub(super) struct Request {
     pub(super) members: Vec<Member>,
     /// The peers that they have elsewhere.
     pub(super) peers: BTreeSet<IpAddr>,
+    /// Where its members and their peers are to be found, by the inventory.
+    pub(super) addresses: BTreeSet<IpAddr>,
     /// The names by which members are to find each other.
     pub(super) names: BTreeSet<String>,
     /// Whether a member is to run as a pod, so that the kubelet matters.
@@ -42,6 +44,8 @@ impl Request {
                 request.members.push(member.member.clone());
                 let others = cluster.members.iter().filter(|(other, _)| *other != host);
                 request.peers.extend(others.map(|(_, peer)| peer.member.peer_address));
+                let all = cluster.members.values().map(|member| &member.member);
+                request.addresses.extend(all.flat_map(|at| [at.client_address, at.peer_address]));
             }
         }
         requests
@@ -49,7 +53,13 @@ impl Request {
 
     /// What a host is asked that no cluster uses.
     pub(super) fn empty() -> Self {
-        Self { members: Vec::new(), peers: BTreeSet::new(), names: BTreeSet::new(), kubelet: false }
+        Self {
+            members: Vec::new(),
+            peers: BTreeSet::new(),
+            addresses: BTreeSet::new(),
+            names: BTreeSet::new(),
+            kubelet: false,
+        }
     }
 
     /// The releases that the members run.
@@ -89,6 +99,8 @@ impl Request {
             words.push(format!("member={}", member_word(member)));
         }
         words.extend(self.peers.iter().map(|peer| format!("route={peer}")));
+        let more = self.addresses.difference(&self.peers);
+        words.extend(more.map(|address| format!("address={address}")));
         words.extend(self.names.iter().map(|name| format!("name={name}")));
         words.extend(processes::NAMES.iter().map(|name| format!("process={name}")));
         words.extend(machine::tools().map(|tool| format!("tool={tool}")));

@@ -5,6 +5,7 @@ mod captured;
 mod data;
 mod drop_ins;
 mod flood;
+mod network;
 mod processes;
 mod releases;
 mod torn;

@@ -27,7 +27,7 @@ answer_limit=131072
 hash_limit=1048576
 
 accounts='' releases='' records='' kubelet=''
-looked=' ' hashed=' ' shown=' ' versions='' members='' room='' routes='' names='' processes='' tools=''
+looked=' ' hashed=' ' shown=' ' versions='' members='' room='' routes='' addresses='' names='' processes='' tools=''
 [ "$1" = format=1 ] || exit 64
 shift
 for word do
@@ -44,6 +44,7 @@ for word do
     member=*) members="$members $value" ;;
     room=*) room="$room $value" ;;
     route=*) routes="${routes}route get $value$nl" ;;
+    address=*) addresses="${addresses}route get $value$nl" ;;
     name=*) names="$names $value" ;;
     process=*) processes="$processes $value" ;;
     tool=*) tools="$tools $value" ;;
@@ -92,6 +93,7 @@ machine() {
     IFS= read -r line </sys/devices/system/cpu/online && say cpus "$line"
     IFS= read -r line </proc/meminfo && say memory "$line"
     IFS= read -r line </proc/sys/kernel/random/boot_id && say boot-id "$line"
+    IFS= read -r line </etc/machine-id && say machine-id "$line"
     kernel_says user-namespaces /proc/sys/user/max_user_namespaces
     kernel_says selinux /sys/fs/selinux/enforce
     # When this shell started, as lock.sh counts: /proc/uptime may be a container's own.
@@ -167,8 +169,24 @@ processes() {
     say processes "$found"
 }
 
-# Who else is on the host: ports and routes matter until a cluster is formed.
+# Who else is on the host: ports and routes matter until a cluster is formed. Which of the members' addresses
+# are its own matters always: the kernel has a local route to each of those.
 network() {
+    said=
+    [ -z "$routes$addresses" ] ||
+        said=$(printf %s "$routes$addresses" | ip -oneline -force -batch - 2>&1)
+    own=
+    IFS=$nl
+    for line in $said; do
+        case $line in
+        "local "*)
+            line=${line#local }
+            own="$own ${line%% *}"
+            ;;
+        esac
+    done
+    unset IFS
+    case $said in *' dev '* | *'Command failed'*) say addresses "$own" ;; esac
     forming=
     for word in $members; do
         member "$word"
@@ -177,8 +195,7 @@ network() {
     say forming "$forming"
     [ -n "$forming" ] || return 0
     listeners=$(ss -Hltnp) && say listeners "$listeners"
-    [ -z "$routes" ] ||
-        say routes "$(printf %s "$routes" | ip -oneline -force -batch - 2>&1)"
+    [ -z "$routes" ] || say routes "$said"
     [ -z "$names" ] || names
 }
 

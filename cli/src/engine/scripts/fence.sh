@@ -1,10 +1,27 @@
 # shellcheck shell=sh disable=SC2034
-# The fence and the journal: LOCK GENERATION JOURNAL ENTRY, in front of the guard's arguments; `-` for
-# none of it.
+# The machine, the fence and the journal: "MACHINE_ID ADDRESS" LOCK GENERATION JOURNAL ENTRY, in front of the guard's
+# arguments; `-` for none of it.
+#
+# A new connection may lead to another machine than the one that the plan was made for: a name that points elsewhere
+# by now, an address that moved. There not even the lock's file is opened.
 #
 # A step holds the lock's flock, shared, while it runs. Whoever takes the lock over waits for the
 # script of a lost connection to end; one that begins later finds another generation and does nothing.
 
+same_machine() {
+    if [ "$1" != - ]; then
+        IFS= read -r id 2>/dev/null </etc/machine-id || id=
+        [ "$id" = "$1" ] || refuse "this login leads to another machine than the plan was made for: another machine-id"
+    fi
+    if [ "$2" != - ]; then
+        case $(ip -oneline route get "$2" 2>/dev/null) in
+        "local "*) ;;
+        *) refuse "this login leads to another machine than the plan was made for: it no longer has $2" ;;
+        esac
+    fi
+}
+[ "$1" = - ] || same_machine "${1% *}" "${1#* }"
+shift
 if [ "$1" != - ]; then
     exec 9>>"$1.flock"
     # waits 30 s

@@ -83,7 +83,7 @@ impl Doors {
         if let Some(before) = &claimed.connection
             && !before.is_same(&connection)
         {
-            claimed.generation = self.fence.renew(&connection).await?;
+            claimed.generation = self.fence.renew(host, &connection).await?;
         }
         claimed.connection = Some(connection.clone());
         claimed.given_up = false;

@@ -5,6 +5,7 @@
 //! generation, so that nothing of what was sent over the lost one can still do anything.
 
 use std::collections::BTreeMap;
+use std::net::IpAddr;
 
 use inventories::HostName;
 use planner::Step;
@@ -22,7 +23,10 @@ use crate::engine::lock::LEASE;
 use crate::engine::remote::{Call, Connection, Payload, RemoteError, Reply};
 
 /// The words of a script that nobody fences and no journal notes.
-pub(in crate::engine) const UNFENCED: [&str; 4] = ["-"; 4];
+pub(in crate::engine) const UNFENCED: [&str; WORDS] = ["-"; WORDS];
+
+/// The machine, the lock, its generation, the journal, its entry.
+pub(in crate::engine) const WORDS: usize = 5;
 
 /// The lock that an apply holds, and who it is in the journals.
 #[derive(Debug, Clone)]
@@ -35,12 +39,31 @@ pub struct Fence {
     pub nonce: String,
     /// The generation of the lock on each host that is locked, as it was taken.
     pub generations: BTreeMap<HostName, u64>,
+    /// The machine of each locked host, as it was when the plan was made.
+    pub machines: BTreeMap<HostName, Machine>,
     /// Who applies.
     pub who: String,
     /// The hash of the plan.
     pub plan: String,
     /// The commit of the inventory, where it is in git.
     pub commit: Option<Commit>,
+}
+
+/// What a machine is known by. What was not known when the plan was made is not asked for later.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Machine {
+    /// Its machine-id.
+    pub id: Option<String>,
+    /// An address that it has.
+    pub address: Option<IpAddr>,
+}
+
+impl Machine {
+    fn word(&self) -> String {
+        let address = self.address.map(|address| address.to_string());
+        let [id, address] = [self.id.as_deref(), address.as_deref()].map(|is| is.unwrap_or("-"));
+        format!("{id} {address}")
+    }
 }
 
 /// A line of the journal, before its outcome.
@@ -56,7 +79,7 @@ struct Entry<'a> {
 
 impl Fence {
     /// What stands in front of a step's arguments.
-    pub(super) fn words(&self, step: &Step, generation: u64) -> Result<[String; 4], Failure> {
+    pub(super) fn words(&self, step: &Step, generation: u64) -> Result<[String; WORDS], Failure> {
         let entry = Entry {
             at: OffsetDateTime::now_utc().format(&Rfc3339).map_err(Failure::local)?,
             who: &self.who,
@@ -67,16 +90,28 @@ impl Fence {
         let line = serde_json::to_string(&entry).map_err(Failure::local)?;
         // The script closes the object behind the outcome.
         let open = line.strip_suffix('}').unwrap_or(&line).to_owned();
-        Ok([self.lock.clone(), generation.to_string(), self.journal.clone(), open])
+        let generation = generation.to_string();
+        let machine = self.machine(&step.host);
+        Ok([machine, self.lock.clone(), generation, self.journal.clone(), open])
+    }
+
+    fn machine(&self, host: &HostName) -> String {
+        self.machines.get(host).map_or_else(|| "-".to_owned(), Machine::word)
     }
 
     /// Goes on with the lock over a new connection: the generation from here on. What was sent over
     /// the one before is over by then, or does nothing.
-    pub(super) async fn renew(&self, connection: &Connection) -> Result<u64, Failure> {
+    pub(super) async fn renew(
+        &self,
+        host: &HostName,
+        connection: &Connection,
+    ) -> Result<u64, Failure> {
         let mut args = guard::nothing().to_vec();
         args.extend([self.lock.clone(), LEASE.as_secs().to_string(), self.nonce.clone()]);
         let call = calls::call(script::LOCK_AGAIN, args, Payload::new());
-        let reply = Fenced::unfenced(connection.clone()).run(call).await?;
+        let mut words = UNFENCED.map(str::to_owned);
+        words[0] = self.machine(host);
+        let reply = Fenced::new(connection.clone(), Some(words)).run(call).await?;
         let body = answer::read(&reply)?.body;
         let generation = body.strip_prefix("generation ").and_then(|number| number.parse().ok());
         generation.ok_or_else(|| Failure::failed("the lock has no generation"))
@@ -86,11 +121,11 @@ impl Fence {
 /// A connection that puts a step's fence in front of whatever it runs.
 pub(super) struct Fenced {
     connection: Connection,
-    words: [String; 4],
+    words: [String; WORDS],
 }
 
 impl Fenced {
-    pub(super) fn new(connection: Connection, words: Option<[String; 4]>) -> Self {
+    pub(super) fn new(connection: Connection, words: Option<[String; WORDS]>) -> Self {
         let words = words.unwrap_or_else(|| UNFENCED.map(str::to_owned));
         Self { connection, words }
     }

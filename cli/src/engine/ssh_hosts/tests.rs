@@ -11,6 +11,7 @@ mod lint;
 mod list_by_address;
 mod locks;
 mod lost;
+mod machine;
 mod move_leader;
 mod pods;
 mod recording;

@@ -6,6 +6,7 @@ use std::process::{Command, Stdio};
 
 use tempfile::TempDir;
 
+use super::super::fence::WORDS;
 use crate::engine::executable::executable;
 use crate::engine::remote::Reply;
 
@@ -21,8 +22,8 @@ pub(super) struct Bench {
 /// What is run.
 pub(super) struct Run<'a> {
     pub(super) script: &'a str,
-    /// Lock, generation, journal and its entry.
-    pub(super) fence: [String; 4],
+    /// Machine, lock, generation, journal and its entry.
+    pub(super) fence: [String; WORDS],
     pub(super) args: Vec<String>,
     pub(super) blobs: Vec<Vec<u8>>,
     /// Bytes of the payload that don't arrive.
@@ -32,7 +33,7 @@ pub(super) struct Run<'a> {
 impl<'a> Run<'a> {
     pub(super) fn new<A: ToString>(script: &'a str, args: &[A]) -> Self {
         let args = args.iter().map(ToString::to_string).collect();
-        let fence = ["-"; 4].map(str::to_owned);
+        let fence = ["-"; WORDS].map(str::to_owned);
         Self { script, fence, args, blobs: Vec::new(), missing: 0 }
     }
 

@@ -19,7 +19,8 @@ fn text(bench: &Bench, run: &Run<'_>) -> (i32, String) {
 fn fenced<'a>(bench: &Bench, generation: &str) -> Run<'a> {
     let mut run = Run::unguarded(CLAIM_HOST, &[bench.arg("site"), "prod".to_owned()]);
     let entry = r#"{"step":"etcd-1/claim""#;
-    run.fence = [bench.arg("lock"), generation.into(), bench.arg("journal"), entry.into()];
+    run.fence =
+        ["-".into(), bench.arg("lock"), generation.into(), bench.arg("journal"), entry.into()];
     run
 }
 

@@ -74,6 +74,7 @@ impl Site {
             lock,
             nonce: "n1".to_owned(),
             generations: BTreeMap::from([(host.clone(), 1)]),
+            machines: BTreeMap::new(),
             who: "ann@a".to_owned(),
             plan: "0f0f".to_owned(),
             commit: None,
