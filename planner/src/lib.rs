@@ -9,6 +9,7 @@
 
 mod assess;
 mod bootstrap;
+mod ca_end;
 mod certificates;
 mod converge;
 mod difference;
@@ -47,6 +48,7 @@ pub mod text;
 mod trials;
 
 pub use assess::cluster_now;
+pub use ca_end::{CaEnd, HasEnded};
 pub use certificates::attributes;
 pub use down::{missing_files, why_down};
 pub use facts::{HostFacts, Observed, SiteFacts};

@@ -19,7 +19,8 @@ use crate::selection::{self, Selection};
 use crate::spec::{ClusterSpec, SiteSpec};
 use crate::stops::{Scope, Stops};
 use crate::{
-    bootstrap, converge, discovery, form, holes, identity, kubelets, machines, preflight, since,
+    bootstrap, ca_end, converge, discovery, form, holes, identity, kubelets, machines, preflight,
+    since,
 };
 
 /// Why there is no plan: always a defect of quorate, never of an inventory or a host.
@@ -96,6 +97,7 @@ pub(crate) fn judge(
 ) {
     preflight::check(spec, cluster, view, facts, policy, report);
     identity::check(spec, cluster, view, report);
+    ca_end::check(cluster, view.now.formation, facts.observed_at, report);
     bootstrap::check(cluster, view, report);
     formed::check(cluster, view, policy, report);
     corrupt(cluster, view, report);

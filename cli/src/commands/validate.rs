@@ -1,6 +1,8 @@
 //! `quorate validate`
 
 use planner::spec::Authorities;
+use planner::{CaEnd, HasEnded};
+use time::OffsetDateTime;
 
 use super::Context;
 use crate::error::CliError;
@@ -22,5 +24,20 @@ pub(super) fn run(context: &Context) -> Result<ExitCode, CliError> {
             context.terminal.warn(&message);
         }
     }
-    Ok(ExitCode::Done)
+    let now = OffsetDateTime::now_utc();
+    let mut code = ExitCode::Done;
+    let ends = spec.clusters.values().flat_map(|cluster| CaEnd::of(cluster, now));
+    // Clusters may share a client CA.
+    let mut told = Vec::new();
+    for end in ends {
+        if told.contains(&end) {
+            continue;
+        }
+        context.terminal.warn(&end.message());
+        if end.has == HasEnded::Already {
+            code = code.first(ExitCode::Inventory);
+        }
+        told.push(end);
+    }
+    Ok(code)
 }

@@ -6,6 +6,8 @@ use std::os::unix::fs::PermissionsExt as _;
 use std::path::Path;
 use std::process::Command;
 
+use pki::{CaKind, CertificateAuthority};
+
 use crate::sandbox::Sandbox;
 
 fn files(folder: &Path) -> BTreeMap<String, (u32, Vec<u8>)> {
@@ -114,4 +116,28 @@ fn a_client_certificate_needs_the_operators_key_and_overwrites_nothing() {
     let opened =
         sandbox.run(&[&["client-cert", "--cn", "third", "--out", "client"], &key[..]].concat());
     assert_eq!(opened.code, 0, "{}", opened.stderr);
+}
+
+/// `validate` knows the certificates in pki/ and nothing of hosts. A CA that ends is named half a year before.
+#[test]
+fn validate_names_a_ca_that_ends_and_refuses_one_that_has_ended() {
+    for (age, code, says) in [
+        (3400, 0, None),
+        (3475, 0, Some("the peer CA of main ends on ")),
+        (3660, 65, Some("the client CA of main ended on ")),
+    ] {
+        let sandbox = Sandbox::with_site();
+        let born = time::OffsetDateTime::now_utc() - time::Duration::days(age);
+        for (kind, name) in [(CaKind::Peer, "peer-ca.crt"), (CaKind::Client, "client-ca.crt")] {
+            let (site, cluster) = ("lab".parse().unwrap(), "main".parse().unwrap());
+            let authority = CertificateAuthority::generate(kind, &site, &cluster, born).unwrap();
+            sandbox.write(&format!("pki/main/{name}"), &authority.certificate().pem());
+        }
+        let ended = sandbox.run(&["validate"]);
+        assert_eq!(ended.code, code, "{}", ended.stderr);
+        match says {
+            Some(says) => assert!(ended.stderr.contains(says), "{}", ended.stderr),
+            None => assert_eq!(ended.stderr, ""),
+        }
+    }
 }
