@@ -90,17 +90,21 @@ pub struct HostFacts {
     pub accounts: BTreeMap<AccountName, Observed<Account>>,
     /// The site that marked this host as its own.
     pub site: Observed<SiteName>,
-    /// TCP sockets in state LISTEN. Looked at only while a cluster that was asked for has no sign of
-    /// being formed here; else empty, as `sources` is.
+    /// TCP sockets in state LISTEN. Looked at only while a cluster that was asked for has no sign of being formed
+    /// here, or no process that has all of its ports; else empty. `sources` wait for the first alone.
     pub listeners: Vec<Listener>,
     /// Processes named `etcd`, ours too.
     pub etcd_processes: Vec<EtcdProcess>,
+    /// What starts an etcd on this host without being asked, ours too.
+    pub etcd_at_boot: BTreeSet<AtBoot>,
     /// Other heavy services that run here, by unit name (`postgresql.service`, …).
     pub heavy_services: BTreeSet<String>,
     /// The kubelet. Looked at only where a member is to run as a pod; else absent.
     pub kubelet: Observed<KubeletFacts>,
     /// etcd releases under `/opt/quorate/etcd`, of the versions that were asked for.
     pub releases: BTreeMap<EtcdVersion, Observed<InstalledRelease>>,
+    /// The directories that symlinks among those above the members' lead through.
+    pub passed: BTreeMap<String, FileFacts>,
     /// Which of the addresses asked for the host itself has: those of the members of its clusters.
     pub addresses: Observed<BTreeSet<IpAddr>>,
     /// For each peer address asked for: the source address that this host uses to reach it.
@@ -223,6 +227,15 @@ pub struct EtcdProcess {
     pub pid: u32,
     /// The systemd unit that it belongs to, where its cgroup says so.
     pub unit: Option<String>,
+}
+
+/// What starts an etcd on a host without being asked.
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
+pub enum AtBoot {
+    /// A systemd unit that is enabled, by its name.
+    Unit(String),
+    /// A manifest in the folder of an enabled kubelet, by its path.
+    Manifest(String),
 }
 
 /// An etcd release on a host.

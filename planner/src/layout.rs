@@ -4,8 +4,8 @@ use std::collections::BTreeSet;
 
 use inventories::AccountName;
 use serde::Serialize;
-use templates::Layout;
 use templates::layout::ReleaseLayout;
+use templates::{Layout, Member};
 
 /// A directory that must be there.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
@@ -50,9 +50,11 @@ pub fn own(layout: &Layout) -> [String; 4] {
 
 /// The directories above those of a member, and above its release. quorate makes those that are missing and
 /// changes none that is there: others may have theirs below them.
-pub fn parents(layout: &Layout) -> BTreeSet<String> {
+pub fn parents(member: &Member) -> BTreeSet<String> {
+    let layout = &member.layout();
     let mut parents = BTreeSet::new();
-    for path in [layout.data_dir(), layout.pki_dir(), format!("{}/etcd", ReleaseLayout::ROOT)] {
+    let release = ReleaseLayout::of(member.version).etcd();
+    for path in [layout.data_dir(), layout.pki_dir(), release] {
         let mut above = path.as_str();
         while let Some((parent, _)) =
             above.rsplit_once('/').filter(|(parent, _)| !parent.is_empty())

@@ -1,6 +1,7 @@
 //! What must be true of a host before anything is changed on it. Every finding of every host is
 //! reported at once.
 
+mod at_boot;
 pub mod cost;
 mod host;
 mod kubelet;
@@ -82,10 +83,9 @@ pub(crate) fn check(
         host::check(&subject, policy, report);
         kubelet::check(&subject, report);
         parents::check(&subject, report);
+        at_boot::check(&subject, report);
         not_known(&subject, report);
-        if formation != Formation::Formed {
-            network::check(&subject, report);
-        }
+        network::check(&subject, report);
         cost::disk(&subject, policy, report);
     }
     if formation != Formation::Formed {

@@ -123,6 +123,7 @@ impl World {
             site: present(host.site.clone()),
             listeners: listeners.collect(),
             etcd_processes: processes.collect(),
+            etcd_at_boot: BTreeSet::new(),
             heavy_services: BTreeSet::new(),
             kubelet: if mine.iter().any(|(cluster, _)| cluster.runtime == Runtime::StaticPod) {
                 Observed::Known(kubelet(host))
@@ -134,6 +135,7 @@ impl World {
                 .values()
                 .map(|cluster| (cluster.version, release(host.releases.get(&cluster.version))))
                 .collect(),
+            passed: BTreeMap::new(),
             addresses: Observed::Known(
                 mine.iter()
                     .flat_map(|(_, own)| [own.member.client_address, own.member.peer_address])

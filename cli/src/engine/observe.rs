@@ -49,8 +49,11 @@ use clock::Span;
 use request::Request;
 
 /// The script that looks.
-pub(in crate::engine) const SCRIPT: &str =
-    concat!(include_str!("scripts/drop_ins.sh"), include_str!("scripts/facts.sh"));
+pub(in crate::engine) const SCRIPT: &str = concat!(
+    include_str!("scripts/drop_ins.sh"),
+    include_str!("scripts/at_boot.sh"),
+    include_str!("scripts/facts.sh")
+);
 /// A look takes a tenth of a second; a member without a quorum makes it wait.
 const LOOK_TIME: Duration = Duration::from_secs(60);
 /// A step writes its few files within a moment; what is torn three times over is torn for good.

@@ -183,19 +183,11 @@ fn quota(member: &templates::Member) -> u64 {
 }
 
 fn neighbours(subject: &Subject<'_>, report: &mut PlanReport) {
-    let ours = |unit: &str| {
-        cluster_of_unit(unit).is_some_and(|name| subject.spec.clusters.contains_key(&name))
-            || subject
-                .facts
-                .other_clusters
-                .iter()
-                .any(|name| unit == format!("etcd-{name}.service"))
-            || subject.spec.clusters.keys().any(|name| unit == Layout::of(name).discovery_unit())
-    };
     let members = || subject.facts.clusters.values();
     let is_pod = |pid| members().any(|member| member.pod.known().is_some_and(|pod| pod.pid == pid));
     for process in &subject.facts.etcd_processes {
-        if process.unit.as_deref().is_some_and(ours) || is_pod(process.pid) {
+        if process.unit.as_deref().is_some_and(|unit| is_ours(subject, unit)) || is_pod(process.pid)
+        {
             continue;
         }
         let of = process.unit.as_ref().map_or(String::new(), |unit| format!(" of {unit}"));
@@ -222,6 +214,14 @@ fn neighbours(subject: &Subject<'_>, report: &mut PlanReport) {
             ),
         );
     }
+}
+
+/// Whether quorate made this unit: of a cluster that is here, in the inventory or not.
+pub(super) fn is_ours(subject: &Subject<'_>, unit: &str) -> bool {
+    let others = &subject.facts.other_clusters;
+    cluster_of_unit(unit).is_some_and(|name| subject.spec.clusters.contains_key(&name))
+        || others.iter().any(|name| unit == format!("etcd-{name}.service"))
+        || subject.spec.clusters.keys().any(|name| unit == Layout::of(name).discovery_unit())
 }
 
 fn foreign_data(subject: &Subject<'_>, report: &mut PlanReport) {

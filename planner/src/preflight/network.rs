@@ -1,19 +1,60 @@
-//! Ports and paths between the members of a cluster that is not formed yet.
+//! Ports of a member, and paths between the members of a cluster that is not formed yet.
 
-use std::net::SocketAddr;
+use std::collections::BTreeSet;
+use std::net::{IpAddr, SocketAddr};
 
 use super::Subject;
-use crate::facts::{Listener, Observed, Reach};
-use crate::report::PlanReport;
+use crate::facts::{Listener, MemberFacts, Observed, Reach};
+use crate::report::{Formation, PlanReport};
 
 pub(super) fn check(subject: &Subject<'_>, report: &mut PlanReport) {
     ports(subject, report);
+    let lacks = lacks(subject);
+    for address in &lacks {
+        no_address(subject, *address, report);
+    }
+    if subject.formation == Formation::Formed {
+        return;
+    }
     for (name, peer) in &subject.cluster.members {
         if name != subject.name {
             let address = peer.member.peer_url().socket();
-            source_address(subject, address, report);
+            // Where the member can't listen, it matters little from where it would speak.
+            if lacks.is_empty() {
+                source_address(subject, address, report);
+            }
             reach(subject, address, report);
         }
+    }
+}
+
+/// The member's addresses that the host does not have.
+fn lacks(subject: &Subject<'_>) -> BTreeSet<IpAddr> {
+    let member = &subject.member.member;
+    let own = [member.client_address, member.peer_address];
+    let has = subject.facts.addresses.known();
+    own.into_iter().filter(|address| has.is_some_and(|has| !has.contains(address))).collect()
+}
+
+/// A floating address, or one that a router translates, is no address to listen on.
+fn no_address(subject: &Subject<'_>, address: IpAddr, report: &mut PlanReport) {
+    let message = format!("no interface of this host has {address}, so etcd can't listen there");
+    let hint = match subject.formation {
+        Formation::Formed => {
+            "give the host its address back; to see what it has: ip -brief address"
+        }
+        _ => {
+            "set `address`, or `peer-address`, to an address that the host has: ip -brief address\n\
+                an address that only clients see, floating or translated, goes into `sans`"
+        }
+    };
+    let finding = subject.finding("no-address", message, hint);
+    let member = subject.facts.clusters.get(&subject.cluster.name);
+    match (subject.formation, member.is_some_and(MemberFacts::is_up)) {
+        // What runs has its sockets; it would not get them again.
+        (Formation::Formed, true) => report.warnings.push(finding),
+        (Formation::Formed, false) => report.block(finding, [subject.its_member()]),
+        _ => report.block(finding, [subject.forming()]),
     }
 }
 
@@ -34,6 +75,10 @@ fn ports(subject: &Subject<'_>, report: &mut PlanReport) {
         if listener.pid.is_some() && our_pids.contains(&listener.pid) {
             continue;
         }
+        // A member that ends again and again has another process by now.
+        if subject.formation == Formation::Formed && is_etcd_of_no_other(subject, listener) {
+            continue;
+        }
         let Some((use_, at)) = wanted.iter().find(|(_, at)| collides(listener, *at)) else {
             continue;
         };
@@ -47,8 +92,23 @@ fn ports(subject: &Subject<'_>, report: &mut PlanReport) {
             ),
             "stop that process, or set other `ports` for the cluster",
         );
-        report.block(finding, [subject.forming()]);
+        let stops = match (subject.formation, ours.is_some_and(MemberFacts::is_up)) {
+            // It serves at the ports that it has.
+            (Formation::Formed, true) => subject.settings(),
+            (Formation::Formed, false) => subject.its_member(),
+            _ => subject.forming(),
+        };
+        report.block(finding, [stops]);
     }
+}
+
+/// A pod's etcd is of no service, and that of a unit is of ours.
+fn is_etcd_of_no_other(subject: &Subject<'_>, listener: &Listener) -> bool {
+    let ours = subject.member.member.layout().unit_name();
+    let known = subject.facts.etcd_processes.iter().find(|etcd| Some(etcd.pid) == listener.pid);
+    let unit = known.and_then(|etcd| etcd.unit.as_ref());
+    listener.process == "etcd"
+        && unit.is_none_or(|unit| *unit == ours || !unit.ends_with(".service"))
 }
 
 fn collides(listener: &Listener, wanted: SocketAddr) -> bool {

@@ -5,14 +5,16 @@ use inventories::AccountName;
 use inventories::inventory::Runtime;
 
 use super::{Subject, push_once};
-use crate::facts::{FileFacts, Observed};
+use crate::facts::FileFacts;
 use crate::layout::parents;
 use crate::report::{Finding, PlanReport};
 
 pub(super) fn check(subject: &Subject<'_>, report: &mut PlanReport) {
     let Some(facts) = subject.facts.clusters.get(&subject.cluster.name) else { return };
-    for path in parents(&subject.member.member.layout()) {
-        let Some(Observed::Known(seen)) = facts.files.get(&path) else { continue };
+    let above = parents(&subject.member.member).into_iter();
+    let above = above.filter_map(|path| Some((facts.files.get(&path)?.known()?, path)));
+    let linked = subject.facts.passed.iter().map(|(path, seen)| (seen, path.clone()));
+    for (seen, path) in above.chain(linked) {
         if lets_through(seen, &subject.member.member.account) {
             continue;
         }

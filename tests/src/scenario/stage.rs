@@ -7,7 +7,7 @@ use std::collections::BTreeMap;
 
 use inventories::inventory::Runtime;
 use inventories::{ClusterName, Inventory, SiteName};
-use planner::facts::Reach;
+use planner::facts::{AtBoot, Reach};
 use planner::text::{self, Paint, Style};
 use planner::{FormedRecord, Observed, Plan, Policy, SiteFacts, SiteSpec, fingerprint};
 use templates::layout::PkiFile;
@@ -62,7 +62,7 @@ impl Stage {
     ///   `edit-manifest H`, `loops H WORDS`.
     /// - What is so on hosts: `listener H PORT PROCESS`, `disk H SIZE [releases]`, `clock H ±Ns`,
     ///   `cores H N`, `memory H SIZE`, `arch H NAME`, `systemd H VERSION|none`, `missing H TOOL`,
-    ///   `no-downloader H`, `foreign-etcd H [UNIT]`, `service H UNIT`, `source H ADDRESS|none|unknown`,
+    ///   `no-downloader H`, `foreign-etcd H [UNIT]`, `has H ADDRESS|none`, `at-boot H UNIT|PATH`, `service H UNIT`, `source H ADDRESS|none|unknown`,
     ///   `reach H TO silent|untried`, `site-unknown H`, `foreign-data H`, `data-unknown H`,
     ///   `synced-write H Nms|stuck|impossible`, `apart H TO Nms`, `damaged H FILE`, `login H TO`, `crossed H TO`, `copy H OF`, `alarm H NAME`, `answers-as H CLUSTER-ID`.
     /// - What the operator allows from then on: `allow slow-disk C`, `allow reform C`.
@@ -292,6 +292,12 @@ fn circumstance(words: &[&str]) -> Result<What, String> {
         ["no-downloader", _] => What::NoDownloader,
         ["foreign-etcd", _] => What::ForeignEtcd(None),
         ["foreign-etcd", _, unit] => What::ForeignEtcd(Some(unit.to_owned())),
+        ["has", _, "none"] => What::Has(None),
+        ["has", _, address] => What::Has(Some(parsed(address)?)),
+        ["at-boot", _, path] if path.starts_with('/') => {
+            What::AtBoot(AtBoot::Manifest(path.to_owned()))
+        }
+        ["at-boot", _, unit] => What::AtBoot(AtBoot::Unit(unit.to_owned())),
         ["service", _, unit] => What::Service(unit.to_owned()),
         ["source", _, "none"] => What::NoRoute,
         ["source", _, "unknown"] => What::SourceUnknown,

@@ -6,8 +6,8 @@ use std::time::Duration;
 
 use inventories::HostName;
 use planner::facts::{
-    ALARM, Clock, DiskTime, EtcdFacts, EtcdProcess, HostFacts, Listener, MemberFacts, Observed,
-    Reach, RoundTrip,
+    ALARM, AtBoot, Clock, DiskTime, EtcdFacts, EtcdProcess, HostFacts, Listener, MemberFacts,
+    Observed, Reach, RoundTrip,
 };
 use planner::{SiteFacts, SiteSpec};
 
@@ -45,6 +45,10 @@ pub enum What {
     NoDownloader,
     /// An etcd that quorate did not start, with its unit.
     ForeignEtcd(Option<String>),
+    /// The host has this address of those that were asked for, and no other.
+    Has(Option<IpAddr>),
+    /// Somebody else's etcd that the host starts at its next boot.
+    AtBoot(AtBoot),
     /// A heavy service beside etcd.
     Service(String),
     /// Connections to the other hosts leave from this address.
@@ -151,6 +155,10 @@ fn on_host(what: &What, host: &mut HostFacts) {
         What::NoDownloader => machine.downloaders.clear(),
         What::ForeignEtcd(unit) => {
             host.etcd_processes.push(EtcdProcess { pid: 4242, unit: unit.clone() });
+        }
+        What::Has(address) => host.addresses = Observed::Known(address.iter().copied().collect()),
+        What::AtBoot(start) => {
+            host.etcd_at_boot.insert(start.clone());
         }
         What::Service(unit) => {
             host.heavy_services.insert(unit.clone());

@@ -31,6 +31,11 @@ fn a_port_that_is_taken() {
     let listen = format!("systemd-socket-activate --accept -l {address}:2380 /bin/cat");
     on(&host, &format!("systemd-run --quiet --unit=squatter {listen}"));
     on(&host, "timeout 60 sh -c 'until ss -Hltn | grep -q :2380; do sleep 0.05; done'");
+    // A disk of its own for the data has this at its root, and is no reason to refuse.
+    on(
+        &stage.host(1),
+        "mkdir -p /var/lib/etcd/main && mkdir -m 0700 /var/lib/etcd/main/lost+found",
+    );
     stage.expect_refusal("port-taken", &["etcd-2", "2380", "systemd-socket"]);
     on(&host, "systemctl stop squatter");
     stage.run(&["apply", "--yes"]).ends(0);
@@ -84,7 +89,20 @@ fn every_finding_of_every_host_at_once() {
     stage.host(2).silence(2380).unwrap();
     on(&stage.host(1), "mkdir -p /var/lib/etcd/main && touch /var/lib/etcd/main/x");
     on(&stage.host(3), "mkdir -p /var/lib/quorate && echo elsewhere > /var/lib/quorate/site");
-    let words = ["[peer-unreachable]", "[foreign-data]", "[other-site]"];
+    // As kubeadm leaves it, and as the distribution's package does when it is stopped.
+    on(&stage.host(2), "install -d -m 0700 /var/lib/etcd");
+    on(
+        &stage.host(3),
+        "printf '[Service]\\nExecStart=/usr/bin/etcd\\n[Install]\\nWantedBy=multi-user.target\\n' \
+         >/etc/systemd/system/etcd.service && systemctl enable etcd.service",
+    );
+    let words = [
+        "[peer-unreachable]",
+        "[foreign-data]",
+        "[other-site]",
+        "chmod a+x /var/lib/etcd",
+        "systemctl disable --now etcd.service",
+    ];
     stage.expect_refusal("other-site", &words);
 }
 

@@ -227,3 +227,37 @@ fn another_account_of_one_cluster_leaves_the_other_alone() {
     assert!(!plan.steps.is_empty());
     assert!(plan.steps.iter().all(|step| step.cluster.as_ref().is_none_or(|of| *of == name)));
 }
+
+/// The release, and what a symlink leads through, are on the way as well.
+#[test]
+fn whatever_etcd_has_to_pass_is_named_by_its_path() {
+    let (world, spec) = plain(3).world();
+    let facts = formed(world, &spec).observe(&spec);
+    let closed = || FileFacts {
+        mode: 0o700,
+        owner: "root".to_owned(),
+        group: "root".to_owned(),
+        sha256: String::new(),
+        text: None,
+    };
+    let found = |close: &dyn Fn(&mut SiteFacts)| {
+        let mut facts = facts.clone();
+        close(&mut facts);
+        let plan = plan(&spec, &facts, &Policy::default()).unwrap();
+        let blocked = plan.report.blocked.into_iter().map(|blocked| blocked.finding);
+        blocked.map(|finding| (finding.code, finding.hint.unwrap_or_default())).collect::<Vec<_>>()
+    };
+    for path in ["/opt/quorate/etcd/3.6.16", "/opt"] {
+        let close = |facts: &mut SiteFacts| {
+            member(facts, "etcd-2").files.insert(path.to_owned(), Observed::Known(closed()));
+        };
+        let hint = format!("run on the host: chmod a+x {path}");
+        assert_eq!(found(&close), [("closed-parent", hint)]);
+    }
+    let linked = |facts: &mut SiteFacts| {
+        let passed = &mut quorate_tests::seen::host(facts, "etcd-2").passed;
+        passed.insert("/srv/disk".to_owned(), closed());
+    };
+    let hint = "run on the host: chmod a+x /srv/disk".to_owned();
+    assert_eq!(found(&linked), [("closed-parent", hint)]);
+}

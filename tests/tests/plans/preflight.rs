@@ -4,14 +4,17 @@
 use std::collections::BTreeMap;
 use std::time::Duration;
 
+use inventories::HostName;
 use inventories::inventory::Runtime;
 use planner::facts::{
     DiskTime, EtcdProcess, HostFacts, KubeletFacts, Listener, Observed, Reach, Selinux, SiteFacts,
 };
 use planner::policy::{DEFAULT_QUOTA_BYTES, RELEASE_BYTES, WAL_BYTES};
+use planner::stops::Stops;
 use planner::{Plan, Policy, SiteSpec, plan};
-use quorate_tests::seen::{host, known, member};
+use quorate_tests::seen::{end, host, known, member};
 use quorate_tests::site::{Shape, cluster, plain};
+use quorate_tests::story::formed;
 use templates::Layout;
 
 use crate::begun::started;
@@ -293,6 +296,32 @@ fn a_port_is_taken_where_its_address_is() {
             ),
         ],
     );
+}
+
+/// On a formed cluster a port is looked at where it is changed, or its member is down.
+#[test]
+fn a_port_of_a_formed_member_that_is_taken_stops_what_would_need_it() {
+    let (world, spec) = plain(3).world();
+    let facts = formed(world, &spec).observe(&spec);
+    let name: HostName = "etcd-2".parse().unwrap();
+    let stops = |change: &dyn Fn(&mut SiteFacts)| {
+        let mut facts = facts.clone();
+        listens(host(&mut facts, "etcd-2"), "127.0.0.1", 2381);
+        change(&mut facts);
+        let plan = planned(&spec, &facts);
+        let found = plan.report.blocked.iter().find(|found| found.finding.code == "port-taken");
+        found.map(|found| found.stops.clone())
+    };
+    let settings = Stops::Settings(name.clone(), cluster(0));
+    assert_eq!(stops(&|_| {}), Some([settings].into()));
+    let down = |facts: &mut SiteFacts| end(member(facts, "etcd-2"));
+    assert_eq!(stops(&down), Some([Stops::Member(name, cluster(0))].into()));
+    // Its own process, which is another one at each moment.
+    let own = |facts: &mut SiteFacts| {
+        down(facts);
+        host(facts, "etcd-2").listeners.last_mut().unwrap().process = "etcd".to_owned();
+    };
+    assert_eq!(stops(&own), None);
 }
 
 fn all<K: Ord, V: Clone>(map: &mut BTreeMap<K, V>, value: &V) {

@@ -3,7 +3,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use inventories::{AccountName, SiteName};
-use planner::facts::{Account, HostFacts, Observed};
+use planner::facts::{Account, AtBoot, FileFacts, HostFacts, Observed};
 use templates::layout::{KUBELET_UNIT, SITE_FILE};
 use templates::pod::Ids;
 
@@ -65,9 +65,11 @@ pub(super) fn seen(request: &Request, records: &Records, span: Span) -> Result<S
         site: site(&files),
         listeners,
         etcd_processes: processes.etcd,
+        etcd_at_boot: at_boot(records),
         heavy_services: processes.heavy,
         kubelet: kubelet.map_or(Observed::Absent, |unit| kubelet::read(records, &files, unit)),
         releases: releases.collect(),
+        passed: passed(records, &files),
         addresses: network::addresses(records, &request.addresses),
         sources: network::sources(records, &request.peers),
         reach: BTreeMap::new(),
@@ -133,6 +135,24 @@ fn account(records: &Records, name: &AccountName) -> Observed<Account> {
         Some((status, _)) => Observed::Unknown(format!("getent ended with status {status}")),
         None => Observed::Unknown("the host did not say its accounts".to_owned()),
     }
+}
+
+/// The directories that the host found behind symlinks.
+fn passed(records: &Records, files: &Files) -> BTreeMap<String, FileFacts> {
+    let paths = records.text("passed").unwrap_or_default().split_whitespace();
+    let facts = |path: &str| Some((path.to_owned(), files.facts(path).known()?.clone()));
+    paths.filter_map(facts).collect()
+}
+
+/// A look that did not say it found nothing.
+fn at_boot(records: &Records) -> BTreeSet<AtBoot> {
+    let said = records.text("at-boot").unwrap_or_default().lines();
+    said.filter_map(|line| match line.split_once(' ')? {
+        ("unit", name) => Some(AtBoot::Unit(clean(name.as_bytes()))),
+        ("pod", path) => Some(AtBoot::Manifest(clean(path.as_bytes()))),
+        _ => None,
+    })
+    .collect()
 }
 
 fn others(request: &Request, records: &Records) -> Result<BTreeSet<String>, String> {

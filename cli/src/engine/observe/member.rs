@@ -31,7 +31,7 @@ pub(super) fn read(
         // is a no.
         quorum_seen: !files.inode(&layout.quorum_witness()).is_absent(),
         token: parsed(files.text(&layout.token_file()), token),
-        files: file_facts(files, &layout),
+        files: file_facts(files, member),
         pki_generation: files.link(&layout.pki_current()),
         data: data::directory(records, files, &layout, cluster),
         restart_due: restart_due(files, &layout, &unit),
@@ -95,8 +95,8 @@ fn token(text: &str) -> Result<BootstrapToken, String> {
     text.trim_end().parse().map_err(|error| format!("it {error}"))
 }
 
-fn file_facts(files: &Files, layout: &Layout) -> BTreeMap<String, Observed<FileFacts>> {
-    let asked = request::facts(layout).into_iter();
+fn file_facts(files: &Files, member: &Member) -> BTreeMap<String, Observed<FileFacts>> {
+    let asked = request::facts(member).into_iter();
     asked.map(|(_, path)| (path.clone(), files.facts(&path))).collect()
 }
 

@@ -3,15 +3,15 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::net::IpAddr;
 
-use inventories::inventory::Runtime;
+use inventories::inventory::{Ports, Runtime};
 use inventories::{AccountName, EtcdVersion, HostName};
 use planner::SiteSpec;
 use planner::layout::{own, parents};
 use templates::layout::{
-    APPLIED_FILE, DATA_ROOT, KUBELET_CONFIG, KUBELET_DROP_IN, KUBELET_UNIT, LOCK_FILE, PkiFile,
-    ReleaseLayout, SITE_FILE, UNITS,
+    APPLIED_FILE, DATA_ROOT, KUBEADM_KUBELET_CONFIG, KUBELET_CONFIG, KUBELET_DROP_IN, KUBELET_UNIT,
+    LOCK_FILE, MANIFESTS, PkiFile, ReleaseLayout, SITE_FILE, UNITS,
 };
-use templates::{Bootstrap, Layout, Member};
+use templates::{Bootstrap, Member};
 
 use super::{machine, processes};
 
@@ -81,6 +81,7 @@ impl Request {
             format!("text={APPLIED_FILE}"),
             format!("text={LOCK_FILE}"),
             format!("records={},{DATA_ROOT},{UNITS}", records_root()),
+            format!("boot={UNITS},{KUBELET_UNIT},{KUBEADM_KUBELET_CONFIG},{MANIFESTS}"),
             format!("releases={}", ReleaseLayout::ROOT),
             format!("room={}", ReleaseLayout::ROOT),
         ];
@@ -94,7 +95,7 @@ impl Request {
             words.push(format!("text={}", ReleaseLayout::of(version).manifest()));
         }
         for member in &self.members {
-            words.extend(files_of(&member.layout()));
+            words.extend(files_of(member));
             words.push(format!("room={}", member.layout().data_dir()));
             words.push(format!("member={}", member_word(member)));
         }
@@ -138,20 +139,22 @@ impl About {
     }
 }
 
-fn files_of(layout: &Layout) -> Vec<String> {
+fn files_of(member: &Member) -> Vec<String> {
+    let layout = &member.layout();
     let more = [
         (About::Directory, layout.wal_dir()),
         (About::Directory, layout.quorum_witness()),
         (About::Link, layout.pki_current()),
         (About::Text, layout.restart_due()),
     ];
-    let all = facts(layout).into_iter().chain(more);
+    let all = facts(member).into_iter().chain(more);
     all.map(|(about, path)| format!("{}={path}", about.key())).collect()
 }
 
 /// The paths that are facts of a member as they are. One list for the question and for reading the answer: a
 /// file that is asked for and not read looks absent to the planner.
-pub(super) fn facts(layout: &Layout) -> Vec<(About, String)> {
+pub(super) fn facts(member: &Member) -> Vec<(About, String)> {
+    let layout = &member.layout();
     let texts = [
         layout.pki_manifest(),
         layout.pki_untried(),
@@ -162,7 +165,7 @@ pub(super) fn facts(layout: &Layout) -> Vec<(About, String)> {
         layout.discovery_ca(),
         layout.discovery_note(),
     ];
-    let directories = own(layout).into_iter().chain(parents(layout));
+    let directories = own(layout).into_iter().chain(parents(member));
     let mut all: Vec<_> = directories.map(|path| (About::Directory, path)).collect();
     all.extend(texts.map(|path| (About::Text, path)));
     all.push((About::Secret, layout.discovery_password()));
@@ -185,6 +188,7 @@ fn about(file: PkiFile) -> About {
 /// The fields of a member, in the order in which the script takes them.
 fn member_word(member: &Member) -> String {
     let layout = member.layout();
+    let Ports { client, peer, metrics } = member.ports;
     [
         member.cluster.to_string(),
         layout.unit_name(),
@@ -199,6 +203,9 @@ fn member_word(member: &Member) -> String {
         layout.pki_file(PkiFile::HealthcheckKey),
         layout.config_dir(),
         layout.drop_in_dir(),
+        client.to_string(),
+        peer.to_string(),
+        metrics.to_string(),
     ]
     .join(",")
 }

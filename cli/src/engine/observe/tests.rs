@@ -1,11 +1,13 @@
 //! The script run for real, under the shells that hosts have, on a tree of our own; and what is made
 //! of the reply.
 
+mod at_boot;
 mod captured;
 mod data;
 mod drop_ins;
 mod flood;
 mod network;
+mod parents;
 mod processes;
 mod releases;
 mod torn;
@@ -18,7 +20,7 @@ use std::time::SystemTime;
 
 use inventories::HostName;
 use planner::facts::{HostFacts, MemberFacts, Observed};
-use planner::layout::parents;
+use planner::layout;
 use planner::{SiteSpec, expand};
 use sha2::{Digest as _, Sha256};
 use templates::Layout;
@@ -116,7 +118,10 @@ impl Tree {
         assert!(output.status.success(), "{:?}", output.status);
         let records = Records::parse(&output.stdout).expect("records");
         records.map(|_, body| match String::from_utf8(body) {
-            Ok(text) => Some(text.replace(&root, "").into_bytes()),
+            Ok(text) => {
+                let text = text.replace(&format!("{root} "), "/ ");
+                Some(text.replace(&root, "").into_bytes())
+            }
             Err(error) => Some(error.into_bytes()),
         })
     }
@@ -169,7 +174,7 @@ fn an_empty_host_has_nothing_and_says_so() {
         assert!(main.marker.is_absent() && main.token.is_absent() && main.data.is_absent());
         assert!(main.pki_generation.is_absent() && !main.quorum_seen);
         // Some of the directories above are on every host.
-        let above = parents(&Layout::of(&main.cluster));
+        let above = layout::parents(&request().members[0]);
         let mut files = main.files.iter().filter(|(path, _)| !above.contains(*path));
         assert!(main.files.len() > 20 && files.all(|(_, file)| file.is_absent()));
         assert!(facts.machine.cores > 0 && facts.machine.memory > 0);
@@ -230,7 +235,9 @@ fn everything_of_a_begun_member_is_seen() {
         let read = |path: String| main.files[&path].known().is_some();
         assert!(read(layout("main").pki_untried()), "certificates that nobody has tried yet");
         assert!(
-            request::facts(&layout("main")).iter().all(|(_, path)| main.files.contains_key(path))
+            request::facts(&request().members[0])
+                .iter()
+                .all(|(_, path)| main.files.contains_key(path))
         );
         assert!(member(&facts, "events").data.is_absent());
     }
@@ -335,7 +342,7 @@ fn garbage_in_our_records_is_unknown_and_never_absent() {
 }
 
 #[test]
-fn a_marker_ends_the_look_at_ports_and_names_other_clusters() {
+fn a_marker_ends_the_look_at_routes_and_names_other_clusters() {
     let tree = begun();
     let marker = r#"{"format":1,"site":"lab","cluster":"main","cluster_id":"a","member_id":"b"}"#;
     tree.write(&layout("main").marker(), marker);
@@ -346,7 +353,7 @@ fn a_marker_ends_the_look_at_ports_and_names_other_clusters() {
         assert_eq!(member(&facts, "main").marker.known().map(|m| m.member_id.as_str()), Some("b"));
         assert!(member(&facts, "events").quorum_seen);
         assert_eq!(facts.other_clusters.iter().collect::<Vec<_>>(), ["old"]);
-        assert!(facts.listeners.is_empty() && facts.sources.is_empty());
+        assert!(facts.sources.is_empty());
     }
 }
 

@@ -26,20 +26,22 @@ text_limit=131072
 answer_limit=131072
 hash_limit=1048576
 
-accounts='' releases='' records='' kubelet=''
-looked=' ' hashed=' ' shown=' ' versions='' members='' room='' routes='' addresses='' names='' processes='' tools=''
+accounts='' releases='' records='' boot='' kubelet=''
+looked=' ' directories='' hashed=' ' shown=' ' versions='' members='' room='' routes='' addresses='' names='' processes='' tools=''
 [ "$1" = format=1 ] || exit 64
 shift
 for word do
     value=${word#*=}
     case $word in
     account=*) accounts="$accounts $value" ;;
-    directory=* | link=*) looked="$looked$value " ;;
+    directory=*) looked="$looked$value " directories="$directories $value" ;;
+    link=*) looked="$looked$value " ;;
     secret=*) looked="$looked$value " hashed="$hashed$value " ;;
     text=*) looked="$looked$value " hashed="$hashed$value " shown="$shown$value " ;;
     releases=*) releases=$value ;;
     release=*) versions="$versions $value" ;;
     records=*) records=$value ;;
+    boot=*) boot=$value ;;
     kubelet=*) kubelet=$value ;;
     member=*) members="$members $value" ;;
     room=*) room="$room $value" ;;
@@ -61,7 +63,7 @@ member() {
     name=$1 unit=$2 data=$3 wal=$4 marker=$5 witness=$6 url=$7 etcdctl=$8
     shift 8
     # shellcheck disable=SC2034 # drop_ins.sh, which stands before this, asks for it.
-    cacert=$1 cert=$2 key=$3 folder=$4 drop_in_dir=$5
+    cacert=$1 cert=$2 key=$3 folder=$4 drop_in_dir=$5 ports="$6 $7 $8"
 }
 
 # The library that every part of systemd loads is named after the version; asking systemctl for it
@@ -132,9 +134,10 @@ room() {
 }
 
 # Processes of the names that are asked for, each with its cgroups. Those that have a member's data are
-# kept in mind: a pod's process is one of the host's.
+# kept in mind: a pod's process is one of the host's. So is whose process has all the ports that its member is to
+# have.
 processes() {
-    found='' holders=''
+    found='' holders='' placed=' '
     set +f
     for dir in /proc/[0-9]*; do
         IFS= read -r comm <"$dir/comm" || continue
@@ -159,6 +162,11 @@ processes() {
                     [ ! -e "$1" ] ||
                         tr '\000' '\n' <"$dir/cmdline" | grep -qxF -- "--data-dir=$data" || continue
                     holders="$holders $name=${dir#/proc/}"
+                    lacks=
+                    for port in $ports; do
+                        case $words in *":$port--"* | *":$port,"* | *":$port") ;; *) lacks=$port ;; esac
+                    done
+                    [ -n "$lacks" ] || placed="$placed$name "
                     ;;
                 esac
             done
@@ -169,7 +177,8 @@ processes() {
     say processes "$found"
 }
 
-# Who else is on the host: ports and routes matter until a cluster is formed. Which of the members' addresses
+# Who else is on the host: routes matter until a cluster is formed, and ports while a member does not have all of
+# its own. Which of the members' addresses
 # are its own matters always: the kernel has a local route to each of those.
 network() {
     said=
@@ -187,14 +196,15 @@ network() {
     done
     unset IFS
     case $said in *' dev '* | *'Command failed'*) say addresses "$own" ;; esac
-    forming=
+    forming='' unplaced=''
     for word in $members; do
         member "$word"
         [ -e "$marker" ] || [ -e "$witness" ] || forming=yes
+        case $placed in *" $name "*) ;; *) unplaced=yes ;; esac
     done
-    say forming "$forming"
+    say forming "$forming$unplaced"
+    [ -z "$forming$unplaced" ] || { listeners=$(ss -Hltnp) && say listeners "$listeners"; }
     [ -n "$forming" ] || return 0
-    listeners=$(ss -Hltnp) && say listeners "$listeners"
     [ -z "$routes" ] || say routes "$said"
     [ -z "$names" ] || names
 }
@@ -277,14 +287,33 @@ data() {
     done
 }
 
+# The directories that a symlink above a member's leads through: etcd must pass them too.
+passed() {
+    passed=
+    for path in $directories; do
+        [ -L "$path" ] && [ -d "$path" ] || continue
+        real=$(readlink -f -- "$path")
+        while [ -n "$real" ]; do
+            case $real in *[!A-Za-z0-9/._-]*) break ;; esac
+            case "$looked$passed " in
+            *" $real "*) ;;
+            *) passed="$passed $real" ;;
+            esac
+            real=${real%/*}
+        done
+    done
+    say passed "$passed"
+}
+
 # What each file is, then the digests and texts of those that are small regular files.
 # shellcheck disable=SC2086
 files() {
-    say files "$looked$binaries$logs"
+    passed
+    say files "$looked$passed$binaries$logs"
     # A path that is not there has its line too, in its place: the order tells whose it is.
-    stats=$(stat -c '%f %i.%s.%Y.%Z %s %U %G %b %B %N' -- $looked$binaries$logs 2>&1)
+    stats=$(stat -c '%f %i.%s.%Y.%Z %s %U %G %b %B %N' -- $looked$passed$binaries$logs 2>&1)
     say stat "$stats"
-    set -- $looked$binaries$logs
+    set -- $looked$passed$binaries$logs
     hash='' show='' total=0
     IFS=$nl
     for line in $stats; do
@@ -486,6 +515,7 @@ room
 processes
 network
 markers
+at_boot
 manifests
 # Before the data: a member that answers has its log, and one that is just starting may not yet.
 running
