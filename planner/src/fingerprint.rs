@@ -20,12 +20,13 @@ use crate::report::Finding;
 /// The facts that decided, by name. Values are short: long contents stand as digests.
 pub type Fingerprint = BTreeMap<String, String>;
 
-/// The name of a plan: equal for equal steps, whoever plans them and when.
+/// The name of a plan: equal for equal steps that cost the same for good, whoever plans them and when.
 pub fn hash(plan: &Plan) -> String {
     let Plan { site, selection, steps, report } = plan;
     let refused: Vec<&str> = report.refused().map(|finding| finding.code).collect();
     // Writing a plan as JSON fails for no plan: its keys are texts, its numbers whole.
-    let text = serde_json::to_string(&(site, selection, steps, refused)).unwrap_or_default();
+    let text = serde_json::to_string(&(site, selection, steps, refused, &report.one_way))
+        .unwrap_or_default();
     Sha256Digest::of(text.as_bytes()).to_string()
 }
 

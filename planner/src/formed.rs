@@ -89,7 +89,7 @@ pub(crate) fn check(
     report: &mut PlanReport,
 ) {
     match view.now.formation {
-        Formation::Formed => other_id(cluster, view, report),
+        Formation::Formed => other_id(cluster, view, Reform::of(cluster, policy), report),
         Formation::Elsewhere => {
             report.block(refusal(cluster, view), [Stops::Cluster(cluster.name.clone())]);
         }
@@ -177,7 +177,7 @@ fn waits<'a>(cluster: &'a ClusterSpec, view: &'a View<'_>) -> impl Iterator<Item
     })
 }
 
-fn other_id(cluster: &ClusterSpec, view: &View<'_>, report: &mut PlanReport) {
+fn other_id(cluster: &ClusterSpec, view: &View<'_>, reform: Reform, report: &mut PlanReport) {
     let (Some(id), Observed::Known(record)) = (&view.now.cluster_id, &cluster.formed) else {
         return;
     };
@@ -185,6 +185,12 @@ fn other_id(cluster: &ClusterSpec, view: &View<'_>, report: &mut PlanReport) {
         return;
     }
     let path = record_path(&cluster.name);
+    if reform == Reform::Allowed {
+        report.one_way.push(format!(
+            "--allow-reform {}: an apply that changes the cluster overwrites {path} with cluster id {id}",
+            cluster.name
+        ));
+    }
     report.warnings.push(Finding {
         code: "formed-otherwise",
         host: None,

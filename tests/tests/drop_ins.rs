@@ -188,3 +188,14 @@ fn a_member_that_hangs_by_a_file_is_restarted_first_and_waits_for_no_health_of_i
     let held = plan(&spec, &facts, &Policy::default()).unwrap().report.held;
     assert_eq!(held.iter().map(|finding| finding.code).collect::<Vec<_>>(), ["roll-waits"]);
 }
+
+/// The hint is pasted into the inventory.
+#[test]
+fn the_list_in_the_hint_holds_the_names_that_are_kept_already() {
+    let (world, spec) = plain(3).world();
+    let mut world = formed(world, &spec);
+    with(&mut world, "etcd-1", &[OF_OTHERS[0]]);
+    let plan = plan_of(&world, &keep(&spec, "20-ours.conf"));
+    let hint = plan.report.warnings.iter().find_map(|found| found.hint.clone()).unwrap();
+    assert!(hint.ends_with("keep-drop-ins = [\"10-all.conf\", \"20-ours.conf\"]"), "{hint}");
+}

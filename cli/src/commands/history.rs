@@ -75,9 +75,8 @@ pub(super) fn run(context: &Context, arguments: &HistoryArgs) -> Result<ExitCode
     if arguments.json {
         json::print_document(&context.terminal, &entries)?;
     } else {
-        for Entry { at, host: _, who, plan, commit, step, outcome } in &entries {
-            let commit = commit.as_deref().and_then(|c| c.get(..12)).unwrap_or("-");
-            context.terminal.print(&format!("{at}  {outcome:<8} {step}  {who} {plan} {commit}\n"));
+        for entry in &entries {
+            context.terminal.print(&format!("{}\n", line(entry)));
         }
     }
     Ok(code)
@@ -86,6 +85,14 @@ pub(super) fn run(context: &Context, arguments: &HistoryArgs) -> Result<ExitCode
 /// By time. Both lines of a step have the time at which it was sent, and stay as the host wrote them.
 fn in_order(entries: &mut [Entry]) {
     entries.sort_by(|a, b| (&a.at, &a.host).cmp(&(&b.at, &b.host)));
+}
+
+/// A line of the journal as a line of ours: what a host wrote must not look like two.
+fn line(entry: &Entry) -> String {
+    let Entry { at, host: _, who, plan, commit, step, outcome } = entry;
+    let commit = commit.as_deref().and_then(|c| c.get(..12)).unwrap_or("-");
+    let line = format!("{at}  {outcome:<8} {step}  {who} {plan} {commit}");
+    line.chars().map(|c| if c.is_control() { ' ' } else { c }).collect()
 }
 
 /// A line that a crash of the host cut off is left out.
@@ -134,6 +141,15 @@ mod tests {
         let entries = read("etcd-1", &format!("{whole}\n{{\"at\":\"2026"));
         assert_eq!(entries.len(), 1);
         assert_eq!((entries[0].host.as_str(), entries[0].outcome.as_str()), ("etcd-1", "done"));
+    }
+
+    #[test]
+    fn a_line_of_a_host_stays_one_line() {
+        let forged = r#"{"at":"1","who":"a\n2  done     etcd-1/main/restart","plan":"0f\r\u0085\u001b[2K","step":"s","outcome":"done"}"#;
+        let entries = read("etcd-1", forged);
+        let said = line(&entries[0]);
+        assert!(!said.contains(char::is_control), "{said:?}");
+        assert!(said.starts_with("1  done     s  a 2  done"), "{said:?}");
     }
 
     #[test]

@@ -23,6 +23,15 @@ impl Said {
     }
 }
 
+/// Whether git would read a variable instead of the folder that it is run in: a hook has some that name its own
+/// repository. Settings, and where the search for a repository ends, are the user's.
+fn points_elsewhere(variable: &OsStr) -> bool {
+    let name = variable.to_string_lossy();
+    let is_setting = name.starts_with("GIT_CONFIG_")
+        || ["GIT_CEILING_DIRECTORIES", "GIT_DISCOVERY_ACROSS_FILESYSTEM"].contains(&&*name);
+    name.starts_with("GIT_") && !is_setting
+}
+
 /// Runs git in a folder.
 ///
 /// # Errors
@@ -31,7 +40,12 @@ pub(super) fn git(
     folder: &Path,
     arguments: impl IntoIterator<Item = impl AsRef<OsStr>>,
 ) -> io::Result<Said> {
-    let output = Command::new("git")
+    let mut command = Command::new("git");
+    for variable in std::env::vars_os().map(|(name, _)| name).filter(|name| points_elsewhere(name))
+    {
+        command.env_remove(variable);
+    }
+    let output = command
         .args(["--no-optional-locks", "--literal-pathspecs", "-C"])
         .arg(folder)
         .args(arguments)

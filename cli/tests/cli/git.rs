@@ -34,6 +34,20 @@ fn what_is_not_committed_is_refused_by_name_before_any_host_is_looked_at() {
     assert_eq!(sandbox.run(&["apply", "--yes", "--allow-dirty"]).code, 4);
 }
 
+/// A hook of another repository has its variables in the environment.
+#[test]
+fn variables_that_name_another_repository_are_not_git_s_answer() {
+    let (sandbox, other) = (committed(), committed());
+    sandbox.write("quorate.toml", &format!("{}# two\n", sandbox.read("quorate.toml")));
+    let mut command = sandbox.command(&["apply", "--yes"]);
+    command.env("GIT_DIR", other.path(".git")).env("GIT_WORK_TREE", other.path(""));
+    command.env("GIT_INDEX_FILE", other.path(".git/index"));
+    let output = command.output().unwrap();
+    let said = String::from_utf8_lossy(&output.stderr);
+    assert_eq!(output.status.code(), Some(8), "{said}");
+    assert!(said.contains("not committed: quorate.toml (modified)"), "{said}");
+}
+
 #[test]
 fn keys_and_saved_plans_beside_the_inventory_are_nobody_s_business() {
     let sandbox = committed();

@@ -54,14 +54,18 @@ fn foreign(subject: &Subject<'_>, report: &mut PlanReport) {
         } else {
             ""
         };
+        // Pasted as it stands, the list must not lose the names that are in it already.
+        let mut kept = subject.member.member.systemd.keep_drop_ins.clone();
+        kept.insert(file.name().to_owned());
+        let kept: Vec<String> = kept.iter().map(|name| format!("\"{name}\"")).collect();
         report.warnings.push(subject.finding(
             "foreign-drop-in",
             format!("{} {what}{so}", file.path),
             &format!(
                 "quorate leaves it alone: remove it on the host, or accept it in \
-                 [clusters.{}.systemd]: keep-drop-ins = [\"{}\"]",
+                 [clusters.{}.systemd]: keep-drop-ins = [{}]",
                 subject.cluster.name,
-                file.name()
+                kept.join(", ")
             ),
         ));
     }

@@ -4,6 +4,7 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use inventories::HostName;
 use planner::facts::Observed;
+use planner::fingerprint;
 use planner::{FormedRecord, Policy, SiteSpec, StepKind, plan, records};
 use proptest::prelude::*;
 use quorate_tests::cases::cases;
@@ -113,6 +114,9 @@ fn the_record_is_made_by_the_apply_that_forms_and_by_no_plan_without_steps() {
     assert_eq!(records(&other, &first, &facts, &policy), BTreeMap::new());
     let allowed = Policy { allow_reform: BTreeSet::from([cluster(0)]), ..policy };
     assert_eq!(records(&other, &first, &facts, &allowed), made);
+    // What is done differs, so the plans do.
+    let hash = |policy: &Policy| fingerprint::hash(&plan(&other, &facts, policy).unwrap());
+    assert_ne!(hash(&Policy::default()), hash(&allowed));
 }
 
 #[test]
