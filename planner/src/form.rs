@@ -228,13 +228,21 @@ fn begin(
         let step = step.guarded(Guard::NeverFormed).after([place.id("directories")]);
         steps.push(step.after(every("discard")));
     }
-    if anew || !place.facts.is_up() {
+    let apart = !anew && are_apart(place, together);
+    if anew || apart || !place.facts.is_up() {
         let action = if anew && begun { Action::Replace } else { Action::Run };
         let by = runtime::launch(place, FormationState::New)?;
         // Nothing is left to be replaced.
         let by = if anew && begun { by.from_nothing() } else { by };
         let kind = StepKind::StartMember { by };
-        let step = place.step("start", action, kind, place.wanted());
+        let why = if apart {
+            let note =
+                "all members run and never had a quorum: one that waits for long is restarted";
+            Why::Safety { note: note.to_owned() }
+        } else {
+            place.wanted()
+        };
+        let step = place.step("start", action, kind, why);
         steps.extend(ensure::drop_ins(place));
         steps.push(
             step.guarded(Guard::HasLogOrNeverFormed)
@@ -252,6 +260,15 @@ fn begin(
         );
     }
     Ok(steps)
+}
+
+/// Whether all members run as units and wait for each other. What kept them apart (a firewall, a drop-in, a name that
+/// did not resolve) may be gone from the host and still be in their processes.
+fn are_apart(place: &Place<'_>, together: &[Place<'_>]) -> bool {
+    let waits = |other: &Place<'_>| {
+        other.facts.unit.known().is_some_and(|unit| unit.active == "activating")
+    };
+    together.len() == place.cluster.members.len() && together.iter().all(waits)
 }
 
 /// The token that a begun bootstrap goes on with: the first host's that has one.

@@ -3,7 +3,7 @@
 use inventories::inventory::Runtime;
 use planner::facts::{MemberFacts, Observed, SiteFacts};
 use planner::plan::{Action, Launch, Replaced};
-use planner::{Plan, SiteSpec, StepKind};
+use planner::{Plan, Policy, SiteSpec, StepKind, plan};
 use quorate_tests::seen::{end, host, known, member};
 use quorate_tests::site::{Shape, Way, plain};
 use quorate_tests::story::{killed_before, plan_of};
@@ -129,4 +129,31 @@ fn a_pod_that_is_gone_on_with_takes_the_place_of_its_own_manifest() {
         _ => None,
     });
     assert_eq!(replaced, Some(Replaced::File(seen)));
+}
+
+/// Whatever kept them apart may still be in their processes, and nothing relies on them.
+#[test]
+fn members_that_all_run_and_never_met_are_started_again() {
+    let (spec, mut facts) = begun(&plain(3));
+    let starts = |facts: &SiteFacts| {
+        let plan = plan(&spec, facts, &Policy::default()).unwrap();
+        assert!(!discards(&plan), "{plan:#?}");
+        let hosts = plan.steps.iter().filter(|step| step.kind.is_start());
+        hosts.map(|step| step.host.to_string()).collect::<Vec<_>>()
+    };
+    assert_eq!(starts(&facts), ["etcd-3"], "the two others wait for it");
+    let waiting = member(&mut facts, "etcd-1").clone();
+    for (name, other) in [("etcd-2", false), ("etcd-3", true)] {
+        let seen = member(&mut facts, name);
+        if other {
+            (seen.unit, seen.data) = (waiting.unit.clone(), waiting.data.clone());
+        }
+        seen.etcd = Observed::Absent;
+        seen.quorum_seen = false;
+        known(&mut seen.unit).active = "activating".to_owned();
+    }
+    let first = member(&mut facts, "etcd-1");
+    (first.etcd, first.quorum_seen) = (Observed::Absent, false);
+    known(&mut first.unit).active = "activating".to_owned();
+    assert_eq!(starts(&facts), ["etcd-1", "etcd-2", "etcd-3"]);
 }

@@ -1,7 +1,8 @@
 # shellcheck shell=sh
 # UNIT WAL_DIR TOKEN MARKER WITNESS: starts the unit and sees it through its first moments. It is
 # ready only when the cluster has a quorum, which other hosts decide. While the cluster is being
-# formed TOKEN is not empty, and a process that was begun with another one is stopped first.
+# formed TOKEN is not empty. A process that was begun with another one is stopped first, and so is one that has
+# waited for the others for long: it keeps the environment and the sandbox that it was started with.
 
 unit=$1 wal=$2 token=$3 marker=$4 witness=$5
 
@@ -18,6 +19,12 @@ begun_with_token() {
     esac
 }
 
+# waits_in_vain: whether it has been starting for more than 30 s.
+waits_in_vain() {
+    [ "$state" = activating ] && [ "$started" != 0 ] &&
+        [ $(($(uptime_seconds) - started / 1000000)) -gt 30 ]
+}
+
 gone_wrong() {
     printf 'failed %s\n' "$1"
     journal_of "$unit"
@@ -26,13 +33,14 @@ gone_wrong() {
 
 # look: what systemd says of the unit at this moment.
 look() {
-    said=$(systemctl show "$unit" --property=ActiveState,SubState,MainPID,NRestarts,Result,ExecMainStatus,AssertResult,Job)
+    said=$(systemctl show "$unit" --property=ActiveState,SubState,MainPID,NRestarts,ExecMainStartTimestampMonotonic,Result,ExecMainStatus,AssertResult,Job)
     while IFS='=' read -r property value; do
         case $property in
         ActiveState) state=$value ;;
         SubState) substate=$value ;;
         MainPID) pid=$value ;;
         NRestarts) restarts=$value ;;
+        ExecMainStartTimestampMonotonic) started=$value ;;
         Result) result=$value ;;
         ExecMainStatus) status=$value ;;
         AssertResult) asserted=$value ;;
@@ -44,14 +52,14 @@ SAID
 }
 
 # systemd leaves out what is not there.
-state='' substate='' pid=0 restarts=0 result='' status='' asserted=yes job=''
+state='' substate='' pid=0 restarts=0 started=0 result='' status='' asserted=yes job=''
 look
 if [ "$pid" != 0 ]; then
     case $state in
     active | activating | reloading)
         # One that systemd started again was not ready since. Nothing is lost if it starts with what is there now.
         if { [ "$state" != activating ] || [ "$restarts" = 0 ]; } &&
-            { [ -z "$token" ] || begun_with_token "$pid"; }; then
+            { [ -z "$token" ] || { begun_with_token "$pid" && ! waits_in_vain; }; }; then
             already
         fi
         # waits 90 s: systemd's own time for a stop

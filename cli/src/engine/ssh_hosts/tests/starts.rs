@@ -32,3 +32,50 @@ fn a_start_that_systemd_ended_names_its_reason() {
         assert_eq!(first_line(1, "fatal: x"), "failed etcd-main.service ended at once: exit-code");
     });
 }
+
+/// What kept members of a new cluster apart may still be in their processes.
+#[test]
+fn a_member_that_waits_for_the_others_for_long_is_restarted_while_its_cluster_forms() {
+    on_each_shell(|bench| {
+        bench.program("sleep", "");
+        let token = "--initial-cluster-token=0f0f";
+        let mut waiting = std::process::Command::new("sh")
+            .args(["-c", "while :; do /bin/sleep 1; done", token])
+            .spawn()
+            .unwrap();
+        let pid = waiting.id();
+        let outcome = |seconds_ago: u64, records: &str| {
+            let begun = (uptime() - seconds_ago) * 1_000_000;
+            bench.write("calls", "");
+            bench.program(
+                "systemctl",
+                &format!(
+                    "[ \"$1\" = show ] || echo \"$1\" >>calls\n\
+                     grep -q start calls && state=active || state=activating\n\
+                     echo ActiveState=$state; echo MainPID={pid}; echo SubState=start\n\
+                     echo ExecMainStartTimestampMonotonic={begun}"
+                ),
+            );
+            let args = ["etcd-main.service", &bench.arg("wal"), "0f0f", records, records];
+            let said = bench.done(&Run::unguarded(script::START_MEMBER, &args));
+            (said, bench.read("calls").contains("stop"))
+        };
+        let nothing = bench.arg("nothing");
+        let young = outcome(5, &nothing);
+        let old = outcome(60, &nothing);
+        bench.write("witness", "");
+        let formed = outcome(60, &bench.arg("witness"));
+        waiting.kill().unwrap();
+        waiting.wait().unwrap();
+        assert_eq!(young, ("already".to_owned(), false));
+        assert_eq!(old, ("changed".to_owned(), true));
+        assert_eq!(formed, ("already".to_owned(), false), "it was in a quorum");
+    });
+}
+
+/// In seconds since the kernel's boot: when a process that starts now has started.
+fn uptime() -> u64 {
+    let cut = std::process::Command::new("cut").args(["-d ", "-f22", "/proc/self/stat"]).output();
+    let ticks = String::from_utf8(cut.unwrap().stdout).unwrap();
+    ticks.trim().parse::<u64>().unwrap() / 100
+}
