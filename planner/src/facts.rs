@@ -10,10 +10,10 @@ use inventories::inventory::{Arch, Runtime};
 use inventories::{AccountName, ClusterName, EtcdVersion, HostName, SiteName};
 use pki::CertFacts;
 use templates::layout::PkiFile;
-use templates::pod::Ids;
 use templates::{BootstrapToken, Layout};
 use time::OffsetDateTime;
 
+mod account;
 mod commit;
 mod cost;
 mod data;
@@ -23,6 +23,7 @@ mod misled;
 mod names;
 mod unit;
 
+pub use account::Account;
 pub use commit::{Commit, NotACommit};
 pub use cost::{Clock, DiskTime, RoundTrip};
 pub use data::{DataDirectory, DataOrigin};
@@ -196,17 +197,6 @@ pub struct Machine {
     pub downloaders: BTreeSet<String>,
 }
 
-/// A system account.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Account {
-    /// Whether it can log in.
-    pub login_shell: String,
-    /// Primary group.
-    pub group: String,
-    /// Numbers of both, which a pod is given.
-    pub ids: Ids,
-}
-
 /// A TCP socket in state LISTEN.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Listener {
@@ -345,21 +335,6 @@ pub struct PodProcess {
     pub pid: u32,
     /// The identity of the manifest that it was started from; empty where it shows none.
     pub manifest: String,
-}
-
-impl HostFacts {
-    /// What was seen of an account.
-    pub fn account(&self, name: &AccountName) -> &Observed<Account> {
-        const UNASKED: &Observed<Account> = &Observed::Unknown(String::new());
-        self.accounts.get(name).unwrap_or(UNASKED)
-    }
-
-    /// Whether a member's process has another account than the wanted one: that was made again, is gone or is
-    /// not there yet, or the inventory names another.
-    pub fn runs_as_another(&self, member: &MemberFacts, wanted: &AccountName) -> bool {
-        let account = self.account(wanted).known().map(|account| account.ids.user);
-        member.runs_as.known().is_some_and(|is| account != Some(*is))
-    }
 }
 
 impl MemberFacts {
