@@ -74,6 +74,12 @@ fn request() -> Request {
     )
 }
 
+/// What the host is asked about the member of a cluster.
+fn asked(cluster: &str) -> templates::Member {
+    let mut members = request().members.into_iter();
+    members.find(|member| member.cluster.as_str() == cluster).expect("asked for")
+}
+
 /// A host's file system in a directory of its own.
 struct Tree(tempfile::TempDir);
 
@@ -174,7 +180,7 @@ fn an_empty_host_has_nothing_and_says_so() {
         assert!(main.marker.is_absent() && main.token.is_absent() && main.data.is_absent());
         assert!(main.pki_generation.is_absent() && !main.quorum_seen);
         // Some of the directories above are on every host.
-        let above = layout::parents(&request().members[0]);
+        let above = layout::parents(&asked("main"));
         let mut files = main.files.iter().filter(|(path, _)| !above.contains(*path));
         assert!(main.files.len() > 20 && files.all(|(_, file)| file.is_absent()));
         assert!(facts.machine.cores > 0 && facts.machine.memory > 0);
@@ -235,9 +241,7 @@ fn everything_of_a_begun_member_is_seen() {
         let read = |path: String| main.files[&path].known().is_some();
         assert!(read(layout("main").pki_untried()), "certificates that nobody has tried yet");
         assert!(
-            request::facts(&request().members[0])
-                .iter()
-                .all(|(_, path)| main.files.contains_key(path))
+            request::facts(&asked("main")).iter().all(|(_, path)| main.files.contains_key(path))
         );
         assert!(member(&facts, "events").data.is_absent());
     }
