@@ -10,9 +10,9 @@ use clap::error::ErrorKind;
 use crate::args::{Cli, Command};
 use crate::error::{CliError, While};
 use crate::exit::ExitCode;
-use crate::passphrases::Passphrases;
 use crate::site::Site;
 use crate::terminal::{Terminal, Verbosity, ask_passphrase};
+use remote::passphrases::Passphrases;
 
 pub mod apply;
 pub mod client_cert;

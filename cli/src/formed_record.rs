@@ -9,8 +9,8 @@ use inventories::ClusterName;
 use planner::FormedRecord;
 use planner::facts::Observed;
 
-use crate::bounded;
 use crate::rewrite;
+use remote::bounded;
 
 /// The file's name in the folder of a cluster's CAs.
 const NAME: &str = "formed.toml";

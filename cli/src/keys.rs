@@ -15,9 +15,9 @@ use zeroize::Zeroizing;
 
 use crate::error::{CliError, While};
 use crate::exit::ExitCode;
-use crate::passphrases::{NoPassphrase, Passphrases, Tried};
 use crate::site::Site;
 use crate::terminal::Terminal;
+use remote::passphrases::{NoPassphrase, Passphrases, Tried};
 
 /// An identity file is a few hundred bytes; a larger one is another file.
 const LARGEST_IDENTITY: u64 = 64 * 1024;
@@ -113,11 +113,13 @@ fn identity(file: &Path, passphrases: &Passphrases) -> Result<Identity, CliError
         Err(IdentityError::PassphraseNeeded) => {}
         other => return other.map_err(failed),
     }
-    let opened =
-        passphrases.open(file, |passphrase| match Identity::parse(&text, Some(passphrase)) {
+    let opened = passphrases.open(file, |passphrase| {
+        let passphrase = pki::Passphrase::new(passphrase.expose());
+        match Identity::parse(&text, Some(&passphrase)) {
             Err(IdentityError::WrongPassphrase) => Tried::Wrong,
             other => Tried::Right(other),
-        });
+        }
+    });
     match opened {
         Ok(opened) => opened.map_err(failed),
         Err(NoPassphrase::Wrong) => Err(failed(IdentityError::WrongPassphrase)),

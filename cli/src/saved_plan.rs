@@ -9,10 +9,10 @@ use inventories::SiteName;
 use planner::{Plan, SiteFacts, fingerprint};
 use serde::{Deserialize, Serialize};
 
-use crate::bounded;
 use crate::commands::PolicyArgs;
 use crate::error::{CliError, While};
 use crate::exit::ExitCode;
+use remote::bounded;
 
 /// The version of the file's format.
 const FORMAT: u32 = 1;
@@ -115,8 +115,8 @@ fn stale(message: &str) -> CliError {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::hostile;
     use proptest::prelude::*;
+    use test_kit::hostile;
 
     fn saved() -> SavedPlan {
         SavedPlan {

@@ -7,6 +7,7 @@ mod start;
 
 use std::collections::{BTreeMap, BTreeSet};
 
+use engine::hosts::{Bindings, Done, StepError, StepErrorKind};
 use inventories::inventory::Runtime;
 use inventories::{AccountName, ClusterName, HostName};
 use pki::Sha256Digest;
@@ -15,7 +16,6 @@ use planner::layout::Directory;
 use planner::plan::{FormationState, Guard, Launch, Others, Replaced};
 use planner::quorum::NEAR;
 use planner::{Step, StepKind};
-use quorate::engine::hosts::{Bindings, Done, StepError, StepErrorKind};
 use templates::{BootstrapToken, Layout, Manifest, UnitText};
 
 use crate::invariants::{self, Broken};

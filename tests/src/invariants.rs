@@ -8,13 +8,13 @@
 use std::collections::BTreeSet;
 use std::fmt;
 
+use engine::hosts::Done;
 use inventories::inventory::Runtime;
 use inventories::{ClusterName, HostName};
 use planner::plan::{Effect, Guard};
 use planner::quorum::NEAR;
 use planner::spec::ClusterSpec;
 use planner::{Plan, SiteFacts, SiteSpec, Step, StepKind};
-use quorate::engine::hosts::Done;
 
 use crate::act::owner_in;
 use crate::shared::Shared;

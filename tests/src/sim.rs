@@ -4,8 +4,8 @@ use std::collections::BTreeMap;
 use std::future::Future;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
+use engine::hosts::{Bindings, Done, Hosts, StepError, StepErrorKind, Timed};
 use planner::{SiteFacts, SiteSpec, Step, StepId};
-use quorate::engine::hosts::{Bindings, Done, Hosts, StepError, StepErrorKind, Timed};
 
 use crate::world::World;
 

@@ -2,11 +2,11 @@
 
 use std::sync::Arc;
 
+use engine::bind;
+use engine::event::Event;
+use engine::execute::{ApplyReport, execute};
+use engine::hosts::Bindings;
 use planner::{Plan, Policy, SiteSpec, Step, plan};
-use quorate::engine::bind;
-use quorate::engine::event::Event;
-use quorate::engine::execute::{ApplyReport, execute};
-use quorate::engine::hosts::Bindings;
 use tokio::sync::watch;
 
 use crate::sim::{Crash, Repeat, Sim};

@@ -6,19 +6,22 @@ use std::path::{Path, PathBuf};
 use std::process::Command;
 
 /// Crates of the product, each with those of the workspace that it may depend on.
-const ARROW: [(&str, &str, &[&str]); 5] = [
+const ARROW: [(&str, &str, &[&str]); 7] = [
     ("inventories", "inventories", &[]),
     ("templates", "templates", &["inventories"]),
     ("pki", "pki", &["inventories"]),
     ("planner", "planner", &["inventories", "pki", "templates"]),
-    ("cli", "quorate", &["inventories", "pki", "planner", "templates"]),
+    ("cli/remote", "remote", &[]),
+    ("cli/engine", "engine", &["inventories", "pki", "planner", "remote", "templates"]),
+    ("cli", "quorate", &["engine", "inventories", "pki", "planner", "remote", "templates"]),
 ];
 
-/// Data moves to the right only: `inventories <- {templates, pki} <- planner <- cli <- tests`.
+/// Dependencies point one way: `inventories <- {templates, pki} <- planner <- engine <- cli <- tests`, and
+/// `remote <- engine`.
 #[test]
 fn dependencies_point_one_way() {
-    let ours =
-        ["inventories", "templates", "pki", "planner", "quorate", "quorate-lab", "quorate-tests"];
+    let others = ["quorate-lab", "quorate-tests", "test-kit"];
+    let ours: Vec<&str> = ARROW.iter().map(|(_, name, _)| *name).chain(others).collect();
     for (_, name, allowed) in ARROW {
         let tree = dependencies(name, &["--depth", "1"]);
         let used = tree.iter().map(String::as_str).filter(|used| ours.contains(used));
@@ -69,7 +72,9 @@ const WORLD: [&str; 8] = [
 fn only_one_file_prints() {
     let printing =
         ["io::stdout", "io::stderr", "println!", "eprintln!", "print!(", "clippy::print"];
-    for (path, text) in sources(&["inventories", "templates", "pki", "planner", "cli"]) {
+    for (path, text) in
+        sources(&["inventories", "templates", "pki", "planner", "cli/remote", "cli/engine", "cli"])
+    {
         let found = printing.iter().find(|word| text.contains(**word));
         assert!(found.is_none() || path.ends_with("cli/src/terminal.rs"), "{path:?}: {found:?}");
     }
@@ -85,7 +90,9 @@ fn host_paths_are_spelled_in_one_file() {
         "\"/var/lib/quorate",
         "\"/var/lib/etcd",
     ];
-    for (path, text) in sources(&["inventories", "templates", "pki", "planner", "cli"]) {
+    for (path, text) in
+        sources(&["inventories", "templates", "pki", "planner", "cli/remote", "cli/engine", "cli"])
+    {
         let found = roots.iter().find(|root| text.contains(**root));
         assert!(
             found.is_none() || path.ends_with("templates/src/layout.rs"),
@@ -94,7 +101,7 @@ fn host_paths_are_spelled_in_one_file() {
     }
 }
 
-/// Only the shell scripts of `cli/` act on a host, and the planner never writes a line of shell.
+/// Only the shell scripts of the engine act on a host, and the planner never writes a line of shell.
 #[test]
 fn the_planner_writes_no_shell() {
     assert_absent(&["planner", "templates", "inventories", "pki"], &["sh -c", "#!/bin/", "&&\""]);
@@ -135,7 +142,18 @@ fn plans_hold_no_secret() {
 /// Every crate obeys the lints of the workspace, among them that unsafe code is forbidden.
 #[test]
 fn every_crate_obeys_the_lints_of_the_workspace() {
-    for folder in ["inventories", "templates", "pki", "planner", "cli", "tests", "tests/lab"] {
+    for folder in [
+        "inventories",
+        "templates",
+        "pki",
+        "planner",
+        "cli/remote",
+        "cli/engine",
+        "cli",
+        "tests",
+        "tests/kit",
+        "tests/lab",
+    ] {
         let manifest = std::fs::read_to_string(root().join(folder).join("Cargo.toml"));
         let manifest = manifest.unwrap_or_else(|error| panic!("{folder}: {error}"));
         assert!(manifest.contains("[lints]\nworkspace = true"), "{folder}");
@@ -147,7 +165,16 @@ fn every_crate_obeys_the_lints_of_the_workspace() {
 /// A file of the product holds one idea; past 400 lines it holds two.
 #[test]
 fn files_stay_short() {
-    let folders = ["inventories", "templates", "pki", "planner", "cli", "tests/lab"];
+    let folders = [
+        "inventories",
+        "templates",
+        "pki",
+        "planner",
+        "cli/remote",
+        "cli/engine",
+        "cli",
+        "tests/lab",
+    ];
     let long: Vec<String> = sources(&folders)
         .into_iter()
         .filter(|(_, text)| text.lines().count() > 400)

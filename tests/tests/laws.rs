@@ -1,6 +1,7 @@
 //! The laws of design, over generated sites. Each is a property: what breaks it is shrunk to the
 //! smallest site and printed as a story.
 
+use engine::bind;
 use inventories::inventory::Runtime;
 use inventories::{EtcdVersion, HostName};
 use planner::facts::{HostFacts, MemberFacts, Observed};
@@ -8,7 +9,6 @@ use planner::progress::{Outcome, Progress};
 use planner::report::Finding;
 use planner::{Policy, SiteFacts, SiteSpec, StepKind, plan};
 use proptest::prelude::*;
-use quorate::engine::bind;
 use quorate_tests::blockade::blockades;
 use quorate_tests::cases::cases;
 use quorate_tests::checker::violations;

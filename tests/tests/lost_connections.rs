@@ -3,12 +3,12 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::{Arc, Mutex, PoisonError};
 
+use engine::event::Event;
+use engine::execute::{ApplyReport, execute};
+use engine::hosts::{Bindings, Done, Hosts, StepError, StepErrorKind, Timed};
 use planner::progress::Outcome;
 use planner::{SiteFacts, SiteSpec, Step, StepId};
 use proptest::prelude::*;
-use quorate::engine::event::Event;
-use quorate::engine::execute::{ApplyReport, execute};
-use quorate::engine::hosts::{Bindings, Done, Hosts, StepError, StepErrorKind, Timed};
 use quorate_tests::cases::cases;
 use quorate_tests::sim::{Loss, Sim};
 use quorate_tests::site::{Shape, plain, shapes};

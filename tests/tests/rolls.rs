@@ -1,6 +1,7 @@
 //! Restarts of formed clusters: one member at a time, the leader last, never below quorum. The
 //! simulated world panics when a restart costs a quorum that was not given up for lost.
 
+use engine::hosts::Bindings;
 use inventories::EtcdVersion;
 use inventories::inventory::{CgroupDriver, Runtime};
 use planner::facts::Observed;
@@ -8,7 +9,6 @@ use planner::plan::Guard;
 use planner::quorum::NEAR;
 use planner::{Plan, Policy, StepKind, plan};
 use proptest::prelude::*;
-use quorate::engine::hosts::Bindings;
 use quorate_tests::cases::cases;
 use quorate_tests::checker::violations;
 use quorate_tests::sim::{Crash, Repeat};

@@ -12,13 +12,13 @@ use templates::layout::{PkiFile, ReleaseLayout};
 
 use super::Context;
 use super::hosts::Door;
-use crate::engine::remote::{Call, Payload, RemoteError, Reply};
 use crate::error::{CliError, While};
 use crate::exit::ExitCode;
 use crate::interrupt::Interrupts;
 use crate::report::endpoints;
 use crate::site::choose_cluster;
 use crate::terminal::AsIs;
+use remote::{Call, Payload, RemoteError, Reply};
 
 /// Arguments of `quorate etcdctl`.
 #[derive(Debug, Args)]

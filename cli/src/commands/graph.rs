@@ -5,10 +5,10 @@ use planner::text;
 
 use super::planning::PolicyArgs;
 use super::{Context, plan};
-use crate::engine::hosts::Timed;
 use crate::error::CliError;
 use crate::exit::ExitCode;
 use crate::report::verdict::verdict;
+use engine::hosts::Timed;
 
 /// Arguments of `quorate graph`.
 #[derive(Debug, Args)]

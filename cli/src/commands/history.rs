@@ -9,10 +9,10 @@ use tokio::task::JoinSet;
 
 use super::Context;
 use super::hosts::Door;
-use crate::engine::lock::{LockError, journal};
 use crate::error::CliError;
 use crate::exit::ExitCode;
 use crate::report::json;
+use engine::lock::{LockError, journal};
 
 /// Arguments of `quorate history`.
 #[derive(Debug, Args)]
@@ -106,8 +106,8 @@ fn read(host: &str, text: &str) -> Vec<Entry> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::hostile;
     use proptest::prelude::*;
+    use test_kit::hostile;
 
     const WHOLE: &str = r#"{"at":"2026-11-23T03:00:00Z","who":"a@b","plan":"0f","step":"etcd-1/claim","outcome":"done"}
 {"at":"2026-11-23T03:00:01Z","who":"a@b","plan":"0f","commit":"c0ffee","step":"etcd-1/token","outcome":"begun"}

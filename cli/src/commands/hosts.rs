@@ -9,15 +9,15 @@ use inventories::inventory::Ssh;
 use inventories::{HostName, SiteName};
 
 use super::Context;
-use crate::engine::pool::{Operator, Pool, target};
-use crate::engine::release::Archives;
-use crate::engine::remote::{Answers, Counters, Target};
-use crate::engine::ssh_hosts::{Issuers, SshHosts};
 use crate::error::{CliError, While};
 use crate::exit::ExitCode;
 use crate::keys::OpenAuthorities;
 use crate::site::Site;
 use crate::terminal::Terminal;
+use engine::pool::{Operator, Pool, target};
+use engine::release::Archives;
+use engine::ssh_hosts::{Issuers, SshHosts};
+use remote::{Answers, Counters, Target};
 
 /// The way to the hosts of a site: one pool of connections for all that a command does.
 #[derive(Debug)]

@@ -13,13 +13,13 @@ use pki::Recipient;
 use super::Context;
 use super::pki::make_authorities;
 use crate::authorities::create;
-use crate::engine::release::fetch_sums;
 use crate::error::{CliError, While};
 use crate::exit::ExitCode;
 use crate::keys::public_half;
 use crate::provenance::is_in_git;
 use crate::site::{Site, folder_of};
 use crate::terminal::Terminal;
+use engine::release::fetch_sums;
 
 mod ignored;
 mod login;

@@ -8,7 +8,6 @@ use planner::{Plan, fingerprint, text};
 use super::Context;
 use super::hosts::Door;
 use super::planning::{self, Planned, PolicyArgs};
-use crate::engine::hosts::Timed;
 use crate::error::CliError;
 use crate::exit::ExitCode;
 use crate::interrupt::Interrupts;
@@ -17,6 +16,7 @@ use crate::report::json;
 use crate::report::plan_document::PlanDocument;
 use crate::report::verdict::{self, verdict};
 use crate::saved_plan::SavedPlan;
+use engine::hosts::Timed;
 
 mod refresh;
 

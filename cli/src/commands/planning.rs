@@ -11,11 +11,11 @@ use serde::{Deserialize, Serialize};
 
 use super::Context;
 use super::selection::SelectionArgs;
-use crate::engine::hosts::{Hosts, Timed};
 use crate::error::CliError;
 use crate::exit::ExitCode;
 use crate::report::human::Spinner;
 use crate::site::clusters_of;
+use engine::hosts::{Hosts, Timed};
 
 /// What was wanted, what was seen, and what follows.
 #[derive(Debug)]

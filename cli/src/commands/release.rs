@@ -6,11 +6,11 @@ use inventories::edit::{self, EditError};
 use inventories::inventory::Arch;
 
 use super::Context;
-use crate::engine::release::fetch_sums;
 use crate::error::{CliError, While};
 use crate::exit::ExitCode;
 use crate::rewrite::rewrite;
 use crate::site::Site;
+use engine::release::fetch_sums;
 
 /// What to do with etcd releases.
 #[derive(Debug, Subcommand)]

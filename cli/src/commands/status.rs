@@ -5,11 +5,11 @@ use inventories::ClusterName;
 
 use super::planning::PolicyArgs;
 use super::{Context, plan};
-use crate::engine::hosts::Timed;
 use crate::error::CliError;
 use crate::exit::ExitCode;
 use crate::report::json;
 use crate::report::status::{self, Status};
+use engine::hosts::Timed;
 
 /// Arguments of `quorate status`.
 #[derive(Debug, Args)]

@@ -12,11 +12,11 @@ use tokio::task::JoinSet;
 
 use super::hosts::{login, operator};
 use super::{Context, approval};
-use crate::engine::remote::{RemoteError, ScannedKey, scan_host_keys};
 use crate::error::CliError;
 use crate::exit::ExitCode;
 use crate::interrupt::Interrupts;
 use crate::rewrite::rewrite;
+use remote::{RemoteError, ScannedKey, scan_host_keys};
 
 /// Arguments of `quorate trust`.
 #[derive(Debug, Args)]

@@ -5,10 +5,10 @@ use inventories::HostName;
 
 use super::hosts::Door;
 use super::{Context, approval};
-use crate::engine::lock::holder;
 use crate::error::CliError;
 use crate::exit::ExitCode;
 use crate::interrupt::Interrupts;
+use engine::lock::holder;
 
 /// Arguments of `quorate unlock`.
 #[derive(Debug, Args)]

@@ -10,10 +10,10 @@ use planner::report::ClusterNow;
 use planner::spec::ClusterSpec;
 use planner::{SiteFacts, SiteSpec, Step, StepId, StepKind, cluster_now};
 
-use crate::engine::event::Event;
-use crate::engine::hosts::{StepError, StepErrorKind};
 use crate::exit::ExitCode;
 use crate::report::verdict::{self, Changed};
+use engine::event::Event;
+use engine::hosts::{StepError, StepErrorKind};
 
 /// What an apply left on the hosts.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]

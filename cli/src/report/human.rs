@@ -8,9 +8,9 @@ use planner::StepId;
 use planner::progress::Outcome;
 use planner::text::{Paint, Style};
 
-use crate::engine::event::Event;
-use crate::engine::hosts::StepError;
 use crate::terminal::Terminal;
+use engine::event::Event;
+use engine::hosts::StepError;
 
 mod ending;
 mod spinner;

@@ -26,11 +26,11 @@ use super::event_line::{
 };
 use super::plan_document::{FindingDocument, PlanDocument, StepDocument, Summary};
 use super::words::OutcomeWord;
-use crate::engine::event::Event;
-use crate::engine::hosts::StepError;
 use crate::error::CliError;
 use crate::exit::ExitCode;
 use crate::terminal::Terminal;
+use engine::event::Event;
+use engine::hosts::StepError;
 
 /// How long a reader waits for a sign of life.
 const HEARTBEAT: Duration = Duration::from_secs(10);

@@ -6,10 +6,10 @@ use planner::{Plan, SiteSpec, text};
 use super::apply::Ending;
 use super::human::{self, Human};
 use super::json::Stream;
-use crate::engine::event::Event;
 use crate::error::CliError;
 use crate::exit::ExitCode;
 use crate::terminal::Terminal;
+use engine::event::Event;
 
 /// Tells how an apply goes.
 #[derive(Debug)]

@@ -18,8 +18,8 @@ use time::format_description::well_known::Rfc3339;
 
 use super::plan_document::FORMAT_VERSION;
 use super::words::FormationWord;
-use crate::engine::hosts::Timed;
 use crate::exit::ExitCode;
+use engine::hosts::Timed;
 
 mod planned;
 mod preflight;

@@ -5,11 +5,11 @@ use std::io::Read as _;
 use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
 
-use pki::Passphrase;
+use remote::passphrases::Passphrase;
 use zeroize::Zeroizing;
 
 use super::passphrase::LONGEST;
-use crate::passphrases::NoPassphrase;
+use remote::passphrases::NoPassphrase;
 
 /// ssh's own, where `SSH_ASKPASS` names none.
 const USUAL: &str = "/usr/bin/ssh-askpass";

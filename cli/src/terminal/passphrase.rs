@@ -5,15 +5,15 @@ use std::io::{self, BufReader, Write as _};
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Mutex, PoisonError};
 
-use pki::Passphrase;
 use planner::text::Style;
+use remote::passphrases::Passphrase;
 use rustix::process::{Signal, getpid, kill_process};
 use rustix::termios::{LocalModes, OptionalActions, Termios, tcgetattr, tcsetattr};
 use zeroize::Zeroizing;
 
 use super::askpass::{self, Way};
 use super::safe;
-use crate::passphrases::NoPassphrase;
+use remote::passphrases::NoPassphrase;
 
 /// Far longer than any passphrase that a person types.
 pub(super) const LONGEST: usize = 1024;

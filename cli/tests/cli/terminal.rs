@@ -4,10 +4,10 @@ use std::io;
 use std::process::{Command, Stdio};
 use std::time::Duration;
 
+use engine::event::Event;
 use planner::StepId;
 use planner::plan::Action;
 use planner::progress::Outcome;
-use quorate::engine::event::Event;
 use quorate::report::human::Human;
 use quorate::terminal::{ColorChoice, Terminal, Verbosity};
 use rustix::termios::{Winsize, tcsetwinsize};

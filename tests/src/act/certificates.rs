@@ -3,11 +3,11 @@
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
+use engine::hosts::{Done, StepErrorKind};
 use inventories::{AccountName, ClusterName};
 use pki::{CertificateAuthority, LeafKind, LeafRequest, Sha256Digest};
 use planner::Step;
 use planner::plan::{Silence, Swap};
-use quorate::engine::hosts::{Done, StepErrorKind};
 use templates::layout::PkiFile;
 use time::OffsetDateTime;
 

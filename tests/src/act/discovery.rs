@@ -1,7 +1,7 @@
 //! Steps with discovery services.
 
+use engine::hosts::{Done, StepErrorKind};
 use planner::plan::DiscoveryService;
-use quorate::engine::hosts::{Done, StepErrorKind};
 use templates::BootstrapToken;
 use templates::member::Access;
 

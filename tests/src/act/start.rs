@@ -2,8 +2,8 @@
 
 use std::collections::BTreeMap;
 
+use engine::hosts::{Done, StepErrorKind};
 use inventories::{AccountName, ClusterName, HostName};
-use quorate::engine::hosts::{Done, StepErrorKind};
 
 use super::{Act, failed, number_of, user_in};
 use crate::registry::{Registry, begin};

@@ -4,10 +4,10 @@ use std::collections::BTreeSet;
 use std::hash::{Hash, Hasher};
 use std::rc::Rc;
 
+use engine::hosts::Bindings;
 use planner::plan::{Action, Launch, Why};
 use planner::progress::{Outcome, Progress};
 use planner::{Plan, Step, StepId, StepKind};
-use quorate::engine::hosts::Bindings;
 
 use super::walk::Order;
 

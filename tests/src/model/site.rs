@@ -5,12 +5,12 @@ use std::collections::{BTreeMap, BTreeSet, HashMap};
 use std::hash::{Hash, Hasher};
 use std::rc::Rc;
 
+use engine::bind;
+use engine::hosts::Bindings;
 use inventories::{ClusterName, HostName};
 use planner::plan::FormationState;
 use planner::progress::Outcome;
 use planner::{Policy, SiteSpec, plan};
-use quorate::engine::bind;
-use quorate::engine::hosts::Bindings;
 use templates::BootstrapToken;
 
 use super::arena::{Arena, Met};

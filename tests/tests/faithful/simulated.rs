@@ -2,12 +2,12 @@
 
 use std::collections::BTreeMap;
 
+use engine::bind;
+use engine::hosts::Bindings;
 use inventories::HostName;
 use planner::SiteSpec;
 use planner::plan::Guard;
 use planner::{Plan, Step, StepKind};
-use quorate::engine::bind;
-use quorate::engine::hosts::Bindings;
 use quorate_tests::site::{cluster, host, plain};
 use quorate_tests::story::plan_of;
 use quorate_tests::world::{SimMember, World};

@@ -10,7 +10,7 @@ use crate::host::{Lease, Lock};
 
 macro_rules! part {
     ($name:literal) => {
-        include_str!(concat!("../../../cli/src/engine/scripts/", $name, ".sh"))
+        include_str!(concat!("../../../cli/engine/src/scripts/", $name, ".sh"))
     };
 }
 

@@ -1,9 +1,9 @@
 //! What is told of a formed cluster, and what is kept of how it was formed.
 
+use engine::bind;
 use inventories::inventory::Runtime;
 use planner::facts::{MemberFacts, Observed, SiteFacts};
 use planner::{Plan, SiteSpec, Step, StepKind, cluster_now};
-use quorate::engine::bind;
 use quorate_tests::seen::{self, end, known, member};
 use quorate_tests::sim::{Crash, Repeat};
 use quorate_tests::site::{Shape, Way, cluster, host, plain};

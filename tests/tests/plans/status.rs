@@ -1,8 +1,8 @@
 //! What `status` says: as much as the plan knows, and no worse than it is.
 
+use engine::hosts::Timed;
 use planner::SiteSpec;
 use planner::facts::{Observed, SiteFacts};
-use quorate::engine::hosts::Timed;
 use quorate::exit::ExitCode;
 use quorate::report::status::{Status, text};
 use quorate_tests::seen::{end, host as seen_host, known, member};

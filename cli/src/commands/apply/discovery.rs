@@ -11,13 +11,13 @@ use templates::member::{Access, V2Discovery};
 use zeroize::Zeroizing;
 
 use super::planning::Planned;
-use crate::bounded;
-use crate::engine::bind;
-use crate::engine::discovery_v2::{self, DiscoveryError};
-use crate::engine::hosts::{Bindings, Password};
 use crate::error::{CliError, While};
 use crate::exit::ExitCode;
 use crate::site::Site;
+use engine::bind;
+use engine::discovery_v2::{self, DiscoveryError};
+use engine::hosts::{Bindings, Password};
+use remote::bounded;
 
 /// Far more than a password.
 const LONGEST: u64 = 4096;

@@ -13,11 +13,11 @@ use time::format_description::well_known::Rfc3339;
 
 use super::super::Context;
 use super::super::planning::Planned;
-use crate::engine::lock::{self, Claim, Lock, LockError};
-use crate::engine::pool::Pool;
-use crate::engine::ssh_hosts::{Fence, Machine};
 use crate::error::CliError;
 use crate::exit::ExitCode;
+use engine::lock::{self, Claim, Lock, LockError};
+use engine::pool::Pool;
+use engine::ssh_hosts::{Fence, Machine};
 
 /// Takes the lock for a plan, and says whose lock had expired.
 pub(super) async fn take(

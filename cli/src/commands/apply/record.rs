@@ -6,10 +6,10 @@ use inventories::HostName;
 use planner::facts::Applied;
 use planner::{Observed, Plan, SiteFacts, fingerprint, since};
 
-use crate::engine::lock::{Claim, Lock, RECORD_FORMAT};
 use crate::error::CliError;
 use crate::exit::ExitCode;
 use crate::provenance::Provenance;
+use engine::lock::{Claim, Lock, RECORD_FORMAT};
 
 /// The word for an apply that has not come to its end.
 const UNFINISHED: &str = "unfinished";

@@ -2,12 +2,12 @@
 
 use std::collections::BTreeMap;
 
+use engine::bind;
+use engine::event::Event;
+use engine::hosts::Bindings;
 use planner::progress::Outcome;
 use planner::text::{self, Style};
 use planner::{Plan, StepId};
-use quorate::engine::bind;
-use quorate::engine::event::Event;
-use quorate::engine::hosts::Bindings;
 use quorate::report::apply::Ending;
 use quorate::report::human;
 use templates::BootstrapToken;

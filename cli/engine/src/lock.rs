@@ -1,0 +1,319 @@
+//! The lock of an apply: on every host that the plan touches and can be reached, and on a majority of
+//! each cluster's members at least. It is a lease: a killed apply holds nobody up for long, and the
+//! generation that every step checks keeps its leftovers from doing harm.
+
+mod keeper;
+mod run_id;
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::sync::Arc;
+use std::time::Duration;
+
+use inventories::HostName;
+use planner::facts::Applied;
+use templates::layout::{APPLIED_FILE, JOURNAL_FILE, LOCK_FILE};
+use tokio::task::JoinSet;
+
+use super::hosts::StepErrorKind;
+use super::pool::Pool;
+use super::ssh_hosts::{UNFENCED, answer, script};
+use keeper::Keeper;
+use remote::{Call, Payload};
+
+pub use super::observe::applied::FORMAT as RECORD_FORMAT;
+
+/// How long a lock lasts without being renewed. A killed apply is forgotten after this; a link that
+/// is away for less costs nothing.
+pub(crate) const LEASE: Duration = Duration::from_secs(60);
+
+/// How long a lock's script may work, beyond what it waits for.
+const WORK: Duration = Duration::from_secs(20);
+
+/// The most of a journal that is read, in bytes: more than all that a host keeps, which are 20000 lines and
+/// those of the last apply, unless its lines are very long.
+const MOST_HISTORY: usize = 8 * 1024 * 1024;
+
+/// Who takes the lock, and what for. Shown to whoever finds it taken; each a single line.
+#[derive(Debug, Clone)]
+pub struct Claim {
+    /// Person and machine.
+    pub owner: String,
+    /// When, as text.
+    pub since: String,
+    /// What for.
+    pub why: String,
+}
+
+/// Why the lock was not taken. Nothing stays locked.
+#[derive(Debug, thiserror::Error)]
+pub enum LockError {
+    /// Somebody else holds it.
+    #[error("{host}: {who}")]
+    Held {
+        /// Where.
+        host: HostName,
+        /// Who, since when and what for.
+        who: String,
+        /// The seconds after which it ends, if its holder does not renew it.
+        left: u64,
+    },
+    /// A host could not be reached, or went away in the middle.
+    #[error("{host}: {why}")]
+    Away {
+        /// Where.
+        host: HostName,
+        /// Why.
+        why: String,
+    },
+    /// A host failed.
+    #[error("{host}: {why}")]
+    Failed {
+        /// Where.
+        host: HostName,
+        /// In its own words.
+        why: String,
+    },
+    /// No random number could be drawn.
+    #[error("cannot draw a random number: {0}")]
+    Random(getrandom::Error),
+}
+
+impl LockError {
+    fn of(host: &HostName, kind: &StepErrorKind) -> Self {
+        let (host, why) = (host.clone(), kind.to_string());
+        match kind {
+            StepErrorKind::Unreachable(_)
+            | StepErrorKind::Away(_)
+            | StepErrorKind::Lost(_)
+            | StepErrorKind::Unknown(_) => Self::Away { host, why },
+            StepErrorKind::Guard(_) | StepErrorKind::Failed(_) | StepErrorKind::Local(_) => {
+                Self::Failed { host, why }
+            }
+        }
+    }
+}
+
+/// A lock that is held.
+#[derive(Debug)]
+pub struct Lock {
+    pool: Arc<Pool>,
+    keeper: Keeper,
+    /// Whose it is.
+    pub nonce: String,
+    /// The generation on each locked host.
+    pub generations: BTreeMap<HostName, u64>,
+    /// Locks that had expired and were taken over, by host.
+    pub expired: BTreeMap<HostName, String>,
+}
+
+/// Takes the lock on all of these hosts, or on none. The first host decides between two who come at
+/// the same time: it is asked alone, and the others only by who has it.
+pub async fn take(
+    pool: &Arc<Pool>,
+    hosts: &BTreeSet<HostName>,
+    claim: &Claim,
+) -> Result<Lock, LockError> {
+    let mut lock = Lock {
+        pool: Arc::clone(pool),
+        keeper: Keeper::new(),
+        nonce: run_id::of_this_run().map_err(LockError::Random)?,
+        generations: BTreeMap::new(),
+        expired: BTreeMap::new(),
+    };
+    let taken = lock.take_all(hosts, claim).await;
+    match taken {
+        Ok(()) => Ok(lock),
+        Err(error) => {
+            lock.free().await;
+            Err(error)
+        }
+    }
+}
+
+impl Lock {
+    async fn take_all(
+        &mut self,
+        hosts: &BTreeSet<HostName>,
+        claim: &Claim,
+    ) -> Result<(), LockError> {
+        let Some(first) = hosts.first() else { return Ok(()) };
+        let body = take_one(&self.pool, first, &self.nonce, claim).await?;
+        self.note(first, &body);
+        let mut rest = JoinSet::new();
+        for host in hosts.iter().skip(1).cloned() {
+            let (pool, nonce, claim) = (Arc::clone(&self.pool), self.nonce.clone(), claim.clone());
+            rest.spawn(async move {
+                let taken = take_one(&pool, &host, &nonce, &claim).await;
+                (host, taken)
+            });
+        }
+        let mut refusals = Vec::new();
+        while let Some(joined) = rest.join_next().await {
+            let (host, taken) = match joined {
+                Ok(taken) => taken,
+                Err(defect) => std::panic::resume_unwind(defect.into_panic()),
+            };
+            match taken {
+                Ok(body) => self.note(&host, &body),
+                Err(error) => refusals.push(error),
+            }
+        }
+        foremost(refusals).map_or(Ok(()), Err)
+    }
+
+    fn note(&mut self, host: &HostName, body: &str) {
+        self.keeper.keep(&self.pool, &self.nonce, host);
+        for line in body.lines() {
+            match line.split_once(' ') {
+                Some(("generation", number)) => {
+                    self.generations.insert(host.clone(), number.parse().unwrap_or_default());
+                }
+                Some(("expired", who)) => {
+                    self.expired.insert(host.clone(), who.to_owned());
+                }
+                _ => {}
+            }
+        }
+    }
+
+    /// Waits until a host says that the lock is somebody else's: then no further step may begin. Asked
+    /// again, it says the same.
+    pub fn lost(&self) -> impl Future<Output = String> + use<> {
+        self.keeper.lost()
+    }
+
+    /// Lets each locked host remember what its record says, or no apply at all; the hosts that failed,
+    /// and why.
+    pub async fn record(&self, records: BTreeMap<HostName, Option<Applied>>) -> Vec<String> {
+        let mut all = JoinSet::new();
+        for (host, applied) in records {
+            let pool = Arc::clone(&self.pool);
+            let args = [LOCK_FILE.to_owned(), self.nonce.clone(), APPLIED_FILE.to_owned()];
+            all.spawn(async move {
+                // A record of texts always serializes.
+                let text = applied.and_then(|applied| serde_json::to_vec(&applied).ok());
+                let text = text.unwrap_or_default();
+                let payload = Payload::new().with(text);
+                let said = run_with(&pool, &host, script::RECORD_APPLY, &args, payload).await;
+                said.err().map(|why| format!("{host}: {why}"))
+            });
+        }
+        all.join_all().await.into_iter().flatten().collect()
+    }
+
+    /// Gives the lock back. What can't be reached expires by itself.
+    pub async fn free(&mut self) {
+        self.keeper.end();
+        let mut all = JoinSet::new();
+        for host in self.generations.keys() {
+            let host = host.clone();
+            let (pool, args) = (Arc::clone(&self.pool), ["0".to_owned(), self.nonce.clone()]);
+            all.spawn(async move { run(&pool, &host, script::LOCK_KEEP, &args).await.is_ok() });
+        }
+        while all.join_next().await.is_some() {}
+    }
+}
+
+/// The refusal that is told, whichever came first: somebody else's work explains more than a host's silence.
+fn foremost(refusals: Vec<LockError>) -> Option<LockError> {
+    let rank = |error: &LockError| match error {
+        LockError::Held { host, .. } => (0, Some(host.clone())),
+        LockError::Away { host, .. } => (1, Some(host.clone())),
+        LockError::Failed { host, .. } => (2, Some(host.clone())),
+        LockError::Random(_) => (3, None),
+    };
+    refusals.into_iter().min_by_key(rank)
+}
+
+async fn take_one(
+    pool: &Pool,
+    host: &HostName,
+    nonce: &str,
+    claim: &Claim,
+) -> Result<String, LockError> {
+    let Claim { owner, since, why } = claim;
+    let words = [nonce, owner, since, why, JOURNAL_FILE].map(str::to_owned);
+    let args: Vec<String> = [LEASE.as_secs().to_string()].into_iter().chain(words).collect();
+    let failed = |kind: StepErrorKind| LockError::of(host, &kind);
+    let refusal = match run(pool, host, script::LOCK_TAKE, &args).await {
+        Err(StepErrorKind::Guard(refusal)) => refusal,
+        other => return other.map_err(failed),
+    };
+    let (holder, left, who) = held(&refusal);
+    if !run_id::is_over(holder) {
+        return Err(LockError::Held { host: host.clone(), who: who.to_owned(), left });
+    }
+    // A run of this very machine that was killed: nobody has to wait for its lease to end.
+    run(pool, host, script::LOCK_BREAK, &[holder.to_owned()]).await.map_err(failed)?;
+    run(pool, host, script::LOCK_TAKE, &args)
+        .await
+        .map(|body| format!("expired {who}\n{body}"))
+        .map_err(failed)
+}
+
+/// The holder's nonce, the seconds that are left to it, and words.
+fn held(refusal: &str) -> (&str, u64, &str) {
+    let mut parts = refusal.splitn(3, ' ');
+    let mut next = || parts.next().unwrap_or_default();
+    let (holder, left, who) = (next(), next(), next());
+    match left.parse() {
+        Ok(left) => (holder, left, who),
+        Err(_) => ("", 0, refusal),
+    }
+}
+
+/// Says who holds the lock of a host, if anybody does; with `free` it is taken from them.
+pub async fn holder(pool: &Pool, host: &HostName, free: bool) -> Result<Option<String>, LockError> {
+    let mode = if free { "free" } else { "look" }.to_owned();
+    let said = run(pool, host, script::LOCK_BREAK, &[mode]).await;
+    let body = said.map_err(|kind| LockError::of(host, &kind))?;
+    Ok(body.lines().find_map(|line| line.strip_prefix("held ")).map(str::to_owned))
+}
+
+/// The last lines of a host's journal.
+pub async fn journal(pool: &Pool, host: &HostName, lines: u32) -> Result<String, LockError> {
+    let args = [JOURNAL_FILE.to_owned(), lines.to_string(), MOST_HISTORY.to_string()];
+    let call = call(script::READ_HISTORY, &args, Payload::new());
+    let call = Call { max_reply: MOST_HISTORY + call.max_reply, ..call };
+    made(pool, host, call).await.map_err(|kind| LockError::of(host, &kind))
+}
+
+/// Runs a script on the lock.
+async fn run(
+    pool: &Pool,
+    host: &HostName,
+    script: &'static str,
+    args: &[String],
+) -> Result<String, StepErrorKind> {
+    let mut all = vec![LOCK_FILE.to_owned()];
+    all.extend_from_slice(args);
+    run_with(pool, host, script, &all, Payload::new()).await
+}
+
+async fn run_with(
+    pool: &Pool,
+    host: &HostName,
+    script: &'static str,
+    args: &[String],
+    payload: Payload,
+) -> Result<String, StepErrorKind> {
+    made(pool, host, call(script, args, payload)).await
+}
+
+fn call(script: &'static str, args: &[String], payload: Payload) -> Call {
+    let mut all: Vec<String> = UNFENCED.iter().map(|word| (*word).to_owned()).collect();
+    all.extend(["nothing", "", ""].map(str::to_owned));
+    all.extend_from_slice(args);
+    let deadline = WORK + script::waits(script);
+    Call { script, args: all, payload, deadline, max_reply: 64 * 1024 }
+}
+
+async fn made(pool: &Pool, host: &HostName, call: Call) -> Result<String, StepErrorKind> {
+    let unreachable = |error: remote::RemoteError| StepErrorKind::Unreachable(error.to_string());
+    let connection = pool.connection(host).await.map_err(unreachable)?;
+    let reply = connection.run(call).await.map_err(unreachable)?;
+    answer::read(&reply).map(|answer| answer.body).map_err(|failure| failure.kind)
+}
+
+#[cfg(test)]
+mod tests;

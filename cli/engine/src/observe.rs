@@ -1,0 +1,147 @@
+//! Looking at the hosts: one connection and one read-only script a host, and the reply as facts.
+//!
+//! - [`observe`] looks at every host at once, and then, only for clusters that no host knows as
+//!   formed, asks which members reach each other, what DNS says of them there, what they would cost in
+//!   time, and whether the inventory's other hosts carry their traces.
+//! - `request` says what is asked, `records` takes the reply apart, and each other module reads one
+//!   part of it, without running anything.
+//! - What a host did not say is unknown, and never absent. What a fact can't do without makes the
+//!   whole host unknown.
+
+pub(crate) mod applied;
+mod bystanders;
+mod clock;
+mod cost;
+mod data;
+mod files;
+mod host;
+mod kubelet;
+mod machine;
+mod member;
+mod names;
+mod network;
+mod processes;
+mod reach;
+mod records;
+mod releases;
+mod request;
+mod services;
+#[cfg(test)]
+mod tests;
+mod units;
+mod wal;
+mod words;
+
+use std::collections::BTreeMap;
+use std::sync::Arc;
+use std::time::{Duration, SystemTime};
+
+use inventories::HostName;
+use planner::facts::{HostFacts, Observed};
+use planner::{SiteFacts, SiteSpec};
+use time::OffsetDateTime;
+use tokio::task::JoinSet;
+
+use super::hosts::Timed;
+use super::pool::Pool;
+use clock::Span;
+use remote::{Call, Payload, RemoteError, Reply, clean};
+use request::Request;
+
+/// The script that looks.
+pub(crate) const SCRIPT: &str = concat!(
+    include_str!("scripts/drop_ins.sh"),
+    include_str!("scripts/at_boot.sh"),
+    include_str!("scripts/facts.sh")
+);
+/// A look takes a tenth of a second; a member without a quorum makes it wait.
+const LOOK_TIME: Duration = Duration::from_secs(60);
+/// A step writes its few files within a moment; what is torn three times over is torn for good.
+const MOST_LOOKS: u32 = 3;
+/// The longest reply: every text of several clusters at its limit.
+const MAX_REPLY: usize = 8 * 1024 * 1024;
+
+/// Looks at every host that the clusters of `spec` use; where one of them may have to be formed, at the
+/// inventory's other hosts too. A host that can't be seen is an answer.
+pub async fn observe(pool: &Arc<Pool>, spec: &SiteSpec, timed: Timed) -> SiteFacts {
+    let observed_at = OffsetDateTime::now_utc();
+    let mut looks = JoinSet::new();
+    for (host, request) in Request::all(spec) {
+        let pool = Arc::clone(pool);
+        looks.spawn(async move {
+            let seen = look(&pool, &host, &request).await;
+            (host, seen)
+        });
+    }
+    let hosts = looks.join_all().await.into_iter().collect();
+    let (misled, bystanders) = (BTreeMap::new(), BTreeMap::new());
+    // First of all: nothing more is asked of a machine that is not the host.
+    let SiteFacts { mut hosts, misled, .. } =
+        SiteFacts { observed_at, hosts, misled, bystanders }.told_apart(spec);
+    let (reached, bystanders) =
+        tokio::join!(reach::ask(pool, spec, &hosts, timed), bystanders::ask(pool, spec, &hosts),);
+    for (host, found) in reached {
+        if let Some(Observed::Known(facts)) = hosts.get_mut(&host) {
+            let times = found.iter().filter_map(|(peer, found)| Some((*peer, found.round_trip?)));
+            facts.round_trips.extend(times);
+            facts.reach = found.iter().map(|(peer, found)| (*peer, found.reach)).collect();
+        }
+    }
+    for (host, found) in services::ask(pool, spec, &hosts).await {
+        if let Some(Observed::Known(facts)) = hosts.get_mut(&host) {
+            facts.names.services = found;
+        }
+    }
+    // Only now: a host that is busy with its disk answers late.
+    for (host, costs) in cost::ask(pool, spec, &hosts, timed).await {
+        if let Some(Observed::Known(facts)) = hosts.get_mut(&host) {
+            facts.disks = costs.disks;
+            facts.round_trips.extend(costs.round_trips);
+        }
+    }
+    SiteFacts { observed_at, hosts, misled, bystanders }
+}
+
+/// Looks at one host. While somebody else is at work there, a file may change between two questions about
+/// it: then the whole look is made again.
+async fn look(pool: &Pool, host: &HostName, request: &Request) -> Observed<HostFacts> {
+    let mut looks = 1;
+    loop {
+        let seen = match ask(pool, host, request).await {
+            Ok((reply, span)) => host::read(request, &reply, span),
+            Err(error) => return Observed::Unknown(unreached(&error)),
+        };
+        match seen {
+            Ok(seen) if seen.torn && looks < MOST_LOOKS => looks += 1,
+            Ok(seen) => return Observed::Known(seen.facts),
+            Err(why) => return Observed::Unknown(why),
+        }
+    }
+}
+
+async fn ask(
+    pool: &Pool,
+    host: &HostName,
+    request: &Request,
+) -> Result<(Reply, Span), RemoteError> {
+    let connection = pool.connection(host).await?;
+    let call = Call {
+        script: SCRIPT,
+        args: request.arguments(),
+        payload: Payload::new(),
+        deadline: LOOK_TIME,
+        max_reply: MAX_REPLY,
+    };
+    let sent = SystemTime::now();
+    let reply = connection.run(call).await?;
+    Ok((reply, Span { sent, received: SystemTime::now() }))
+}
+
+/// Where on the way it failed, why, and what to try, in one line.
+fn unreached(error: &RemoteError) -> String {
+    let text = match error.hint() {
+        Some(hint) => format!("{}: {error} ({hint})", error.stage()),
+        None => format!("{}: {error}", error.stage()),
+    };
+    clean(text.as_bytes())
+}

@@ -1,0 +1,46 @@
+//! The inventory's hosts that no cluster uses: whether they carry traces of one that was formed.
+//!
+//! A cluster may have been theirs before its `members` named others. So they are asked while one of the
+//! clusters may have to be formed, and cost nothing once all are.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::sync::Arc;
+
+use inventories::HostName;
+use planner::SiteSpec;
+use planner::facts::{HostFacts, Observed};
+use tokio::task::JoinSet;
+
+use super::host;
+use super::reach::is_formed;
+use super::request::Request;
+use crate::pool::Pool;
+
+/// Asks each of them which clusters are, or may be, formed there.
+pub(super) async fn ask(
+    pool: &Arc<Pool>,
+    spec: &SiteSpec,
+    hosts: &BTreeMap<HostName, Observed<HostFacts>>,
+) -> BTreeMap<HostName, Observed<BTreeSet<String>>> {
+    if spec.clusters.values().all(|cluster| is_formed(cluster, hosts)) {
+        let why = "not asked: every cluster is formed";
+        let unasked = |host: &HostName| (host.clone(), Observed::Unknown(why.to_owned()));
+        return spec.bystanders.iter().map(unasked).collect();
+    }
+    let mut asking = JoinSet::new();
+    for host in spec.bystanders.iter().cloned() {
+        let pool = Arc::clone(pool);
+        asking.spawn(async move {
+            let request = Request::empty();
+            let seen = match super::ask(&pool, &host, &request).await {
+                Ok((reply, _)) => match host::traces(&request, &reply) {
+                    Ok(traces) => Observed::Known(traces),
+                    Err(why) => Observed::Unknown(why),
+                },
+                Err(error) => Observed::Unknown(super::unreached(&error)),
+            };
+            (host, seen)
+        });
+    }
+    asking.join_all().await.into_iter().collect()
+}

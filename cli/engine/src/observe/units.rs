@@ -1,0 +1,160 @@
+//! What systemd says of the members' units.
+
+use std::collections::BTreeSet;
+
+use planner::facts::{DropIn, Observed, UnitFacts};
+
+use super::records::Records;
+use remote::clean;
+
+/// The facts of each unit that was asked for, in that order.
+pub(super) fn read(records: &Records, asked: &[String]) -> Vec<Observed<UnitFacts>> {
+    let blocks = blocks(records, asked.len());
+    match blocks {
+        Ok(blocks) => {
+            asked.iter().zip(blocks).map(|(unit, block)| read_unit(unit, block)).collect()
+        }
+        Err(why) => asked.iter().map(|_| Observed::Unknown(why.clone())).collect(),
+    }
+}
+
+fn blocks(records: &Records, count: usize) -> Result<Vec<&str>, String> {
+    let said = records.need("units", "what its units do")?;
+    let (status, said) = said.split_once(' ').unwrap_or((said, ""));
+    if status != "0" {
+        let why = clean(said.lines().next().unwrap_or_default().as_bytes());
+        return Err(format!("systemctl failed: {why}"));
+    }
+    let blocks: Vec<&str> = said.trim_matches('\n').split("\n\n").collect();
+    if blocks.len() == count {
+        Ok(blocks)
+    } else {
+        Err(format!("systemctl spoke of {} units, not {count}", blocks.len()))
+    }
+}
+
+fn read_unit(unit: &str, block: &str) -> Observed<UnitFacts> {
+    let property =
+        |name: &str| block.lines().find_map(|line| line.strip_prefix(name)?.strip_prefix('='));
+    let need = |name: &str| {
+        property(name).ok_or_else(|| format!("systemctl did not say the {name} of {unit}"))
+    };
+    let read = || {
+        if need("Id")? != unit {
+            return Err(format!("{unit} is another name of {}", clean(need("Id")?.as_bytes())));
+        }
+        let pid = need("MainPID")?;
+        // A unit whose file was taken away under a running process is still a unit.
+        if need("LoadState")? == "not-found" && pid == "0" {
+            return Ok(None);
+        }
+        Ok(Some(UnitFacts {
+            active: clean(need("ActiveState")?.as_bytes()),
+            sub: clean(need("SubState")?.as_bytes()),
+            enabled: need("UnitFileState")? == "enabled",
+            needs_reload: need("NeedDaemonReload")? == "yes",
+            invocation: clean(need("InvocationID")?.as_bytes()),
+            main_pid: pid.parse().map_err(|_| format!("systemctl said an odd pid of {unit}"))?,
+            restarts: property("NRestarts")
+                .and_then(|count| count.parse().ok())
+                .unwrap_or_default(),
+        }))
+    };
+    match read() {
+        Ok(Some(facts)) => Observed::Known(facts),
+        Ok(None) => Observed::Absent,
+        Err(why) => Observed::Unknown(why),
+    }
+}
+
+/// The files that change a member's unit: `NAME,NAME, PATH` a line, with `?` where the file can't be read.
+pub(super) fn drop_ins(records: &Records, cluster: &str) -> Observed<Vec<DropIn>> {
+    match records.text(&format!("drop-ins:{cluster}")) {
+        Some(said) => Observed::Known(said.lines().filter_map(drop_in).collect()),
+        None => Observed::Unknown("the host did not say what changes its unit".to_owned()),
+    }
+}
+
+fn drop_in(line: &str) -> Option<DropIn> {
+    let (names, path) = line.split_once(' ')?;
+    let path = clean(path.as_bytes());
+    let is_name = |name: &&str| name.bytes().all(|b| b.is_ascii_alphanumeric() || b == b'-');
+    let sets: BTreeSet<String> = names
+        .split(',')
+        .filter(|name| !name.is_empty())
+        .filter(is_name)
+        .map(str::to_owned)
+        .collect();
+    let sets = match names {
+        "?" => Observed::Unknown(format!("{path} can't be read")),
+        _ => Observed::Known(sets),
+    };
+    Some(DropIn { path, sets })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const RUNNING: &str = "MainPID=412\nInvocationID=0f\nId=etcd-main.service\nLoadState=loaded\nActiveState=active\n\
+        SubState=running\nDropInPaths=/etc/systemd/system/etcd-main.service.d/a.conf\n\
+        UnitFileState=enabled\nNeedDaemonReload=no\n";
+    const GONE: &str = "MainPID=0\nInvocationID=\nId=etcd-events.service\nLoadState=not-found\n\
+        ActiveState=inactive\nSubState=dead\nDropInPaths=\nUnitFileState=\nNeedDaemonReload=no\n";
+
+    fn units(said: &str) -> Vec<Observed<UnitFacts>> {
+        let reply = format!("units {}\n{said}\n", said.len());
+        let asked = ["etcd-main.service".to_owned(), "etcd-events.service".to_owned()];
+        read(&Records::parse(reply.as_bytes()).unwrap(), &asked)
+    }
+
+    #[test]
+    fn each_unit_is_read_from_its_own_block() {
+        let units = units(&format!("0 {RUNNING}\n{GONE}"));
+        let main = units[0].known().unwrap();
+        assert_eq!((main.active.as_str(), main.main_pid, main.enabled), ("active", 412, true));
+        assert!(units[1].is_absent());
+    }
+
+    #[test]
+    fn a_drop_in_is_known_by_its_path_and_by_what_it_sets() {
+        let said = "Environment,User, /etc/systemd/system/etcd-main.service.d/a b.conf\n\
+            ? /run/systemd/system/service.d/x.conf\n, /etc/empty.conf\nno-path\n";
+        let reply = format!("drop-ins:main {}\n{said}\n", said.len());
+        let files = drop_ins(&Records::parse(reply.as_bytes()).unwrap(), "main");
+        let Observed::Known(files) = files else { panic!("{files:?}") };
+        assert_eq!(files.len(), 3);
+        assert_eq!(files[0].name(), "a b.conf");
+        assert!(files[0].sets("User") && files[0].sets("Environment") && !files[0].sets("Nice"));
+        assert!(matches!(files[1].sets, Observed::Unknown(_)));
+        assert_eq!(files[2].sets, Observed::Known(BTreeSet::new()));
+        let nothing = drop_ins(&Records::parse(b"").unwrap(), "main");
+        assert!(matches!(nothing, Observed::Unknown(_)));
+    }
+
+    #[test]
+    fn a_process_outlives_its_unit_file() {
+        let running = RUNNING.replace("LoadState=loaded", "LoadState=not-found");
+        assert!(units(&format!("0 {running}\n{GONE}"))[0].known().is_some_and(UnitFacts::is_up));
+    }
+
+    #[test]
+    fn a_systemctl_that_fails_makes_units_unknown() {
+        for said in [
+            "1 System has not been booted with systemd as init system (PID 1). Can't operate.",
+            "124 ",
+            "0 ",
+            &format!("0 {RUNNING}"),
+            &format!("0 {GONE}\n{RUNNING}"),
+        ] {
+            for unit in units(said) {
+                assert!(matches!(unit, Observed::Unknown(_)), "{said}");
+            }
+        }
+        let nothing = read(&Records::parse(b"").unwrap(), &["etcd-main.service".to_owned()]);
+        assert_eq!(
+            nothing,
+            [Observed::Unknown("the host did not say what its units do".to_owned())]
+        );
+    }
+}

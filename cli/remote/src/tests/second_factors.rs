@@ -1,0 +1,160 @@
+//! Hosts that want more than a key.
+
+use std::sync::{Arc, Mutex};
+use std::time::Duration;
+
+use crate::passphrases::{NoPassphrase, Passphrase, Passphrases};
+use crate::test_server::{Sshd, call, run};
+use crate::{
+    AuthenticationEnd, AuthenticationError, Outcome, RemoteError, Target, Unanswered, connect,
+};
+
+const BOTH: &str = "AuthenticationMethods publickey,keyboard-interactive";
+/// Asks for a code, and takes 123456.
+const CODE: &str = "auth requisite pam_exec.so expose_authtok quiet {dir}/code\nauth required pam_permit.so\n\
+    account required pam_permit.so\nsession required pam_permit.so\n";
+
+fn asking_for_a_code(config: &str) -> Option<Sshd> {
+    let sshd = Sshd::with_pam(&format!("{BOTH}\n{config}"), CODE)?;
+    sshd.program("code", "[ \"$(tr -d '\\000')\" = 123456 ]");
+    Some(sshd)
+}
+
+type Questions = Arc<Mutex<Vec<String>>>;
+
+/// Somebody who gives these answers in turn, and what he was asked.
+fn answering(answers: &[&str]) -> (Arc<Passphrases>, Questions) {
+    let left: Vec<String> = answers.iter().rev().map(|answer| (*answer).to_owned()).collect();
+    let (left, asked) = (Mutex::new(left), Questions::default());
+    let kept = Arc::clone(&asked);
+    let ask = move |question: &str| {
+        kept.lock().unwrap().push(question.to_owned());
+        let answer = left.lock().unwrap().pop().ok_or(NoPassphrase::Declined)?;
+        Ok(Passphrase::new(&answer))
+    };
+    (Arc::new(Passphrases::asking(ask)), asked)
+}
+
+async fn refusal(target: Target) -> AuthenticationError {
+    match connect(target).await {
+        Err(RemoteError::Authentication(error)) => error,
+        other => panic!("{other:?}"),
+    }
+}
+
+#[tokio::test]
+async fn a_code_is_asked_for_after_the_key_and_says_who_asks() {
+    let Some(sshd) = asking_for_a_code("") else { return };
+    let (passphrases, asked) = answering(&["wrong", "123456"]);
+    let target = sshd.target().with_passphrases(&passphrases);
+    let login = target.login_name();
+    let connection =
+        connect(target).await.unwrap_or_else(|error| panic!("{error}\n{}", sshd.log()));
+    let ran = run(&connection, "true").await;
+    assert!(ran.is_ok(), "{ran:?}\n{}", sshd.log());
+    let asked = asked.lock().unwrap();
+    assert_eq!(asked.len(), 2, "{asked:?}");
+    for question in asked.iter() {
+        assert!(question.starts_with(&format!("({login}) Password:")), "{question}");
+    }
+}
+
+#[tokio::test]
+async fn a_look_at_what_a_host_reaches_asks_for_no_second_code() {
+    let Some(sshd) = asking_for_a_code("") else { return };
+    let (passphrases, asked) = answering(&["123456", "123456"]);
+    let connection = connect(sshd.target().with_passphrases(&passphrases)).await.unwrap();
+    let to = std::net::SocketAddr::from(([127, 0, 0, 1], sshd.port));
+    let error = connection.probe(to, Duration::from_secs(5)).await.unwrap_err();
+    assert!(error.to_string().contains("another one-time code"), "{error}");
+    assert_eq!(asked.lock().unwrap().len(), 1);
+}
+
+#[tokio::test]
+async fn a_jump_host_s_code_is_asked_for_and_not_again_for_the_host_behind_it() {
+    let Some(gate) = asking_for_a_code("") else { return };
+    let full = Sshd::with("MaxStartups 1:100:1");
+    let host = Sshd::start();
+    let (passphrases, asked) = answering(&["123456", "123456"]);
+    let behind = |target: Target| {
+        Target { jump: Some(Box::new(gate.target())), ..target }.with_passphrases(&passphrases)
+    };
+    let connection = connect(behind(host.target())).await.unwrap();
+    assert!(connection.run(call("true")).await.is_ok());
+    let _idler = std::net::TcpStream::connect(("127.0.0.1", full.port)).unwrap();
+    tokio::time::sleep(Duration::from_millis(300)).await;
+    let error = connect(behind(full.target())).await.unwrap_err();
+    assert!(matches!(error, RemoteError::HungUp { .. }), "{error:?}");
+    assert_eq!(asked.lock().unwrap().len(), 2, "{asked:?}");
+}
+
+#[tokio::test]
+async fn who_gives_no_code_or_wrong_ones_is_not_asked_again_by_retries() {
+    let Some(sshd) = asking_for_a_code("MaxAuthTries 20") else { return };
+    for (answers, questions, why) in
+        [(&[][..], 1, NoPassphrase::Declined), (&["a", "b", "c", "123456"], 3, NoPassphrase::Wrong)]
+    {
+        let (passphrases, asked) = answering(answers);
+        let target = sshd.target().with_passphrases(&passphrases);
+        for _ in 0..2 {
+            let error = refusal(target.clone()).await;
+            let AuthenticationEnd::MoreWanted { why: Unanswered::Nobody(none), .. } = &error.end
+            else {
+                panic!("{error:?}")
+            };
+            assert_eq!(*none, why);
+            assert_eq!(asked.lock().unwrap().len(), questions);
+        }
+    }
+}
+
+/// As in CI. It is no refusal of the key, and no other key is offered.
+#[tokio::test]
+async fn a_key_that_was_accepted_is_not_called_refused() {
+    let Some(sshd) = asking_for_a_code("") else { return };
+    let error = refusal(sshd.target()).await;
+    assert!(error.attempts.iter().all(|attempt| attempt.outcome == Outcome::Accepted), "{error:?}");
+    let text = error.to_string();
+    let said = "user: accepted; the host also wants keyboard-interactive, and there is no terminal";
+    assert!(text.contains(said), "{text}");
+    let hint = RemoteError::from(error).hint().unwrap();
+    assert!(
+        hint.contains("terminal") && hint.contains("AuthenticationMethods publickey"),
+        "{hint}"
+    );
+}
+
+#[tokio::test]
+async fn a_host_that_wants_more_and_asks_nothing_is_named_as_that() {
+    let sshd = Sshd::with(&format!("{BOTH}\nKbdInteractiveAuthentication yes"));
+    let error = refusal(sshd.target()).await;
+    let text = error.to_string();
+    let said =
+        "accepted; the host also wants keyboard-interactive, and refused it without a question";
+    assert!(text.contains(said), "{text}");
+
+    let sshd = Sshd::with("AuthenticationMethods publickey,password\nPasswordAuthentication yes");
+    let error = refusal(sshd.target()).await;
+    let text = error.to_string();
+    assert!(
+        text.contains("accepted; the host also wants password, which is not supported"),
+        "{text}"
+    );
+    let hint = RemoteError::from(error).hint().unwrap();
+    assert!(
+        hint.contains("AuthenticationMethods publickey") && !hint.contains("authorized_keys"),
+        "{hint}"
+    );
+}
+
+#[tokio::test]
+async fn a_host_that_wants_two_keys_gets_both() {
+    let sshd = Sshd::with("AuthenticationMethods publickey,publickey");
+    let other = sshd.path("other");
+    crate::test_server::keygen(&other, "ed25519", "");
+    let mut keys = std::fs::read_to_string(sshd.path("authorized_keys")).unwrap();
+    keys.push_str(&std::fs::read_to_string(sshd.path("other.pub")).unwrap());
+    std::fs::write(sshd.path("authorized_keys"), keys).unwrap();
+    let target = Target { identity_files: vec![sshd.path("user"), other], ..sshd.target() };
+    connect(target).await.unwrap();
+}
