@@ -221,7 +221,7 @@ fn collect(folder: &Path, found: &mut Vec<(PathBuf, String)>) {
     let entries = std::fs::read_dir(folder);
     for entry in entries.unwrap_or_else(|error| panic!("{}: {error}", folder.display())) {
         let path = entry.unwrap_or_else(|error| panic!("{}: {error}", folder.display())).path();
-        let is_test = path.file_stem().is_some_and(|stem| stem == "tests");
+        let is_test = path.file_stem().is_some_and(|stem| stem == "tests" || stem == "test_server");
         if path.is_dir() && !is_test {
             collect(&path, found);
         } else if path.extension().is_some_and(|extension| extension == "rs") && !is_test {

@@ -27,6 +27,7 @@ fn every_catcher_is_a_test_below_the_lab() {
         let Catcher { package, target, test } = &mutant.catcher;
         let folder = match package.as_str() {
             "quorate" => root().join("cli"),
+            "engine" | "remote" => root().join("cli").join(package),
             "quorate-tests" => root().join("tests"),
             package => root().join(package),
         };
