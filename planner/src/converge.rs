@@ -216,21 +216,28 @@ fn mend(place: &Place<'_>, turn: &Turn<'_>, scope: &Scope<'_>) -> Result<Vec<Ste
         Turn::Move(retire) => unit(place)?.map(|step| step.after([retire.id.clone()])),
         Turn::Held | Turn::AsIs => None,
     };
-    steps.extend(unit.map(|step| step.after(needs.clone())));
+    let drop_ins = if matches!(turn, Turn::AsIs) { None } else { ensure::drop_ins(place) };
+    let is_looping = place.facts.unit.known().is_some_and(UnitFacts::is_looping);
+    // It may come up by itself before its unit is put right. Then its start leaves it alone.
+    let forgets = (unit.is_some() || drop_ins.is_some()) && place.runtime() == Runtime::Systemd;
+    if is_looping && forgets && matches!(turn, Turn::None) {
+        steps.push(roll::note(
+            place,
+            "a later run restarts the member if it comes up before this one is done",
+        ));
+    }
+    steps.extend(unit.map(|step| step.after(needs.clone()).after([place.id("note")])));
     if matches!(turn, Turn::None) && place.facts.is_up() {
         steps.extend(runtime::manifest(place)?);
     }
     let is_down = !place.facts.is_up() && !matches!(turn, Turn::Held);
     if is_down && !matches!(place.facts.unit, Observed::Unknown(_)) {
-        let is_looping = place.facts.unit.known().is_some_and(UnitFacts::is_looping);
         let change = if is_looping { "the member keeps ending" } else { "the member does not run" };
         let why = Why::Drift { changes: vec![change.to_owned()] };
         let kind = StepKind::StartMember { by: runtime::launch(place, FormationState::Existing)? };
         let step = place.step("start", Action::Run, kind, why);
         let settings = [place.id("unit"), place.id("drop-ins")];
-        if !matches!(turn, Turn::AsIs) {
-            steps.extend(ensure::drop_ins(place));
-        }
+        steps.extend(drop_ins.map(|step| step.after([place.id("note")])));
         steps.push(
             step.guarded(Guard::HasLog)
                 .after(needs)

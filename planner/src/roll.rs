@@ -73,17 +73,21 @@ pub(crate) fn steps(
     let started = places.iter().filter(|place| is_started(place, scope)).count();
     let mut steps = Vec::new();
     let mut before = after.clone();
+    let mut healthy = view.now.quorum.healthy + started;
     for candidate in &candidates {
         let place = candidate.place;
         let answers = place.facts.etcd.known().is_some();
         let leads = answers && leader.as_ref() == Some(place.name) && cluster.members.len() > 1;
         steps.extend(restart(candidate, view, places, &before, leads, outage)?);
+        // One that is down takes nobody away, and the next one waits until it is back.
+        let is_down = view.now.down.contains_key(place.name);
         report.quorum.push(QuorumNote {
             cluster: cluster.name.clone(),
             what: format!("restart {}", place.name),
-            up: (view.now.quorum.healthy + started).saturating_sub(1),
+            up: healthy.saturating_sub(usize::from(!is_down)),
             needed: view.now.quorum.size(),
         });
+        healthy += usize::from(is_down);
         if leads {
             report.clients.push(format!(
                 "cluster {}: leadership moves off {}; writes wait for the handover",
@@ -110,10 +114,7 @@ fn restart(
     let place = candidate.place;
     let mut steps = Vec::new();
     if candidate.reasons.iter().any(Reason::is_forgotten) && !place.facts.restart_due {
-        let why = Why::Safety {
-            note: "a later run restarts the member if this run stops first".to_owned(),
-        };
-        let step = place.step("note", Action::Update, StepKind::NoteRestart, why);
+        let step = note(place, "a later run restarts the member if this run stops first");
         steps.push(step.after(before.iter().cloned()));
     }
     let drop_ins = ensure::drop_ins(place).map(|step| step.after([place.id("note")]));
@@ -156,6 +157,12 @@ fn restart(
     }
     steps.push(rejoin(place, known_alarms(places))?);
     Ok(steps)
+}
+
+/// The note that the start which the member has now is to be followed by another one.
+pub(crate) fn note(place: &Place<'_>, why: &str) -> Step {
+    let why = Why::Safety { note: why.to_owned() };
+    place.step("note", Action::Update, StepKind::NoteRestart, why)
 }
 
 /// What runs in a formed cluster.

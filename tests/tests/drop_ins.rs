@@ -169,6 +169,11 @@ fn a_member_that_a_file_makes_loop_is_mended_without_the_others_leave() {
     assert_eq!(plan.report.held, [], "{plan:#?}");
     let start = plan.step(&StepId("etcd-1/c0/start".to_owned())).unwrap();
     assert!(start.after.contains(&StepId("etcd-1/c0/drop-ins".to_owned())), "{start:#?}");
+    // It may come up before, with the file: then a later run restarts it.
+    let moved = plan.step(&StepId("etcd-1/c0/drop-ins".to_owned())).unwrap();
+    assert!(moved.after.contains(&StepId("etcd-1/c0/note".to_owned())), "{moved:#?}");
+    assert!(plan.step(&StepId("etcd-1/c0/note".to_owned())).is_some());
+    assert!(plan.step(&StepId("etcd-2/c0/note".to_owned())).is_none());
 }
 
 #[test]
@@ -183,6 +188,10 @@ fn a_member_that_hangs_by_a_file_is_restarted_first_and_waits_for_no_health_of_i
     assert_eq!(planned.report.held, [], "{planned:#?}");
     let first = planned.steps.iter().find(|step| step.kind.disrupts()).unwrap();
     assert_eq!(first.host.as_str(), "etcd-3", "{planned:#?}");
+    // Its restart takes nobody away, and the next one waits until it is back.
+    let notes = planned.report.quorum.iter();
+    let notes: Vec<_> = notes.map(|note| (note.what.as_str(), note.up, note.needed)).collect();
+    assert_eq!(notes, [("restart etcd-3", 2, 2), ("restart etcd-1", 2, 2)]);
     // Another member that is down is somebody that it has to wait for.
     member(&mut facts, "etcd-2").etcd = Observed::Unknown("no answer in 5 s".to_owned());
     let held = plan(&spec, &facts, &Policy::default()).unwrap().report.held;

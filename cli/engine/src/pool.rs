@@ -37,8 +37,14 @@ impl Pool {
     pub fn new(targets: BTreeMap<HostName, Target>, logins: usize) -> Self {
         let mut jumps: BTreeMap<(String, u16), Arc<Semaphore>> = BTreeMap::new();
         let mut entry = |mut target: Target| {
-            let hop = (target.first_hop().host.clone(), target.first_hop().port);
-            target.turns = target.jump.is_some().then(|| {
+            let first = target.first_hop();
+            let hop = match &first.proxy_command {
+                // Where a command leads is not known: most lead to one and the same jump host.
+                Some(_) => Some((String::new(), 0)),
+                None if target.jump.is_some() => Some((first.host.clone(), first.port)),
+                None => None,
+            };
+            target.turns = hop.map(|hop| {
                 let few = || Arc::new(Semaphore::new(LOGINS_AT_A_JUMP_HOST));
                 Arc::clone(jumps.entry(hop).or_insert_with(few))
             });

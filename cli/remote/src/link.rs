@@ -190,6 +190,11 @@ impl Link {
         // Best effort: the other side may be gone.
         let _ = self.session.disconnect(None, "done", None);
         self.carry();
+        self.cut();
+    }
+
+    /// Cuts the connection. Unlike [`Self::hang_up`] it may be done while an operation of the session goes on.
+    pub(crate) fn cut(&self) {
         let _ = self.gate.host.shutdown(std::net::Shutdown::Both);
     }
 }

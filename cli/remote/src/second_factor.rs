@@ -21,6 +21,7 @@ const LONGEST_QUESTION: usize = 300;
 
 /// A person who answers the questions of one host.
 struct Answers<'a> {
+    link: &'a Link,
     passphrases: &'a Passphrases,
     login: &'a str,
     is_asked: bool,
@@ -34,7 +35,8 @@ impl KeyboardInteractivePrompt for Answers<'_> {
 }
 
 impl Answers<'_> {
-    /// Empty where nobody answers: libssh2 takes no other refusal. It frees the answer, and wipes no copy.
+    /// libssh2 takes no refusal, and an empty answer is a wrong one, which hosts count until they lock the account.
+    /// So where nobody answers, none is sent. libssh2 frees the answer, and wipes no copy.
     fn answer(&mut self, instruction: &str, prompt: &str) -> String {
         self.is_asked = true;
         if self.none.is_some() {
@@ -43,6 +45,7 @@ impl Answers<'_> {
         match self.passphrases.answer(self.login, &question(self.login, instruction, prompt)) {
             Ok(answer) => answer.expose().to_owned(),
             Err(why) => {
+                self.link.cut();
                 self.none = Some(why);
                 String::new()
             }
@@ -71,7 +74,7 @@ pub(super) fn give(
             return Err(AuthenticationEnd::MoreWanted { wanted, why: Unanswered::Unsupported });
         }
         let passphrases = &*target.passphrases;
-        let mut answers = Answers { passphrases, login: &login, is_asked: false, none: None };
+        let mut answers = Answers { link, passphrases, login: &login, is_asked: false, none: None };
         let ask = || link.session.userauth_keyboard_interactive(&target.user, &mut answers);
         let stopped = match link.drive(end, ask) {
             Ok(()) => return Ok(()),

@@ -29,7 +29,7 @@ pub struct Target {
     pub jump: Option<Box<Target>>,
     /// The command that carries the bytes in place of a TCP connection of ours, for a shell.
     pub proxy_command: Option<String>,
-    /// How many may log in to the first jump host at once, where that is limited.
+    /// How many may log in to the first jump host, or through a command, at once; where that is limited.
     pub turns: Option<Arc<Semaphore>>,
     /// TCP port.
     pub port: u16,

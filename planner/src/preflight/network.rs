@@ -51,8 +51,8 @@ fn no_address(subject: &Subject<'_>, address: IpAddr, report: &mut PlanReport) {
     let finding = subject.finding("no-address", message, hint);
     let member = subject.facts.clusters.get(&subject.cluster.name);
     match (subject.formation, member.is_some_and(MemberFacts::is_up)) {
-        // What runs has its sockets; it would not get them again.
-        (Formation::Formed, true) => report.warnings.push(finding),
+        // What runs has its sockets. A restart would not get them again.
+        (Formation::Formed, true) => report.block(finding, [subject.settings()]),
         (Formation::Formed, false) => report.block(finding, [subject.its_member()]),
         _ => report.block(finding, [subject.forming()]),
     }

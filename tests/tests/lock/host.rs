@@ -85,7 +85,7 @@ impl Lock {
 
     /// `fence.sh`: whether a step of this generation may begin.
     pub(crate) fn lets_in(&self, generation: u8) -> bool {
-        self.generation == generation
+        self.generation == generation && self.lease != Lease::Free
     }
 
     fn of(&self, run: Run) -> Result<(), Refused> {

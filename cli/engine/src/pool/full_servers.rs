@@ -69,6 +69,30 @@ async fn a_jump_host_is_never_asked_for_more_logins_than_it_allows() {
     assert!(!gate.log().contains("MaxStartups"), "{}", gate.log());
 }
 
+/// `ProxyCommand ssh -W %h:%p gate` is a jump host as well, and its refusals come as words of a program.
+#[test]
+fn logins_by_commands_are_as_few_at_once_as_those_by_jump_hosts() {
+    let by = |host: &str, command: Option<&str>, jump: Option<Target>| Target {
+        proxy_command: command.map(str::to_owned),
+        jump: jump.map(Box::new),
+        ..Target::new(host, "ops", std::path::Path::new("/home/ops"))
+    };
+    let all = [
+        ("a", by("a", Some("carry a"), None)),
+        ("b", by("b", Some("carry b"), None)),
+        ("c", by("c", None, Some(by("gate", Some("carry gate"), None)))),
+        ("d", by("d", None, Some(by("gate", None, None)))),
+        ("e", by("e", None, None)),
+    ];
+    let pool = Pool::new(all.map(|(name, target)| (name.parse().unwrap(), target)).into(), 100);
+    let turns = |name: &str| pool.entry(&name.parse().unwrap()).unwrap().target.turns.clone();
+    let commands = turns("a").unwrap();
+    assert!([turns("b"), turns("c")].iter().flatten().all(|other| Arc::ptr_eq(other, &commands)));
+    assert!(turns("b").is_some() && turns("c").is_some() && turns("e").is_none());
+    assert!(!Arc::ptr_eq(&turns("d").unwrap(), &commands));
+    assert_eq!(commands.available_permits(), 8);
+}
+
 #[tokio::test]
 async fn a_server_that_stays_full_or_bans_us_is_named_as_that() {
     let sshd = Sshd::with("MaxStartups 1:100:1");

@@ -1,6 +1,5 @@
 //! From a host of the inventory to a login with every default resolved.
 
-use std::env;
 use std::path::PathBuf;
 use std::time::Duration;
 
@@ -99,7 +98,7 @@ fn way(
     }
     let subject = Subject { host: name, local_user: &operator.user };
     let settings = files::read(subject, given, reading)?;
-    let (mut target, line) = login(name, &settings, operator)?;
+    let (mut target, line) = login(name, &settings, operator, reading)?;
     let hops = match before {
         // As in ssh: the hops of the command line take the place of what the file says.
         Some(hops) => {
@@ -124,6 +123,7 @@ fn login(
     original: &str,
     settings: &Settings,
     operator: &Operator,
+    reading: Reading<'_>,
 ) -> Result<(Target, String), ConfigError> {
     let host = settings.host_name.clone().unwrap_or_else(|| original.to_owned());
     let user = settings.user.as_deref().unwrap_or(&operator.user);
@@ -156,7 +156,7 @@ fn login(
         key_name: settings.host_key_alias.as_deref().unwrap_or(original),
         uid: rustix::process::getuid().as_raw(),
         machine: &files::machine(),
-        variable: &|name| env::var(name).ok(),
+        variable: &|name| reading.variable(name),
     };
     let at = |problem| ConfigError { place: format!("SSH configuration of {original}"), problem };
     paths(&mut target, settings, &tokens).map_err(at)?;

@@ -28,6 +28,8 @@ if [ "$1" != - ]; then
     flock -s -w 30 9 || refuse "another run is taking the lock of this host"
     read_lock "$1"
     [ "$generation" = "$2" ] || refuse "another run took the lock of this host over: $owner, $why"
+    # A script that its run gave up may begin after that: nobody waits for it, and no lock keeps others out.
+    [ "$until" != 0 ] || refuse "the lock of this host was given back"
 fi
 if [ "$4" != - ]; then
     journal_file=$3 journal_line=$4

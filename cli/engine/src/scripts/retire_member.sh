@@ -11,6 +11,9 @@ case $runtime in
 systemd)
     loaded=$(of_unit "$unit" LoadState)
     [ "$loaded" = loaded ] || [ -e "$file" ] || already
+    # What the plan saw as a rest may run again: systemd starts it until it stays. Then it takes its turn.
+    [ -n "$image" ] || [ "$(of_unit "$unit" ActiveState)" != active ] ||
+        refuse "$unit runs again, and did not when the plan was made"
     # waits 20 s, to see whether it is there
     [ -z "$image" ] || has_image "$image" "$pull_seconds" || fail "$missing"
     # First what would start it again, should the host lose its power now.

@@ -1,5 +1,6 @@
 //! The configuration files of this machine.
 
+use std::env;
 use std::fs;
 use std::io;
 use std::os::unix::fs::MetadataExt;
@@ -32,6 +33,17 @@ pub struct Reading<'a> {
     pub which: &'a Which,
     /// What commands answered.
     pub answers: &'a Answers,
+}
+
+impl Reading<'_> {
+    /// A variable of the environment, for a path. A file of the repository gets none: errors show paths, and a job
+    /// that runs quorate may have secrets in its environment.
+    pub fn variable(&self, name: &str) -> Option<String> {
+        match self.which {
+            Which::File(file) if !is_operators(file, self.home) => None,
+            Which::File(_) | Which::Usual | Which::None => env::var(name).ok(),
+        }
+    }
 }
 
 /// What the user's file says about a host, and after it the system's; or another file alone.

@@ -99,6 +99,21 @@ fn a_file_of_the_repository_runs_nothing() {
     assert_eq!(target.proxy_command.as_deref(), Some("carry 10.0.0.1 22"));
 }
 
+/// A path that can't be used is shown, to everybody who reads the log of a job.
+#[test]
+fn a_file_of_the_repository_reads_no_variable() {
+    let desk = Desk::new();
+    for line in ["UserKnownHostsFile", "IdentityFile", "CertificateFile", "IdentityAgent"] {
+        let line = format!("{line} /dev/null/${{PATH}}\n");
+        let found = problem(desk.by(&desk.write("site/ssh_config", &line)));
+        assert!(
+            matches!(&found, ConfigProblem::Token { token, .. } if token == "${PATH}"),
+            "{line}{found}"
+        );
+        assert!(desk.by(&desk.write("home/.ssh/etcd", &line)).is_ok());
+    }
+}
+
 #[test]
 fn another_file_takes_the_place_of_the_usual_ones_and_none_is_none() {
     let desk = Desk::new();

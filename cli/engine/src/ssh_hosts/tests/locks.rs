@@ -145,6 +145,9 @@ fn what_is_given_back_is_free_for_the_next_generation() {
         assert_eq!(keep("60", "n1"), 0);
         assert_eq!(keep("60", "n2"), 80, "a stranger renewed the lock");
         assert_eq!(keep("0", "n1"), 0);
+        // A script that the run gave up may begin late.
+        let late = text(bench, &fenced(bench, "1"));
+        assert_eq!(late, (80, "refused the lock of this host was given back\n".to_owned()));
         let (status, said) = text(bench, &take(bench, "n2", "bob@b"));
         assert_eq!((status, said.as_str()), (0, "generation 2\nchanged\n"));
     });

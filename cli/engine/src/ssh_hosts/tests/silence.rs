@@ -140,6 +140,33 @@ fn a_member_is_not_retired_while_systemd_does_not_say_what_runs() {
     });
 }
 
+/// A member in a crash loop is no longer one once it stays up: its end is a turn of the roll, behind a guard.
+#[test]
+fn what_is_left_of_a_runtime_is_not_taken_away_while_it_runs_again() {
+    on_each_shell(|bench| {
+        bench.program(
+            "systemctl",
+            "echo \"$1\" >>calls\n\
+             case $* in *LoadState*) echo loaded ;; *ActiveState*) cat state ;; esac",
+        );
+        let files = ["unit", "manifest", "data"].map(|name| bench.arg(name));
+        let retire = |image: &str| {
+            let mut args = vec!["systemd".to_owned(), "etcd-main.service".to_owned()];
+            args.extend(files.clone());
+            args.extend(["etcd-main", "1", "kept", "1", image].map(str::to_owned));
+            bench.write("calls", "");
+            let reply = bench.run(&Run::unguarded(script::RETIRE_MEMBER, &args));
+            (reply.status, bench.read("calls").contains("stop"))
+        };
+        bench.write("unit", "");
+        bench.write("state", "active");
+        assert_eq!(retire(""), (80, false));
+        assert!(bench.path("unit").exists());
+        bench.write("state", "inactive");
+        assert_eq!(retire(""), (0, true));
+    });
+}
+
 /// Without a number for its account a pod runs as root.
 #[test]
 fn a_pod_without_the_number_of_its_account_is_not_written() {
