@@ -270,8 +270,8 @@ fn ensure_state(
     let namespace = network::this_namespace()?;
     let mut taken = Vec::new();
     for name in known_labs() {
-        let state = StateFile::of(&name).read()?.filter(|state| state.namespace == namespace);
-        taken.extend(state.map(|state| state.subnet));
+        let place = StateFile::of(&name).place().filter(|place| place.namespace == namespace);
+        taken.extend(place.map(|place| place.subnet));
     }
     let free = Subnet::lowest_free(&taken).ok_or(LabError::NoSubnet)?;
     let subnet = options.disks.as_deref().map_or(Ok(free), kept::subnet)?;

@@ -2,7 +2,7 @@
 
 use std::collections::BTreeMap;
 use std::fs::{self, File};
-use std::io::ErrorKind;
+use std::io::{self, ErrorKind};
 use std::os::unix::fs::MetadataExt as _;
 use std::path::{Path, PathBuf};
 use std::process;
@@ -42,6 +42,16 @@ pub struct LabState {
     pub namespace: u64,
     /// The process whose end makes this lab a leftover. `None` for a lab that is up to stay.
     pub owner: Option<Process>,
+}
+
+/// What a lab shares with no other of its network namespace.
+#[derive(Debug, Clone, Deserialize)]
+pub(crate) struct Place {
+    /// The lab's addresses.
+    pub(crate) subnet: Subnet,
+    /// The network namespace that the operator's end is in.
+    #[serde(default)]
+    pub(crate) namespace: u64,
 }
 
 /// What is particular to one host.
@@ -116,6 +126,11 @@ impl StateFile {
         }
     }
 
+    /// Where the lab is, also if another version wrote the rest of the state.
+    pub(crate) fn place(&self) -> Option<Place> {
+        serde_json::from_str(&fs::read_to_string(self.path()).ok()?).ok()
+    }
+
     /// Replaces the state.
     pub fn write(&self, state: &LabState) -> Result<(), LabError> {
         cache::ensure_folder(&self.folder)?;
@@ -152,17 +167,20 @@ impl StateFile {
         Ok(is_at(&file, &path)?.then_some(file))
     }
 
-    /// Removes the folder of a lab that is gone or was never made. The holder of its lock calls this. Somebody who
-    /// waits to make a lab of this name may put a lock there meanwhile, which stays.
+    /// Removes the folder of a lab that was taken down. The holder of its lock calls this. Somebody who waits to make
+    /// a lab of this name may put a lock there meanwhile, which stays.
     pub(crate) fn discard(&self) -> Result<(), LabError> {
-        match fs::remove_dir_all(&self.folder) {
-            Err(error)
-                if !matches!(error.kind(), ErrorKind::DirectoryNotEmpty | ErrorKind::NotFound) =>
-            {
-                Err(LabError::file("remove", &self.folder)(error))
-            }
-            _ => Ok(()),
+        gone(fs::remove_dir_all(&self.folder), &self.folder)
+    }
+
+    /// Removes the folder of a lab that was begun and never written, and nothing in it that a lab
+    /// does not write by then.
+    pub(crate) fn discard_unborn(&self) -> Result<(), LabError> {
+        for file in ["ledger", "state.lock", "lab.partial", "lock"] {
+            let path = self.folder.join(file);
+            gone(fs::remove_file(&path), &path)?;
         }
+        gone(fs::remove_dir(&self.folder), &self.folder)
     }
 
     /// Waits until nobody else makes or takes down this lab.
@@ -178,6 +196,18 @@ impl StateFile {
 
     fn path(&self) -> PathBuf {
         self.folder.join(STATE)
+    }
+}
+
+/// What somebody else removed first, or put something into, is no failure.
+fn gone(removed: io::Result<()>, path: &Path) -> Result<(), LabError> {
+    match removed {
+        Err(error)
+            if !matches!(error.kind(), ErrorKind::DirectoryNotEmpty | ErrorKind::NotFound) =>
+        {
+            Err(LabError::file("remove", path)(error))
+        }
+        _ => Ok(()),
     }
 }
 

@@ -72,7 +72,7 @@ pub fn sweep(tell: Tell) -> Result<(), LabError> {
     let _alone = cache::lock(&Path::new(cache::RUN).join("sweep.lock"))?;
     for name in known_labs() {
         let state = StateFile::of(&name);
-        if is_orphaned(&state)? {
+        if is_orphaned(&state) {
             tell(&Note::Sweeping);
             if let Err(error) = take_down(&name) {
                 tell(&Note::NotSwept { lab: name, why: error.to_string() });
@@ -85,15 +85,16 @@ pub fn sweep(tell: Tell) -> Result<(), LabError> {
         if let Some(_guard) = state.try_lock()?
             && state.read()?.is_none()
         {
-            state.discard()?;
+            state.discard_unborn()?;
         }
     }
     Ok(())
 }
 
-fn is_orphaned(state: &StateFile) -> Result<bool, LabError> {
-    let owner = state.read()?.and_then(|lab| lab.owner);
-    Ok(owner.is_some_and(|owner| !owner.is_alive()))
+/// A lab whose state another version wrote is not ours to judge, and stands in nobody's way.
+fn is_orphaned(state: &StateFile) -> bool {
+    let owner = state.read().ok().flatten().and_then(|lab| lab.owner);
+    owner.is_some_and(|owner| !owner.is_alive())
 }
 
 /// Ends all hosts at once, each so that its nspawn can clean up after itself. What does not end

@@ -9,6 +9,7 @@ use std::time::{Duration, Instant};
 use quorate_lab::disk::DiskSize;
 use quorate_lab::ssh::User;
 use quorate_lab::{Lab, LabName, Options};
+use serde_json::{Value, json};
 
 use crate::{LAB, lab, text, traces};
 
@@ -174,7 +175,11 @@ fn a_frozen_host_stands_still_until_it_is_thawed() {
 #[test]
 fn a_lab_whose_state_another_version_wrote_is_taken_down_all_the_same() {
     let lab = lab("t-format", 1);
-    fs::write("/run/quorate-lab/t-format/lab.json", "{\"format\": \"another\"}").unwrap();
+    let path = "/run/quorate-lab/t-format/lab.json";
+    let state: Value = serde_json::from_str(&fs::read_to_string(path).unwrap()).unwrap();
+    let other = json!({"format": 2, "subnet": state["subnet"], "namespace": state["namespace"]});
+    fs::write(path, other.to_string()).unwrap();
+    drop(crate::lab("t-beside", 1));
     lab.down().unwrap();
     assert_eq!(traces::kinds("t-format"), [] as [&str; 0], "{:#?}", traces::of("t-format"));
 }

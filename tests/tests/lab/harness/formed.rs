@@ -2,6 +2,8 @@
 
 use std::fs;
 use std::path::Path;
+use std::thread;
+use std::time::Duration;
 
 use quorate_lab::site::{self, Runtime};
 use quorate_lab::{Kept, LabError, SiteOptions, Suite};
