@@ -3,7 +3,7 @@
 use super::super::script::{CLAIM_HOST, LOCK_BREAK, LOCK_KEEP, LOCK_TAKE, RECORD_APPLY};
 use super::bench::{Bench, Run, mode, on_each_shell};
 
-fn take<'a>(bench: &Bench, nonce: &str, owner: &str) -> Run<'a> {
+pub(super) fn take<'a>(bench: &Bench, nonce: &str, owner: &str) -> Run<'a> {
     let (lock, journal) = (bench.arg("lock"), bench.arg("journal"));
     let words =
         [lock, "60".into(), nonce.into(), owner.into(), "noon".into(), "a why".into(), journal];

@@ -2,13 +2,14 @@
 
 use super::super::script::{LOCK_AGAIN, STORE_TOKEN};
 use super::bench::{Bench, Run, on_each_shell};
+use super::locks::take;
 
 const OTHER_ID: &str = "00000000000000000000000000000000";
 
 /// What becomes of a step that is meant for this machine.
 fn step(bench: &Bench, machine: &str) -> (i32, String) {
     let mut run = Run::unguarded(STORE_TOKEN, &[bench.arg("token")]).with(b"x");
-    run.fence = [machine, &bench.arg("lock"), "0", &bench.arg("journal"), "{"].map(str::to_owned);
+    run.fence = [machine, &bench.arg("lock"), "1", &bench.arg("journal"), "{"].map(str::to_owned);
     let reply = bench.run(&run);
     (reply.status, String::from_utf8(reply.stdout).unwrap())
 }
@@ -23,6 +24,7 @@ fn another_machine_is_left_as_it_is_and_not_even_its_lock_is_opened() {
         let (status, said) = step(bench, "- 10.0.0.2");
         assert!(status == 80 && said.contains("no longer has 10.0.0.2"), "{said}");
         assert_eq!(bench.entries(), before);
+        bench.run(&take(bench, "n1", "ann@a"));
         assert_eq!(step(bench, "- 10.0.0.1").0, 0);
         assert!(bench.path("token").exists());
     });
