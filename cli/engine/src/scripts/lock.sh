@@ -50,14 +50,15 @@ alone() {
     flock -w 20 7 || refuse "a script of another run is still running on this host"
 }
 
-# outlive FILE CHECK: the same where CHECK finds that the lock is nobody else's: no run listens any more to what still
-# runs here. Most of it is over in a moment. What is not would hold us up; being killed anywhere does it no harm.
+# outlive FILE CHECK [WHOSE]: the same where CHECK finds that the lock is nobody else's: no run listens any more to what
+# still runs here, a script of WHOSE. Most of it is over in a moment. What is not would hold us up; being killed
+# anywhere does it no harm.
 outlive() {
     (umask 077 && mkdir -p "${1%/*}")
     exec 7>>"$1.flock"
     rounds=0
     while ! flock -w 5 7; do
-        [ "$rounds" -lt 4 ] || refuse "a script of another run is still running on this host"
+        [ "$rounds" -lt 4 ] || refuse "a script of ${3:-another run} is still running on this host"
         rounds=$((rounds + 1))
         # Meanwhile somebody else may have taken the lock and begun. Nobody takes it while we look and end.
         exec 8>>"$1.change"

@@ -16,15 +16,12 @@ write_lock "$lock"
 # Whoever takes the lock over needs both, in the other order.
 exec 8>&-
 
-# Most steps are over in a moment. One that waits for bytes that will not come, or for other hosts, would
-# hold us up; being killed anywhere does it no harm.
-exec 7>>"$lock.flock"
-rounds=0
-# waits 25 s
-while ! flock -w 5 7; do
-    [ "$rounds" -lt 4 ] || refuse "a script of the lost connection is still running on this host"
-    rounds=$((rounds + 1))
-    end_steps "$lock"
-done
+wanted="$3 $generation"
+is_still_ours() {
+    read_lock "$lock"
+    [ "$nonce $generation" = "$wanted" ] || refuse "$owner took the lock over: $why"
+}
+# waits 45 s
+outlive "$lock" is_still_ours "the lost connection"
 printf 'generation %s\n' "$generation"
 changed
