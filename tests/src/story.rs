@@ -25,6 +25,26 @@ pub fn formed(world: World, spec: &SiteSpec) -> World {
     world
 }
 
+/// Kills an apply before and after each of its steps. The next one fails at nothing and leaves nothing to do; then
+/// `check` looks at the world.
+pub fn after_every_crash(
+    world: &World,
+    spec: &SiteSpec,
+    parallelism: usize,
+    check: impl Fn(Crash, &World),
+) {
+    for number in 0..plan_of(world, spec).steps.len() {
+        for crash in [Crash::Before(number), Crash::After(number)] {
+            let (stopped, _) = apply(world.clone(), spec, parallelism, Some(crash), Repeat::Once);
+            let (done, report) = apply(stopped, spec, parallelism, None, Repeat::Once);
+            assert_eq!(report.failed().count(), 0, "{crash:?}: {}", done.story.join("\n"));
+            let left = plan_of(&done, spec);
+            assert!(left.is_empty(), "{crash:?}: {left:#?}");
+            check(crash, &done);
+        }
+    }
+}
+
 /// One `quorate apply`: the world after it, and how it ended.
 pub fn apply(
     world: World,

@@ -13,7 +13,7 @@ use quorate_tests::cases::cases;
 use quorate_tests::checker::violations;
 use quorate_tests::sim::{Crash, Repeat};
 use quorate_tests::site::{Shape, cluster, host, plain, shapes};
-use quorate_tests::story::{apply, execute_in, formed, plan_of};
+use quorate_tests::story::{after_every_crash, apply, execute_in, formed, plan_of};
 use quorate_tests::world::World;
 use templates::Layout;
 use templates::layout::PkiFile;
@@ -73,18 +73,11 @@ fn settings_that_no_argument_shows_are_restored_wherever_the_apply_is_killed() {
     member.unit = Some(by_hand.clone());
     member.process = Some(by_hand);
     member.drop_ins = vec!["/etc/systemd/system/etcd-c0.service.d/a.conf".to_owned()];
-    let steps = plan_of(&edited, &spec).steps.len();
-    for number in 0..steps {
-        for crash in [Crash::Before(number), Crash::After(number)] {
-            let (stopped, _) = apply(edited.clone(), &spec, 1, Some(crash), Repeat::Once);
-            let (mended, report) = apply(stopped, &spec, 1, None, Repeat::Once);
-            assert_eq!(report.failed().count(), 0, "{}", mended.story.join("\n"));
-            let member = &mended.hosts["etcd-2"].members["c0"];
-            let runs = member.process.as_deref().unwrap();
-            assert_eq!(settings(runs), settings(&wanted), "{crash:?}: {:#?}", mended.story);
-            assert!(plan_of(&mended, &spec).is_empty(), "{crash:?}");
-        }
-    }
+    after_every_crash(&edited, &spec, 1, |crash, mended| {
+        let member = &mended.hosts["etcd-2"].members["c0"];
+        let runs = member.process.as_deref().unwrap();
+        assert_eq!(settings(runs), settings(&wanted), "{crash:?}: {:#?}", mended.story);
+    });
 }
 
 #[test]

@@ -9,9 +9,9 @@ use planner::{Plan, Policy, SiteSpec, StepId, StepKind, plan};
 use quorate_tests::checker::violations;
 use quorate_tests::drift::Drift;
 use quorate_tests::seen::member;
-use quorate_tests::sim::{Crash, Repeat};
+use quorate_tests::sim::Repeat;
 use quorate_tests::site::{Shape, host, plain};
-use quorate_tests::story::{apply, formed, plan_of};
+use quorate_tests::story::{after_every_crash, apply, formed, plan_of};
 use quorate_tests::world::World;
 
 fn prepared(plan: &Plan) -> Vec<&str> {
@@ -44,15 +44,7 @@ fn an_account_with_another_number_is_a_roll() {
         for step in plan.steps.iter().filter(|step| step.id.0.ends_with("/directories")) {
             assert!(matches!(step.guard, Guard::OthersHealthy { .. }), "{step:?}");
         }
-        for number in 0..plan.steps.len() {
-            for crash in [Crash::Before(number), Crash::After(number)] {
-                let (stopped, _) = apply(world.clone(), &spec, 8, Some(crash), Repeat::Once);
-                let (done, report) = apply(stopped, &spec, 8, None, Repeat::Once);
-                assert_eq!(report.failed().count(), 0, "{}", done.story.join("\n"));
-                let left = plan_of(&done, &spec);
-                assert!(left.is_empty(), "{drift:?}, {runtime:?}, {crash:?}: {left:#?}");
-            }
-        }
+        after_every_crash(&world, &spec, 8, |_, _| {});
     }
 }
 
@@ -200,15 +192,7 @@ fn another_account_is_a_roll() {
         for step in plan.steps.iter().filter(|step| step.id.0.ends_with("/directories")) {
             assert!(matches!(step.guard, Guard::OthersHealthy { .. }), "{step:?}");
         }
-        for number in 0..plan.steps.len() {
-            for crash in [Crash::Before(number), Crash::After(number)] {
-                let (stopped, _) = apply(world.clone(), &spec, 8, Some(crash), Repeat::Once);
-                let (done, report) = apply(stopped, &spec, 8, None, Repeat::Once);
-                assert_eq!(report.failed().count(), 0, "{}", done.story.join("\n"));
-                let left = plan_of(&done, &spec);
-                assert!(left.is_empty(), "{runtime:?}, {crash:?}: {left:#?}");
-            }
-        }
+        after_every_crash(&world, &spec, 8, |_, _| {});
     }
 }
 

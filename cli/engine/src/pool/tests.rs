@@ -137,18 +137,23 @@ async fn times_are_those_that_are_set() {
     assert!(started.elapsed() < Duration::from_secs(8), "{:?}", started.elapsed());
 }
 
-#[tokio::test]
-async fn the_hops_of_the_configuration_are_gone_through() {
-    let (gate, sshd) = (Sshd::start(), Sshd::start());
+/// Lines that lead to the server by another one, with `more` about that one. It lets the server's user in.
+fn by_gate(gate: &Sshd, sshd: &Sshd, more: &str) -> String {
     let known =
         format!("gate {}\nsomebody {}\n", gate.host_key("ed25519"), sshd.host_key("ed25519"));
     std::fs::write(sshd.path("known"), known).unwrap();
     std::fs::write(gate.path("authorized_keys"), public_half(&sshd.path("user"))).unwrap();
-    let config = format!(
+    format!(
         "Host gate\n HostName 127.0.0.1\n Port {}\n IdentityAgent none\n IdentityFile {{dir}}/user\n \
-         HostKeyAlias gate\n UserKnownHostsFile {{dir}}/known\n{WAY} ProxyJump gate\n",
+         HostKeyAlias gate\n UserKnownHostsFile {{dir}}/known\n{more}{WAY} ProxyJump gate\n",
         gate.port
-    );
+    )
+}
+
+#[tokio::test]
+async fn the_hops_of_the_configuration_are_gone_through() {
+    let (gate, sshd) = (Sshd::start(), Sshd::start());
+    let config = by_gate(&gate, &sshd, "");
     let connection = connect(configured(&sshd, &config, "etcd")).await.unwrap();
     run(&connection, "true").await.unwrap();
     assert!(gate.log().contains("Accepted publickey"), "{}", gate.log());
@@ -180,16 +185,7 @@ async fn a_proxy_command_is_the_way_and_ends_with_the_connection() {
 #[tokio::test]
 async fn a_jump_host_has_a_proxy_command_of_its_own() {
     let (gate, sshd) = (Sshd::start(), Sshd::start());
-    let known =
-        format!("gate {}\nsomebody {}\n", gate.host_key("ed25519"), sshd.host_key("ed25519"));
-    std::fs::write(sshd.path("known"), known).unwrap();
-    std::fs::write(gate.path("authorized_keys"), public_half(&sshd.path("user"))).unwrap();
-    let config = format!(
-        "Host gate\n HostName 127.0.0.1\n Port {}\n IdentityAgent none\n IdentityFile {{dir}}/user\n \
-         HostKeyAlias gate\n UserKnownHostsFile {{dir}}/known\n ProxyCommand {BY_BASH}\n\
-         {WAY} ProxyJump gate\n",
-        gate.port
-    );
+    let config = by_gate(&gate, &sshd, &format!(" ProxyCommand {BY_BASH}\n"));
     let connection = connect(configured(&sshd, &config, "etcd")).await.unwrap();
     run(&connection, "true").await.unwrap();
     assert!(gate.log().contains("Accepted publickey"), "{}", gate.log());

@@ -7,6 +7,7 @@ use std::process::{Command, Stdio};
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
 
+use super::refusal;
 use crate::test_server::{Sshd, keygen, public_half, run, user};
 use crate::{CertificateFlaw, HostKeyError, Instead, RemoteError, Stage, Target, connect};
 
@@ -62,13 +63,6 @@ fn ssh_logs_in(sshd: &Sshd) -> bool {
         .stdin(Stdio::null())
         .stderr(Stdio::null());
     ssh.status().unwrap().success()
-}
-
-async fn refusal(target: Target) -> HostKeyError {
-    match connect(target).await {
-        Err(RemoteError::HostKey(error)) => error,
-        other => panic!("{other:?}"),
-    }
 }
 
 fn assert_nothing_was_sent(sshd: &Sshd) {

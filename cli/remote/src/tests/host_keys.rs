@@ -2,17 +2,11 @@
 
 use std::process::Command;
 
+use super::refusal;
 use crate::test_server::{Sshd, keygen, public_half};
 use crate::{
     Fingerprint, HostKeyError, HostKeyPolicy, RemoteError, Target, connect, scan_host_keys,
 };
-
-async fn refusal(target: Target) -> HostKeyError {
-    match connect(target).await {
-        Err(RemoteError::HostKey(error)) => error,
-        other => panic!("{other:?}"),
-    }
-}
 
 /// No login was tried: sshd logs each one.
 fn assert_nothing_was_sent(sshd: &Sshd) {

@@ -14,3 +14,13 @@ mod shells;
 mod trouble;
 mod user_certificates;
 mod wakeups;
+
+use crate::{HostKeyError, RemoteError, Target, connect};
+
+/// Why a host is not trusted.
+async fn refusal(target: Target) -> HostKeyError {
+    match connect(target).await {
+        Err(RemoteError::HostKey(error)) => error,
+        other => panic!("{other:?}"),
+    }
+}

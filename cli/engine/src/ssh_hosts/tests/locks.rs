@@ -15,6 +15,16 @@ fn text(bench: &Bench, run: &Run<'_>) -> (i32, String) {
     (reply.status, String::from_utf8(reply.stdout).unwrap())
 }
 
+/// Puts another value behind a key of the lock.
+fn set(bench: &Bench, key: &str, value: &str) {
+    let line = |line: &str| match line.split_once(' ') {
+        Some((found, _)) if found == key => format!("{key} {value}\n"),
+        _ => format!("{line}\n"),
+    };
+    let lock: String = bench.read("lock").lines().map(line).collect();
+    bench.write("lock", &lock);
+}
+
 /// A step that claims the host, fenced by a generation.
 fn fenced<'a>(bench: &Bench, generation: &str) -> Run<'a> {
     let mut run = Run::unguarded(CLAIM_HOST, &[bench.arg("site"), "prod".to_owned()]);
@@ -157,11 +167,7 @@ fn what_is_given_back_is_free_for_the_next_generation() {
 fn an_expired_lock_is_taken_over_and_said_so() {
     on_each_shell(|bench| {
         bench.run(&take(bench, "n1", "ann@a"));
-        let lock = bench.read("lock");
-        let expired = lock.lines().map(|line| {
-            if line.starts_with("until") { "until 1\n".to_owned() } else { format!("{line}\n") }
-        });
-        bench.write("lock", &expired.collect::<String>());
+        set(bench, "until", "1");
         let (status, said) = text(bench, &take(bench, "n2", "bob@b"));
         assert_eq!(status, 0);
         assert!(said.starts_with("expired ann@a, since noon: a why\n"), "{said}");
@@ -203,11 +209,7 @@ fn only_the_lock_of_the_run_that_is_over_is_broken() {
 fn a_lock_of_before_the_reboot_holds_nobody_up() {
     on_each_shell(|bench| {
         bench.run(&take(bench, "n1", "ann@a"));
-        let lock = bench.read("lock");
-        let before = lock.lines().map(|line| {
-            if line.starts_with("boot") { "boot another\n".to_owned() } else { format!("{line}\n") }
-        });
-        bench.write("lock", &before.collect::<String>());
+        set(bench, "boot", "another");
         assert_eq!(text(bench, &take(bench, "n2", "bob@b")).0, 0);
     });
 }
@@ -220,21 +222,13 @@ fn a_lock_of_before_the_reboot_is_still_its_run_s_for_a_lease() {
     let soon: &'static str = LOCK_TAKE.replace(word, "99999999999 - uptime").leak();
     on_each_shell(|bench| {
         bench.run(&take(bench, "n1", "ann@a"));
-        let lock = bench.read("lock");
-        let before = lock.lines().map(|line| {
-            if line.starts_with("boot") { "boot another\n".to_owned() } else { format!("{line}\n") }
-        });
-        let before = before.collect::<String>();
-        bench.write("lock", &before);
+        set(bench, "boot", "another");
         let mut other = take(bench, "n2", "bob@b");
         other.script = soon;
         let (status, said) = text(bench, &other);
         assert!(status == 80 && said.starts_with("refused n1 "), "{said}");
         // What was given back before is free at once.
-        let given_back = before.lines().map(|line| {
-            if line.starts_with("until") { "until 0\n".to_owned() } else { format!("{line}\n") }
-        });
-        bench.write("lock", &given_back.collect::<String>());
+        set(bench, "until", "0");
         assert_eq!(text(bench, &other).0, 0);
     });
 }
@@ -259,10 +253,7 @@ fn a_lock_that_is_renewed_after_a_reboot_is_of_the_new_boot() {
     on_each_shell(|bench| {
         bench.run(&take(bench, "n1", "ann@a"));
         let lock = bench.read("lock");
-        let before = lock.lines().map(|line| {
-            if line.starts_with("boot") { "boot another\n".to_owned() } else { format!("{line}\n") }
-        });
-        bench.write("lock", &before.collect::<String>());
+        set(bench, "boot", "another");
         let words = [bench.arg("lock"), "60".to_owned(), "n1".to_owned()];
         assert_eq!(text(bench, &Run::unguarded(LOCK_KEEP, &words)).0, 0);
         let boot =
