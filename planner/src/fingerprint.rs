@@ -164,6 +164,7 @@ fn unit_line(unit: &UnitFacts) -> String {
         // A process that was replaced by an equal one changes no plan.
         invocation: _,
         restarts: _,
+        running_for: _,
     } = unit;
     format!("up {} enabled {enabled} stale {needs_reload}", unit.is_up())
 }

@@ -192,6 +192,7 @@ impl World {
                 main_pid: 0,
                 invocation: String::new(),
                 restarts: 0,
+                running_for: None,
             })),
             drop_ins: Observed::Known(
                 member.drop_ins.iter().chain(&member.generated).map(|path| drop_in(path)).collect(),
@@ -495,6 +496,7 @@ fn kubelet(host: &SimHost) -> KubeletFacts {
             main_pid: u32::from(runs),
             invocation: String::new(),
             restarts: 0,
+            running_for: None,
         }),
         manifests: present(runs.then(|| MANIFESTS.to_owned())),
         drop_in: present(drop_in.map(written)),

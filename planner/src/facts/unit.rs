@@ -1,6 +1,7 @@
 //! A member's unit, and what changes it.
 
 use std::collections::BTreeSet;
+use std::time::Duration;
 
 use super::Observed;
 
@@ -21,9 +22,15 @@ pub struct UnitFacts {
     pub invocation: String,
     /// How often systemd has started it again since somebody started it.
     pub restarts: u32,
+    /// How long the main process has been running; none where there is none, or the host did not say.
+    pub running_for: Option<Duration>,
 }
 
 impl UnitFacts {
+    /// A process that has run for longer than this does not end soon after its start: it loads its data, or waits
+    /// for the others. `start_member.sh` measures by the same time.
+    pub const SETTLED: Duration = Duration::from_secs(30);
+
     /// Whether a process of it is up or on its way.
     pub fn is_up(&self) -> bool {
         match self.active.as_str() {
@@ -34,9 +41,12 @@ impl UnitFacts {
     }
 
     /// Whether its process ended before it was ready, and systemd starts it again. With `Restart=always` and no
-    /// limit, systemd never calls such a unit failed.
+    /// limit, systemd never calls such a unit failed. A process that has settled since is not looping: whoever stops
+    /// one that loads a large log makes it load that again.
     pub fn is_looping(&self) -> bool {
-        self.active == "activating" && (self.sub.starts_with("auto-restart") || self.restarts > 0)
+        let settled = self.running_for.is_some_and(|time| time > Self::SETTLED);
+        let again = self.restarts > 0 && !settled;
+        self.active == "activating" && (self.sub.starts_with("auto-restart") || again)
     }
 }
 
@@ -68,4 +78,33 @@ pub enum Selinux {
     Enforcing,
     /// It logs that, and allows it.
     Permissive,
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_member_that_crashed_once_and_has_run_for_long_is_not_looping() {
+        let looping = |sub: &str, restarts: u32, running_for: Option<u64>| {
+            let unit = UnitFacts {
+                active: "activating".to_owned(),
+                sub: sub.to_owned(),
+                enabled: true,
+                needs_reload: false,
+                main_pid: 1,
+                invocation: String::new(),
+                restarts,
+                running_for: running_for.map(Duration::from_secs),
+            };
+            assert_eq!(unit.is_up(), !unit.is_looping());
+            unit.is_looping()
+        };
+        let settled = UnitFacts::SETTLED.as_secs();
+        assert!(looping("start", 1, Some(settled)));
+        assert!(!looping("start", 1, Some(settled + 1)), "it loads its log");
+        assert!(!looping("start", 0, Some(1)), "its first start");
+        assert!(looping("start", 1, None), "nothing speaks for it");
+        assert!(looping("auto-restart", 0, None));
+    }
 }

@@ -1,6 +1,7 @@
 //! What systemd says of the members' units.
 
 use std::collections::BTreeSet;
+use std::time::Duration;
 
 use planner::facts::{DropIn, Observed, UnitFacts};
 
@@ -12,7 +13,9 @@ pub(super) fn read(records: &Records, asked: &[String]) -> Vec<Observed<UnitFact
     let blocks = blocks(records, asked.len());
     match blocks {
         Ok(blocks) => {
-            asked.iter().zip(blocks).map(|(unit, block)| read_unit(unit, block)).collect()
+            let uptime = uptime(records);
+            let read = |(unit, block): (&String, &str)| read_unit(unit, block, uptime);
+            asked.iter().zip(blocks).map(read).collect()
         }
         Err(why) => asked.iter().map(|_| Observed::Unknown(why.clone())).collect(),
     }
@@ -33,7 +36,12 @@ fn blocks(records: &Records, count: usize) -> Result<Vec<&str>, String> {
     }
 }
 
-fn read_unit(unit: &str, block: &str) -> Observed<UnitFacts> {
+/// The time since the kernel's boot, by the clock that systemd counts with.
+fn uptime(records: &Records) -> Option<Duration> {
+    records.text("uptime")?.trim().parse().ok().map(Duration::from_secs)
+}
+
+fn read_unit(unit: &str, block: &str, uptime: Option<Duration>) -> Observed<UnitFacts> {
     let property =
         |name: &str| block.lines().find_map(|line| line.strip_prefix(name)?.strip_prefix('='));
     let need = |name: &str| {
@@ -58,6 +66,10 @@ fn read_unit(unit: &str, block: &str) -> Observed<UnitFacts> {
             restarts: property("NRestarts")
                 .and_then(|count| count.parse().ok())
                 .unwrap_or_default(),
+            running_for: property("ExecMainStartTimestampMonotonic")
+                .filter(|start| pid != "0" && *start != "0")
+                .and_then(|start| start.parse().ok().map(Duration::from_micros))
+                .and_then(|start| uptime?.checked_sub(start)),
         }))
     };
     match read() {
@@ -114,6 +126,28 @@ mod tests {
         let main = units[0].known().unwrap();
         assert_eq!((main.active.as_str(), main.main_pid, main.enabled), ("active", 412, true));
         assert!(units[1].is_absent());
+    }
+
+    #[test]
+    fn how_long_a_process_runs_is_counted_from_its_own_start() {
+        let running_for = |uptime: &str, start: &str, pid: &str| {
+            let main = RUNNING.replace("MainPID=412", &format!("MainPID={pid}"));
+            let said = format!("0 {main}ExecMainStartTimestampMonotonic={start}\n\n{GONE}");
+            let reply =
+                format!("uptime {}\n{uptime}\nunits {}\n{said}\n", uptime.len(), said.len());
+            let asked = ["etcd-main.service".to_owned(), "etcd-events.service".to_owned()];
+            read(&Records::parse(reply.as_bytes()).unwrap(), &asked)[0].known().unwrap().running_for
+        };
+        assert_eq!(running_for("100", "40000000", "412"), Some(Duration::from_secs(60)));
+        for (uptime, start, pid) in [
+            ("100", "40000000", "0"),
+            ("100", "0", "412"),
+            ("100", "-1", "412"),
+            ("10", "40000000", "412"),
+            ("?", "40000000", "412"),
+        ] {
+            assert_eq!(running_for(uptime, start, pid), None, "{uptime} {start} {pid}");
+        }
     }
 
     #[test]

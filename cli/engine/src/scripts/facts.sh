@@ -388,7 +388,7 @@ units() {
     [ -z "$kubelet" ] || set -- "$@" "$kubelet"
     [ "$#" -gt 0 ] || return 0
     units=$(systemctl show \
-        -p Id,LoadState,ActiveState,SubState,UnitFileState,NeedDaemonReload,DropInPaths,MainPID,InvocationID,NRestarts \
+        -p Id,LoadState,ActiveState,SubState,UnitFileState,NeedDaemonReload,DropInPaths,MainPID,InvocationID,NRestarts,ExecMainStartTimestampMonotonic \
         -- "$@" 2>&1)
     say units "$? $units"
 }

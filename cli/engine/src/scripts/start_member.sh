@@ -19,10 +19,21 @@ begun_with_token() {
     esac
 }
 
-# waits_in_vain: whether it has been starting for more than 30 s.
-waits_in_vain() {
-    [ "$state" = activating ] && [ "$started" != 0 ] &&
-        [ $(($(uptime_seconds) - started / 1000000)) -gt 30 ]
+# has_settled: whether its process has been running for more than 30 s, as the planner measures.
+has_settled() {
+    [ "$started" != 0 ] && [ $(($(uptime_seconds) - started / 1000000)) -gt 30 ]
+}
+
+# is_looping: whether systemd started it again and it may end again. One that has run for long loads its log, and
+# would load it again.
+is_looping() {
+    [ "$state" = activating ] && [ "$restarts" != 0 ] && ! has_settled
+}
+
+# is_of_now: whether it was begun with this bootstrap's token and has not waited for the others in vain.
+is_of_now() {
+    [ -z "$token" ] ||
+        { begun_with_token "$pid" && { [ "$state" != activating ] || ! has_settled; }; }
 }
 
 gone_wrong() {
@@ -57,9 +68,7 @@ look
 if [ "$pid" != 0 ]; then
     case $state in
     active | activating | reloading)
-        # One that systemd started again was not ready since. Nothing is lost if it starts with what is there now.
-        if { [ "$state" != activating ] || [ "$restarts" = 0 ]; } &&
-            { [ -z "$token" ] || { begun_with_token "$pid" && ! waits_in_vain; }; }; then
+        if ! is_looping && is_of_now; then
             already
         fi
         # waits 90 s: systemd's own time for a stop

@@ -1,5 +1,7 @@
 //! What a start that fails is said to fail of.
 
+use planner::facts::UnitFacts;
+
 use super::super::script;
 use super::bench::{Run, on_each_shell};
 
@@ -44,7 +46,7 @@ fn a_member_that_waits_for_the_others_for_long_is_restarted_while_its_cluster_fo
             .spawn()
             .unwrap();
         let pid = waiting.id();
-        let outcome = |seconds_ago: u64, records: &str| {
+        let outcome = |seconds_ago: u64, records: &str, restarts: u32| {
             let begun = (uptime() - seconds_ago) * 1_000_000;
             bench.write("calls", "");
             bench.program(
@@ -53,7 +55,7 @@ fn a_member_that_waits_for_the_others_for_long_is_restarted_while_its_cluster_fo
                     "[ \"$1\" = show ] || echo \"$1\" >>calls\n\
                      grep -q start calls && state=active || state=activating\n\
                      echo ActiveState=$state; echo MainPID={pid}; echo SubState=start\n\
-                     echo ExecMainStartTimestampMonotonic={begun}"
+                     echo NRestarts={restarts}; echo ExecMainStartTimestampMonotonic={begun}"
                 ),
             );
             let args = ["etcd-main.service", &bench.arg("wal"), "0f0f", records, records];
@@ -61,15 +63,20 @@ fn a_member_that_waits_for_the_others_for_long_is_restarted_while_its_cluster_fo
             (said, bench.read("calls").contains("stop"))
         };
         let nothing = bench.arg("nothing");
-        let young = outcome(5, &nothing);
-        let old = outcome(60, &nothing);
+        let settled = UnitFacts::SETTLED.as_secs();
+        let young = outcome(settled - 10, &nothing, 0);
+        let old = outcome(settled + 10, &nothing, 0);
         bench.write("witness", "");
-        let formed = outcome(60, &bench.arg("witness"));
+        let formed = outcome(settled + 10, &bench.arg("witness"), 0);
+        let looping = outcome(settled - 10, &bench.arg("witness"), 1);
+        let loading = outcome(settled + 10, &bench.arg("witness"), 1);
         waiting.kill().unwrap();
         waiting.wait().unwrap();
         assert_eq!(young, ("already".to_owned(), false));
         assert_eq!(old, ("changed".to_owned(), true));
         assert_eq!(formed, ("already".to_owned(), false), "it was in a quorum");
+        assert_eq!(looping, ("changed".to_owned(), true));
+        assert_eq!(loading, ("already".to_owned(), false), "it crashed once and loads its log");
     });
 }
 
