@@ -219,8 +219,7 @@ fn mend(place: &Place<'_>, turn: &Turn<'_>, scope: &Scope<'_>) -> Result<Vec<Ste
     let drop_ins = if matches!(turn, Turn::AsIs) { None } else { ensure::drop_ins(place) };
     let is_looping = place.facts.unit.known().is_some_and(UnitFacts::is_looping);
     // It may come up by itself before its unit is put right. Then its start leaves it alone.
-    let forgets = (unit.is_some() || drop_ins.is_some()) && place.runtime() == Runtime::Systemd;
-    if is_looping && forgets && matches!(turn, Turn::None) {
+    if is_looping && roll::needs_note(place) && matches!(turn, Turn::None) {
         steps.push(roll::note(
             place,
             "a later run restarts the member if it comes up before this one is done",

@@ -113,7 +113,7 @@ fn restart(
 ) -> Result<Vec<Step>, RenderError> {
     let place = candidate.place;
     let mut steps = Vec::new();
-    if candidate.reasons.iter().any(Reason::is_forgotten) && !place.facts.restart_due {
+    if leaves_no_trace(&candidate.reasons) && !place.facts.restart_due {
         let step = note(place, "a later run restarts the member if this run stops first");
         steps.push(step.after(before.iter().cloned()));
     }
@@ -157,6 +157,16 @@ fn restart(
     }
     steps.push(rejoin(place, known_alarms(places))?);
     Ok(steps)
+}
+
+/// Whether a process of this member that is up before its settings are written would run with the
+/// former ones, and nothing of that could be seen later.
+pub(crate) fn needs_note(place: &Place<'_>) -> bool {
+    leaves_no_trace(&reasons(place))
+}
+
+fn leaves_no_trace(reasons: &[Reason]) -> bool {
+    reasons.iter().any(Reason::is_forgotten)
 }
 
 /// The note that the start which the member has now is to be followed by another one.

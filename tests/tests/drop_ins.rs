@@ -176,6 +176,30 @@ fn a_member_that_a_file_makes_loop_is_mended_without_the_others_leave() {
     assert!(plan.step(&StepId("etcd-2/c0/note".to_owned())).is_none());
 }
 
+/// Such a unit says more than a settled one, for an empty disk alone: whichever it was started with, the
+/// process is the same.
+#[test]
+fn a_member_that_loops_with_its_forming_unit_needs_no_note() {
+    let (world, spec) = plain(3).world();
+    let mut world = formed(world, &spec);
+    for host in world.hosts.values_mut() {
+        let unit = host.members.get_mut("c0").unwrap().unit.as_mut().unwrap();
+        *unit = unit.replace("-state=existing", "-state=new");
+    }
+    let mut facts = world.observe(&spec);
+    let Observed::Known(unit) = &mut member(&mut facts, "etcd-1").unit else { panic!("no unit") };
+    (unit.active, unit.sub, unit.restarts) = ("activating".to_owned(), "start".to_owned(), 1);
+    let planned = plan(&spec, &facts, &Policy::default()).unwrap();
+    assert!(planned.step(&StepId("etcd-1/c0/unit".to_owned())).is_some(), "{planned:#?}");
+    assert!(planned.step(&StepId("etcd-1/c0/start".to_owned())).is_some(), "{planned:#?}");
+    assert!(planned.step(&StepId("etcd-1/c0/note".to_owned())).is_none(), "{planned:#?}");
+    // One whose witness is being written was ready.
+    let Observed::Known(unit) = &mut member(&mut facts, "etcd-1").unit else { panic!("no unit") };
+    unit.sub = "start-post".to_owned();
+    let planned = plan(&spec, &facts, &Policy::default()).unwrap();
+    assert!(planned.step(&StepId("etcd-1/c0/start".to_owned())).is_none(), "{planned:#?}");
+}
+
 #[test]
 fn a_member_that_hangs_by_a_file_is_restarted_first_and_waits_for_no_health_of_its_own() {
     let (world, spec) = plain(3).world();

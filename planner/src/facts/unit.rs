@@ -42,10 +42,10 @@ impl UnitFacts {
 
     /// Whether its process ended before it was ready, and systemd starts it again. With `Restart=always` and no
     /// limit, systemd never calls such a unit failed. A process that has settled since is not looping: whoever stops
-    /// one that loads a large log makes it load that again.
+    /// one that loads a large log makes it load that again. A unit in `start-post` has been ready.
     pub fn is_looping(&self) -> bool {
         let settled = self.running_for.is_some_and(|time| time > Self::SETTLED);
-        let again = self.restarts > 0 && !settled;
+        let again = self.restarts > 0 && !settled && self.sub != "start-post";
         self.active == "activating" && (self.sub.starts_with("auto-restart") || again)
     }
 }
