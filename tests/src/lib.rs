@@ -5,7 +5,7 @@
 //! - [`look`] and [`act`]: what observing and doing mean in that world.
 //! - [`fault`], [`drift`]: what goes wrong without our doing.
 //! - [`invariants`]: what must hold whatever happens, one function each.
-//! - [`sim`]: the world behind the engine's door to the hosts.
+//! - [`sim`]: the simulated world behind the engine's interface to the hosts.
 //! - [`site`]: inventories, given and generated.
 //! - [`model`]: an exhaustive walk through everything that can happen.
 //! - [`mutants`]: seeded bugs, each of which a test must catch.

@@ -1,4 +1,4 @@
-//! The world behind the engine's door to the hosts, with crashes on demand.
+//! The simulated world behind the engine's interface to the hosts, with crashes on demand.
 
 use std::collections::BTreeMap;
 use std::future::Future;
@@ -59,12 +59,12 @@ struct State {
 }
 
 impl Sim {
-    /// A door to a world.
+    /// The interface to a world.
     pub fn new(world: World, crash: Option<Crash>, repeat: Repeat) -> Self {
         Self::with(State { crash, ..State::of(world, repeat) })
     }
 
-    /// A door whose connections are lost in the middle of the attempts with these numbers.
+    /// One whose connections are lost in the middle of the attempts with these numbers.
     pub fn losing(world: World, losses: BTreeMap<usize, Loss>) -> Self {
         Self::with(State { losses, ..State::of(world, Repeat::Once) })
     }

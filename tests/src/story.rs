@@ -102,7 +102,7 @@ pub fn execute_in(
     execute_on(&Sim::new(world, crash, repeat), plan, bindings, parallelism, listen)
 }
 
-/// One `quorate apply` over this door: the world after it, how it ended, and what was told.
+/// One `quorate apply` against these hosts: the world after it, how it ended, and what was told.
 pub fn apply_on(
     sim: &Sim,
     spec: &SiteSpec,
@@ -117,7 +117,7 @@ pub fn apply_on(
     (world, report, events)
 }
 
-/// Executes a plan that was made before, over this door.
+/// Executes a plan that was made before, against these hosts.
 pub fn execute_on(
     sim: &Sim,
     plan: &Plan,

@@ -31,6 +31,38 @@ fn dependencies_point_one_way() {
     }
 }
 
+/// Folders of the engine, each with those that it may use.
+const ENGINE: [(&str, &[&str]); 9] = [
+    ("etcd", &[]),
+    ("release", &[]),
+    ("pool", &[]),
+    ("script", &["etcd"]),
+    ("lock", &["pool", "script"]),
+    ("observe", &["etcd", "lock", "pool", "script"]),
+    ("sessions", &["etcd", "lock", "pool", "script"]),
+    ("steps", &["etcd", "lock", "pool", "release", "script", "sessions"]),
+    ("ssh_hosts", &["lock", "observe", "pool", "release", "script", "sessions", "steps"]),
+];
+
+/// Inside the engine too: no two folders use each other.
+#[test]
+fn folders_of_the_engine_point_one_way() {
+    let src = root().join("cli/engine/src");
+    for (path, text) in sources(&["cli/engine"]) {
+        let folder = path.strip_prefix(&src).ok().and_then(|inside| inside.iter().next());
+        let folder = folder.map(|name| Path::new(name).with_extension("")).unwrap_or_default();
+        let Some((name, allowed)) = ENGINE.iter().find(|(name, _)| folder == Path::new(name))
+        else {
+            continue;
+        };
+        for (other, _) in ENGINE {
+            let uses = |end: &str| text.contains(&format!("crate::{other}{end}"));
+            let may = other == *name || allowed.contains(&other);
+            assert!(may || !(uses("::") || uses(";")), "{} uses {other}", path.display());
+        }
+    }
+}
+
 /// Whoever decides can't wait: nothing below the command line brings a runtime or a network.
 #[test]
 fn only_the_command_line_knows_a_runtime_or_a_network() {

@@ -3,12 +3,14 @@
 //!
 //! - [`statuses`] reads `endpoint status`, [`member_list`] reads `member list`, [`alarms`] reads
 //!   `alarm list`.
+//! - `credentials` are those that a member's host has for etcdctl.
 //! - Each takes what the program printed, its log lines on stderr among it, and finds the answer.
 //! - etcd leaves out what is zero or empty: a `leader` that is not there is no leader, but an id
 //!   that is not there is a damaged answer.
 
 mod alarms;
 mod answer;
+mod client;
 mod members;
 mod number;
 mod status;
@@ -17,5 +19,6 @@ mod tests;
 
 pub use alarms::{Alarm, alarms};
 pub use answer::EtcdctlError;
+pub(crate) use client::credentials;
 pub use members::member_list;
 pub use status::{EndpointStatus, statuses};

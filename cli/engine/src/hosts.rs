@@ -1,4 +1,4 @@
-//! The one door to the hosts of a site.
+//! The one interface to the hosts of a site.
 
 use std::collections::BTreeMap;
 use std::fmt;

@@ -1,13 +1,17 @@
 //! What acts on hosts: the transport, and what is built on it.
 //!
-//! - [`hosts`]: the one door to the hosts; SSH in production, the strict simulator in tests.
-//! - [`execute`]: drives a plan over that door and emits [`event`]s. It prints nothing.
+//! - [`hosts`]: the one interface to the hosts; SSH in production, the strict simulator in tests.
+//! - [`execute`]: drives a plan over it and emits [`event`]s. It prints nothing.
 //! - [`observe`]: one look at every host, as facts.
 //! - [`pool`]: one connection a host.
 //! - [`etcd`]: what `etcdctl` says, parsed.
+//! - [`script`]: a script on its way to a host and back: arguments, guard, answer, failure; the `.sh` files.
+//! - [`lock`]: who may change the hosts, and the locked connections that steps go over.
+//! - `steps`: what each kind of step does, one file a subject.
+//! - [`sessions`]: what is done on a host and is no step.
 //! - [`discovery_v2`]: services that make URLs at which members find each other.
 //! - [`release`]: release archives on the operator's side.
-//! - [`ssh_hosts`]: the door to the hosts that production uses.
+//! - [`ssh_hosts`]: the hosts over SSH: what production runs.
 
 pub mod bind;
 pub mod discovery_v2;
@@ -20,4 +24,7 @@ pub mod lock;
 pub mod observe;
 pub mod pool;
 pub mod release;
+pub mod script;
+pub mod sessions;
 pub mod ssh_hosts;
+pub mod steps;

@@ -2,6 +2,8 @@
 //! each cluster's members at least. It is a lease: a killed apply holds nobody up for long, and the
 //! generation that every step checks keeps its leftovers from doing harm.
 
+pub(crate) mod connections;
+mod fence;
 mod keeper;
 mod run_id;
 
@@ -14,13 +16,14 @@ use planner::facts::Applied;
 use templates::layout::{APPLIED_FILE, JOURNAL_FILE, LOCK_FILE};
 use tokio::task::JoinSet;
 
-use super::hosts::StepErrorKind;
-use super::pool::Pool;
-use super::ssh_hosts::{UNFENCED, answer, script};
+use crate::hosts::StepErrorKind;
+use crate::pool::Pool;
+use crate::script::{self, answer, call::UNFENCED};
 use keeper::Keeper;
 use remote::{Call, Payload};
 
-pub use super::observe::applied::FORMAT as RECORD_FORMAT;
+pub(crate) use fence::Fenced;
+pub use fence::{Fence, Machine};
 
 /// How long a lock lasts without being renewed. A killed apply is forgotten after this; a link that
 /// is away for less costs nothing.
@@ -29,9 +32,8 @@ pub(crate) const LEASE: Duration = Duration::from_secs(60);
 /// How long a lock's script may work, beyond what it waits for.
 const WORK: Duration = Duration::from_secs(20);
 
-/// The most of a journal that is read, in bytes: more than all that a host keeps, which are 20000 lines and
-/// those of the last apply, unless its lines are very long.
-const MOST_HISTORY: usize = 8 * 1024 * 1024;
+/// The version of the record of the last apply that this quorate knows.
+pub const RECORD_FORMAT: u32 = 1;
 
 /// Who takes the lock, and what for. Shown to whoever finds it taken; each a single line.
 #[derive(Debug, Clone)]
@@ -79,7 +81,7 @@ pub enum LockError {
 }
 
 impl LockError {
-    fn of(host: &HostName, kind: &StepErrorKind) -> Self {
+    pub(crate) fn of(host: &HostName, kind: &StepErrorKind) -> Self {
         let (host, why) = (host.clone(), kind.to_string());
         match kind {
             StepErrorKind::Unreachable(_)
@@ -270,14 +272,6 @@ pub async fn holder(pool: &Pool, host: &HostName, free: bool) -> Result<Option<S
     Ok(body.lines().find_map(|line| line.strip_prefix("held ")).map(str::to_owned))
 }
 
-/// The last lines of a host's journal.
-pub async fn journal(pool: &Pool, host: &HostName, lines: u32) -> Result<String, LockError> {
-    let args = [JOURNAL_FILE.to_owned(), lines.to_string(), MOST_HISTORY.to_string()];
-    let call = call(script::READ_HISTORY, &args, Payload::new());
-    let call = Call { max_reply: MOST_HISTORY + call.max_reply, ..call };
-    made(pool, host, call).await.map_err(|kind| LockError::of(host, &kind))
-}
-
 /// Runs a script on the lock.
 async fn run(
     pool: &Pool,
@@ -300,7 +294,7 @@ async fn run_with(
     made(pool, host, call(script, args, payload)).await
 }
 
-fn call(script: &'static str, args: &[String], payload: Payload) -> Call {
+pub(crate) fn call(script: &'static str, args: &[String], payload: Payload) -> Call {
     let mut all: Vec<String> = UNFENCED.iter().map(|word| (*word).to_owned()).collect();
     all.extend(["nothing", "", ""].map(str::to_owned));
     all.extend_from_slice(args);
@@ -308,7 +302,11 @@ fn call(script: &'static str, args: &[String], payload: Payload) -> Call {
     Call { script, args: all, payload, deadline, max_reply: 64 * 1024 }
 }
 
-async fn made(pool: &Pool, host: &HostName, call: Call) -> Result<String, StepErrorKind> {
+pub(crate) async fn made(
+    pool: &Pool,
+    host: &HostName,
+    call: Call,
+) -> Result<String, StepErrorKind> {
     let unreachable = |error: remote::RemoteError| StepErrorKind::Unreachable(error.to_string());
     let connection = pool.connection(host).await.map_err(unreachable)?;
     let reply = connection.run(call).await.map_err(unreachable)?;

@@ -42,17 +42,17 @@ use planner::{SiteFacts, SiteSpec};
 use time::OffsetDateTime;
 use tokio::task::JoinSet;
 
-use super::hosts::Timed;
-use super::pool::Pool;
+use crate::hosts::Timed;
+use crate::pool::Pool;
 use clock::Span;
 use remote::{Call, Payload, RemoteError, Reply, clean};
 use request::Request;
 
 /// The script that looks.
 pub(crate) const SCRIPT: &str = concat!(
-    include_str!("scripts/drop_ins.sh"),
-    include_str!("scripts/at_boot.sh"),
-    include_str!("scripts/facts.sh")
+    include_str!("script/sh/drop_ins.sh"),
+    include_str!("script/sh/at_boot.sh"),
+    include_str!("script/sh/facts.sh")
 );
 /// A look takes a tenth of a second; a member without a quorum makes it wait.
 const LOOK_TIME: Duration = Duration::from_secs(60);

@@ -1,57 +1,30 @@
 //! The hosts of a site over SSH: what production runs.
 //!
-//! A step is one script (`scripts/*.sh`) that checks the step's guard, acts, and answers with a
-//! word. Values go there as arguments or payload, keys only as payload.
-//!
-//! - `calls`, `certificates`, `discovery`, `install`, `prove`, `marker`, `pods`, `roll`: from a step to its script.
-//! - `recording`: whether a host's sudo would keep a secret that is sent to it.
-//! - `door`, `fence`: the connection that a script goes over, and whose lock it acts under.
-//! - `answer`, `failure`: from the script's reply to what was done, or why not.
-//! - `explain`, `log_line`: etcd's own words, in plain ones.
-
-pub(crate) mod answer;
-mod calls;
-mod certificates;
-mod discovery;
-mod door;
-pub(crate) mod explain;
-mod failure;
-mod fence;
-mod guard;
-mod install;
-pub(crate) mod log_line;
-mod marker;
-mod pods;
-mod proof;
-mod prove;
-mod recording;
-mod roll;
-pub(crate) mod script;
-#[cfg(test)]
-mod tests;
-mod trial;
+//! A step is one script (`script/sh/*.sh`) that checks the step's guard, acts, and answers with a word. Values go
+//! there as arguments or payload, keys only as payload. Which kind of step is done where stands here; how, in
+//! [`steps`].
 
 use std::sync::Arc;
 
+use inventories::SiteName;
 use inventories::inventory::ReleaseSource;
-use inventories::{HostName, SiteName};
 use planner::plan::{Fetch, Launch};
 use planner::{SiteFacts, SiteSpec, Step, StepKind};
-use templates::Layout;
 use time::OffsetDateTime;
 
-use super::hosts::{Bindings, Done, Hosts, StepError, Timed};
-use super::observe;
-use super::pool::Pool;
-use super::release::Archives;
-use door::Doors;
-use failure::Failure;
-use fence::Fenced;
-
-pub use certificates::Issuers;
-pub use explain::{Explanation, explain};
-pub(crate) use fence::UNFENCED;
-pub use fence::{Fence, Machine};
+use crate::hosts::{Bindings, Done, Hosts, StepError, Timed};
+use crate::lock::connections::LockedHosts;
+use crate::lock::{Fence, Fenced};
+use crate::observe;
+use crate::pool::Pool;
+use crate::release::Archives;
+use crate::script::{answer, failure::Failure, guard};
+use crate::sessions::member_log;
+use crate::steps::certificates::Issuers;
+use crate::steps::{
+    bootstrap, certificates, discovery, host, marker, pods, proof, recording, release, roll, trial,
+    unit,
+};
 
 /// The hosts of a site, each over one shared connection.
 #[derive(Debug)]
@@ -61,42 +34,42 @@ pub struct SshHosts {
     archives: Archives,
     issuers: Issuers,
     /// What every step is fenced by; `None` where hosts are only looked at.
-    doors: Option<Doors>,
+    locked: Option<LockedHosts>,
 }
 
 impl SshHosts {
     /// The hosts of `site`. Steps that issue certificates need their CAs among `issuers`.
     pub fn new(site: SiteName, pool: Arc<Pool>, archives: Archives, issuers: Issuers) -> Self {
-        Self { site, pool, archives, issuers, doors: None }
+        Self { site, pool, archives, issuers, locked: None }
     }
 
     /// The same, with every step fenced by a lock and noted in the hosts' journals.
     #[must_use]
     pub fn fenced(self, fence: Fence) -> Self {
-        let doors = Some(Doors::new(Arc::clone(&self.pool), fence));
-        Self { doors, ..self }
+        let locked = Some(LockedHosts::new(Arc::clone(&self.pool), fence));
+        Self { locked, ..self }
     }
 
     /// The connection to a step's host, with the step's fence.
-    async fn door(&self, step: &Step) -> Result<Fenced, Failure> {
-        self.doors()?.open(step).await
+    async fn connection(&self, step: &Step) -> Result<Fenced, Failure> {
+        self.locked()?.connection(step).await
     }
 
-    fn doors(&self) -> Result<&Doors, Failure> {
-        let doors = self.doors.as_ref();
-        doors.ok_or_else(|| Failure::local("nothing is done on hosts that are not locked"))
+    fn locked(&self) -> Result<&LockedHosts, Failure> {
+        let locked = self.locked.as_ref();
+        locked.ok_or_else(|| Failure::local("nothing is done on hosts that are not locked"))
     }
 
     async fn perform(&self, step: &Step, bindings: &Bindings) -> Result<Done, Failure> {
         let call = match &step.kind {
-            StepKind::ClaimHost { site } => calls::claim_host(step, site.as_str())?,
-            StepKind::CreateAccount { name } => calls::create_account(step, name)?,
+            StepKind::ClaimHost { site } => host::claim_host(step, site.as_str())?,
+            StepKind::CreateAccount { name } => host::create_account(step, name)?,
             StepKind::InstallRelease { version, arch: _, source, sha256, by } => {
-                let wanted = install::Wanted { version: *version, source, sha256 };
+                let wanted = release::Wanted { version: *version, source, sha256 };
                 return self.install(step, &wanted, by).await;
             }
             StepKind::PrepareDirectories { directories } => {
-                calls::prepare_directories(step, directories)?
+                host::prepare_directories(step, directories)?
             }
             StepKind::InstallCertificates { leaves, client_ca, account, swap } => {
                 let now = OffsetDateTime::now_utc();
@@ -104,7 +77,7 @@ impl SshHosts {
                 certificates::install(step, &self.issuers, &wanted, now)?
             }
             StepKind::TryCertificates { endpoint, client, peer, from, version, silence } => {
-                let connection = self.door(step).await?;
+                let connection = self.connection(step).await?;
                 let wanted = trial::Wanted {
                     endpoint,
                     client: *client,
@@ -115,7 +88,7 @@ impl SshHosts {
                 };
                 return trial::attempt(step, &wanted, &connection, &self.pool).await;
             }
-            StepKind::StoreToken => calls::store_token(step, bindings)?,
+            StepKind::StoreToken => bootstrap::store_token(step, bindings)?,
             StepKind::TrustDiscovery { ca, password } => {
                 discovery::trust(step, ca.as_deref(), *password, bindings)?
             }
@@ -126,15 +99,15 @@ impl SshHosts {
                 discovery::close(step, service, *version, bindings)?
             }
             StepKind::ForgetDiscovery => discovery::forget(step)?,
-            StepKind::DiscardBootstrap => calls::discard_bootstrap(step)?,
+            StepKind::DiscardBootstrap => bootstrap::discard_bootstrap(step)?,
             StepKind::WriteUnit { text, formation } => {
-                calls::write_unit(step, text, *formation, bindings)?
+                unit::write_unit(step, text, *formation, bindings)?
             }
             StepKind::StandaloneKubelet { drop_in, config } => {
                 pods::standalone_kubelet(step, drop_in, config)?
             }
             StepKind::WriteManifest { manifest } => pods::write_manifest(step, manifest)?,
-            StepKind::StartMember { by: Launch::Unit } => calls::start_member(step, bindings)?,
+            StepKind::StartMember { by: Launch::Unit } => unit::start_member(step, bindings)?,
             StepKind::RetireMember { from, image } => {
                 pods::retire_member(step, *from, image.as_deref())?
             }
@@ -157,16 +130,16 @@ impl SshHosts {
                 roll::list_by_address(step, endpoint, peer_url, *version)?
             }
             StepKind::ProveHealthy { endpoints, version } => {
-                let wanted = prove::Wanted { endpoints, version: *version };
+                let wanted = proof::Wanted { endpoints, version: *version };
                 return self.prove(step, &wanted).await;
             }
             StepKind::WriteMarker { endpoint, version, formed_by } => {
-                let connection = self.door(step).await?;
+                let connection = self.connection(step).await?;
                 let wanted = marker::Wanted { site: &self.site, formed_by };
                 return marker::write(step, &wanted, endpoint, *version, &connection).await;
             }
         };
-        let connection = self.door(step).await?;
+        let connection = self.connection(step).await?;
         if call.payload.holds_a_secret() && self.pool.uses_sudo(&step.host) {
             recording::refuse(&Fenced::unfenced(self.pool.connection(&step.host).await?)).await?;
         }
@@ -176,46 +149,34 @@ impl SshHosts {
     async fn install(
         &self,
         step: &Step,
-        wanted: &install::Wanted<'_>,
+        wanted: &release::Wanted<'_>,
         by: &Fetch,
     ) -> Result<Done, Failure> {
-        let connection = self.door(step).await?;
+        let connection = self.connection(step).await?;
         match (by, wanted.source) {
             (Fetch::Host { proxy }, ReleaseSource::Url(url)) => {
-                let from = install::Download { url, proxy: proxy.as_deref() };
-                install::by_host(step, wanted, &from, &self.archives, &connection).await
+                let from = release::Download { url, proxy: proxy.as_deref() };
+                release::by_host(step, wanted, &from, &self.archives, &connection).await
             }
             (Fetch::Host { .. } | Fetch::Operator, _) => {
-                install::push(step, wanted, &self.archives, &connection).await
+                release::push(step, wanted, &self.archives, &connection).await
             }
         }
     }
 
-    async fn prove(&self, step: &Step, wanted: &prove::Wanted<'_>) -> Result<Done, Failure> {
-        let connection = self.door(step).await?;
-        let unproven = match prove::prove(step, wanted, &connection).await {
+    async fn prove(&self, step: &Step, wanted: &proof::Wanted<'_>) -> Result<Done, Failure> {
+        let connection = self.connection(step).await?;
+        let unproven = match proof::prove(step, wanted, &connection).await {
             Ok(done) => return Ok(done),
             Err(unproven) => unproven,
         };
         let mut failure = unproven.failure;
         let layout = guard::layout(step)?;
         for host in &unproven.silent {
-            let journal = self.journal(host, &layout).await;
+            let journal = member_log::end(&self.pool, host, &layout).await;
             failure = failure.with_words_of(host, journal.as_bytes());
         }
         Err(failure)
-    }
-
-    /// The end of a member's journal; why there is none, where there is none.
-    async fn journal(&self, host: &HostName, layout: &Layout) -> String {
-        let read = async {
-            let connection = Fenced::unfenced(self.pool.connection(host).await?);
-            answer::read(&connection.run(calls::read_journal(layout)).await?)
-        };
-        match read.await {
-            Ok(answer) => answer.body,
-            Err(failure) => failure.kind.to_string(),
-        }
     }
 }
 
@@ -229,7 +190,7 @@ impl Hosts for SshHosts {
     }
 
     async fn reconnect(&self, step: &Step) -> Result<(), StepError> {
-        let reopened = async { self.doors()?.reopen(&step.host).await };
+        let reopened = async { self.locked()?.reconnect(&step.host).await };
         reopened.await.map_err(|failure: Failure| failure.on(&step.host))
     }
 }

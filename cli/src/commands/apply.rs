@@ -13,7 +13,7 @@ use planner::{SiteFacts, StepKind, fingerprint};
 use time::OffsetDateTime;
 use tokio::sync::watch;
 
-use super::hosts::Door;
+use super::hosts::HostAccess;
 use super::planning::{self, Planned, PolicyArgs};
 use super::{Context, approval};
 use crate::error::CliError;
@@ -95,10 +95,10 @@ async fn apply(
         checkout.refuse_dirty()?;
     }
     let spec = site.spec()?;
-    let door = Door::of(context, &site)?;
+    let access = HostAccess::of(context, &site)?;
     let saved = arguments.saved.as_deref().map(SavedPlan::read).transpose()?;
     let allowed = saved.as_ref().map_or(&arguments.policy, SavedPlan::policy);
-    let hosts = door.hosts();
+    let hosts = access.hosts();
     let planned =
         interrupts.give_way(planning::make(context, spec, &hosts, allowed, Timed::Forming)).await?;
     let code = verdict(&planned.plan);
@@ -121,7 +121,7 @@ async fn apply(
     // Looking and saying no costs nobody a passphrase.
     let authorities = open(context, arguments, &site, &planned)?;
     let unreviewed = arguments.yes && saved.is_none() && arguments.expect.is_none();
-    let taking = locked::take(context, &door.pool, &planned);
+    let taking = locked::take(context, &access.pool, &planned);
     let (mut lock, claim) = interrupts.give_way(taking).await?;
     let ended = async {
         // Somebody may have been at work between the look and the lock, if only what a killed run
@@ -147,7 +147,7 @@ async fn apply(
         interrupts.give_way(discovery::begin(&again, &mut bindings)).await?;
         let applied = record::of(&claim, &again.plan, checkout.known());
         interrupts.give_way(record::begin(&lock, &applied)).await?;
-        let doing = door.with_authorities(authorities);
+        let doing = access.with_authorities(authorities);
         let doing = Arc::new(doing.fenced(locked::fence(&lock, &again, &applied)));
         let Executed { code, trace, facts } =
             execute_plan(context, doing, (&again, bindings), &lock, &mut interrupts, reporter)

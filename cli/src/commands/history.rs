@@ -8,11 +8,12 @@ use serde::{Deserialize, Serialize};
 use tokio::task::JoinSet;
 
 use super::Context;
-use super::hosts::Door;
+use super::hosts::HostAccess;
 use crate::error::CliError;
 use crate::exit::ExitCode;
 use crate::report::json;
-use engine::lock::{LockError, journal};
+use engine::lock::LockError;
+use engine::sessions::history;
 
 /// Arguments of `quorate history`.
 #[derive(Debug, Args)]
@@ -45,12 +46,12 @@ pub(super) fn run(context: &Context, arguments: &HistoryArgs) -> Result<ExitCode
     let hosts = spec.hosts();
     let mut entries = Vec::new();
     let code = context.block_on(async {
-        let door = Door::of(context, &site)?;
+        let access = HostAccess::of(context, &site)?;
         let mut all = JoinSet::new();
         for host in hosts.into_iter().cloned() {
-            let (pool, lines) = (Arc::clone(&door.pool), arguments.lines);
+            let (pool, lines) = (Arc::clone(&access.pool), arguments.lines);
             all.spawn(async move {
-                let read = journal(&pool, &host, lines).await;
+                let read = history::last(&pool, &host, lines).await;
                 (host, read)
             });
         }

@@ -16,19 +16,20 @@ use crate::site::Site;
 use crate::terminal::Terminal;
 use engine::pool::{Operator, Pool, target};
 use engine::release::Archives;
-use engine::ssh_hosts::{Issuers, SshHosts};
+use engine::ssh_hosts::SshHosts;
+use engine::steps::certificates::Issuers;
 use remote::{Answers, Counters, Target};
 
 /// The way to the hosts of a site: one pool of connections for all that a command does.
 #[derive(Debug)]
-pub(super) struct Door {
+pub(super) struct HostAccess {
     site: SiteName,
     folder: PathBuf,
     /// The connections.
     pub(super) pool: Arc<Pool>,
 }
 
-impl Door {
+impl HostAccess {
     /// No connection is made yet.
     pub(super) fn of(context: &Context, site: &Site) -> Result<Self, CliError> {
         let operator = operator()?;

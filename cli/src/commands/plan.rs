@@ -6,7 +6,7 @@ use clap::Args;
 use planner::{Plan, fingerprint, text};
 
 use super::Context;
-use super::hosts::Door;
+use super::hosts::HostAccess;
 use super::planning::{self, Planned, PolicyArgs};
 use crate::error::CliError;
 use crate::exit::ExitCode;
@@ -102,12 +102,12 @@ pub(super) fn make(
     checkout.warnings().iter().for_each(|warning| context.terminal.warn(warning));
     let spec = site.spec()?;
     context.block_on(async {
-        let door = Door::of(context, &site)?;
-        let hosts = door.hosts();
+        let access = HostAccess::of(context, &site)?;
+        let hosts = access.hosts();
         let mut interrupts = Interrupts::listen().map_err(CliError::failed)?;
         let planned =
             interrupts.give_way(planning::make(context, spec, &hosts, allowed, timed)).await;
-        door.say_cost(&context.terminal).await;
+        access.say_cost(&context.terminal).await;
         let planned = planned?;
         if let Err(error) = newer_than(&checkout, &planned) {
             context.terminal.warn(&provenance::warning(&error));

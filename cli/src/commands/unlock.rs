@@ -3,7 +3,7 @@
 use clap::Args;
 use inventories::HostName;
 
-use super::hosts::Door;
+use super::hosts::HostAccess;
 use super::{Context, approval};
 use crate::error::CliError;
 use crate::exit::ExitCode;
@@ -24,8 +24,8 @@ pub(super) fn run(context: &Context, arguments: &UnlockArgs) -> Result<ExitCode,
     let hosts = spec.hosts();
     context.block_on(async {
         let mut interrupts = Interrupts::listen().map_err(CliError::failed)?;
-        let door = Door::of(context, &site)?;
-        let looking = async { Ok(look(context, &door, hosts).await) };
+        let access = HostAccess::of(context, &site)?;
+        let looking = async { Ok(look(context, &access, hosts).await) };
         let (locked, code) = interrupts.give_way(looking).await?;
         if locked.is_empty() {
             context.terminal.say(match code {
@@ -40,7 +40,7 @@ pub(super) fn run(context: &Context, arguments: &UnlockArgs) -> Result<ExitCode,
         }
         let freeing = async {
             for host in locked {
-                holder(&door.pool, host, true).await.map_err(CliError::failed)?;
+                holder(&access.pool, host, true).await.map_err(CliError::failed)?;
                 context.terminal.print(&format!("{host}: free\n"));
             }
             Ok(code)
@@ -58,12 +58,12 @@ pub(super) fn run(context: &Context, arguments: &UnlockArgs) -> Result<ExitCode,
 /// The hosts that are locked, each printed with its holder; those that can't be asked are warned of.
 async fn look<'a>(
     context: &Context,
-    door: &Door,
+    access: &HostAccess,
     hosts: impl IntoIterator<Item = &'a HostName>,
 ) -> (Vec<&'a HostName>, ExitCode) {
     let (mut locked, mut code) = (Vec::new(), ExitCode::Done);
     for host in hosts {
-        match holder(&door.pool, host, false).await {
+        match holder(&access.pool, host, false).await {
             Ok(Some(who)) => {
                 context.terminal.print(&format!("{host}: {who}\n"));
                 locked.push(host);

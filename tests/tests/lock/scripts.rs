@@ -10,11 +10,11 @@ use crate::host::{Lease, Lock};
 
 macro_rules! part {
     ($name:literal) => {
-        include_str!(concat!("../../../cli/engine/src/scripts/", $name, ".sh"))
+        include_str!(concat!("../../../cli/engine/src/script/sh/", $name, ".sh"))
     };
 }
 
-/// What is in front of every script; see `ssh_hosts/script.rs`.
+/// What is in front of every script; see `engine/src/script.rs`.
 const FRONT: &str =
     concat!(part!("preamble"), part!("lock"), part!("fence"), part!("members"), part!("guards"));
 

@@ -9,10 +9,10 @@ use tokio::sync::watch;
 use tokio::task::JoinSet;
 use tokio::time::{Instant, MissedTickBehavior, interval_at, timeout};
 
-use super::super::hosts::StepErrorKind;
-use super::super::pool::Pool;
-use super::super::ssh_hosts::script;
 use super::{LEASE, run};
+use crate::hosts::StepErrorKind;
+use crate::pool::Pool;
+use crate::script;
 
 /// How often the lease is renewed, and how long one try may take: two may fail before it ends.
 const RENEW: Duration = Duration::from_secs(15);

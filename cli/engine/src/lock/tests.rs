@@ -1,7 +1,10 @@
 //! The lock on hosts of a test's own: each is an sshd whose scripts find a folder of their own in the
 //! place of `/var/lib`.
 
+mod lost;
+
 use super::*;
+use crate::sessions::history;
 use remote::test_server::Sshd;
 
 const COMMAND: &str = r#"map=
@@ -60,10 +63,10 @@ async fn a_long_history_is_read_whole() {
     std::fs::write(a.path("lib/quorate/journal"), line.repeat(5000)).unwrap();
     let pool = pool(&[("a", &a)]);
     for lines in [1, 400, 5000] {
-        let read = journal(&pool, &name("a"), lines).await.unwrap();
+        let read = history::last(&pool, &name("a"), lines).await.unwrap();
         assert_eq!(read.lines().count(), lines as usize);
     }
-    assert_eq!(journal(&pool, &name("a"), 6000).await.unwrap().lines().count(), 5000);
+    assert_eq!(history::last(&pool, &name("a"), 6000).await.unwrap().lines().count(), 5000);
 }
 
 /// The first host decides between two who come at once: whoever does not get it asks no other.

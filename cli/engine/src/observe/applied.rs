@@ -7,11 +7,8 @@ use templates::layout::{APPLIED_FILE, LOCK_FILE};
 
 use super::files::Files;
 use super::records::Records;
-use crate::lock::LEASE;
+use crate::lock::{LEASE, RECORD_FORMAT as FORMAT};
 use remote::clean;
-
-/// The version of the record's format that this quorate knows.
-pub const FORMAT: u32 = 1;
 
 /// The last apply, as the host remembers it.
 pub(super) fn last(files: &Files) -> Observed<Applied> {

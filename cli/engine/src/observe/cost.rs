@@ -1,6 +1,6 @@
 //! How quick the disks of members are, and how far apart members are that talk to each other.
 //!
-//! Asked where a cluster is about to be formed, and by name; `scripts/cost.sh` is run on the hosts
+//! Asked where a cluster is about to be formed, and by name; `script/sh/cost.sh` is run on the hosts
 //! that this is about, and on no other.
 
 mod connections;
@@ -27,7 +27,7 @@ use crate::pool::Pool;
 use remote::{Call, Payload, Progress, RemoteError, clean};
 
 /// The script that measures.
-pub(super) const SCRIPT: &str = include_str!("../scripts/cost.sh");
+pub(super) const SCRIPT: &str = include_str!("../script/sh/cost.sh");
 
 /// Of a hundred writes one may be as slow as it likes; twice as many make chance smaller.
 const WRITES: u32 = 200;

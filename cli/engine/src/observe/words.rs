@@ -1,7 +1,7 @@
 //! Why a member that does not serve ended last, in its own words.
 
 use super::records::Records;
-use crate::ssh_hosts::{explain::explain, log_line::readable};
+use crate::script::{explain, readable};
 use remote::clean;
 
 /// The most characters of a line that are shown.

@@ -15,9 +15,8 @@ use super::super::Context;
 use super::super::planning::Planned;
 use crate::error::CliError;
 use crate::exit::ExitCode;
-use engine::lock::{self, Claim, Lock, LockError};
+use engine::lock::{self, Claim, Fence, Lock, LockError, Machine};
 use engine::pool::Pool;
-use engine::ssh_hosts::{Fence, Machine};
 
 /// Takes the lock for a plan, and says whose lock had expired.
 pub(super) async fn take(

@@ -1,0 +1,137 @@
+//! What stands in front of every step's arguments: the lock that it is fenced by, and its line for
+//! the host's journal. `script/sh/fence.sh` reads it.
+//!
+//! A generation of the lock belongs to one connection. After a lost one the next begins with a new
+//! generation, so that nothing of what was sent over the lost one can still do anything.
+
+use std::collections::BTreeMap;
+use std::net::IpAddr;
+
+use inventories::HostName;
+use planner::Step;
+use planner::facts::Commit;
+use serde::Serialize;
+use time::OffsetDateTime;
+use time::format_description::well_known::Rfc3339;
+
+use super::LEASE;
+use crate::script::{
+    self, answer,
+    call::{self, FENCE_WORDS as WORDS, UNFENCED},
+    failure::Failure,
+    guard,
+};
+use remote::{Call, Connection, Payload, RemoteError, Reply};
+
+/// The lock that an apply holds, and who it is in the journals.
+#[derive(Debug, Clone)]
+pub struct Fence {
+    /// The lock's file on each host.
+    pub lock: String,
+    /// The journal's file on each host.
+    pub journal: String,
+    /// Whose lock it is.
+    pub nonce: String,
+    /// The generation of the lock on each host that is locked, as it was taken.
+    pub generations: BTreeMap<HostName, u64>,
+    /// The machine of each locked host, as it was when the plan was made.
+    pub machines: BTreeMap<HostName, Machine>,
+    /// Who applies.
+    pub who: String,
+    /// The hash of the plan.
+    pub plan: String,
+    /// The commit of the inventory, where it is in git.
+    pub commit: Option<Commit>,
+}
+
+/// What a machine is known by. What was not known when the plan was made is not asked for later.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Machine {
+    /// Its machine-id.
+    pub id: Option<String>,
+    /// An address that it has.
+    pub address: Option<IpAddr>,
+}
+
+impl Machine {
+    fn word(&self) -> String {
+        let address = self.address.map(|address| address.to_string());
+        let [id, address] = [self.id.as_deref(), address.as_deref()].map(|is| is.unwrap_or("-"));
+        format!("{id} {address}")
+    }
+}
+
+/// A line of the journal, before its outcome.
+#[derive(Serialize)]
+struct Entry<'a> {
+    at: String,
+    who: &'a str,
+    plan: &'a str,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    commit: Option<&'a str>,
+    step: &'a str,
+}
+
+impl Fence {
+    /// What stands in front of a step's arguments.
+    pub(crate) fn words(&self, step: &Step, generation: u64) -> Result<[String; WORDS], Failure> {
+        let entry = Entry {
+            at: OffsetDateTime::now_utc().format(&Rfc3339).map_err(Failure::local)?,
+            who: &self.who,
+            plan: &self.plan,
+            commit: self.commit.as_ref().map(Commit::as_str),
+            step: &step.id.0,
+        };
+        let line = serde_json::to_string(&entry).map_err(Failure::local)?;
+        // The script closes the object behind the outcome.
+        let open = line.strip_suffix('}').unwrap_or(&line).to_owned();
+        let generation = generation.to_string();
+        let machine = self.machine(&step.host);
+        Ok([machine, self.lock.clone(), generation, self.journal.clone(), open])
+    }
+
+    fn machine(&self, host: &HostName) -> String {
+        self.machines.get(host).map_or_else(|| "-".to_owned(), Machine::word)
+    }
+
+    /// Goes on with the lock over a new connection: the generation from here on. What was sent over
+    /// the one before is over by then, or does nothing.
+    pub(crate) async fn renew(
+        &self,
+        host: &HostName,
+        connection: &Connection,
+    ) -> Result<u64, Failure> {
+        let mut args = guard::nothing().to_vec();
+        args.extend([self.lock.clone(), LEASE.as_secs().to_string(), self.nonce.clone()]);
+        let call = call::call(script::LOCK_AGAIN, args, Payload::new());
+        let mut words = UNFENCED.map(str::to_owned);
+        words[0] = self.machine(host);
+        let reply = Fenced::new(connection.clone(), Some(words)).run(call).await?;
+        let body = answer::read(&reply)?.body;
+        let generation = body.strip_prefix("generation ").and_then(|number| number.parse().ok());
+        generation.ok_or_else(|| Failure::failed("the lock has no generation"))
+    }
+}
+
+/// A connection that puts a step's fence in front of whatever it runs.
+pub(crate) struct Fenced {
+    connection: Connection,
+    words: [String; WORDS],
+}
+
+impl Fenced {
+    pub(crate) fn new(connection: Connection, words: Option<[String; WORDS]>) -> Self {
+        let words = words.unwrap_or_else(|| UNFENCED.map(str::to_owned));
+        Self { connection, words }
+    }
+
+    /// For scripts that only look.
+    pub(crate) fn unfenced(connection: Connection) -> Self {
+        Self::new(connection, None)
+    }
+
+    pub(crate) async fn run(&self, mut call: Call) -> Result<Reply, RemoteError> {
+        call.args.splice(0..0, self.words.clone());
+        self.connection.run(call).await
+    }
+}

@@ -1,0 +1,201 @@
+//! A connection to a real sshd that is lost in the middle of a step.
+
+use std::collections::BTreeMap;
+use std::path::PathBuf;
+use std::sync::Arc;
+
+use inventories::HostName;
+use planner::plan::{Action, Guard, Why};
+use planner::{Step, StepId, StepKind};
+
+use super::super::connections::LockedHosts;
+use super::super::fence::{Fence, Fenced};
+use crate::hosts::StepErrorKind;
+use crate::pool::Pool;
+use crate::script::{self, answer, call, guard, tests::bench::Run};
+use remote::test_server::{Cable, Sshd, wait_for};
+use remote::{Call, Payload, RemoteError, Reply, Target};
+
+macro_rules! step {
+    ($body:literal) => {
+        concat!(
+            include_str!("../../script/sh/preamble.sh"),
+            include_str!("../../script/sh/lock.sh"),
+            include_str!("../../script/sh/fence.sh"),
+            include_str!("../../script/sh/members.sh"),
+            include_str!("../../script/sh/guards.sh"),
+            $body
+        )
+    };
+}
+
+/// TRACE SECONDS: a step that takes its time, and leaves a line when it begins and one when it ends.
+const SLOW: &str = step!("echo begun >>\"$1\"; sleep \"$2\"; echo ended >>\"$1\"; changed");
+/// TRACE -: a step that takes what was sent to it.
+const WAITING: &str = step!(
+    "echo begun >>\"$1\"; sleep 1; recv \"$blob1\" >\"$1.blob\"; echo ended >>\"$1\"; changed"
+);
+
+/// A host behind a cable, with its lock taken.
+struct Site {
+    sshd: Sshd,
+    cable: Cable,
+    pool: Arc<Pool>,
+    fence: Fence,
+    hosts: LockedHosts,
+    step: Step,
+}
+
+impl Site {
+    /// `None` where the test can't be root, as scripts on hosts are.
+    async fn locked() -> Option<Self> {
+        if !rustix::process::getuid().is_root() {
+            println!("skipped: needs root");
+            return None;
+        }
+        let sshd = Sshd::start();
+        let cable = Cable::to(sshd.port);
+        let target = sshd.target();
+        sshd.know(&format!("[127.0.0.1]:{} {}", cable.port, sshd.host_key("ed25519")));
+        let host: HostName = "etcd-1".parse().unwrap();
+        let target = Target { port: cable.port, ..target };
+        let pool = Arc::new(Pool::new(BTreeMap::from([(host.clone(), target)]), 1));
+        let lock = sshd.path("lock").display().to_string();
+        let take = [&lock, "60", "n1", "ann@a", "noon", "a why", "-"];
+        let take = Run::unguarded(script::LOCK_TAKE, &take);
+        let taken = Fenced::unfenced(pool.connection(&host).await.unwrap())
+            .run(call::call(script::LOCK_TAKE, take.args, Payload::new()))
+            .await
+            .unwrap();
+        assert!(answer::read(&taken).is_ok(), "{}", taken.stderr);
+        let fence = Fence {
+            journal: sshd.path("journal").display().to_string(),
+            lock,
+            nonce: "n1".to_owned(),
+            generations: BTreeMap::from([(host.clone(), 1)]),
+            machines: BTreeMap::new(),
+            who: "ann@a".to_owned(),
+            plan: "0f0f".to_owned(),
+            commit: None,
+        };
+        let step = Step {
+            id: StepId("etcd-1/slow".to_owned()),
+            host,
+            cluster: None,
+            action: Action::Create,
+            kind: StepKind::CreateAccount { name: Default::default() },
+            guard: Guard::Nothing,
+            after: Default::default(),
+            why: Why::Unfinished,
+        };
+        let hosts = LockedHosts::new(Arc::clone(&pool), fence.clone());
+        Some(Self { hosts, pool, fence, sshd, cable, step })
+    }
+
+    fn trace(&self) -> PathBuf {
+        self.sshd.path("trace")
+    }
+
+    fn traced(&self) -> String {
+        std::fs::read_to_string(self.trace()).unwrap_or_default()
+    }
+
+    fn slow(&self, seconds: u32) -> Call {
+        let mut args = guard::nothing().to_vec();
+        args.extend([self.trace().display().to_string(), seconds.to_string()]);
+        call::call(SLOW, args, Payload::new())
+    }
+
+    async fn run(&self, call: Call) -> Result<Reply, RemoteError> {
+        self.hosts.connection(&self.step).await.unwrap().run(call).await
+    }
+
+    /// Runs a step and does something to its connection when it has begun.
+    async fn interrupted(&self, call: Call, interrupt: impl FnOnce(&Cable)) -> StepErrorKind {
+        let trace = self.trace();
+        let begun = async {
+            let exists = move || wait_for(|| trace.exists());
+            assert!(tokio::task::spawn_blocking(exists).await.unwrap());
+            interrupt(&self.cable);
+        };
+        let (outcome, ()) = tokio::join!(self.run(call), begun);
+        crate::script::failure::Failure::from(outcome.unwrap_err()).kind
+    }
+}
+
+#[tokio::test]
+async fn after_a_cut_the_step_is_done_again_and_its_first_attempt_is_over() {
+    let Some(site) = Site::locked().await else { return };
+    let lost = site.interrupted(site.slow(60), Cable::cut).await;
+    assert!(matches!(lost, StepErrorKind::Lost(_)), "{lost:?}");
+
+    let waited = std::time::Instant::now();
+    site.hosts.reconnect(&site.step.host).await.unwrap();
+    assert!(waited.elapsed().as_secs() < 20, "{:?}", waited.elapsed());
+    let reply = site.run(site.slow(0)).await.unwrap();
+    assert_eq!(answer::read(&reply).unwrap().body, "");
+    assert_eq!(site.traced(), "begun\nbegun\nended\n");
+    let lock = std::fs::read_to_string(site.sshd.path("lock")).unwrap();
+    assert!(lock.contains("generation 2\nnonce n1\n"), "{lock}");
+}
+
+#[tokio::test]
+async fn a_first_attempt_that_is_nearly_done_is_let_finish() {
+    let Some(site) = Site::locked().await else { return };
+    site.interrupted(site.slow(2), Cable::cut).await;
+    site.hosts.reconnect(&site.step.host).await.unwrap();
+    assert_eq!(site.traced(), "begun\nended\n");
+}
+
+#[tokio::test]
+async fn a_script_of_the_lost_connection_that_begins_late_does_nothing() {
+    let Some(site) = Site::locked().await else { return };
+    site.interrupted(site.slow(2), Cable::cut).await;
+    site.hosts.reconnect(&site.step.host).await.unwrap();
+    let before = site.traced();
+    let connection = site.pool.connection(&site.step.host).await.unwrap();
+    let late = Fenced::new(connection, Some(site.fence.words(&site.step, 1).unwrap()));
+    let refusal = answer::read(&late.run(site.slow(0)).await.unwrap()).unwrap_err();
+    assert!(matches!(refusal.kind, StepErrorKind::Guard(_)), "{refusal:?}");
+    assert_eq!(site.traced(), before);
+}
+
+#[tokio::test]
+async fn a_script_that_waits_for_bytes_which_will_not_come_is_ended() {
+    let Some(site) = Site::locked().await else { return };
+    let mut call = site.slow(0);
+    call.script = WAITING;
+    call.payload = Payload::new().with(vec![0; 100_000_000]);
+    let lost = site.interrupted(call, Cable::strand).await;
+    assert!(lost.lost().is_some(), "{lost:?}");
+    site.hosts.reconnect(&site.step.host).await.unwrap();
+    assert_eq!(site.traced(), "begun\n");
+    site.run(site.slow(0)).await.unwrap();
+}
+
+#[tokio::test]
+async fn steps_that_share_a_host_are_reconnected_once() {
+    let Some(site) = Site::locked().await else { return };
+    let (one, two) =
+        tokio::join!(site.interrupted(site.slow(60), Cable::cut), site.run(site.slow(60)));
+    assert!(one.lost().is_some() && two.is_err());
+    let (first, second) =
+        tokio::join!(site.hosts.reconnect(&site.step.host), site.hosts.reconnect(&site.step.host));
+    assert!(first.is_ok() && second.is_ok());
+    let lock = std::fs::read_to_string(site.sshd.path("lock")).unwrap();
+    assert!(lock.contains("generation 2\n"), "{lock}");
+}
+
+#[tokio::test]
+async fn a_lock_that_somebody_else_took_meanwhile_ends_the_wait() {
+    let Some(site) = Site::locked().await else { return };
+    site.run(site.slow(0)).await.unwrap();
+    site.cable.cut();
+    tokio::time::sleep(std::time::Duration::from_millis(300)).await;
+    let lock = std::fs::read_to_string(site.sshd.path("lock")).unwrap();
+    let taken = lock.replace("nonce n1", "nonce n2").replace("ann@a", "bob@b");
+    std::fs::write(site.sshd.path("lock"), taken).unwrap();
+    let failure = site.hosts.reconnect(&site.step.host).await.unwrap_err();
+    let StepErrorKind::Guard(why) = failure.kind else { panic!("{failure:?}") };
+    assert!(why.contains("bob@b took the lock over"), "{why}");
+}

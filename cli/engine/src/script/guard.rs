@@ -1,0 +1,159 @@
+//! A guard as the three arguments that `script/sh/guards.sh` reads.
+
+use inventories::ClusterName;
+use planner::Step;
+use planner::plan::{Guard, Others, StepKind};
+use templates::Layout;
+use templates::layout::SITE_FILE;
+
+use super::failure::Failure;
+use crate::etcd::credentials;
+
+/// The arguments of the step's guard. `wanted` is the sha256 of what the step writes: a file that
+/// is so already does not stand in the way of a step that was done and is done again.
+pub(crate) fn arguments(step: &Step, wanted: Option<&str>) -> Result<Vec<String>, Failure> {
+    let words = match &step.guard {
+        Guard::Nothing => nothing(),
+        Guard::HostIsFree => {
+            let StepKind::ClaimHost { site } = &step.kind else {
+                return Err(Failure::local("only claiming a host asks whether it is free"));
+            };
+            ["host-is-free".to_owned(), SITE_FILE.to_owned(), site.to_string()]
+        }
+        Guard::NeverFormed => {
+            let layout = layout(step)?;
+            ["never-formed".to_owned(), layout.marker(), layout.quorum_witness()]
+        }
+        Guard::FileIs { path, sha256 } => {
+            let planned = sha256.as_deref().unwrap_or("absent");
+            let digests = wanted.map_or(planned.to_owned(), |wanted| format!("{planned} {wanted}"));
+            ["file-is".to_owned(), path.clone(), digests]
+        }
+        Guard::HasLogOrNeverFormed => {
+            let layout = layout(step)?;
+            let marks = format!("{} {}", layout.marker(), layout.quorum_witness());
+            ["has-log-or-never-formed".to_owned(), layout.wal_dir(), marks]
+        }
+        Guard::OthersHealthy { clusters } => {
+            let (asked, endpoints): (Vec<String>, Vec<String>) =
+                clusters.iter().map(others).unzip();
+            ["others-healthy".to_owned(), asked.join("\n"), endpoints.join("\n")]
+        }
+        Guard::HasLog => ["has-log".to_owned(), layout(step)?.wal_dir(), String::new()],
+    };
+    Ok(words.to_vec())
+}
+
+/// How the others of a cluster are asked, and where: a line each.
+fn others((cluster, others): (&ClusterName, &Others)) -> (String, String) {
+    let Others { members, needed, version, cluster_id } = others;
+    let tools = credentials(&Layout::of(cluster), *version).join(" ");
+    let id = cluster_id.as_deref().unwrap_or("-");
+    let endpoints: Vec<&str> = members.values().map(String::as_str).collect();
+    (format!("{needed} {id} {tools}"), endpoints.join(" "))
+}
+
+/// How long the guard waits for others beyond what its script says, in seconds: that is for one cluster.
+pub(crate) fn patience(step: &Step) -> u64 {
+    match &step.guard {
+        Guard::OthersHealthy { clusters } => 80 * (clusters.len() as u64).saturating_sub(1),
+        Guard::Nothing
+        | Guard::HostIsFree
+        | Guard::NeverFormed
+        | Guard::FileIs { .. }
+        | Guard::HasLog
+        | Guard::HasLogOrNeverFormed => 0,
+    }
+}
+
+/// The arguments for a script that only looks.
+pub(crate) fn nothing() -> [String; 3] {
+    ["nothing".to_owned(), String::new(), String::new()]
+}
+
+/// The paths of the step's cluster.
+pub(crate) fn layout(step: &Step) -> Result<Layout, Failure> {
+    match &step.cluster {
+        Some(cluster) => Ok(Layout::of(cluster)),
+        None => Err(Failure::local(format!("step {} names no cluster", step.id))),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::collections::{BTreeMap, BTreeSet};
+
+    use planner::StepId;
+    use planner::plan::{Action, Launch, Why};
+
+    use super::*;
+
+    fn words(kind: StepKind, guard: Guard, wanted: Option<&str>) -> Result<Vec<String>, Failure> {
+        let step = Step {
+            id: StepId("etcd-1/main/step".to_owned()),
+            host: "etcd-1".parse().unwrap(),
+            cluster: Some("main".parse().unwrap()),
+            action: Action::Run,
+            kind,
+            guard,
+            after: BTreeSet::new(),
+            why: Why::Unfinished,
+        };
+        arguments(&step, wanted)
+    }
+
+    fn of(guard: Guard) -> Vec<String> {
+        words(StepKind::StartMember { by: Launch::Unit }, guard, None).unwrap()
+    }
+
+    #[test]
+    fn each_guard_names_what_the_script_is_to_look_at() {
+        let layout = Layout::of(&"main".parse().unwrap());
+        let (wal, marker, witness) = (layout.wal_dir(), layout.marker(), layout.quorum_witness());
+        assert_eq!(of(Guard::Nothing), ["nothing", "", ""]);
+        assert_eq!(of(Guard::HasLog), ["has-log", &wal, ""]);
+        assert_eq!(of(Guard::NeverFormed), ["never-formed", &marker, &witness]);
+        let marks = format!("{marker} {witness}");
+        let name = "has-log-or-never-formed";
+        assert_eq!(of(Guard::HasLogOrNeverFormed), [name, &wal, &marks]);
+        let claim = StepKind::ClaimHost { site: "prod".parse().unwrap() };
+        let free = words(claim, Guard::HostIsFree, None).unwrap();
+        assert_eq!(free, ["host-is-free", SITE_FILE, "prod"]);
+        assert!(
+            words(StepKind::StartMember { by: Launch::Unit }, Guard::HostIsFree, None).is_err()
+        );
+    }
+
+    #[test]
+    fn a_file_may_be_what_was_seen_or_what_is_wanted() {
+        let seen = |sha256: Option<&str>| Guard::FileIs {
+            path: "/x".to_owned(),
+            sha256: sha256.map(str::to_owned),
+        };
+        let digests = |sha256, wanted| {
+            words(StepKind::StoreToken, seen(sha256), wanted).unwrap().swap_remove(2)
+        };
+        assert_eq!(digests(None, None), "absent");
+        assert_eq!(digests(Some("aa"), None), "aa");
+        assert_eq!(digests(None, Some("bb")), "absent bb");
+        assert_eq!(digests(Some("aa"), Some("bb")), "aa bb");
+    }
+
+    #[test]
+    fn the_others_are_asked_by_the_etcdctl_of_their_release() {
+        let urls = [("b", "https://10.0.0.2:2379"), ("c", "https://10.0.0.3:2379")];
+        let others: BTreeMap<_, _> =
+            urls.map(|(host, url)| (host.parse().unwrap(), url.to_owned())).into();
+        let version = "3.6.16".parse().unwrap();
+        let others =
+            |cluster_id| Others { members: others.clone(), needed: 2, version, cluster_id };
+        let of_both = [("main", Some("cafe".to_owned())), ("events", None)];
+        let clusters = of_both.map(|(name, id)| (name.parse().unwrap(), others(id))).into();
+        let said = of(Guard::OthersHealthy { clusters });
+        let tools =
+            |name: &str| credentials(&Layout::of(&name.parse().unwrap()), version).join(" ");
+        let asked = format!("2 - {}\n2 cafe {}", tools("events"), tools("main"));
+        let endpoints = "https://10.0.0.2:2379 https://10.0.0.3:2379";
+        assert_eq!(said, ["others-healthy", &asked, &format!("{endpoints}\n{endpoints}")]);
+    }
+}

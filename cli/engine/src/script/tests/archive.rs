@@ -1,0 +1,141 @@
+//! What is taken off a host is kept on it, and what quorate did not make is not touched.
+
+use std::os::unix::fs::symlink;
+
+use super::bench::{Bench, Run, mode, on_each_shell};
+use crate::script;
+
+/// The beginning of a real log of member 2baa8bd9efc286ee, as etcd 3.4 to 3.7 write it.
+const LOG: [u8; 56] = [
+    0x04, 0x00, 0x00, 0x00, 0x00, 0x00, 0x00, 0x84, 0x08, 0x04, 0x10, 0x00, 0x00, 0x00, 0x00, 0x00,
+    0x1f, 0x00, 0x00, 0x00, 0x00, 0x00, 0x00, 0x81, 0x08, 0x01, 0x10, 0xef, 0x93, 0xa1, 0xdd, 0x07,
+    0x1a, 0x15, 0x08, 0xee, 0x8d, 0x8a, 0xfe, 0x9e, 0xfb, 0xa2, 0xd5, 0x2b, 0x10, 0xe2, 0x8e, 0x9e,
+    0x8f, 0xcb, 0xf1, 0xe5, 0xc9, 0xc4, 0x01, 0x00,
+];
+
+fn host(bench: &Bench, log: &[u8]) {
+    bench.program("systemctl", "case $* in *LoadState*) echo not-found ;; *) echo 0 ;; esac");
+    bench.program("date", "echo 20261128T120000Z");
+    std::fs::create_dir_all(bench.path("data/member/wal")).unwrap();
+    std::fs::write(bench.path("data/member/wal/0-0.wal"), log).unwrap();
+    std::fs::create_dir_all(bench.path("data/lost+found")).unwrap();
+    bench.write("data/notes", "mine");
+    bench.write("token", "t");
+}
+
+fn discard(bench: &Bench) -> Run<'static> {
+    let paths = ["data", "token", "marker", "witness", "manifest"].map(|name| bench.arg(name));
+    let mut args = vec!["etcd-main.service".to_owned()];
+    args.extend(paths);
+    args.extend(["9".to_owned(), bench.arg("kept")]);
+    Run::unguarded(script::DISCARD_BOOTSTRAP, &args)
+}
+
+fn in_data(bench: &Bench) -> Vec<String> {
+    let all = bench.entries().into_iter();
+    all.filter_map(|path| path.strip_prefix("data/").map(str::to_owned)).collect()
+}
+
+#[test]
+fn the_data_of_a_bootstrap_is_kept_and_nothing_else_is_touched() {
+    on_each_shell(|bench| {
+        host(bench, &LOG);
+        assert_eq!(bench.done(&discard(bench)), "changed");
+        let kept = "archived/20261128T120000Z-2baa8bd9efc286ee";
+        let wal = format!("{kept}/wal");
+        let log = format!("{wal}/0-0.wal");
+        assert_eq!(in_data(bench), ["archived", kept, &wal, &log, "lost+found", "notes"]);
+        assert_eq!(mode(&bench.path("data/archived")), 0o700);
+        assert_eq!(std::fs::read(bench.path("data").join(log)).unwrap(), LOG);
+        assert!(!bench.path("token").exists());
+        assert_eq!(bench.done(&discard(bench)), "already");
+    });
+}
+
+#[test]
+fn data_whose_member_is_not_known_is_kept_all_the_same() {
+    for log in [&LOG[..0], &LOG[..30], &LOG[..40], &[0xff; 80]] {
+        on_each_shell(|bench| {
+            host(bench, log);
+            bench.done(&discard(bench));
+            assert!(bench.path("data/archived/20261128T120000Z-unknown/wal/0-0.wal").exists());
+        });
+    }
+}
+
+#[test]
+fn a_second_archive_is_beside_the_first_and_never_over_it() {
+    on_each_shell(|bench| {
+        host(bench, &LOG);
+        bench.done(&discard(bench));
+        host(bench, &LOG);
+        // The same moment and the same member: nothing is lost, and the data stays where it is.
+        assert_ne!(bench.run(&discard(bench)).status, 0);
+        assert!(bench.path("data/member/wal/0-0.wal").exists() && bench.path("token").exists());
+        bench.program("date", "echo 20261128T120001Z");
+        bench.done(&discard(bench));
+        assert_eq!(std::fs::read_dir(bench.path("data/archived")).unwrap().count(), 2);
+    });
+}
+
+#[test]
+fn an_archive_that_leads_elsewhere_is_not_followed() {
+    on_each_shell(|bench| {
+        host(bench, &LOG);
+        std::fs::create_dir(bench.path("elsewhere")).unwrap();
+        symlink(bench.path("elsewhere"), bench.path("data/archived")).unwrap();
+        assert_ne!(bench.run(&discard(bench)).status, 0);
+        assert_eq!(std::fs::read_dir(bench.path("elsewhere")).unwrap().count(), 0);
+        assert!(bench.path("data/member/wal/0-0.wal").exists() && bench.path("token").exists());
+    });
+}
+
+#[test]
+fn what_others_put_beside_a_discovery_service_stays() {
+    on_each_shell(|bench| {
+        bench.program("systemctl", "case $* in *ActiveState*) echo inactive ;; esac");
+        std::fs::create_dir_all(bench.path("service/member/wal")).unwrap();
+        std::fs::create_dir_all(bench.path("service/lost+found")).unwrap();
+        let mut args = vec![bench.arg("note"), "quorate-discovery-main.service".to_owned()];
+        args.push(bench.arg("service"));
+        args.extend(["etcdctl", "", "", "", "", "https://10.0.0.9:2379"].map(str::to_owned));
+        let close = Run::unguarded(script::CLOSE_DISCOVERY, &args).with(b"");
+        assert_eq!(bench.done(&close), "changed");
+        assert!(bench.path("service/lost+found").exists());
+        assert!(!bench.path("service/member").exists());
+        assert_eq!(bench.done(&close), "already");
+        std::fs::remove_dir(bench.path("service/lost+found")).unwrap();
+        bench.done(&close);
+        assert!(!bench.path("service").exists());
+    });
+}
+
+/// A stop may take as long as the unit gives it: 90 s by default, and the look is made five times a second.
+#[test]
+fn a_restart_is_waited_for_as_long_as_systemd_stops_the_member() {
+    on_each_shell(|bench| {
+        bench.program("sleep", "");
+        std::fs::create_dir_all(bench.path("wal")).unwrap();
+        bench.write("wal/0-0.wal", "");
+        bench.write("looks", "0");
+        let stopping = |looks: u32, after: &str| {
+            bench.write("looks", "0");
+            bench.program(
+                "systemctl",
+                &format!(
+                    "case $* in\n\
+                     *MainPID*) n=$(($(cat looks) + 1)); echo $n >looks\n\
+                     [ $n -gt {looks} ] && echo {after} || echo 7 ;;\n\
+                     *ActiveState*) n=$(cat looks)\n\
+                     [ $n = 1 ] || [ $n -gt {looks} ] && echo active || echo deactivating ;;\n\
+                     esac"
+                ),
+            );
+            let args = ["etcd-main.service".to_owned(), bench.arg("wal")];
+            bench.run(&Run::unguarded(script::RESTART_MEMBER, &args))
+        };
+        assert_eq!(stopping(200, "8").status, 0);
+        // One that never begins to stop is given up.
+        assert_ne!(stopping(0, "7").status, 0);
+    });
+}

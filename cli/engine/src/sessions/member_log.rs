@@ -1,0 +1,28 @@
+//! What a member said last.
+
+use inventories::HostName;
+use remote::{Call, Payload};
+use templates::Layout;
+
+use crate::lock::Fenced;
+use crate::pool::Pool;
+use crate::script::call::call;
+use crate::script::{self, answer, guard};
+
+/// The end of a member's journal; why there is none, where there is none.
+pub(crate) async fn end(pool: &Pool, host: &HostName, layout: &Layout) -> String {
+    let read = async {
+        let connection = Fenced::unfenced(pool.connection(host).await?);
+        answer::read(&connection.run(read_journal(layout)).await?)
+    };
+    match read.await {
+        Ok(answer) => answer.body,
+        Err(failure) => failure.kind.to_string(),
+    }
+}
+
+fn read_journal(layout: &Layout) -> Call {
+    let mut args = guard::nothing().to_vec();
+    args.extend([layout.unit_name(), layout.pod_name()]);
+    call(script::READ_JOURNAL, args, Payload::new())
+}

@@ -1,0 +1,138 @@
+//! A generation of certificates: issued in memory, sent as payload, kept nowhere here.
+
+use std::collections::BTreeMap;
+use std::sync::Arc;
+
+use inventories::{AccountName, ClusterName};
+use pki::{CaKind, CertificateAuthority, LeafKind, LeafRequest, Sha256Digest, bundle};
+use planner::Step;
+use planner::plan::Swap;
+use templates::layout::PkiFile;
+use time::OffsetDateTime;
+use time::macros::format_description;
+use zeroize::Zeroizing;
+
+use crate::script::{self, call, failure::Failure, guard};
+use remote::{Call, Payload};
+
+/// The CAs that were opened for this apply; empty when no identity was given.
+#[derive(Debug, Default)]
+pub struct Issuers(BTreeMap<(ClusterName, CaKind), CertificateAuthority>);
+
+impl Issuers {
+    /// Adds a CA of a cluster.
+    pub fn insert(&mut self, cluster: ClusterName, authority: CertificateAuthority) {
+        self.0.insert((cluster, authority.kind()), authority);
+    }
+
+    fn get(&self, cluster: &ClusterName, kind: CaKind) -> Result<&CertificateAuthority, Failure> {
+        self.0.get(&(cluster.clone(), kind)).ok_or_else(|| {
+            let why = format!("the {kind} CA of cluster {cluster} is not open");
+            Failure::local(why).hinted("give the identity that opens it: --identity FILE")
+        })
+    }
+}
+
+/// What a generation must be.
+pub(crate) struct Wanted<'a> {
+    pub(crate) leaves: &'a [LeafRequest],
+    pub(crate) client_ca: &'a ClusterName,
+    pub(crate) account: &'a AccountName,
+    pub(crate) swap: Swap,
+}
+
+/// The call that installs a new generation with these certificates.
+pub(crate) fn install(
+    step: &Step,
+    issuers: &Issuers,
+    wanted: &Wanted<'_>,
+    now: OffsetDateTime,
+) -> Result<Call, Failure> {
+    let Wanted { leaves, client_ca, account, swap } = *wanted;
+    let layout = guard::layout(step)?;
+    let cluster = step.cluster.as_ref().unwrap_or(client_ca);
+    let mut contents = issue(issuers, cluster, client_ca, leaves, now)?;
+
+    let mut args = guard::arguments(step, None)?;
+    let swap = match swap {
+        Swap::AtOnce => "at-once",
+        Swap::Tried => "tried",
+    };
+    args.extend([layout.pki_dir(), generation_name(now)?, account.to_string()]);
+    args.extend([layout.pki_untried(), swap.to_owned()]);
+    let mut payload = Payload::new();
+    let mut manifest = String::new();
+    for file in PkiFile::ALL {
+        let content = contents.remove(&file).ok_or_else(|| {
+            Failure::local(format!("the step has no certificate for {}", file.name()))
+        })?;
+        let (mode, owner, group) = planner::attributes(file, account);
+        args.extend([file.name().to_owned(), format!("{mode:o}"), format!("{owner}:{group}")]);
+        manifest += &format!("{}  {}\n", Sha256Digest::of(content.bytes()), file.name());
+        payload = match content {
+            Content::Public(text) => payload.with(text),
+            Content::Key(key) => payload.with_secret(key),
+        };
+    }
+    Ok(call::call(script::INSTALL_CERTIFICATES, args, payload.with(manifest.into_bytes())))
+}
+
+enum Content {
+    Public(Arc<[u8]>),
+    Key(Zeroizing<Vec<u8>>),
+}
+
+impl Content {
+    fn public(pem: String) -> Self {
+        Self::Public(pem.into_bytes().into())
+    }
+
+    fn bytes(&self) -> &[u8] {
+        match self {
+            Content::Public(text) => text,
+            Content::Key(key) => key,
+        }
+    }
+}
+
+fn issue(
+    issuers: &Issuers,
+    cluster: &ClusterName,
+    client_ca: &ClusterName,
+    leaves: &[LeafRequest],
+    now: OffsetDateTime,
+) -> Result<BTreeMap<PkiFile, Content>, Failure> {
+    let peer = issuers.get(cluster, CaKind::Peer)?;
+    let client = issuers.get(client_ca, CaKind::Client)?;
+    let trusted = |authority: &CertificateAuthority| {
+        Content::public(bundle::write([authority.certificate()]))
+    };
+    let mut contents =
+        BTreeMap::from([(PkiFile::PeerCa, trusted(peer)), (PkiFile::ClientCa, trusted(client))]);
+    for request in leaves {
+        let (certificate, key) = match request.kind() {
+            LeafKind::Server => (PkiFile::ServerCert, PkiFile::ServerKey),
+            LeafKind::Peer => (PkiFile::PeerCert, PkiFile::PeerKey),
+            LeafKind::HealthCheck => (PkiFile::HealthcheckCert, PkiFile::HealthcheckKey),
+            LeafKind::Client => return Err(Failure::local("a host keeps no client certificate")),
+        };
+        let authority = match request.kind().authority() {
+            CaKind::Peer => peer,
+            CaKind::Client => client,
+        };
+        let leaf = authority.issue(request, now).map_err(Failure::local)?;
+        contents.insert(certificate, Content::public(leaf.certificate.pem()));
+        contents.insert(key, Content::Key(Zeroizing::new(leaf.key.expose().to_vec())));
+    }
+    Ok(contents)
+}
+
+/// Sorts by time, and differs from every other.
+fn generation_name(now: OffsetDateTime) -> Result<String, Failure> {
+    let time = now
+        .format(format_description!("[year][month][day]T[hour][minute][second]Z"))
+        .map_err(Failure::local)?;
+    let mut random = [0; 4];
+    getrandom::fill(&mut random).map_err(Failure::local)?;
+    Ok(format!("{time}-{:08x}", u32::from_be_bytes(random)))
+}

@@ -1,0 +1,133 @@
+//! Steps with a discovery service: the record by which the members of a new cluster find each other.
+
+use inventories::{AccountName, EtcdVersion, HostName};
+use planner::Step;
+use planner::plan::DiscoveryService;
+use std::collections::BTreeMap;
+use templates::Layout;
+use templates::layout::{PkiFile, ReleaseLayout};
+use templates::member::Access;
+use zeroize::Zeroizing;
+
+use super::bootstrap::token;
+use crate::hosts::{Bindings, Password};
+use crate::script::{self, call, failure::Failure, guard};
+use remote::{Call, Payload};
+
+/// Puts the CA and the password where a member reads them.
+pub(crate) fn trust(
+    step: &Step,
+    ca: Option<&str>,
+    password: bool,
+    bindings: &Bindings,
+) -> Result<Call, Failure> {
+    let layout = guard::layout(step)?;
+    let environment =
+        if password { bound(step, bindings)?.as_environment() } else { Password::default() };
+    let path = |is: bool, path: String| if is { path } else { String::new() };
+    let args =
+        [path(ca.is_some(), layout.discovery_ca()), path(password, layout.discovery_password())];
+    let mut call = call::guarded(step, script::TRUST_DISCOVERY, args)?;
+    let ca = ca.unwrap_or_default().as_bytes().to_vec();
+    call.payload =
+        Payload::new().with(ca).with_secret(Zeroizing::new(environment.expose().to_vec()));
+    Ok(call)
+}
+
+/// Makes the record.
+pub(crate) fn open(
+    step: &Step,
+    service: &DiscoveryService,
+    (members, account): (&BTreeMap<HostName, String>, &AccountName),
+    version: EtcdVersion,
+    bindings: &Bindings,
+) -> Result<Call, Failure> {
+    let layout = guard::layout(step)?;
+    let token = token(step, bindings)?.to_string();
+    let all: Vec<String> = members.iter().map(|(name, url)| format!("{name}={url}")).collect();
+    let mut args = common(&layout, service, version);
+    args.extend([
+        token,
+        all.len().to_string(),
+        all.join(" "),
+        layout.token_file(),
+        ReleaseLayout::of(version).etcd(),
+        layout.pki_file(PkiFile::ServerCert),
+        layout.pki_file(PkiFile::ServerKey),
+        account.to_string(),
+    ]);
+    with_password(step, script::OPEN_DISCOVERY, args, service, bindings)
+}
+
+/// Removes the record, or the service.
+pub(crate) fn close(
+    step: &Step,
+    service: &DiscoveryService,
+    version: EtcdVersion,
+    bindings: &Bindings,
+) -> Result<Call, Failure> {
+    let args = common(&guard::layout(step)?, service, version);
+    with_password(step, script::CLOSE_DISCOVERY, args, service, bindings)
+}
+
+pub(crate) fn forget(step: &Step) -> Result<Call, Failure> {
+    let layout = guard::layout(step)?;
+    let args = [layout.discovery_ca(), layout.discovery_password()];
+    call::guarded(step, script::FORGET_DISCOVERY, args)
+}
+
+/// What both scripts read: the note, the service's own unit and data where quorate runs it, the client and
+/// what it shows, and where the service is.
+fn common(layout: &Layout, service: &DiscoveryService, version: EtcdVersion) -> Vec<String> {
+    let none = String::new;
+    let (unit, data) = match service.access {
+        Access::Own => (layout.discovery_unit(), layout.discovery_data()),
+        Access::Open | Access::Tls { .. } => (none(), none()),
+    };
+    let (ca, cert, key, user) = match &service.access {
+        Access::Open => (none(), none(), none(), none()),
+        Access::Tls { own_ca, user } => {
+            let ca = if *own_ca { layout.discovery_ca() } else { none() };
+            (ca, none(), none(), user.clone().unwrap_or_default())
+        }
+        Access::Own => (
+            layout.pki_file(PkiFile::ClientCa),
+            layout.pki_file(PkiFile::HealthcheckCert),
+            layout.pki_file(PkiFile::HealthcheckKey),
+            none(),
+        ),
+    };
+    vec![
+        layout.discovery_note(),
+        unit,
+        data,
+        ReleaseLayout::of(version).etcdctl(),
+        ca,
+        cert,
+        key,
+        user,
+        service.endpoints.join(","),
+    ]
+}
+
+/// A call that hands the password over as payload; etcdctl takes it from its environment.
+fn with_password(
+    step: &Step,
+    script: &'static str,
+    args: Vec<String>,
+    service: &DiscoveryService,
+    bindings: &Bindings,
+) -> Result<Call, Failure> {
+    let password = match &service.access {
+        Access::Tls { user: Some(_), .. } => bound(step, bindings)?.clone(),
+        Access::Tls { user: None, .. } | Access::Open | Access::Own => Password::default(),
+    };
+    let call = call::guarded(step, script, args)?;
+    let payload = Payload::new().with_secret(Zeroizing::new(password.expose().to_vec()));
+    Ok(Call { payload, ..call })
+}
+
+fn bound<'a>(step: &Step, bindings: &'a Bindings) -> Result<&'a Password, Failure> {
+    let bound = step.cluster.as_ref().and_then(|cluster| bindings.passwords.get(cluster));
+    bound.ok_or_else(|| Failure::local("no password is bound for the cluster's discovery service"))
+}

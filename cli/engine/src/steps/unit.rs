@@ -1,0 +1,42 @@
+//! Steps of a member that systemd runs: its unit, and its start.
+
+use pki::Sha256Digest;
+use planner::Step;
+use planner::plan::FormationState;
+use remote::{Call, Payload};
+use templates::UnitText;
+
+use super::bootstrap::token;
+use crate::hosts::Bindings;
+use crate::script::{
+    self,
+    call::{call, guarded},
+    failure::Failure,
+    guard,
+};
+
+pub(crate) fn write_unit(
+    step: &Step,
+    text: &UnitText,
+    formation: FormationState,
+    bindings: &Bindings,
+) -> Result<Call, Failure> {
+    let layout = guard::layout(step)?;
+    let text = match formation {
+        FormationState::New => text.bind(token(step, bindings)?),
+        FormationState::Existing => text.as_str().to_owned(),
+    };
+    let wanted = Sha256Digest::of(text.as_bytes()).to_string();
+    let mut args = guard::arguments(step, Some(&wanted))?;
+    args.extend([layout.unit_name(), layout.unit_file()]);
+    Ok(call(script::WRITE_UNIT, args, Payload::new().with(text.into_bytes())))
+}
+
+pub(crate) fn start_member(step: &Step, bindings: &Bindings) -> Result<Call, Failure> {
+    let layout = guard::layout(step)?;
+    let token = step.cluster.as_ref().and_then(|cluster| bindings.tokens.get(cluster));
+    let token = token.map(ToString::to_string).unwrap_or_default();
+    let args =
+        [layout.unit_name(), layout.wal_dir(), token, layout.marker(), layout.quorum_witness()];
+    guarded(step, script::START_MEMBER, args)
+}
