@@ -21,7 +21,7 @@ use templates::{BootstrapToken, Layout, Manifest, UnitText};
 use crate::invariants::{self, Broken};
 use crate::look::{IDS, identity, ids, version_in};
 use crate::world::{SimHost, SimMember, World, is_pod};
-use start::{start, start_pod};
+use start::{start, start_for_us, start_pod};
 
 type Act = Result<Done, StepErrorKind>;
 
@@ -184,7 +184,7 @@ impl World {
                     return failed("Failed to locate executable");
                 }
                 let accounts = host.accounts.clone();
-                start(member(host, step), &accounts, &self.zone, &mut self.registry)
+                start_for_us(member(host, step), &accounts, &self.zone, &mut self.registry)
             }
             StepKind::MoveDropIns { moves } => {
                 let drop_ins = &mut member(host, step).drop_ins;
@@ -210,15 +210,18 @@ impl World {
             }
             StepKind::NoteRestart => {
                 let member = member(host, step);
-                Ok(put(&mut member.restart_due, member.process.is_some()))
+                let started = member.process.is_some() || member.loops.is_some();
+                Ok(put(&mut member.restart_due, started))
             }
             StepKind::RestartMember { by: Launch::Unit } => {
                 let accounts = host.accounts.clone();
                 let stopping = member(host, step);
                 let user = stopping.unit.as_deref().map(user_in).unwrap_or_default();
                 let account = number_of(&accounts, user);
-                // One that its account's files were taken from is between two starts.
-                if stopping.process.is_none() && account == Some(stopping.uid) {
+                // One that ends again and again, or that its account's files were taken from, is between two
+                // starts.
+                let is_between = stopping.loops.is_some() || account != Some(stopping.uid);
+                if stopping.process.is_none() && !is_between {
                     return failed("the member does not run");
                 }
                 stopping.process = None;
@@ -460,6 +463,7 @@ fn discard(member: &mut SimMember) -> Done {
         | member.log.is_some()
         | member.token.take().is_some();
     member.archived.extend(member.log.take());
+    member.loops = None;
     changed(anything)
 }
 
@@ -507,7 +511,7 @@ fn retire(host: &mut SimHost, step: &Step, from: Runtime, image: Option<&str>) -
             if runs(false) {
                 member.process = None;
             }
-            (member.unit, member.loaded) = (None, None);
+            (member.unit, member.loaded, member.loops) = (None, None, None);
             Ok(changed(anything))
         }
         Runtime::StaticPod if runs(true) && !kubelet => {

@@ -4,6 +4,7 @@ use std::collections::BTreeSet;
 
 use inventories::{ClusterName, HostName};
 use planner::facts::{HostFacts, MemberFacts, Observed};
+use planner::spec::ClusterSpec;
 use planner::{Plan, SiteFacts, SiteSpec, Step, StepId, StepKind};
 use proptest::prelude::*;
 
@@ -61,12 +62,15 @@ impl Blockade {
         spec: &SiteSpec,
     ) -> bool {
         let of_cluster = step.cluster.as_ref() == Some(cluster);
-        // A step for a whole host is there for each of the clusters on it.
+        // A step for a whole host is there for each of the clusters on it, an account for those that run as it.
+        let serves = |other: &ClusterSpec| {
+            other.members.get(&step.host).is_some_and(|member| match &step.kind {
+                StepKind::CreateAccount { name } => member.member.account == *name,
+                _ => true,
+            })
+        };
         let for_it_alone = step.cluster.is_none()
-            && spec
-                .clusters
-                .values()
-                .all(|other| other.name == *cluster || !other.members.contains_key(&step.host));
+            && spec.clusters.values().all(|other| other.name == *cluster || !serves(other));
         match self {
             Blockade::Corrupt | Blockade::OtherCluster => of_cluster || for_it_alone,
             Blockade::MissingTool | Blockade::OtherSite => step.host == *name,

@@ -1,10 +1,10 @@
 //! How a formed cluster came to differ from what was applied to it.
 
-use inventories::HostName;
+use inventories::{ClusterName, HostName};
 use proptest::prelude::*;
 
 use crate::fault::{Fault, faults};
-use crate::world::{World, is_pod};
+use crate::world::{Until, World, is_pod};
 
 /// What somebody or something did to a host after the last apply.
 #[derive(Debug, Clone, Copy)]
@@ -19,6 +19,8 @@ pub enum Drift {
     DropIn,
     /// A generator of the host changes them, as it does every service.
     Generated,
+    /// Their units' processes end again and again, and a drop-in is there.
+    Loops(Until),
     /// Their certificates were deleted.
     NoCertificates,
     /// Its releases were deleted.
@@ -41,6 +43,8 @@ pub fn drifts() -> impl Strategy<Value = Drift> {
         Just(Drift::NotEnabled),
         Just(Drift::DropIn),
         Just(Drift::Generated),
+        prop::sample::select(&[Until::Never, Until::DropInsGone, Until::NextStart][..])
+            .prop_map(Drift::Loops),
         Just(Drift::NoCertificates),
         Just(Drift::NoRelease),
         Just(Drift::Due),
@@ -48,6 +52,11 @@ pub fn drifts() -> impl Strategy<Value = Drift> {
         Just(Drift::NoAccount),
         faults().prop_map(Drift::Struck),
     ]
+}
+
+/// A file in the folder of a unit.
+fn own_drop_in(cluster: &ClusterName) -> String {
+    format!("/etc/systemd/system/etcd-{cluster}.service.d/a.conf")
 }
 
 impl Drift {
@@ -87,9 +96,13 @@ impl Drift {
                 Drift::NotEnabled => {
                     member.loaded = member.loaded.take().map(|(text, _)| (text, false));
                 }
+                Drift::Loops(until) => {
+                    if member.loop_until(until, "fatal: bind: address already in use") {
+                        member.drop_ins = vec![own_drop_in(cluster)];
+                    }
+                }
                 Drift::DropIn => {
-                    let path = format!("/etc/systemd/system/etcd-{cluster}.service.d/a.conf");
-                    member.drop_ins = vec![path];
+                    member.drop_ins = vec![own_drop_in(cluster)];
                 }
                 Drift::Generated => {
                     member.generated = vec!["/run/systemd/system/service.d/zzz.conf".to_owned()];

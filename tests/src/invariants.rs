@@ -65,7 +65,9 @@ pub fn no_more_than_its_effect(before: &World, step: &Step, after: &World) -> Re
         for (cluster, member) in &host.members {
             let process = now.members.get(cluster).and_then(|member| member.process.as_ref());
             let ended = member.process.is_some() && member.process.as_ref() != process;
-            if ended && !(*name == step.host && reaches(step, cluster, member, host)) {
+            let unready = || is_unready(before, step, cluster, member);
+            let said = *name == step.host && (reaches(step, cluster, member, host) || unready());
+            if ended && !said {
                 let effect = step.kind.effect();
                 let what = format!("{} ended {cluster} on {name}, and says {effect:?}", step.id);
                 return broken("every step does what its kind says", what);
@@ -409,11 +411,23 @@ fn taken_down<'w>(
     host.members.iter().filter(is_down).map(|(cluster, _)| cluster).collect()
 }
 
-/// Whether what a step can do reaches a member of its host that runs.
+/// Whether a step that ends what is not ready may end this member: its cluster has no quorum.
+fn is_unready(before: &World, step: &Step, cluster: &ClusterName, member: &SimMember) -> bool {
+    let id = member.log.as_ref().map(|log| (cluster.clone(), log.cluster_id()));
+    step.kind.effect() == Effect::Unready
+        && step.cluster.as_ref() == Some(cluster)
+        && !id.is_some_and(|id| before.quorate().contains(&id))
+}
+
+/// Whether what a step can do reaches a member of its host that serves.
 fn reaches(step: &Step, cluster: &ClusterName, member: &SimMember, host: &SimHost) -> bool {
     let is_its_own = step.cluster.as_ref() == Some(cluster);
     match step.kind.effect() {
-        Effect::Nothing | Effect::NextStart | Effect::Leadership | Effect::Connections => false,
+        Effect::Nothing
+        | Effect::NextStart
+        | Effect::Unready
+        | Effect::Leadership
+        | Effect::Connections => false,
         Effect::Down => {
             is_its_own
                 && match &step.kind {

@@ -186,12 +186,12 @@ impl World {
             })),
             unit: present(member.loaded.as_ref().map(|(loaded, enabled)| UnitFacts {
                 active: self.unit_state(host, spec).to_owned(),
-                sub: sub_state(self.unit_state(host, spec)).to_owned(),
+                sub: sub_state(self.unit_state(host, spec), member).to_owned(),
                 enabled: *enabled,
                 needs_reload: member.unit.as_ref() != Some(loaded),
                 main_pid: 0,
                 invocation: String::new(),
-                restarts: 0,
+                restarts: if is_looping(member) || member.restarted { 12 } else { 0 },
                 running_for: None,
             })),
             drop_ins: Observed::Known(
@@ -208,13 +208,14 @@ impl World {
             running: present(member.process.as_ref().map(|text| arguments(text))),
             runs_as: present(member.process.as_ref().map(|_| member.uid)),
             etcd: self.etcd_facts(host, spec, member),
-            last_words: None,
+            last_words: member.loops.as_ref().map(|loops| loops.words.clone()),
         }
     }
 
     fn unit_state(&self, host: &HostName, spec: &ClusterSpec) -> &'static str {
         let member = &self.hosts[host].members[&spec.name];
         match (&member.process, &member.log) {
+            (None, _) if is_looping(member) => "activating",
             (None, _) => "inactive",
             (Some(text), _) if is_pod(text) => "inactive",
             (Some(_), Some(log))
@@ -321,8 +322,14 @@ fn archive(log: &Log) -> (String, u64) {
     (format!("20261123T030000Z-{}", log.member_id()), 80_805_888)
 }
 
-fn sub_state(active: &str) -> &'static str {
+/// Whether systemd is about to start it again.
+fn is_looping(member: &SimMember) -> bool {
+    member.loops.is_some() && member.process.is_none()
+}
+
+fn sub_state(active: &str, member: &SimMember) -> &'static str {
     match active {
+        "activating" if is_looping(member) => "auto-restart",
         "active" => "running",
         "activating" => "start",
         _ => "dead",

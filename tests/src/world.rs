@@ -130,6 +130,12 @@ pub struct SimMember {
     pub manifest: Option<String>,
     /// The text of the unit or pod that the running process was started from.
     pub process: Option<String>,
+    /// The drop-ins that the running process was started under.
+    pub under: Vec<String>,
+    /// What ends each process of its unit soon after its start, so that systemd starts it again and again.
+    pub loops: Option<Loops>,
+    /// Whether systemd has started it again, and it was not ready since.
+    pub restarted: bool,
     /// Whether the running process was noted as due for a restart.
     pub restart_due: bool,
     /// The write-ahead log.
@@ -144,7 +150,48 @@ pub struct SimMember {
     pub behind: u64,
 }
 
+/// Why a unit's process ends soon after each start.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Loops {
+    /// Its last words.
+    pub words: String,
+    /// When it no longer does.
+    pub until: Until,
+}
+
+/// What ends a crash loop.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Until {
+    /// Nothing that quorate does.
+    Never,
+    /// The drop-ins of the unit's own folder are gone.
+    DropInsGone,
+    /// Its cause is gone: the next start brings it up, whoever starts it.
+    NextStart,
+}
+
 impl SimMember {
+    /// The last words of a process that is started now, where it ends at once.
+    pub fn ends_with(&self) -> Option<&str> {
+        let loops = self.loops.as_ref()?;
+        let ends = match loops.until {
+            Until::Never => true,
+            Until::DropInsGone => !self.drop_ins.is_empty(),
+            Until::NextStart => false,
+        };
+        ends.then_some(&loops.words)
+    }
+
+    /// Makes its unit's process end again and again; whether it has a unit.
+    pub fn loop_until(&mut self, until: Until, words: &str) -> bool {
+        if self.loaded.is_none() || self.process.as_deref().is_some_and(is_pod) {
+            return false;
+        }
+        self.process = None;
+        self.loops = Some(Loops { words: words.to_owned(), until });
+        true
+    }
+
     /// Whether its unit is about to witness a quorum that it is in.
     fn is_witnessed(&self) -> bool {
         !self.quorum_seen && self.process.as_ref().is_some_and(|text| !is_pod(text))
@@ -307,10 +354,13 @@ impl World {
                 self.published.insert((id.clone(), name.clone()));
                 let Some(host) = self.hosts.get_mut(name) else { continue };
                 // Of a pod nobody witnesses it.
-                if host.members.get(cluster).is_some_and(SimMember::is_witnessed)
+                let is_news = |member: &SimMember| member.is_witnessed() || member.restarted;
+                if host.members.get(cluster).is_some_and(is_news)
                     && let Some(member) = host.members.get_mut(cluster)
                 {
-                    member.quorum_seen = true;
+                    member.quorum_seen |= member.is_witnessed();
+                    // It is ready, and systemd forgets nothing of what it counted; its process is left alone.
+                    member.restarted = false;
                 }
             }
         }

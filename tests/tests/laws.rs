@@ -18,7 +18,7 @@ use quorate_tests::invariants::Broken;
 use quorate_tests::sim::{Crash, Repeat};
 use quorate_tests::site::{Shape, Way, host, plain, shapes};
 use quorate_tests::story::{apply, apply_with, formed, plan_of};
-use quorate_tests::world::World;
+use quorate_tests::world::{Until, World};
 use templates::Layout;
 use templates::layout::PkiFile;
 
@@ -253,6 +253,7 @@ proptest! {
         quota in any::<bool>(),
         patch in any::<bool>(),
         fault in prop::option::of((0_usize..40, any::<prop::sample::Index>(), faults())),
+        wake in prop::option::of(0_usize..40),
         stop in prop::option::of(0_usize..40),
     ) {
         let (world, spec) = shape.world();
@@ -269,20 +270,50 @@ proptest! {
         };
         let wanted = wanted.spec(&world.authorities);
         let fault = fault.map(|(at, index, fault)| (at, index.get(&hosts).clone(), fault));
-        keeps_quorums(&mut world, &wanted, fault.as_ref(), stop)?;
+        keeps_quorums(&mut world, &wanted, fault.as_ref(), wake, stop)?;
         for host in &hosts {
             prop_assert_eq!(world.mend(host), Ok(()));
         }
-        keeps_quorums(&mut world, &wanted, None, None)?;
+        keeps_quorums(&mut world, &wanted, None, None, None)?;
     }
 }
 
-/// One apply, in which a fault happens before some step, and which is killed before some step. At
-/// each step every cluster that had a quorum has it still.
+/// What ends again and again may come up by itself at any moment of an apply, and a run may be killed at any moment
+/// after that. In the end each member runs with what is wanted of it.
+#[test]
+fn a_member_that_comes_up_by_itself_gets_its_settings_in_the_end() {
+    let shape = plain(3);
+    let (world, spec) = shape.world();
+    let mut sick = formed(world, &spec);
+    Drift::Loops(Until::NextStart).of(&mut sick, &host("etcd-3"));
+    for quota in [None, Some(8 << 30)] {
+        let wanted = Shape { quota, ..shape.clone() }.spec(&sick.authorities);
+        let steps = plan_of(&sick, &wanted).steps.len();
+        for (wake, stop) in
+            (0..=steps).flat_map(|wake| (wake..=steps).map(move |stop| (wake, stop)))
+        {
+            let mut world = sick.clone();
+            world.story.clear();
+            keeps_quorums(&mut world, &wanted, None, Some(wake), Some(stop)).unwrap();
+            keeps_quorums(&mut world, &wanted, None, Some(0), None).unwrap();
+            keeps_quorums(&mut world, &wanted, None, None, None).unwrap();
+            let told = || format!("{wake} {stop}: {}", world.story.join("\n"));
+            let left = plan_of(&world, &wanted);
+            assert!(left.is_empty(), "{}\n{left:#?}", told());
+            let member = &world.hosts["etcd-3"].members["c0"];
+            assert_eq!(member.process, member.unit, "{}", told());
+            assert!(member.process.is_some() && member.under.is_empty(), "{}", told());
+        }
+    }
+}
+
+/// One apply, in which a fault happens before some step, systemd starts again what ended before some step, and
+/// which is killed before some step. At each step every cluster that had a quorum has it still.
 fn keeps_quorums(
     world: &mut World,
     spec: &SiteSpec,
     fault: Option<&(usize, HostName, Fault)>,
+    wake: Option<usize>,
     stop: Option<usize>,
 ) -> Result<(), TestCaseError> {
     let facts = world.observe(spec);
@@ -299,6 +330,11 @@ fn keeps_quorums(
             && *at == number
         {
             world.strike(host, *fault).map_err(|broken| told(world, broken))?;
+        }
+        if wake == Some(number) {
+            for host in world.hosts.keys().cloned().collect::<Vec<_>>() {
+                world.start_again(&host).map_err(|broken| told(world, broken))?;
+            }
         }
         let Some(id) = progress.take_ready().filter(|_| stop != Some(number)) else { break };
         let Some(step) = plan.step(&id) else { panic!("{id} is a step of the plan") };

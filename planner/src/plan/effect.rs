@@ -10,6 +10,9 @@ pub enum Effect {
     Nothing,
     /// Nothing yet: the member reads what was written when it starts the next time.
     NextStart,
+    /// A process that is not ready ends: one that systemd starts again and again, or one that waits for the others
+    /// in vain in a bootstrap. One that serves goes on.
+    Unready,
     /// Another member may lead; no member goes down.
     Leadership,
     /// Its next connections rely on what was written: certificates, or where the others find it.
@@ -27,7 +30,11 @@ impl Effect {
     /// that asks the others, and the next one waits until this one is back.
     pub fn takes_down(self) -> bool {
         match self {
-            Effect::Nothing | Effect::NextStart | Effect::Leadership | Effect::Connections => false,
+            Effect::Nothing
+            | Effect::NextStart
+            | Effect::Unready
+            | Effect::Leadership
+            | Effect::Connections => false,
             Effect::Files | Effect::Down | Effect::EveryPod => true,
         }
     }
@@ -46,9 +53,8 @@ impl StepKind {
             | StepKind::NoteRestart
             | StepKind::AwaitRejoin { .. }
             | StepKind::ProveHealthy { .. }
-            | StepKind::WriteMarker { .. }
-            // What runs goes on; in a bootstrap that never had a quorum, a process of another token ends.
-            | StepKind::StartMember { by: Launch::Unit } => Effect::Nothing,
+            | StepKind::WriteMarker { .. } => Effect::Nothing,
+            StepKind::StartMember { by: Launch::Unit } => Effect::Unready,
             // A process keeps the number that its account had when it started.
             StepKind::CreateAccount { .. }
             | StepKind::InstallRelease { .. }

@@ -6,6 +6,7 @@ use engine::hosts::{Done, StepErrorKind};
 use inventories::{AccountName, ClusterName, HostName};
 
 use super::{Act, failed, number_of, user_in};
+use crate::invariants::Broken;
 use crate::registry::{Registry, begin};
 use crate::world::{SimHost, SimMember, World, is_pod};
 use crate::zone::Zone;
@@ -103,6 +104,9 @@ pub(super) fn start(
     };
     is_denied(member, account)?;
     lacks_discovery(member, &unit)?;
+    if let Some(words) = member.ends_with() {
+        return failed(&format!("ended at once: {words}"));
+    }
     let forming = unit.contains("--initial-cluster-state=new");
     let may_start = member.log.is_some() || (forming && !member.quorum_seen);
     if !may_start {
@@ -115,11 +119,41 @@ pub(super) fn start(
         }
     }
     (member.process, member.uid) = (Some(unit), account);
-    member.restart_due = false;
+    member.under = member.drop_ins.clone();
+    (member.restart_due, member.restarted, member.loops) = (false, false, None);
     Ok(Done::Changed)
 }
 
+/// What a start does that we ask for: a process that systemd started again and that is not ready ends for it.
+pub(super) fn start_for_us(
+    member: &mut SimMember,
+    accounts: &BTreeMap<AccountName, u32>,
+    zone: &Zone,
+    registry: &mut Registry,
+) -> Act {
+    // What was noted of a start of systemd's is over once its process has what is there now.
+    if member.process.is_some() && member.under == member.drop_ins {
+        member.restart_due &=
+            member.loaded.as_ref().map(|(text, _)| text) != member.process.as_ref();
+    }
+    if member.restarted {
+        member.process = None;
+    }
+    start(member, accounts, zone, registry)
+}
+
 impl SimHost {
+    /// systemd starts again what ended by itself, with what it has in memory. A note about that is of this
+    /// start too.
+    fn start_again(&mut self, zone: &Zone, registry: &mut Registry) {
+        let accounts = &self.accounts;
+        for member in self.members.values_mut().filter(|member| member.loops.is_some()) {
+            let noted = member.restart_due;
+            member.restarted = start(member, accounts, zone, registry).is_ok();
+            member.restart_due = noted;
+        }
+    }
+
     /// What systemd does at boot: it reads every unit and starts those that are enabled.
     fn boot(&mut self, zone: &Zone, registry: &mut Registry) {
         self.on = true;
@@ -155,6 +189,16 @@ impl World {
             }
         }
         Done::Changed
+    }
+
+    /// systemd's next try of whatever ends again and again on a host.
+    pub fn start_again(&mut self, name: &HostName) -> Result<(), Broken> {
+        self.story.push(format!("{name}: systemd starts again what ended"));
+        let zone = self.zone.clone();
+        if let Some(host) = self.hosts.get_mut(name).filter(|host| host.on) {
+            host.start_again(&zone, &mut self.registry);
+        }
+        self.elect()
     }
 
     /// What a host does at boot: systemd starts what is enabled, the kubelet what lies in its folder.

@@ -119,9 +119,11 @@ impl<'a> Reading<'a> {
         let here = self.host(&step.host).map(|host| &host.clusters).into_iter().flatten();
         let in_pod = |(_, member): &(&ClusterName, &MemberFacts)| !member.pod.is_absent();
         match step.kind.effect() {
-            Effect::Nothing | Effect::NextStart | Effect::Leadership | Effect::Connections => {
-                BTreeSet::new()
-            }
+            Effect::Nothing
+            | Effect::NextStart
+            | Effect::Unready
+            | Effect::Leadership
+            | Effect::Connections => BTreeSet::new(),
             Effect::Files if !self.runs_as_another(step) => BTreeSet::new(),
             Effect::Down if !self.takes_down(step) || self.is_leftover(step) => BTreeSet::new(),
             Effect::Files | Effect::Down => {

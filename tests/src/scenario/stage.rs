@@ -15,7 +15,7 @@ use templates::layout::PkiFile;
 use super::hosts;
 use super::twist::{Twist, What, Write};
 use crate::site::{Shape, Way, authorities, cluster, host, plain, spec_of};
-use crate::world::{Log, World};
+use crate::world::{Log, Until, World};
 
 /// The stage of one scenario: nothing is on it before the command `site`.
 #[derive(Debug, Default)]
@@ -59,7 +59,7 @@ impl Stage {
     /// - What happens to hosts: `host H unreachable|reachable|new`, `stop H`, `wipe H`, `restored H`,
     ///   `other-ca H`, `other-site H`, `marker H site NAME|cluster-id ID|unreadable`, `remove-unit H`, `kubelet H on|off`,
     ///   `images H on|off`,
-    ///   `edit-manifest H`, `loops H WORDS`.
+    ///   `edit-manifest H`, `loops H WORDS`, `cause-gone H`, `starts-again H`.
     /// - What is so on hosts: `listener H PORT PROCESS`, `disk H SIZE [releases]`, `clock H ±Ns`,
     ///   `cores H N`, `memory H SIZE`, `arch H NAME`, `systemd H VERSION|none`, `missing H TOOL`,
     ///   `no-downloader H`, `foreign-etcd H [UNIT]`, `has H ADDRESS|none`, `at-boot H UNIT|PATH`, `service H UNIT`, `source H ADDRESS|none|unknown`,
@@ -199,10 +199,14 @@ impl Scene {
                 let restored = |log: Log| Log::restored(log.name, log.initial_cluster);
                 (member.process, member.log) = (None, member.log.take().map(restored));
             }),
-            ["loops", _, ref said @ ..] => {
-                members.for_each(|member| member.process = None);
-                let what = What::Loops(said.join(" "));
-                self.twists.push(Twist { host: host(name), what });
+            ["loops", _, ref said @ ..] => members.for_each(|member| {
+                member.loop_until(Until::Never, &said.join(" "));
+            }),
+            ["cause-gone", _] => members
+                .filter_map(|member| member.loops.as_mut())
+                .for_each(|loops| loops.until = Until::NextStart),
+            ["starts-again", name] => {
+                return self.world.start_again(&host(name)).map_err(|broken| broken.to_string());
             }
             ["remove-unit", _] => members.for_each(|member| {
                 (member.unit, member.loaded, member.process) = (None, None, None);

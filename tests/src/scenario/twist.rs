@@ -75,8 +75,6 @@ pub enum What {
     Alarm(String),
     /// The member answers as part of a cluster with this id.
     ClusterId(String),
-    /// The member ends soon after each start, with these words.
-    Loops(String),
     /// The login leads to the machine of this host.
     Login(HostName),
     /// It leads to the machine of this host, and that one's login to this host's.
@@ -175,7 +173,6 @@ fn on_host(what: &What, host: &mut HostFacts) {
         What::ForeignData
         | What::DataUnknown
         | What::MarkerUnknown
-        | What::Loops(_)
         | What::Alarm(_)
         | What::ClusterId(_) => {
             host.clusters.values_mut().for_each(|member| in_member(what, member));
@@ -197,14 +194,6 @@ fn in_member(what: &What, member: &mut MemberFacts) {
         What::Alarm(kind) => answers(member, |etcd| {
             etcd.errors.push(format!("{ALARM}{kind} of member {}", etcd.member_id));
         }),
-        What::Loops(words) => {
-            member.last_words = Some(words.clone());
-            if let Observed::Known(unit) = &mut member.unit {
-                unit.active = "activating".to_owned();
-                unit.sub = "auto-restart".to_owned();
-                unit.restarts = 12;
-            }
-        }
         What::ClusterId(id) => answers(member, |etcd| etcd.cluster_id.clone_from(id)),
         _ => {
             member.data = Observed::Known(planner::facts::DataDirectory {

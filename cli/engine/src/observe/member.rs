@@ -59,15 +59,21 @@ fn parsed<T>(text: Observed<&str>, parse: impl Fn(&str) -> Result<T, String>) ->
     }
 }
 
-/// A note names the start that it is about: the process of a later one is not meant. What can't be
-/// read may be about this one.
+/// A note names the start that it is about: the process of a later one is not meant. If it also says how often
+/// systemd had started a member that kept ending, it is about systemd's next starts too. What can't be read may be
+/// about this one.
 fn restart_due(files: &Files, layout: &Layout, unit: &Observed<UnitFacts>) -> bool {
     let Observed::Known(unit) = unit else { return false };
     match files.text(&layout.restart_due()) {
-        Observed::Known(note) => unit.main_pid != 0 && note.trim_end() == unit.invocation,
+        Observed::Known(note) => unit.main_pid != 0 && is_meant(note, unit),
         Observed::Absent => false,
         Observed::Unknown(_) => unit.main_pid != 0,
     }
+}
+
+fn is_meant(note: &str, unit: &UnitFacts) -> bool {
+    let (start, times) = note.trim_end().split_once(' ').unwrap_or((note.trim_end(), ""));
+    start == unit.invocation || times.parse().is_ok_and(|times: u32| unit.restarts > times)
 }
 
 fn marker(text: &str) -> Result<Marker, String> {
@@ -195,6 +201,28 @@ fn reason(error: &EtcdctlError, status: &str) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn a_note_is_about_one_start_or_about_all_that_systemd_makes_of_a_member_that_kept_ending() {
+        let unit = |invocation: &str, restarts: u32| UnitFacts {
+            active: "active".to_owned(),
+            sub: "running".to_owned(),
+            enabled: true,
+            needs_reload: false,
+            main_pid: 7,
+            invocation: invocation.to_owned(),
+            restarts,
+            running_for: None,
+        };
+        assert!(is_meant("0f\n", &unit("0f", 0)));
+        assert!(!is_meant("0f\n", &unit("0e", 9)), "systemd started another one");
+        assert!(is_meant("0f 7\n", &unit("0f", 7)));
+        assert!(is_meant("0f 7\n", &unit("0e", 8)), "systemd's next start");
+        assert!(!is_meant("0f 7\n", &unit("0e", 0)), "somebody started it");
+        for odd in ["", "\n", "0f x", "0f -1", "0f 7 7", "0f  "] {
+            assert!(!is_meant(odd, &unit("0e", 8)), "{odd:?}");
+        }
+    }
 
     #[test]
     fn a_marker_s_ids_are_numbers_and_nothing_that_a_script_could_obey() {

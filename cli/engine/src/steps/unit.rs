@@ -36,7 +36,13 @@ pub(crate) fn start_member(step: &Step, bindings: &Bindings) -> Result<Call, Fai
     let layout = guard::layout(step)?;
     let token = step.cluster.as_ref().and_then(|cluster| bindings.tokens.get(cluster));
     let token = token.map(ToString::to_string).unwrap_or_default();
-    let args =
-        [layout.unit_name(), layout.wal_dir(), token, layout.marker(), layout.quorum_witness()];
+    let args = [
+        layout.unit_name(),
+        layout.wal_dir(),
+        token,
+        layout.marker(),
+        layout.quorum_witness(),
+        layout.restart_due(),
+    ];
     guarded(step, script::START_MEMBER, args)
 }

@@ -1,11 +1,16 @@
 # shellcheck shell=sh
-# UNIT FILE: notes which start of the unit is to be followed by another one. A process that was started
-# later is not meant, whoever started it, so nobody has to take the note back.
+# UNIT FILE: notes which start of the unit is to be followed by another one. A process that somebody started
+# later is not meant, so nobody has to take the note back.
 
 unit=$1 file=$2
 
 start=$(of_unit "$unit" InvocationID)
 [ -n "$start" ] || already
+# systemd may start one that ends again and again at any moment, before its settings are right: that start is
+# meant too. start_member.sh takes such a note back.
+case $(of_unit "$unit" SubState) in
+auto-restart*) start="$start $(of_unit "$unit" NRestarts)" ;;
+esac
 begin_file "$file"
 printf '%s\n' "$start" >"$work"
 is_written "$file" 600 root:root && already

@@ -1,10 +1,11 @@
 # shellcheck shell=sh
-# UNIT WAL_DIR TOKEN MARKER WITNESS: starts the unit and sees it through its first moments. It is
+# UNIT WAL_DIR TOKEN MARKER WITNESS NOTE: starts the unit and sees it through its first moments. It is
 # ready only when the cluster has a quorum, which other hosts decide. While the cluster is being
 # formed TOKEN is not empty. A process that was begun with another one is stopped first, and so is one that has
-# waited for the others for long: it keeps the environment and the sandbox that it was started with.
+# waited for the others for long: it keeps the environment and the sandbox that it was started with. NOTE says which
+# start is to be followed by another one.
 
-unit=$1 wal=$2 token=$3 marker=$4 witness=$5
+unit=$1 wal=$2 token=$3 marker=$4 witness=$5 restart_due=$6
 
 # What has been in a quorum is not stopped because of a token.
 if [ -e "$marker" ] || [ -e "$witness" ]; then
@@ -34,6 +35,12 @@ is_looping() {
 is_of_now() {
     [ -z "$token" ] ||
         { begun_with_token "$pid" && { [ "$state" != activating ] || ! has_settled; }; }
+}
+
+# is_of_last_read: whether its process began after systemd last read its units.
+is_of_last_read() {
+    read=$(systemctl show --property=UnitsLoadTimestampMonotonic --value)
+    [ "${read:-0}" != 0 ] && [ "$started" -gt "$read" ]
 }
 
 gone_wrong() {
@@ -69,6 +76,9 @@ if [ "$pid" != 0 ]; then
     case $state in
     active | activating | reloading)
         if ! is_looping && is_of_now; then
+            if [ "$restarts" != 0 ] && [ -e "$restart_due" ] && is_of_last_read; then
+                rm -f -- "$restart_due"
+            fi
             already
         fi
         # waits 90 s: systemd's own time for a stop
@@ -80,6 +90,7 @@ fi
 systemctl reset-failed "$unit"
 look
 before=$restarts
+rm -f -- "$restart_due"
 # A unit that waits for its next start is not started by a start.
 systemctl restart --no-block "$unit"
 

@@ -18,7 +18,7 @@ fn a_start_that_systemd_ended_names_its_reason() {
             bench.program("systemctl", &format!("[ \"$1\" != show ] || printf '{said}'"));
             bench.program("journalctl", &format!("echo '{journal}'"));
             let nothing = bench.arg("nothing");
-            let args = ["etcd-main.service", &nothing, "", &nothing, &nothing];
+            let args = ["etcd-main.service", &nothing, "", &nothing, &nothing, &nothing];
             let reply = bench.run(&Run::unguarded(script::START_MEMBER, &args));
             assert_ne!(reply.status, 0);
             let said = String::from_utf8(reply.stdout).unwrap();
@@ -58,7 +58,8 @@ fn a_member_that_waits_for_the_others_for_long_is_restarted_while_its_cluster_fo
                      echo NRestarts={restarts}; echo ExecMainStartTimestampMonotonic={begun}"
                 ),
             );
-            let args = ["etcd-main.service", &bench.arg("wal"), "0f0f", records, records];
+            let nothing = bench.arg("nothing");
+            let args = ["etcd-main.service", &bench.arg("wal"), "0f0f", records, records, &nothing];
             let said = bench.done(&Run::unguarded(script::START_MEMBER, &args));
             (said, bench.read("calls").contains("stop"))
         };
@@ -77,6 +78,58 @@ fn a_member_that_waits_for_the_others_for_long_is_restarted_while_its_cluster_fo
         assert_eq!(formed, ("already".to_owned(), false), "it was in a quorum");
         assert_eq!(looping, ("changed".to_owned(), true));
         assert_eq!(loading, ("already".to_owned(), false), "it crashed once and loads its log");
+    });
+}
+
+/// Between two starts of systemd's, a file that is about to be moved may still be in the next one.
+#[test]
+fn a_note_about_a_member_that_keeps_ending_is_also_about_the_next_start() {
+    on_each_shell(|bench| {
+        let outcome = |sub: &str| {
+            bench.program(
+                "systemctl",
+                &format!(
+                    "case $3 in InvocationID) echo 0f ;; SubState) echo {sub} ;; NRestarts) echo 7 ;; esac"
+                ),
+            );
+            let args = ["etcd-main.service", &bench.arg("restart-due")];
+            assert_eq!(bench.done(&Run::unguarded(script::NOTE_RESTART, &args)), "changed");
+            bench.read("restart-due")
+        };
+        assert_eq!(outcome("running"), "0f\n");
+        assert_eq!(outcome("auto-restart"), "0f 7\n");
+    });
+}
+
+/// A process that systemd started before it read what is there now is still to be restarted.
+#[test]
+fn a_member_that_came_up_by_itself_keeps_its_note_until_it_has_what_is_there_now() {
+    on_each_shell(|bench| {
+        let is_left = |state: &str, started: u64, read: &str| {
+            bench.write("restart-due", "0f 7");
+            bench.write("calls", "");
+            bench.program(
+                "systemctl",
+                &format!(
+                    "[ \"$1\" = show ] || echo \"$1\" >>calls\n\
+                     case $* in *UnitsLoad*) echo {read}; exit ;; esac\n\
+                     grep -q start calls && state=active || state={state}\n\
+                     echo ActiveState=$state; echo MainPID=1; echo SubState=running; echo NRestarts=8\n\
+                     echo ExecMainStartTimestampMonotonic={started}"
+                ),
+            );
+            let nothing = bench.arg("nothing");
+            let note = bench.arg("restart-due");
+            let args = ["etcd-main.service", &nothing, "", &nothing, &nothing, &note];
+            let said = bench.done(&Run::unguarded(script::START_MEMBER, &args));
+            (said, bench.path("restart-due").exists())
+        };
+        let already = "already".to_owned();
+        assert_eq!(is_left("active", 50, "40"), (already.clone(), false));
+        assert_eq!(is_left("active", 50, "60"), (already.clone(), true));
+        assert_eq!(is_left("active", 50, ""), (already, true), "an old systemd does not say it");
+        let young = uptime() * 1_000_000;
+        assert_eq!(is_left("activating", young, "60"), ("changed".to_owned(), false));
     });
 }
 
