@@ -48,10 +48,14 @@ pub struct Site {
 /// A machine that quorate may log in to.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Host {
-    /// Where etcd listens for clients.
+    /// Where clients reach etcd.
     pub address: IpAddr,
-    /// Where etcd listens for peers; `address` unless the inventory says otherwise.
+    /// Where peers reach etcd; `address` unless the inventory says otherwise.
     pub peer_address: IpAddr,
+    /// Where etcd listens for clients; `address` unless that is translated (NAT).
+    pub listen_address: IpAddr,
+    /// Where etcd listens for peers; `peer_address` unless that is translated.
+    pub peer_listen_address: IpAddr,
     /// More names and addresses for the server certificate.
     pub sans: Vec<San>,
     /// How to log in.

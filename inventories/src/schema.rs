@@ -127,11 +127,18 @@ pub(crate) struct ClusterDefaults {
 #[derive(Debug, Default, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields, rename_all = "kebab-case")]
 pub(crate) struct Host {
-    /// The IP address where etcd listens for clients, and for peers unless `peer-address` is set.
+    /// The IP address where clients reach etcd, and peers unless `peer-address` is set. etcd listens
+    /// there, unless `listen-address` is set.
     #[schemars(required)]
     pub(crate) address: Option<Loc<String>>,
-    /// The IP address where etcd listens for peers. Default: `address`.
+    /// The IP address where peers reach etcd. Default: `address`.
     pub(crate) peer_address: Option<Loc<String>>,
+    /// The IP address where etcd listens for clients, if no interface of the host has `address`
+    /// because NAT leads there: a floating IP, a cloud's public IP. Changing it is a roll.
+    /// Default: `address`.
+    pub(crate) listen_address: Option<Loc<String>>,
+    /// The same for peers. Default: `peer-address` if that is set, else `listen-address`.
+    pub(crate) peer_listen_address: Option<Loc<String>>,
     /// More DNS names and IP addresses for the server certificate. The host's name, its addresses,
     /// `localhost` and the loopback addresses are always in it.
     pub(crate) sans: Option<Vec<Loc<String>>>,

@@ -175,17 +175,16 @@ pub enum SanError {
 impl LeafRequest {
     /// A member's server certificate.
     ///
-    /// Carries the host's name, both its addresses and `extra`, and what a client on the host
+    /// Carries the host's name, its addresses and `extra`, and what a client on the host
     /// itself dials: `localhost`, `127.0.0.1` and `::1`.
     pub fn server(
         host: &HostName,
-        client_address: IpAddr,
-        peer_address: IpAddr,
+        addresses: impl IntoIterator<Item = IpAddr>,
         extra: &[San],
     ) -> Result<Self, SanError> {
         let mut sans = extra.iter().map(sound_san).collect::<Result<BTreeSet<_>, _>>()?;
         sans.extend([San::Dns(host.to_string()), San::Dns("localhost".to_owned())]);
-        sans.extend([client_address, peer_address].map(ip));
+        sans.extend(addresses.into_iter().map(ip));
         sans.extend([Ipv4Addr::LOCALHOST.into(), Ipv6Addr::LOCALHOST.into()].map(San::Ip));
         Ok(Self { kind: LeafKind::Server, common_name: host.to_string(), sans })
     }
@@ -274,7 +273,7 @@ mod tests {
 
     fn server(extra: &[San]) -> Result<LeafRequest, SanError> {
         let host = HostName::new("etcd-1").unwrap();
-        LeafRequest::server(&host, Ipv4Addr::new(10, 0, 0, 1).into(), LOOPBACK, extra)
+        LeafRequest::server(&host, [Ipv4Addr::new(10, 0, 0, 1).into(), LOOPBACK], extra)
     }
 
     const LOOPBACK: IpAddr = IpAddr::V4(Ipv4Addr::LOCALHOST);

@@ -15,7 +15,7 @@ use crate::ensure::{Place, attribute_changes, release_verb};
 use crate::facts::{MemberFacts, Observed, SiteFacts};
 use crate::plan::{Action, DiscoveryService, Guard, Step, StepId, StepKind, Why};
 use crate::report::{Finding, PlanReport};
-use crate::spec::{ClusterSpec, SiteSpec};
+use crate::spec::{ClusterSpec, MemberSpec, SiteSpec};
 
 /// The owner and mode of the service's CA.
 const CA: (u32, &str, &str) = (0o644, "root", "root");
@@ -50,7 +50,8 @@ fn waits_for_port(cluster: &ClusterSpec) -> bool {
     cluster.members.values().any(|member| own(&member.bootstrap))
 }
 
-/// Where the cluster's own service listens: on its first host, or where it was begun.
+/// Where the cluster's own service listens: on the first host that listens where it is reached, or where it was
+/// begun.
 fn endpoint(
     spec: &SiteSpec,
     cluster: &ClusterSpec,
@@ -65,7 +66,11 @@ fn endpoint(
     if begun.is_some() {
         return begun;
     }
-    let (host, first) = cluster.members.first_key_value()?;
+    // NAT leads to the members' ports and perhaps to no other.
+    let is_plain = |(_, spec): &(&HostName, &MemberSpec)| {
+        spec.member.client_listen_address == spec.member.client_address
+    };
+    let (host, first) = cluster.members.iter().find(is_plain)?;
     let here = facts.hosts.get(host).and_then(Observed::known);
     let listens =
         |port: u16| here.is_some_and(|here| here.listeners.iter().any(|l| l.port == port));

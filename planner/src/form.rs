@@ -314,13 +314,8 @@ pub(crate) fn prove(
     all: &[Place<'_>],
     can_be: impl Fn(&HostName) -> bool,
 ) -> Step {
-    let endpoints = from
-        .cluster
-        .members
-        .iter()
-        .filter(|(name, _)| can_be(name))
-        .map(|(name, member)| (name.clone(), member.member.client_url().to_string()))
-        .collect();
+    let mut endpoints = from.cluster.endpoints_from(from.name);
+    endpoints.retain(|name, _| can_be(name));
     let kind = StepKind::ProveHealthy { endpoints, version: from.cluster.version };
     let why = Why::Safety { note: "a process that runs is not yet a cluster".to_owned() };
     from.step("prove", Action::Check, kind, why).after(all.iter().map(|place| place.id("start")))
@@ -330,7 +325,7 @@ pub(crate) fn prove(
 pub(crate) fn marker(place: &Place<'_>, all: &[Place<'_>]) -> Step {
     let action = if place.facts.marker.is_absent() { Action::Create } else { Action::Update };
     let kind = StepKind::WriteMarker {
-        endpoint: place.member.member.client_url().to_string(),
+        endpoint: place.member.member.loopback_client_url().to_string(),
         version: place.cluster.version,
         formed_by: bootstrap::formed_by(all)
             .unwrap_or_else(|| place.member.bootstrap.name().into()),

@@ -123,10 +123,9 @@ fn misled(spec: &SiteSpec, facts: &SiteFacts) -> BTreeMap<HostName, Misled> {
     found
 }
 
-/// Both addresses of a member: it is known by either.
+/// The addresses of a member: it is known by each.
 fn addresses_of(cluster: &ClusterSpec, host: &HostName) -> BTreeSet<IpAddr> {
-    let member = cluster.members.get(host).map(|wanted| &wanted.member);
-    member.into_iter().flat_map(|member| [member.client_address, member.peer_address]).collect()
+    cluster.members.get(host).map(|wanted| wanted.member.addresses()).unwrap_or_default()
 }
 
 fn has_its_own(cluster: &ClusterSpec, host: &HostName, facts: &HostFacts) -> bool {
@@ -139,7 +138,7 @@ fn by_address(cluster: &ClusterSpec, host: &HostName, facts: &HostFacts) -> Opti
     if has_its_own(cluster, host, facts) {
         return None;
     }
-    let lacks = cluster.members.get(host)?.member.client_address;
+    let lacks = cluster.members.get(host)?.member.client_listen_address;
     cluster.members.keys().find_map(|to| {
         let has = addresses_of(cluster, to).into_iter().find(|address| has.contains(address))?;
         Some(Misled::Address { to: to.clone(), has, lacks })

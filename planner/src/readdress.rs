@@ -37,7 +37,7 @@ pub(crate) fn steps<'a>(places: impl IntoIterator<Item = &'a Place<'a>>) -> Vec<
     let by_dns = |place: &&Place<'_>| url_in_dns(place.name, place.member).is_some();
     for place in places.into_iter().filter(by_dns) {
         let kind = StepKind::ListByAddress {
-            endpoint: place.member.member.client_url().to_string(),
+            endpoint: place.member.member.loopback_client_url().to_string(),
             peer_url: place.member.member.peer_url().to_string(),
             version: place.cluster.version,
         };

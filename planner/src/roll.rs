@@ -216,7 +216,7 @@ pub(crate) fn others_healthy<'p, 'a: 'p>(
 pub(crate) fn move_leader(place: &Place<'_>) -> Step {
     let why = Why::Safety { note: "the leader restarts last, and hands over first".to_owned() };
     let kind = StepKind::MoveLeader {
-        endpoint: place.member.member.client_url().to_string(),
+        endpoint: place.member.member.loopback_client_url().to_string(),
         others: others(place),
         version: place.cluster.version,
     };
@@ -237,7 +237,7 @@ pub(crate) fn await_return(
     alarms: BTreeSet<String>,
     pod: Option<String>,
 ) -> Step {
-    let endpoint = place.member.member.client_url().to_string();
+    let endpoint = place.member.member.loopback_client_url().to_string();
     let kind = StepKind::AwaitRejoin { endpoint, others: others(place), version, alarms, pod };
     let why = Why::Safety { note: "the next member waits until this one is back".to_owned() };
     place.step(verb, Action::Check, kind, why)

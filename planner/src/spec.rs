@@ -87,6 +87,18 @@ pub struct ClusterSpec {
 }
 
 impl ClusterSpec {
+    /// The members' client URLs for a program on one of their hosts. Its own member it asks at the loopback
+    /// address: where NAT leads others to it, the host itself may not get through.
+    pub fn endpoints_from(&self, host: &HostName) -> BTreeMap<HostName, String> {
+        let url = |(name, spec): (&HostName, &MemberSpec)| {
+            let member = &spec.member;
+            let own = name == host;
+            let url = if own { member.loopback_client_url() } else { member.client_url() };
+            (name.clone(), url.to_string())
+        };
+        self.members.iter().map(url).collect()
+    }
+
     /// Where a setting is written; the cluster's own place where it is a default.
     pub fn place_of(&self, setting: &str) -> &Place {
         self.places.get(setting).unwrap_or(&self.place)
@@ -214,12 +226,14 @@ fn expand_cluster(
             image: inventory.release.image.of(cluster.version),
             client_address: host.address,
             peer_address: host.peer_address,
+            client_listen_address: host.listen_address,
+            peer_listen_address: host.peer_listen_address,
             ports: cluster.ports,
             formation: Formation::Existing { initial_cluster: initial_cluster.clone() },
             flags: flags.clone(),
             systemd: cluster.systemd.clone(),
         };
-        let leaves = leaves(host_name, host, &cluster.bootstrap)
+        let leaves = leaves(&member, &host.sans, &cluster.bootstrap)
             .map_err(|source| ExpandError { host: host_name.clone(), source })?;
         members.insert(
             host_name.clone(),
@@ -272,10 +286,11 @@ fn bootstrap(wanted: &inventory::Bootstrap) -> Bootstrap {
 ///
 /// Who finds the members by DNS checks the certificates for the domain, or for the name in it.
 fn leaves(
-    name: &HostName,
-    host: &Host,
+    member: &Member,
+    sans: &[San],
     bootstrap: &inventory::Bootstrap,
 ) -> Result<Vec<LeafRequest>, SanError> {
+    let (name, addresses) = (&member.name, member.addresses());
     let in_dns = match bootstrap {
         inventory::Bootstrap::DnsSrv(dns) => {
             vec![San::Dns(dns.domain.clone()), San::Dns(dns.target(name))]
@@ -285,9 +300,8 @@ fn leaves(
         | inventory::Bootstrap::DiscoveryV2(_) => Vec::new(),
     };
     Ok(vec![
-        LeafRequest::server(name, host.address, host.peer_address, &host.sans)?
-            .also_for(&in_dns)?,
-        LeafRequest::peer(name, [host.address, host.peer_address]).also_for(&in_dns)?,
+        LeafRequest::server(name, addresses.clone(), sans)?.also_for(&in_dns)?,
+        LeafRequest::peer(name, addresses).also_for(&in_dns)?,
         LeafRequest::health_check(),
     ])
 }

@@ -88,10 +88,15 @@ fn trial(place: &Place<'_>, all: &[Place<'_>]) -> Step {
     let other = others.min_by_key(|other| !other.facts.is_up());
     let from = other.into_iter().map(|other| other.name.clone());
     let silence = if answers(place) { Silence::Fails } else { Silence::SaysNothing };
+    // A host may not reach the address by which NAT leads others to it.
+    let (client, peer) = match &other {
+        Some(_) => (member.client_url(), member.peer_url()),
+        None => (member.client_listen_url(), member.peer_listen_url()),
+    };
     let kind = StepKind::TryCertificates {
-        endpoint: member.client_url().to_string(),
-        client: member.client_url().socket(),
-        peer: member.peer_url().socket(),
+        endpoint: member.loopback_client_url().to_string(),
+        client: client.socket(),
+        peer: peer.socket(),
         from: from.chain([place.name.clone()]).collect(),
         version: place.cluster.version,
         silence,

@@ -3,7 +3,7 @@
 mod arguments;
 mod bootstrap;
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::net::{IpAddr, Ipv4Addr};
 
 use inventories::inventory::{FlagValue, Ports};
@@ -28,10 +28,14 @@ pub struct Member {
     pub account: AccountName,
     /// The image that its pod is made of, where it runs in one.
     pub image: String,
-    /// Where it serves clients.
+    /// Where clients and the other hosts reach it.
     pub client_address: IpAddr,
-    /// Where it serves peers.
+    /// Where the other members reach it.
     pub peer_address: IpAddr,
+    /// Where it listens for clients: another address where `client_address` is translated (NAT).
+    pub client_listen_address: IpAddr,
+    /// Where it listens for the other members: another address where `peer_address` is translated.
+    pub peer_listen_address: IpAddr,
     /// The cluster's ports.
     pub ports: Ports,
     /// How it comes to be in the cluster.
@@ -88,6 +92,27 @@ impl Member {
     /// `::1` is absent where IPv6 is turned off.
     pub fn loopback_client_url(&self) -> ClientUrl {
         ClientUrl::new(Ipv4Addr::LOCALHOST.into(), self.ports.client)
+    }
+
+    /// The URL at which it listens for clients, beside the loopback interface.
+    pub fn client_listen_url(&self) -> ClientUrl {
+        ClientUrl::new(self.client_listen_address, self.ports.client)
+    }
+
+    /// The URL at which it listens for the other members.
+    pub fn peer_listen_url(&self) -> PeerUrl {
+        PeerUrl::new(self.peer_listen_address, self.ports.peer)
+    }
+
+    /// All its addresses: where it listens, and where it is reached.
+    pub fn addresses(&self) -> BTreeSet<IpAddr> {
+        let reached = [self.client_address, self.peer_address];
+        reached.into_iter().chain(self.listen_addresses()).collect()
+    }
+
+    /// The addresses that its host must have.
+    pub fn listen_addresses(&self) -> BTreeSet<IpAddr> {
+        [self.client_listen_address, self.peer_listen_address].into()
     }
 
     /// The URL that the other members use.

@@ -22,6 +22,8 @@ pub(crate) fn member(version: &str) -> Member {
         image: format!("quay.io/coreos/etcd:v{version}"),
         client_address: [10, 20, 0, 12].into(),
         peer_address: [10, 30, 0, 12].into(),
+        client_listen_address: [10, 20, 0, 12].into(),
+        peer_listen_address: [10, 30, 0, 12].into(),
         ports: Ports { client: 2379, peer: 2380, metrics: 2381 },
         formation: Formation::New { initial_cluster, bootstrap: Bootstrap::Static },
         flags: BTreeMap::new(),

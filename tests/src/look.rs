@@ -73,14 +73,13 @@ impl World {
                 .filter(move |(_, (cluster, _))| host.members.get(&cluster.name).is_some_and(up))
         };
         let listeners = running().flat_map(|(index, (_, member))| {
-            [member.member.client_url().socket(), member.member.peer_url().socket()].map(|at| {
-                Listener {
+            [member.member.client_listen_url().socket(), member.member.peer_listen_url().socket()]
+                .map(|at| Listener {
                     address: at.ip(),
                     port: at.port(),
                     process: "etcd".to_owned(),
                     pid: Some(pid(index)),
-                }
-            })
+                })
         });
         let in_pod = |cluster: &ClusterSpec| {
             let process = host.members.get(&cluster.name).and_then(|m| m.process.as_deref());
@@ -105,7 +104,7 @@ impl World {
             let times = others.map(|(_, peer)| (peer.member.peer_url().socket(), NEAR));
             times.collect::<Vec<_>>()
         };
-        let own = mine.first().map(|(_, member)| member.member.peer_address);
+        let own = mine.first().map(|(_, member)| member.member.peer_listen_address);
         let mut clusters: BTreeMap<_, _> = mine.iter().map(|(cluster, _)| asked(cluster)).collect();
         for (index, (cluster, _)) in running() {
             match clusters.get_mut(&cluster.name) {
@@ -137,9 +136,7 @@ impl World {
                 .collect(),
             passed: BTreeMap::new(),
             addresses: Observed::Known(
-                mine.iter()
-                    .flat_map(|(_, own)| [own.member.client_address, own.member.peer_address])
-                    .collect(),
+                mine.iter().flat_map(|(_, own)| own.member.listen_addresses()).collect(),
             ),
             sources: peers.iter().filter_map(|at| Some((at.ip(), Observed::Known(own?)))).collect(),
             reach: peers.iter().map(|at| (*at, Reach::Refused)).collect(),

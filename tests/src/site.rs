@@ -265,6 +265,8 @@ fn plain_host(address: IpAddr) -> Host {
     Host {
         address,
         peer_address: address,
+        listen_address: address,
+        peer_listen_address: address,
         sans: Vec::new(),
         ssh: Ssh {
             host: address.to_string(),

@@ -9,7 +9,6 @@ use super::hosts::HostAccess;
 use crate::error::{CliError, While};
 use crate::exit::ExitCode;
 use crate::interrupt::Interrupts;
-use crate::report::endpoints;
 use crate::site::choose_cluster;
 use crate::terminal::AsIs;
 use engine::sessions::etcdctl::{self, Answer, NoAnswer, Question};
@@ -70,12 +69,6 @@ async fn ask(
     hosts: Vec<&HostName>,
     arguments: &[String],
 ) -> Result<Answer, CliError> {
-    let question = Question {
-        cluster: &cluster.name,
-        version: cluster.version,
-        endpoints: endpoints(cluster),
-        arguments,
-    };
     let mut refusals: Vec<(&HostName, RemoteError)> = Vec::new();
     for host in hosts {
         let connection = match access.pool.connection(host).await {
@@ -84,6 +77,12 @@ async fn ask(
                 refusals.push((host, error));
                 continue;
             }
+        };
+        let question = Question {
+            cluster: &cluster.name,
+            version: cluster.version,
+            endpoints: cluster.endpoints_from(host).into_values().collect(),
+            arguments,
         };
         return etcdctl::ask(&connection, &question).await.map_err(|error| {
             let hint = match &error {

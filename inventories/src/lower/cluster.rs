@@ -128,6 +128,9 @@ fn cluster(
         bootstrap::check_runtime(bootstrap, runtime, &at, report);
     }
     let members = members::read(written, raw.members.as_ref(), hosts, report);
+    if let (Some(bootstrap), Some(raw)) = (&bootstrap, &raw.bootstrap) {
+        bootstrap::check_nat(bootstrap, &members, hosts, &At::new(0, raw.span()), report);
+    }
     let mut set = defaults.flags.clone();
     set.extend(flags::written(0, raw.etcd.as_ref()));
     let known = version.as_ref().map(|(version, _)| *version);

@@ -1,4 +1,4 @@
-//! Hosts: where etcd listens, and that no two hosts are the same machine.
+//! Hosts: where etcd listens and is reached, and that no two hosts are the same machine.
 
 use std::collections::BTreeMap;
 use std::net::IpAddr;
@@ -23,6 +23,13 @@ impl Known<'_> {
         // A name with a mistake has been reported where it is declared.
         let means = |known: &str| known == name || name::repaired(known).as_deref() == Some(name);
         self.written.keys().any(|known| means(known))
+    }
+
+    /// Whether NAT leads clients to the host.
+    pub(super) fn listens_elsewhere(&self, name: &HostName) -> bool {
+        self.written
+            .iter()
+            .any(|(known, host)| known.as_str() == name.as_str() && host.listen_address.is_some())
     }
 
     pub(super) fn closest(&self, name: &str) -> Option<&str> {
@@ -69,6 +76,13 @@ fn host(
     };
     let address = read("address", raw.address.as_ref());
     let peer_address = read("peer-address", raw.peer_address.as_ref());
+    // Two hosts behind different routers may have the same one.
+    let listen = |key: &'static str, text: Option<&Loc<String>>, report: &mut Report<'_>| {
+        text.and_then(|text| address::read(key, text, &At::new(0, text.span()), report))
+    };
+    let listen_address = listen("listen-address", raw.listen_address.as_ref(), report);
+    let peer_listen_address =
+        listen("peer-listen-address", raw.peer_listen_address.as_ref(), report);
     let sans = raw.sans.iter().flatten().filter_map(|san| san::read(san, report));
     let sans: Vec<San> = sans.collect();
     let settings = raw.ssh.as_ref().map(|raw| ssh::host(&Layer { file: 0, raw }, report));
@@ -86,9 +100,12 @@ fn host(
         seen.login(name, &ssh, &login_at, report);
     }
     let address = address?;
+    let listen_address = listen_address.unwrap_or(address);
     Some(Host {
         address,
         peer_address: peer_address.unwrap_or(address),
+        listen_address,
+        peer_listen_address: peer_listen_address.or(peer_address).unwrap_or(listen_address),
         sans,
         ssh,
         place: report.place(at),

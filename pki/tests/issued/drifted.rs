@@ -33,8 +33,7 @@ fn what_was_issued_for_a_request_needs_no_change() {
 fn added_and_removed_names_are_told_one_by_one() {
     let wanted = LeafRequest::server(
         &kit::host(),
-        ip("10.20.0.11"),
-        ip("fd00::11"),
+        [ip("10.20.0.11"), ip("fd00::11")],
         &[San::Dns("etcd.example.org".to_owned()), San::Ip(ip("10.0.0.4"))],
     )
     .unwrap();

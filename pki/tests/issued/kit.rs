@@ -29,7 +29,7 @@ pub(crate) fn ip(text: &str) -> IpAddr {
 
 pub(crate) fn server() -> LeafRequest {
     let extra = [San::Dns("etcd.example.net".to_owned()), San::Ip(ip("10.20.0.100"))];
-    LeafRequest::server(&host(), ip("10.20.0.11"), ip("fd00::11"), &extra).unwrap()
+    LeafRequest::server(&host(), [ip("10.20.0.11"), ip("fd00::11")], &extra).unwrap()
 }
 
 pub(crate) fn peer() -> LeafRequest {

@@ -27,7 +27,7 @@ fn san() -> impl Strategy<Value = San> {
 fn server() -> impl Strategy<Value = LeafRequest> {
     (label(), any::<IpAddr>(), any::<IpAddr>(), proptest::collection::vec(san(), 0..40)).prop_map(
         |(host, client, peer, extra)| {
-            LeafRequest::server(&HostName::new(&host).unwrap(), client, peer, &extra).unwrap()
+            LeafRequest::server(&HostName::new(&host).unwrap(), [client, peer], &extra).unwrap()
         },
     )
 }

@@ -28,24 +28,28 @@ pub(super) fn check(subject: &Subject<'_>, report: &mut PlanReport) {
     }
 }
 
-/// The member's addresses that the host does not have.
+/// The addresses at which the member listens and that the host does not have.
 fn lacks(subject: &Subject<'_>) -> BTreeSet<IpAddr> {
-    let member = &subject.member.member;
-    let own = [member.client_address, member.peer_address];
+    let own = subject.member.member.listen_addresses();
     let has = subject.facts.addresses.known();
     own.into_iter().filter(|address| has.is_some_and(|has| !has.contains(address))).collect()
 }
 
-/// A floating address, or one that a router translates, is no address to listen on.
+/// etcd can't listen on a floating address, nor on one that a router translates.
 fn no_address(subject: &Subject<'_>, address: IpAddr, report: &mut PlanReport) {
     let message = format!("no interface of this host has {address}, so etcd can't listen there");
-    let hint = match subject.formation {
-        Formation::Formed => {
+    let wanted = &subject.member.member;
+    let is_reached_there = [wanted.client_address, wanted.peer_address].contains(&address);
+    let hint = match (subject.formation, is_reached_there) {
+        (Formation::Formed, true) => {
             "give the host its address back; to see what it has: ip -brief address"
         }
-        _ => {
+        (_, false) => {
+            "set `listen-address`, or `peer-listen-address`, to an address that the host has: ip -brief address"
+        }
+        (_, true) => {
             "set `address`, or `peer-address`, to an address that the host has: ip -brief address\n\
-                an address that only clients see, floating or translated, goes into `sans`"
+             if NAT leads there: keep it, and set `listen-address`, or `peer-listen-address`, to one that the host has"
         }
     };
     let finding = subject.finding("no-address", message, hint);
@@ -66,9 +70,9 @@ fn ports(subject: &Subject<'_>, report: &mut PlanReport) {
         ours.and_then(|facts| facts.pod.known()).map(|pod| pod.pid),
     ];
     let wanted = [
-        ("client", member.client_url().socket()),
+        ("client", member.client_listen_url().socket()),
         ("client", member.loopback_client_url().socket()),
-        ("peer", member.peer_url().socket()),
+        ("peer", member.peer_listen_url().socket()),
         ("metrics", SocketAddr::from(([127, 0, 0, 1], member.ports.metrics))),
     ];
     for listener in &subject.facts.listeners {
@@ -118,8 +122,7 @@ fn collides(listener: &Listener, wanted: SocketAddr) -> bool {
 
 /// Peers refuse a connection whose source address is not in the other's certificate.
 fn source_address(subject: &Subject<'_>, peer: SocketAddr, report: &mut PlanReport) {
-    let member = &subject.member.member;
-    let own = [member.client_address, member.peer_address];
+    let own = subject.member.member.addresses();
     match subject.facts.sources.get(&peer.ip()) {
         Some(Observed::Known(source)) if !own.contains(source) => {
             let message = format!(

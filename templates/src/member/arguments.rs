@@ -44,10 +44,10 @@ impl Member {
 
     fn listeners(&self) -> Vec<(String, String)> {
         vec![
-            argument("listen-peer-urls", &self.peer_url()),
+            argument("listen-peer-urls", &self.peer_listen_url()),
             argument(
                 "listen-client-urls",
-                &format!("{},{}", self.client_url(), self.loopback_client_url()),
+                &format!("{},{}", self.client_listen_url(), self.loopback_client_url()),
             ),
             argument("listen-metrics-urls", &self.metrics_url()),
         ]

@@ -139,6 +139,7 @@ fn inventory(hosts: usize) -> Result<Inventory, Failure> {
         let address = IpAddr::V4(Ipv4Addr::from(bits));
         let mut own = host.clone();
         (own.address, own.peer_address) = (address, address);
+        (own.listen_address, own.peer_listen_address) = (address, address);
         inventory.hosts.insert(name.clone(), own);
         let cluster_name = ClusterName::new(&format!("c{}", number / MEMBERS))?;
         let mut empty = cluster.clone();

@@ -54,7 +54,7 @@ impl Stage {
     ///
     /// - The site: `site members=N [clusters=N] [hosts=N] [version=V] [ipv6] [dns|v3|v3-user|self-hosted|v2] [static-pod]`.
     /// - The inventory, after that: `inventory version V|runtime R|static|members H…|members-of C H…|address H ADDRESS|
-    ///   flag NAME NUMBER|name SITE|no-ca C|new-ca|no-checksum|without C|from-file|no-record C`.
+    ///   listen-address H ADDRESS|flag NAME NUMBER|name SITE|no-ca C|new-ca|no-checksum|without C|from-file|no-record C`.
     /// - What DNS says, from then on: `dns port H PORT|without H|stranger NAME PORT|address H ADDRESS|nothing`.
     /// - What happens to hosts: `host H unreachable|reachable|new`, `stop H`, `wipe H`, `restored H`,
     ///   `other-ca H`, `other-site H`, `marker H site NAME|cluster-id ID|unreadable`, `remove-unit H`, `kubelet H on|off`,

@@ -38,6 +38,7 @@ mod hostile_values;
 mod login_shells;
 mod lost_connections;
 mod lost_memory;
+mod nat;
 mod pods;
 mod refusals;
 mod renewal;

@@ -68,7 +68,7 @@ fn questions(
             if hosts.get(host).and_then(Observed::known).is_some() {
                 let others = cluster.members.iter().filter(|(other, _)| *other != host);
                 let peers = others.map(|(_, peer)| peer.member.peer_url().socket());
-                let own = member.member.peer_url().socket();
+                let own = member.member.peer_listen_url().socket();
                 let question = Question { own, peers: BTreeSet::new() };
                 questions.entry(host.clone()).or_insert(question).peers.extend(peers);
             }

@@ -45,7 +45,7 @@ impl Request {
                 let others = cluster.members.iter().filter(|(other, _)| *other != host);
                 request.peers.extend(others.map(|(_, peer)| peer.member.peer_address));
                 let all = cluster.members.values().map(|member| &member.member);
-                request.addresses.extend(all.flat_map(|at| [at.client_address, at.peer_address]));
+                request.addresses.extend(all.flat_map(Member::addresses));
             }
         }
         requests

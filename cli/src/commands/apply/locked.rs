@@ -39,7 +39,7 @@ pub(super) fn fence(lock: &Lock, planned: &Planned, record: &Applied) -> Fence {
         let facts = planned.facts.hosts.get(host)?.known()?;
         let has = |at: &IpAddr| facts.addresses.known().is_some_and(|own| own.contains(at));
         let of_host = planned.spec.clusters.values().filter_map(|all| all.members.get(host));
-        let addresses = of_host.flat_map(|at| [at.member.client_address, at.member.peer_address]);
+        let addresses = of_host.flat_map(|at| at.member.addresses());
         let address = addresses.into_iter().find(has);
         Some(Machine { id: facts.machine.machine_id.known().cloned(), address })
     };

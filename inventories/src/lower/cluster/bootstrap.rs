@@ -5,6 +5,7 @@ mod discovery;
 use crate::discovery::{DiscoveryV2, DiscoveryV3, DnsSrv};
 use crate::escape::{escape, odd_character};
 use crate::inventory::{Bootstrap, Runtime};
+use crate::lower::host::Known;
 use crate::names::HostName;
 use crate::report::{At, Finding, Report};
 use crate::schema::{self, Loc};
@@ -80,6 +81,25 @@ pub(super) fn check_version(
     if !has_it {
         let message = format!("etcd {version} can't be formed by `{name}`");
         let hint = format!("{which} it; every version has `static` and `dns-srv`");
+        report.add(Finding::error("bootstrap", at, message).hint(hint));
+    }
+}
+
+/// quorate's own service takes a port of its own on a member's host, and NAT may not lead to it.
+pub(super) fn check_nat(
+    bootstrap: &Bootstrap,
+    members: &[HostName],
+    hosts: &Known<'_>,
+    at: &At,
+    report: &mut Report<'_>,
+) {
+    if matches!(bootstrap, Bootstrap::DiscoveryV3(DiscoveryV3::SelfHosted))
+        && !members.is_empty()
+        && members.iter().all(|member| hosts.listens_elsewhere(member))
+    {
+        let message = "`self-hosted` needs a member without `listen-address`: NAT may not lead to the port of its \
+                       temporary etcd";
+        let hint = "leave `bootstrap` out: then every member is started with the whole list";
         report.add(Finding::error("bootstrap", at, message).hint(hint));
     }
 }

@@ -18,7 +18,7 @@ pub(super) fn read(key: &str, text: &str, at: &At, report: &mut Report<'_>) -> O
         ));
         return None;
     };
-    match unfit(address) {
+    match unfit(key, address) {
         Some((why, hint)) => {
             report.add(refuse(format!("may not be \"{address}\": {why}"), hint));
             None
@@ -48,8 +48,12 @@ fn advice(key: &str, text: &str) -> String {
 }
 
 /// Why etcd cannot use an address, and what to write.
-fn unfit(address: IpAddr) -> Option<(&'static str, String)> {
-    let own = || "write the address under which the other hosts reach this one".to_owned();
+fn unfit(key: &str, address: IpAddr) -> Option<(&'static str, String)> {
+    let listens = key.contains("listen");
+    let own = || match listens {
+        true => "write an address of the host: ip -brief address".to_owned(),
+        false => "write the address under which the other hosts reach this one".to_owned(),
+    };
     if let IpAddr::V6(v6) = address
         && let Some(v4) = v6.to_ipv4_mapped()
     {
@@ -57,6 +61,12 @@ fn unfit(address: IpAddr) -> Option<(&'static str, String)> {
     }
     if address.is_loopback() {
         return Some(("other hosts cannot reach a loopback address", own()));
+    }
+    if address.is_unspecified() && listens {
+        return Some((
+            "etcd would listen on every interface, also on those that are added later",
+            own(),
+        ));
     }
     if address.is_unspecified() {
         return Some(("it means every address, and the certificate has to name one", own()));
@@ -89,10 +99,10 @@ mod tests {
             "255.255.255.255",
             "::ffff:10.0.0.1",
         ] {
-            assert!(unfit(bad.parse().unwrap()).is_some(), "{bad}");
+            assert!(unfit("address", bad.parse().unwrap()).is_some(), "{bad}");
         }
         for good in ["10.0.0.1", "192.0.2.7", "2001:db8::1", "fd00::1"] {
-            assert_eq!(unfit(good.parse().unwrap()), None, "{good}");
+            assert_eq!(unfit("address", good.parse().unwrap()), None, "{good}");
         }
     }
 }

@@ -151,8 +151,24 @@ fn only_a_cluster_that_is_not_formed_has_a_token() {
 #[test]
 fn ipv6_members_listen_on_bracketed_addresses() {
     let mut member = sample::member("3.6.16");
-    member.client_address = "fd00::11".parse().unwrap();
+    member.client_listen_address = "fd00::11".parse().unwrap();
     assert!(member.arguments().contains(
         &"--listen-client-urls=https://[fd00::11]:2379,https://127.0.0.1:2379".to_owned()
     ));
+}
+
+#[test]
+fn a_member_behind_nat_listens_at_its_own_addresses_and_advertises_those_that_reach_it() {
+    let mut member = sample::member("3.6.16");
+    member.client_listen_address = [192, 168, 0, 12].into();
+    member.peer_listen_address = [192, 168, 1, 12].into();
+    let arguments = member.arguments();
+    for expected in [
+        "--listen-client-urls=https://192.168.0.12:2379,https://127.0.0.1:2379",
+        "--listen-peer-urls=https://192.168.1.12:2380",
+        "--advertise-client-urls=https://10.20.0.12:2379",
+        "--initial-advertise-peer-urls=https://10.30.0.12:2380",
+    ] {
+        assert!(arguments.contains(&expected.to_owned()), "{expected}: {arguments:?}");
+    }
 }

@@ -37,6 +37,14 @@ impl Scene {
                     return Err(format!("the inventory has no host {name}"));
                 };
                 (host.address, host.peer_address) = (address, address);
+                (host.listen_address, host.peer_listen_address) = (address, address);
+            }
+            ["listen-address", name, address] => {
+                let address = parsed(address)?;
+                let Some(host) = inventory.hosts.get_mut(&host(name)) else {
+                    return Err(format!("the inventory has no host {name}"));
+                };
+                (host.listen_address, host.peer_listen_address) = (address, address);
             }
             ["client-port", port] => {
                 let port = parsed(port)?;
