@@ -76,7 +76,7 @@ fn deprecated(version: EtcdVersion, name: &str) -> Problem {
         Code::Deprecated,
         format!("`{name}` is deprecated in etcd {}", version.minor()),
     );
-    match (name, renames::successor(name)) {
+    match (name, table::successor(name)) {
         (_, Some(successor)) => problem.hint(absent::write_instead(successor)),
         ("enable-v2" | "experimental-enable-v2v3", None) => problem.hint(
             "leave it out: etcd 3.6 has no v2 API, and data written through it stops the upgrade"

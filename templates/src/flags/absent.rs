@@ -3,8 +3,8 @@
 use inventories::{EtcdVersion, Minor};
 
 use super::problem::{Code, Problem};
-use super::renames::{Successor, successor};
 use super::standing::{Standing, standing};
+use super::table::{Successor, successor};
 use super::{gates, table};
 
 /// Explains the absence of a flag from a version.
@@ -42,7 +42,7 @@ fn later_name(version: EtcdVersion, name: &str) -> Option<Problem> {
 }
 
 /// What to write for a flag that has a successor.
-pub(super) fn write_instead(successor: Successor<'_>) -> String {
+pub(super) fn write_instead(successor: Successor) -> String {
     match successor {
         Successor::Flag(flag) => format!("write `{flag}` instead"),
         Successor::Gate(gate) => format!("write {} = \"{gate}=true\" instead", gates::FLAG),
@@ -50,13 +50,12 @@ pub(super) fn write_instead(successor: Successor<'_>) -> String {
 }
 
 fn earlier_name(version: EtcdVersion, name: &str) -> Option<Problem> {
-    let earlier = format!("experimental-{name}");
-    table::find(version, &earlier).map(|_| {
+    table::predecessor(version, name).map(|earlier| {
         Problem::error(
             Code::Renamed,
             format!("etcd {version} does not have `{name}` under this name yet"),
         )
-        .hint(format!("write `{earlier}` instead"))
+        .hint(format!("write `{}` instead", earlier.name))
     })
 }
 

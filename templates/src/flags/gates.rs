@@ -12,16 +12,6 @@ pub(crate) const SINCE: Minor = Minor::V3_6;
 /// The flag that holds all gates.
 pub(crate) const FLAG: &str = "feature-gates";
 
-/// The experimental flags that became gates.
-pub(super) const FROM_FLAGS: [(&str, &str); 6] = [
-    ("experimental-compact-hash-check-enabled", "CompactHashCheck"),
-    ("experimental-enable-lease-checkpoint", "LeaseCheckpoint"),
-    ("experimental-enable-lease-checkpoint-persist", "LeaseCheckpointPersist"),
-    ("experimental-initial-corrupt-check", "InitialCorruptCheck"),
-    ("experimental-stop-grpc-service-on-defrag", "StopGRPCServiceOnDefrag"),
-    ("experimental-txn-mode-write-with-shared-buffer", "TxnModeWriteWithSharedBuffer"),
-];
-
 /// The gates that a value sets, as etcd splits it: what has no `=` is left to [`check`].
 pub(crate) fn parse(text: &str) -> BTreeMap<&str, &str> {
     text.split(',')

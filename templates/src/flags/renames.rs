@@ -5,28 +5,7 @@ use std::collections::BTreeSet;
 use inventories::inventory::FlagValue;
 
 use super::gates;
-
-/// What took the place of a flag.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) enum Successor<'a> {
-    /// Another flag.
-    Flag(&'a str),
-    /// A feature gate.
-    Gate(&'static str),
-}
-
-/// What took the place of a flag, in whichever version; `None` where nothing did.
-pub(super) fn successor(name: &str) -> Option<Successor<'_>> {
-    let gate = gates::FROM_FLAGS.iter().find(|(flag, _)| *flag == name);
-    match (name, gate) {
-        (_, Some((_, gate))) => Some(Successor::Gate(gate)),
-        ("debug" | "log-package-levels", _) => Some(Successor::Flag("log-level")),
-        ("log-output", _) => Some(Successor::Flag("log-outputs")),
-        // The v2 store's own experiment ended without a heir.
-        ("experimental-enable-v2v3", _) => None,
-        _ => name.strip_prefix("experimental-").map(Successor::Flag),
-    }
-}
+use super::table::{Successor, successor};
 
 /// Whether two flags, with their values, set the same thing: an experimental flag and its later
 /// name, a flag and the feature gate that it became. etcd refuses to start with both.

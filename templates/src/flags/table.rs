@@ -2,16 +2,40 @@
 //!
 //! What a flag needs is a patch, not a minor: several came late to 3.4 and 3.5.
 
-mod v3_4;
-mod v3_5;
-mod v3_6;
-mod v3_7;
+mod entries;
 
 use inventories::{EtcdVersion, Minor};
 
-use super::value::Kind::{self, *};
+use super::value::Kind;
+use entries::ENTRIES;
 
-/// A flag of one minor line.
+/// A flag in all versions that ever had it.
+struct Entry {
+    name: &'static str,
+    kind: Kind,
+    /// The first line with it.
+    first: Minor,
+    /// The last line with it, where a later one has dropped it.
+    last: Option<Minor>,
+    /// The patch of a line that it came with, where that is not the line's first.
+    late: &'static [(Minor, u32)],
+    /// What it takes from a line on, where that changed.
+    then: Option<(Minor, Kind)>,
+    /// The first line that warns of it.
+    deprecated: Option<Minor>,
+    successor: Option<Successor>,
+}
+
+/// What took the place of a flag.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Successor {
+    /// Another flag.
+    Flag(&'static str),
+    /// A feature gate.
+    Gate(&'static str),
+}
+
+/// A flag, as one line of versions has it.
 #[derive(Debug, Clone, Copy)]
 pub(super) struct Flag {
     /// Its name, without dashes.
@@ -31,64 +55,68 @@ pub(super) fn find(version: EtcdVersion, name: &str) -> Option<Flag> {
 
 /// The flag that some patch of this line has.
 pub(super) fn find_in_line(minor: Minor, name: &str) -> Option<Flag> {
-    let flags = line(minor);
-    let index = flags.binary_search_by_key(&name, |flag| flag.name).ok()?;
-    Some(flags[index])
+    entry(name)?.in_line(minor)
+}
+
+/// What took the place of a flag, in whichever version; `None` where nothing did.
+pub(super) fn successor(name: &str) -> Option<Successor> {
+    entry(name)?.successor
+}
+
+/// The flag of this very version that another one has replaced since.
+pub(super) fn predecessor(version: EtcdVersion, name: &str) -> Option<Flag> {
+    all(version)
+        .find(|flag| matches!(successor(flag.name), Some(Successor::Flag(later)) if later == name))
 }
 
 /// Every flag of this very version, sorted by name.
 pub(super) fn all(version: EtcdVersion) -> impl Iterator<Item = Flag> {
-    line(version.minor()).iter().copied().filter(move |flag| flag.since <= version.patch())
+    let flags = ENTRIES.iter().filter_map(move |entry| entry.in_line(version.minor()));
+    flags.filter(move |flag| flag.since <= version.patch())
 }
 
-fn line(minor: Minor) -> &'static [Flag] {
-    match minor {
-        Minor::V3_4 => v3_4::FLAGS,
-        Minor::V3_5 => v3_5::FLAGS,
-        Minor::V3_6 => v3_6::FLAGS,
-        Minor::V3_7 => v3_7::FLAGS,
+fn entry(name: &str) -> Option<&'static Entry> {
+    let index = ENTRIES.binary_search_by_key(&name, |entry| entry.name).ok()?;
+    Some(&ENTRIES[index])
+}
+
+impl Entry {
+    fn in_line(&self, minor: Minor) -> Option<Flag> {
+        if minor < self.first || self.last.is_some_and(|last| minor > last) {
+            return None;
+        }
+        let late = self.late.iter().find(|(line, _)| *line == minor);
+        let kind = self.then.filter(|(from, _)| *from <= minor).map_or(self.kind, |(_, kind)| kind);
+        Some(Flag {
+            name: self.name,
+            kind,
+            since: late.map_or(0, |(_, patch)| *patch),
+            deprecated: self.deprecated.is_some_and(|from| from <= minor),
+        })
     }
 }
-
-const fn flag(name: &'static str, kind: Kind) -> Flag {
-    Flag { name, kind, since: 0, deprecated: false }
-}
-
-impl Flag {
-    const fn since(self, patch: u32) -> Self {
-        Self { since: patch, ..self }
-    }
-
-    const fn deprecated(self) -> Self {
-        Self { deprecated: true, ..self }
-    }
-}
-
-const INT: Kind = Number { from: i64::MIN, to: i64::MAX };
-const UINT: Kind = Number { from: 0, to: i64::MAX };
-const UINT32: Kind = Number { from: 0, to: u32::MAX as i64 };
-const HEARTBEAT_MS: Kind = Number { from: 1, to: 10_000 };
-/// etcd refuses more than 50 s, and less than five heartbeats.
-const ELECTION_MS: Kind = Number { from: 5, to: 50_000 };
-const PER_MILLION: Kind = Number { from: 0, to: 1_000_000 };
-const COMPACTION_MODE: Kind = Choice(&["periodic", "revision"]);
-const FREELIST: Kind = Choice(&["array", "map"]);
-const LOG_FORMAT: Kind = Choice(&["json", "console"]);
-const LOG_LEVEL: Kind = Choice(&["debug", "info", "warn", "error", "panic", "fatal"]);
-const LOGGER: Kind = Choice(&["zap"]);
-const METRICS: Kind = Choice(&["basic", "extensive"]);
-const TLS_VERSION: Kind = Choice(&["TLS1.2", "TLS1.3"]);
-/// No files: the unit lets etcd write to its data directory alone, and the journal rotates.
-const LOG_OUTPUT: Kind = Choice(&["default", "stderr", "stdout", "systemd/journal"]);
 
 #[cfg(test)]
 mod tests {
     use super::*;
 
     #[test]
-    fn every_line_is_sorted_so_that_a_search_finds_each_flag() {
-        for minor in Minor::ALL {
-            assert!(line(minor).is_sorted_by(|a, b| a.name < b.name), "{minor}");
+    fn the_table_is_sorted_so_that_a_search_finds_each_flag() {
+        assert!(ENTRIES.is_sorted_by(|a, b| a.name < b.name));
+    }
+
+    #[test]
+    fn what_took_a_flag_s_place_is_in_the_table_too() {
+        for entry in ENTRIES {
+            let is_there = |minor| match entry.successor {
+                None => true,
+                Some(Successor::Flag(name)) => find_in_line(minor, name).is_some(),
+                Some(Successor::Gate(gate)) => {
+                    let flag = find_in_line(minor, crate::flags::gates::FLAG);
+                    matches!(flag.map(|flag| flag.kind), Some(Kind::Gates(all)) if all.contains(&gate))
+                }
+            };
+            assert!(Minor::ALL.into_iter().any(is_there), "{}", entry.name);
         }
     }
 
