@@ -372,7 +372,7 @@ fn release(archive: Option<&String>) -> Observed<InstalledRelease> {
 /// The name of an owner: a number that no account has, has none.
 fn owner(number: u32, accounts: &BTreeMap<AccountName, u32>) -> String {
     let named = accounts.iter().find(|(_, is)| **is == number);
-    named.map_or_else(|| "UNKNOWN".to_owned(), |(name, _)| name.to_string())
+    named.map_or_else(|| number.to_string(), |(name, _)| name.to_string())
 }
 
 /// What is seen of an account that is asked for.

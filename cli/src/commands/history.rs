@@ -5,6 +5,8 @@ use std::sync::Arc;
 use clap::Args;
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
+use time::OffsetDateTime;
+use time::format_description::well_known::Rfc3339;
 use tokio::task::JoinSet;
 
 use super::Context;
@@ -38,6 +40,9 @@ pub(super) struct Entry {
     commit: Option<String>,
     step: String,
     outcome: String,
+    /// How long the step took, of a line about its end.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    took_ms: Option<u64>,
 }
 
 pub(super) fn run(context: &Context, arguments: &HistoryArgs) -> Result<ExitCode, CliError> {
@@ -83,14 +88,14 @@ pub(super) fn run(context: &Context, arguments: &HistoryArgs) -> Result<ExitCode
     Ok(code)
 }
 
-/// By time. Both lines of a step have the time at which it was sent, and stay as the host wrote them.
+/// By time, and as the host wrote them where it is the same.
 fn in_order(entries: &mut [Entry]) {
     entries.sort_by(|a, b| (&a.at, &a.host).cmp(&(&b.at, &b.host)));
 }
 
 /// A line of the journal as a line of ours: what a host wrote must not look like two.
 fn line(entry: &Entry) -> String {
-    let Entry { at, host: _, who, plan, commit, step, outcome } = entry;
+    let Entry { at, host: _, who, plan, commit, step, outcome, took_ms: _ } = entry;
     let commit = commit.as_deref().and_then(|c| c.get(..12)).unwrap_or("-");
     let line = format!("{at}  {outcome:<8} {step}  {who} {plan} {commit}");
     line.chars().map(|c| if c.is_control() { ' ' } else { c }).collect()
@@ -100,8 +105,19 @@ fn line(entry: &Entry) -> String {
 fn read(host: &str, text: &str) -> Vec<Entry> {
     text.lines()
         .filter_map(|line| serde_json::from_str::<Entry>(line).ok())
-        .map(|entry| Entry { host: host.to_owned(), ..entry })
+        .map(|entry| Entry { host: host.to_owned(), at: ended(&entry), ..entry })
         .collect()
+}
+
+/// When a line was written. The host wrote when its step was sent, and how long that took. An earlier quorate did
+/// not have that noted.
+fn ended(entry: &Entry) -> String {
+    let sent = OffsetDateTime::parse(&entry.at, &Rfc3339).ok();
+    let took =
+        entry.took_ms.and_then(|ms| i64::try_from(ms).ok()).map(time::Duration::milliseconds);
+    let ended =
+        sent.zip(took).and_then(|(sent, took)| sent.checked_add(took)?.format(&Rfc3339).ok());
+    ended.unwrap_or_else(|| entry.at.clone())
 }
 
 #[cfg(test)]
@@ -134,6 +150,20 @@ mod tests {
         fn a_damaged_journal_is_read_without_panic(text in hostile::damaged_text(&[WHOLE])) {
             check(&text);
         }
+    }
+
+    #[test]
+    fn a_step_ends_when_it_ended_and_not_when_it_was_sent() {
+        let at = |took: &str| {
+            let line = format!(
+                r#"{{"at":"2026-11-23T23:59:59.5Z","who":"a@b","plan":"0f","step":"s"{took},"outcome":"done"}}"#
+            );
+            read("etcd-1", &line)[0].at.clone()
+        };
+        assert_eq!(at(r#","took_ms":1500"#), "2026-11-24T00:00:01Z");
+        assert_eq!(at(""), "2026-11-23T23:59:59.5Z", "a line of an earlier program");
+        let end_of_time = format!(r#","took_ms":{}"#, u64::MAX);
+        assert_eq!(at(&end_of_time), "2026-11-23T23:59:59.5Z");
     }
 
     #[test]

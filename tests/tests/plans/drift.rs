@@ -101,10 +101,10 @@ const CASES: &[Case] = &[
     ),
     (
         |f| {
-            known(&mut member(f).data).owners.insert("UNKNOWN:etcd".to_owned());
+            known(&mut member(f).data).owners.insert("997:etcd".to_owned());
         },
         "directories",
-        "/var/lib/etcd/c0/member: files of UNKNOWN:etcd -> etcd:etcd",
+        "/var/lib/etcd/c0/member: files of 997:etcd -> etcd:etcd",
     ),
     (|f| file(f, layout().config_dir()).mode = 0o777, "directories", "mode 0777 -> 0755"),
     (|f| file(f, layout().state_dir()).mode = 0o755, "directories", "mode 0755 -> 0700"),

@@ -103,7 +103,7 @@ const CASES: &[(&str, Change)] = &[
     ("process account", |f| member(f).runs_as = Observed::Known(1001)),
     ("data directory", |f| {
         if let Observed::Known(data) = &mut member(f).data {
-            data.owners.insert("UNKNOWN:UNKNOWN".to_owned());
+            data.owners.insert("997:997".to_owned());
         }
     }),
     ("cluster id", |f| etcd(f).cluster_id = "1".to_owned()),

@@ -199,11 +199,17 @@ fn parse_inode(line: &str) -> Option<Inode> {
         mode,
         stamp: stamp.to_owned(),
         size: size.parse().ok()?,
-        owner: clean(owner.as_bytes()),
-        group: clean(group.as_bytes()),
+        owner: name_of(owner),
+        group: name_of(group),
         allocated: blocks.parse::<u64>().ok()?.checked_mul(block.parse().ok()?)?,
         target: (mode & TYPE_MASK == SYMLINK).then(|| link_target(name)).flatten(),
     })
+}
+
+/// The account or group in `NAME/NUMBER`: its number where the host knows no name for it.
+fn name_of(whose: &str) -> String {
+    let (name, number) = whose.split_once('/').unwrap_or((whose, ""));
+    clean(if name == "UNKNOWN" && !number.is_empty() { number } else { name }.as_bytes())
 }
 
 /// The target in `'LINK' -> 'TARGET'`, if it is a name as we make them: `stat` writes any other in
@@ -259,6 +265,17 @@ fn sha256(bytes: &[u8]) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn an_owner_that_has_no_name_is_a_number() {
+        let owner = |whose: &str| {
+            let line = format!("81a4 1.2.3.4 3 {whose} root/0 8 512 '/x'");
+            parse_inode(&line).unwrap().owner
+        };
+        assert_eq!(owner("etcd/997"), "etcd");
+        assert_eq!(owner("UNKNOWN/997"), "997");
+        assert_eq!(owner("UNKNOWN"), "UNKNOWN");
+    }
 
     #[test]
     fn only_the_right_complaint_means_that_nothing_is_there() {

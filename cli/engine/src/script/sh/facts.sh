@@ -311,7 +311,7 @@ files() {
     passed
     say files "$looked$passed$binaries$logs"
     # A path that is not there has its line too, in its place: the order tells whose it is.
-    stats=$(stat -c '%f %i.%s.%Y.%Z %s %U %G %b %B %N' -- $looked$passed$binaries$logs 2>&1)
+    stats=$(stat -c '%f %i.%s.%Y.%Z %s %U/%u %G/%g %b %B %N' -- $looked$passed$binaries$logs 2>&1)
     say stat "$stats"
     set -- $looked$passed$binaries$logs
     hash='' show='' total=0

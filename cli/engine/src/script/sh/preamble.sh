@@ -21,14 +21,28 @@
 
 set -eu
 
-work='' journal_line='' journal_file=''
+work='' journal_line='' journal_file='' begun_at=0
 trap 'note failed; if [ -n "$work" ]; then rm -rf -- "$work"; fi' EXIT
 
-# note OUTCOME: one line of the journal; what comes after an outcome is not noted.
+# Hundredths of a second of a clock that nobody sets; 0 where the kernel shows none.
+ticks() {
+    tick=0.00
+    read -r tick _ 2>/dev/null </proc/uptime || true
+    tick=$((${tick%.*} * 100 + 1${tick#*.} - 100))
+}
+
+# note OUTCOME: one line of the journal; what comes after an outcome is not noted. An end says how long it took.
 note() {
-    [ -z "$journal_line" ] ||
-        printf '%s,"outcome":"%s"}\n' "$journal_line" "$1" >>"$journal_file"
-    [ "$1" = begun ] || journal_line=
+    if [ -n "$journal_line" ] && [ "$1" = begun ]; then
+        printf '%s,"outcome":"begun"}\n' "$journal_line" >>"$journal_file"
+        ticks
+        begun_at=$tick
+    elif [ -n "$journal_line" ]; then
+        ticks
+        printf '%s,"took_ms":%s,"outcome":"%s"}\n' \
+            "$journal_line" "$(((tick - begun_at) * 10))" "$1" >>"$journal_file"
+        journal_line=
+    fi
 }
 
 changed() { note 'done'; echo changed; exit 0; }

@@ -348,6 +348,23 @@ fn the_journal_has_a_line_when_a_step_begins_and_one_when_it_ends() {
             .map(|line| line.rsplit('"').nth(1).unwrap_or_default().to_owned())
             .collect();
         assert_eq!(outcomes, ["begun", "done", "begun", "already"]);
+        let took = |line: &str| line.contains(",\"took_ms\":");
+        let said: Vec<bool> = bench.read("journal").lines().map(took).collect();
+        assert_eq!(said, [false, true, false, true]);
+    });
+}
+
+/// Of a step that takes a while the journal has the time that it took.
+#[test]
+fn the_journal_says_how_long_a_step_took() {
+    on_each_shell(|bench| {
+        bench.run(&take(bench, "n1", "ann@a"));
+        bench.program("ln", "sleep 0.3; exec /bin/ln \"$@\"");
+        bench.run(&fenced(bench, "1"));
+        let journal = bench.read("journal");
+        let (_, rest) = journal.lines().last().unwrap().split_once("\"took_ms\":").unwrap();
+        let took: u64 = rest.split(',').next().unwrap().parse().unwrap();
+        assert!((290..60_000).contains(&took), "{journal}");
     });
 }
 
