@@ -1,4 +1,4 @@
-//! The command line, as clap reads it. What an argument means is said by its command.
+//! The command line, as clap reads it: what each command is for. Its command's file says what an argument means.
 
 use std::path::PathBuf;
 
@@ -9,6 +9,8 @@ use crate::commands::{
     schema, status, trust, unlock,
 };
 use crate::terminal::ColorChoice;
+
+mod examples;
 
 /// Plan and apply etcd clusters on hosts reached over SSH
 #[derive(Debug, Parser)]
@@ -42,7 +44,7 @@ pub struct Global {
         help_heading = "Global options"
     )]
     pub inventory: PathBuf,
-    /// How many steps, and logins, there may be at once (default: 10 steps, 64 logins)
+    /// How many steps and logins may run at once (default: 10 steps, 64 logins)
     #[arg(
         long,
         global = true,
@@ -62,10 +64,10 @@ pub struct Global {
         help_heading = "Global options"
     )]
     pub color: ColorChoice,
-    /// Say only results, warnings and errors
+    /// Print only results, warnings and errors
     #[arg(short, long, global = true, conflicts_with = "verbose", help_heading = "Global options")]
     pub quiet: bool,
-    /// Say more about what is being done
+    /// Print more about what is being done
     #[arg(short, long, global = true, help_heading = "Global options")]
     pub verbose: bool,
 }
@@ -74,22 +76,71 @@ pub struct Global {
 #[derive(Debug, Subcommand)]
 pub enum Command {
     /// Write an inventory for these hosts and make its CAs
+    ///
+    /// Connects to no host. Writes quorate.toml, with a cluster of all the hosts given, and pki/, with the CAs of
+    /// that cluster. The CA keys are sealed for the public keys given by --recipient: only the owner of
+    /// such a key can issue certificates.
+    #[command(after_long_help = examples::INIT)]
     Init(init::InitArgs),
     /// Show the hosts' SSH keys and pin them in the inventory
+    ///
+    /// Connects to each host, shows the key that it presents and, once you agree, writes it into the inventory
+    /// as ssh.host-key. Compare the keys with what the hosts' consoles or their provider show: from then on,
+    /// quorate talks to hosts with these keys only. A key that is pinned already is never replaced.
+    #[command(after_long_help = examples::TRUST)]
     Trust(trust::TrustArgs),
     /// Check the inventory, without touching a host
+    ///
+    /// Reads the inventory and the files that it names, and reports every mistake with its line and a
+    /// hint. Needs no network: run it in an editor or in CI.
+    #[command(after_long_help = examples::VALIDATE)]
     Validate,
     /// Show what apply would do
+    ///
+    /// Looks at all hosts, compares them with the inventory, and prints the steps that apply would take, why,
+    /// and what they mean for the quorum. Changes nothing.
+    ///
+    /// With --out, the plan is saved: `quorate apply FILE` applies that plan and no other. The hash at the
+    /// end does the same for a plan that was reviewed on a screen: `quorate apply --expect HASH`.
+    #[command(after_long_help = examples::PLAN)]
     Plan(plan::PlanArgs),
     /// Make the hosts what the inventory says
+    ///
+    /// Makes a plan, shows it, asks, and applies it: one member at a time, each only while the others are
+    /// healthy, so that a healthy cluster keeps its quorum. It may be stopped at any time; the next apply
+    /// finishes what this one began.
+    ///
+    /// Given a plan that `quorate plan --out` saved, it applies that plan without asking. It refuses a saved
+    /// plan, and one that --expect does not match, if the hosts or the inventory have changed since: then make
+    /// and review a new one.
+    ///
+    /// Where nobody can be asked, as in CI, give --yes, --expect or a saved plan. The lock on the hosts keeps
+    /// two applies apart: the second one is told who holds it.
+    #[command(after_long_help = examples::APPLY)]
     Apply(apply::ApplyArgs),
     /// Show how the clusters are
+    ///
+    /// Looks at all hosts and shows each cluster: its members, who leads, how many more may fail, what is
+    /// wrong, and when certificates end. Exits with 1 if anything is unhealthy. Changes nothing.
+    #[command(after_long_help = examples::STATUS)]
     Status(status::StatusArgs),
     /// Run etcdctl on a member's host, with its endpoints and certificate
+    ///
+    /// The arguments after -- go to etcdctl as they are; output and exit code are etcdctl's. Endpoints and
+    /// certificate are filled in, and no ETCDCTL_ variable of the host counts.
+    #[command(after_long_help = examples::ETCDCTL)]
     Etcdctl(etcdctl::EtcdctlArgs),
     /// Issue a certificate for a client, such as an API server
+    ///
+    /// Opens the CA key of the cluster's clients here and writes the CA certificate, a certificate and its
+    /// key into a folder. Without etcd's own authentication, whoever holds the key can read and write all
+    /// data of the cluster.
+    #[command(after_long_help = examples::CLIENT_CERT)]
     ClientCert(client_cert::ClientCertArgs),
     /// Print the DNS records of clusters that are formed by DNS
+    ///
+    /// For clusters with bootstrap = { dns-srv = … }: the records that must be there before the first apply.
+    #[command(after_long_help = examples::DNS)]
     Dns(dns::DnsArgs),
     /// Make certificate authorities
     #[command(subcommand)]
@@ -98,15 +149,31 @@ pub enum Command {
     #[command(subcommand)]
     Release(release::ReleaseCommand),
     /// Show what was done on the hosts, and by whom
+    ///
+    /// Each host keeps a journal of the steps that changed it. This prints the journals of all hosts, oldest
+    /// line first, with who ran the apply and from which commit.
+    #[command(after_long_help = examples::HISTORY)]
     History(history::HistoryArgs),
-    /// Take the lock from an apply that will never give it back
+    /// Free a lock that its apply will not free any more
+    ///
+    /// An apply that was killed frees its lock at the next apply, which checks that it is dead. Use this where
+    /// that cannot be checked, for example because its machine is gone. It shows who holds the lock and asks.
+    #[command(after_long_help = examples::UNLOCK)]
     Unlock(unlock::UnlockArgs),
     /// Draw the plan
+    ///
+    /// Looks at the hosts as plan does, and prints the steps and what each waits for as a graph.
+    #[command(after_long_help = examples::GRAPH)]
     Graph(graph::GraphArgs),
     /// Print the JSON Schema of the inventory, or of what --json prints
+    #[command(after_long_help = examples::SCHEMA)]
     Schema(schema::SchemaArgs),
     /// Print a completion script for a shell
+    #[command(after_long_help = examples::COMPLETIONS)]
     Completions(completions::CompletionsArgs),
     /// Print the version
     Version,
 }
+
+#[cfg(test)]
+mod tests;

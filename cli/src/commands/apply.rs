@@ -48,7 +48,7 @@ pub struct ApplyArgs {
     /// Apply the plan without asking; the plan is made and shown all the same
     #[arg(short, long)]
     yes: bool,
-    /// Tell it as one JSON object a line
+    /// Print what is done as one JSON object per line
     #[arg(long, requires = "yes")]
     json: bool,
     /// The site's name, for sites whose inventory says confirm = true

@@ -16,6 +16,9 @@ use crate::terminal::Terminal;
 #[derive(Debug, Subcommand)]
 pub enum PkiCommand {
     /// Make the CAs of clusters that have none; those that are there stay as they are
+    ///
+    /// Run it after a cluster was added to the inventory, and commit what it writes to pki/.
+    #[command(after_long_help = "Examples:\n  quorate pki init")]
     Init,
 }
 

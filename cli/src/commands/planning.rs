@@ -49,8 +49,7 @@ pub struct PolicyArgs {
     /// Let this cluster lose its quorum while a member restarts (may be given again)
     #[arg(long, value_name = "CLUSTER")]
     allow_outage: Vec<ClusterName>,
-    /// Form this cluster although it was formed before; its data, wherever it is, is not in the new one (may
-    /// be given again)
+    /// Form this cluster again, empty, although it was formed before (may be given again)
     #[arg(long, value_name = "CLUSTER")]
     #[serde(default)]
     allow_reform: Vec<ClusterName>,
