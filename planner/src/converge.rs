@@ -11,7 +11,7 @@ use crate::discovery;
 use crate::ensure::{self, Place};
 use crate::facts::{Observed, UnitFacts};
 use crate::form;
-use crate::plan::{Action, FormationState, Guard, Step, StepId, StepKind, Swap, Why};
+use crate::plan::{Action, FormationState, Guard, Step, StepId, StepKind, Swap, Verb, Why};
 use crate::policy::Policy;
 use crate::readdress;
 use crate::report::{Finding, PlanReport};
@@ -37,15 +37,15 @@ pub(crate) fn steps(
     // A member that is down is started and the cluster proven before another one is taken down.
     let mut after = after.clone();
     let prover = places.iter().find(|place| scope.is_open(place.name));
-    after.extend(prover.map(|prover| prover.id("prove")));
+    after.extend(prover.map(|prover| prover.id(Verb::Prove)));
     let down = places.iter().filter(|place| !place.facts.is_up());
-    after.extend(down.map(|place| place.id("start")));
+    after.extend(down.map(|place| place.id(Verb::Start)));
     // So is one that a stopped bootstrap left behind; as a pod it is restarted once itself.
     let taken = places.iter().filter(|place| scope.takes_host(place.name));
     let late: Vec<&Place<'_>> =
         taken.filter(|place| !view.was_member(place.name, place.facts)).collect();
     let mut turns = after.clone();
-    after.extend(late.iter().map(|place| place.id("rejoin")));
+    after.extend(late.iter().map(|place| place.id(Verb::Rejoin)));
     // And no member is taken down before the certificates of all are seen to work.
     after.extend(trials::all(places));
     let roll = roll::steps(view, places, candidates, &after, (policy, scope), report)?;
@@ -58,8 +58,8 @@ pub(crate) fn steps(
     steps.extend(trials::steps(view, &old, places, scope, report));
     for place in places.iter().filter(|place| scope.takes_host(place.name)) {
         if view.was_member(place.name, place.facts) {
-            let turn = |verb: &str| roll.iter().find(|step| step.id == place.id(verb));
-            let turn = match (turn("restart"), turn("retire")) {
+            let turn = |verb: Verb| roll.iter().find(|step| step.id == place.id(verb.clone()));
+            let turn = match (turn(Verb::Restart), turn(Verb::StopOldRuntime)) {
                 (Some(restart), _) => Turn::Restart(restart),
                 (None, Some(retire)) => Turn::Move(retire),
                 (None, None) if restarting.contains(place.name) => Turn::Held,
@@ -74,7 +74,7 @@ pub(crate) fn steps(
             unmarked.extend(place.facts.marker.is_absent().then_some(place));
         } else if scope.changes == Changes::Allowed && scope.may_change(place.name) {
             steps.extend(form::late(place, places, &turns)?);
-            turns = BTreeSet::from([place.id("rejoin")]);
+            turns = BTreeSet::from([place.id(Verb::Rejoin)]);
         }
     }
     if scope.changes == Changes::Allowed {
@@ -138,7 +138,7 @@ pub(crate) fn may_start(place: &Place<'_>, scope: &Scope<'_>) -> bool {
 /// Whether every member has found its place in the cluster, or will with these steps.
 fn is_whole(places: &[Place<'_>], steps: &[Step]) -> bool {
     let found = |place: &Place<'_>| {
-        place.facts.has_log() || steps.iter().any(|step| step.id == place.id("start"))
+        place.facts.has_log() || steps.iter().any(|step| step.id == place.id(Verb::Start))
     };
     let all = places.first().map_or(0, |first| first.cluster.members.len());
     places.len() == all && places.iter().all(found)
@@ -166,7 +166,7 @@ fn unaddressed(
         list.any(|member| url.as_ref().is_some_and(|url| member.peer_urls == [url.clone()]))
     };
     let runs = |place: &&Place<'_>| {
-        place.facts.is_up() || planned.iter().any(|step| step.id == place.id("start"))
+        place.facts.is_up() || planned.iter().any(|step| step.id == place.id(Verb::Start))
     };
     let taken = places.iter().filter(|place| scope.takes_host(place.name));
     let left = taken.filter(runs).filter(listed);
@@ -199,10 +199,10 @@ fn mend(place: &Place<'_>, turn: &Turn<'_>, scope: &Scope<'_>) -> Result<Vec<Ste
         steps.extend(runtime::retired(place));
     }
     let needs = [
-        place.id("certificates"),
-        place.id("directories"),
-        place.id("retire"),
-        place.host_id(&ensure::release_verb(place.cluster.version)),
+        place.id(Verb::Certificates),
+        place.id(Verb::Directories),
+        place.id(Verb::StopOldRuntime),
+        place.release_id(),
     ];
     // The unit is written just before the restart, and not at all while the restart is held back:
     // a member that crashes earlier comes back with settings that are proven, not with new ones
@@ -210,7 +210,7 @@ fn mend(place: &Place<'_>, turn: &Turn<'_>, scope: &Scope<'_>) -> Result<Vec<Ste
     let unit = match turn {
         Turn::None => unit(place)?,
         Turn::Restart(restart) => {
-            let before = restart.after.iter().filter(|id| **id != place.id("unit")).cloned();
+            let before = restart.after.iter().filter(|id| **id != place.id(Verb::Unit)).cloned();
             unit(place)?.map(|step| step.after(before))
         }
         Turn::Move(retire) => unit(place)?.map(|step| step.after([retire.id.clone()])),
@@ -225,7 +225,7 @@ fn mend(place: &Place<'_>, turn: &Turn<'_>, scope: &Scope<'_>) -> Result<Vec<Ste
             "a later run restarts the member if it comes up before this one is done",
         ));
     }
-    steps.extend(unit.map(|step| step.after(needs.clone()).after([place.id("note")])));
+    steps.extend(unit.map(|step| step.after(needs.clone()).after([place.id(Verb::Note)])));
     if matches!(turn, Turn::None) && place.facts.is_up() {
         steps.extend(runtime::manifest(place)?);
     }
@@ -234,9 +234,9 @@ fn mend(place: &Place<'_>, turn: &Turn<'_>, scope: &Scope<'_>) -> Result<Vec<Ste
         let change = if is_looping { "the member keeps ending" } else { "the member does not run" };
         let why = Why::Drift { changes: vec![change.to_owned()] };
         let kind = StepKind::StartMember { by: runtime::launch(place, FormationState::Existing)? };
-        let step = place.step("start", Action::Run, kind, why);
-        let settings = [place.id("unit"), place.id("drop-ins")];
-        steps.extend(drop_ins.map(|step| step.after([place.id("note")])));
+        let step = place.step(Verb::Start, Action::Run, kind, why);
+        let settings = [place.id(Verb::Unit), place.id(Verb::DropIns)];
+        steps.extend(drop_ins.map(|step| step.after([place.id(Verb::Note)])));
         steps.push(
             step.guarded(Guard::HasLog)
                 .after(needs)
@@ -261,7 +261,8 @@ fn files(place: &Place<'_>, turn: &Turn<'_>) -> Vec<Step> {
         Turn::None => steps.collect(),
         Turn::Held | Turn::AsIs => Vec::new(),
         Turn::Restart(down) | Turn::Move(down) => {
-            let own = [place.id("directories"), place.id("certificates"), place.id("unit")];
+            let own =
+                [place.id(Verb::Directories), place.id(Verb::Certificates), place.id(Verb::Unit)];
             let before = down.after.iter().filter(|id| !own.contains(id));
             let guarded =
                 |step: Step| step.guarded(down.guard.clone()).after(before.clone().cloned());

@@ -11,9 +11,9 @@ use std::net::SocketAddr;
 use inventories::HostName;
 use templates::member::{Access, Bootstrap, V3Discovery};
 
-use crate::ensure::{Place, attribute_changes, release_verb};
+use crate::ensure::{Place, attribute_changes};
 use crate::facts::{MemberFacts, Observed, SiteFacts};
-use crate::plan::{Action, DiscoveryService, Guard, Step, StepId, StepKind, Why};
+use crate::plan::{Action, DiscoveryService, Guard, Step, StepId, StepKind, Verb, Why};
 use crate::report::{Finding, PlanReport};
 use crate::spec::{ClusterSpec, MemberSpec, SiteSpec};
 
@@ -125,8 +125,11 @@ pub(crate) fn trust(place: &Place<'_>) -> Option<Step> {
         return None;
     }
     let kind = StepKind::TrustDiscovery { ca, password };
-    let step = place.step("trust-discovery", Action::Create, kind, wanted(place));
-    Some(step.guarded(Guard::NeverFormed).after([place.id("directories"), place.id("discard")]))
+    let step = place.step(Verb::TrustDiscovery, Action::Create, kind, wanted(place));
+    Some(
+        step.guarded(Guard::NeverFormed)
+            .after([place.id(Verb::Directories), place.id(Verb::Discard)]),
+    )
 }
 
 /// Makes the record, from the host that has it noted or else from the first.
@@ -144,29 +147,28 @@ pub(crate) fn open(all: &[Place<'_>], anew: bool) -> Option<Step> {
         account: place.account().clone(),
         version,
     };
-    let before = all.iter().flat_map(|each| ["token", "discard"].map(|verb| each.id(verb)));
-    let step = place.step(OPEN, Action::Create, kind, wanted(place));
+    let before = all.iter().flat_map(|each| [Verb::Token, Verb::Discard].map(|verb| each.id(verb)));
+    let step = place.step(Verb::OpenDiscovery, Action::Create, kind, wanted(place));
     // A member that was left behind may look for the record when the others have a quorum already.
     Some(step.guarded(Guard::HasLogOrNeverFormed).after(before).after([
-        place.id("trust-discovery"),
-        place.id("certificates"),
-        place.host_id(&release_verb(version)),
+        place.id(Verb::TrustDiscovery),
+        place.id(Verb::Certificates),
+        place.release_id(),
     ]))
 }
 
-const OPEN: &str = "open-discovery";
-
 /// The step that makes a cluster's record, from whichever host.
 pub(crate) fn opened(cluster: &ClusterSpec) -> impl Iterator<Item = StepId> {
-    cluster.members.keys().map(|host| StepId::of_member(host, &cluster.name, OPEN))
+    cluster.members.keys().map(|host| StepId::for_member(host, &cluster.name, Verb::OpenDiscovery))
 }
 
 /// Takes away what only the forming was for: the record, once the cluster is proven, and on each host
 /// the CA and the password. `planned` are the other steps of the cluster.
 pub(crate) fn closing(all: &[Place<'_>], planned: &[Step], report: &mut PlanReport) -> Vec<Step> {
     let mut steps = Vec::new();
-    let opens = |place: &Place<'_>| planned.iter().any(|step| step.id == place.id(OPEN));
-    let proofs: Vec<StepId> = all.iter().map(|place| place.id("prove")).collect();
+    let opens =
+        |place: &Place<'_>| planned.iter().any(|step| step.id == place.id(Verb::OpenDiscovery));
+    let proofs: Vec<StepId> = all.iter().map(|place| place.id(Verb::Prove)).collect();
     let noted = all.iter().find(|place| noted(place.facts).is_some() || opens(place));
     if let Some(place) = noted {
         match service(place) {
@@ -174,8 +176,8 @@ pub(crate) fn closing(all: &[Place<'_>], planned: &[Step], report: &mut PlanRepo
                 let version = place.cluster.version;
                 let kind = StepKind::CloseDiscovery { service, version };
                 let why = Why::Safety { note: "the cluster is formed".to_owned() };
-                let step = place.step("close-discovery", Action::Delete, kind, why);
-                let markers = all.iter().map(|place| place.id("marker"));
+                let step = place.step(Verb::CloseDiscovery, Action::Delete, kind, why);
+                let markers = all.iter().map(|place| place.id(Verb::Marker));
                 steps.push(step.guarded(Guard::HasLog).after(proofs).after(markers));
             }
             None => report.warnings.push(left_open(place)),
@@ -185,13 +187,14 @@ pub(crate) fn closing(all: &[Place<'_>], planned: &[Step], report: &mut PlanRepo
         let layout = place.member.member.layout();
         let is_there = |path: String| place.facts.files.get(&path).is_some_and(|f| !f.is_absent());
         let left = is_there(layout.discovery_ca()) || is_there(layout.discovery_password());
-        let made = planned.iter().any(|step| step.id == place.id("trust-discovery"));
+        let made = planned.iter().any(|step| step.id == place.id(Verb::TrustDiscovery));
         if left || made {
             let why = Why::Safety { note: "the cluster is formed".to_owned() };
             let kind = StepKind::ForgetDiscovery;
-            let step = place.step("forget-discovery", Action::Delete, kind, why);
-            let after = ["marker", "unit", "settle", "rejoin"].map(|verb| place.id(verb));
-            let closed = all.iter().map(|place| place.id("close-discovery"));
+            let step = place.step(Verb::ForgetDiscovery, Action::Delete, kind, why);
+            let after = [Verb::Marker, Verb::Unit, Verb::FinalizeUnit, Verb::Rejoin]
+                .map(|verb| place.id(verb));
+            let closed = all.iter().map(|place| place.id(Verb::CloseDiscovery));
             steps.push(step.guarded(Guard::HasLog).after(after).after(closed));
         }
     }

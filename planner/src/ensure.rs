@@ -6,7 +6,7 @@ use std::cell::OnceCell;
 use std::collections::BTreeSet;
 
 use inventories::inventory::{ReleaseSource, Runtime};
-use inventories::{AccountName, EtcdVersion, HostName};
+use inventories::{AccountName, HostName};
 use templates::layout::{self, NO_LOGIN, ReleaseLayout};
 use templates::{BootstrapToken, RenderError, UnitText};
 
@@ -18,7 +18,7 @@ use crate::drop_ins;
 use crate::facts::{Account, DataDirectory, DropIn, FileFacts, HostFacts, MemberFacts, Observed};
 use crate::layout::{Directory, directories};
 use crate::plan::{
-    Action, Fetch, FormationState, Guard, PlaceRef, Step, StepId, StepKind, Swap, Why,
+    Action, Fetch, FormationState, Guard, PlaceRef, Step, StepId, StepKind, Swap, Verb, Why,
 };
 use crate::sandbox;
 use crate::spec::{ClusterSpec, MemberSpec, SiteSpec};
@@ -64,7 +64,12 @@ impl Place<'_> {
 
     /// The step that creates that account.
     pub(crate) fn account_id(&self) -> StepId {
-        self.host_id(&account_verb(self.account()))
+        self.host_id(Verb::Account(self.account().clone()))
+    }
+
+    /// The step that installs its release.
+    pub(crate) fn release_id(&self) -> StepId {
+        self.host_id(Verb::InstallEtcd(self.cluster.version))
     }
 
     /// Whether its process still has the configuration folder that was replaced, and sees nothing of what is
@@ -74,34 +79,25 @@ impl Place<'_> {
     }
 
     /// The name of a step of this member.
-    pub(crate) fn id(&self, verb: &str) -> StepId {
-        StepId::of_member(self.name, &self.cluster.name, verb)
+    pub(crate) fn id(&self, verb: Verb) -> StepId {
+        StepId::for_member(self.name, &self.cluster.name, verb)
     }
 
     /// The name of a step that serves every member of this host.
-    pub(crate) fn host_id(&self, verb: &str) -> StepId {
-        StepId::of_host(self.name, verb)
+    pub(crate) fn host_id(&self, verb: Verb) -> StepId {
+        StepId::for_host(self.name, verb)
     }
 
     pub(crate) fn wanted(&self) -> Why {
         Why::Wanted { place: Some(PlaceRef::from(self.cluster.place_of("members"))) }
     }
 
-    pub(crate) fn step(&self, verb: &str, action: Action, kind: StepKind, why: Why) -> Step {
-        Step {
-            id: self.id(verb),
-            host: self.name.clone(),
-            cluster: Some(self.cluster.name.clone()),
-            action,
-            kind,
-            guard: Guard::Nothing,
-            after: BTreeSet::new(),
-            why,
-        }
+    pub(crate) fn step(&self, verb: Verb, action: Action, kind: StepKind, why: Why) -> Step {
+        Step { id: self.id(verb), action, kind, guard: Guard::Nothing, after: BTreeSet::new(), why }
     }
 
-    pub(crate) fn host_step(&self, verb: &str, action: Action, kind: StepKind, why: Why) -> Step {
-        Step { id: self.host_id(verb), cluster: None, ..self.step(verb, action, kind, why) }
+    pub(crate) fn host_step(&self, verb: Verb, action: Action, kind: StepKind, why: Why) -> Step {
+        Step { id: self.host_id(verb.clone()), ..self.step(verb, action, kind, why) }
     }
 }
 
@@ -131,13 +127,8 @@ pub(crate) fn claim(place: &Place<'_>) -> Option<Step> {
         return None;
     }
     let kind = StepKind::ClaimHost { site: place.spec.site.clone() };
-    let step = place.host_step("claim", Action::Create, kind, place.wanted());
+    let step = place.host_step(Verb::RegisterHost, Action::Create, kind, place.wanted());
     Some(step.guarded(Guard::HostIsFree))
-}
-
-/// The verb of the step that creates an account: a host may need several.
-fn account_verb(name: &AccountName) -> String {
-    if name.is_default() { "account".to_owned() } else { format!("account-{name}") }
 }
 
 /// The system account that etcd runs as is there, in its own group, and nobody logs in to it.
@@ -163,8 +154,8 @@ pub(crate) fn account(place: &Place<'_>) -> Option<Step> {
     }
     let (action, why) = action_for(&changes, place, absent);
     let kind = StepKind::CreateAccount { name: name.clone() };
-    let step = place.host_step(&account_verb(name), action, kind, why);
-    Some(step.after([place.host_id("claim")]))
+    let step = place.host_step(Verb::Account(name.clone()), action, kind, why);
+    Some(step.after([place.host_id(Verb::RegisterHost)]))
 }
 
 /// The release is there, whole, and from the archive that is pinned.
@@ -199,12 +190,7 @@ pub(crate) fn release(place: &Place<'_>) -> Option<Step> {
     };
     let (action, why) = action_for(&changes, place, observed.is_absent());
     let kind = StepKind::InstallRelease { version, arch, source, sha256: sha256.clone(), by };
-    Some(place.host_step(&release_verb(version), action, kind, why))
-}
-
-/// The verb of the step that installs a release.
-pub(crate) fn release_verb(version: EtcdVersion) -> String {
-    format!("install-etcd-{version}")
+    Some(place.host_step(Verb::InstallEtcd(version), action, kind, why))
 }
 
 /// The directories of a member have the right owners and modes.
@@ -228,8 +214,8 @@ pub(crate) fn directories_of(place: &Place<'_>) -> Option<Step> {
     }
     let (action, why) = action_for(&changes, place, absent);
     let kind = StepKind::PrepareDirectories { directories: wanted };
-    let step = place.step("directories", action, kind, why);
-    Some(step.after([place.account_id(), place.host_id("claim")]))
+    let step = place.step(Verb::Directories, action, kind, why);
+    Some(step.after([place.account_id(), place.host_id(Verb::RegisterHost)]))
 }
 
 fn directory_changes(wanted: &Directory, seen: &FileFacts) -> Vec<String> {
@@ -279,8 +265,8 @@ pub(crate) fn generation(place: &Place<'_>, swap: Swap) -> Step {
         account: place.account().clone(),
         swap,
     };
-    let step = place.step("certificates", Action::Update, kind, Why::Unfinished);
-    step.after([place.id("directories")])
+    let step = place.step(Verb::Certificates, Action::Update, kind, Why::Unfinished);
+    step.after([place.id(Verb::Directories)])
 }
 
 /// The unit's text, its attributes, and that systemd has read and enabled it. `token` is the one
@@ -325,7 +311,7 @@ pub(crate) fn unit(
     }
     let (action, why) = action_for(&changes, place, observed.is_absent());
     let kind = StepKind::WriteUnit { text: text.into_owned(), formation: state };
-    Ok(Some(place.step("unit", action, kind, why).guarded(guard)))
+    Ok(Some(place.step(Verb::Unit, action, kind, why).guarded(guard)))
 }
 
 /// Nothing that quorate did not write, and nobody named in the inventory, is in the unit's own folder; what
@@ -345,5 +331,5 @@ pub(crate) fn drop_ins(place: &Place<'_>) -> Option<Step> {
     let why = Why::Drift { changes: changes.collect() };
     let moves =
         files.iter().map(|file| (file.path.clone(), layout::moved_aside(&file.path))).collect();
-    Some(place.step("drop-ins", Action::Delete, StepKind::MoveDropIns { moves }, why))
+    Some(place.step(Verb::DropIns, Action::Delete, StepKind::MoveDropIns { moves }, why))
 }

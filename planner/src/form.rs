@@ -12,7 +12,7 @@ use crate::bootstrap;
 use crate::discovery;
 use crate::ensure::{self, Place};
 use crate::origin;
-use crate::plan::{Action, FormationState, Guard, Step, StepId, StepKind, Swap, Why};
+use crate::plan::{Action, FormationState, Guard, Step, StepId, StepKind, Swap, Verb, Why};
 use crate::readdress;
 use crate::report::{Finding, PlanReport, QuorumNote};
 use crate::roll;
@@ -81,7 +81,7 @@ pub(crate) fn late(
     // The others run: it waits for nothing of theirs.
     steps.extend(begin(place, std::slice::from_ref(place), token, false)?);
     steps.push(marker(place, all));
-    let settled = settled(place)?.into_iter().map(|step| step.after([place.id("marker")]));
+    let settled = settled(place)?.into_iter().map(|step| step.after([place.id(Verb::Marker)]));
     steps.extend(settled.map(|step| match place.runtime() {
         Runtime::Systemd => step,
         Runtime::StaticPod => step.after(before.iter().cloned()),
@@ -190,10 +190,10 @@ fn prepare(
     let token = if anew { None } else { token };
     let unit = runtime::prepared(place, FormationState::New, token)?;
     let before = [
-        place.id("discard"),
-        place.id("certificates"),
-        place.id("token"),
-        place.host_id(&ensure::release_verb(place.cluster.version)),
+        place.id(Verb::Discard),
+        place.id(Verb::Certificates),
+        place.id(Verb::Token),
+        place.release_id(),
     ];
     steps.extend(unit.map(|step| step.after(before)));
     Ok(steps)
@@ -206,27 +206,32 @@ fn begin(
     token: Option<&BootstrapToken>,
     anew: bool,
 ) -> Result<Vec<Step>, RenderError> {
-    let every = |verb: &str| together.iter().map(|other| other.id(verb)).collect::<Vec<StepId>>();
+    let every =
+        |verb: Verb| together.iter().map(|other| other.id(verb.clone())).collect::<Vec<StepId>>();
     let mut steps = Vec::new();
     // Data without a token is nobody's that we know, and was refused.
     let begun = !place.facts.token.is_absent();
     if anew && begun {
         let why =
             Why::Safety { note: "it can't be gone on with, and never had a quorum".to_owned() };
-        let step = place.step("discard", Action::Delete, StepKind::DiscardBootstrap, why);
+        let step = place.step(Verb::Discard, Action::Delete, StepKind::DiscardBootstrap, why);
         steps.push(step.guarded(Guard::NeverFormed));
     }
     if let Some(from) = place.leftover() {
         let why = Why::Safety { note: "another runtime began it".to_owned() };
-        let step =
-            place.step("retire", Action::Delete, StepKind::RetireMember { from, image: None }, why);
-        steps.push(step.guarded(Guard::NeverFormed).after(every("discard")));
+        let step = place.step(
+            Verb::StopOldRuntime,
+            Action::Delete,
+            StepKind::RetireMember { from, image: None },
+            why,
+        );
+        steps.push(step.guarded(Guard::NeverFormed).after(every(Verb::Discard)));
     }
     if anew || place.facts.token.known() != token || place.facts.token.is_absent() {
         let action = if begun { Action::Replace } else { Action::Create };
-        let step = place.step("token", action, StepKind::StoreToken, place.wanted());
-        let step = step.guarded(Guard::NeverFormed).after([place.id("directories")]);
-        steps.push(step.after(every("discard")));
+        let step = place.step(Verb::Token, action, StepKind::StoreToken, place.wanted());
+        let step = step.guarded(Guard::NeverFormed).after([place.id(Verb::Directories)]);
+        steps.push(step.after(every(Verb::Discard)));
     }
     let apart = !anew && are_apart(place, together);
     if anew || apart || !place.facts.is_up() {
@@ -242,19 +247,19 @@ fn begin(
         } else {
             place.wanted()
         };
-        let step = place.step("start", action, kind, why);
+        let step = place.step(Verb::Start, action, kind, why);
         steps.extend(ensure::drop_ins(place));
         steps.push(
             step.guarded(Guard::HasLogOrNeverFormed)
-                .after(every("unit"))
-                .after(every("token"))
+                .after(every(Verb::Unit))
+                .after(every(Verb::Token))
                 .after(discovery::opened(place.cluster))
                 .after([
-                    place.id("certificates"),
-                    place.id("drop-ins"),
-                    place.id("retire"),
-                    place.id("trust-discovery"),
-                    place.host_id(&ensure::release_verb(place.cluster.version)),
+                    place.id(Verb::Certificates),
+                    place.id(Verb::DropIns),
+                    place.id(Verb::StopOldRuntime),
+                    place.id(Verb::TrustDiscovery),
+                    place.release_id(),
                 ])
                 .after(runtime::kubelet_for_start(place)),
         );
@@ -286,18 +291,19 @@ fn settle(
     let mut steps = vec![prove(first, places, |_| true)];
     let readdress = readdress::steps(places);
     steps.extend(readdress.into_iter().map(|step| step.after(proofs(places))));
-    let mut before: Vec<StepId> = places.iter().map(|place| place.id("marker")).collect();
+    let mut before: Vec<StepId> = places.iter().map(|place| place.id(Verb::Marker)).collect();
     before.extend(after.iter().cloned());
     for place in places {
         steps.push(marker(place, places));
         match place.runtime() {
-            Runtime::Systemd => steps
-                .extend(settled(place)?.into_iter().map(|step| step.after([place.id("marker")]))),
+            Runtime::Systemd => steps.extend(
+                settled(place)?.into_iter().map(|step| step.after([place.id(Verb::Marker)])),
+            ),
             // One after the other: what runs is what the manifest says.
             Runtime::StaticPod => {
                 let turn = settled(place)?.into_iter();
                 steps.extend(turn.map(|step| step.after(before.iter().cloned())));
-                before = vec![place.id("rejoin")];
+                before = vec![place.id(Verb::Rejoin)];
                 // Of two or fewer nobody relies on yet.
                 if places.len() > 2 {
                     report.quorum.push(note_of_restart(place, places.len()));
@@ -318,7 +324,8 @@ pub(crate) fn prove(
     endpoints.retain(|name, _| can_be(name));
     let kind = StepKind::ProveHealthy { endpoints, version: from.cluster.version };
     let why = Why::Safety { note: "a process that runs is not yet a cluster".to_owned() };
-    from.step("prove", Action::Check, kind, why).after(all.iter().map(|place| place.id("start")))
+    from.step(Verb::Prove, Action::Check, kind, why)
+        .after(all.iter().map(|place| place.id(Verb::Start)))
 }
 
 /// Writes what the cluster is, once that is proven.
@@ -330,14 +337,14 @@ pub(crate) fn marker(place: &Place<'_>, all: &[Place<'_>]) -> Step {
         formed_by: bootstrap::formed_by(all)
             .unwrap_or_else(|| place.member.bootstrap.name().into()),
     };
-    let step = place.step("marker", action, kind, place.wanted());
-    let listed = all.iter().map(|place| place.id("list-by-address"));
+    let step = place.step(Verb::Marker, action, kind, place.wanted());
+    let listed = all.iter().map(|place| place.id(Verb::ListByAddress));
     step.guarded(Guard::HasLog).after(proofs(all)).after(listed)
 }
 
 /// The proof, whichever member's host it is made from.
 pub(crate) fn proofs(all: &[Place<'_>]) -> impl Iterator<Item = StepId> {
-    all.iter().map(|place| place.id("prove"))
+    all.iter().map(|place| place.id(Verb::Prove))
 }
 
 /// The unit or pod that says `existing`. etcd reads these settings only on an empty disk, so that a unit
@@ -349,7 +356,9 @@ fn settled(place: &Place<'_>) -> Result<Vec<Step>, RenderError> {
         Runtime::Systemd => {
             let text = place.unit(FormationState::Existing)?.into_owned();
             let kind = StepKind::WriteUnit { text, formation: FormationState::Existing };
-            Ok(vec![place.step("settle", Action::Update, kind, why).guarded(Guard::HasLog)])
+            Ok(vec![
+                place.step(Verb::FinalizeUnit, Action::Update, kind, why).guarded(Guard::HasLog),
+            ])
         }
         Runtime::StaticPod => roll::settle(place, why),
     }
@@ -368,7 +377,7 @@ fn note_of_restart(place: &Place<'_>, members: usize) -> QuorumNote {
 fn note(places: &[Place<'_>], steps: &[Step], anew: bool, report: &mut PlanReport) {
     let Some(first) = places.first() else { return };
     let starts = steps.iter().filter(|step| step.kind.is_start());
-    let names: Vec<&str> = starts.map(|step| step.host.as_str()).collect();
+    let names: Vec<&str> = starts.map(|step| step.host().as_str()).collect();
     let quorum = crate::quorum::Quorum { voters: places.len(), healthy: places.len() };
     report.quorum.push(QuorumNote {
         cluster: first.cluster.name.clone(),

@@ -216,7 +216,7 @@ pub fn records(
     policy: &Policy,
 ) -> BTreeMap<ClusterName, FormedRecord> {
     let worked_on = |cluster: &&ClusterSpec| {
-        plan.steps.iter().any(|step| step.cluster.as_ref() == Some(&cluster.name))
+        plan.steps.iter().any(|step| step.cluster() == Some(&cluster.name))
     };
     let record = |cluster: &ClusterSpec| {
         let marked = cluster.members.keys().find_map(|host| {

@@ -84,7 +84,10 @@ mod tests {
 
     #[test]
     fn a_circle_names_its_steps() {
-        let circle = CycleError(["a/x", "b/y"].map(|id| StepId(id.to_owned())).to_vec());
-        assert_eq!(circle.to_string(), "the steps depend on each other in a circle: a/x, b/y");
+        let circle = CycleError(["a/claim", "b/c/start"].map(|id| id.parse().unwrap()).to_vec());
+        assert_eq!(
+            circle.to_string(),
+            "the steps depend on each other in a circle: a/claim, b/c/start"
+        );
     }
 }

@@ -13,7 +13,7 @@ use crate::ensure::Place;
 use crate::facts::{KubeletFacts, Observed, SiteFacts};
 use crate::form;
 use crate::formed::Reform;
-use crate::plan::{Guard, Step, StepId};
+use crate::plan::{Guard, Step, StepId, Verb};
 use crate::planner::{judge, places};
 use crate::policy::Policy;
 use crate::report::{Blocked, Finding, Formation, PlanReport, QuorumNote};
@@ -139,7 +139,7 @@ pub(crate) fn turns(
         before.extend(pods.iter().flat_map(|(cluster, _)| trials::all(&cluster.places)));
         steps.extend(turn(change, &pods, &before, policy));
         note(host, &pods, report);
-        before = pods.iter().map(|(_, place)| place.id(BACK)).collect();
+        before = pods.iter().map(|(_, place)| place.id(Verb::Back)).collect();
     }
     Ok(steps)
 }
@@ -176,9 +176,6 @@ fn keeps(cluster: &ClusterSpec, hosts: &[&HostName]) -> Finding {
     }
 }
 
-/// The verb of the step that waits for a member after its kubelet's turn.
-const BACK: &str = "back";
-
 fn serves(facts: &SiteFacts, host: &HostName) -> bool {
     let host = facts.hosts.get(host).and_then(Observed::known);
     host.and_then(|host| host.kubelet.known()).is_some_and(KubeletFacts::is_up)
@@ -195,7 +192,7 @@ fn turn(
     for (cluster, place) in pods {
         let leads = cluster.view.now.leader.as_ref() == Some(place.name);
         if leads && cluster.spec.members.len() > 1 {
-            let id = place.id("hand-over");
+            let id = place.id(Verb::HandOver);
             steps.push(Step { id, ..roll::move_leader(place) }.after(before.iter().cloned()));
         }
     }
@@ -225,7 +222,7 @@ fn back(place: &Place<'_>, alarms: BTreeSet<String>) -> Step {
         (None, Some(process)) => process.manifest.clone(),
         (None, None) => String::new(),
     };
-    roll::await_return(BACK, place, version, alarms, Some(identity))
+    roll::await_return(Verb::Back, place, version, alarms, Some(identity))
 }
 
 /// What it means for the quorums.

@@ -7,19 +7,24 @@ use std::fmt;
 use inventories::inventory::Place;
 use inventories::{ClusterName, EtcdVersion, HostName, SiteName};
 use serde::Serialize;
+use serde::ser::SerializeStruct as _;
 
 use crate::report::PlanReport;
 use crate::selection::Selection;
 
 mod effect;
+mod id;
 mod kind;
 mod launch;
 mod trial;
+mod verb;
 
 pub use effect::Effect;
+pub use id::{Scope, StepId, StepIdError};
 pub use kind::{DiscoveryService, Fetch, StepKind};
 pub use launch::{FormationState, Launch, Replaced};
 pub use trial::{Silence, Swap};
+pub use verb::Verb;
 
 /// What will be done, in an order that respects every dependency, and what was found on the way.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
@@ -81,14 +86,10 @@ pub struct Count {
 }
 
 /// One thing to do on one host.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+#[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Step {
-    /// Stable name.
+    /// Stable name: where it runs, what it serves there, what it does.
     pub id: StepId,
-    /// The host it runs on.
-    pub host: HostName,
-    /// The cluster it serves; `None` where it serves every cluster of the host.
-    pub cluster: Option<ClusterName>,
     /// What it means for the thing it touches.
     pub action: Action,
     /// What it does.
@@ -101,26 +102,31 @@ pub struct Step {
     pub why: Why,
 }
 
-/// The name of a step: `HOST/VERB` or `HOST/CLUSTER/VERB`.
-#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, serde::Deserialize)]
-#[serde(transparent)]
-pub struct StepId(pub String);
-
-impl StepId {
-    /// The name of a step that serves the whole host.
-    pub fn of_host(host: &HostName, verb: &str) -> Self {
-        Self(format!("{host}/{verb}"))
+impl Step {
+    /// The host it runs on.
+    pub fn host(&self) -> &HostName {
+        &self.id.host
     }
 
-    /// The name of a step that serves one member.
-    pub fn of_member(host: &HostName, cluster: &ClusterName, verb: &str) -> Self {
-        Self(format!("{host}/{cluster}/{verb}"))
+    /// The cluster of the member that it serves; `None` where it serves every member of the host.
+    pub fn cluster(&self) -> Option<&ClusterName> {
+        self.id.scope.cluster()
     }
 }
 
-impl fmt::Display for StepId {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.pad(&self.0)
+impl Serialize for Step {
+    fn serialize<S: serde::Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        let Self { id, action, kind, guard, after, why } = self;
+        let mut step = serializer.serialize_struct("Step", 8)?;
+        step.serialize_field("id", id)?;
+        step.serialize_field("host", self.host())?;
+        step.serialize_field("cluster", &self.cluster())?;
+        step.serialize_field("action", action)?;
+        step.serialize_field("kind", kind)?;
+        step.serialize_field("guard", guard)?;
+        step.serialize_field("after", after)?;
+        step.serialize_field("why", why)?;
+        step.end()
     }
 }
 

@@ -186,12 +186,12 @@ pub(crate) fn places<'a>(
 fn sharing_hosts(cluster: &ClusterSpec, disruptive: &[Step]) -> BTreeSet<StepId> {
     let clusters: BTreeSet<_> = disruptive
         .iter()
-        .filter(|step| cluster.members.contains_key(&step.host))
-        .map(|step| &step.cluster)
+        .filter(|step| cluster.members.contains_key(step.host()))
+        .map(Step::cluster)
         .collect();
     disruptive
         .iter()
-        .filter(|step| clusters.contains(&step.cluster))
+        .filter(|step| clusters.contains(&step.cluster()))
         .map(|step| step.id.clone())
         .collect()
 }

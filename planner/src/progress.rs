@@ -118,20 +118,18 @@ impl Progress {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::plan::{Action, Guard, Step, StepKind, Why};
+    use crate::plan::{Action, Guard, Step, StepKind, Verb, Why};
     use crate::report::PlanReport;
     use crate::selection::Selection;
 
     fn id(name: &str) -> StepId {
-        StepId(name.to_owned())
+        StepId::for_host(&name.parse().unwrap(), Verb::Kubelet)
     }
 
     /// Steps by name, each with those that it comes after.
     fn progress(steps: &[(&str, &[&str])]) -> Progress {
         let step = |(name, after): &(&str, &[&str])| Step {
             id: id(name),
-            host: "h".parse().unwrap(),
-            cluster: None,
             action: Action::Create,
             kind: StepKind::CreateAccount { name: Default::default() },
             guard: Guard::Nothing,

@@ -7,7 +7,7 @@ use templates::Bootstrap;
 
 use crate::ensure::Place;
 use crate::facts::ListedMember;
-use crate::plan::{Action, Guard, Step, StepId, StepKind, Why};
+use crate::plan::{Action, Guard, Step, StepId, StepKind, Verb, Why};
 use crate::spec::{ClusterSpec, MemberSpec};
 
 /// The peer URL that a member has from its bootstrap, where that was another than its own.
@@ -43,7 +43,7 @@ pub(crate) fn steps<'a>(places: impl IntoIterator<Item = &'a Place<'a>>) -> Vec<
         };
         let why = Why::Safety { note: "so that members need no DNS to find each other".to_owned() };
         let before: Vec<StepId> = steps.last().map(|step| step.id.clone()).into_iter().collect();
-        let step = place.step("list-by-address", Action::Update, kind, why);
+        let step = place.step(Verb::ListByAddress, Action::Update, kind, why);
         steps.push(step.guarded(Guard::HasLog).after(before));
     }
     steps

@@ -11,7 +11,7 @@ use templates::RenderError;
 use crate::assess::View;
 use crate::converge;
 use crate::ensure::{self, Place};
-use crate::plan::{Action, FormationState, Guard, Others, Step, StepId, StepKind, Why};
+use crate::plan::{Action, FormationState, Guard, Others, Step, StepId, StepKind, Verb, Why};
 use crate::policy::Policy;
 use crate::report::{Finding, PlanReport, QuorumNote};
 use crate::runtime;
@@ -94,7 +94,7 @@ pub(crate) fn steps(
                 cluster.name, place.name
             ));
         }
-        before = BTreeSet::from([place.id("rejoin")]);
+        before = BTreeSet::from([place.id(Verb::Rejoin)]);
     }
     report.clients.push(format!(
         "cluster {}: clients of a restarting member reconnect to another one",
@@ -117,13 +117,13 @@ fn restart(
         let step = note(place, "a later run restarts the member if this run stops first");
         steps.push(step.after(before.iter().cloned()));
     }
-    let drop_ins = ensure::drop_ins(place).map(|step| step.after([place.id("note")]));
+    let drop_ins = ensure::drop_ins(place).map(|step| step.after([place.id(Verb::Note)]));
     steps.extend(drop_ins.map(|step| step.after(before.iter().cloned())));
     if leads {
         // Where its files are about to be taken from it, the leader hands over before.
         let mut needs = member_needs(place);
         if place.runs_as_another().is_some() {
-            let files = [place.id("directories"), place.id("certificates")];
+            let files = [place.id(Verb::Directories), place.id(Verb::Certificates)];
             needs.retain(|id| !files.contains(id));
         }
         steps.push(move_leader(place).after(before.iter().cloned()).after(needs));
@@ -133,26 +133,32 @@ fn restart(
     let guard =
         if outage { Guard::HasLog } else { others_healthy([(place, view.now.cluster_id.clone())]) };
     let taken = before.iter().cloned().chain(member_needs(place)).chain([
-        place.id("move-leader"),
-        place.id("note"),
-        place.id("unit"),
-        place.id("drop-ins"),
+        place.id(Verb::MoveLeader),
+        place.id(Verb::Note),
+        place.id(Verb::Unit),
+        place.id(Verb::DropIns),
     ]);
     match place.leftover().filter(|from| place.facts.runs_by() == Some(*from)) {
         None => {
             let kind = StepKind::RestartMember { by: runtime::launch(place, SETTLED)? };
-            steps.push(place.step("restart", Action::Run, kind, why).guarded(guard).after(taken));
+            steps.push(
+                place.step(Verb::Restart, Action::Run, kind, why).guarded(guard).after(taken),
+            );
         }
         // To another runtime it goes in two steps, of which the second one may be done by another run.
         Some(from) => {
             let kind = StepKind::RetireMember { from, image: runtime::image(place)? };
-            let step = place.step("retire", Action::Replace, kind, why).guarded(guard);
-            let taken = taken.filter(|id| *id != place.id("unit"));
+            let step = place.step(Verb::StopOldRuntime, Action::Replace, kind, why).guarded(guard);
+            let taken = taken.filter(|id| *id != place.id(Verb::Unit));
             steps.push(step.after(taken));
             let kind = StepKind::StartMember { by: runtime::launch(place, SETTLED)? };
             let why = Why::Safety { note: "it keeps its data and its member id".to_owned() };
-            let step = place.step("start", Action::Run, kind, why).guarded(Guard::HasLog);
-            steps.push(step.after([place.id("retire"), place.id("unit"), place.id("drop-ins")]));
+            let step = place.step(Verb::Start, Action::Run, kind, why).guarded(Guard::HasLog);
+            steps.push(step.after([
+                place.id(Verb::StopOldRuntime),
+                place.id(Verb::Unit),
+                place.id(Verb::DropIns),
+            ]));
         }
     }
     steps.push(rejoin(place, known_alarms(places))?);
@@ -172,7 +178,7 @@ fn leaves_no_trace(reasons: &[Reason]) -> bool {
 /// The note that the start which the member has now is to be followed by another one.
 pub(crate) fn note(place: &Place<'_>, why: &str) -> Step {
     let why = Why::Safety { note: why.to_owned() };
-    place.step("note", Action::Update, StepKind::NoteRestart, why)
+    place.step(Verb::Note, Action::Update, StepKind::NoteRestart, why)
 }
 
 /// What runs in a formed cluster.
@@ -189,8 +195,8 @@ pub(crate) fn settle(place: &Place<'_>, why: Why) -> Result<Vec<Step>, RenderErr
     // Nobody relies yet on a cluster that a restart must cost its quorum.
     let guard = if voters > 2 { others_healthy([(place, None)]) } else { Guard::HasLog };
     let kind = StepKind::RestartMember { by: runtime::settling(place)? };
-    let restart = place.step("restart", Action::Run, kind, why).guarded(guard);
-    steps.push(restart.after([place.id("move-leader")]));
+    let restart = place.step(Verb::Restart, Action::Run, kind, why).guarded(guard);
+    steps.push(restart.after([place.id(Verb::MoveLeader)]));
     steps.push(rejoin(place, BTreeSet::new())?);
     Ok(steps)
 }
@@ -220,18 +226,18 @@ pub(crate) fn move_leader(place: &Place<'_>) -> Step {
         others: others(place),
         version: place.cluster.version,
     };
-    place.step("move-leader", Action::Run, kind, why)
+    place.step(Verb::MoveLeader, Action::Run, kind, why)
 }
 
 fn rejoin(place: &Place<'_>, alarms: BTreeSet<String>) -> Result<Step, RenderError> {
     let (version, pod) = (place.cluster.version, runtime::pod_identity(place)?);
-    let step = await_return("rejoin", place, version, alarms, pod);
-    Ok(step.after([place.id("restart"), place.id("start")]))
+    let step = await_return(Verb::Rejoin, place, version, alarms, pod);
+    Ok(step.after([place.id(Verb::Restart), place.id(Verb::Start)]))
 }
 
 /// Waits until a member that was down is back, from this version and this pod.
 pub(crate) fn await_return(
-    verb: &str,
+    verb: Verb,
     place: &Place<'_>,
     version: EtcdVersion,
     alarms: BTreeSet<String>,
@@ -259,11 +265,11 @@ pub(crate) fn is_started(place: &Place<'_>, scope: &Scope<'_>) -> bool {
 /// What a member's restart relies on.
 fn member_needs(place: &Place<'_>) -> Vec<StepId> {
     vec![
-        place.id("certificates"),
-        place.id("directories"),
+        place.id(Verb::Certificates),
+        place.id(Verb::Directories),
         place.account_id(),
-        place.host_id("kubelet"),
-        place.host_id(&ensure::release_verb(place.cluster.version)),
+        place.host_id(Verb::Kubelet),
+        place.release_id(),
     ]
 }
 

@@ -8,7 +8,7 @@ use templates::{BootstrapToken, Layout, RenderError, kubelet};
 use crate::difference;
 use crate::ensure::{self, Place, attribute_changes};
 use crate::facts::{FileFacts, HostFacts, KubeletFacts, Observed};
-use crate::plan::{Action, FormationState, Launch, Replaced, Step, StepId, StepKind, Why};
+use crate::plan::{Action, FormationState, Launch, Replaced, Step, StepId, StepKind, Verb, Why};
 use crate::report::Finding;
 use crate::spec::ClusterSpec;
 
@@ -169,7 +169,7 @@ pub(crate) fn manifest(place: &Place<'_>) -> Result<Option<Step>, RenderError> {
     }
     let kind =
         StepKind::WriteManifest { manifest: Box::new(place.member.pod(FormationState::Existing)?) };
-    Ok(Some(place.step("manifest", Action::Update, kind, Why::Drift { changes })))
+    Ok(Some(place.step(Verb::Manifest, Action::Update, kind, Why::Drift { changes })))
 }
 
 /// Whether two manifests are the same pod.
@@ -194,7 +194,7 @@ pub(crate) fn runs_pods(host: &HostFacts) -> bool {
 /// What a pod's start waits for: the kubelet that is to start it. Where one runs already, it does.
 pub(crate) fn kubelet_for_start(place: &Place<'_>) -> Option<StepId> {
     let runs = place.host.kubelet.known().is_some_and(KubeletFacts::is_up);
-    (!runs || !runs_pods(place.host)).then(|| place.host_id("kubelet"))
+    (!runs || !runs_pods(place.host)).then(|| place.host_id(Verb::Kubelet))
 }
 
 /// What is not so yet of the host's kubelet.
@@ -234,7 +234,11 @@ pub(crate) fn kubelet_change(place: &Place<'_>) -> Option<Step> {
     }
     let (action, why) = ensure::action_for(&changes, place, facts.drop_in.is_absent());
     let kind = StepKind::StandaloneKubelet { drop_in, config };
-    Some(place.host_step("kubelet", action, kind, why).after([place.host_id("claim")]))
+    Some(
+        place
+            .host_step(Verb::Kubelet, action, kind, why)
+            .after([place.host_id(Verb::RegisterHost)]),
+    )
 }
 
 /// Takes away what is left of the runtime that the member no longer has, where no process of it runs.
@@ -245,5 +249,10 @@ pub(crate) fn retired(place: &Place<'_>) -> Option<Step> {
     }
     let file = file_of(&place.member.member.layout(), from);
     let why = Why::Drift { changes: vec![format!("{file} would start the member as well")] };
-    Some(place.step("retire", Action::Delete, StepKind::RetireMember { from, image: None }, why))
+    Some(place.step(
+        Verb::StopOldRuntime,
+        Action::Delete,
+        StepKind::RetireMember { from, image: None },
+        why,
+    ))
 }

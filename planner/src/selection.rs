@@ -94,9 +94,9 @@ pub(crate) fn left_out(
     let told: BTreeSet<&Finding> = of_part.refused().collect();
     let mut by_cluster: BTreeMap<Option<&ClusterName>, LeftOut> = BTreeMap::new();
     for step in whole.values().filter(|step| !narrowed.contains_key(&step.id)) {
-        let left = by_cluster.entry(step.cluster.as_ref()).or_default();
-        left.cluster.clone_from(&step.cluster);
-        left.hosts.insert(step.host.clone());
+        let left = by_cluster.entry(step.cluster()).or_default();
+        left.cluster = step.cluster().cloned();
+        left.hosts.insert(step.host().clone());
         left.steps += 1;
     }
     for finding in of_whole.refused().filter(|finding| !told.contains(finding)) {

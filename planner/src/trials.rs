@@ -7,7 +7,7 @@ use inventories::HostName;
 
 use crate::assess::View;
 use crate::ensure::{self, Place};
-use crate::plan::{Action, Silence, Step, StepId, StepKind, Swap, Why};
+use crate::plan::{Action, Silence, Step, StepId, StepKind, Swap, Verb, Why};
 use crate::report::{Finding, PlanReport};
 use crate::stops::Scope;
 
@@ -58,7 +58,7 @@ pub(crate) fn steps(
     let mut before = BTreeSet::new();
     for (place, install) in turns {
         let install = install.map(|step| step.after(before.iter().cloned()));
-        let trial = trial(place, all).after(before).after([place.id("certificates")]);
+        let trial = trial(place, all).after(before).after([place.id(Verb::Certificates)]);
         before = BTreeSet::from([trial.id.clone()]);
         steps.extend(install);
         steps.push(trial);
@@ -68,7 +68,7 @@ pub(crate) fn steps(
 
 /// The trials of all members, as far as there are any.
 pub(crate) fn all(places: &[Place<'_>]) -> impl Iterator<Item = StepId> {
-    places.iter().map(|place| place.id("trial"))
+    places.iter().map(|place| place.id(Verb::Trial))
 }
 
 /// Whether the certificates in use were put there for a trial that nobody has seen the end of.
@@ -109,7 +109,7 @@ fn trial(place: &Place<'_>, all: &[Place<'_>]) -> Step {
             "the member does not answer now, so only a wrong certificate fails the test"
         }
     };
-    place.step("trial", Action::Check, kind, Why::Safety { note: note.to_owned() })
+    place.step(Verb::Trial, Action::Check, kind, Why::Safety { note: note.to_owned() })
 }
 
 /// Who gets new certificates, and in which order.

@@ -48,7 +48,7 @@ impl World {
         let before = self.clone();
         let mut result = self.guarded(step, bindings);
         let did = result.as_ref().ok().copied();
-        let slow = self.hosts.get(&step.host).is_some_and(|host| host.slow);
+        let slow = self.hosts.get(step.host()).is_some_and(|host| host.slow);
         if slow && result.is_ok() {
             result = Err(StepErrorKind::Unknown("no answer in time".to_owned()));
         }
@@ -56,7 +56,7 @@ impl World {
         invariants::of_action(&before, step, did, self)?;
         self.elect()?;
         Ok(result.map_err(|kind| StepError {
-            host: step.host.clone(),
+            host: step.host().clone(),
             kind,
             words: Vec::new(),
             hint: None,
@@ -64,7 +64,7 @@ impl World {
     }
 
     fn guarded(&mut self, step: &Step, bindings: &Bindings) -> Act {
-        let Some(host) = self.hosts.get(&step.host) else {
+        let Some(host) = self.hosts.get(step.host()) else {
             panic!("{} wants a host that the world lacks", step.id);
         };
         if !host.reachable {
@@ -74,7 +74,7 @@ impl World {
         if let Guard::OthersHealthy { clusters } = &step.guard {
             clusters.iter().try_for_each(|(name, others)| self.others_healthy(name, others))?;
         }
-        let Some(host) = self.hosts.get_mut(&step.host) else {
+        let Some(host) = self.hosts.get_mut(step.host()) else {
             panic!("{} wants a host that the world lacks", step.id);
         };
         match &step.kind {
@@ -101,7 +101,7 @@ impl World {
                     let text = member.process.take();
                     self.settle();
                     if text.is_some_and(|text| !is_pod(&text))
-                        && let Some(host) = self.hosts.get_mut(&step.host)
+                        && let Some(host) = self.hosts.get_mut(step.host())
                     {
                         let accounts = host.accounts.clone();
                         let _ = start(
@@ -152,7 +152,7 @@ impl World {
                 let same = host.standalone == wanted && host.kubelet;
                 host.standalone = wanted;
                 host.kubelet = true;
-                if same { Ok(Done::Already) } else { Ok(self.restart_kubelet(&step.host)) }
+                if same { Ok(Done::Already) } else { Ok(self.restart_kubelet(step.host())) }
             }
             StepKind::WriteManifest { manifest } => {
                 let account = host.accounts.get(manifest.account());
@@ -194,7 +194,7 @@ impl World {
             }
             StepKind::MoveLeader { others, .. } => {
                 let cluster = cluster_of(step);
-                if self.leaders.get(cluster) != Some(&step.host) {
+                if self.leaders.get(cluster) != Some(step.host()) {
                     return Ok(Done::Already);
                 }
                 // One of another bootstrap bears the name, and is no member of this cluster.
@@ -227,7 +227,7 @@ impl World {
                 stopping.process = None;
                 // Whoever led does not any more; the others elect.
                 self.settle();
-                let Some(host) = self.hosts.get_mut(&step.host) else { return failed("no host") };
+                let Some(host) = self.hosts.get_mut(step.host()) else { return failed("no host") };
                 let accounts = host.accounts.clone();
                 start(member(host, step), &accounts, &self.zone, &mut self.registry)
             }
@@ -238,16 +238,16 @@ impl World {
                 let Some(key) = quorate.iter().find(|(name, _)| name == cluster) else {
                     return failed("the cluster has no leader");
                 };
-                let mine = &self.hosts[&step.host].members[cluster];
+                let mine = &self.hosts[step.host()].members[cluster];
                 let runs = mine.process.as_deref().and_then(version_in);
-                if !running[key].contains(&step.host) || runs != Some(version.to_string()) {
+                if !running[key].contains(step.host()) || runs != Some(version.to_string()) {
                     return failed("the member is not back");
                 }
                 let from = mine.process.as_deref().filter(|text| is_pod(text)).and_then(identity);
                 if from != *pod {
                     return failed("its pod is not the new one yet");
                 }
-                assert!(!others.contains_key(&step.host), "{} waits for itself", step.id);
+                assert!(!others.contains_key(step.host()), "{} waits for itself", step.id);
                 if mine.behind > 0 {
                     return failed("it has not applied all entries of the log");
                 }
@@ -261,7 +261,7 @@ impl World {
 
     /// The kubelet takes the old pod down and starts the one that is there now.
     fn run_pod(&mut self, step: &Step, text: &str, replaces: &Replaced) -> Act {
-        let Some(host) = self.hosts.get_mut(&step.host) else { return failed("no host") };
+        let Some(host) = self.hosts.get_mut(step.host()) else { return failed("no host") };
         if !host.kubelet {
             return Err(StepErrorKind::Guard("kubelet.service does not run".to_owned()));
         }
@@ -294,8 +294,8 @@ impl World {
         // Whoever led does not any more; the others elect.
         self.settle();
         let others = self.clone();
-        let Some(host) = self.hosts.get_mut(&step.host) else { return failed("no host") };
-        start_pod((&step.host, cluster_of(step)), member(host, step), &others, &mut self.registry)
+        let Some(host) = self.hosts.get_mut(step.host()) else { return failed("no host") };
+        start_pod((step.host(), cluster_of(step)), member(host, step), &others, &mut self.registry)
     }
 
     /// The cluster must be one with a quorum, and of the others so many must answer.
@@ -337,7 +337,7 @@ impl World {
 
     fn list_by_address(&mut self, step: &Step, peer_url: &str) -> Act {
         let quorate = self.quorate();
-        let member = &self.hosts[&step.host].members[cluster_of(step)];
+        let member = &self.hosts[step.host()].members[cluster_of(step)];
         let (Some(log), Some(_)) = (&member.log, &member.process) else {
             return failed("the member does not answer");
         };
@@ -346,7 +346,7 @@ impl World {
             return failed("etcdserver: request timed out");
         }
         assert!(log.peer_url().is_some_and(|url| url != peer_url), "{} is needless", step.id);
-        let key = (id, step.host.clone());
+        let key = (id, step.host().clone());
         let old = self.listed.insert(key, peer_url.to_owned());
         Ok(changed(old.as_deref() != Some(peer_url)))
     }
@@ -354,7 +354,7 @@ impl World {
     fn write_marker(&mut self, step: &Step, formed_by: &str) -> Act {
         let cluster = cluster_of(step).clone();
         let quorate = self.quorate();
-        let Some(host) = self.hosts.get_mut(&step.host) else { return failed("no host") };
+        let Some(host) = self.hosts.get_mut(step.host()) else { return failed("no host") };
         let site = host.site.clone();
         let member = member(host, step);
         let (Some(log), Some(_), Some(site)) = (&member.log, &member.process, site) else {
@@ -376,7 +376,7 @@ impl World {
 }
 
 fn check_guard(step: &Step, host: &SimHost, bindings: &Bindings) -> Result<(), StepErrorKind> {
-    let seen = step.cluster.as_ref().and_then(|cluster| host.members.get(cluster));
+    let seen = step.cluster().and_then(|cluster| host.members.get(cluster));
     let holds = match &step.guard {
         Guard::Nothing | Guard::OthersHealthy { .. } => true,
         Guard::HostIsFree => match (&host.site, &step.kind) {
@@ -415,7 +415,7 @@ fn has_log(member: Option<&SimMember>) -> bool {
 }
 
 fn cluster_of(step: &Step) -> &ClusterName {
-    step.cluster.as_ref().unwrap_or_else(|| panic!("{} serves no cluster", step.id))
+    step.cluster().unwrap_or_else(|| panic!("{} serves no cluster", step.id))
 }
 
 fn member<'a>(host: &'a mut SimHost, step: &Step) -> &'a mut SimMember {

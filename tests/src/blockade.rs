@@ -61,22 +61,22 @@ impl Blockade {
         cluster: &ClusterName,
         spec: &SiteSpec,
     ) -> bool {
-        let of_cluster = step.cluster.as_ref() == Some(cluster);
+        let of_cluster = step.cluster() == Some(cluster);
         // A step for a whole host is there for each of the clusters on it, an account for those that run as it.
         let serves = |other: &ClusterSpec| {
-            other.members.get(&step.host).is_some_and(|member| match &step.kind {
+            other.members.get(step.host()).is_some_and(|member| match &step.kind {
                 StepKind::CreateAccount { name } => member.member.account == *name,
                 _ => true,
             })
         };
-        let for_it_alone = step.cluster.is_none()
+        let for_it_alone = step.cluster().is_none()
             && spec.clusters.values().all(|other| other.name == *cluster || !serves(other));
         match self {
             Blockade::Corrupt | Blockade::OtherCluster => of_cluster || for_it_alone,
-            Blockade::MissingTool | Blockade::OtherSite => step.host == *name,
+            Blockade::MissingTool | Blockade::OtherSite => *step.host() == *name,
             Blockade::LostLog => {
-                (of_cluster && (step.host == *name || changes(&step.kind)))
-                    || (for_it_alone && step.host == *name)
+                (of_cluster && (*step.host() == *name || changes(&step.kind)))
+                    || (for_it_alone && *step.host() == *name)
             }
         }
     }
@@ -93,8 +93,8 @@ impl Blockade {
         for step in &plan.steps {
             // Turns between clusters are no needs.
             let needs = |id: &&StepId| {
-                let of = plan.step(id).and_then(|first| first.cluster.as_ref());
-                stopped.contains(id) && (of.is_none() || of == step.cluster.as_ref())
+                let of = plan.step(id).and_then(|first| first.cluster());
+                stopped.contains(id) && (of.is_none() || of == step.cluster())
             };
             let needs_stopped = step.after.iter().any(|id| needs(&id));
             if needs_stopped || self.is_about(step, name, cluster, spec) {

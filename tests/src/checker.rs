@@ -33,7 +33,7 @@ pub fn violations(plan: &Plan, spec: &SiteSpec, facts: &SiteFacts) -> Vec<String
 
 fn nothing_is_done_unseen(reading: &Reading<'_>) -> Vec<String> {
     let seen = |step: &&Step| {
-        let host = reading.facts.hosts.get(&step.host);
+        let host = reading.facts.hosts.get(step.host());
         host.and_then(Observed::known).is_none()
     };
     let unseen = reading.plan.steps.iter().filter(seen);
@@ -131,7 +131,7 @@ fn restarts_come_one_by_one(reading: &Reading<'_>) -> Vec<String> {
         .collect();
     let waits = |first: &Step, second: &Step, cluster: &ClusterName| {
         reading.steps(|kind| matches!(kind, StepKind::AwaitRejoin { .. })).iter().any(|back| {
-            (&back.host, back.cluster.as_ref()) == (&first.host, Some(cluster))
+            (back.host(), back.cluster()) == (first.host(), Some(cluster))
                 && reading.is_before(first, back)
                 && reading.is_before(back, second)
         })
@@ -140,7 +140,7 @@ fn restarts_come_one_by_one(reading: &Reading<'_>) -> Vec<String> {
     for (index, (one, of_one)) in turns.iter().enumerate() {
         for (other, of_other) in &turns[index + 1..] {
             // What is done to one member is one turn.
-            for cluster in of_one.intersection(of_other).filter(|_| one.host != other.host) {
+            for cluster in of_one.intersection(of_other).filter(|_| one.host() != other.host()) {
                 if !waits(one, other, cluster) && !waits(other, one, cluster) {
                     found.push(format!("{} and {}: two members restart at once", one.id, other.id));
                 }
@@ -178,7 +178,7 @@ fn certificates_are_tried_one_by_one(reading: &Reading<'_>) -> Vec<String> {
         let waits = |first: &Step, second: &Step| {
             tried(first).iter().any(|trial| reading.is_before(trial, second))
         };
-        for other in installs[index + 1..].iter().filter(|other| other.cluster == one.cluster) {
+        for other in installs[index + 1..].iter().filter(|other| other.cluster() == one.cluster()) {
             if !waits(one, other) && !waits(other, one) {
                 found.push(format!("{} and {}: certificates change at once", one.id, other.id));
             }

@@ -66,7 +66,7 @@ pub fn no_more_than_its_effect(before: &World, step: &Step, after: &World) -> Re
             let process = now.members.get(cluster).and_then(|member| member.process.as_ref());
             let ended = member.process.is_some() && member.process.as_ref() != process;
             let unready = || is_unready(before, step, cluster, member);
-            let said = *name == step.host && (reaches(step, cluster, member, host) || unready());
+            let said = name == step.host() && (reaches(step, cluster, member, host) || unready());
             if ended && !said {
                 let effect = step.kind.effect();
                 let what = format!("{} ended {cluster} on {name}, and says {effect:?}", step.id);
@@ -90,7 +90,7 @@ pub fn never_below_quorum(
     let down = taken_down(before, step, did, after);
     if !down.is_empty() {
         let mut meanwhile = before.clone();
-        if let Some(host) = meanwhile.hosts.get_mut(&step.host) {
+        if let Some(host) = meanwhile.hosts.get_mut(step.host()) {
             let gone = host.members.iter_mut().filter(|(cluster, _)| down.contains(*cluster));
             gone.for_each(|(_, member)| member.process = None);
         }
@@ -107,7 +107,7 @@ pub fn never_below_quorum(
 /// Whether the operator gave the quorum of a cluster up for the moment of a step, which its guard shows.
 fn may_be_lost(step: &Step, cluster: &ClusterName) -> bool {
     match (step.kind.effect(), &step.guard) {
-        (Effect::Down | Effect::Files, Guard::HasLog) => step.cluster.as_ref() == Some(cluster),
+        (Effect::Down | Effect::Files, Guard::HasLog) => step.cluster() == Some(cluster),
         (Effect::EveryPod, Guard::OthersHealthy { clusters }) => !clusters.contains_key(cluster),
         _ => false,
     }
@@ -121,7 +121,7 @@ pub fn certificates_are_tried_one_by_one(
     after: &World,
 ) -> Result<(), Broken> {
     let (StepKind::InstallCertificates { account, .. }, Some(cluster)) =
-        (&step.kind, &step.cluster)
+        (&step.kind, step.cluster())
     else {
         return Ok(());
     };
@@ -130,7 +130,7 @@ pub fn certificates_are_tried_one_by_one(
         let number = host.accounts.get(account);
         host.members.get(cluster).is_some_and(|member| number != Some(&member.uid))
     };
-    if before.hosts.get(&step.host).is_some_and(|host| another(host)) {
+    if before.hosts.get(step.host()).is_some_and(|host| another(host)) {
         return Ok(());
     }
     let quorate = before.quorate();
@@ -145,12 +145,12 @@ pub fn certificates_are_tried_one_by_one(
         let is_seen = before.hosts.get(name).is_some_and(|host| host.reachable);
         let is = is_seen
             && serves(member)
-            && (member.untried.is_some() || (*name == step.host && changed));
+            && (member.untried.is_some() || (name == step.host() && changed));
         is.then(|| name.to_string())
     };
     let unproven: Vec<String> = members(after, cluster).filter_map(unproven).collect();
     let untried = |member: &SimMember| serves(member) && member.untried.is_none();
-    let at_once = after.hosts.get(&step.host).and_then(|host| host.members.get(cluster));
+    let at_once = after.hosts.get(step.host()).and_then(|host| host.members.get(cluster));
     if unproven.len() > 1 || (!unproven.is_empty() && at_once.is_some_and(untried)) {
         let what = format!("{} left untried: {}", step.id, unproven.join(", "));
         return broken("I12 (certificates are tried one by one)", what);
@@ -173,7 +173,7 @@ pub fn one_disruption_at_a_time(
         let away = |(name, member): (&HostName, &SimMember)| {
             let caught_up = member.behind <= NEAR;
             let up = member.process.is_some() && caught_up && !before.hosts[name].slow;
-            (*name != step.host && !up).then(|| name.to_string())
+            (name != step.host() && !up).then(|| name.to_string())
         };
         let away: Vec<String> = members(before, cluster).filter_map(away).collect();
         if !away.is_empty() {
@@ -198,8 +198,8 @@ pub fn disruptions_in_flight(
         |step: &Step| step.kind.disrupts() || matches!(step.guard, Guard::OthersHealthy { .. });
     let restart_of = |end: &Step| {
         waiting.iter().any(|step| {
-            is_turn(step) && step.host == end.host && {
-                step.cluster.is_none() || step.cluster == end.cluster
+            is_turn(step) && step.host() == end.host() && {
+                step.cluster().is_none() || step.cluster() == end.cluster()
             }
         })
     };
@@ -223,9 +223,9 @@ pub fn disruptions_in_flight(
 /// of its clusters. The members of one host that wait together were taken down together.
 fn touch(spec: &SiteSpec, one: &Step, other: &Step) -> bool {
     let clusters = |step: &Step| {
-        let serves = |cluster: &&ClusterSpec| match &step.cluster {
+        let serves = |cluster: &&ClusterSpec| match step.cluster() {
             Some(name) => cluster.name == *name,
-            None => cluster.members.contains_key(&step.host),
+            None => cluster.members.contains_key(step.host()),
         };
         spec.clusters.values().filter(serves).collect::<Vec<_>>()
     };
@@ -235,7 +235,7 @@ fn touch(spec: &SiteSpec, one: &Step, other: &Step) -> bool {
             .flat_map(|cluster| cluster.members.keys())
             .collect::<BTreeSet<_>>()
     };
-    let together = one.host == other.host && is_end(one) && is_end(other);
+    let together = one.host() == other.host() && is_end(one) && is_end(other);
     !together && !hosts(one).is_disjoint(&hosts(other))
 }
 
@@ -352,14 +352,14 @@ pub fn leader_restarts_last(plan: &Plan, facts: &SiteFacts) -> Result<(), Broken
     let restarts: Vec<&Step> = plan.steps.iter().filter(|step| step.kind.disrupts()).collect();
     for restart in &restarts {
         let leads = || {
-            let host = facts.hosts.get(&restart.host)?.known()?;
-            let etcd = host.clusters.get(restart.cluster.as_ref()?)?.etcd.known()?;
+            let host = facts.hosts.get(restart.host())?.known()?;
+            let etcd = host.clusters.get(restart.cluster()?)?.etcd.known()?;
             Some(etcd.leader.as_ref() == Some(&etcd.member_id))
         };
         if leads() != Some(true) {
             continue;
         }
-        let others = restarts.iter().filter(|other| other.cluster == restart.cluster);
+        let others = restarts.iter().filter(|other| other.cluster() == restart.cluster());
         for other in others.filter(|other| other.id != restart.id) {
             if !comes_before(plan, other, restart) {
                 let what = format!("{} does not wait for {}", restart.id, other.id);
@@ -368,7 +368,7 @@ pub fn leader_restarts_last(plan: &Plan, facts: &SiteFacts) -> Result<(), Broken
         }
         let hands_over = |step: &&Step| {
             matches!(step.kind, StepKind::MoveLeader { .. })
-                && (&step.host, &step.cluster) == (&restart.host, &restart.cluster)
+                && (step.host(), step.cluster()) == (restart.host(), restart.cluster())
         };
         if !plan.steps.iter().filter(hands_over).any(|step| restart.after.contains(&step.id)) {
             let what = format!("{} is the leader's, and nothing hands over", restart.id);
@@ -400,9 +400,9 @@ fn taken_down<'w>(
     did: Option<Done>,
     after: &World,
 ) -> BTreeSet<&'w ClusterName> {
-    let Some(host) = before.hosts.get(&step.host) else { return BTreeSet::new() };
+    let Some(host) = before.hosts.get(step.host()) else { return BTreeSet::new() };
     let is_down = |(cluster, member): &(&ClusterName, &SimMember)| {
-        let now = after.hosts[&step.host].members.get(*cluster);
+        let now = after.hosts[step.host()].members.get(*cluster);
         let runs = now.is_some_and(|member| member.process.is_some());
         member.process.is_some()
             && reaches(step, cluster, member, host)
@@ -415,13 +415,13 @@ fn taken_down<'w>(
 fn is_unready(before: &World, step: &Step, cluster: &ClusterName, member: &SimMember) -> bool {
     let id = member.log.as_ref().map(|log| (cluster.clone(), log.cluster_id()));
     step.kind.effect() == Effect::Unready
-        && step.cluster.as_ref() == Some(cluster)
+        && step.cluster() == Some(cluster)
         && !id.is_some_and(|id| before.quorate().contains(&id))
 }
 
 /// Whether what a step can do reaches a member of its host that serves.
 fn reaches(step: &Step, cluster: &ClusterName, member: &SimMember, host: &SimHost) -> bool {
-    let is_its_own = step.cluster.as_ref() == Some(cluster);
+    let is_its_own = step.cluster() == Some(cluster);
     match step.kind.effect() {
         Effect::Nothing
         | Effect::NextStart

@@ -128,7 +128,7 @@ fn lost(step: &Step) -> StepError {
 
 fn killed(step: &Step) -> StepError {
     StepError {
-        host: step.host.clone(),
+        host: step.host().clone(),
         kind: StepErrorKind::Unknown("quorate was killed".to_owned()),
         words: Vec::new(),
         hint: None,

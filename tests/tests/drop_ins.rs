@@ -2,7 +2,7 @@
 //! and an apply never ends with something that the next plan would do.
 
 use planner::facts::{DropIn, Observed, SiteFacts};
-use planner::{Plan, Policy, SiteSpec, StepId, StepKind, plan};
+use planner::{Plan, Policy, SiteSpec, StepKind, plan};
 use quorate_tests::seen::{known, member};
 use quorate_tests::sim::Repeat;
 use quorate_tests::site::{cluster, plain};
@@ -46,11 +46,11 @@ fn a_file_in_the_units_own_folder_is_moved_aside_with_a_restart() {
     let mut world = formed(world, &spec);
     with(&mut world, "etcd-1", &[OWN]);
     let plan = plan_of(&world, &spec);
-    let step = plan.step(&StepId("etcd-1/c0/drop-ins".to_owned())).unwrap();
+    let step = plan.step(&"etcd-1/c0/drop-ins".parse().unwrap()).unwrap();
     let StepKind::MoveDropIns { moves } = &step.kind else { panic!("{step:?}") };
     assert_eq!(moves.get(OWN), Some(&format!("/var/lib/quorate/moved-aside{OWN}")));
     let restarts: Vec<_> = plan.steps.iter().filter(|step| step.kind.disrupts()).collect();
-    assert_eq!(restarts.iter().map(|step| step.host.as_str()).collect::<Vec<_>>(), ["etcd-1"]);
+    assert_eq!(restarts.iter().map(|step| step.host().as_str()).collect::<Vec<_>>(), ["etcd-1"]);
 }
 
 #[test]
@@ -71,7 +71,7 @@ fn a_file_that_waits_for_the_unit_is_in_the_first_plan_and_gone_after_it() {
     let (mut world, spec) = plain(3).world();
     with(&mut world, "etcd-2", &[OWN]);
     let first = plan_of(&world, &spec);
-    assert!(first.step(&StepId("etcd-2/c0/drop-ins".to_owned())).is_some(), "{first:#?}");
+    assert!(first.step(&"etcd-2/c0/drop-ins".parse().unwrap()).is_some(), "{first:#?}");
     let (world, report) = apply(world, &spec, 8, None, Repeat::Once);
     assert_eq!(report.failed().count(), 0, "{}", world.story.join("\n"));
     let again = plan_of(&world, &spec);
@@ -167,13 +167,13 @@ fn a_member_that_a_file_makes_loop_is_mended_without_the_others_leave() {
     (unit.active, unit.sub) = ("activating".to_owned(), "auto-restart".to_owned());
     let plan = plan(&spec, &facts, &Policy::default()).unwrap();
     assert_eq!(plan.report.held, [], "{plan:#?}");
-    let start = plan.step(&StepId("etcd-1/c0/start".to_owned())).unwrap();
-    assert!(start.after.contains(&StepId("etcd-1/c0/drop-ins".to_owned())), "{start:#?}");
+    let start = plan.step(&"etcd-1/c0/start".parse().unwrap()).unwrap();
+    assert!(start.after.contains(&"etcd-1/c0/drop-ins".parse().unwrap()), "{start:#?}");
     // It may come up before, with the file: then a later run restarts it.
-    let moved = plan.step(&StepId("etcd-1/c0/drop-ins".to_owned())).unwrap();
-    assert!(moved.after.contains(&StepId("etcd-1/c0/note".to_owned())), "{moved:#?}");
-    assert!(plan.step(&StepId("etcd-1/c0/note".to_owned())).is_some());
-    assert!(plan.step(&StepId("etcd-2/c0/note".to_owned())).is_none());
+    let moved = plan.step(&"etcd-1/c0/drop-ins".parse().unwrap()).unwrap();
+    assert!(moved.after.contains(&"etcd-1/c0/note".parse().unwrap()), "{moved:#?}");
+    assert!(plan.step(&"etcd-1/c0/note".parse().unwrap()).is_some());
+    assert!(plan.step(&"etcd-2/c0/note".parse().unwrap()).is_none());
 }
 
 /// Such a unit says more than a settled one, for an empty disk alone: whichever it was started with, the
@@ -190,14 +190,14 @@ fn a_member_that_loops_with_its_forming_unit_needs_no_note() {
     let Observed::Known(unit) = &mut member(&mut facts, "etcd-1").unit else { panic!("no unit") };
     (unit.active, unit.sub, unit.restarts) = ("activating".to_owned(), "start".to_owned(), 1);
     let planned = plan(&spec, &facts, &Policy::default()).unwrap();
-    assert!(planned.step(&StepId("etcd-1/c0/unit".to_owned())).is_some(), "{planned:#?}");
-    assert!(planned.step(&StepId("etcd-1/c0/start".to_owned())).is_some(), "{planned:#?}");
-    assert!(planned.step(&StepId("etcd-1/c0/note".to_owned())).is_none(), "{planned:#?}");
+    assert!(planned.step(&"etcd-1/c0/unit".parse().unwrap()).is_some(), "{planned:#?}");
+    assert!(planned.step(&"etcd-1/c0/start".parse().unwrap()).is_some(), "{planned:#?}");
+    assert!(planned.step(&"etcd-1/c0/note".parse().unwrap()).is_none(), "{planned:#?}");
     // One whose witness is being written was ready.
     let Observed::Known(unit) = &mut member(&mut facts, "etcd-1").unit else { panic!("no unit") };
     unit.sub = "start-post".to_owned();
     let planned = plan(&spec, &facts, &Policy::default()).unwrap();
-    assert!(planned.step(&StepId("etcd-1/c0/start".to_owned())).is_none(), "{planned:#?}");
+    assert!(planned.step(&"etcd-1/c0/start".parse().unwrap()).is_none(), "{planned:#?}");
 }
 
 #[test]
@@ -211,7 +211,7 @@ fn a_member_that_hangs_by_a_file_is_restarted_first_and_waits_for_no_health_of_i
     let planned = plan(&spec, &facts, &Policy::default()).unwrap();
     assert_eq!(planned.report.held, [], "{planned:#?}");
     let first = planned.steps.iter().find(|step| step.kind.disrupts()).unwrap();
-    assert_eq!(first.host.as_str(), "etcd-3", "{planned:#?}");
+    assert_eq!(first.host().as_str(), "etcd-3", "{planned:#?}");
     // Its restart takes nobody away, and the next one waits until it is back.
     let notes = planned.report.quorum.iter();
     let notes: Vec<_> = notes.map(|note| (note.what.as_str(), note.up, note.needed)).collect();

@@ -155,10 +155,10 @@ proptest! {
         };
         let verbs = |shape: &Shape| {
             let (world, spec) = shape.world();
-            let mut verbs: Vec<String> = plan_of(&world, &spec)
+            let mut verbs: Vec<_> = plan_of(&world, &spec)
                 .steps
                 .iter()
-                .map(|step| step.id.0.split('/').skip(1).collect::<Vec<_>>().join("/"))
+                .map(|step| (step.cluster().map(ToString::to_string), step.id.verb.to_string()))
                 .collect();
             verbs.sort();
             verbs

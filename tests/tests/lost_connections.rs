@@ -114,7 +114,7 @@ impl Hosts for Refusing {
             true => StepErrorKind::Lost("the host closed it".to_owned()),
             false => StepErrorKind::Guard("the file is gone".to_owned()),
         };
-        Err(StepError { host: step.host.clone(), kind, words: Vec::new(), hint: None })
+        Err(StepError { host: step.host().clone(), kind, words: Vec::new(), hint: None })
     }
 
     async fn reconnect(&self, _: &Step) -> Result<(), StepError> {

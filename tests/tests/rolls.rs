@@ -5,7 +5,7 @@ use engine::hosts::Bindings;
 use inventories::EtcdVersion;
 use inventories::inventory::{CgroupDriver, Runtime};
 use planner::facts::Observed;
-use planner::plan::Guard;
+use planner::plan::{Guard, Scope, Verb};
 use planner::quorum::NEAR;
 use planner::{Plan, Policy, StepKind, plan};
 use proptest::prelude::*;
@@ -29,7 +29,7 @@ fn changed(shape: &Shape) -> Shape {
 }
 
 fn restarts(plan: &Plan) -> Vec<&str> {
-    plan.steps.iter().filter(|step| step.kind.disrupts()).map(|step| step.host.as_str()).collect()
+    plan.steps.iter().filter(|step| step.kind.disrupts()).map(|step| step.host().as_str()).collect()
 }
 
 proptest! {
@@ -108,14 +108,14 @@ fn each_restart_waits_until_the_one_before_is_back() {
             let others = &clusters["c0"];
             let all = (members - 1, members - 1);
             assert_eq!((others.members.len(), others.needed), all, "all of the others");
-            assert!(!others.members.contains_key(&step.host));
+            assert!(!others.members.contains_key(step.host()));
             assert_eq!(others.cluster_id.as_ref(), world.formed.get("c0"));
         }
         for pair in order.windows(2) {
             let restart = |host: &str| format!("{host}/c0/restart");
-            let next = plan.steps.iter().find(|step| step.id.0 == restart(pair[1])).unwrap();
+            let next = plan.steps.iter().find(|step| step.id == *restart(pair[1])).unwrap();
             assert!(
-                next.after.iter().any(|id| id.0 == format!("{}/c0/rejoin", pair[0])),
+                next.after.iter().any(|id| *id == *format!("{}/c0/rejoin", pair[0])),
                 "{next:?}"
             );
         }
@@ -131,11 +131,11 @@ fn the_leader_restarts_last_and_hands_over_first() {
     world.leaders.insert(cluster(0), host("etcd-2"));
     let plan = plan_of(&world, &changed(&shape).spec(&world.authorities));
     assert_eq!(restarts(&plan), ["etcd-1", "etcd-3", "etcd-2"]);
-    let moves: Vec<&str> = plan
+    let moves: Vec<String> = plan
         .steps
         .iter()
         .filter(|step| matches!(step.kind, StepKind::MoveLeader { .. }))
-        .map(|step| step.id.0.as_str())
+        .map(|step| step.id.to_string())
         .collect();
     assert_eq!(moves, ["etcd-2/c0/move-leader"]);
 }
@@ -149,10 +149,13 @@ fn clusters_that_share_a_host_take_turns() {
     let first_of_second = plan
         .steps
         .iter()
-        .find(|step| step.kind.disrupts() && step.cluster == Some(cluster(1)))
+        .find(|step| step.kind.disrupts() && step.cluster() == Some(&cluster(1)))
         .unwrap();
     assert!(
-        first_of_second.after.iter().any(|id| id.0.ends_with("c0/rejoin")),
+        first_of_second
+            .after
+            .iter()
+            .any(|id| id.scope == Scope::Member(cluster(0)) && id.verb == Verb::Rejoin),
         "{} waits for no restart of the other cluster: {:?}",
         first_of_second.id,
         first_of_second.after
@@ -292,8 +295,8 @@ fn a_restart_waits_for_all_that_is_mended_of_its_member() {
     let certificate = Layout::of(&member.cluster).pki_file(PkiFile::ServerCert);
     member.files.insert(certificate, Observed::Absent);
     let plan = plan(&wanted, &facts, &Policy::default()).unwrap();
-    let restart = plan.step(&planner::StepId("etcd-2/c0/restart".to_owned())).unwrap();
+    let restart = plan.step(&"etcd-2/c0/restart".parse().unwrap()).unwrap();
     for needed in ["etcd-2/c0/certificates", "etcd-2/install-etcd-3.6.16"] {
-        assert!(restart.after.iter().any(|id| id.0 == needed), "{needed}: {:?}", restart.after);
+        assert!(restart.after.iter().any(|id| id == needed), "{needed}: {:?}", restart.after);
     }
 }

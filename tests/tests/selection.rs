@@ -47,7 +47,7 @@ fn may_miss(whole: &BTreeMap<&StepId, &Step>, missing: &StepId, selection: &Sele
     let step = whole[missing];
     let other = |name| !selection.clusters.is_empty() && !selection.clusters.contains(name);
     matches!(step.kind, StepKind::AwaitRejoin { .. })
-        || step.cluster.as_ref().is_some_and(other)
+        || step.cluster().is_some_and(other)
         || matches!(step.kind, StepKind::InstallRelease { .. }) && !selection.clusters.is_empty()
 }
 
@@ -147,7 +147,7 @@ proptest! {
             expect_part(&part, &plan_of(&world, &spec))?;
             prop_assert_eq!(violations(&part, &spec, &facts), Vec::<String>::new());
             let elsewhere = part.steps.iter().find(|step| {
-                step.host != name && !matches!(step.kind, StepKind::ProveHealthy { .. })
+                *step.host() != name && !matches!(step.kind, StepKind::ProveHealthy { .. })
             });
             prop_assert_eq!(elsewhere, None);
             let (after, report) = apply_with(world, &spec, &policy(selection), 8, None, Repeat::Once);
@@ -191,7 +191,7 @@ fn trouble_of_a_cluster_that_was_not_selected_blocks_nothing_and_is_told() {
     world.hosts.get_mut("etcd-3").unwrap().reachable = false;
     spec.clusters.get_mut("c1").unwrap().authorities.peer = None;
     let whole = plan_of(&world, &spec);
-    assert!(whole.steps.iter().all(|step| step.cluster != Some(cluster(1))));
+    assert!(whole.steps.iter().all(|step| step.cluster() != Some(&cluster(1))));
     // A host that might carry it is waited for by a cluster that is to be formed, and by nothing else.
     let waits = narrowed(&world, &spec, clusters(&[0]));
     let codes: Vec<&str> = waits.report.blocked.iter().map(|found| found.finding.code).collect();

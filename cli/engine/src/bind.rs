@@ -47,13 +47,14 @@ fn forming(plan: &Plan) -> BTreeSet<&ClusterName> {
         }
         _ => false,
     };
-    plan.steps.iter().filter(|s| forms(&s.kind)).filter_map(|s| s.cluster.as_ref()).collect()
+    plan.steps.iter().filter(|s| forms(&s.kind)).filter_map(|s| s.cluster()).collect()
 }
 
 fn stored(plan: &Plan, facts: &SiteFacts, cluster: &ClusterName) -> Option<BootstrapToken> {
-    let discarded = plan.steps.iter().any(|step| {
-        step.kind == StepKind::DiscardBootstrap && step.cluster.as_ref() == Some(cluster)
-    });
+    let discarded = plan
+        .steps
+        .iter()
+        .any(|step| step.kind == StepKind::DiscardBootstrap && step.cluster() == Some(cluster));
     if discarded {
         return None;
     }

@@ -81,7 +81,7 @@ pub async fn execute<H: Hosts>(
                 continue;
             }
             Ok(Turn::Back(attempt, after)) => {
-                let (id, host) = (attempt.step.id.clone(), attempt.step.host.clone());
+                let (id, host) = (attempt.step.id.clone(), attempt.step.host().clone());
                 emit(Event::Reconnected { id, host, after });
                 running.spawn(attempt.run(Arc::clone(&hosts), Arc::clone(&bindings)));
                 continue;

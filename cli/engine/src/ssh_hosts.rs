@@ -140,8 +140,8 @@ impl SshHosts {
             }
         };
         let connection = self.connection(step).await?;
-        if call.payload.holds_a_secret() && self.pool.uses_sudo(&step.host) {
-            recording::refuse(&Fenced::unfenced(self.pool.connection(&step.host).await?)).await?;
+        if call.payload.holds_a_secret() && self.pool.uses_sudo(step.host()) {
+            recording::refuse(&Fenced::unfenced(self.pool.connection(step.host()).await?)).await?;
         }
         Ok(answer::read(&connection.run(call).await?)?.done)
     }
@@ -186,11 +186,11 @@ impl Hosts for SshHosts {
     }
 
     async fn run(&self, step: &Step, bindings: &Bindings) -> Result<Done, StepError> {
-        self.perform(step, bindings).await.map_err(|failure| failure.on(&step.host))
+        self.perform(step, bindings).await.map_err(|failure| failure.on(step.host()))
     }
 
     async fn reconnect(&self, step: &Step) -> Result<(), StepError> {
-        let reopened = async { self.locked()?.reconnect(&step.host).await };
-        reopened.await.map_err(|failure: Failure| failure.on(&step.host))
+        let reopened = async { self.locked()?.reconnect(step.host()).await };
+        reopened.await.map_err(|failure: Failure| failure.on(step.host()))
     }
 }

@@ -180,7 +180,7 @@ fn open(
     let mut wanted = BTreeSet::new();
     for step in &planned.plan.steps {
         if let (StepKind::InstallCertificates { client_ca, .. }, Some(cluster)) =
-            (&step.kind, &step.cluster)
+            (&step.kind, step.cluster())
         {
             wanted.insert((cluster.clone(), CaKind::Peer));
             wanted.insert((client_ca.clone(), CaKind::Client));

@@ -64,9 +64,9 @@ impl<'a> Ending<'a> {
     /// Takes in what was seen after the last step. Of a step that serves whole hosts, every cluster
     /// with a member there is told.
     pub fn look_back(&mut self, spec: &SiteSpec, facts: &SiteFacts) {
-        let concerns = |step: &Step, cluster: &ClusterSpec| match &step.cluster {
+        let concerns = |step: &Step, cluster: &ClusterSpec| match step.cluster() {
             Some(name) => *name == cluster.name,
-            None => cluster.members.contains_key(&step.host),
+            None => cluster.members.contains_key(step.host()),
         };
         let now: BTreeMap<_, _> = self
             .clusters(spec)

@@ -119,7 +119,7 @@ pub enum EventKind<'a> {
     /// The operator interrupted: running steps are finished, no other begins.
     Stopping {
         /// Steps that are being finished.
-        running: Vec<&'a str>,
+        running: Vec<String>,
     },
     /// Where the clusters are, and how they are now.
     Outputs {
@@ -157,7 +157,7 @@ pub struct StepDiagnostic<'a> {
     /// What failed, on which host.
     pub summary: &'a str,
     /// The step's name.
-    pub step: &'a str,
+    pub step: String,
     /// The host that it was to be done on.
     pub host: &'a str,
     /// The host's own words: a unit's journal, etcd's log line.
@@ -254,9 +254,9 @@ pub struct EndedHook {
 impl From<&Step> for Hook {
     fn from(step: &Step) -> Self {
         Self {
-            step: step.id.0.clone(),
-            host: step.host.to_string(),
-            cluster: step.cluster.as_ref().map(ToString::to_string),
+            step: step.id.to_string(),
+            host: step.host().to_string(),
+            cluster: step.cluster().map(ToString::to_string),
             action: step.action.word(),
         }
     }

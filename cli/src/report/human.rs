@@ -106,7 +106,7 @@ impl<'a> Human<'a> {
         let (ended, steps) = (self.ended, self.steps);
         let word = style.paint(paint, &format!("{word:<8}"));
         let time = style.paint(Paint::Dim, &format!("{:.1} s", elapsed.as_secs_f64()));
-        self.line(&format!("[{ended:>width$}/{steps}] {word} {:<44} {time}", id.0));
+        self.line(&format!("[{ended:>width$}/{steps}] {word} {:<44} {time}", id));
         // The host's own words follow at the end, where they are not scrolled away.
         if let Some(error) = error {
             self.line(&format!("    {}: {}", error.host, error.kind));

@@ -127,7 +127,7 @@ impl<'a> Stream<'a> {
                 }
             }
             Event::Stopping { running } => {
-                let running = running.iter().map(|id| id.0.as_str()).collect();
+                let running = running.iter().map(ToString::to_string).collect();
                 let message = "interrupted: running steps are finished, no other begins";
                 self.line(Level::Warn, message, EventKind::Stopping { running });
             }
@@ -160,7 +160,7 @@ impl<'a> Stream<'a> {
         let document = DiagnosticDocument::Step(StepDiagnostic {
             severity: Level::Error,
             summary: &summary,
-            step: &id.0,
+            step: id.to_string(),
             host: host.as_str(),
             words,
             hint: hint.as_deref(),
@@ -232,7 +232,7 @@ impl<'a> Stream<'a> {
 
     /// Every step was told of by its plan; of one that was not, its name is better than nothing.
     fn hook(&self, id: &StepId) -> Hook {
-        let unplanned = || Hook { step: id.0.clone(), ..Hook::default() };
+        let unplanned = || Hook { step: id.to_string(), ..Hook::default() };
         self.hooks.get(id).cloned().unwrap_or_else(unplanned)
     }
 

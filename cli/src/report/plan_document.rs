@@ -94,12 +94,12 @@ pub struct ClusterDocument<'a> {
 /// A step.
 #[derive(Debug, Serialize, JsonSchema)]
 pub struct StepDocument<'a> {
-    id: &'a str,
+    id: String,
     host: &'a str,
     cluster: Option<&'a str>,
     action: &'static str,
     description: String,
-    after: Vec<&'a str>,
+    after: Vec<String>,
     why: WhyDocument<'a>,
 }
 
@@ -252,14 +252,14 @@ impl<'a> From<&'a ClusterNow> for ClusterDocument<'a> {
 
 impl<'a> From<&'a Step> for StepDocument<'a> {
     fn from(step: &'a Step) -> Self {
-        let Step { id, host, cluster, action, kind, guard: _, after, why } = step;
+        let Step { id, action, kind, guard: _, after, why } = step;
         Self {
-            id: &id.0,
-            host: host.as_str(),
-            cluster: cluster.as_ref().map(|cluster| cluster.as_str()),
+            id: id.to_string(),
+            host: id.host.as_str(),
+            cluster: id.scope.cluster().map(|cluster| cluster.as_str()),
             action: action.word(),
             description: describe(kind),
-            after: after.iter().map(|id| id.0.as_str()).collect(),
+            after: after.iter().map(ToString::to_string).collect(),
             why: match why {
                 Why::Wanted { place } => WhyDocument::Wanted {
                     file: place.as_ref().map(|place| place.file.as_str()),

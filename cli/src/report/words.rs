@@ -79,7 +79,7 @@ impl From<&Outcome> for OutcomeWord {
             Outcome::Done => Self::Done,
             Outcome::AlreadyDone => Self::AlreadyDone,
             Outcome::Failed => Self::Failed,
-            Outcome::Skipped { because } => Self::Skipped { because: because.0.clone() },
+            Outcome::Skipped { because } => Self::Skipped { because: because.to_string() },
             Outcome::NotStarted => Self::NotStarted,
         }
     }

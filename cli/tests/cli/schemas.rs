@@ -2,7 +2,7 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use planner::plan::{Action, Guard, PlaceRef, Why};
+use planner::plan::{Action, Guard, PlaceRef, Scope, Verb, Why};
 use planner::progress::Outcome;
 use planner::quorum::Quorum;
 use planner::report::{ClusterNow, Formation, Led, PlanReport};
@@ -171,9 +171,14 @@ fn plan() -> Plan {
         Why::Safety { note: "the leader goes last".to_owned() },
     ];
     let step = |(number, why): (usize, Why)| Step {
-        id: StepId(format!("etcd-{number}/account")),
-        host: format!("etcd-{number}").parse().unwrap(),
-        cluster: (number > 2).then(|| "main".parse().unwrap()),
+        id: StepId {
+            host: format!("etcd-{number}").parse().unwrap(),
+            scope: match number {
+                1 | 2 => Scope::Host,
+                _ => Scope::Member("main".parse().unwrap()),
+            },
+            verb: Verb::Account(Default::default()),
+        },
         action: Action::Create,
         kind: StepKind::CreateAccount { name: Default::default() },
         guard: Guard::Nothing,
@@ -212,7 +217,7 @@ fn samples(plan: &Plan) -> Vec<EventKind<'_>> {
     let step = StepDiagnostic {
         severity: Level::Error,
         summary: "etcd-1: the disk is full",
-        step: "etcd-1/account",
+        step: "etcd-1/account".to_owned(),
         host: "etcd-1",
         words: &[],
         hint: None,
@@ -233,7 +238,7 @@ fn samples(plan: &Plan) -> Vec<EventKind<'_>> {
         EventKind::ApplyErrored { hook: ended(&Outcome::Failed) },
         EventKind::ApplySkipped { hook: ended(&Outcome::Skipped { because }) },
         EventKind::ApplySkipped { hook: ended(&Outcome::NotStarted) },
-        EventKind::Stopping { running: vec!["etcd-1/account"] },
+        EventKind::Stopping { running: vec!["etcd-1/account".to_owned()] },
         EventKind::Outputs { outputs: Outputs { endpoints, clusters } },
         EventKind::End { exit_code: 0, reason: "done" },
     ];

@@ -80,7 +80,7 @@ fn apply() {
     for (round, step) in STEPS.iter().enumerate() {
         // Not in the order of their names.
         let ids: Vec<StepId> =
-            (1..=HOSTS).rev().map(|host| StepId(format!("etcd-{host}/{step}"))).collect();
+            (1..=HOSTS).rev().map(|host| format!("etcd-{host}/{step}").parse().unwrap()).collect();
         for id in &ids {
             human.event(&Event::StepStarted { id: id.clone(), action: Action::Create });
         }

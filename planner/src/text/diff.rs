@@ -14,9 +14,9 @@ use crate::plan::{Launch, Plan, StepKind};
 pub fn files(plan: &Plan, facts: &SiteFacts, style: Style) -> String {
     let mut wanted = BTreeMap::new();
     for step in &plan.steps {
-        let Some(cluster) = &step.cluster else { continue };
+        let Some(cluster) = step.cluster() else { continue };
         let layout = Layout::of(cluster);
-        let member = facts.hosts.get(&step.host).and_then(Observed::known);
+        let member = facts.hosts.get(step.host()).and_then(Observed::known);
         let token = member.and_then(|host| host.clusters.get(cluster)?.token.known());
         let (path, text) = match &step.kind {
             StepKind::WriteUnit { text, formation: _ } => {
@@ -31,7 +31,7 @@ pub fn files(plan: &Plan, facts: &SiteFacts, style: Style) -> String {
             }
             _ => continue,
         };
-        wanted.insert((&step.host, path), (cluster, text));
+        wanted.insert((step.host(), path), (cluster, text));
     }
     let mut out = String::new();
     for ((host, path), (cluster, wanted)) in wanted {

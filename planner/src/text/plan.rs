@@ -57,7 +57,7 @@ pub fn findings<'a>(
 fn steps(plan: &Plan, style: Style) -> Vec<String> {
     let mut groups: BTreeMap<(&HostName, Option<&ClusterName>), Vec<&Step>> = BTreeMap::new();
     for step in &plan.steps {
-        groups.entry((&step.host, step.cluster.as_ref())).or_default().push(step);
+        groups.entry((step.host(), step.cluster())).or_default().push(step);
     }
     let mut lines = Vec::new();
     for ((host, cluster), steps) in groups {
@@ -88,7 +88,7 @@ fn common_place<'a>(steps: &[&'a Step]) -> Option<&'a PlaceRef> {
 }
 
 fn step_lines(step: &Step, told: Option<&PlaceRef>, style: Style) -> Vec<String> {
-    let verb = step.id.0.rsplit('/').next().unwrap_or_default();
+    let verb = &step.id.verb;
     let symbol = style.paint(paint_of(step.action), &format!("{:>3}", step.action.symbol()));
     let mut lines = vec![format!("{symbol} {verb:<22} {}", describe(&step.kind))];
     let note = |text: &str| style.paint(Paint::Dim, &format!("{:26} {text}", ""));

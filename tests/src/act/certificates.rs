@@ -28,7 +28,7 @@ impl World {
         let authorities = Arc::clone(&self.authorities);
         let peer = &authorities[cluster_of(step)].peer;
         let client = &authorities[client_ca].client;
-        let Some(host) = self.hosts.get_mut(&step.host) else { return failed("no host") };
+        let Some(host) = self.hosts.get_mut(step.host()) else { return failed("no host") };
         let Some(owner) = host.accounts.get(account).copied() else {
             return failed("chown: invalid user");
         };
@@ -57,7 +57,7 @@ impl World {
 
     /// Tries the certificates of a member by new handshakes.
     pub(super) fn try_certificates(&mut self, step: &Step, silence: Silence) -> Act {
-        let Some(host) = self.hosts.get_mut(&step.host) else { return failed("no host") };
+        let Some(host) = self.hosts.get_mut(step.host()) else { return failed("no host") };
         let slow = host.slow;
         let member = member(host, step);
         let serves = member.process.is_some() && member.log.is_some() && !slow;

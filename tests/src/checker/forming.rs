@@ -63,7 +63,7 @@ fn amnesia(reading: &Reading<'_>, start: &Step) -> Option<String> {
         .collect();
     let rows = || lists.iter().flat_map(|list| list.iter());
     let published =
-        rows().any(|row| row.name == start.host.as_str() && !row.client_urls.is_empty());
+        rows().any(|row| row.name == start.host().as_str() && !row.client_urls.is_empty());
     let took_part = member.quorum_seen || !member.marker.is_absent() || published;
     let unproven = lists.is_empty() && member.token.known().is_none();
     (took_part || unproven).then(|| format!("{}: a member without its memory starts", start.id))
@@ -80,7 +80,7 @@ fn lone_start(reading: &Reading<'_>, start: &Step, cluster: &ClusterSpec) -> Vec
         };
         let made = |is: &dyn Fn(&StepKind) -> bool| {
             let steps = reading.steps(is).into_iter();
-            let mut here = steps.filter(|s| s.host == *host && s.cluster == start.cluster);
+            let mut here = steps.filter(|s| *s.host() == *host && s.cluster() == start.cluster());
             here.any(|step| reading.is_before(step, start))
         };
         if member.token.known().is_none() && !made(&|kind| *kind == StepKind::StoreToken) {
@@ -132,7 +132,7 @@ fn lost_data(reading: &Reading<'_>, discard: &Step) -> Option<String> {
 /// Another token replaces the one that a log was born with only after every such log is gone.
 fn token_under_a_process(reading: &Reading<'_>, token: &Step) -> Option<String> {
     let discards = reading.steps(|kind| *kind == StepKind::DiscardBootstrap);
-    let mut of_cluster = discards.into_iter().filter(|step| step.cluster == token.cluster);
+    let mut of_cluster = discards.into_iter().filter(|step| step.cluster() == token.cluster());
     of_cluster
         .any(|discard| !reading.is_before(discard, token))
         .then(|| format!("{}: another token before the old bootstrap is gone", token.id))
@@ -140,7 +140,7 @@ fn token_under_a_process(reading: &Reading<'_>, token: &Step) -> Option<String> 
 
 /// A record is for a token that every host has by then, and no member looks for it before.
 fn opened_too_late(reading: &Reading<'_>, open: &Step) -> Vec<String> {
-    let of_cluster = |step: &&Step| step.cluster == open.cluster;
+    let of_cluster = |step: &&Step| step.cluster() == open.cluster();
     let tokens = reading.steps(|kind| *kind == StepKind::StoreToken).into_iter();
     let tokens = tokens.filter(of_cluster).filter(|token| !reading.is_before(token, open));
     let tokens = tokens.map(|token| format!("{}: it comes before {}", open.id, token.id));
@@ -159,18 +159,18 @@ fn closed_too_early(reading: &Reading<'_>, close: &Step) -> Option<String> {
         let member = reading.member(host, &cluster.name);
         let has_log = member.and_then(|m| m.data.known()).is_some_and(|data| data.wal);
         let starts = reading.steps(StepKind::is_start).into_iter();
-        has_log || starts.into_iter().any(|s| s.host == *host && s.cluster == close.cluster)
+        has_log || starts.into_iter().any(|s| *s.host() == *host && s.cluster() == close.cluster())
     };
     let whole = cluster.members.keys().all(is_found);
     let starts = reading.steps(StepKind::is_start).into_iter();
-    let starts = starts.filter(|step| step.cluster == close.cluster).count();
+    let starts = starts.filter(|step| step.cluster() == close.cluster()).count();
     let early = starts > 0 && unproven(reading, close).is_some();
     (!whole || early).then(|| format!("{}: a member may still look for the record", close.id))
 }
 
 /// A marker says that a cluster is formed: only after the proof, and the proof after every start.
 fn unproven(reading: &Reading<'_>, marker: &Step) -> Option<String> {
-    let of_cluster = |step: &&Step| step.cluster == marker.cluster;
+    let of_cluster = |step: &&Step| step.cluster() == marker.cluster();
     let proofs = reading.steps(|kind| matches!(kind, StepKind::ProveHealthy { .. }));
     let mut before =
         proofs.into_iter().filter(of_cluster).filter(|proof| reading.is_before(proof, marker));

@@ -64,7 +64,7 @@ impl<'a> Reading<'a> {
     /// The steps of a kind on the host of a step, for its cluster or for the whole host.
     pub(super) fn makers(&self, of: &Step, is: &dyn Fn(&StepKind) -> bool) -> Vec<&'a Step> {
         let near = |step: &&Step| {
-            step.host == of.host && (step.cluster == of.cluster || step.cluster.is_none())
+            step.host() == of.host() && (step.cluster() == of.cluster() || step.cluster().is_none())
         };
         self.plan.steps.iter().filter(near).filter(|step| is(&step.kind)).collect()
     }
@@ -76,7 +76,7 @@ impl<'a> Reading<'a> {
 
     /// The cluster that a step serves.
     pub(super) fn cluster(&self, step: &Step) -> &'a ClusterSpec {
-        let name = step.cluster.as_ref().unwrap_or_else(|| panic!("{} has no cluster", step.id));
+        let name = step.cluster().unwrap_or_else(|| panic!("{} has no cluster", step.id));
         self.cluster_named(name)
     }
 
@@ -90,7 +90,7 @@ impl<'a> Reading<'a> {
 
     /// The member that a step serves, as it was seen.
     pub(super) fn seen(&self, step: &Step) -> Option<&'a MemberFacts> {
-        self.member(&step.host, step.cluster.as_ref()?)
+        self.member(step.host(), step.cluster()?)
     }
 
     /// Whether anything on any host says that the cluster once had a quorum.
@@ -110,13 +110,13 @@ impl<'a> Reading<'a> {
         clusters.get(cluster).is_some_and(|others| {
             others.needed > voters / 2
                 && others.members.len() >= others.needed
-                && !others.members.contains_key(&step.host)
+                && !others.members.contains_key(step.host())
         })
     }
 
     /// The clusters of which a step can take a running member down.
     pub(super) fn reaches(&self, step: &Step) -> BTreeSet<&'a ClusterName> {
-        let here = self.host(&step.host).map(|host| &host.clusters).into_iter().flatten();
+        let here = self.host(step.host()).map(|host| &host.clusters).into_iter().flatten();
         let in_pod = |(_, member): &(&ClusterName, &MemberFacts)| !member.pod.is_absent();
         match step.kind.effect() {
             Effect::Nothing
@@ -127,7 +127,7 @@ impl<'a> Reading<'a> {
             Effect::Files if !self.runs_as_another(step) => BTreeSet::new(),
             Effect::Down if !self.takes_down(step) || self.is_leftover(step) => BTreeSet::new(),
             Effect::Files | Effect::Down => {
-                step.cluster.iter().map(|name| self.name_of(name)).collect()
+                step.cluster().iter().map(|name| self.name_of(name)).collect()
             }
             Effect::EveryPod => here.filter(in_pod).map(|(name, _)| name).collect(),
         }
@@ -135,10 +135,10 @@ impl<'a> Reading<'a> {
 
     /// Whether the member of a step has a process of an account that is not etcd's now.
     pub(super) fn runs_as_another(&self, step: &Step) -> bool {
-        let cluster = step.cluster.as_ref().map(|name| self.cluster_named(name));
-        let wanted = cluster.and_then(|cluster| cluster.members.get(&step.host));
+        let cluster = step.cluster().map(|name| self.cluster_named(name));
+        let wanted = cluster.and_then(|cluster| cluster.members.get(step.host()));
         let account = self
-            .host(&step.host)
+            .host(step.host())
             .zip(wanted)
             .and_then(|(host, wanted)| host.account(&wanted.member.account).known());
         let is = self.seen(step).and_then(|member| member.runs_as.known());
@@ -184,7 +184,7 @@ impl<'a> Reading<'a> {
         let file = |path: &String| {
             member.and_then(|m| m.files.get(path)).is_some_and(|seen| seen.known().is_some())
         };
-        let releases = self.host(&start.host).map(|host| &host.releases);
+        let releases = self.host(start.host()).map(|host| &host.releases);
         let release = releases.and_then(|releases| releases.get(&cluster.version)?.known());
         Here {
             version: cluster.version,

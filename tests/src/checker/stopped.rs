@@ -32,8 +32,8 @@ pub(super) fn violations(reading: &Reading<'_>) -> Vec<String> {
 
 /// Whether a member is started with the unit that it has, because nothing else may be written.
 pub(super) fn starts_as_it_is(reading: &Reading<'_>, start: &Step) -> bool {
-    let Some(cluster) = &start.cluster else { return false };
-    let kept = Stops::Settings(start.host.clone(), cluster.clone());
+    let Some(cluster) = start.cluster() else { return false };
+    let kept = Stops::Settings(start.host().clone(), cluster.clone());
     let has_log = reading.seen(start).is_some_and(MemberFacts::has_log);
     has_log && reading.plan.report.blocked.iter().any(|blocked| blocked.stops.contains(&kept))
 }
@@ -41,26 +41,24 @@ pub(super) fn starts_as_it_is(reading: &Reading<'_>, start: &Step) -> bool {
 /// Whether a step is one of those that a finding says it stops.
 fn is_stopped(stop: &Stops, step: &Step) -> bool {
     match stop {
-        Stops::Cluster(cluster) => step.cluster.as_ref() == Some(cluster),
-        Stops::Changes(cluster) => step.cluster.as_ref() == Some(cluster) && changes(&step.kind),
-        Stops::Host(host) => step.host == *host,
-        Stops::Member(host, cluster) => {
-            step.host == *host && step.cluster.as_ref() == Some(cluster)
-        }
+        Stops::Cluster(cluster) => step.cluster() == Some(cluster),
+        Stops::Changes(cluster) => step.cluster() == Some(cluster) && changes(&step.kind),
+        Stops::Host(host) => *step.host() == *host,
+        Stops::Member(host, cluster) => *step.host() == *host && step.cluster() == Some(cluster),
         Stops::Settings(host, cluster) => {
-            step.host == *host && step.cluster.as_ref() == Some(cluster) && settings(&step.kind)
+            *step.host() == *host && step.cluster() == Some(cluster) && settings(&step.kind)
         }
     }
 }
 
 /// Whether a step that serves a whole host can end a member that a finding keeps as it is.
 fn reaches(reading: &Reading<'_>, stop: &Stops, step: &Step) -> bool {
-    let ends = |cluster| step.cluster.is_none() && reading.reaches(step).contains(cluster);
+    let ends = |cluster| step.cluster().is_none() && reading.reaches(step).contains(cluster);
     match stop {
         Stops::Host(_) => false,
         Stops::Cluster(cluster) | Stops::Changes(cluster) => ends(cluster),
         Stops::Member(host, cluster) | Stops::Settings(host, cluster) => {
-            *host == step.host && ends(cluster)
+            host == step.host() && ends(cluster)
         }
     }
 }
@@ -112,10 +110,10 @@ fn settings(kind: &StepKind) -> bool {
 /// Why a step may not be in any plan made from these facts.
 fn forbidden(reading: &Reading<'_>, step: &Step) -> Option<String> {
     let told = |why: &str| Some(format!("{}: {why}", step.id));
-    if reading.host(&step.host).is_some_and(|host| is_unfit(reading, host)) {
+    if reading.host(step.host()).is_some_and(|host| is_unfit(reading, host)) {
         return told("nothing may be done on this host");
     }
-    if step.cluster.is_none() {
+    if step.cluster().is_none() {
         let reached = reading.reaches(step);
         let mut judged = reached.into_iter().map(|name| &reading.spec.clusters[name]);
         return judged.find_map(|cluster| forbidden_of(reading, step, cluster));

@@ -14,9 +14,9 @@ pub(super) fn violations(reading: &Reading<'_>) -> Vec<String> {
 }
 
 fn touches_unknown(reading: &Reading<'_>, step: &Step) -> bool {
-    let Some(host) = reading.host(&step.host) else { return true };
+    let Some(host) = reading.host(step.host()) else { return true };
     let member = reading.seen(step);
-    let layout = step.cluster.as_ref().map(Layout::of);
+    let layout = step.cluster().map(Layout::of);
     let file =
         |path: String| member.and_then(|member| member.files.get(&path)).is_some_and(is_unknown);
     match &step.kind {

@@ -162,7 +162,7 @@ impl Simulated {
     }
 
     fn start_of(&self, index: usize) -> Step {
-        let of_host = |step: &&Step| step.host == name(index) && step.kind.is_start();
+        let of_host = |step: &&Step| *step.host() == name(index) && step.kind.is_start();
         self.plan.steps.iter().find(of_host).unwrap().clone()
     }
 

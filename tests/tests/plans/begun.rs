@@ -95,7 +95,7 @@ fn what_was_begun_on_a_host_has_left_its_token_there() {
     let plan = planned(&other, &facts);
     let of = |kind: fn(&StepKind) -> bool| {
         let steps = plan.steps.iter().filter(move |step| kind(&step.kind));
-        steps.map(|step| (step.host.as_str(), step.action)).collect::<Vec<_>>()
+        steps.map(|step| (step.host().as_str(), step.action)).collect::<Vec<_>>()
     };
     assert_eq!(
         of(|kind| matches!(kind, StepKind::DiscardBootstrap)),
@@ -122,7 +122,7 @@ fn a_pod_that_is_gone_on_with_takes_the_place_of_its_own_manifest() {
     let plan = planned(&spec, &facts);
     let replaced = plan.steps.iter().find_map(|step| match &step.kind {
         StepKind::StartMember { by: Launch::Pod { replaces, .. } }
-            if step.host.as_str() == "etcd-1" =>
+            if step.host().as_str() == "etcd-1" =>
         {
             Some(replaces.clone())
         }
@@ -139,7 +139,7 @@ fn members_that_all_run_and_never_met_are_started_again() {
         let plan = plan(&spec, facts, &Policy::default()).unwrap();
         assert!(!discards(&plan), "{plan:#?}");
         let hosts = plan.steps.iter().filter(|step| step.kind.is_start());
-        hosts.map(|step| step.host.to_string()).collect::<Vec<_>>()
+        hosts.map(|step| step.host().to_string()).collect::<Vec<_>>()
     };
     assert_eq!(starts(&facts), ["etcd-3"], "the two others wait for it");
     let waiting = member(&mut facts, "etcd-1").clone();

@@ -31,7 +31,7 @@ fn site(asks: bool) -> (SiteSpec, SiteFacts) {
 /// The hosts that are told of the service.
 fn told(plan: &Plan) -> Vec<&str> {
     let told = |step: &&planner::Step| matches!(step.kind, StepKind::TrustDiscovery { .. });
-    plan.steps.iter().filter(told).map(|step| step.host.as_str()).collect()
+    plan.steps.iter().filter(told).map(|step| step.host().as_str()).collect()
 }
 
 /// The service's CA as it is wanted, on the host of a member.

@@ -3,10 +3,10 @@
 use std::collections::BTreeSet;
 
 use planner::facts::{EtcdFacts, HostFacts, Observed, SiteFacts};
-use planner::plan::{Action, FormationState, Guard};
+use planner::plan::{Action, FormationState, Guard, Verb};
 use planner::report::{Blocked, Finding};
 use planner::stops::Stops;
-use planner::{Plan, SiteSpec, Step, StepId, StepKind};
+use planner::{Plan, SiteSpec, Step, StepKind};
 use quorate_tests::checker::violations;
 use quorate_tests::site::{Shape, cluster, host, plain};
 use quorate_tests::story::{formed, plan_of};
@@ -44,14 +44,14 @@ impl Case {
     }
 
     fn step(&mut self, id: &str) -> &mut Step {
-        let found = self.plan.steps.iter_mut().find(|step| step.id.0 == id);
+        let found = self.plan.steps.iter_mut().find(|step| step.id == id);
         found.unwrap_or_else(|| panic!("the plan has no step {id}"))
     }
 
     fn remove(&mut self, id: &str) {
-        self.plan.steps.retain(|step| step.id.0 != id);
+        self.plan.steps.retain(|step| step.id != id);
         for step in &mut self.plan.steps {
-            step.after.retain(|before| before.0 != id);
+            step.after.retain(|before| before != id);
         }
     }
 
@@ -62,11 +62,8 @@ impl Case {
 }
 
 fn last(id: &str, kind: StepKind, guard: Guard) -> Step {
-    let parts: Vec<&str> = id.split('/').collect();
     Step {
-        id: StepId(id.to_owned()),
-        host: host(parts[0]),
-        cluster: Some(cluster(0)),
+        id: id.parse().unwrap(),
         action: Action::Run,
         kind,
         guard,
@@ -78,8 +75,8 @@ fn last(id: &str, kind: StepKind, guard: Guard) -> Step {
 #[test]
 fn a_step_after_nothing_is_rejected() {
     let mut case = Case::forming();
-    case.step("etcd-1/c0/unit").after.insert(StepId("etcd-1/c0/dance".to_owned()));
-    case.rejected("etcd-1/c0/unit: it comes after etcd-1/c0/dance, which is not before it");
+    case.step("etcd-1/c0/unit").after.insert("etcd-1/c0/manifest".parse().unwrap());
+    case.rejected("etcd-1/c0/unit: it comes after etcd-1/c0/manifest, which is not before it");
 }
 
 #[test]
@@ -111,7 +108,7 @@ fn a_start_that_does_not_wait_is_rejected() {
 fn a_start_before_the_others_have_their_tokens_is_rejected() {
     let mut case = Case::forming();
     let start = case.step("etcd-1/c0/start");
-    start.after.retain(|id| !id.0.starts_with("etcd-3/"));
+    start.after.retain(|id| id.host != host("etcd-3"));
     case.rejected("etcd-1/c0/start: etcd-3 has no token yet");
     case.rejected("etcd-1/c0/start: etcd-3 has no unit yet");
 }
@@ -122,14 +119,14 @@ fn a_marker_before_the_proof_is_rejected() {
     case.step("etcd-2/c0/marker").after.clear();
     case.rejected("etcd-2/c0/marker: it comes before the proof");
     let mut case = Case::forming();
-    case.step("etcd-1/c0/prove").after.retain(|id| !id.0.starts_with("etcd-3/"));
+    case.step("etcd-1/c0/prove").after.retain(|id| id.host != host("etcd-3"));
     case.rejected("it comes before the proof");
 }
 
 #[test]
 fn a_unit_of_a_formed_cluster_before_the_marker_is_rejected() {
     let mut case = Case::forming();
-    let prove = StepId("etcd-1/c0/prove".to_owned());
+    let prove = "etcd-1/c0/prove".parse().unwrap();
     case.step("etcd-2/c0/settle").after = BTreeSet::from([prove]);
     case.rejected("etcd-2/c0/settle: it says that the cluster is formed");
 }
@@ -261,7 +258,7 @@ fn a_start_without_memory_is_rejected() {
 fn two_restarts_at_once_are_rejected() {
     let mut case = Case::of_formed(|_| {}, Some(1 << 32));
     for id in ["etcd-1", "etcd-2", "etcd-3"] {
-        case.step(&format!("{id}/c0/restart")).after.retain(|id| !id.0.ends_with("/rejoin"));
+        case.step(&format!("{id}/c0/restart")).after.retain(|id| id.verb != Verb::Rejoin);
     }
     case.remove("etcd-2/c0/unit");
     case.remove("etcd-3/c0/unit");
@@ -291,7 +288,7 @@ fn a_unit_that_is_written_while_the_member_starts_is_rejected() {
         panic!()
     };
     let kind = StepKind::WriteUnit { text, formation: FormationState::New };
-    case.plan.steps.push(last("etcd-1/c0/again", kind, Guard::HasLog));
+    case.plan.steps.push(last("etcd-1/c0/manifest", kind, Guard::HasLog));
     case.rejected("its unit is written while it starts");
 }
 

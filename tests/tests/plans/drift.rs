@@ -216,9 +216,8 @@ fn each_thing_that_is_not_so_is_in_the_plan_with_the_step_that_mends_it() {
         let plan = planned(change);
         let text = text::plan(&plan, Style::Plain);
         assert!(plan.report.blocked.is_empty() && plan.report.held.is_empty(), "{number}: {text}");
-        let suffix = format!("/{verb}");
         let step =
-            plan.steps.iter().find(|s| s.host.as_str() == "etcd-2" && s.id.0.ends_with(&suffix));
+            plan.steps.iter().find(|s| s.host().as_str() == "etcd-2" && s.id.verb.name() == *verb);
         let step = step.unwrap_or_else(|| panic!("{number}: no step {verb}: {text}"));
         let said = match &step.why {
             Why::Wanted { place: Some(place) } => format!("wanted by {place}"),
@@ -227,7 +226,7 @@ fn each_thing_that_is_not_so_is_in_the_plan_with_the_step_that_mends_it() {
         };
         assert!(said.contains(word), "{number}: {said}");
         let elsewhere = plan.steps.iter().find(|step| {
-            step.host.as_str() != "etcd-2" && !matches!(step.kind, StepKind::ProveHealthy { .. })
+            step.host().as_str() != "etcd-2" && !matches!(step.kind, StepKind::ProveHealthy { .. })
         });
         assert_eq!(elsewhere, None, "{number}");
         assert_eq!(plan.needs_ca_keys(), *verb == "certificates", "{number}");

@@ -124,7 +124,7 @@ fn a_member_is_listed_by_its_address_where_it_runs_or_is_started() {
     let lists = |step: &Step| matches!(step.kind, StepKind::ListByAddress { .. });
     let listed = |plan: &Plan| {
         let listed = plan.steps.iter().filter(|step| lists(step));
-        listed.map(|step| step.host.to_string()).collect::<Vec<_>>()
+        listed.map(|step| step.host().to_string()).collect::<Vec<_>>()
     };
     let mut facts = killed_before(world, &spec, lists, 0).observe(&spec);
     assert_eq!(listed(&planned(&spec, &facts)), ["etcd-1", "etcd-2", "etcd-3"]);

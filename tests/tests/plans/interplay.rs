@@ -114,7 +114,7 @@ fn certificates_are_renewed_while_a_lost_member_stops_every_restart() {
             assert_eq!(violations(&made, &wanted, &facts), Vec::<String>::new());
             assert!(!made.steps.iter().any(|step| step.kind.disrupts()) && !has_kubelet(&made));
             for name in ["etcd-1/c0", "etcd-2/c0", "etcd-1/c1", "etcd-2/c1"] {
-                let renews = |step: &Step| step.id.0 == format!("{name}/certificates");
+                let renews = |step: &Step| step.id == *format!("{name}/certificates");
                 assert!(made.steps.iter().any(renews), "{name}, {runtime:?}, {days}");
             }
         }

@@ -1,7 +1,7 @@
 //! A kubelet with other settings can end every pod of its host: hosts take turns, as restarts do.
 
 use inventories::inventory::{CgroupDriver, Runtime};
-use planner::plan::Guard;
+use planner::plan::{Guard, Verb};
 use planner::{Observed, Plan, Policy, SiteSpec, Step, StepId, StepKind, plan};
 use quorate_tests::checker::violations;
 use quorate_tests::sim::Repeat;
@@ -43,7 +43,7 @@ fn kubelets_change_one_host_at_a_time_and_cost_no_quorum() {
     let (world, wanted) = changed(&[3, 3]);
     let plan = plan_of(&world, &wanted);
     assert_eq!(violations(&plan, &wanted, &world.observe(&wanted)), Vec::<String>::new());
-    let order: Vec<&str> = kubelets(&plan).iter().map(|step| step.host.as_str()).collect();
+    let order: Vec<&str> = kubelets(&plan).iter().map(|step| step.host().as_str()).collect();
     assert_eq!(order, ["etcd-2", "etcd-3", "etcd-1"], "the host of the leaders comes last");
     for step in kubelets(&plan) {
         let Guard::OthersHealthy { clusters } = &step.guard else { panic!("{step:?}") };
@@ -84,12 +84,12 @@ fn a_pod_without_others_is_ended_only_when_an_outage_is_allowed() {
 fn a_small_cluster_holds_back_the_hosts_that_it_is_on() {
     let (world, wanted) = changed(&[3, 1]);
     let plan = plan_of(&world, &wanted);
-    let order: Vec<&str> = kubelets(&plan).iter().map(|step| step.host.as_str()).collect();
+    let order: Vec<&str> = kubelets(&plan).iter().map(|step| step.host().as_str()).collect();
     assert_eq!(order, ["etcd-2", "etcd-3"]);
     assert_eq!(codes(&plan), ["needs-outage"]);
     let allowed = Policy { allow_outage: [cluster(1)].into(), ..Policy::default() };
     let plan = planner::plan(&wanted, &world.observe(&wanted), &allowed).unwrap();
-    let last = plan.step(&StepId("etcd-1/kubelet".to_owned())).unwrap();
+    let last = plan.step(&"etcd-1/kubelet".parse().unwrap()).unwrap();
     let Guard::OthersHealthy { clusters } = &last.guard else { panic!("{last:?}") };
     assert_eq!(clusters.keys().map(|name| name.as_str()).collect::<Vec<_>>(), ["c0"]);
 }
@@ -102,8 +102,11 @@ fn kubelets_of_hosts_without_pods_take_no_turns() {
     assert_eq!(kubelets(&plan).len(), 3);
     for step in kubelets(&plan) {
         assert_eq!(step.guard, Guard::Nothing);
-        let waits = |id: &&StepId| !id.0.starts_with(step.host.as_str());
-        assert!(step.after.iter().filter(waits).all(|id| id.0.contains("/install-")), "{step:?}");
+        let waits = |id: &&StepId| id.host != *step.host();
+        assert!(
+            step.after.iter().filter(waits).all(|id| matches!(id.verb, Verb::InstallEtcd(_))),
+            "{step:?}"
+        );
     }
 }
 
@@ -130,12 +133,12 @@ fn the_checker_rejects_a_kubelet_that_asks_nobody_or_does_not_wait() {
         assert!(found.iter().any(|found| found.contains(why)), "{found:?}");
     };
     let mut alone = good.clone();
-    let step = alone.steps.iter_mut().find(|step| step.id.0 == "etcd-2/kubelet").unwrap();
+    let step = alone.steps.iter_mut().find(|step| step.id == "etcd-2/kubelet").unwrap();
     step.guard = Guard::Nothing;
     rejected(&alone, "etcd-2/kubelet: the guard Nothing is too weak");
     let mut together = good;
     for step in &mut together.steps {
-        step.after.retain(|id| !id.0.ends_with("/back"));
+        step.after.retain(|id| id.verb != Verb::Back);
     }
     rejected(&together, "two members restart at once");
 }
@@ -162,6 +165,6 @@ fn a_kubelet_is_left_alone_where_nobody_can_tell_what_runs() {
     let Some(Observed::Known(seen)) = facts.hosts.get_mut(&host("etcd-2")) else { panic!() };
     seen.clusters.get_mut(&cluster(0)).unwrap().pod = Observed::Unknown("no answer".to_owned());
     let plan = planner::plan(&wanted, &facts, &Policy::default()).unwrap();
-    let order: Vec<&str> = kubelets(&plan).iter().map(|step| step.host.as_str()).collect();
+    let order: Vec<&str> = kubelets(&plan).iter().map(|step| step.host().as_str()).collect();
     assert!(!order.contains(&"etcd-2"), "{order:?}");
 }

@@ -23,7 +23,7 @@ fn misled(plan: &Plan) -> Vec<String> {
         .map(|found| {
             let host = found.finding.host.clone().unwrap();
             assert_eq!(found.stops, [Stops::Host(host.clone())].into());
-            assert!(plan.steps.iter().all(|step| step.host != host), "{:?}", plan.steps);
+            assert!(plan.steps.iter().all(|step| *step.host() != host), "{:?}", plan.steps);
             format!("{host}: {}", found.finding.message)
         })
         .collect()

@@ -26,13 +26,13 @@ fn site() -> (SiteSpec, SiteFacts) {
 fn drift(plan: &Plan) -> Vec<(String, Action, Vec<String>)> {
     let is_drift = |step: &&Step| !matches!(step.why, Why::Safety { .. });
     let steps = plan.steps.iter().filter(is_drift).map(|step| {
-        assert_eq!(step.host.as_str(), "etcd-2");
+        assert_eq!(step.host().as_str(), "etcd-2");
         let changes = match &step.why {
             Why::Drift { changes } => changes.clone(),
             Why::Wanted { .. } => Vec::new(),
             why => panic!("{why:?}"),
         };
-        (step.id.0.rsplit('/').next().unwrap().to_owned(), step.action, changes)
+        (step.id.verb.to_string(), step.action, changes)
     });
     steps.collect()
 }

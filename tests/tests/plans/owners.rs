@@ -4,8 +4,8 @@
 use inventories::AccountName;
 use inventories::inventory::Runtime;
 use planner::facts::{FileFacts, Observed, SiteFacts};
-use planner::plan::Guard;
-use planner::{Plan, Policy, SiteSpec, StepId, StepKind, plan};
+use planner::plan::{Guard, Verb};
+use planner::{Plan, Policy, SiteSpec, StepKind, plan};
 use quorate_tests::checker::violations;
 use quorate_tests::drift::Drift;
 use quorate_tests::seen::member;
@@ -16,7 +16,7 @@ use quorate_tests::world::World;
 
 fn prepared(plan: &Plan) -> Vec<&str> {
     let is = |kind: &StepKind| matches!(kind, StepKind::PrepareDirectories { .. });
-    plan.steps.iter().filter(|step| is(&step.kind)).map(|step| step.host.as_str()).collect()
+    plan.steps.iter().filter(|step| is(&step.kind)).map(|step| step.host().as_str()).collect()
 }
 
 fn drifted(world: &World, drift: Drift) -> World {
@@ -41,7 +41,7 @@ fn an_account_with_another_number_is_a_roll() {
         let plan = plan_of(&world, &spec);
         assert_eq!(violations(&plan, &spec, &world.observe(&spec)), Vec::<String>::new());
         assert_eq!(prepared(&plan), ["etcd-2", "etcd-3", "etcd-1"], "{drift:?}, {runtime:?}");
-        for step in plan.steps.iter().filter(|step| step.id.0.ends_with("/directories")) {
+        for step in plan.steps.iter().filter(|step| step.id.verb == Verb::Directories) {
             assert!(matches!(step.guard, Guard::OthersHealthy { .. }), "{step:?}");
         }
         after_every_crash(&world, &spec, 8, |_, _| {});
@@ -58,7 +58,7 @@ fn files_are_not_given_away_under_a_process_while_its_member_is_needed() {
     assert_eq!(prepared(&plan), Vec::<&str>::new());
     let codes: Vec<&str> = plan.report.held.iter().map(|finding| finding.code).collect();
     assert_eq!(codes, ["roll-waits"]);
-    assert!(!plan.steps.iter().any(|step| step.id.0.ends_with("/certificates")));
+    assert!(!plan.steps.iter().any(|step| step.id.verb == Verb::Certificates));
 }
 
 /// What is given back to the account that the process has can hurt nobody, and waits for nobody.
@@ -85,8 +85,8 @@ fn a_member_that_is_down_gets_its_files_back_before_it_starts() {
     Drift::NewAccount.of(&mut world, &host("etcd-2"));
     Drift::Stopped.of(&mut world, &host("etcd-2"));
     let plan = plan_of(&world, &spec);
-    let start = plan.step(&StepId("etcd-2/c0/start".to_owned())).unwrap();
-    assert!(start.after.contains(&StepId("etcd-2/c0/directories".to_owned())));
+    let start = plan.step(&"etcd-2/c0/start".parse().unwrap()).unwrap();
+    assert!(start.after.contains(&"etcd-2/c0/directories".parse().unwrap()));
     let (done, report) = apply(world, &spec, 8, None, Repeat::Once);
     assert_eq!(report.failed().count(), 0, "{}", done.story.join("\n"));
     assert!(plan_of(&done, &spec).is_empty());
@@ -109,7 +109,7 @@ fn a_directory_above_that_lets_etcd_not_through_stops_its_member() {
         assert_eq!(plan.report.warnings.iter().any(|is| is.code == "closed-parent"), !blocks);
         let hint = "run on the host: chmod a+x /var/lib/etcd";
         assert!(found.iter().all(|finding| finding.hint.as_deref() == Some(hint)));
-        assert_eq!(plan.steps.iter().any(|step| step.host.as_str() == "etcd-2"), !blocks);
+        assert_eq!(plan.steps.iter().any(|step| step.host().as_str() == "etcd-2"), !blocks);
         assert_eq!(violations(&plan, &wanted, &facts), Vec::<String>::new());
     }
 }
@@ -152,7 +152,7 @@ fn cut_off(names: &[&str]) -> Plan {
 fn a_member_whose_folder_was_replaced_gets_its_certificates_and_a_restart() {
     let plan = cut_off(&["etcd-2"]);
     assert!(plan.report.held.is_empty(), "{:?}", plan.report.held);
-    let step = |verb: &str| plan.step(&StepId(format!("etcd-2/c0/{verb}")));
+    let step = |verb: &str| plan.step(&format!("etcd-2/c0/{verb}").parse().unwrap());
     assert_eq!(step("trial"), None);
     let restart = step("restart").unwrap();
     assert!(matches!(restart.guard, Guard::OthersHealthy { .. }));
@@ -168,7 +168,7 @@ fn members_whose_folders_were_replaced_wait_for_each_other() {
     let codes: Vec<&str> = plan.report.held.iter().map(|finding| finding.code).collect();
     assert_eq!(codes, ["roll-waits"]);
     assert!(!plan.steps.iter().any(|step| step.kind.disrupts()));
-    assert!(plan.step(&StepId("etcd-3/c0/certificates".to_owned())).is_some());
+    assert!(plan.step(&"etcd-3/c0/certificates".parse().unwrap()).is_some());
 }
 
 /// The site with another account for its first cluster.
@@ -189,7 +189,7 @@ fn another_account_is_a_roll() {
         let plan = plan_of(&world, &spec);
         assert_eq!(violations(&plan, &spec, &world.observe(&spec)), Vec::<String>::new());
         assert_eq!(prepared(&plan), ["etcd-2", "etcd-3", "etcd-1"], "{runtime:?}");
-        for step in plan.steps.iter().filter(|step| step.id.0.ends_with("/directories")) {
+        for step in plan.steps.iter().filter(|step| step.id.verb == Verb::Directories) {
             assert!(matches!(step.guard, Guard::OthersHealthy { .. }), "{step:?}");
         }
         after_every_crash(&world, &spec, 8, |_, _| {});
@@ -209,7 +209,7 @@ fn another_account_of_one_cluster_leaves_the_other_alone() {
     }
     let plan = plan_of(&world, &other);
     assert!(!plan.steps.is_empty());
-    assert!(plan.steps.iter().all(|step| step.cluster.as_ref().is_none_or(|of| *of == name)));
+    assert!(plan.steps.iter().all(|step| step.cluster().is_none_or(|of| *of == name)));
 }
 
 /// The release, and what a symlink leads through, are on the way as well.

@@ -28,14 +28,14 @@ fn untried(facts: &mut SiteFacts, name: &str) {
     seen::member(facts, name).files.insert(note, file);
 }
 
-fn after<'p>(plan: &'p Plan, id: &str) -> BTreeSet<&'p str> {
-    let step = plan.steps.iter().find(|step| step.id.0 == id);
+fn after(plan: &Plan, id: &str) -> BTreeSet<String> {
+    let step = plan.steps.iter().find(|step| step.id == id);
     let step = step.unwrap_or_else(|| panic!("the plan has no {id}"));
-    step.after.iter().map(|before| before.0.as_str()).collect()
+    step.after.iter().map(|before| before.to_string()).collect()
 }
 
 fn silence_of(plan: &Plan, id: &str) -> (Silence, Vec<String>) {
-    let step = plan.steps.iter().find(|step| step.id.0 == id).unwrap();
+    let step = plan.steps.iter().find(|step| step.id == id).unwrap();
     let StepKind::TryCertificates { silence, from, .. } = &step.kind else {
         panic!("{id} is no trial")
     };
@@ -102,7 +102,7 @@ fn an_untried_generation_is_tried_even_where_nothing_else_is_to_be_done() {
     let mut facts = formed(world, &spec).observe(&spec);
     untried(&mut facts, "etcd-2");
     let plan = super::planned(&spec, &facts);
-    let ids: Vec<&str> = plan.steps.iter().map(|step| step.id.0.as_str()).collect();
+    let ids: Vec<String> = plan.steps.iter().map(|step| step.id.to_string()).collect();
     assert_eq!(ids, ["etcd-2/c0/trial"]);
     assert!(!plan.needs_ca_keys());
 }

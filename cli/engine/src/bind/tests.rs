@@ -3,7 +3,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use inventories::HostName;
 use inventories::inventory::Arch;
 use planner::facts::{HostFacts, Machine, MemberFacts, Names};
-use planner::plan::{Action, Guard, Launch, Step, StepId, Why};
+use planner::plan::{Action, Guard, Launch, Step, StepId, Verb, Why};
 use time::OffsetDateTime;
 
 use super::*;
@@ -19,9 +19,7 @@ fn token(digit: char) -> BootstrapToken {
 /// A plan with one step of each kind, on one host.
 fn plan(kinds: Vec<StepKind>) -> Plan {
     let step = |kind| Step {
-        id: StepId("a/main/step".to_owned()),
-        host: "a".parse().unwrap(),
-        cluster: Some(cluster()),
+        id: StepId::for_member(&"a".parse().unwrap(), &cluster(), Verb::Start),
         action: Action::Create,
         kind,
         guard: Guard::NeverFormed,

@@ -52,8 +52,8 @@ impl LockedHosts {
 
     /// The connection to a step's host, with the step's fence.
     pub(crate) async fn connection(&self, step: &Step) -> Result<Fenced, Failure> {
-        let mut locked = self.locked(&step.host)?.lock().await;
-        let connection = self.connect(&step.host, &mut locked).await?;
+        let mut locked = self.locked(step.host())?.lock().await;
+        let connection = self.connect(step.host(), &mut locked).await?;
         let words = self.fence.words(step, locked.generation)?;
         Ok(Fenced::new(connection, Some(words)))
     }

@@ -8,8 +8,8 @@ use std::collections::BTreeMap;
 use std::net::IpAddr;
 
 use inventories::HostName;
-use planner::Step;
 use planner::facts::Commit;
+use planner::{Step, StepId};
 use serde::Serialize;
 use time::OffsetDateTime;
 use time::format_description::well_known::Rfc3339;
@@ -69,7 +69,7 @@ struct Entry<'a> {
     plan: &'a str,
     #[serde(skip_serializing_if = "Option::is_none")]
     commit: Option<&'a str>,
-    step: &'a str,
+    step: &'a StepId,
 }
 
 impl Fence {
@@ -80,13 +80,13 @@ impl Fence {
             who: &self.who,
             plan: &self.plan,
             commit: self.commit.as_ref().map(Commit::as_str),
-            step: &step.id.0,
+            step: &step.id,
         };
         let line = serde_json::to_string(&entry).map_err(Failure::local)?;
         // The script closes the object behind the outcome.
         let open = line.strip_suffix('}').unwrap_or(&line).to_owned();
         let generation = generation.to_string();
-        let machine = self.machine(&step.host);
+        let machine = self.machine(step.host());
         Ok([machine, self.lock.clone(), generation, self.journal.clone(), open])
     }
 

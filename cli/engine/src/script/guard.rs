@@ -73,7 +73,7 @@ pub(crate) fn nothing() -> [String; 3] {
 
 /// The paths of the step's cluster.
 pub(crate) fn layout(step: &Step) -> Result<Layout, Failure> {
-    match &step.cluster {
+    match step.cluster() {
         Some(cluster) => Ok(Layout::of(cluster)),
         None => Err(Failure::local(format!("step {} names no cluster", step.id))),
     }
@@ -83,16 +83,13 @@ pub(crate) fn layout(step: &Step) -> Result<Layout, Failure> {
 mod tests {
     use std::collections::{BTreeMap, BTreeSet};
 
-    use planner::StepId;
     use planner::plan::{Action, Launch, Why};
 
     use super::*;
 
     fn words(kind: StepKind, guard: Guard, wanted: Option<&str>) -> Result<Vec<String>, Failure> {
         let step = Step {
-            id: StepId("etcd-1/main/step".to_owned()),
-            host: "etcd-1".parse().unwrap(),
-            cluster: Some("main".parse().unwrap()),
+            id: "etcd-1/main/start".parse().unwrap(),
             action: Action::Run,
             kind,
             guard,

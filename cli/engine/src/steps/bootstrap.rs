@@ -39,6 +39,6 @@ pub(crate) fn token<'a>(
     step: &Step,
     bindings: &'a Bindings,
 ) -> Result<&'a BootstrapToken, Failure> {
-    let bound = step.cluster.as_ref().and_then(|cluster| bindings.tokens.get(cluster));
+    let bound = step.cluster().and_then(|cluster| bindings.tokens.get(cluster));
     bound.ok_or_else(|| Failure::local("no bootstrap token is bound for the cluster"))
 }

@@ -50,7 +50,7 @@ pub(crate) fn install(
 ) -> Result<Call, Failure> {
     let Wanted { leaves, client_ca, account, swap } = *wanted;
     let layout = guard::layout(step)?;
-    let cluster = step.cluster.as_ref().unwrap_or(client_ca);
+    let cluster = step.cluster().unwrap_or(client_ca);
     let mut contents = issue(issuers, cluster, client_ca, leaves, now)?;
 
     let mut args = guard::arguments(step, None)?;

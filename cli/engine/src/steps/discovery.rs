@@ -128,6 +128,6 @@ fn with_password(
 }
 
 fn bound<'a>(step: &Step, bindings: &'a Bindings) -> Result<&'a Password, Failure> {
-    let bound = step.cluster.as_ref().and_then(|cluster| bindings.passwords.get(cluster));
+    let bound = step.cluster().and_then(|cluster| bindings.passwords.get(cluster));
     bound.ok_or_else(|| Failure::local("no password is bound for the cluster's discovery service"))
 }

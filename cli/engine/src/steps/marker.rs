@@ -70,7 +70,7 @@ impl Seen {
     /// The marker to write, unless the one that is there speaks of another cluster.
     fn marker(&self, step: &Step, wanted: &Wanted<'_>) -> Result<Marker, Failure> {
         let Wanted { site, formed_by } = *wanted;
-        let Some(cluster) = &step.cluster else {
+        let Some(cluster) = step.cluster() else {
             return Err(Failure::local(format!("step {} names no cluster", step.id)));
         };
         if let Some(text) = &self.present {

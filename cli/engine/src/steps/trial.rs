@@ -67,7 +67,7 @@ pub(crate) async fn attempt(
     let why = format!("the new certificates do not work: {why}; {became}");
     let hint = format!(
         "no other member got new ones; look at etcd's log on {}, then run quorate apply again",
-        step.host
+        step.host()
     );
     Err(Failure { kind: StepErrorKind::Failed(why), ..failure }.hinted(hint))
 }

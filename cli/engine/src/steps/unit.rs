@@ -34,7 +34,7 @@ pub(crate) fn write_unit(
 
 pub(crate) fn start_member(step: &Step, bindings: &Bindings) -> Result<Call, Failure> {
     let layout = guard::layout(step)?;
-    let token = step.cluster.as_ref().and_then(|cluster| bindings.tokens.get(cluster));
+    let token = step.cluster().and_then(|cluster| bindings.tokens.get(cluster));
     let token = token.map(ToString::to_string).unwrap_or_default();
     let args = [
         layout.unit_name(),

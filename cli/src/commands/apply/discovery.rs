@@ -29,7 +29,7 @@ pub(super) fn passwords(
 ) -> Result<BTreeMap<ClusterName, Password>, CliError> {
     let mut passwords = BTreeMap::new();
     for step in &plan.steps {
-        let Some(cluster) = step.cluster.as_ref().filter(|_| wants_password(&step.kind)) else {
+        let Some(cluster) = step.cluster().filter(|_| wants_password(&step.kind)) else {
             continue;
         };
         let bootstrap = site.inventory.clusters.get(cluster).map(|cluster| &cluster.bootstrap);

@@ -59,7 +59,7 @@ pub(super) fn fence(lock: &Lock, planned: &Planned, record: &Applied) -> Fence {
 
 /// Every host of the plan's clusters that was seen; of each cluster a majority at least.
 pub(super) fn hosts(planned: &Planned) -> Result<BTreeSet<HostName>, CliError> {
-    let touched: BTreeSet<&HostName> = planned.plan.steps.iter().map(|step| &step.host).collect();
+    let touched: BTreeSet<&HostName> = planned.plan.steps.iter().map(|step| step.host()).collect();
     let mut hosts = BTreeSet::new();
     for cluster in planned.plan.selection.of(&planned.spec) {
         if !cluster.members.keys().any(|member| touched.contains(member)) {

@@ -2,7 +2,7 @@
 
 use super::*;
 use inventories::{ClusterName, SiteName};
-use planner::plan::{Guard, Launch, Why};
+use planner::plan::{Guard, Launch, Verb, Why};
 use planner::report::{Finding, PlanReport, UNSEEN};
 use planner::stops::Stops;
 
@@ -11,9 +11,7 @@ type Row = (&'static str, &'static str, ExitCode, ExitCode);
 
 fn step(id: &str, action: Action, kind: StepKind) -> Step {
     Step {
-        id: StepId(id.to_owned()),
-        host: "h".parse().unwrap(),
-        cluster: None,
+        id: StepId::for_host(&id.parse().unwrap(), Verb::RegisterHost),
         action,
         kind,
         guard: Guard::Nothing,
@@ -88,7 +86,7 @@ fn ended<T>(report: PlanReport, ends: Vec<End>, of: impl Fn(&Ending<'_>) -> T) -
     for (number, (_, _, outcome, kind)) in ends.into_iter().enumerate() {
         let (host, words) = ("h".parse().unwrap(), Vec::new());
         let error = kind.map(|kind| StepError { host, kind, words, hint: None });
-        let id = StepId(number.to_string());
+        let id = StepId::for_host(&number.to_string().parse().unwrap(), Verb::RegisterHost);
         let (elapsed, note) = (Duration::ZERO, None);
         ending.fold(Event::StepFinished { id, outcome, elapsed, note, error });
     }

@@ -101,7 +101,7 @@ fn failure(ending: &Ending<'_>, style: Style) -> String {
 }
 
 fn names(steps: &[&Step]) -> String {
-    let names: Vec<&str> = steps.iter().map(|step| step.id.0.as_str()).collect();
+    let names: Vec<String> = steps.iter().map(|step| step.id.to_string()).collect();
     names.join(", ")
 }
 

@@ -20,10 +20,10 @@ use crate::story::{execute_in, execute_on};
 pub(super) fn steps(plan: &Plan) -> String {
     let edges = planner::graph::essential_edges(&plan.steps);
     let line = |step: &planner::Step| {
-        let before: Vec<&str> = edges
+        let before: Vec<String> = edges
             .iter()
             .filter(|(_, to)| *to == step.id)
-            .map(|(from, _)| from.0.as_str())
+            .map(|(from, _)| from.to_string())
             .collect();
         let after = if before.is_empty() { String::new() } else { " after ".to_owned() };
         format!("{:>3} {}{after}{}\n", step.action.symbol(), step.id, before.join(", "))
@@ -77,7 +77,7 @@ impl Scene {
         let mut ending = Ending::of(plan);
         let sim = Sim::losing(self.world.clone(), BTreeMap::from([(number, Loss::Forever)]));
         let (mut world, _) = execute_on(&sim, plan, bindings, 1, |event| ending.fold(event));
-        if let Some(host) = world.hosts.get_mut(&plan.steps[number].host) {
+        if let Some(host) = world.hosts.get_mut(plan.steps[number].host()) {
             host.reachable = false;
         }
         self.world = world;
@@ -106,7 +106,7 @@ impl Scene {
 }
 
 fn position(plan: &Plan, id: &str) -> Result<usize, String> {
-    let position = plan.steps.iter().position(|step| step.id.0 == id);
+    let position = plan.steps.iter().position(|step| step.id == id);
     position.ok_or_else(|| format!("the plan has no step {id}"))
 }
 

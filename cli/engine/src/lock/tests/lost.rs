@@ -5,7 +5,7 @@ use std::path::PathBuf;
 use std::sync::Arc;
 
 use inventories::HostName;
-use planner::plan::{Action, Guard, Why};
+use planner::plan::{Action, Guard, Verb, Why};
 use planner::{Step, StepId, StepKind};
 
 use super::super::connections::LockedHosts;
@@ -79,9 +79,7 @@ impl Site {
             commit: None,
         };
         let step = Step {
-            id: StepId("etcd-1/slow".to_owned()),
-            host,
-            cluster: None,
+            id: StepId::for_host(&host, Verb::RegisterHost),
             action: Action::Create,
             kind: StepKind::CreateAccount { name: Default::default() },
             guard: Guard::Nothing,
@@ -130,7 +128,7 @@ async fn after_a_cut_the_step_is_done_again_and_its_first_attempt_is_over() {
     assert!(matches!(lost, StepErrorKind::Lost(_)), "{lost:?}");
 
     let waited = std::time::Instant::now();
-    site.hosts.reconnect(&site.step.host).await.unwrap();
+    site.hosts.reconnect(site.step.host()).await.unwrap();
     assert!(waited.elapsed().as_secs() < 20, "{:?}", waited.elapsed());
     let reply = site.run(site.slow(0)).await.unwrap();
     assert_eq!(answer::read(&reply).unwrap().body, "");
@@ -143,7 +141,7 @@ async fn after_a_cut_the_step_is_done_again_and_its_first_attempt_is_over() {
 async fn a_first_attempt_that_is_nearly_done_is_let_finish() {
     let Some(site) = Site::locked().await else { return };
     site.interrupted(site.slow(2), Cable::cut).await;
-    site.hosts.reconnect(&site.step.host).await.unwrap();
+    site.hosts.reconnect(site.step.host()).await.unwrap();
     assert_eq!(site.traced(), "begun\nended\n");
 }
 
@@ -151,9 +149,9 @@ async fn a_first_attempt_that_is_nearly_done_is_let_finish() {
 async fn a_script_of_the_lost_connection_that_begins_late_does_nothing() {
     let Some(site) = Site::locked().await else { return };
     site.interrupted(site.slow(2), Cable::cut).await;
-    site.hosts.reconnect(&site.step.host).await.unwrap();
+    site.hosts.reconnect(site.step.host()).await.unwrap();
     let before = site.traced();
-    let connection = site.pool.connection(&site.step.host).await.unwrap();
+    let connection = site.pool.connection(site.step.host()).await.unwrap();
     let late = Fenced::new(connection, Some(site.fence.words(&site.step, 1).unwrap()));
     let refusal = answer::read(&late.run(site.slow(0)).await.unwrap()).unwrap_err();
     assert!(matches!(refusal.kind, StepErrorKind::Guard(_)), "{refusal:?}");
@@ -168,7 +166,7 @@ async fn a_script_that_waits_for_bytes_which_will_not_come_is_ended() {
     call.payload = Payload::new().with(vec![0; 100_000_000]);
     let lost = site.interrupted(call, Cable::strand).await;
     assert!(lost.lost().is_some(), "{lost:?}");
-    site.hosts.reconnect(&site.step.host).await.unwrap();
+    site.hosts.reconnect(site.step.host()).await.unwrap();
     assert_eq!(site.traced(), "begun\n");
     site.run(site.slow(0)).await.unwrap();
 }
@@ -179,8 +177,10 @@ async fn steps_that_share_a_host_are_reconnected_once() {
     let (one, two) =
         tokio::join!(site.interrupted(site.slow(60), Cable::cut), site.run(site.slow(60)));
     assert!(one.lost().is_some() && two.is_err());
-    let (first, second) =
-        tokio::join!(site.hosts.reconnect(&site.step.host), site.hosts.reconnect(&site.step.host));
+    let (first, second) = tokio::join!(
+        site.hosts.reconnect(site.step.host()),
+        site.hosts.reconnect(site.step.host())
+    );
     assert!(first.is_ok() && second.is_ok());
     let lock = std::fs::read_to_string(site.sshd.path("lock")).unwrap();
     assert!(lock.contains("generation 2\n"), "{lock}");
@@ -195,7 +195,7 @@ async fn a_lock_that_somebody_else_took_meanwhile_ends_the_wait() {
     let lock = std::fs::read_to_string(site.sshd.path("lock")).unwrap();
     let taken = lock.replace("nonce n1", "nonce n2").replace("ann@a", "bob@b");
     std::fs::write(site.sshd.path("lock"), taken).unwrap();
-    let failure = site.hosts.reconnect(&site.step.host).await.unwrap_err();
+    let failure = site.hosts.reconnect(site.step.host()).await.unwrap_err();
     let StepErrorKind::Guard(why) = failure.kind else { panic!("{failure:?}") };
     assert!(why.contains("bob@b took the lock over"), "{why}");
 }

@@ -1,0 +1,123 @@
+//! What a step does, in a word that names it.
+
+use std::borrow::Cow;
+use std::fmt;
+
+use inventories::{AccountName, EtcdVersion};
+
+/// Declares the verbs that are one word, with the texts that plans print.
+macro_rules! verbs {
+    ($($(#[$doc:meta])* $verb:ident = $text:literal,)*) => {
+        /// The last part of a step's name. A host has at most one step of a verb, and so has each member.
+        #[derive(Debug, Clone, PartialEq, Eq, Hash)]
+        pub enum Verb {
+            /// Creates or repairs this account on the host.
+            Account(AccountName),
+            /// Installs this release on the host.
+            InstallEtcd(EtcdVersion),
+            $($(#[$doc])* $verb,)*
+        }
+
+        impl Verb {
+            /// The verbs without data.
+            pub const WORDS: &[Verb] = &[$(Verb::$verb),*];
+
+            /// The verb as text.
+            pub fn name(&self) -> Cow<'static, str> {
+                match self {
+                    Verb::Account(name) if name.is_default() => Cow::Borrowed(ACCOUNT),
+                    Verb::Account(name) => Cow::Owned(format!("{ACCOUNT}-{name}")),
+                    Verb::InstallEtcd(version) => Cow::Owned(format!("{INSTALL}{version}")),
+                    $(Verb::$verb => Cow::Borrowed($text),)*
+                }
+            }
+        }
+    };
+}
+
+const ACCOUNT: &str = "account";
+const INSTALL: &str = "install-etcd-";
+
+verbs! {
+    /// Registers the host as the site's.
+    RegisterHost = "claim",
+    /// Sets up the host's kubelet.
+    Kubelet = "kubelet",
+    /// Creates or repairs the member's directories.
+    Directories = "directories",
+    /// Issues the member's certificates.
+    Certificates = "certificates",
+    /// Tests new certificates of a running member.
+    Trial = "trial",
+    /// Removes a bootstrap that never had a quorum.
+    Discard = "discard",
+    /// Stores the bootstrap token.
+    Token = "token",
+    /// Stores what the member needs to reach the discovery service.
+    TrustDiscovery = "trust-discovery",
+    /// Creates the record of the discovery service.
+    OpenDiscovery = "open-discovery",
+    /// Removes that record.
+    CloseDiscovery = "close-discovery",
+    /// Removes from the host what only the discovery service needed.
+    ForgetDiscovery = "forget-discovery",
+    /// Writes the unit.
+    Unit = "unit",
+    /// Writes the unit that no longer forms a cluster.
+    FinalizeUnit = "settle",
+    /// Writes the manifest of a pod that continues as it is.
+    Manifest = "manifest",
+    /// Moves drop-ins out of the unit's way.
+    DropIns = "drop-ins",
+    /// Stops the member under the runtime that it no longer has.
+    StopOldRuntime = "retire",
+    /// Starts the member.
+    Start = "start",
+    /// Hands leadership over before a restart.
+    MoveLeader = "move-leader",
+    /// Hands leadership over before the kubelet's turn.
+    HandOver = "hand-over",
+    /// Notes that the process must be restarted.
+    Note = "note",
+    /// Restarts the member.
+    Restart = "restart",
+    /// Waits until a restarted member is back.
+    Rejoin = "rejoin",
+    /// Waits until a member is back after its kubelet's turn.
+    Back = "back",
+    /// Proves the cluster healthy.
+    Prove = "prove",
+    /// Lists the member by its address.
+    ListByAddress = "list-by-address",
+    /// Writes what the cluster is.
+    Marker = "marker",
+}
+
+impl Verb {
+    /// The verb of this text.
+    pub fn named(text: &str) -> Option<Self> {
+        if let Some(version) = text.strip_prefix(INSTALL) {
+            return version.parse().ok().map(Verb::InstallEtcd);
+        }
+        if let Some(rest) = text.strip_prefix(ACCOUNT) {
+            let name = match rest.strip_prefix('-') {
+                Some(name) => AccountName::new(name).ok().filter(|name| !name.is_default()),
+                None => rest.is_empty().then(AccountName::default),
+            };
+            return name.map(Verb::Account);
+        }
+        Self::WORDS.iter().find(|verb| verb.name() == text).cloned()
+    }
+
+    /// Whether its step serves the whole host, and not one member.
+    pub fn serves_host(&self) -> bool {
+        use Verb::{Account, InstallEtcd, Kubelet, RegisterHost};
+        matches!(self, RegisterHost | Account(_) | InstallEtcd(_) | Kubelet)
+    }
+}
+
+impl fmt::Display for Verb {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.pad(&self.name())
+    }
+}
