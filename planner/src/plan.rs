@@ -19,7 +19,7 @@ mod launch;
 mod trial;
 mod verb;
 
-pub use effect::Effect;
+pub use effect::{Effect, Leaves};
 pub use id::{Scope, StepId, StepIdError};
 pub use kind::{DiscoveryService, Fetch, StepKind};
 pub use launch::{FormationState, Launch, Replaced};

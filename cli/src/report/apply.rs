@@ -4,11 +4,11 @@ use std::collections::BTreeMap;
 use std::time::Duration;
 
 use inventories::ClusterName;
-use planner::plan::{Action, Count, Plan};
+use planner::plan::{Action, Count, Leaves, Plan};
 use planner::progress::Outcome;
 use planner::report::ClusterNow;
 use planner::spec::ClusterSpec;
-use planner::{SiteFacts, SiteSpec, Step, StepId, StepKind, cluster_now};
+use planner::{SiteFacts, SiteSpec, Step, StepId, cluster_now};
 
 use crate::exit::ExitCode;
 use crate::report::verdict::{self, Changed};
@@ -116,9 +116,10 @@ impl<'a> Ending<'a> {
         let changed = |step: &&Step| {
             step.action != Action::Check && self.outcomes.get(&step.id) == Some(&Outcome::Done)
         };
-        let harmless =
-            |error: Option<&StepError>| error.is_some_and(|error| error.kind.changed_nothing());
-        let failed = self.failures().into_iter().any(|(_, error)| !harmless(error));
+        let failed = self
+            .failures()
+            .into_iter()
+            .any(|(step, error)| left_by_failure(step, error) == Leaves::Something);
         if failed || self.plan.steps.iter().any(|step| changed(&step)) {
             Trace::Some
         } else {
@@ -167,46 +168,19 @@ impl<'a> Ending<'a> {
 /// The exit code of a step that failed. Where it may have changed something first, saying that nothing was
 /// changed would be a guess.
 fn of_failure(step: &Step, error: Option<&StepError>) -> ExitCode {
-    match error.map(|error| &error.kind) {
-        Some(StepErrorKind::Unreachable(_) | StepErrorKind::Away(_)) => ExitCode::Unreachable,
-        Some(StepErrorKind::Unknown(_) | StepErrorKind::Lost(_)) => ExitCode::Partial,
-        Some(StepErrorKind::Guard(_) | StepErrorKind::Local(_)) => ExitCode::Failed,
-        Some(StepErrorKind::Failed(_)) | None => match before_failing(&step.kind) {
-            Changed::Something => ExitCode::Partial,
-            Changed::Nothing => ExitCode::Failed,
-        },
+    match (error.map(|error| &error.kind), left_by_failure(step, error)) {
+        (Some(StepErrorKind::Unreachable(_) | StepErrorKind::Away(_)), _) => ExitCode::Unreachable,
+        (_, Leaves::Something) => ExitCode::Partial,
+        (_, Leaves::Nothing) => ExitCode::Failed,
     }
 }
 
-/// Whether a step of this kind that fails may have changed something before.
-fn before_failing(kind: &StepKind) -> Changed {
-    match kind {
-        // One file, a link or a release's folder takes its place whole, and last of all.
-        StepKind::ClaimHost { .. }
-        | StepKind::InstallRelease { .. }
-        | StepKind::InstallCertificates { .. }
-        | StepKind::StoreToken
-        | StepKind::NoteRestart
-        | StepKind::WriteMarker { .. }
-        | StepKind::AwaitRejoin { .. }
-        | StepKind::ProveHealthy { .. } => Changed::Nothing,
-        StepKind::CreateAccount { .. }
-        | StepKind::PrepareDirectories { .. }
-        | StepKind::TrustDiscovery { .. }
-        | StepKind::OpenDiscovery { .. }
-        | StepKind::CloseDiscovery { .. }
-        | StepKind::ForgetDiscovery
-        | StepKind::DiscardBootstrap
-        | StepKind::WriteUnit { .. }
-        | StepKind::StandaloneKubelet { .. }
-        | StepKind::WriteManifest { .. }
-        | StepKind::StartMember { .. }
-        | StepKind::RetireMember { .. }
-        | StepKind::MoveDropIns { .. }
-        | StepKind::MoveLeader { .. }
-        | StepKind::RestartMember { .. }
-        | StepKind::TryCertificates { .. }
-        | StepKind::ListByAddress { .. } => Changed::Something,
+/// What a step that failed may have left on its host.
+fn left_by_failure(step: &Step, error: Option<&StepError>) -> Leaves {
+    match error.map(|error| &error.kind) {
+        Some(kind) if kind.changed_nothing() => Leaves::Nothing,
+        Some(StepErrorKind::Failed(_)) => step.kind.leaves(),
+        Some(_) | None => Leaves::Something,
     }
 }
 

@@ -1,4 +1,4 @@
-//! What a step can do to the members that run on its host.
+//! What a step can do to the members that run on its host, and what it leaves there when it fails.
 
 use super::{Launch, StepKind};
 
@@ -40,7 +40,50 @@ impl Effect {
     }
 }
 
+/// What a step that failed may have left on its host.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Leaves {
+    /// The host is as it was.
+    Nothing,
+    /// Something may be another than before.
+    Something,
+}
+
 impl StepKind {
+    /// What it may have left where its script says that it failed. One whose answer was lost may have left anything.
+    pub fn leaves(&self) -> Leaves {
+        match self {
+            // They only look.
+            StepKind::AwaitRejoin { .. }
+            | StepKind::ProveHealthy { .. }
+            // One file or folder takes its place whole, and last of all; a script that fails after that says so with
+            // an answer of its own (`unsure` in preamble.sh).
+            | StepKind::ClaimHost { .. }
+            | StepKind::InstallRelease { .. }
+            | StepKind::StoreToken
+            | StepKind::NoteRestart
+            | StepKind::WriteMarker { .. } => Leaves::Nothing,
+            StepKind::CreateAccount { .. }
+            | StepKind::PrepareDirectories { .. }
+            | StepKind::InstallCertificates { .. }
+            | StepKind::TryCertificates { .. }
+            | StepKind::TrustDiscovery { .. }
+            | StepKind::OpenDiscovery { .. }
+            | StepKind::CloseDiscovery { .. }
+            | StepKind::ForgetDiscovery
+            | StepKind::DiscardBootstrap
+            | StepKind::WriteUnit { .. }
+            | StepKind::StandaloneKubelet { .. }
+            | StepKind::WriteManifest { .. }
+            | StepKind::StartMember { .. }
+            | StepKind::RetireMember { .. }
+            | StepKind::MoveDropIns { .. }
+            | StepKind::MoveLeader { .. }
+            | StepKind::RestartMember { .. }
+            | StepKind::ListByAddress { .. } => Leaves::Something,
+        }
+    }
+
     /// What it can do to a running member.
     pub fn effect(&self) -> Effect {
         match self {

@@ -10,6 +10,8 @@ const REFUSED: i32 = 80;
 const CUT: i32 = 81;
 /// The host could not download an archive.
 const UNDOWNLOADED: i32 = 82;
+/// What was changed is in its place, and may not last.
+const UNSURE: i32 = 83;
 
 /// What a script that did not fail said.
 #[derive(Debug, PartialEq, Eq)]
@@ -39,6 +41,7 @@ pub(crate) fn read(reply: &Reply) -> Result<Answer, Failure> {
         CUT => Failure::of(StepErrorKind::Unreachable(
             "what was sent did not arrive whole; nothing was changed".to_owned(),
         )),
+        UNSURE => Failure::of(StepErrorKind::Unknown(reason(&text, "unsure").0)),
         status => failed(status, &text, &reply.stderr),
     })
 }
@@ -100,6 +103,13 @@ mod tests {
         let why = undownloaded(&reply(82, "undownloaded curl: (6) no such host\n", ""));
         assert_eq!(why.as_deref(), Some("curl: (6) no such host"));
         assert_eq!(undownloaded(&reply(1, "undownloaded by whom?\n", "")), None);
+    }
+
+    #[test]
+    fn what_failed_after_the_change_is_not_known_to_have_changed_nothing() {
+        let failure = read(&reply(83, "unsure /x is in place\n", "sync: error")).unwrap_err();
+        assert!(matches!(&failure.kind, StepErrorKind::Unknown(why) if why == "/x is in place"));
+        assert!(!failure.kind.changed_nothing());
     }
 
     #[test]

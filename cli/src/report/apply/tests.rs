@@ -2,6 +2,7 @@
 
 use super::*;
 use inventories::{ClusterName, SiteName};
+use planner::StepKind;
 use planner::plan::{Guard, Launch, Verb, Why};
 use planner::report::{Finding, PlanReport, UNSEEN};
 use planner::stops::Stops;
@@ -249,10 +250,43 @@ fn only_an_apply_that_certainly_changed_nothing_leaves_no_trace() {
     ] {
         assert_eq!(trace(vec![looked(), failed(claim(), kind), never()]), Trace::None);
     }
-    for kind in [StepErrorKind::Failed, StepErrorKind::Lost, StepErrorKind::Unknown] {
+    for kind in [StepErrorKind::Lost, StepErrorKind::Unknown] {
         assert_eq!(trace(vec![failed(claim(), kind)]), Trace::Some);
     }
     assert_eq!(trace(vec![done(), failed(claim(), StepErrorKind::Local)]), Trace::Some);
+}
+
+/// "Nothing was changed" and "no trace" are one statement, for every kind of step and every way to fail.
+#[test]
+fn an_exit_code_says_that_nothing_was_changed_where_there_is_no_trace() {
+    let kinds = [
+        (claim(), Leaves::Nothing),
+        (StepKind::StoreToken, Leaves::Nothing),
+        (StepKind::NoteRestart, Leaves::Nothing),
+        (restart(), Leaves::Something),
+        (StepKind::StartMember { by: Launch::Unit }, Leaves::Something),
+        (StepKind::DiscardBootstrap, Leaves::Something),
+        (StepKind::ForgetDiscovery, Leaves::Something),
+        (StepKind::MoveDropIns { moves: Default::default() }, Leaves::Something),
+        (StepKind::PrepareDirectories { directories: Vec::new() }, Leaves::Something),
+        (StepKind::CreateAccount { name: Default::default() }, Leaves::Something),
+    ];
+    for (kind, leaves) in kinds {
+        assert_eq!(kind.leaves(), leaves, "{kind:?}");
+        for error in [
+            StepErrorKind::Failed,
+            StepErrorKind::Guard,
+            StepErrorKind::Local,
+            StepErrorKind::Lost,
+            StepErrorKind::Unknown,
+        ] {
+            let one = || vec![failed(kind.clone(), error)];
+            let (code, trace) =
+                ended(PlanReport::default(), one(), |ending| (ending.code(), ending.trace()));
+            let said = code == ExitCode::Failed;
+            assert_eq!(said, trace == Trace::None, "{kind:?} {:?}", error(String::new()));
+        }
+    }
 }
 
 #[test]

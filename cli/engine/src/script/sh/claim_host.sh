@@ -20,5 +20,5 @@ if ! said=$(ln -T "$work" "$file" 2>&1); then
     host_is_free "$file" "$site"
     already
 fi
-sync "$root"
+lasts "$file"
 changed

@@ -129,9 +129,11 @@ work=$ready
 if [ -e "$dir" ] || [ -L "$dir" ]; then
     stale=$(mktemp -du "$root/.quorate-${dir##*/}.XXXXXX")
     mv -T "$dir" "$stale"
-    rm -rf -- "$stale"
+    rm -rf -- "$stale" || unsure "$ready" "$dir was removed for it and $stale can't be"
+    mv -T "$ready" "$dir" || unsure "$ready" "$dir was removed for it"
+else
+    mv -T "$ready" "$dir"
 fi
-mv -T "$ready" "$dir"
 work=
-sync "$root"
+lasts "$dir"
 changed

@@ -12,6 +12,7 @@
 #   status 80   `refused REASON`: what the plan relied on is no longer so; nothing was changed
 #   status 81   `cut`: the payload did not arrive whole; nothing was changed
 #   status 82   `undownloaded REASON`: this host could not fetch an archive; nothing was changed
+#   status 83   `unsure REASON`: what the step changes is in its place, and may not last
 #   any other   `failed REASON`, then more of the host's own words; without such a line, a command
 #               failed and said why on stderr
 #
@@ -49,6 +50,12 @@ changed() { note 'done'; echo changed; exit 0; }
 already() { note already; echo already; exit 0; }
 refuse() { note refused; printf 'refused %s\n' "$*"; exit 80; }
 fail() { note failed; printf 'failed %s\n' "$*"; exit 1; }
+unsure() { note failed; printf 'unsure %s is in place, but %s\n' "$1" "$2"; exit 83; }
+
+# lasts PATH: what was just renamed to PATH is on the disk.
+lasts() {
+    sync "${1%/*}" || unsure "$1" "its folder can't be synced: look at the disk"
+}
 
 # The payload is here in full; to be asked after the last `recv` and before the first change.
 arrived() {
@@ -84,7 +91,7 @@ end_file() {
     sync "$work"
     mv -fT "$work" "$1"
     work=
-    sync "${1%/*}"
+    lasts "$1"
 }
 
 # put_text PATH MODE TEXT: PATH becomes root's file of TEXT, whose last character is not of it: a shell drops

@@ -354,6 +354,21 @@ fn the_journal_has_a_line_when_a_step_begins_and_one_when_it_ends() {
     });
 }
 
+/// A script that fails before its change says so, and after it says that it is not sure.
+#[test]
+fn a_change_whose_folder_cannot_be_synced_is_not_told_as_none() {
+    on_each_shell(|bench| {
+        bench.run(&take(bench, "n1", "ann@a"));
+        bench.program("sync", "exit 1");
+        let early = bench.run(&fenced(bench, "1")).status;
+        assert!(!bench.path("site").exists() && early != 83, "{early}");
+        bench.program("sync", "[ ! -d \"$1\" ]");
+        let (status, said) = text(bench, &fenced(bench, "1"));
+        assert!(bench.path("site").exists() && status == 83, "{status} {said}");
+        assert!(said.contains("site is in place, but its folder can't be synced"), "{said}");
+    });
+}
+
 /// Of a step that takes a while the journal has the time that it took.
 #[test]
 fn the_journal_says_how_long_a_step_took() {

@@ -97,7 +97,7 @@ fn once_the_release_is_in_its_place_nothing_is_left_to_sweep() {
         bench.done(&install(bench, &archive));
         bench.write(&format!("opt/{VERSION}/etcdctl"), "tampered");
         // It dies where it would make the last renaming last.
-        let dying = script::INSTALL_RELEASE.replace("sync \"$root\"\n", "exec kill -9 $$\n");
+        let dying = script::INSTALL_RELEASE.replace("lasts \"$dir\"\n", "exec kill -9 $$\n");
         assert_ne!(dying, script::INSTALL_RELEASE);
         bench.run(&Run { script: &dying, ..install(bench, &archive) });
         assert!(bench.read(&format!("opt/{VERSION}/etcdctl")).contains("Git SHA"));
