@@ -8,8 +8,9 @@ use std::sync::Arc;
 
 use inventories::SiteName;
 use inventories::inventory::ReleaseSource;
-use planner::plan::{Fetch, Launch};
+use planner::plan::{Fetch, Launch, Scope};
 use planner::{SiteFacts, SiteSpec, Step, StepKind};
+use remote::Call;
 use time::OffsetDateTime;
 
 use crate::hosts::{Bindings, Done, Hosts, StepError, Timed};
@@ -18,12 +19,12 @@ use crate::lock::{Fence, Fenced};
 use crate::observe;
 use crate::pool::Pool;
 use crate::release::Archives;
-use crate::script::{answer, failure::Failure, guard};
+use crate::script::{answer, failure::Failure};
 use crate::sessions::member_log;
 use crate::steps::certificates::Issuers;
 use crate::steps::{
-    bootstrap, certificates, discovery, host, marker, pods, proof, recording, release, roll, trial,
-    unit,
+    MemberStep, bootstrap, certificates, discovery, host, marker, pods, proof, recording, release,
+    roll, trial, unit,
 };
 
 /// The hosts of a site, each over one shared connection.
@@ -61,6 +62,15 @@ impl SshHosts {
     }
 
     async fn perform(&self, step: &Step, bindings: &Bindings) -> Result<Done, Failure> {
+        match &step.id.scope {
+            Scope::Host => self.perform_for_host(step).await,
+            Scope::Member(cluster) => {
+                self.perform_for_member(&MemberStep::new(step, cluster), bindings).await
+            }
+        }
+    }
+
+    async fn perform_for_host(&self, step: &Step) -> Result<Done, Failure> {
         let call = match &step.kind {
             StepKind::ClaimHost { site } => host::claim_host(step, site.as_str())?,
             StepKind::CreateAccount { name } => host::create_account(step, name)?,
@@ -68,6 +78,20 @@ impl SshHosts {
                 let wanted = release::Wanted { version: *version, source, sha256 };
                 return self.install(step, &wanted, by).await;
             }
+            StepKind::StandaloneKubelet { drop_in, config } => {
+                pods::standalone_kubelet(step, drop_in, config)?
+            }
+            _ => return Err(Failure::local(format!("step {} is one of a member", step.id))),
+        };
+        self.send(step, call).await
+    }
+
+    async fn perform_for_member(
+        &self,
+        step: &MemberStep<'_>,
+        bindings: &Bindings,
+    ) -> Result<Done, Failure> {
+        let call = match &step.kind {
             StepKind::PrepareDirectories { directories } => {
                 host::prepare_directories(step, directories)?
             }
@@ -103,9 +127,6 @@ impl SshHosts {
             StepKind::WriteUnit { text, formation } => {
                 unit::write_unit(step, text, *formation, bindings)?
             }
-            StepKind::StandaloneKubelet { drop_in, config } => {
-                pods::standalone_kubelet(step, drop_in, config)?
-            }
             StepKind::WriteManifest { manifest } => pods::write_manifest(step, manifest)?,
             StepKind::StartMember { by: Launch::Unit } => unit::start_member(step, bindings)?,
             StepKind::RetireMember { from, image } => {
@@ -138,7 +159,17 @@ impl SshHosts {
                 let wanted = marker::Wanted { site: &self.site, formed_by };
                 return marker::write(step, &wanted, endpoint, *version, &connection).await;
             }
+            StepKind::ClaimHost { .. }
+            | StepKind::CreateAccount { .. }
+            | StepKind::InstallRelease { .. }
+            | StepKind::StandaloneKubelet { .. } => {
+                return Err(Failure::local(format!("step {} is one of a host", step.id)));
+            }
         };
+        self.send(step, call).await
+    }
+
+    async fn send(&self, step: &Step, call: Call) -> Result<Done, Failure> {
         let connection = self.connection(step).await?;
         if call.payload.holds_a_secret() && self.pool.uses_sudo(step.host()) {
             recording::refuse(&Fenced::unfenced(self.pool.connection(step.host()).await?)).await?;
@@ -164,16 +195,19 @@ impl SshHosts {
         }
     }
 
-    async fn prove(&self, step: &Step, wanted: &proof::Wanted<'_>) -> Result<Done, Failure> {
+    async fn prove(
+        &self,
+        step: &MemberStep<'_>,
+        wanted: &proof::Wanted<'_>,
+    ) -> Result<Done, Failure> {
         let connection = self.connection(step).await?;
         let unproven = match proof::prove(step, wanted, &connection).await {
             Ok(done) => return Ok(done),
             Err(unproven) => unproven,
         };
         let mut failure = unproven.failure;
-        let layout = guard::layout(step)?;
         for host in &unproven.silent {
-            let journal = member_log::end(&self.pool, host, &layout).await;
+            let journal = member_log::end(&self.pool, host, &step.layout).await;
             failure = failure.with_words_of(host, journal.as_bytes());
         }
         Err(failure)

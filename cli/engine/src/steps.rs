@@ -12,3 +12,32 @@ pub(crate) mod release;
 pub(crate) mod roll;
 pub(crate) mod trial;
 pub(crate) mod unit;
+
+use std::ops::Deref;
+
+use inventories::ClusterName;
+use planner::Step;
+use templates::Layout;
+
+/// A step that serves one member, and where that member's files are.
+pub(crate) struct MemberStep<'a> {
+    step: &'a Step,
+    /// The member's cluster.
+    pub(crate) cluster: &'a ClusterName,
+    /// The member's paths.
+    pub(crate) layout: Layout,
+}
+
+impl<'a> MemberStep<'a> {
+    pub(crate) fn new(step: &'a Step, cluster: &'a ClusterName) -> Self {
+        Self { step, cluster, layout: Layout::of(cluster) }
+    }
+}
+
+impl Deref for MemberStep<'_> {
+    type Target = Step;
+
+    fn deref(&self) -> &Step {
+        self.step
+    }
+}

@@ -71,8 +71,8 @@ pub(crate) fn nothing() -> [String; 3] {
     ["nothing".to_owned(), String::new(), String::new()]
 }
 
-/// The paths of the step's cluster.
-pub(crate) fn layout(step: &Step) -> Result<Layout, Failure> {
+/// The paths of the member whose files the guard looks at.
+fn layout(step: &Step) -> Result<Layout, Failure> {
     match step.cluster() {
         Some(cluster) => Ok(Layout::of(cluster)),
         None => Err(Failure::local(format!("step {} names no cluster", step.id))),

@@ -1,27 +1,26 @@
 //! Steps of a bootstrap: its token, and discarding one that never had a quorum.
 
-use planner::Step;
 use remote::{Call, Payload};
 use templates::BootstrapToken;
 
+use super::MemberStep;
 use super::pods;
 use crate::hosts::Bindings;
 use crate::script::{
     self,
     call::{guarded, patient},
     failure::Failure,
-    guard,
 };
 
-pub(crate) fn store_token(step: &Step, bindings: &Bindings) -> Result<Call, Failure> {
+pub(crate) fn store_token(step: &MemberStep<'_>, bindings: &Bindings) -> Result<Call, Failure> {
     let token = token(step, bindings)?.to_string();
-    let mut call = guarded(step, script::STORE_TOKEN, [guard::layout(step)?.token_file()])?;
+    let mut call = guarded(step, script::STORE_TOKEN, [step.layout.token_file()])?;
     call.payload = Payload::new().with(token.into_bytes());
     Ok(call)
 }
 
-pub(crate) fn discard_bootstrap(step: &Step) -> Result<Call, Failure> {
-    let layout = guard::layout(step)?;
+pub(crate) fn discard_bootstrap(step: &MemberStep<'_>) -> Result<Call, Failure> {
+    let layout = &step.layout;
     let args = [
         layout.unit_name(),
         layout.data_dir(),
@@ -36,9 +35,9 @@ pub(crate) fn discard_bootstrap(step: &Step) -> Result<Call, Failure> {
 }
 
 pub(crate) fn token<'a>(
-    step: &Step,
+    step: &MemberStep<'_>,
     bindings: &'a Bindings,
 ) -> Result<&'a BootstrapToken, Failure> {
-    let bound = step.cluster().and_then(|cluster| bindings.tokens.get(cluster));
+    let bound = bindings.tokens.get(step.cluster);
     bound.ok_or_else(|| Failure::local("no bootstrap token is bound for the cluster"))
 }

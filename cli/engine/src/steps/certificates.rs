@@ -5,13 +5,13 @@ use std::sync::Arc;
 
 use inventories::{AccountName, ClusterName};
 use pki::{CaKind, CertificateAuthority, LeafKind, LeafRequest, Sha256Digest, bundle};
-use planner::Step;
 use planner::plan::Swap;
 use templates::layout::PkiFile;
 use time::OffsetDateTime;
 use time::macros::format_description;
 use zeroize::Zeroizing;
 
+use super::MemberStep;
 use crate::script::{self, call, failure::Failure, guard};
 use remote::{Call, Payload};
 
@@ -43,14 +43,14 @@ pub(crate) struct Wanted<'a> {
 
 /// The call that installs a new generation with these certificates.
 pub(crate) fn install(
-    step: &Step,
+    step: &MemberStep<'_>,
     issuers: &Issuers,
     wanted: &Wanted<'_>,
     now: OffsetDateTime,
 ) -> Result<Call, Failure> {
     let Wanted { leaves, client_ca, account, swap } = *wanted;
-    let layout = guard::layout(step)?;
-    let cluster = step.cluster().unwrap_or(client_ca);
+    let layout = &step.layout;
+    let cluster = step.cluster;
     let mut contents = issue(issuers, cluster, client_ca, leaves, now)?;
 
     let mut args = guard::arguments(step, None)?;

@@ -1,7 +1,6 @@
 //! Steps with a discovery service: the record by which the members of a new cluster find each other.
 
 use inventories::{AccountName, EtcdVersion, HostName};
-use planner::Step;
 use planner::plan::DiscoveryService;
 use std::collections::BTreeMap;
 use templates::Layout;
@@ -9,19 +8,20 @@ use templates::layout::{PkiFile, ReleaseLayout};
 use templates::member::Access;
 use zeroize::Zeroizing;
 
+use super::MemberStep;
 use super::bootstrap::token;
 use crate::hosts::{Bindings, Password};
-use crate::script::{self, call, failure::Failure, guard};
+use crate::script::{self, call, failure::Failure};
 use remote::{Call, Payload};
 
 /// Puts the CA and the password where a member reads them.
 pub(crate) fn trust(
-    step: &Step,
+    step: &MemberStep<'_>,
     ca: Option<&str>,
     password: bool,
     bindings: &Bindings,
 ) -> Result<Call, Failure> {
-    let layout = guard::layout(step)?;
+    let layout = &step.layout;
     let environment =
         if password { bound(step, bindings)?.as_environment() } else { Password::default() };
     let path = |is: bool, path: String| if is { path } else { String::new() };
@@ -36,16 +36,16 @@ pub(crate) fn trust(
 
 /// Makes the record.
 pub(crate) fn open(
-    step: &Step,
+    step: &MemberStep<'_>,
     service: &DiscoveryService,
     (members, account): (&BTreeMap<HostName, String>, &AccountName),
     version: EtcdVersion,
     bindings: &Bindings,
 ) -> Result<Call, Failure> {
-    let layout = guard::layout(step)?;
+    let layout = &step.layout;
     let token = token(step, bindings)?.to_string();
     let all: Vec<String> = members.iter().map(|(name, url)| format!("{name}={url}")).collect();
-    let mut args = common(&layout, service, version);
+    let mut args = common(layout, service, version);
     args.extend([
         token,
         all.len().to_string(),
@@ -61,17 +61,17 @@ pub(crate) fn open(
 
 /// Removes the record, or the service.
 pub(crate) fn close(
-    step: &Step,
+    step: &MemberStep<'_>,
     service: &DiscoveryService,
     version: EtcdVersion,
     bindings: &Bindings,
 ) -> Result<Call, Failure> {
-    let args = common(&guard::layout(step)?, service, version);
+    let args = common(&step.layout, service, version);
     with_password(step, script::CLOSE_DISCOVERY, args, service, bindings)
 }
 
-pub(crate) fn forget(step: &Step) -> Result<Call, Failure> {
-    let layout = guard::layout(step)?;
+pub(crate) fn forget(step: &MemberStep<'_>) -> Result<Call, Failure> {
+    let layout = &step.layout;
     let args = [layout.discovery_ca(), layout.discovery_password()];
     call::guarded(step, script::FORGET_DISCOVERY, args)
 }
@@ -112,7 +112,7 @@ fn common(layout: &Layout, service: &DiscoveryService, version: EtcdVersion) -> 
 
 /// A call that hands the password over as payload; etcdctl takes it from its environment.
 fn with_password(
-    step: &Step,
+    step: &MemberStep<'_>,
     script: &'static str,
     args: Vec<String>,
     service: &DiscoveryService,
@@ -127,7 +127,7 @@ fn with_password(
     Ok(Call { payload, ..call })
 }
 
-fn bound<'a>(step: &Step, bindings: &'a Bindings) -> Result<&'a Password, Failure> {
-    let bound = step.cluster().and_then(|cluster| bindings.passwords.get(cluster));
+fn bound<'a>(step: &MemberStep<'_>, bindings: &'a Bindings) -> Result<&'a Password, Failure> {
+    let bound = bindings.passwords.get(step.cluster);
     bound.ok_or_else(|| Failure::local("no password is bound for the cluster's discovery service"))
 }

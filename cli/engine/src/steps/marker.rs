@@ -1,14 +1,14 @@
 //! Writing the marker: the member says what cluster it is of, and only then it is written down.
 
 use inventories::{EtcdVersion, SiteName};
-use planner::Step;
 use planner::facts::Marker;
 
+use super::MemberStep;
 use crate::etcd;
 use crate::etcd::credentials;
 use crate::hosts::{Done, StepErrorKind};
 use crate::lock::Fenced;
-use crate::script::{self, answer, call, failure::Failure, guard};
+use crate::script::{self, answer, call, failure::Failure};
 use remote::Payload;
 
 /// What the marker says beside what the member says.
@@ -19,14 +19,14 @@ pub(crate) struct Wanted<'a> {
 
 /// Asks the member, judges the marker that is there, and writes the new one over exactly that.
 pub(crate) async fn write(
-    step: &Step,
+    step: &MemberStep<'_>,
     wanted: &Wanted<'_>,
     endpoint: &str,
     version: EtcdVersion,
     connection: &Fenced,
 ) -> Result<Done, Failure> {
-    let layout = guard::layout(step)?;
-    let look = credentials(&layout, version).into_iter();
+    let layout = &step.layout;
+    let look = credentials(layout, version).into_iter();
     let look = look.chain([endpoint.to_owned(), layout.marker()]);
     let look = call::guarded(step, script::READ_IDENTITY, look)?;
     let seen = Seen::read(&answer::read(&connection.run(look).await?)?.body)?;
@@ -68,11 +68,8 @@ impl Seen {
     }
 
     /// The marker to write, unless the one that is there speaks of another cluster.
-    fn marker(&self, step: &Step, wanted: &Wanted<'_>) -> Result<Marker, Failure> {
+    fn marker(&self, step: &MemberStep<'_>, wanted: &Wanted<'_>) -> Result<Marker, Failure> {
         let Wanted { site, formed_by } = *wanted;
-        let Some(cluster) = step.cluster() else {
-            return Err(Failure::local(format!("step {} names no cluster", step.id)));
-        };
         if let Some(text) = &self.present {
             let refuse = |why: String| Failure::of(StepErrorKind::Guard(why));
             let present: Marker = serde_json::from_str(text)
@@ -87,7 +84,7 @@ impl Seen {
         Ok(Marker {
             format: Marker::FORMAT,
             site: site.clone(),
-            cluster: cluster.clone(),
+            cluster: step.cluster.clone(),
             cluster_id: self.cluster_id.clone(),
             member_id: self.member_id.clone(),
             formed_by: Some(formed_by.to_owned()),

@@ -6,6 +6,7 @@ use planner::plan::{FormationState, Replaced};
 use templates::Manifest;
 use templates::layout::{KUBELET_CONFIG, KUBELET_DROP_IN, KUBELET_UNIT, MANIFESTS};
 
+use super::MemberStep;
 use super::bootstrap::token;
 use crate::hosts::Bindings;
 use crate::script::{self, call, failure::Failure, guard};
@@ -20,13 +21,13 @@ const PULL: u64 = 300;
 
 /// Puts a manifest where the kubelet looks, be it the first one or another one.
 pub(crate) fn run_pod(
-    step: &Step,
+    step: &MemberStep<'_>,
     manifest: &Manifest,
     formation: FormationState,
     replaces: &Replaced,
     bindings: &Bindings,
 ) -> Result<Call, Failure> {
-    let layout = guard::layout(step)?;
+    let layout = &step.layout;
     let token = match formation {
         FormationState::New => Some(token(step, bindings)?),
         FormationState::Existing => None,
@@ -55,8 +56,8 @@ pub(crate) fn run_pod(
     Ok(call::patient(call::call(script::RUN_POD, args, payload), PULL + END + PATIENCE))
 }
 
-pub(crate) fn write_manifest(step: &Step, manifest: &Manifest) -> Result<Call, Failure> {
-    let layout = guard::layout(step)?;
+pub(crate) fn write_manifest(step: &MemberStep<'_>, manifest: &Manifest) -> Result<Call, Failure> {
+    let layout = &step.layout;
     let account = manifest.account();
     let args = [layout.pod_manifest(), account.to_string(), account.to_string()];
     let mut call = call::guarded(step, script::WRITE_MANIFEST, args)?;
@@ -65,11 +66,11 @@ pub(crate) fn write_manifest(step: &Step, manifest: &Manifest) -> Result<Call, F
 }
 
 pub(crate) fn retire_member(
-    step: &Step,
+    step: &MemberStep<'_>,
     from: Runtime,
     image: Option<&str>,
 ) -> Result<Call, Failure> {
-    let layout = guard::layout(step)?;
+    let layout = &step.layout;
     let args = [
         from.as_str().to_owned(),
         layout.unit_name(),

@@ -6,8 +6,8 @@ use std::collections::BTreeMap;
 use std::time::Duration;
 
 use inventories::{EtcdVersion, HostName};
-use planner::Step;
 
+use super::MemberStep;
 use crate::etcd::credentials;
 use crate::hosts::Done;
 use crate::lock::Fenced;
@@ -43,7 +43,7 @@ impl<F: Into<Failure>> From<F> for Unproven {
 
 /// Asks until the cluster is proven healthy, or the patience is over.
 pub(crate) async fn prove(
-    step: &Step,
+    step: &MemberStep<'_>,
     wanted: &Wanted<'_>,
     connection: &Fenced,
 ) -> Result<Done, Unproven> {
@@ -78,11 +78,11 @@ fn unproven(problems: &[Problem]) -> Unproven {
     Unproven { failure: failure.with_words(all.as_bytes()), silent: silent.collect() }
 }
 
-fn call(step: &Step, wanted: &Wanted<'_>, nonce: &str) -> Result<Call, Failure> {
-    let layout = guard::layout(step)?;
+fn call(step: &MemberStep<'_>, wanted: &Wanted<'_>, nonce: &str) -> Result<Call, Failure> {
+    let layout = &step.layout;
     let endpoints: Vec<&str> = wanted.endpoints.values().map(String::as_str).collect();
     let mut args = guard::arguments(step, None)?;
-    args.extend(credentials(&layout, wanted.version));
+    args.extend(credentials(layout, wanted.version));
     args.extend([
         endpoints.join(","),
         PATIENCE.to_string(),

@@ -1,9 +1,9 @@
 //! Steps of a roll: each is one script with values that are known before.
 
 use inventories::{EtcdVersion, HostName};
-use planner::Step;
 use std::collections::{BTreeMap, BTreeSet};
 
+use super::MemberStep;
 use crate::etcd::credentials;
 use crate::script::{self, call, failure::Failure, guard};
 use remote::{Call, Payload};
@@ -12,13 +12,13 @@ use remote::{Call, Payload};
 /// leader and catches up with the log.
 const PATIENCE: u64 = 180;
 
-pub(crate) fn note_restart(step: &Step) -> Result<Call, Failure> {
-    let layout = guard::layout(step)?;
+pub(crate) fn note_restart(step: &MemberStep<'_>) -> Result<Call, Failure> {
+    let layout = &step.layout;
     call::guarded(step, script::NOTE_RESTART, [layout.unit_name(), layout.restart_due()])
 }
 
 pub(crate) fn move_drop_ins(
-    step: &Step,
+    step: &MemberStep<'_>,
     moves: &BTreeMap<String, String>,
 ) -> Result<Call, Failure> {
     let pairs = moves.iter().flat_map(|(from, to)| [from.clone(), to.clone()]);
@@ -26,30 +26,30 @@ pub(crate) fn move_drop_ins(
 }
 
 pub(crate) fn move_leader(
-    step: &Step,
+    step: &MemberStep<'_>,
     endpoint: &str,
     others: &BTreeMap<HostName, String>,
     version: EtcdVersion,
 ) -> Result<Call, Failure> {
-    let mut args = credentials(&guard::layout(step)?, version).to_vec();
+    let mut args = credentials(&step.layout, version).to_vec();
     args.push(endpoint.to_owned());
     args.extend(others.values().cloned());
     call::guarded(step, script::MOVE_LEADER, args)
 }
 
 pub(crate) fn list_by_address(
-    step: &Step,
+    step: &MemberStep<'_>,
     endpoint: &str,
     peer_url: &str,
     version: EtcdVersion,
 ) -> Result<Call, Failure> {
-    let mut args = credentials(&guard::layout(step)?, version).to_vec();
+    let mut args = credentials(&step.layout, version).to_vec();
     args.extend([endpoint.to_owned(), peer_url.to_owned()]);
     call::guarded(step, script::LIST_BY_ADDRESS, args)
 }
 
-pub(crate) fn restart_member(step: &Step) -> Result<Call, Failure> {
-    let layout = guard::layout(step)?;
+pub(crate) fn restart_member(step: &MemberStep<'_>) -> Result<Call, Failure> {
+    let layout = &step.layout;
     call::guarded(step, script::RESTART_MEMBER, [layout.unit_name(), layout.wal_dir()])
 }
 
@@ -62,14 +62,14 @@ pub(crate) struct Rejoin<'a> {
 }
 
 pub(crate) fn await_rejoin(
-    step: &Step,
+    step: &MemberStep<'_>,
     wanted: &Rejoin<'_>,
     others: &BTreeMap<HostName, String>,
 ) -> Result<Call, Failure> {
     let Rejoin { endpoint, version, alarms, pod } = *wanted;
-    let layout = guard::layout(step)?;
+    let layout = &step.layout;
     let mut args = guard::arguments(step, None)?;
-    args.extend(credentials(&layout, version));
+    args.extend(credentials(layout, version));
     args.extend([
         endpoint.to_owned(),
         version.to_string(),

@@ -7,10 +7,10 @@ use std::time::Duration;
 
 use inventories::{EtcdVersion, HostName};
 use pki::{CertFacts, Sha256Digest};
-use planner::Step;
 use planner::plan::Silence;
 use templates::layout::PkiFile;
 
+use super::MemberStep;
 use crate::etcd::credentials;
 use crate::hosts::{Done, StepErrorKind};
 use crate::lock::Fenced;
@@ -40,7 +40,7 @@ pub(crate) struct Wanted<'a> {
 
 /// Tests them. If they fail, the last proven certificates come back.
 pub(crate) async fn attempt(
-    step: &Step,
+    step: &MemberStep<'_>,
     wanted: &Wanted<'_>,
     connection: &Fenced,
     pool: &Pool,
@@ -72,17 +72,17 @@ pub(crate) async fn attempt(
     Err(Failure { kind: StepErrorKind::Failed(why), ..failure }.hinted(hint))
 }
 
-async fn restore(step: &Step, connection: &Fenced) -> Result<(), Failure> {
+async fn restore(step: &MemberStep<'_>, connection: &Fenced) -> Result<(), Failure> {
     answer::read(&connection.run(end(step, "restore")?).await?).map(|_| ())
 }
 
-fn end(step: &Step, how: &str) -> Result<Call, Failure> {
-    let layout = guard::layout(step)?;
+fn end(step: &MemberStep<'_>, how: &str) -> Result<Call, Failure> {
+    let layout = &step.layout;
     call::guarded(step, script::END_TRIAL, [layout.pki_dir(), layout.pki_untried(), how.to_owned()])
 }
 
 async fn tried(
-    step: &Step,
+    step: &MemberStep<'_>,
     wanted: &Wanted<'_>,
     connection: &Fenced,
     pool: &Pool,
@@ -91,10 +91,10 @@ async fn tried(
         Silence::Fails => PATIENCE,
         Silence::SaysNothing => 0,
     };
-    let layout = guard::layout(step)?;
+    let layout = &step.layout;
     let mut args = guard::arguments(step, None)?;
     args.push(layout.pki_dir());
-    args.extend(credentials(&layout, wanted.version));
+    args.extend(credentials(layout, wanted.version));
     args.extend([wanted.endpoint.to_owned(), seconds.to_string()]);
     args.extend(PUBLIC.map(|file| file.name().to_owned()));
     let call = call::patient(call::call(script::TRY_CERTIFICATES, args, Payload::new()), seconds);

@@ -1,11 +1,11 @@
 //! Steps of a member that systemd runs: its unit, and its start.
 
 use pki::Sha256Digest;
-use planner::Step;
 use planner::plan::FormationState;
 use remote::{Call, Payload};
 use templates::UnitText;
 
+use super::MemberStep;
 use super::bootstrap::token;
 use crate::hosts::Bindings;
 use crate::script::{
@@ -16,12 +16,12 @@ use crate::script::{
 };
 
 pub(crate) fn write_unit(
-    step: &Step,
+    step: &MemberStep<'_>,
     text: &UnitText,
     formation: FormationState,
     bindings: &Bindings,
 ) -> Result<Call, Failure> {
-    let layout = guard::layout(step)?;
+    let layout = &step.layout;
     let text = match formation {
         FormationState::New => text.bind(token(step, bindings)?),
         FormationState::Existing => text.as_str().to_owned(),
@@ -32,9 +32,9 @@ pub(crate) fn write_unit(
     Ok(call(script::WRITE_UNIT, args, Payload::new().with(text.into_bytes())))
 }
 
-pub(crate) fn start_member(step: &Step, bindings: &Bindings) -> Result<Call, Failure> {
-    let layout = guard::layout(step)?;
-    let token = step.cluster().and_then(|cluster| bindings.tokens.get(cluster));
+pub(crate) fn start_member(step: &MemberStep<'_>, bindings: &Bindings) -> Result<Call, Failure> {
+    let layout = &step.layout;
+    let token = bindings.tokens.get(step.cluster);
     let token = token.map(ToString::to_string).unwrap_or_default();
     let args = [
         layout.unit_name(),
