@@ -9,12 +9,12 @@ use inventories::ClusterName;
 use pki::Sha256Digest;
 use templates::pod::Ids;
 
+use crate::decide::preflight::cost;
 use crate::facts::{
     Account, DataDirectory, DropIn, EtcdFacts, FileFacts, HostFacts, InstalledRelease,
     KubeletFacts, ListedMember, MemberFacts, Observed, PodProcess, SiteFacts, UnitFacts,
 };
 use crate::plan::Plan;
-use crate::preflight::cost;
 use crate::report::Finding;
 
 /// The facts that decided, by name. Values are short: long contents stand as digests.

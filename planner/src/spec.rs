@@ -13,8 +13,8 @@ use pki::{CertFacts, LeafRequest};
 use templates::member::{Access, Bootstrap, V2Discovery, V3Discovery};
 use templates::{Formation, Manifest, Member, PeerUrl, RenderError, UnitText};
 
+use crate::decide::formed::FormedRecord;
 use crate::facts::Observed;
-use crate::formed::FormedRecord;
 use crate::plan::FormationState;
 
 /// Everything that is wanted of one site.
@@ -255,7 +255,7 @@ fn expand_cluster(
 }
 
 /// How a member is told to find the others. Where quorate itself runs the service, the port is chosen
-/// when a plan is made: see [`crate::discovery`].
+/// when a plan is made: see [`crate::decide::discovery`].
 fn bootstrap(wanted: &inventory::Bootstrap) -> Bootstrap {
     match wanted {
         inventory::Bootstrap::Static => Bootstrap::Static,

@@ -4,11 +4,11 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use inventories::HostName;
 
-use crate::down::why_down;
+use crate::decide::down::why_down;
+use crate::decide::formed::{Elsewhere, Reform};
+use crate::decide::readdress;
 use crate::facts::{ALARM, EtcdFacts, ListedMember, MemberFacts, Observed, SiteFacts};
-use crate::formed::{Elsewhere, Reform};
 use crate::quorum::{NEAR, Quorum};
-use crate::readdress;
 use crate::report::{ClusterNow, Formation, Led};
 use crate::spec::ClusterSpec;
 

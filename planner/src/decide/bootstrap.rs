@@ -7,8 +7,8 @@ use inventories::inventory::San;
 use pki::LeafKind;
 use templates::layout::PkiFile;
 
-use crate::assess::View;
-use crate::ensure::Place;
+use crate::decide::assess::View;
+use crate::decide::ensure::Place;
 use crate::facts::MemberFacts;
 use crate::report::{Finding, Formation, PlanReport};
 use crate::spec::ClusterSpec;

@@ -7,7 +7,7 @@ use pki::{LeafKind, LeafRequest};
 use templates::layout::PkiFile;
 use time::OffsetDateTime;
 
-use crate::ensure::{Place, attribute_changes};
+use crate::decide::ensure::{Place, attribute_changes};
 use crate::facts::{FileFacts, Observed};
 
 /// Every reason to issue the generation anew; empty when it will do. Keys never leave the host: a

@@ -6,21 +6,21 @@ use inventories::HostName;
 use inventories::inventory::Runtime;
 use templates::RenderError;
 
-use crate::assess::View;
-use crate::discovery;
-use crate::ensure::{self, Place};
+use crate::decide::assess::View;
+use crate::decide::discovery;
+use crate::decide::ensure::{self, Place};
+use crate::decide::form;
+use crate::decide::readdress;
+use crate::decide::roll;
+use crate::decide::runtime;
+use crate::decide::trials;
 use crate::facts::{Observed, UnitFacts};
-use crate::form;
 use crate::plan::{Action, FormationState, Guard, Step, StepId, StepKind, Swap, Verb, Why};
 use crate::policy::Policy;
-use crate::readdress;
 use crate::report::{Finding, PlanReport};
-use crate::roll;
-use crate::runtime;
 use crate::selection;
 use crate::spec::ClusterSpec;
 use crate::stops::{Changes, Scope};
-use crate::trials;
 
 /// Plans for the members of a formed cluster whose hosts were seen. `after` are the disruptive
 /// steps of clusters on the same hosts: one at a time holds across them too.

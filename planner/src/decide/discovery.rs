@@ -11,7 +11,7 @@ use std::net::SocketAddr;
 use inventories::HostName;
 use templates::member::{Access, Bootstrap, V3Discovery};
 
-use crate::ensure::{Place, attribute_changes};
+use crate::decide::ensure::{Place, attribute_changes};
 use crate::facts::{MemberFacts, Observed, SiteFacts};
 use crate::plan::{Action, DiscoveryService, Guard, Step, StepId, StepKind, Verb, Why};
 use crate::report::{Finding, PlanReport};

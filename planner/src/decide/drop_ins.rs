@@ -7,7 +7,7 @@
 
 use std::collections::BTreeSet;
 
-use crate::ensure::Place;
+use crate::decide::ensure::Place;
 use crate::facts::{DropIn, MemberFacts};
 use crate::spec::MemberSpec;
 

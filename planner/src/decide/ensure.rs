@@ -12,15 +12,15 @@ use templates::{BootstrapToken, RenderError, UnitText};
 
 use time::OffsetDateTime;
 
-use crate::certificates;
-use crate::difference;
-use crate::drop_ins;
+use crate::decide::certificates;
+use crate::decide::difference;
+use crate::decide::drop_ins;
+use crate::decide::sandbox;
 use crate::facts::{Account, DataDirectory, DropIn, FileFacts, HostFacts, MemberFacts, Observed};
 use crate::layout::{Directory, directories};
 use crate::plan::{
     Action, Fetch, FormationState, Guard, PlaceRef, Step, StepId, StepKind, Swap, Verb, Why,
 };
-use crate::sandbox;
 use crate::spec::{ClusterSpec, MemberSpec, SiteSpec};
 
 /// One member's place, and what was seen there.

@@ -8,15 +8,15 @@ use inventories::inventory::Runtime;
 use templates::member::{Bootstrap, V2Discovery};
 use templates::{BootstrapToken, RenderError};
 
-use crate::bootstrap;
-use crate::discovery;
-use crate::ensure::{self, Place};
-use crate::origin;
+use crate::decide::bootstrap;
+use crate::decide::discovery;
+use crate::decide::ensure::{self, Place};
+use crate::decide::origin;
+use crate::decide::readdress;
+use crate::decide::roll;
+use crate::decide::runtime;
 use crate::plan::{Action, FormationState, Guard, Step, StepId, StepKind, Swap, Verb, Why};
-use crate::readdress;
 use crate::report::{Finding, PlanReport, QuorumNote};
-use crate::roll;
-use crate::runtime;
 use crate::stops::Stops;
 
 /// Plans the forming of a cluster whose every host was seen, and that never had a quorum.

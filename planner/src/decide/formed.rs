@@ -9,7 +9,7 @@ use std::collections::BTreeMap;
 use inventories::{ClusterName, HostName};
 use serde::{Deserialize, Serialize};
 
-use crate::assess::View;
+use crate::decide::assess::View;
 use crate::facts::{Observed, SiteFacts};
 use crate::plan::Plan;
 use crate::policy::Policy;

@@ -8,12 +8,12 @@ use pki::{CaKind, CertFacts};
 use templates::head;
 use templates::layout::{PkiFile, ReleaseLayout};
 
-use crate::assess::View;
+use crate::decide::assess::View;
+use crate::decide::{readdress, replace};
 use crate::facts::{ListedMember, MemberFacts, Observed};
 use crate::report::{Finding, Formation, PlanReport};
 use crate::spec::{Authority, ClusterSpec, MemberSpec, SiteSpec};
 use crate::stops::Stops;
-use crate::{readdress, replace};
 
 /// Adds every contradiction between a cluster's inventory and its hosts to the report.
 pub(crate) fn check(

@@ -8,20 +8,20 @@ use inventories::HostName;
 use inventories::inventory::Runtime;
 use templates::{RenderError, head, pod};
 
-use crate::assess::{self, View};
-use crate::ensure::Place;
+use crate::decide::assess::{self, View};
+use crate::decide::ensure::Place;
+use crate::decide::form;
+use crate::decide::formed::Reform;
+use crate::decide::planner::{judge, places};
+use crate::decide::roll;
+use crate::decide::runtime;
+use crate::decide::trials;
 use crate::facts::{KubeletFacts, Observed, SiteFacts};
-use crate::form;
-use crate::formed::Reform;
 use crate::plan::{Guard, Step, StepId, Verb};
-use crate::planner::{judge, places};
 use crate::policy::Policy;
 use crate::report::{Blocked, Finding, Formation, PlanReport, QuorumNote};
-use crate::roll;
-use crate::runtime;
 use crate::spec::{ClusterSpec, SiteSpec};
 use crate::stops::Scope;
-use crate::trials;
 
 /// A cluster that may have pods on these hosts.
 struct Cluster<'a> {

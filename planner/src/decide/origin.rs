@@ -3,7 +3,7 @@
 
 use templates::cluster_id;
 
-use crate::ensure::Place;
+use crate::decide::ensure::Place;
 use crate::report::Finding;
 
 /// The largest database of a member that never had a quorum. Since 3.5 etcd takes room for 16 MiB at once

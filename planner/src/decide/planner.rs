@@ -7,21 +7,21 @@ use std::collections::{BTreeMap, BTreeSet};
 use inventories::HostName;
 use templates::{Layout, RenderError};
 
-use crate::assess::{self, View};
-use crate::ensure::Place;
+use crate::decide::assess::{self, View};
+use crate::decide::ensure::Place;
+use crate::decide::formed::{self, Reform};
+use crate::decide::{
+    bootstrap, ca_end, converge, discovery, form, holes, identity, kubelets, machines, preflight,
+};
 use crate::facts::{HostFacts, Observed, SiteFacts};
-use crate::formed::{self, Reform};
 use crate::graph::{self, CycleError};
 use crate::plan::{Plan, Step, StepId, StepKind};
 use crate::policy::Policy;
 use crate::report::{ARCHIVED, Finding, Formation, PlanReport};
 use crate::selection::{self, Selection};
+use crate::since;
 use crate::spec::{ClusterSpec, SiteSpec};
 use crate::stops::{Scope, Stops};
-use crate::{
-    bootstrap, ca_end, converge, discovery, form, holes, identity, kubelets, machines, preflight,
-    since,
-};
 
 /// Why there is no plan: always a defect of quorate, never of an inventory or a host.
 #[derive(Debug, thiserror::Error)]

@@ -12,9 +12,9 @@ mod unit;
 
 use inventories::{ClusterName, HostName};
 
-use crate::assess::View;
+use crate::decide::assess::View;
+use crate::decide::holes;
 use crate::facts::{HostFacts, Observed, SiteFacts};
-use crate::holes;
 use crate::policy::Policy;
 use crate::report::{Finding, Formation, PlanReport, UNSEEN};
 use crate::spec::{ClusterSpec, MemberSpec, SiteSpec};

@@ -5,7 +5,7 @@
 use inventories::HostName;
 use templates::Bootstrap;
 
-use crate::ensure::Place;
+use crate::decide::ensure::Place;
 use crate::facts::ListedMember;
 use crate::plan::{Action, Guard, Step, StepId, StepKind, Verb, Why};
 use crate::spec::{ClusterSpec, MemberSpec};

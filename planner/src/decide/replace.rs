@@ -3,9 +3,9 @@
 use inventories::HostName;
 use inventories::inventory::Runtime;
 
-use crate::assess::View;
+use crate::decide::assess::View;
+use crate::decide::readdress;
 use crate::facts::ListedMember;
-use crate::readdress;
 use crate::spec::ClusterSpec;
 
 /// What to do about a member that lost its memory, with the names and ids of this cluster.

@@ -8,13 +8,13 @@ use std::collections::{BTreeMap, BTreeSet};
 use inventories::{EtcdVersion, HostName};
 use templates::RenderError;
 
-use crate::assess::View;
-use crate::converge;
-use crate::ensure::{self, Place};
+use crate::decide::assess::View;
+use crate::decide::converge;
+use crate::decide::ensure::{self, Place};
+use crate::decide::runtime;
 use crate::plan::{Action, FormationState, Guard, Others, Step, StepId, StepKind, Verb, Why};
 use crate::policy::Policy;
 use crate::report::{Finding, PlanReport, QuorumNote};
-use crate::runtime;
 use crate::stops::{Changes, Scope};
 use reasons::{Reason, reasons};
 

@@ -5,8 +5,8 @@ use inventories::inventory::Runtime;
 use templates::layout::{KUBELET_UNIT, MANIFESTS};
 use templates::{BootstrapToken, Layout, RenderError, kubelet};
 
-use crate::difference;
-use crate::ensure::{self, Place, attribute_changes};
+use crate::decide::difference;
+use crate::decide::ensure::{self, Place, attribute_changes};
 use crate::facts::{FileFacts, HostFacts, KubeletFacts, Observed};
 use crate::plan::{Action, FormationState, Launch, Replaced, Step, StepId, StepKind, Verb, Why};
 use crate::report::Finding;
@@ -181,7 +181,7 @@ pub(crate) fn is_same_pod(one: &str, other: &str) -> bool {
 }
 
 /// The host's kubelet stands alone, where that is wanted. While pods run there it takes turns with the
-/// other hosts ([`crate::kubelets`]).
+/// other hosts ([`crate::decide::kubelets`]).
 pub(crate) fn kubelet(place: &Place<'_>) -> Option<Step> {
     if runs_pods(place.host) { None } else { kubelet_change(place) }
 }

@@ -5,8 +5,8 @@ use std::collections::BTreeSet;
 
 use inventories::HostName;
 
-use crate::assess::View;
-use crate::ensure::{self, Place};
+use crate::decide::assess::View;
+use crate::decide::ensure::{self, Place};
 use crate::plan::{Action, Silence, Step, StepId, StepKind, Swap, Verb, Why};
 use crate::report::{Finding, PlanReport};
 use crate::stops::Scope;

@@ -10,7 +10,7 @@ use crate::policy::{DEFAULT_QUOTA_BYTES, Policy, RELEASE_BYTES, WAL_BYTES};
 use crate::report::{Finding, Formation, PlanReport};
 
 /// The oldest systemd that knows every directive of the unit but `PrivateIPC=`, without which the unit does:
-/// see [`crate::sandbox`].
+/// see [`crate::decide::sandbox`].
 const OLDEST_SYSTEMD: u32 = 247;
 
 pub(super) fn check(subject: &Subject<'_>, policy: &Policy, report: &mut PlanReport) {

@@ -3,10 +3,10 @@
 use inventories::inventory::Runtime;
 
 use super::{Subject, push_once};
-use crate::drop_ins;
+use crate::decide::drop_ins;
+use crate::decide::sandbox;
 use crate::facts::{Observed, Selinux};
 use crate::report::{Formation, PlanReport};
-use crate::sandbox;
 
 pub(super) fn check(subject: &Subject<'_>, report: &mut PlanReport) {
     if subject.formation != Formation::Formed {

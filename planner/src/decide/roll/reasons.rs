@@ -7,11 +7,11 @@ use inventories::inventory::Runtime;
 use inventories::{AccountName, EtcdVersion};
 use templates::unit::keeps_the_hosts_out;
 
-use crate::drop_ins;
-use crate::ensure::Place;
+use crate::decide::drop_ins;
+use crate::decide::ensure::Place;
+use crate::decide::runtime;
 use crate::facts::Observed;
 use crate::plan::FormationState;
-use crate::runtime;
 
 /// One reason to restart a member.
 #[derive(Debug, Clone, PartialEq, Eq)]

@@ -1,0 +1,29 @@
+//! Every decision, each from values to values. [`planner`] puts them in order; [`assess`], [`preflight`] and
+//! [`identity`] judge what was seen; [`form`] and [`converge`] decide which steps there are, with [`roll`], [`trials`]
+//! and [`kubelets`] for what goes from member to member.
+
+pub(crate) mod assess;
+pub(crate) mod bootstrap;
+pub(crate) mod ca_end;
+pub(crate) mod certificates;
+pub(crate) mod converge;
+pub(crate) mod difference;
+pub(crate) mod discovery;
+pub(crate) mod down;
+pub(crate) mod drop_ins;
+pub(crate) mod ensure;
+pub(crate) mod form;
+pub(crate) mod formed;
+pub(crate) mod holes;
+pub(crate) mod identity;
+pub(crate) mod kubelets;
+pub(crate) mod machines;
+pub(crate) mod origin;
+pub(crate) mod planner;
+pub(crate) mod preflight;
+pub(crate) mod readdress;
+pub(crate) mod replace;
+pub(crate) mod roll;
+pub(crate) mod runtime;
+pub(crate) mod sandbox;
+pub(crate) mod trials;
