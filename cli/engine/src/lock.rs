@@ -18,11 +18,11 @@ use tokio::task::JoinSet;
 
 use crate::hosts::StepErrorKind;
 use crate::pool::Pool;
-use crate::script::{self, answer, call::UNFENCED};
+use crate::script::{self, answer, call::Arguments};
 use keeper::Keeper;
 use remote::{Call, Payload};
 
-pub(crate) use fence::Fenced;
+pub(crate) use fence::LockedConnection;
 pub use fence::{Fence, Machine};
 
 /// How long a lock lasts without being renewed. A killed apply is forgotten after this; a link that
@@ -190,13 +190,13 @@ impl Lock {
         let mut all = JoinSet::new();
         for (host, applied) in records {
             let pool = Arc::clone(&self.pool);
-            let args = [LOCK_FILE.to_owned(), self.nonce.clone(), APPLIED_FILE.to_owned()];
+            let args = lock().with("run", &self.nonce).with("file", APPLIED_FILE);
             all.spawn(async move {
                 // A record of texts always serializes.
                 let text = applied.and_then(|applied| serde_json::to_vec(&applied).ok());
                 let text = text.unwrap_or_default();
                 let payload = Payload::new().with(text);
-                let said = run_with(&pool, &host, script::RECORD_APPLY, &args, payload).await;
+                let said = run_with(&pool, &host, script::RECORD_APPLY, args, payload).await;
                 said.err().map(|why| format!("{host}: {why}"))
             });
         }
@@ -209,8 +209,9 @@ impl Lock {
         let mut all = JoinSet::new();
         for host in self.generations.keys() {
             let host = host.clone();
-            let (pool, args) = (Arc::clone(&self.pool), ["0".to_owned(), self.nonce.clone()]);
-            all.spawn(async move { run(&pool, &host, script::LOCK_KEEP, &args).await.is_ok() });
+            let pool = Arc::clone(&self.pool);
+            let args = lock().with("seconds", 0).with("run", &self.nonce);
+            all.spawn(async move { run(&pool, &host, script::LOCK_KEEP, args).await.is_ok() });
         }
         while all.join_next().await.is_some() {}
     }
@@ -234,10 +235,15 @@ async fn take_one(
     claim: &Claim,
 ) -> Result<String, LockError> {
     let Claim { owner, since, why } = claim;
-    let words = [nonce, owner, since, why, JOURNAL_FILE].map(str::to_owned);
-    let args: Vec<String> = [LEASE.as_secs().to_string()].into_iter().chain(words).collect();
+    let args = lock()
+        .with("seconds", LEASE.as_secs())
+        .with("run", nonce)
+        .with("by", owner)
+        .with("at", since)
+        .with("what", why)
+        .with("history", JOURNAL_FILE);
     let failed = |kind: StepErrorKind| LockError::of(host, &kind);
-    let refusal = match run(pool, host, script::LOCK_TAKE, &args).await {
+    let refusal = match run(pool, host, script::LOCK_TAKE, args.clone()).await {
         Err(StepErrorKind::Guard(refusal)) => refusal,
         other => return other.map_err(failed),
     };
@@ -246,8 +252,8 @@ async fn take_one(
         return Err(LockError::Held { host: host.clone(), who: who.to_owned(), left });
     }
     // A run of this very machine that was killed: nobody has to wait for its lease to end.
-    run(pool, host, script::LOCK_BREAK, &[holder.to_owned()]).await.map_err(failed)?;
-    run(pool, host, script::LOCK_TAKE, &args)
+    run(pool, host, script::LOCK_BREAK, lock().with("of", holder)).await.map_err(failed)?;
+    run(pool, host, script::LOCK_TAKE, args)
         .await
         .map(|body| format!("expired {who}\n{body}"))
         .map_err(failed)
@@ -266,10 +272,15 @@ fn held(refusal: &str) -> (&str, u64, &str) {
 
 /// Says who holds the lock of a host, if anybody does; with `free` it is taken from them.
 pub async fn holder(pool: &Pool, host: &HostName, free: bool) -> Result<Option<String>, LockError> {
-    let mode = if free { "free" } else { "look" }.to_owned();
-    let said = run(pool, host, script::LOCK_BREAK, &[mode]).await;
+    let mode = lock().with("of", if free { "free" } else { "look" });
+    let said = run(pool, host, script::LOCK_BREAK, mode).await;
     let body = said.map_err(|kind| LockError::of(host, &kind))?;
     Ok(body.lines().find_map(|line| line.strip_prefix("held ")).map(str::to_owned))
+}
+
+/// The lock, for a script.
+fn lock() -> Arguments {
+    Arguments::new().with("lock", LOCK_FILE)
 }
 
 /// Runs a script on the lock.
@@ -277,29 +288,24 @@ async fn run(
     pool: &Pool,
     host: &HostName,
     script: &'static str,
-    args: &[String],
+    args: Arguments,
 ) -> Result<String, StepErrorKind> {
-    let mut all = vec![LOCK_FILE.to_owned()];
-    all.extend_from_slice(args);
-    run_with(pool, host, script, &all, Payload::new()).await
+    run_with(pool, host, script, args, Payload::new()).await
 }
 
 async fn run_with(
     pool: &Pool,
     host: &HostName,
     script: &'static str,
-    args: &[String],
+    args: Arguments,
     payload: Payload,
 ) -> Result<String, StepErrorKind> {
     made(pool, host, call(script, args, payload)).await
 }
 
-pub(crate) fn call(script: &'static str, args: &[String], payload: Payload) -> Call {
-    let mut all: Vec<String> = UNFENCED.iter().map(|word| (*word).to_owned()).collect();
-    all.extend(["nothing", "", ""].map(str::to_owned));
-    all.extend_from_slice(args);
+pub(crate) fn call(script: &'static str, args: Arguments, payload: Payload) -> Call {
     let deadline = WORK + script::waits(script);
-    Call { script, args: all, payload, deadline, max_reply: 64 * 1024 }
+    Call { script, args: args.into_words(), payload, deadline, max_reply: 64 * 1024 }
 }
 
 pub(crate) async fn made(

@@ -15,7 +15,7 @@ use time::OffsetDateTime;
 
 use crate::hosts::{Bindings, Done, Hosts, StepError, Timed};
 use crate::lock::connections::LockedHosts;
-use crate::lock::{Fence, Fenced};
+use crate::lock::{Fence, LockedConnection};
 use crate::observe;
 use crate::pool::Pool;
 use crate::release::Archives;
@@ -52,7 +52,7 @@ impl SshHosts {
     }
 
     /// The connection to a step's host, with the step's fence.
-    async fn connection(&self, step: &Step) -> Result<Fenced, Failure> {
+    async fn connection(&self, step: &Step) -> Result<LockedConnection, Failure> {
         self.locked()?.connection(step).await
     }
 
@@ -172,7 +172,7 @@ impl SshHosts {
     async fn send(&self, step: &Step, call: Call) -> Result<Done, Failure> {
         let connection = self.connection(step).await?;
         if call.payload.holds_a_secret() && self.pool.uses_sudo(step.host()) {
-            recording::refuse(&Fenced::unfenced(self.pool.connection(step.host()).await?)).await?;
+            recording::refuse(&self.pool.connection(step.host()).await?).await?;
         }
         Ok(answer::read(&connection.run(call).await?)?.done)
     }

@@ -52,22 +52,22 @@ proptest! {
         for call in &calls {
             let (said, wanted) = match *call {
                 Call::Take(run) => {
-                    let nonce = format!("n{run}");
-                    let said = run_script(&file, "-", part!("lock_take"), &["60", &nonce, "me", "now", "test", "-"]);
+                    let nonce = format!("run=n{run}");
+                    let said = run_script(&file, "-", part!("lock_take"), &["seconds=60", &nonce, "by=me", "at=now", "what=test", "history=-"]);
                     (said, lock.take(run).is_ok())
                 }
                 Call::Keep(run) => {
-                    (run_script(&file, "-", part!("lock_keep"), &["60", &format!("n{run}")]), lock.keep(run).is_ok())
+                    (run_script(&file, "-", part!("lock_keep"), &["seconds=60", &format!("run=n{run}")]), lock.keep(run).is_ok())
                 }
                 Call::GiveBack(run) => {
-                    (run_script(&file, "-", part!("lock_keep"), &["0", &format!("n{run}")]), lock.give_back(run).is_ok())
+                    (run_script(&file, "-", part!("lock_keep"), &["seconds=0", &format!("run=n{run}")]), lock.give_back(run).is_ok())
                 }
                 Call::Free => {
                     lock.free();
-                    (run_script(&file, "-", part!("lock_break"), &["free"]), true)
+                    (run_script(&file, "-", part!("lock_break"), &["of=free"]), true)
                 }
                 Call::Step(generation) => {
-                    let said = run_script(&file, &generation.to_string(), "changed\n", &[]);
+                    let said = run_script(&file, &generation.to_string(), "takes lock \"$@\"\nchanged\n", &[]);
                     (said, lock.lets_in(generation))
                 }
                 Call::Expire => {
@@ -92,10 +92,12 @@ fn run_script(lock: &Path, generation: &str, script: &str, args: &[&str]) -> boo
     // Whoever runs the tests may be nobody: their files are their own.
     let source =
         format!("{FRONT}{script}").replace("root:root", &format!("{}:{}", own("-u"), own("-g")));
-    let path = lock.display().to_string();
-    let fence = if generation == "-" { "-" } else { &path };
+    let own = format!("lock={}", lock.display());
+    let fence = [format!("fence={}", lock.display()), format!("turn={generation}")];
+    let fence = if generation == "-" { &[][..] } else { &fence[..] };
     let output = Command::new("sh")
-        .args(["-c", &source, "sh", "-", fence, generation, "-", "-", "nothing", "", "", &path])
+        .args(["-c", &source, "sh", &own])
+        .args(fence)
         .args(args)
         .output()
         .unwrap();

@@ -10,7 +10,7 @@ use tokio::sync::Mutex;
 use tokio::time::{Instant, sleep};
 
 use super::LEASE;
-use super::fence::{Fence, Fenced};
+use super::fence::{Fence, LockedConnection};
 use crate::pool::Pool;
 use crate::script::failure::Failure;
 use remote::Connection;
@@ -51,11 +51,11 @@ impl LockedHosts {
     }
 
     /// The connection to a step's host, with the step's fence.
-    pub(crate) async fn connection(&self, step: &Step) -> Result<Fenced, Failure> {
+    pub(crate) async fn connection(&self, step: &Step) -> Result<LockedConnection, Failure> {
         let mut locked = self.locked(step.host())?.lock().await;
         let connection = self.connect(step.host(), &mut locked).await?;
-        let words = self.fence.words(step, locked.generation)?;
-        Ok(Fenced::new(connection, Some(words)))
+        let fence = self.fence.arguments(step, locked.generation)?;
+        Ok(LockedConnection::new(connection, fence))
     }
 
     /// Waits until a host is back, and nothing of what was sent there before can do anything.

@@ -17,9 +17,8 @@ use time::format_description::well_known::Rfc3339;
 use super::LEASE;
 use crate::script::{
     self, answer,
-    call::{self, FENCE_WORDS as WORDS, UNFENCED},
+    call::{self, Arguments},
     failure::Failure,
-    guard,
 };
 use remote::{Call, Connection, Payload, RemoteError, Reply};
 
@@ -54,10 +53,10 @@ pub struct Machine {
 }
 
 impl Machine {
-    fn word(&self) -> String {
-        let address = self.address.map(|address| address.to_string());
-        let [id, address] = [self.id.as_deref(), address.as_deref()].map(|is| is.unwrap_or("-"));
-        format!("{id} {address}")
+    fn arguments(&self) -> Arguments {
+        let Self { id, address } = self;
+        let id = id.iter().fold(Arguments::new(), |all, id| all.with("machine", id));
+        address.iter().fold(id, |all, address| all.with("address", address))
     }
 }
 
@@ -73,8 +72,8 @@ struct Entry<'a> {
 }
 
 impl Fence {
-    /// What stands in front of a step's arguments.
-    pub(crate) fn words(&self, step: &Step, generation: u64) -> Result<[String; WORDS], Failure> {
+    /// What comes before a step's own arguments.
+    pub(crate) fn arguments(&self, step: &Step, generation: u64) -> Result<Arguments, Failure> {
         let entry = Entry {
             at: OffsetDateTime::now_utc().format(&Rfc3339).map_err(Failure::local)?,
             who: &self.who,
@@ -84,14 +83,13 @@ impl Fence {
         };
         let line = serde_json::to_string(&entry).map_err(Failure::local)?;
         // The script closes the object behind the outcome.
-        let open = line.strip_suffix('}').unwrap_or(&line).to_owned();
-        let generation = generation.to_string();
-        let machine = self.machine(step.host());
-        Ok([machine, self.lock.clone(), generation, self.journal.clone(), open])
+        let open = line.strip_suffix('}').unwrap_or(&line);
+        let lock = self.machine(step.host()).with("fence", &self.lock).with("turn", generation);
+        Ok(lock.with("journal", &self.journal).with("entry", open))
     }
 
-    fn machine(&self, host: &HostName) -> String {
-        self.machines.get(host).map_or_else(|| "-".to_owned(), Machine::word)
+    fn machine(&self, host: &HostName) -> Arguments {
+        self.machines.get(host).map(Machine::arguments).unwrap_or_default()
     }
 
     /// Goes on with the lock over a new connection: the generation from here on. What was sent over
@@ -101,12 +99,10 @@ impl Fence {
         host: &HostName,
         connection: &Connection,
     ) -> Result<u64, Failure> {
-        let mut args = guard::nothing().to_vec();
-        args.extend([self.lock.clone(), LEASE.as_secs().to_string(), self.nonce.clone()]);
+        let lock = self.machine(host).with("lock", &self.lock);
+        let args = lock.with("seconds", LEASE.as_secs()).with("run", &self.nonce);
         let call = call::call(script::LOCK_AGAIN, args, Payload::new());
-        let mut words = UNFENCED.map(str::to_owned);
-        words[0] = self.machine(host);
-        let reply = Fenced::new(connection.clone(), Some(words)).run(call).await?;
+        let reply = connection.run(call).await?;
         let body = answer::read(&reply)?.body;
         let generation = body.strip_prefix("generation ").and_then(|number| number.parse().ok());
         generation.ok_or_else(|| Failure::failed("the lock has no generation"))
@@ -114,24 +110,18 @@ impl Fence {
 }
 
 /// A connection that puts a step's fence in front of whatever it runs.
-pub(crate) struct Fenced {
+pub(crate) struct LockedConnection {
     connection: Connection,
-    words: [String; WORDS],
+    fence: Arguments,
 }
 
-impl Fenced {
-    pub(crate) fn new(connection: Connection, words: Option<[String; WORDS]>) -> Self {
-        let words = words.unwrap_or_else(|| UNFENCED.map(str::to_owned));
-        Self { connection, words }
-    }
-
-    /// For scripts that only look.
-    pub(crate) fn unfenced(connection: Connection) -> Self {
-        Self::new(connection, None)
+impl LockedConnection {
+    pub(crate) fn new(connection: Connection, fence: Arguments) -> Self {
+        Self { connection, fence }
     }
 
     pub(crate) async fn run(&self, mut call: Call) -> Result<Reply, RemoteError> {
-        call.args.splice(0..0, self.words.clone());
+        call.args.splice(0..0, self.fence.clone().into_words());
         self.connection.run(call).await
     }
 }

@@ -9,7 +9,7 @@ use tokio::sync::watch;
 use tokio::task::JoinSet;
 use tokio::time::{Instant, MissedTickBehavior, interval_at, timeout};
 
-use super::{LEASE, run};
+use super::{LEASE, lock, run};
 use crate::hosts::StepErrorKind;
 use crate::pool::Pool;
 use crate::script;
@@ -33,10 +33,10 @@ impl Keeper {
     /// Renews the lease of one more host.
     pub(super) fn keep(&mut self, pool: &Arc<Pool>, nonce: &str, host: &HostName) {
         let (pool, host) = (Arc::clone(pool), host.clone());
-        let args = [LEASE.as_secs().to_string(), nonce.to_owned()];
+        let args = lock().with("seconds", LEASE.as_secs()).with("run", nonce);
         self.keep_by(host.clone(), move || {
             let (pool, host, args) = (Arc::clone(&pool), host.clone(), args.clone());
-            async move { run(&pool, &host, script::LOCK_KEEP, &args).await.map(|_| ()) }
+            async move { run(&pool, &host, script::LOCK_KEEP, args).await.map(|_| ()) }
         });
     }
 

@@ -1,4 +1,4 @@
-//! A guard as the three arguments that `script/sh/guards.sh` reads.
+//! A guard as the arguments that `script/sh/guards.sh` reads.
 
 use inventories::ClusterName;
 use planner::Step;
@@ -6,42 +6,48 @@ use planner::plan::{Guard, Others, StepKind};
 use templates::Layout;
 use templates::layout::SITE_FILE;
 
+use super::call::Arguments;
 use super::failure::Failure;
 use crate::etcd::credentials;
 
 /// The arguments of the step's guard. `wanted` is the sha256 of what the step writes: a file that
 /// is so already does not stand in the way of a step that was done and is done again.
-pub(crate) fn arguments(step: &Step, wanted: Option<&str>) -> Result<Vec<String>, Failure> {
+pub(crate) fn arguments(step: &Step, wanted: Option<&str>) -> Result<Arguments, Failure> {
+    let guard = |name: &str| Arguments::new().with("guard", name);
     let words = match &step.guard {
-        Guard::Nothing => nothing(),
+        Guard::Nothing => Arguments::new(),
         Guard::HostIsFree => {
             let StepKind::ClaimHost { site } = &step.kind else {
                 return Err(Failure::local("only claiming a host asks whether it is free"));
             };
-            ["host-is-free".to_owned(), SITE_FILE.to_owned(), site.to_string()]
+            guard("host-is-free").with("guard_file", SITE_FILE).with("guard_site", site)
         }
-        Guard::NeverFormed => {
-            let layout = layout(step)?;
-            ["never-formed".to_owned(), layout.marker(), layout.quorum_witness()]
-        }
+        Guard::NeverFormed => guard("never-formed").and(marks(&layout(step)?)),
         Guard::FileIs { path, sha256 } => {
             let planned = sha256.as_deref().unwrap_or("absent");
-            let digests = wanted.map_or(planned.to_owned(), |wanted| format!("{planned} {wanted}"));
-            ["file-is".to_owned(), path.clone(), digests]
+            let digests = [Some(planned), wanted].into_iter().flatten();
+            guard("file-is").with("guard_file", path).with_words("guard_digests", digests)
         }
         Guard::HasLogOrNeverFormed => {
             let layout = layout(step)?;
-            let marks = format!("{} {}", layout.marker(), layout.quorum_witness());
-            ["has-log-or-never-formed".to_owned(), layout.wal_dir(), marks]
+            let log = guard("has-log-or-never-formed").with("guard_log", layout.wal_dir());
+            log.and(marks(&layout))
         }
         Guard::OthersHealthy { clusters } => {
-            let (asked, endpoints): (Vec<String>, Vec<String>) =
-                clusters.iter().map(others).unzip();
-            ["others-healthy".to_owned(), asked.join("\n"), endpoints.join("\n")]
+            let (asked, places): (Vec<String>, Vec<String>) = clusters.iter().map(others).unzip();
+            guard("others-healthy")
+                .with_lines("guard_asked", asked)
+                .with_lines("guard_places", places)
         }
-        Guard::HasLog => ["has-log".to_owned(), layout(step)?.wal_dir(), String::new()],
+        Guard::HasLog => guard("has-log").with("guard_log", layout(step)?.wal_dir()),
     };
-    Ok(words.to_vec())
+    Ok(words)
+}
+
+/// What says that a member has been in a quorum.
+fn marks(layout: &Layout) -> Arguments {
+    let marker = Arguments::new().with("guard_marker", layout.marker());
+    marker.with("guard_witness", layout.quorum_witness())
 }
 
 /// How the others of a cluster are asked, and where: a line each.
@@ -66,11 +72,6 @@ pub(crate) fn patience(step: &Step) -> u64 {
     }
 }
 
-/// The arguments for a script that only looks.
-pub(crate) fn nothing() -> [String; 3] {
-    ["nothing".to_owned(), String::new(), String::new()]
-}
-
 /// The paths of the member whose files the guard looks at.
 fn layout(step: &Step) -> Result<Layout, Failure> {
     match step.cluster() {
@@ -87,7 +88,7 @@ mod tests {
 
     use super::*;
 
-    fn words(kind: StepKind, guard: Guard, wanted: Option<&str>) -> Result<Vec<String>, Failure> {
+    fn all(kind: StepKind, guard: Guard, wanted: Option<&str>) -> Result<Vec<String>, Failure> {
         let step = Step {
             id: "etcd-1/main/start".parse().unwrap(),
             action: Action::Run,
@@ -96,29 +97,32 @@ mod tests {
             after: BTreeSet::new(),
             why: Why::Unfinished,
         };
-        arguments(&step, wanted)
+        Ok(arguments(&step, wanted)?.into_words())
     }
 
     fn of(guard: Guard) -> Vec<String> {
-        words(StepKind::StartMember { by: Launch::Unit }, guard, None).unwrap()
+        all(StepKind::StartMember { by: Launch::Unit }, guard, None).unwrap()
     }
 
     #[test]
     fn each_guard_names_what_the_script_is_to_look_at() {
         let layout = Layout::of(&"main".parse().unwrap());
         let (wal, marker, witness) = (layout.wal_dir(), layout.marker(), layout.quorum_witness());
-        assert_eq!(of(Guard::Nothing), ["nothing", "", ""]);
-        assert_eq!(of(Guard::HasLog), ["has-log", &wal, ""]);
-        assert_eq!(of(Guard::NeverFormed), ["never-formed", &marker, &witness]);
-        let marks = format!("{marker} {witness}");
-        let name = "has-log-or-never-formed";
-        assert_eq!(of(Guard::HasLogOrNeverFormed), [name, &wal, &marks]);
+        let [wal, marker, witness] = [
+            format!("guard_log={wal}"),
+            format!("guard_marker={marker}"),
+            format!("guard_witness={witness}"),
+        ];
+        assert!(of(Guard::Nothing).is_empty());
+        assert_eq!(of(Guard::HasLog), ["guard=has-log", &wal]);
+        assert_eq!(of(Guard::NeverFormed), ["guard=never-formed", &marker, &witness]);
+        let name = "guard=has-log-or-never-formed";
+        assert_eq!(of(Guard::HasLogOrNeverFormed), [name, &wal, &marker, &witness]);
         let claim = StepKind::ClaimHost { site: "prod".parse().unwrap() };
-        let free = words(claim, Guard::HostIsFree, None).unwrap();
-        assert_eq!(free, ["host-is-free", SITE_FILE, "prod"]);
-        assert!(
-            words(StepKind::StartMember { by: Launch::Unit }, Guard::HostIsFree, None).is_err()
-        );
+        let free = all(claim, Guard::HostIsFree, None).unwrap();
+        let file = format!("guard_file={SITE_FILE}");
+        assert_eq!(free, ["guard=host-is-free", &file, "guard_site=prod"]);
+        assert!(all(StepKind::StartMember { by: Launch::Unit }, Guard::HostIsFree, None).is_err());
     }
 
     #[test]
@@ -128,12 +132,12 @@ mod tests {
             sha256: sha256.map(str::to_owned),
         };
         let digests = |sha256, wanted| {
-            words(StepKind::StoreToken, seen(sha256), wanted).unwrap().swap_remove(2)
+            all(StepKind::StoreToken, seen(sha256), wanted).unwrap().swap_remove(2)
         };
-        assert_eq!(digests(None, None), "absent");
-        assert_eq!(digests(Some("aa"), None), "aa");
-        assert_eq!(digests(None, Some("bb")), "absent bb");
-        assert_eq!(digests(Some("aa"), Some("bb")), "aa bb");
+        assert_eq!(digests(None, None), "guard_digests=absent");
+        assert_eq!(digests(Some("aa"), None), "guard_digests=aa");
+        assert_eq!(digests(None, Some("bb")), "guard_digests=absent bb");
+        assert_eq!(digests(Some("aa"), Some("bb")), "guard_digests=aa bb");
     }
 
     #[test]
@@ -151,6 +155,7 @@ mod tests {
             |name: &str| credentials(&Layout::of(&name.parse().unwrap()), version).join(" ");
         let asked = format!("2 - {}\n2 cafe {}", tools("events"), tools("main"));
         let endpoints = "https://10.0.0.2:2379 https://10.0.0.3:2379";
-        assert_eq!(said, ["others-healthy", &asked, &format!("{endpoints}\n{endpoints}")]);
+        let places = format!("guard_places={endpoints}\n{endpoints}");
+        assert_eq!(said, ["guard=others-healthy", &format!("guard_asked={asked}"), &places]);
     }
 }

@@ -1,6 +1,7 @@
 //! The scripts of the steps, run for real by dash and bash in a scratch folder.
 
 mod archive;
+mod arguments;
 pub(crate) mod bench;
 mod certificates;
 mod discovery;

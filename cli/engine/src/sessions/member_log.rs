@@ -4,15 +4,14 @@ use inventories::HostName;
 use remote::{Call, Payload};
 use templates::Layout;
 
-use crate::lock::Fenced;
 use crate::pool::Pool;
-use crate::script::call::call;
-use crate::script::{self, answer, guard};
+use crate::script::call::{Arguments, call};
+use crate::script::{self, answer};
 
 /// The end of a member's journal; why there is none, where there is none.
 pub(crate) async fn end(pool: &Pool, host: &HostName, layout: &Layout) -> String {
     let read = async {
-        let connection = Fenced::unfenced(pool.connection(host).await?);
+        let connection = pool.connection(host).await?;
         answer::read(&connection.run(read_journal(layout)).await?)
     };
     match read.await {
@@ -22,7 +21,6 @@ pub(crate) async fn end(pool: &Pool, host: &HostName, layout: &Layout) -> String
 }
 
 fn read_journal(layout: &Layout) -> Call {
-    let mut args = guard::nothing().to_vec();
-    args.extend([layout.unit_name(), layout.pod_name()]);
+    let args = Arguments::new().with("unit", layout.unit_name()).with("pod", layout.pod_name());
     call(script::READ_JOURNAL, args, Payload::new())
 }

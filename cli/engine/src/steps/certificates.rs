@@ -53,27 +53,31 @@ pub(crate) fn install(
     let cluster = step.cluster;
     let mut contents = issue(issuers, cluster, client_ca, leaves, now)?;
 
-    let mut args = guard::arguments(step, None)?;
     let swap = match swap {
         Swap::AtOnce => "at-once",
         Swap::Tried => "tried",
     };
-    args.extend([layout.pki_dir(), generation_name(now)?, account.to_string()]);
-    args.extend([layout.pki_untried(), swap.to_owned()]);
     let mut payload = Payload::new();
-    let mut manifest = String::new();
+    let (mut files, mut manifest) = (Vec::new(), String::new());
     for file in PkiFile::ALL {
         let content = contents.remove(&file).ok_or_else(|| {
             Failure::local(format!("the step has no certificate for {}", file.name()))
         })?;
         let (mode, owner, group) = planner::attributes(file, account);
-        args.extend([file.name().to_owned(), format!("{mode:o}"), format!("{owner}:{group}")]);
+        files.push(format!("{} {mode:o} {owner}:{group}", file.name()));
         manifest += &format!("{}  {}\n", Sha256Digest::of(content.bytes()), file.name());
         payload = match content {
             Content::Public(text) => payload.with(text),
             Content::Key(key) => payload.with_secret(key),
         };
     }
+    let args = guard::arguments(step, None)?
+        .with("pki", layout.pki_dir())
+        .with("generation", generation_name(now)?)
+        .with("group", account)
+        .with("untried", layout.pki_untried())
+        .with("swap", swap)
+        .with_words("files", files);
     Ok(call::call(script::INSTALL_CERTIFICATES, args, payload.with(manifest.into_bytes())))
 }
 

@@ -11,7 +11,11 @@ use zeroize::Zeroizing;
 use super::MemberStep;
 use super::bootstrap::token;
 use crate::hosts::{Bindings, Password};
-use crate::script::{self, call, failure::Failure};
+use crate::script::{
+    self,
+    call::{self, Arguments},
+    failure::Failure,
+};
 use remote::{Call, Payload};
 
 /// Puts the CA and the password where a member reads them.
@@ -25,8 +29,9 @@ pub(crate) fn trust(
     let environment =
         if password { bound(step, bindings)?.as_environment() } else { Password::default() };
     let path = |is: bool, path: String| if is { path } else { String::new() };
-    let args =
-        [path(ca.is_some(), layout.discovery_ca()), path(password, layout.discovery_password())];
+    let args = Arguments::new()
+        .with("ca_file", path(ca.is_some(), layout.discovery_ca()))
+        .with("password_file", path(password, layout.discovery_password()));
     let mut call = call::guarded(step, script::TRUST_DISCOVERY, args)?;
     let ca = ca.unwrap_or_default().as_bytes().to_vec();
     call.payload =
@@ -45,17 +50,15 @@ pub(crate) fn open(
     let layout = &step.layout;
     let token = token(step, bindings)?.to_string();
     let all: Vec<String> = members.iter().map(|(name, url)| format!("{name}={url}")).collect();
-    let mut args = common(layout, service, version);
-    args.extend([
-        token,
-        all.len().to_string(),
-        all.join(" "),
-        layout.token_file(),
-        ReleaseLayout::of(version).etcd(),
-        layout.pki_file(PkiFile::ServerCert),
-        layout.pki_file(PkiFile::ServerKey),
-        account.to_string(),
-    ]);
+    let args = common(layout, service, version)
+        .with("token", token)
+        .with("size", all.len())
+        .with_words("members", all)
+        .with("token_file", layout.token_file())
+        .with("etcd", ReleaseLayout::of(version).etcd())
+        .with("server_cert", layout.pki_file(PkiFile::ServerCert))
+        .with("server_key", layout.pki_file(PkiFile::ServerKey))
+        .with("account", account);
     with_password(step, script::OPEN_DISCOVERY, args, service, bindings)
 }
 
@@ -72,13 +75,15 @@ pub(crate) fn close(
 
 pub(crate) fn forget(step: &MemberStep<'_>) -> Result<Call, Failure> {
     let layout = &step.layout;
-    let args = [layout.discovery_ca(), layout.discovery_password()];
+    let args = Arguments::new()
+        .with("ca_file", layout.discovery_ca())
+        .with("password_file", layout.discovery_password());
     call::guarded(step, script::FORGET_DISCOVERY, args)
 }
 
 /// What both scripts read: the note, the service's own unit and data where quorate runs it, the client and
 /// what it shows, and where the service is.
-fn common(layout: &Layout, service: &DiscoveryService, version: EtcdVersion) -> Vec<String> {
+fn common(layout: &Layout, service: &DiscoveryService, version: EtcdVersion) -> Arguments {
     let none = String::new;
     let (unit, data) = match service.access {
         Access::Own => (layout.discovery_unit(), layout.discovery_data()),
@@ -97,24 +102,23 @@ fn common(layout: &Layout, service: &DiscoveryService, version: EtcdVersion) -> 
             none(),
         ),
     };
-    vec![
-        layout.discovery_note(),
-        unit,
-        data,
-        ReleaseLayout::of(version).etcdctl(),
-        ca,
-        cert,
-        key,
-        user,
-        service.endpoints.join(","),
-    ]
+    Arguments::new()
+        .with("note", layout.discovery_note())
+        .with("unit", unit)
+        .with("data", data)
+        .with("client", ReleaseLayout::of(version).etcdctl())
+        .with("cacert", ca)
+        .with("cert", cert)
+        .with("key", key)
+        .with("user", user)
+        .with("endpoints", service.endpoints.join(","))
 }
 
 /// A call that hands the password over as payload; etcdctl takes it from its environment.
 fn with_password(
     step: &MemberStep<'_>,
     script: &'static str,
-    args: Vec<String>,
+    args: Arguments,
     service: &DiscoveryService,
     bindings: &Bindings,
 ) -> Result<Call, Failure> {

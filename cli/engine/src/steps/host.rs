@@ -6,21 +6,29 @@ use planner::layout::Directory;
 use remote::Call;
 use templates::layout::{DATA_ROOT, NO_LOGIN, SITE_FILE};
 
-use crate::script::{self, call::guarded, failure::Failure};
+use crate::script::{
+    self,
+    call::{Arguments, guarded},
+    failure::Failure,
+};
 
 pub(crate) fn claim_host(step: &Step, site: &str) -> Result<Call, Failure> {
-    guarded(step, script::CLAIM_HOST, [SITE_FILE.to_owned(), site.to_owned()])
+    guarded(step, script::CLAIM_HOST, Arguments::new().with("file", SITE_FILE).with("site", site))
 }
 
 pub(crate) fn create_account(step: &Step, name: &AccountName) -> Result<Call, Failure> {
-    guarded(step, script::CREATE_ACCOUNT, [name.as_str(), DATA_ROOT, NO_LOGIN].map(str::to_owned))
+    guarded(
+        step,
+        script::CREATE_ACCOUNT,
+        Arguments::new().with("name", name).with("home", DATA_ROOT).with("shell", NO_LOGIN),
+    )
 }
 
 pub(crate) fn prepare_directories(step: &Step, all: &[Directory]) -> Result<Call, Failure> {
-    let args = all.iter().flat_map(|directory| {
+    let lines = all.iter().map(|directory| {
         let Directory { path, mode, owner, group, contents } = directory;
         let contents = contents.as_deref().unwrap_or("-");
-        [path.clone(), format!("{mode:o}"), format!("{owner}:{group}"), contents.to_owned()]
+        format!("{path} {mode:o} {owner}:{group} {contents}")
     });
-    guarded(step, script::PREPARE_DIRECTORIES, args)
+    guarded(step, script::PREPARE_DIRECTORIES, Arguments::new().with_lines("directories", lines))
 }

@@ -5,10 +5,13 @@ use planner::facts::Marker;
 
 use super::MemberStep;
 use crate::etcd;
-use crate::etcd::credentials;
 use crate::hosts::{Done, StepErrorKind};
-use crate::lock::Fenced;
-use crate::script::{self, answer, call, failure::Failure};
+use crate::lock::LockedConnection;
+use crate::script::{
+    self, answer,
+    call::{self, Arguments},
+    failure::Failure,
+};
 use remote::Payload;
 
 /// What the marker says beside what the member says.
@@ -23,17 +26,20 @@ pub(crate) async fn write(
     wanted: &Wanted<'_>,
     endpoint: &str,
     version: EtcdVersion,
-    connection: &Fenced,
+    connection: &LockedConnection,
 ) -> Result<Done, Failure> {
     let layout = &step.layout;
-    let look = credentials(layout, version).into_iter();
-    let look = look.chain([endpoint.to_owned(), layout.marker()]);
+    let look = Arguments::new()
+        .with_etcdctl(layout, version)
+        .with("endpoint", endpoint)
+        .with("marker", layout.marker());
     let look = call::guarded(step, script::READ_IDENTITY, look)?;
     let seen = Seen::read(&answer::read(&connection.run(look).await?)?.body)?;
 
     let marker = seen.marker(step, wanted)?;
     let text = serde_json::to_string(&marker).map_err(Failure::local)? + "\n";
-    let mut call = call::guarded(step, script::WRITE_MARKER, [layout.marker(), seen.digest])?;
+    let args = Arguments::new().with("file", layout.marker()).with("digest", seen.digest);
+    let mut call = call::guarded(step, script::WRITE_MARKER, args)?;
     call.payload = Payload::new().with(text.into_bytes());
     Ok(answer::read(&connection.run(call).await?)?.done)
 }

@@ -9,7 +9,12 @@ use templates::layout::{KUBELET_CONFIG, KUBELET_DROP_IN, KUBELET_UNIT, MANIFESTS
 use super::MemberStep;
 use super::bootstrap::token;
 use crate::hosts::Bindings;
-use crate::script::{self, call, failure::Failure, guard};
+use crate::script::{
+    self,
+    call::{self, Arguments},
+    failure::Failure,
+    guard,
+};
 use remote::{Call, Payload};
 
 /// How long a kubelet may take to start a pod, in seconds: it may have to pull the image first.
@@ -32,26 +37,25 @@ pub(crate) fn run_pod(
         FormationState::New => Some(token(step, bindings)?),
         FormationState::Existing => None,
     };
-    let mut args = guard::arguments(step, None)?;
-    args.extend([
-        layout.pod_manifest(),
-        layout.data_dir(),
-        layout.unit_name(),
-        layout.pod_name(),
-        manifest.identity().to_owned(),
-        match replaces {
-            Replaced::Nothing => "absent".to_owned(),
-            Replaced::File(sha256) => sha256.clone(),
-            Replaced::Manifest(identity) => format!("identity:{identity}"),
-        },
-        manifest.account().to_string(),
-        manifest.account().to_string(),
-        PATIENCE.to_string(),
-        END.to_string(),
-        PULL.to_string(),
-        layout.kept_manifest(),
-        manifest.image().to_owned(),
-    ]);
+    let seen = match replaces {
+        Replaced::Nothing => "absent".to_owned(),
+        Replaced::File(sha256) => sha256.clone(),
+        Replaced::Manifest(identity) => format!("identity:{identity}"),
+    };
+    let args = guard::arguments(step, None)?
+        .with("manifest", layout.pod_manifest())
+        .with("data", layout.data_dir())
+        .with("unit", layout.unit_name())
+        .with("pod", layout.pod_name())
+        .with("identity", manifest.identity())
+        .with("seen", seen)
+        .with("user", manifest.account())
+        .with("group", manifest.account())
+        .with("seconds", PATIENCE)
+        .with("end_seconds", END)
+        .with("pull_seconds", PULL)
+        .with("kept", layout.kept_manifest())
+        .with("image", manifest.image());
     let payload = Payload::new().with(manifest.bind(token, None).into_bytes());
     Ok(call::patient(call::call(script::RUN_POD, args, payload), PULL + END + PATIENCE))
 }
@@ -59,7 +63,10 @@ pub(crate) fn run_pod(
 pub(crate) fn write_manifest(step: &MemberStep<'_>, manifest: &Manifest) -> Result<Call, Failure> {
     let layout = &step.layout;
     let account = manifest.account();
-    let args = [layout.pod_manifest(), account.to_string(), account.to_string()];
+    let args = Arguments::new()
+        .with("manifest", layout.pod_manifest())
+        .with("user", account)
+        .with("group", account);
     let mut call = call::guarded(step, script::WRITE_MANIFEST, args)?;
     call.payload = Payload::new().with(manifest.bind(None, None).into_bytes());
     Ok(call)
@@ -71,18 +78,17 @@ pub(crate) fn retire_member(
     image: Option<&str>,
 ) -> Result<Call, Failure> {
     let layout = &step.layout;
-    let args = [
-        from.as_str().to_owned(),
-        layout.unit_name(),
-        layout.unit_file(),
-        layout.pod_manifest(),
-        layout.data_dir(),
-        layout.pod_name(),
-        END.to_string(),
-        layout.kept_manifest(),
-        PULL.to_string(),
-        image.unwrap_or_default().to_owned(),
-    ];
+    let args = Arguments::new()
+        .with("runtime", from.as_str())
+        .with("unit", layout.unit_name())
+        .with("file", layout.unit_file())
+        .with("manifest", layout.pod_manifest())
+        .with("data", layout.data_dir())
+        .with("pod", layout.pod_name())
+        .with("end_seconds", END)
+        .with("kept", layout.kept_manifest())
+        .with("pull_seconds", PULL)
+        .with("image", image.unwrap_or_default());
     Ok(call::patient(call::guarded(step, script::RETIRE_MEMBER, args)?, PULL + END))
 }
 
@@ -91,7 +97,11 @@ pub(crate) fn standalone_kubelet(
     drop_in: &str,
     config: &str,
 ) -> Result<Call, Failure> {
-    let args = [KUBELET_UNIT, KUBELET_DROP_IN, KUBELET_CONFIG, MANIFESTS].map(str::to_owned);
+    let args = Arguments::new()
+        .with("unit", KUBELET_UNIT)
+        .with("drop_in", KUBELET_DROP_IN)
+        .with("config", KUBELET_CONFIG)
+        .with("manifests", MANIFESTS);
     let mut call = call::guarded(step, script::STANDALONE_KUBELET, args)?;
     call.payload =
         Payload::new().with(drop_in.as_bytes().to_vec()).with(config.as_bytes().to_vec());

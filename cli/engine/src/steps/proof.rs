@@ -8,9 +8,8 @@ use std::time::Duration;
 use inventories::{EtcdVersion, HostName};
 
 use super::MemberStep;
-use crate::etcd::credentials;
 use crate::hosts::Done;
-use crate::lock::Fenced;
+use crate::lock::LockedConnection;
 use crate::script::{self, answer, call, failure::Failure, guard};
 use judge::{Expected, Problem};
 use remote::{Call, Payload};
@@ -45,7 +44,7 @@ impl<F: Into<Failure>> From<F> for Unproven {
 pub(crate) async fn prove(
     step: &MemberStep<'_>,
     wanted: &Wanted<'_>,
-    connection: &Fenced,
+    connection: &LockedConnection,
 ) -> Result<Done, Unproven> {
     let mut problems = Vec::new();
     for _ in 0..ASKS {
@@ -81,15 +80,13 @@ fn unproven(problems: &[Problem]) -> Unproven {
 fn call(step: &MemberStep<'_>, wanted: &Wanted<'_>, nonce: &str) -> Result<Call, Failure> {
     let layout = &step.layout;
     let endpoints: Vec<&str> = wanted.endpoints.values().map(String::as_str).collect();
-    let mut args = guard::arguments(step, None)?;
-    args.extend(credentials(layout, wanted.version));
-    args.extend([
-        endpoints.join(","),
-        PATIENCE.to_string(),
-        format!("/quorate/proof/{nonce}"),
-        nonce.to_owned(),
-        layout.unit_name(),
-    ]);
+    let args = guard::arguments(step, None)?
+        .with_etcdctl(layout, wanted.version)
+        .with("endpoints", endpoints.join(","))
+        .with("seconds", PATIENCE)
+        .with("test_key", format!("/quorate/proof/{nonce}"))
+        .with("nonce", nonce)
+        .with("unit", layout.unit_name());
     Ok(call::patient(call::call(script::PROVE_HEALTHY, args, Payload::new()), PATIENCE))
 }
 

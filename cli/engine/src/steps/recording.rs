@@ -1,12 +1,15 @@
 //! Whether the host's sudo records what we send: keys and passwords travel on its stdin.
 
-use crate::lock::Fenced;
-use crate::script::{self, answer, call, failure::Failure, guard};
-use remote::Payload;
+use crate::script::{
+    self, answer,
+    call::{self, Arguments},
+    failure::Failure,
+};
+use remote::{Connection, Payload};
 
 /// Refuses before anything secret is sent.
-pub(crate) async fn refuse(connection: &Fenced) -> Result<(), Failure> {
-    let call = call::call(script::SUDO_RECORDS, guard::nothing().to_vec(), Payload::new());
+pub(crate) async fn refuse(connection: &Connection) -> Result<(), Failure> {
+    let call = call::call(script::SUDO_RECORDS, Arguments::new(), Payload::new());
     let answered = answer::read(&connection.run(call).await?);
     answered.map(|_| ()).map_err(|failure| {
         failure.hinted(

@@ -6,7 +6,7 @@ use planner::Step;
 use templates::layout::ReleaseLayout;
 
 use crate::hosts::Done;
-use crate::lock::Fenced;
+use crate::lock::LockedConnection;
 use crate::release::{Archives, MAX_ARCHIVE};
 use crate::script::{self, answer, call, failure::Failure, guard};
 use remote::{Call, Payload};
@@ -36,7 +36,7 @@ pub(crate) async fn by_host(
     wanted: &Wanted<'_>,
     from: &Download<'_>,
     archives: &Archives,
-    connection: &Fenced,
+    connection: &LockedConnection,
 ) -> Result<Done, Failure> {
     let reply = connection.run(call(step, wanted, from, Payload::new())?).await?;
     let Some(why) = answer::undownloaded(&reply) else {
@@ -52,7 +52,7 @@ pub(crate) async fn push(
     step: &Step,
     wanted: &Wanted<'_>,
     archives: &Archives,
-    connection: &Fenced,
+    connection: &LockedConnection,
 ) -> Result<Done, Failure> {
     let archive = archives.get(wanted.source, wanted.sha256).await.map_err(Failure::local)?;
     let nowhere = Download { url: "", proxy: None };
@@ -66,15 +66,13 @@ fn call(
     from: &Download<'_>,
     payload: Payload,
 ) -> Result<Call, Failure> {
-    let mut args = guard::arguments(step, None)?;
-    args.extend([
-        ReleaseLayout::of(wanted.version).dir(),
-        wanted.sha256.to_owned(),
-        wanted.version.to_string(),
-        from.url.to_owned(),
-        DOWNLOAD_SECONDS.to_string(),
-        MAX_ARCHIVE.to_string(),
-        from.proxy.unwrap_or_default().to_owned(),
-    ]);
+    let args = guard::arguments(step, None)?
+        .with("dir", ReleaseLayout::of(wanted.version).dir())
+        .with("sha256", wanted.sha256)
+        .with("version", wanted.version)
+        .with("url", from.url)
+        .with("seconds", DOWNLOAD_SECONDS)
+        .with("bytes", MAX_ARCHIVE)
+        .with("proxy", from.proxy.unwrap_or_default());
     Ok(call::patient(call::call(script::INSTALL_RELEASE, args, payload), PUSH_SECONDS))
 }

@@ -4,8 +4,12 @@ use inventories::{EtcdVersion, HostName};
 use std::collections::{BTreeMap, BTreeSet};
 
 use super::MemberStep;
-use crate::etcd::credentials;
-use crate::script::{self, call, failure::Failure, guard};
+use crate::script::{
+    self,
+    call::{self, Arguments},
+    failure::Failure,
+    guard,
+};
 use remote::{Call, Payload};
 
 /// How long a restarted member may take to be back, in seconds: it reads its database, finds the
@@ -14,15 +18,16 @@ const PATIENCE: u64 = 180;
 
 pub(crate) fn note_restart(step: &MemberStep<'_>) -> Result<Call, Failure> {
     let layout = &step.layout;
-    call::guarded(step, script::NOTE_RESTART, [layout.unit_name(), layout.restart_due()])
+    let args = Arguments::new().with("unit", layout.unit_name()).with("file", layout.restart_due());
+    call::guarded(step, script::NOTE_RESTART, args)
 }
 
 pub(crate) fn move_drop_ins(
     step: &MemberStep<'_>,
     moves: &BTreeMap<String, String>,
 ) -> Result<Call, Failure> {
-    let pairs = moves.iter().flat_map(|(from, to)| [from.clone(), to.clone()]);
-    call::guarded(step, script::MOVE_DROP_INS, pairs)
+    let lines = moves.iter().flat_map(|(from, to)| [from, to]);
+    call::guarded(step, script::MOVE_DROP_INS, Arguments::new().with_lines("moves", lines))
 }
 
 pub(crate) fn move_leader(
@@ -31,9 +36,10 @@ pub(crate) fn move_leader(
     others: &BTreeMap<HostName, String>,
     version: EtcdVersion,
 ) -> Result<Call, Failure> {
-    let mut args = credentials(&step.layout, version).to_vec();
-    args.push(endpoint.to_owned());
-    args.extend(others.values().cloned());
+    let args = Arguments::new()
+        .with_etcdctl(&step.layout, version)
+        .with("own", endpoint)
+        .with_words("others", others.values());
     call::guarded(step, script::MOVE_LEADER, args)
 }
 
@@ -43,14 +49,17 @@ pub(crate) fn list_by_address(
     peer_url: &str,
     version: EtcdVersion,
 ) -> Result<Call, Failure> {
-    let mut args = credentials(&step.layout, version).to_vec();
-    args.extend([endpoint.to_owned(), peer_url.to_owned()]);
+    let args = Arguments::new()
+        .with_etcdctl(&step.layout, version)
+        .with("own", endpoint)
+        .with("url", peer_url);
     call::guarded(step, script::LIST_BY_ADDRESS, args)
 }
 
 pub(crate) fn restart_member(step: &MemberStep<'_>) -> Result<Call, Failure> {
     let layout = &step.layout;
-    call::guarded(step, script::RESTART_MEMBER, [layout.unit_name(), layout.wal_dir()])
+    let args = Arguments::new().with("unit", layout.unit_name()).with("wal", layout.wal_dir());
+    call::guarded(step, script::RESTART_MEMBER, args)
 }
 
 /// What a member that is back must be.
@@ -68,18 +77,16 @@ pub(crate) fn await_rejoin(
 ) -> Result<Call, Failure> {
     let Rejoin { endpoint, version, alarms, pod } = *wanted;
     let layout = &step.layout;
-    let mut args = guard::arguments(step, None)?;
-    args.extend(credentials(layout, version));
-    args.extend([
-        endpoint.to_owned(),
-        version.to_string(),
-        PATIENCE.to_string(),
-        alarms.iter().map(String::as_str).collect::<Vec<_>>().join(" "),
-        layout.unit_name(),
-        layout.pod_name(),
-        layout.data_dir(),
-        pod.unwrap_or_default().to_owned(),
-    ]);
-    args.extend(others.values().cloned());
+    let args = guard::arguments(step, None)?
+        .with_etcdctl(layout, version)
+        .with("own", endpoint)
+        .with("version", version)
+        .with("seconds", PATIENCE)
+        .with_words("alarms", alarms)
+        .with("unit", layout.unit_name())
+        .with("pod", layout.pod_name())
+        .with("data", layout.data_dir())
+        .with("identity", pod.unwrap_or_default())
+        .with_words("others", others.values());
     Ok(call::patient(call::call(script::AWAIT_REJOIN, args, Payload::new()), PATIENCE))
 }

@@ -11,11 +11,15 @@ use planner::plan::Silence;
 use templates::layout::PkiFile;
 
 use super::MemberStep;
-use crate::etcd::credentials;
 use crate::hosts::{Done, StepErrorKind};
-use crate::lock::Fenced;
+use crate::lock::LockedConnection;
 use crate::pool::Pool;
-use crate::script::{self, answer, call, failure::Failure, guard};
+use crate::script::{
+    self, answer,
+    call::{self, Arguments},
+    failure::Failure,
+    guard,
+};
 use remote::{Call, Payload, Reach, Shown};
 
 /// How long the member may take to let etcdctl in, in seconds: it reads its certificates anew at each handshake.
@@ -42,7 +46,7 @@ pub(crate) struct Wanted<'a> {
 pub(crate) async fn attempt(
     step: &MemberStep<'_>,
     wanted: &Wanted<'_>,
-    connection: &Fenced,
+    connection: &LockedConnection,
     pool: &Pool,
 ) -> Result<Done, Failure> {
     let failure = match tried(step, wanted, connection, pool).await {
@@ -72,19 +76,26 @@ pub(crate) async fn attempt(
     Err(Failure { kind: StepErrorKind::Failed(why), ..failure }.hinted(hint))
 }
 
-async fn restore(step: &MemberStep<'_>, connection: &Fenced) -> Result<(), Failure> {
+async fn restore(step: &MemberStep<'_>, connection: &LockedConnection) -> Result<(), Failure> {
     answer::read(&connection.run(end(step, "restore")?).await?).map(|_| ())
 }
 
 fn end(step: &MemberStep<'_>, how: &str) -> Result<Call, Failure> {
     let layout = &step.layout;
-    call::guarded(step, script::END_TRIAL, [layout.pki_dir(), layout.pki_untried(), how.to_owned()])
+    call::guarded(
+        step,
+        script::END_TRIAL,
+        Arguments::new()
+            .with("pki", layout.pki_dir())
+            .with("untried", layout.pki_untried())
+            .with("how", how),
+    )
 }
 
 async fn tried(
     step: &MemberStep<'_>,
     wanted: &Wanted<'_>,
-    connection: &Fenced,
+    connection: &LockedConnection,
     pool: &Pool,
 ) -> Result<Done, Failure> {
     let seconds = match wanted.silence {
@@ -92,11 +103,12 @@ async fn tried(
         Silence::SaysNothing => 0,
     };
     let layout = &step.layout;
-    let mut args = guard::arguments(step, None)?;
-    args.push(layout.pki_dir());
-    args.extend(credentials(layout, wanted.version));
-    args.extend([wanted.endpoint.to_owned(), seconds.to_string()]);
-    args.extend(PUBLIC.map(|file| file.name().to_owned()));
+    let args = guard::arguments(step, None)?
+        .with("pki", layout.pki_dir())
+        .with_etcdctl(layout, wanted.version)
+        .with("own", wanted.endpoint)
+        .with("seconds", seconds)
+        .with_words("names", PUBLIC.map(PkiFile::name));
     let call = call::patient(call::call(script::TRY_CERTIFICATES, args, Payload::new()), seconds);
     let said = sections(&answer::read(&connection.run(call).await?)?.body);
 

@@ -10,7 +10,7 @@ use super::bootstrap::token;
 use crate::hosts::Bindings;
 use crate::script::{
     self,
-    call::{call, guarded},
+    call::{Arguments, call, guarded},
     failure::Failure,
     guard,
 };
@@ -27,8 +27,9 @@ pub(crate) fn write_unit(
         FormationState::Existing => text.as_str().to_owned(),
     };
     let wanted = Sha256Digest::of(text.as_bytes()).to_string();
-    let mut args = guard::arguments(step, Some(&wanted))?;
-    args.extend([layout.unit_name(), layout.unit_file()]);
+    let args = guard::arguments(step, Some(&wanted))?
+        .with("unit", layout.unit_name())
+        .with("file", layout.unit_file());
     Ok(call(script::WRITE_UNIT, args, Payload::new().with(text.into_bytes())))
 }
 
@@ -36,13 +37,12 @@ pub(crate) fn start_member(step: &MemberStep<'_>, bindings: &Bindings) -> Result
     let layout = &step.layout;
     let token = bindings.tokens.get(step.cluster);
     let token = token.map(ToString::to_string).unwrap_or_default();
-    let args = [
-        layout.unit_name(),
-        layout.wal_dir(),
-        token,
-        layout.marker(),
-        layout.quorum_witness(),
-        layout.restart_due(),
-    ];
+    let args = Arguments::new()
+        .with("unit", layout.unit_name())
+        .with("wal", layout.wal_dir())
+        .with("token", token)
+        .with("marker", layout.marker())
+        .with("witness", layout.quorum_witness())
+        .with("restart_due", layout.restart_due());
     guarded(step, script::START_MEMBER, args)
 }

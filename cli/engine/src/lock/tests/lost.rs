@@ -9,10 +9,11 @@ use planner::plan::{Action, Guard, Verb, Why};
 use planner::{Step, StepId, StepKind};
 
 use super::super::connections::LockedHosts;
-use super::super::fence::{Fence, Fenced};
+use super::super::fence::{Fence, LockedConnection};
 use crate::hosts::StepErrorKind;
 use crate::pool::Pool;
-use crate::script::{self, answer, call, guard, tests::bench::Run};
+use crate::script::call::{self, Arguments};
+use crate::script::{self, answer};
 use remote::test_server::{Cable, Sshd, wait_for};
 use remote::{Call, Payload, RemoteError, Reply, Target};
 
@@ -30,10 +31,12 @@ macro_rules! step {
 }
 
 /// TRACE SECONDS: a step that takes its time, and leaves a line when it begins and one when it ends.
-const SLOW: &str = step!("echo begun >>\"$1\"; sleep \"$2\"; echo ended >>\"$1\"; changed");
+const SLOW: &str = step!(
+    "takes 'trace seconds' \"$@\"\necho begun >>\"$trace\"; sleep \"$seconds\"; echo ended >>\"$trace\"; changed"
+);
 /// TRACE -: a step that takes what was sent to it.
 const WAITING: &str = step!(
-    "echo begun >>\"$1\"; sleep 1; recv \"$blob1\" >\"$1.blob\"; echo ended >>\"$1\"; changed"
+    "takes 'trace seconds' \"$@\"\necho begun >>\"$trace\"; sleep 1; recv \"$blob1\" >\"$trace.blob\"; echo ended >>\"$trace\"; changed"
 );
 
 /// A host behind a cable, with its lock taken.
@@ -61,12 +64,11 @@ impl Site {
         let target = Target { port: cable.port, ..target };
         let pool = Arc::new(Pool::new(BTreeMap::from([(host.clone(), target)]), 1));
         let lock = sshd.path("lock").display().to_string();
-        let take = [&lock, "60", "n1", "ann@a", "noon", "a why", "-"];
-        let take = Run::unguarded(script::LOCK_TAKE, &take);
-        let taken = Fenced::unfenced(pool.connection(&host).await.unwrap())
-            .run(call::call(script::LOCK_TAKE, take.args, Payload::new()))
-            .await
-            .unwrap();
+        let claim = [("run", "n1"), ("by", "ann@a"), ("at", "noon"), ("what", "a why")];
+        let take = Arguments::new().with("lock", &lock).with("seconds", 60).with("history", "-");
+        let take = claim.iter().fold(take, |take, (key, value)| take.with(key, value));
+        let take = call::call(script::LOCK_TAKE, take, Payload::new());
+        let taken = pool.connection(&host).await.unwrap().run(take).await.unwrap();
         assert!(answer::read(&taken).is_ok(), "{}", taken.stderr);
         let fence = Fence {
             journal: sshd.path("journal").display().to_string(),
@@ -99,8 +101,8 @@ impl Site {
     }
 
     fn slow(&self, seconds: u32) -> Call {
-        let mut args = guard::nothing().to_vec();
-        args.extend([self.trace().display().to_string(), seconds.to_string()]);
+        let trace = self.trace().display().to_string();
+        let args = Arguments::new().with("trace", trace).with("seconds", seconds);
         call::call(SLOW, args, Payload::new())
     }
 
@@ -152,7 +154,7 @@ async fn a_script_of_the_lost_connection_that_begins_late_does_nothing() {
     site.hosts.reconnect(site.step.host()).await.unwrap();
     let before = site.traced();
     let connection = site.pool.connection(site.step.host()).await.unwrap();
-    let late = Fenced::new(connection, Some(site.fence.words(&site.step, 1).unwrap()));
+    let late = LockedConnection::new(connection, site.fence.arguments(&site.step, 1).unwrap());
     let refusal = answer::read(&late.run(site.slow(0)).await.unwrap()).unwrap_err();
     assert!(matches!(refusal.kind, StepErrorKind::Guard(_)), "{refusal:?}");
     assert_eq!(site.traced(), before);

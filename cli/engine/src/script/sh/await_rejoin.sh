@@ -1,12 +1,12 @@
 # shellcheck shell=sh
-# ETCDCTL CACERT CERT KEY ENDPOINT VERSION SECONDS ALARMS UNIT POD DATA_DIR IDENTITY OTHER…: waits until
-# the member at ENDPOINT answers as a healthy voter of VERSION, has applied what the others had when it came
+# ETCDCTL CACERT CERT KEY OWN VERSION SECONDS ALARMS UNIT POD DATA_DIR IDENTITY OTHERS: waits until
+# the member at OWN answers as a healthy voter of VERSION, has applied what the others had when it came
 # back, and shows no alarm that is not in ALARMS. Where it runs in a pod, IDENTITY is its manifest's.
 
-tools="$1 $2 $3 $4" own=$5 version=$6 seconds=$7 alarms=$8
-shift 8
-unit=$1 pod=$2 data=$3 identity=$4
-shift 4
+takes 'etcdctl cacert cert key own version seconds alarms unit pod data identity others' "$@"
+tools="$etcdctl $cacert $cert $key"
+# shellcheck disable=SC2086
+set -- $others
 
 # is_ready: as whoever runs it sees it; else says why not.
 is_ready() {

@@ -1,7 +1,7 @@
 # shellcheck shell=sh
 # FILE SITE: writes the name of the site that owns this host.
 
-file=$1 site=$2
+takes 'file site' "$@"
 
 root=${file%/*}
 parents_of "$root"

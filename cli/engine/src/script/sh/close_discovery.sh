@@ -1,9 +1,9 @@
 # shellcheck shell=sh
-# NOTE UNIT DATA ETCDCTL CACERT CERT KEY USER ENDPOINTS, payload: the user's password. Removes the record
+# NOTE UNIT DATA CLIENT CACERT CERT KEY USER ENDPOINTS, payload: the user's password. Removes the record
 # that NOTE is of; with UNIT not empty the service and all that it knew.
 
-note=$1 unit=$2 data=$3
-service "$4" "$5" "$6" "$7" "$8" "$9"
+takes "$service" "$@"
+forget_environment
 
 password=$(recv "$blob1")
 arrived

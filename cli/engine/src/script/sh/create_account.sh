@@ -1,7 +1,7 @@
 # shellcheck shell=sh
 # NAME HOME SHELL: a system account and group of that name, which nobody logs in to.
 
-name=$1 home=$2 shell=$3
+takes 'name home shell' "$@"
 
 made=no
 if ! getent group "$name" >/dev/null; then

@@ -2,7 +2,7 @@
 # UNIT DATA_DIR TOKEN MARKER WITNESS MANIFEST END KEPT: takes a bootstrap that never had a quorum off this host.
 # Its data is kept in the data directory, below `archived`, and nothing else there is touched.
 
-unit=$1 data=$2 token=$3 marker=$4 witness=$5 manifest=$6 end_seconds=$7 kept=$8
+takes 'unit data token marker witness manifest end_seconds kept' "$@"
 
 moved=no
 # What systemd does not say is no sign that nothing runs.

@@ -2,11 +2,12 @@
 # A discovery service, as etcdctl speaks with it. The password comes by the environment of the one program
 # that needs it: whoever may list processes does not read it there.
 
-# service ETCDCTL CACERT CERT KEY USER ENDPOINTS: with whom ask_service speaks.
-service() {
-    client=$1 cacert=$2 cert=$3 key=$4 user=$5 endpoints=$6
-    # Nothing of the host's environment: an ETCDCTL_… would contradict our flags, which is fatal. What is
-    # left out is what a shell needs, or does not let go.
+# What both scripts take of it.
+service='note unit data client cacert cert key user endpoints'
+
+# forget_environment: an ETCDCTL_… of the host would contradict our flags, which is fatal. What is left is what a
+# shell needs, or does not let go.
+forget_environment() {
     for variable in $(env | sed -n 's/^\([A-Za-z_][A-Za-z0-9_]*\)=.*/\1/p'); do
         case $variable in
         PATH | PWD | LC_ALL | SHLVL | SHELLOPTS | BASHOPTS | UID | EUID | PPID | _) ;;

@@ -1,11 +1,11 @@
 # shellcheck shell=sh
-# PKI_DIR UNTRIED keep|restore: ends the trial of the certificates in use. `restore` brings back the generation that was
+# PKI UNTRIED HOW, which is keep or restore: ends the trial of the certificates in use. `restore` brings back the generation that was
 # proven last, if it still exists, with one rename of `current`.
 
-pki=$1 untried=$2
+takes 'pki untried how' "$@"
 
 [ -e "$untried" ] || already
-if [ "$3" = restore ]; then
+if [ "$how" = restore ]; then
     proven=$(cat "$untried")
     case $proven in
     '' | */* | .*) fail "there are no earlier certificates to restore" ;;

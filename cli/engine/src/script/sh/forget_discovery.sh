@@ -1,8 +1,10 @@
 # shellcheck shell=sh
-# FILE…: removes them.
+# CA_FILE PASSWORD_FILE: removes them.
+
+takes 'ca_file password_file' "$@"
 
 moved=no
-for file in "$@"; do
+for file in "$ca_file" "$password_file"; do
     if [ -e "$file" ]; then
         rm -f -- "$file"
         sync "${file%/*}"

@@ -1,15 +1,14 @@
 # shellcheck shell=sh
-# The guards: what must hold on this host at this moment, or the step does nothing.
+# The guards: what must hold on this host at this moment, or the step does nothing. `guard` says which, and its own
+# arguments what it looks at; without one nothing is looked at.
 #
-#   nothing
-#   host-is-free  FILE SITE        the file that names the owning site is absent, or names SITE
-#   never-formed  MARKER WITNESS   neither exists: the member here never was in a quorum
-#   file-is       PATH "DIGEST…"   the file has one of these sha256; the word `absent` is a digest too
-#   has-log       WAL_DIR -        the directory holds a write-ahead log
-#   others-healthy "NEEDED CLUSTER_ID ETCDCTL CACERT CERT KEY…" "ENDPOINT…"
-#                                  so many of these members are healthy, see members.sh; a line of both
-#                                  for each cluster
-#   has-log-or-never-formed  WAL_DIR "MARKER WITNESS"
+#   host-is-free    guard_file guard_site      the file that names the owning site is absent, or names this one
+#   never-formed    guard_marker guard_witness neither exists: the member here never was in a quorum
+#   file-is         guard_file guard_digests   the file has one of these sha256; the word `absent` is a digest too
+#   has-log         guard_log                  the directory holds a write-ahead log
+#   others-healthy  guard_asked guard_places   so many of these members are healthy, see members.sh; for each cluster
+#                                              a line "NEEDED CLUSTER_ID ETCDCTL CACERT CERT KEY" and one "ENDPOINT…"
+#   has-log-or-never-formed                    guard_log, guard_marker and guard_witness
 
 host_is_free() {
     [ -e "$1" ] || return 0
@@ -63,14 +62,15 @@ others_healthy() {
     done
 }
 
-case $1 in
-nothing) ;;
-others-healthy) others_healthy "$2" "$3" ;;
-host-is-free) host_is_free "$2" "$3" ;;
-never-formed) never_formed "$2" "$3" ;;
-file-is) file_is "$2" "$3" ;;
-has-log) log_in "$2" || refuse "$2 holds no write-ahead log" ;;
-has-log-or-never-formed) log_in "$2" || never_formed "${3% *}" "${3#* }" ;;
-*) fail "there is no guard $1" ;;
-esac
-shift 3
+check_guard() {
+    case $guard in
+    '') ;;
+    others-healthy) others_healthy "$guard_asked" "$guard_places" ;;
+    host-is-free) host_is_free "$guard_file" "$guard_site" ;;
+    never-formed) never_formed "$guard_marker" "$guard_witness" ;;
+    file-is) file_is "$guard_file" "$guard_digests" ;;
+    has-log) log_in "$guard_log" || refuse "$guard_log holds no write-ahead log" ;;
+    has-log-or-never-formed) log_in "$guard_log" || never_formed "$guard_marker" "$guard_witness" ;;
+    *) fail "there is no guard $guard" ;;
+    esac
+}

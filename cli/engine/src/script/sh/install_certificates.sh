@@ -1,28 +1,25 @@
 # shellcheck shell=sh
-# PKI_DIR GENERATION GROUP UNTRIED at-once|tried (NAME MODE OWNER:GROUP)…, payload: the files in that order, then
+# PKI_DIR GENERATION GROUP UNTRIED at-once|tried FILES, which are NAME MODE OWNER:GROUP of each, payload: the files in that order, then
 # their sha256sum lines, the manifest. All of them come into use at once, with one rename of `current`. Where they
 # are to be tried, UNTRIED names the generation that was proven last, until they are.
 
-pki=$1 generation=$2 group=$3 untried=$4 swap=$5
-shift 5
+takes 'pki generation group untried swap files' "$@"
 
 swept "$pki/generation"
 work=$(mktemp -d "$pki/.quorate-generation.XXXXXX")
+# shellcheck disable=SC2086
+set -- $files
 index=1
-for name; do
-    case $((index % 3)) in
-    1)
-        # The transport numbers the blobs.
-        eval "length=\$blob$((index / 3 + 1))"
-        recv "$length" >"$work/$name"
-        file=$work/$name
-        ;;
-    2) chmod "$name" "$file" ;;
-    0) chown "$name" "$file" ;;
-    esac
+while [ "$#" -gt 0 ]; do
+    # The transport numbers the blobs.
+    eval "length=\$blob$index"
+    recv "$length" >"$work/$1"
+    chmod "$2" "$work/$1"
+    chown "$3" "$work/$1"
+    shift 3
     index=$((index + 1))
 done
-eval "length=\$blob$((index / 3 + 1))"
+eval "length=\$blob$index"
 recv "$length" >"$work/manifest"
 arrived
 chown root:root "$work/manifest"

@@ -6,7 +6,7 @@
 # The manifest beside the binaries tells a later look whether they are still what was installed,
 # without reading them: inode, size, mtime and ctime survive the renaming of their directory.
 
-dir=$1 sha256=$2 version=$3 url=$4 seconds=$5 bytes=$6 proxy=$7
+takes 'dir sha256 version url seconds bytes proxy' "$@"
 
 # sha256_of FILE: sets $digest. OpenSSL uses what the processor has for this and takes a quarter of the
 # time; a host without it, or whose OpenSSL may not, has sha256sum.

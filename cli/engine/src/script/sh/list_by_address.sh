@@ -1,8 +1,9 @@
 # shellcheck shell=sh
-# ETCDCTL CACERT CERT KEY ENDPOINT URL: has the cluster list the member at ENDPOINT with the peer URL
+# ETCDCTL CACERT CERT KEY OWN URL: has the cluster list the member at OWN with the peer URL
 # URL alone.
 
-tools="$1 $2 $3 $4" own=$5 url=$6
+takes 'etcdctl cacert cert key own url' "$@"
+tools="$etcdctl $cacert $cert $key"
 
 # listed: the member's line of the list.
 listed() {

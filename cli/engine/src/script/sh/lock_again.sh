@@ -1,22 +1,22 @@
 # shellcheck shell=sh
-# LOCK SECONDS NONCE: goes on with the lock after a lost connection, under a new generation: a script of
+# LOCK SECONDS RUN: goes on with the lock after a lost connection, under a new generation: a script of
 # the lost connection that has yet to begin does nothing, and one that runs is over when this ends.
 # Prints the generation.
 
-lock=$1
+takes 'lock seconds run' "$@"
 [ -e "$lock" ] || refuse "the lock is gone"
 # waits 20 s
 changing "$lock"
 read_lock "$lock"
-[ "$nonce" = "$3" ] || refuse "$owner took the lock over: $why"
+[ "$nonce" = "$run" ] || refuse "$owner took the lock over: $why"
 generation=$((generation + 1))
 boot=$(booted)
-until=$(($(uptime_seconds) + $2))
+until=$(($(uptime_seconds) + seconds))
 write_lock "$lock"
 # Whoever takes the lock over needs both, in the other order.
 exec 8>&-
 
-wanted="$3 $generation"
+wanted="$run $generation"
 is_still_ours() {
     read_lock "$lock"
     [ "$nonce $generation" = "$wanted" ] || refuse "$owner took the lock over: $why"

@@ -1,13 +1,12 @@
 # shellcheck shell=sh
-# LOCK SECONDS NONCE OWNER SINCE WHY JOURNAL: takes the lock for so long. Prints who let it expire, and the
+# LOCK SECONDS RUN BY AT WHAT HISTORY: takes the lock for so long. Prints who let it expire, and the
 # generation. Refuses with the holder's nonce, the seconds that its lease still lasts, and words.
 
-lock=$1
+takes 'lock seconds run by at what history' "$@"
 
-mine=$3
 refuse_if_held() {
     read_lock "$lock"
-    if [ "$nonce" != "$mine" ] && is_held; then
+    if [ "$nonce" != "$run" ] && is_held; then
         refuse "$nonce $left $owner holds the lock since $since: $why"
     fi
 }
@@ -19,7 +18,7 @@ outlive "$lock" refuse_if_held
 # waits 20 s
 changing "$lock"
 refuse_if_held
-if [ "$nonce" != "$3" ]; then
+if [ "$nonce" != "$run" ]; then
     [ "$until" = 0 ] || printf 'expired %s, since %s: %s\n' "$owner" "$since" "$why"
     generation=$((generation + 1))
 fi
@@ -30,14 +29,14 @@ for stale in "${lock%/*}"/.quorate-*.??????; do
     fi
 done
 # Nobody appends to the journal now either. One that grew long loses its oldest lines.
-if [ -f "$7" ] && [ "$(wc -l <"$7")" -gt 20000 ]; then
-    begin_file "$7"
-    tail -n 10000 "$7" >"$work"
-    end_file "$7" 600 root:root
+if [ -f "$history" ] && [ "$(wc -l <"$history")" -gt 20000 ]; then
+    begin_file "$history"
+    tail -n 10000 "$history" >"$work"
+    end_file "$history" 600 root:root
 fi
 printf 'generation %s\n' "$generation"
-nonce=$3 owner=$4 since=$5 why=$6
+nonce=$run owner=$by since=$at why=$what
 boot=$(booted)
-until=$(($(uptime_seconds) + $2))
+until=$(($(uptime_seconds) + seconds))
 write_lock "$lock"
 changed

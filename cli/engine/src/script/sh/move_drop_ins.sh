@@ -1,10 +1,10 @@
 # shellcheck shell=sh
-# (FROM TO)…: moves each file out of systemd's sight and makes systemd read its units anew.
+# MOVES, a line for where from and one for where to: moves each file out of systemd's sight and makes systemd read its units anew.
+
+takes 'moves' "$@"
 
 moved=no
-while [ "$#" -ge 2 ]; do
-    from=$1 to=$2
-    shift 2
+while IFS= read -r from && IFS= read -r to; do
     if [ -e "$from" ] || [ -L "$from" ]; then
         parents_of "$to"
         # An earlier one of the same name is kept too.
@@ -13,7 +13,9 @@ while [ "$#" -ge 2 ]; do
         rmdir --ignore-fail-on-non-empty "${from%/*}"
         moved=yes
     fi
-done
+done <<MOVES
+$moves
+MOVES
 [ "$moved" = yes ] || already
 systemctl daemon-reload
 changed

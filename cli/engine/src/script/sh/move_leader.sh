@@ -1,10 +1,10 @@
 # shellcheck shell=sh
-# ETCDCTL CACERT CERT KEY ENDPOINT OTHER…: where the member at ENDPOINT leads, hands leadership to
+# ETCDCTL CACERT CERT KEY OWN OTHERS: where the member at OWN leads, hands leadership to
 # the first of the others that is healthy. Where etcd's authentication is on, our client may not ask for that:
 # then the others elect a leader once this one stops.
 
-tools="$1 $2 $3 $4" own=$5
-shift 5
+takes 'etcdctl cacert cert key own others' "$@"
+tools="$etcdctl $cacert $cert $key"
 
 # shellcheck disable=SC2086
 said=$(ask $tools --endpoints="$own" endpoint status 2>&1) || fail "the member does not answer: $said"
@@ -13,6 +13,8 @@ own_id=$(printf '%s\n' "$said" | field MemberID)
 [ "$leader" = "$own_id" ] || already
 
 # waits 130 s: eight others, asked together, and each asked and told
+# shellcheck disable=SC2086
+set -- $others
 # shellcheck disable=SC2086
 ask_together $tools "$@"
 refused='' told=''

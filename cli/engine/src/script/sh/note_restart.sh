@@ -2,7 +2,7 @@
 # UNIT FILE: notes which start of the unit is to be followed by another one. A process that somebody started
 # later is not meant, so nobody has to take the note back.
 
-unit=$1 file=$2
+takes 'unit file' "$@"
 
 start=$(of_unit "$unit" InvocationID)
 [ -n "$start" ] || already

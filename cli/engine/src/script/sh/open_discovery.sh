@@ -1,12 +1,10 @@
 # shellcheck shell=sh
-# NOTE UNIT DATA ETCDCTL CACERT CERT KEY USER ENDPOINTS TOKEN SIZE MEMBERS TOKEN_FILE ETCD SERVER_CERT
+# NOTE UNIT DATA CLIENT CACERT CERT KEY USER ENDPOINTS TOKEN SIZE MEMBERS TOKEN_FILE ETCD SERVER_CERT
 # SERVER_KEY ACCOUNT, payload: the user's password. Makes the record of a bootstrap of SIZE members, whose
 # NAME=URL are MEMBERS. With UNIT not empty the service is started first, as a unit that no file holds.
 
-note=$1 unit=$2 data=$3
-service "$4" "$5" "$6" "$7" "$8" "$9"
-shift 9
-token=$1 size=$2 members=$3 token_file=$4 etcd=$5 server_cert=$6 server_key=$7 account=$8
+takes "$service token size members token_file etcd server_cert server_key account" "$@"
+forget_environment
 
 password=$(recv "$blob1")
 arrived

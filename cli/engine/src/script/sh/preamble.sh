@@ -3,8 +3,8 @@
 #
 # What every step's script begins with. The transport runs it as root with `sh`; see `Call`.
 #
-# The arguments are four for the fence and the journal, see fence.sh, three for the guard, see
-# guards.sh, then the step's own.
+# Each argument is KEY=VALUE: those of the fence and the journal, see fence.sh, of the guard, see guards.sh, and the
+# script's own, which it names in its first line: `takes 'KEY…' "$@"`.
 #
 # How a script ends, which `answer.rs` reads:
 #
@@ -55,6 +55,45 @@ unsure() { note failed; printf 'unsure %s is in place, but %s\n' "$1" "$2"; exit
 # lasts PATH: what was just renamed to PATH is on the disk.
 lasts() {
     sync "${1%/*}" || unsure "$1" "its folder can't be synced: look at the disk"
+}
+
+# What every script may be given; empty where it is not given.
+common="machine address fence turn journal entry guard guard_file guard_site guard_marker guard_witness"
+common="$common guard_digests guard_log guard_asked guard_places"
+
+# takes KEYS ARGUMENT…: passes the fence and the guard, and then sets all of the script's own KEYS.
+takes() {
+    own_keys=$1
+    shift
+    for its_key in $common; do eval "$its_key="; done
+    assign "$common" "$own_keys" "$@"
+    enter
+    check_guard
+    # A variable of the host's environment stays exported: every program would be handed our value. -v, because the
+    # name may be that of a function.
+    for its_key in $own_keys; do unset -v "$its_key"; done
+    assign "$own_keys" "$common" "$@"
+    for its_key in $own_keys; do
+        eval "[ -n \"\${$its_key+is}\" ]" || fail "the script's argument $its_key is missing"
+    done
+}
+
+# assign KEYS OTHERS ARGUMENT…: each argument of KEYS becomes a variable. The shell reads a name that we know, and
+# never a value.
+assign() {
+    these_keys=" $1 " other_keys=" $2 "
+    shift 2
+    for argument; do
+        its_key=${argument%%=*}
+        case $its_key in
+        "$argument" | '' | *[!a-z0-9_]*) fail "the script takes no argument $its_key" ;;
+        esac
+        case $these_keys,$other_keys in
+        *" $its_key "*,*) eval "$its_key=\${argument#*=}" ;;
+        *,*" $its_key "*) ;;
+        *) fail "the script takes no argument $its_key" ;;
+        esac
+    done
 }
 
 # The payload is here in full; to be asked after the last `recv` and before the first change.

@@ -1,6 +1,8 @@
 # shellcheck shell=sh
-# (PATH MODE OWNER:GROUP CONTENTS)…: the directories are there and are theirs alone to whom they belong, and so
+# DIRECTORIES, a line `PATH MODE OWNER:GROUP CONTENTS` for each: the directories are there and are theirs alone to whom they belong, and so
 # is what etcd made in CONTENTS, where that is a path and not `-`.
+
+takes 'directories' "$@"
 
 # given PATH OWNER:GROUP: all below PATH belongs to the owner. No link is followed, neither at the end of a path
 # nor on the way there, and what is mounted below is left alone.
@@ -23,9 +25,7 @@ given() {
 }
 
 moved=no
-while [ $# -gt 0 ]; do
-    path=$1 mode=$2 owner=$3 contents=$4
-    shift 4
+while read -r path mode owner contents; do
     if [ -L "$path" ] || { [ -e "$path" ] && [ ! -d "$path" ]; }; then
         fail "$path is not a directory"
     fi
@@ -41,6 +41,8 @@ while [ $# -gt 0 ]; do
         moved=yes
     fi
     [ "$contents" = - ] || given "$contents" "$owner"
-done
+done <<DIRECTORIES
+$directories
+DIRECTORIES
 [ "$moved" = yes ] || already
 changed

@@ -3,8 +3,7 @@
 # the time is over, then writes, reads and removes a key, which goes by itself if we are killed. Prints one section for each question:
 # a line `= QUESTION STATUS`, then what etcdctl said on stdout. Others judge.
 
-etcdctl=$1 cacert=$2 cert=$3 key=$4 endpoints=$5 seconds=$6 test_key=$7 nonce=$8
-unit=$9
+takes 'etcdctl cacert cert key endpoints seconds test_key nonce unit' "$@"
 
 # Without an environment: an ETCDCTL_… of the host would contradict our flags, which is fatal.
 ask() {

@@ -1,6 +1,7 @@
 # shellcheck shell=sh
-# JOURNAL LINES BYTES: its last lines, and of these the last bytes. The first line may be cut off.
+# FILE LINES BYTES: its last lines, and of these the last bytes. The first line may be cut off.
 
-[ -e "$1" ] || already
-tail -n "$2" "$1" | tail -c "$3"
+takes 'file lines bytes' "$@"
+[ -e "$file" ] || already
+tail -n "$lines" "$file" | tail -c "$bytes"
 already

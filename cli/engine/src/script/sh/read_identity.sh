@@ -2,7 +2,7 @@
 # ETCDCTL CACERT CERT KEY ENDPOINT MARKER: prints the digest of the marker, or `absent`, its text on
 # one line, then what the member says of itself.
 
-etcdctl=$1 cacert=$2 cert=$3 key=$4 endpoint=$5 marker=$6
+takes 'etcdctl cacert cert key endpoint marker' "$@"
 
 if [ -e "$marker" ]; then
     digest=$(sha256sum <"$marker")

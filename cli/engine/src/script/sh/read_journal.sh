@@ -1,5 +1,6 @@
 # shellcheck shell=sh
 # UNIT POD: what the member said last.
 
-words_of "$1" "$2"
+takes 'unit pod' "$@"
+words_of "$unit" "$pod"
 already

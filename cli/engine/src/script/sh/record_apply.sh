@@ -1,12 +1,12 @@
 # shellcheck shell=sh
-# LOCK NONCE FILE, payload: what this host is to remember of the apply that holds its lock; nothing of
+# LOCK RUN FILE, payload: what this host is to remember of the apply that holds its lock; nothing of
 # any, where it is empty.
 
-lock=$1 file=$3
+takes 'lock run file' "$@"
 # waits 20 s
 changing "$lock"
 read_lock "$lock"
-[ "$nonce" = "$2" ] || refuse "$owner took the lock over: $why"
+[ "$nonce" = "$run" ] || refuse "$owner took the lock over: $why"
 begin_file "$file"
 recv "$blob1" >"$work"
 arrived

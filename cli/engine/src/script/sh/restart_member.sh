@@ -2,8 +2,8 @@
 # UNIT WAL_DIR: restarts the member, and sees it through its first moments. Whether it comes back into the
 # cluster is asked by the step after this one.
 
-unit=$1
-log_in "$2" || refuse "$2 holds no write-ahead log: the member would not start again"
+takes 'unit wal' "$@"
+log_in "$wal" || refuse "$wal holds no write-ahead log: the member would not start again"
 before=$(of_unit "$unit" MainPID)
 # One that ends again and again is between two starts: it may wait for what this step brings.
 [ "$before" != 0 ] || [ "$(of_unit "$unit" ActiveState)" = activating ] || fail "$unit does not run"

@@ -3,9 +3,7 @@
 # runtime: its process ends, and nothing is left that would start it again. A manifest whose pod does not end is
 # put back. IMAGE is what the member needs next; empty where it needs none.
 
-runtime=$1 unit=$2 file=$3 manifest=$4 data=$5 pod=$6 end_seconds=$7 kept=$8
-shift 8
-pull_seconds=$1 image=$2
+takes 'runtime unit file manifest data pod end_seconds kept pull_seconds image' "$@"
 
 case $runtime in
 systemd)

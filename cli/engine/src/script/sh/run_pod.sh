@@ -5,9 +5,7 @@
 # `absent`, or `identity:` and the identity of the manifest that the same plan wrote before. The old manifest is
 # put back where its pod does not end, and where no process of the new one was ever seen.
 
-manifest=$1 data=$2 unit=$3 pod=$4 identity=$5 seen=$6 user=$7 group=$8
-shift 8
-seconds=$1 end_seconds=$2 pull_seconds=$3 kept=$4 image=$5
+takes 'manifest data unit pod identity seen user group seconds end_seconds pull_seconds kept image' "$@"
 
 now() { cut -d. -f1 /proc/uptime; }
 

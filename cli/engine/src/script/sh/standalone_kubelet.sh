@@ -2,7 +2,7 @@
 # UNIT DROP_IN CONFIG MANIFESTS, payload: the drop-in and the configuration. The kubelet runs by them, also
 # after a reboot. With another cgroup driver it ends every pod of the host.
 
-unit=$1 drop_in=$2 config=$3 manifests=$4
+takes 'unit drop_in config manifests' "$@"
 
 one=$(recv "$blob1" && echo .) two=$(recv "$blob2" && echo .)
 arrived

@@ -1,11 +1,11 @@
 # shellcheck shell=sh
-# UNIT WAL_DIR TOKEN MARKER WITNESS NOTE: starts the unit and sees it through its first moments. It is
+# UNIT WAL_DIR TOKEN MARKER WITNESS RESTART_DUE: starts the unit and sees it through its first moments. It is
 # ready only when the cluster has a quorum, which other hosts decide. While the cluster is being
 # formed TOKEN is not empty. A process that was begun with another one is stopped first, and so is one that has
-# waited for the others for long: it keeps the environment and the sandbox that it was started with. NOTE says which
+# waited for the others for long: it keeps the environment and the sandbox that it was started with. RESTART_DUE says which
 # start is to be followed by another one.
 
-unit=$1 wal=$2 token=$3 marker=$4 witness=$5 restart_due=$6
+takes 'unit wal token marker witness restart_due' "$@"
 
 # What has been in a quorum is not stopped because of a token.
 if [ -e "$marker" ] || [ -e "$witness" ]; then

@@ -1,7 +1,7 @@
 # shellcheck shell=sh
 # FILE, payload: the bootstrap token.
 
-file=$1
+takes 'file' "$@"
 
 begin_file "$file"
 recv "$blob1" >"$work"

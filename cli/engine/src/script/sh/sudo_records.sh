@@ -1,6 +1,8 @@
 # shellcheck shell=sh
 # Refuses if sudo records the stdin of scripts: keys arrive on it.
 
+takes '' "$@"
+
 [ -n "${SUDO_USER:-}" ] || already
 # A sudo that can't say has no such setting, or it is kept where only a login sees it.
 said=$(sudo -n -l -U "$SUDO_USER" 2>/dev/null) || already

@@ -2,7 +2,7 @@
 # CA_FILE PASSWORD_FILE, payload: the CA and the password's line. An empty path is a file that is not
 # wanted.
 
-ca_file=$1 password_file=$2
+takes 'ca_file password_file' "$@"
 
 ca=$(recv "$blob1" && echo .) line=$(recv "$blob2" && echo .)
 arrived

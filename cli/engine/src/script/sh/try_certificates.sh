@@ -1,10 +1,10 @@
 # shellcheck shell=sh
-# PKI_DIR ETCDCTL CACERT CERT KEY ENDPOINT SECONDS NAME…: whether the member lets etcdctl in with the certificates
-# that are in use. Prints what etcdctl said where it did not, after a line `= silent`, then each public file NAME
+# PKI_DIR ETCDCTL CACERT CERT KEY ENDPOINT SECONDS NAMES: whether the member lets etcdctl in with the certificates
+# that are in use. Prints what etcdctl said where it did not, after a line `= silent`, then each of the public files NAMES
 # of the generation after a line `= NAME`: what a new handshake must show.
 
-pki=$1 tools="$2 $3 $4 $5" own=$6 seconds=$7
-shift 7
+takes 'pki etcdctl cacert cert key own seconds names' "$@"
+tools="$etcdctl $cacert $cert $key"
 
 now() { cut -d. -f1 /proc/uptime; }
 
@@ -18,7 +18,7 @@ while ! said=$(ask_plain $tools --endpoints="$own" endpoint status 2>&1); do
     fi
     sleep 0.2
 done
-for name; do
+for name in $names; do
     printf '= %s\n' "$name"
     cat -- "$pki/current/$name"
     printf '\n'

@@ -1,7 +1,7 @@
 # shellcheck shell=sh
 # MANIFEST USER GROUP, payload: the manifest of a pod that stays as it is.
 
-manifest=$1 user=$2 group=$3
+takes 'manifest user group' "$@"
 
 uid=$(id -u "$user")
 gid=$(getent group "$group") || fail "the host has no group $group"

@@ -1,7 +1,7 @@
 # shellcheck shell=sh
 # FILE DIGEST, payload: the marker's text. DIGEST is what FILE was when its text was judged.
 
-file=$1 digest=$2
+takes 'file digest' "$@"
 
 file_is "$file" "$digest"
 begin_file "$file"

@@ -1,7 +1,7 @@
 # shellcheck shell=sh
 # UNIT FILE, payload: the unit's text. systemd has read it, and starts it at boot.
 
-unit=$1 file=$2
+takes 'unit file' "$@"
 
 moved=no
 begin_file "$file"

@@ -1,12 +1,12 @@
 //! Runs a script as the transport does: as a function, with its payload on stdin.
 
+use std::fmt::Display;
 use std::io::Write as _;
 use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
 
 use tempfile::TempDir;
 
-use crate::script::call::FENCE_WORDS as WORDS;
 use remote::Reply;
 use test_kit::executable::executable;
 
@@ -22,8 +22,6 @@ pub(crate) struct Bench {
 /// What is run.
 pub(crate) struct Run<'a> {
     pub(crate) script: &'a str,
-    /// Machine, lock, generation, journal and its entry.
-    pub(crate) fence: [String; WORDS],
     pub(crate) args: Vec<String>,
     pub(crate) blobs: Vec<Vec<u8>>,
     /// Bytes of the payload that don't arrive.
@@ -31,17 +29,33 @@ pub(crate) struct Run<'a> {
 }
 
 impl<'a> Run<'a> {
-    pub(crate) fn new<A: ToString>(script: &'a str, args: &[A]) -> Self {
-        let args = args.iter().map(ToString::to_string).collect();
-        let fence = ["-"; WORDS].map(str::to_owned);
-        Self { script, fence, args, blobs: Vec::new(), missing: 0 }
+    /// A run without a fence and a guard, with the script's own arguments in the order in which it names them. What
+    /// is more than it names belongs to the last one, a list.
+    pub(crate) fn unguarded<A: ToString>(script: &'a str, args: &[A]) -> Self {
+        let keys = keys_of(script);
+        let mut values: Vec<String> = args.iter().map(ToString::to_string).collect();
+        if let Some(last) = keys.len().checked_sub(1).filter(|last| values.len() > *last) {
+            let rest = values.split_off(last);
+            values.push(match keys[last] {
+                "moves" => rest.join("\n"),
+                "directories" => {
+                    rest.chunks(4).map(|one| one.join(" ")).collect::<Vec<_>>().join("\n")
+                }
+                _ => rest.join(" "),
+            });
+        }
+        if keys.last() == Some(&"files") || keys.last() == Some(&"others") {
+            values.resize(keys.len(), String::new());
+        }
+        let args = keys.iter().zip(values).map(|(key, value)| format!("{key}={value}")).collect();
+        Self { script, args, blobs: Vec::new(), missing: 0 }
     }
 
-    /// A run whose step has no guard.
-    pub(crate) fn unguarded<A: ToString>(script: &'a str, args: &[A]) -> Self {
-        let mut run = Self::new(script, args);
-        run.args.splice(0..0, ["nothing", "", ""].map(str::to_owned));
-        run
+    /// The same with one argument set, its own or one that every script takes.
+    pub(crate) fn set(mut self, key: &str, value: impl Display) -> Self {
+        self.args.retain(|argument| !argument.starts_with(&format!("{key}=")));
+        self.args.push(format!("{key}={value}"));
+        self
     }
 
     pub(crate) fn with(mut self, blob: &[u8]) -> Self {
@@ -117,7 +131,6 @@ impl Bench {
         payload.truncate(payload.len() - run.missing);
         let mut child = as_root(self.shell)
             .args(["-c", &source, self.shell])
-            .args(&run.fence)
             .args(&run.args)
             .current_dir(self.root.path())
             .env("PATH", format!("{}:{}", self.arg("bin"), std::env::var("PATH").unwrap()))
@@ -162,4 +175,17 @@ fn as_root(shell: &str) -> Command {
 pub(crate) fn mode(path: &Path) -> u32 {
     use std::os::unix::fs::PermissionsExt as _;
     std::fs::symlink_metadata(path).unwrap().permissions().mode() & 0o7777
+}
+
+/// The arguments that a script names.
+pub(crate) fn keys_of(script: &str) -> Vec<&str> {
+    let service = script.lines().find_map(|line| line.strip_prefix("service='"));
+    let line =
+        script.lines().find(|line| line.starts_with("takes '") || line.starts_with("takes \""));
+    let named = line.and_then(|line| line.split(['\'', '"']).nth(1)).unwrap_or_default();
+    let keys = named.split_whitespace().flat_map(|key| match key {
+        "$service" => service.unwrap_or_default().trim_end_matches('\'').split(' ').collect(),
+        key => vec![key],
+    });
+    keys.collect()
 }

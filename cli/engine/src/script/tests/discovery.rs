@@ -128,8 +128,7 @@ fn a_record_of_a_discarded_bootstrap_is_noted_until_it_is_gone() {
         let new = "f".repeat(32);
         bench.write("token", &new);
         let mut again = open(bench, "", "");
-        let place = again.args.iter().position(|word| word == TOKEN).unwrap();
-        again.args[place].clone_from(&new);
+        again = again.set("token", &new);
         bench.write("gone", "");
         let said = fails(bench, &again);
         assert!(said.contains("https://10.0.0.9:2379 does not answer"), "{said}");

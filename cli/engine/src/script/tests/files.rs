@@ -39,8 +39,9 @@ fn a_host_of_another_site_is_refused() {
     on_each_shell(|bench| {
         bench.write("site", "other\n");
         let file = bench.arg("site");
-        let args = ["host-is-free", &file, "prod", &file, "prod"];
-        let reply = bench.run(&Run::new(script::CLAIM_HOST, &args));
+        let claim =
+            Run::unguarded(script::CLAIM_HOST, &[&file[..], "prod"]).set("guard", "host-is-free");
+        let reply = bench.run(&claim.set("guard_file", &file).set("guard_site", "prod"));
         assert_eq!(reply.status, 80);
         assert_eq!(reply.stdout, b"refused the host belongs to site other\n");
         assert_eq!(bench.read("site"), "other\n");

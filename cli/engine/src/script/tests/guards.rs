@@ -4,11 +4,27 @@ use super::bench::{Bench, Run, on_each_shell};
 use crate::script;
 use test_kit::executable::executable;
 
+/// A step with a guard, which is given with what it looks at.
+fn guarded(token: &str, [guard, first, second]: [&str; 3]) -> Run<'static> {
+    let keys = match guard {
+        "never-formed" => ["guard_marker", "guard_witness"],
+        "file-is" => ["guard_file", "guard_digests"],
+        "others-healthy" => ["guard_asked", "guard_places"],
+        _ => ["guard_log", "guard_marker"],
+    };
+    let run = Run::unguarded(script::STORE_TOKEN, &[token]).with(b"x").set("guard", guard);
+    let run = run.set(keys[0], first).set(keys[1], second);
+    if guard == "has-log-or-never-formed" {
+        let (marker, witness) = second.split_once(' ').unwrap();
+        return run.set("guard_marker", marker).set("guard_witness", witness);
+    }
+    run
+}
+
 /// Whether a script with that guard goes on.
 fn holds(bench: &Bench, guard: [&str; 3]) -> bool {
     let token = bench.arg("token");
-    let run = Run::new(script::STORE_TOKEN, &[guard[0], guard[1], guard[2], &token]).with(b"x");
-    let reply = bench.run(&run);
+    let reply = bench.run(&guarded(&token, guard));
     let done = bench.path("token").exists();
     assert_eq!(reply.status, if done { 0 } else { 80 }, "{}", reply.stderr);
     let _ = std::fs::remove_file(bench.path("token"));
@@ -68,8 +84,7 @@ fn a_member_without_its_log_has_lost_its_memory() {
 #[test]
 fn a_guard_that_nobody_knows_never_holds() {
     on_each_shell(|bench| {
-        let args = ["always".to_owned(), String::new(), String::new(), bench.arg("token")];
-        let reply = bench.run(&Run::new(script::STORE_TOKEN, &args).with(b"x"));
+        let reply = bench.run(&guarded(&bench.arg("token"), ["always", "", ""]));
         assert_eq!(reply.status, 1);
         assert!(!bench.path("token").exists());
     });
@@ -99,8 +114,7 @@ fn waits_for(bench: &Bench, id: &str, said: &str) -> String {
     bench.write("member-b", said);
     let asked = format!("2 {id} {} ca cert key", bench.arg("etcdctl"));
     let token = bench.arg("token");
-    let args = ["others-healthy", &asked, "a b", &token];
-    let reply = bench.run(&Run::new(script::STORE_TOKEN, &args).with(b"x"));
+    let reply = bench.run(&guarded(&token, ["others-healthy", &asked, "a b"]));
     assert_eq!(reply.status, if bench.path("token").exists() { 0 } else { 80 }, "{}", reply.stderr);
     let _ = std::fs::remove_file(bench.path("token"));
     let said = String::from_utf8(reply.stdout).unwrap();
@@ -119,8 +133,7 @@ fn a_restart_waits_until_enough_others_are_healthy() {
         std::fs::remove_file(bench.path("member-b")).unwrap();
         let token = bench.arg("token");
         let asked = format!("2 cafe {} ca cert key", bench.arg("etcdctl"));
-        let args = ["others-healthy", &asked, "a b", &token];
-        let reply = bench.run(&Run::new(script::STORE_TOKEN, &args).with(b"x"));
+        let reply = bench.run(&guarded(&token, ["others-healthy", &asked, "a b"]));
         let said = String::from_utf8(reply.stdout).unwrap();
         assert_eq!(
             said,

@@ -27,11 +27,9 @@ fn set(bench: &Bench, key: &str, value: &str) {
 
 /// A step that claims the host, fenced by a generation.
 fn fenced<'a>(bench: &Bench, generation: &str) -> Run<'a> {
-    let mut run = Run::unguarded(CLAIM_HOST, &[bench.arg("site"), "prod".to_owned()]);
-    let entry = r#"{"step":"etcd-1/claim""#;
-    run.fence =
-        ["-".into(), bench.arg("lock"), generation.into(), bench.arg("journal"), entry.into()];
-    run
+    let run = Run::unguarded(CLAIM_HOST, &[bench.arg("site"), "prod".to_owned()]);
+    let run = run.set("fence", bench.arg("lock")).set("turn", generation);
+    run.set("journal", bench.arg("journal")).set("entry", r#"{"step":"etcd-1/claim""#)
 }
 
 #[test]

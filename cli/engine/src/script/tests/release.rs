@@ -122,7 +122,7 @@ fn another_archive_than_the_pinned_one_is_not_installed() {
     on_each_shell(|bench| {
         let archive = archive(bench, VERSION, &["etcd", "etcdctl"]);
         let mut run = install(bench, &archive);
-        run.args[4] = "0".repeat(64);
+        run = run.set("sha256", "0".repeat(64));
         let reply = bench.run(&run);
         let said = String::from_utf8_lossy(&reply.stdout).into_owned();
         assert_eq!(reply.status, 1);
@@ -164,7 +164,7 @@ fn a_host_that_cannot_download_says_so_apart_from_other_failures() {
     on_each_shell(|bench| {
         let mut run = install(bench, b"archive");
         // Nothing listens on this port of loopback.
-        run.args[6] = "http://127.0.0.1:9/etcd.tar.gz".to_owned();
+        run = run.set("url", "http://127.0.0.1:9/etcd.tar.gz");
         let reply = bench.run(&run);
         let said = String::from_utf8_lossy(&reply.stdout).into_owned();
         assert_eq!(reply.status, 82, "{said}");
@@ -179,12 +179,12 @@ fn a_download_is_bounded_and_its_sum_is_checked() {
         let archive = archive(bench, VERSION, &["etcd", "etcdctl"]);
         let url = serve(archive.clone());
         let mut run = install(bench, &archive);
-        run.args[6] = url;
+        run = run.set("url", url);
         run.blobs.clear();
-        run.args[8] = "100".to_owned();
+        run = run.set("bytes", 100);
         let reply = bench.run(&run);
         assert_eq!(reply.status, 82, "{}", String::from_utf8_lossy(&reply.stdout));
-        run.args[8] = "1000000".to_owned();
+        run = run.set("bytes", 1000000);
         assert_eq!(bench.done(&run), "changed");
     });
 }
@@ -198,8 +198,8 @@ fn a_host_downloads_through_the_proxy_of_the_inventory() {
             let proxy = serve(archive.clone()).replace("/etcd.tar.gz", "");
             let mut run = install(bench, &archive);
             // Only the proxy knows this name.
-            run.args[6] = "http://mirror.invalid/etcd.tar.gz".to_owned();
-            run.args[9] = proxy;
+            run = run.set("url", "http://mirror.invalid/etcd.tar.gz");
+            run = run.set("proxy", proxy);
             run.blobs.clear();
             let around = format!(
                 "export no_proxy='*' NO_PROXY='*' http_proxy=http://127.0.0.1:9\n\

@@ -121,7 +121,7 @@ fn every_script_says_how_long_it_waits_and_its_call_lasts_longer() {
 #[test]
 fn a_call_lasts_as_long_as_all_that_its_script_waits_for() {
     for script in super::lint::ALL {
-        let call = crate::script::call::call(script, Vec::new(), remote::Payload::new());
+        let call = crate::script::call::call(script, Default::default(), remote::Payload::new());
         assert!(call.deadline > waits(script) + Duration::from_secs(30));
     }
     // The one that was cut off: it waits for a unit, then for a pod.
