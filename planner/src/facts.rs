@@ -349,6 +349,11 @@ impl MemberFacts {
         self.had_quorum() || self.etcd.known().is_some_and(|etcd| etcd.leader.is_some())
     }
 
+    /// Whether it leads, and etcd's own authentication forbids quorate's certificate what it asks.
+    pub fn forbids_us(&self) -> bool {
+        self.etcd.known().is_some_and(|etcd| etcd.forbids_us)
+    }
+
     /// Whether the member is known to have its write-ahead log.
     pub fn has_log(&self) -> bool {
         self.data.known().is_some_and(|data| data.wal)

@@ -244,6 +244,7 @@ fn etcd_lines(etcd: &Observed<EtcdFacts>, mut put: impl FnMut(&str, String) -> O
         raft_term: _,
         learner,
         errors,
+        forbids_us,
         members,
     } = etcd;
     put("cluster id", cluster_id.clone());
@@ -252,6 +253,7 @@ fn etcd_lines(etcd: &Observed<EtcdFacts>, mut put: impl FnMut(&str, String) -> O
     put("version", version.clone());
     put("learner", learner.to_string());
     put("alarms", errors.join(" "));
+    put("etcd's own authentication", if *forbids_us { "on" } else { "off" }.to_owned());
     let row = |ListedMember { id, name, peer_urls, client_urls: _, learner }: &ListedMember| {
         format!("{name}={} {id} learner {learner}", peer_urls.join(","))
     };

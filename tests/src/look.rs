@@ -288,6 +288,7 @@ impl World {
             raft_term: 2,
             learner: false,
             errors: Vec::new(),
+            forbids_us: false,
             members: Observed::Known(members.collect()),
         })
     }

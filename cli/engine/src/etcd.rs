@@ -19,6 +19,7 @@ mod tests;
 
 pub use alarms::{Alarm, alarms};
 pub use answer::EtcdctlError;
+pub(crate) use answer::is_forbidden;
 pub(crate) use client::credentials;
 pub use members::member_list;
 pub use status::{EndpointStatus, statuses};

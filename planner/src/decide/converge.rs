@@ -87,6 +87,12 @@ pub(crate) fn steps(
         && let Some(members) = provable(prover.cluster, view, places, scope)
     {
         steps.push(form::prove(prover, places, |host| members.contains(host)));
+        if places.iter().any(|place| place.facts.forbids_us()) {
+            report.clients.push(format!(
+                "cluster {}: etcd's own authentication refuses quorate's test key; that refusal proves a quorum too",
+                prover.cluster.name
+            ));
+        }
         steps.extend(unmarked.into_iter().map(|place| form::marker(place, places)));
     }
     steps.extend(roll);

@@ -89,10 +89,7 @@ pub(crate) fn steps(
         });
         healthy += usize::from(is_down);
         if leads {
-            report.clients.push(format!(
-                "cluster {}: leadership moves off {}; writes wait for the handover",
-                cluster.name, place.name
-            ));
+            report.clients.push(handover(place));
         }
         before = BTreeSet::from([place.id(Verb::Rejoin)]);
     }
@@ -181,6 +178,19 @@ pub(crate) fn note(place: &Place<'_>, why: &str) -> Step {
     place.step(Verb::Note, Action::Update, StepKind::NoteRestart, why)
 }
 
+/// How the others come to have a leader, as clients notice it.
+fn handover(place: &Place<'_>) -> String {
+    let (cluster, host) = (&place.cluster.name, place.name);
+    if place.facts.forbids_us() {
+        format!(
+            "cluster {cluster}: etcd's own authentication refuses quorate the handover, so {host} restarts as \
+             the leader; writes wait until the others elect another one"
+        )
+    } else {
+        format!("cluster {cluster}: leadership moves off {host}; writes wait for the handover")
+    }
+}
+
 /// What runs in a formed cluster.
 const SETTLED: FormationState = FormationState::Existing;
 
@@ -220,7 +230,12 @@ pub(crate) fn others_healthy<'p, 'a: 'p>(
 }
 
 pub(crate) fn move_leader(place: &Place<'_>) -> Step {
-    let why = Why::Safety { note: "the leader restarts last, and hands over first".to_owned() };
+    let note = if place.facts.forbids_us() {
+        "etcd's own authentication will refuse it; then the others elect a leader when this one stops"
+    } else {
+        "the leader restarts last, and hands over first"
+    };
+    let why = Why::Safety { note: note.to_owned() };
     let kind = StepKind::MoveLeader {
         endpoint: place.member.member.loopback_client_url().to_string(),
         others: others(place),

@@ -27,6 +27,9 @@ pub struct EtcdFacts {
     pub learner: bool,
     /// Alarms, as `alarm KIND of member ID`, and other errors that the member reports.
     pub errors: Vec<String>,
+    /// Whether etcd's own authentication is on and forbids quorate's certificate even to read. Only the
+    /// leader is asked.
+    pub forbids_us: bool,
     /// The member list, as this member has it.
     pub members: Observed<Vec<ListedMember>>,
 }

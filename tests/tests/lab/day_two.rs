@@ -149,9 +149,13 @@ fn etcds_own_authentication_stops_neither_a_roll_nor_a_start() {
     stage.edit(|text| {
         text.replace("\n[pki]", "\n[clusters.main.etcd]\nsnapshot-count = 5000\n\n[pki]")
     });
+    stage.run(&["plan"]).ends(0).says("refuses quorate the handover");
     stage.run(&["apply", "--yes"]).ends(0);
     stage.expect_nothing_to_do();
     on(&stage.host(2), "systemctl stop etcd-main");
+    eventually("the others have a leader", || {
+        stage.run(&["plan"]).stdout.contains("that refusal proves a quorum")
+    });
     stage.run(&["apply", "--yes"]).ends(0);
     stage.run(&["status"]).ends(0);
     members.etcdctl(&host, "--user root:secret auth disable");

@@ -1,7 +1,7 @@
 //! What is told of a formed cluster, and what is kept of how it was formed.
 
 use engine::bind;
-use inventories::inventory::Runtime;
+use inventories::inventory::{FlagValue, Runtime};
 use planner::facts::{MemberFacts, Observed, SiteFacts};
 use planner::{Plan, SiteSpec, Step, StepKind, cluster_now};
 use quorate_tests::seen::{self, end, known, member};
@@ -146,4 +146,37 @@ fn no_token_is_drawn_for_a_cluster_that_is_formed() {
     let plan = planned(&spec, &facts);
     assert!(plan.steps.iter().any(|step| matches!(step.kind, StepKind::WriteUnit { .. })));
     assert!(bind::tokens(&plan, &facts).unwrap().tokens.is_empty());
+}
+
+/// The leader, and one that is down, of a cluster whose own authentication forbids what quorate asks.
+#[test]
+fn etcds_own_authentication_is_in_the_plan_before_it_refuses_anything() {
+    let (world, spec) = plain(3).world();
+    let mut wanted = spec.clone();
+    for member in wanted.clusters.get_mut(&cluster(0)).unwrap().members.values_mut() {
+        member.member.flags.insert("snapshot-count".to_owned(), FlagValue::Int(5000));
+    }
+    let mut facts = formed(world, &spec).observe(&spec);
+    let leads = |member: &MemberFacts| {
+        member.etcd.known().is_some_and(|etcd| etcd.leader.as_ref() == Some(&etcd.member_id))
+    };
+    let names = ["etcd-1", "etcd-2", "etcd-3"];
+    let leader = names.into_iter().find(|host| leads(member(&mut facts, host))).unwrap();
+    let clients = |facts: &SiteFacts| planned(&wanted, facts).report.clients.join("\n");
+    assert!(clients(&facts).contains("writes wait for the handover"));
+
+    known(&mut member(&mut facts, leader).etcd).forbids_us = true;
+    let plan = planned(&wanted, &facts);
+    let said = plan.report.clients.join("\n");
+    assert!(
+        said.contains(&format!("refuses quorate the handover, so {leader} restarts")),
+        "{said}"
+    );
+    let step = plan.steps.iter().find(|step| matches!(step.kind, StepKind::MoveLeader { .. }));
+    let why = format!("{:?}", step.unwrap().why);
+    assert!(why.contains("will refuse it"), "{why}");
+
+    let other = names.into_iter().find(|name| *name != leader);
+    end(member(&mut facts, other.unwrap()));
+    assert!(clients(&facts).contains("that refusal proves a quorum too"));
 }

@@ -106,6 +106,7 @@ const CASES: &[(&str, Change)] = &[
             data.owners.insert("997:997".to_owned());
         }
     }),
+    ("etcd's own authentication", |f| etcd(f).forbids_us = true),
     ("cluster id", |f| etcd(f).cluster_id = "1".to_owned()),
     ("member id", |f| etcd(f).member_id = "1".to_owned()),
     ("leader", |f| etcd(f).leader = Some("1".to_owned())),

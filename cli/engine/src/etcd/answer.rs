@@ -54,6 +54,13 @@ pub(super) fn refusal(said: &str) -> EtcdctlError {
     if reason.is_empty() { EtcdctlError::Unreadable } else { EtcdctlError::Refused(reason) }
 }
 
+/// Whether etcd's own authentication refused what was asked, as etcd and as gRPC put it.
+pub(crate) fn is_forbidden(said: &str) -> bool {
+    ["permission denied", "user name is empty", "user name not found"]
+        .iter()
+        .any(|words| said.contains(words))
+}
+
 fn logged_error(line: &str) -> Option<String> {
     #[derive(serde::Deserialize)]
     struct LogLine {

@@ -74,6 +74,7 @@ impl Row {
             raft_term: status.raft_term.0,
             learner: status.is_learner,
             errors: status.errors.iter().map(|error| in_words(error)).collect(),
+            forbids_us: false,
             members: Observed::Unknown("the member list was not asked for".to_owned()),
         };
         EndpointStatus { endpoint: clean(self.endpoint.as_bytes()), facts }

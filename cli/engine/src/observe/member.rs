@@ -179,7 +179,10 @@ fn etcd(records: &Records, cluster: &str) -> Observed<EtcdFacts> {
         Err(why) => Observed::Unknown(why),
     };
     match status.map(|statuses| statuses.into_iter().next()) {
-        Ok(Some(status)) => Observed::Known(EtcdFacts { members, ..status.facts }),
+        Ok(Some(status)) => {
+            let forbids_us = answer("read").is_ok_and(|(said, _)| etcd::is_forbidden(said));
+            Observed::Known(EtcdFacts { members, forbids_us, ..status.facts })
+        }
         Ok(None) => Observed::Unknown("etcdctl printed no answer".to_owned()),
         Err(why) => Observed::Unknown(why),
     }

@@ -85,3 +85,45 @@ fn a_member_is_asked_where_its_process_listens() {
         running.wait().expect("its end");
     }
 }
+
+/// etcd's own authentication concerns the whole cluster: one member is asked what it forbids us.
+#[test]
+fn the_leader_alone_is_asked_whether_it_lets_us_read() {
+    let tree = Tree::new();
+    executable(&tree.root().join("etcd"), "#!/bin/sh\nread -r line\n");
+    let release = tree.path("/opt/quorate/etcd/3.6.16");
+    std::fs::create_dir_all(&release).expect("a directory");
+    let data = layout("main").data_dir();
+    std::fs::create_dir_all(tree.path(&data)).expect("a directory");
+    let own = format!("--data-dir={}", tree.path(&data));
+    let refusal = "Error: etcdserver: permission denied";
+    for (leader, said, forbids_us) in [
+        (7, refusal, true),
+        (7, "Error: etcdserver: user name is empty", true),
+        (7, "{\"header\":{\"member_id\":7}}", false),
+        (7, "Error: context deadline exceeded", false),
+        (77, refusal, false),
+        (0, refusal, false),
+    ] {
+        let status = format!(
+            "[{{\"Endpoint\":\"x\",\"Status\":{{\"header\":{{\"cluster_id\":9,\"member_id\":7,\"revision\":1}},\
+             \"version\":\"3.6.16\",\"leader\":{leader},\"raftIndex\":1}}}}]"
+        );
+        executable(
+            &Path::new(&release).join("etcdctl"),
+            &format!(
+                "#!/bin/sh\ncase \"$*\" in\n*' get '*) echo '{said}' ;;\n*) echo '{status}' ;;\nesac\n"
+            ),
+        );
+        let mut running = etcd(&tree, &["--name=etcd-1", &own, "--log-level=info"]);
+        for shell in SHELLS {
+            let facts = tree.facts(shell);
+            let seen = member(&facts, "main").etcd.known().expect("an answer");
+            assert_eq!(seen.forbids_us, forbids_us, "{shell:?}: {leader} {said}");
+            let asked = tree.records(shell).text("read:main").is_some();
+            assert_eq!(asked, leader == 7, "{shell:?}: {leader}");
+        }
+        drop(running.stdin.take());
+        running.wait().expect("its end");
+    }
+}

@@ -428,9 +428,27 @@ etcd() {
     [ -x "$etcdctl" ] || return 0
     { (ask endpoint status); printf '\n%s\n' "$?"; } | {
         listed=$({ (ask member list); printf '\n%s\n' "$?"; } | head -c "$answer_limit")
-        say "status:$name" "$(head -c "$answer_limit")"
+        status=$(head -c "$answer_limit")
+        say "status:$name" "$status"
         say "members:$name" "$listed"
+        # Whether etcd's own authentication lets us read concerns the whole cluster, so the leader alone is
+        # asked. It answers by itself, without a quorum.
+        leads || return 0
+        say "read:$name" "$({ (ask get /quorate/proof --consistency=s --keys-only); printf '\n%s\n' "$?"; } |
+            head -c "$answer_limit")"
     }
+}
+
+# Whether $status names its own member as the leader. A shell searches long texts slowly, and no status is long.
+leads() {
+    [ "${#status}" -le 4096 ] || return 1
+    own=${status#*'"member_id":'}
+    own=${own%%[!0-9]*}
+    case $own,$status in
+    ,*) return 1 ;;
+    *'"leader":'"$own"[!0-9]*) ;;
+    *) return 1 ;;
+    esac
 }
 
 # What runs: its arguments, and what it says itself.
