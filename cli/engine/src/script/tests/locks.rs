@@ -173,6 +173,26 @@ fn an_expired_lock_is_taken_over_and_said_so() {
     });
 }
 
+/// A lease that lapsed is still its run's until another takes the lock; from then on its scripts do nothing.
+#[test]
+fn a_script_of_a_lapsed_lease_goes_on_until_another_run_takes_the_lock() {
+    on_each_shell(|bench| {
+        bench.run(&take(bench, "n1", "ann@a"));
+        set(bench, "until", "1");
+        assert_eq!(text(bench, &fenced(bench, "1")), (0, "changed\n".to_owned()));
+        std::fs::remove_file(bench.path("site")).unwrap();
+        assert_eq!(bench.run(&take(bench, "n2", "bob@b")).status, 0);
+        let (status, said) = text(bench, &fenced(bench, "1"));
+        assert_eq!(status, 80, "{said}");
+        assert!(said.contains("took the lock of this host over: bob@b"), "{said}");
+        assert!(!bench.path("site").exists());
+        // That one's lease may lapse as well: the first run's is not the last one's again.
+        set(bench, "until", "1");
+        assert_eq!(text(bench, &fenced(bench, "1")).0, 80);
+        assert_eq!(text(bench, &fenced(bench, "2")).0, 0);
+    });
+}
+
 #[test]
 fn a_lease_is_counted_from_the_boot_and_by_no_clock_that_is_set() {
     on_each_shell(|bench| {
