@@ -93,7 +93,7 @@ pub struct HostFacts {
     pub site: Observed<SiteName>,
     /// TCP sockets in state LISTEN. Looked at only while a cluster that was asked for has no sign of being formed
     /// here, or no process that has all of its ports; else empty. `sources` wait for the first alone.
-    pub listeners: Vec<Listener>,
+    pub listeners: Observed<Vec<Listener>>,
     /// Processes named `etcd`, ours too.
     pub etcd_processes: Vec<EtcdProcess>,
     /// What starts an etcd on this host without being asked, ours too.

@@ -120,7 +120,7 @@ impl World {
                 .map(|(_, member)| account(host, &member.member.account))
                 .collect(),
             site: present(host.site.clone()),
-            listeners: listeners.collect(),
+            listeners: Observed::Known(listeners.collect()),
             etcd_processes: processes.collect(),
             etcd_at_boot: BTreeSet::new(),
             heavy_services: BTreeSet::new(),

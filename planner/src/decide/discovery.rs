@@ -72,8 +72,8 @@ fn endpoint(
     };
     let (host, first) = cluster.members.iter().find(is_plain)?;
     let here = facts.hosts.get(host).and_then(Observed::known);
-    let listens =
-        |port: u16| here.is_some_and(|here| here.listeners.iter().any(|l| l.port == port));
+    let listeners = || here.and_then(|here| here.listeners.known()).into_iter().flatten();
+    let listens = |port: u16| listeners().any(|listener| listener.port == port);
     let ports =
         spec.clusters.values().flat_map(|other| other.members.get(host)).flat_map(|other| {
             let ports = other.member.ports;

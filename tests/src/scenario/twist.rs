@@ -11,6 +11,8 @@ use planner::facts::{
 };
 use planner::{SiteFacts, SiteSpec};
 
+use crate::seen::known;
+
 /// One circumstance of one host.
 #[derive(Debug, Clone)]
 pub struct Twist {
@@ -134,7 +136,7 @@ impl Twist {
 fn on_host(what: &What, host: &mut HostFacts) {
     let machine = &mut host.machine;
     match what {
-        What::Listener(port, process) => host.listeners.push(Listener {
+        What::Listener(port, process) => listeners(host).push(Listener {
             address: IpAddr::V4(Ipv4Addr::UNSPECIFIED),
             port: *port,
             process: process.clone(),
@@ -214,6 +216,10 @@ fn answers(member: &mut MemberFacts, change: impl FnOnce(&mut EtcdFacts)) {
     if let Observed::Known(etcd) = &mut member.etcd {
         change(etcd);
     }
+}
+
+fn listeners(host: &mut HostFacts) -> &mut Vec<Listener> {
+    known(&mut host.listeners)
 }
 
 fn denied() -> String {

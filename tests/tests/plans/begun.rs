@@ -116,7 +116,7 @@ fn a_pod_that_is_gone_on_with_takes_the_place_of_its_own_manifest() {
     let mut facts = world.observe(&spec);
     stopped(member(&mut facts, "etcd-1"), false);
     let here = host(&mut facts, "etcd-1");
-    (here.etcd_processes, here.listeners) = (Vec::new(), Vec::new());
+    (here.etcd_processes, here.listeners) = (Vec::new(), Observed::Known(Vec::new()));
     let path = Layout::of(&member(&mut facts, "etcd-1").cluster).pod_manifest();
     let seen = known(member(&mut facts, "etcd-1").files.get_mut(&path).unwrap()).sha256.clone();
     let plan = planned(&spec, &facts);

@@ -270,7 +270,7 @@ fn a_kubelet_that_is_to_stand_alone_is_nobody_elses() {
 
 fn listens(host: &mut HostFacts, address: &str, port: u16) {
     let (address, process) = (address.parse().unwrap(), "java".to_owned());
-    host.listeners.push(Listener { address, port, process, pid: Some(77) });
+    known(&mut host.listeners).push(Listener { address, port, process, pid: Some(77) });
 }
 
 #[test]
@@ -298,6 +298,24 @@ fn a_port_is_taken_where_its_address_is() {
     );
 }
 
+/// A host whose `ss` fails is seen all the same: only what its ports are for waits.
+#[test]
+fn ports_that_are_not_known_stop_a_forming_and_no_start() {
+    let unknown = |host: &mut HostFacts| {
+        host.listeners = Observed::Unknown("the host did not say which ports are taken".to_owned());
+    };
+    let (spec, facts) = empty(&plain(3));
+    expect(&spec, &facts, &[(unknown, &["not-known!"])]);
+    let (world, spec) = plain(3).world();
+    let mut facts = formed(world, &spec).observe(&spec);
+    unknown(host(&mut facts, "etcd-2"));
+    end(member(&mut facts, "etcd-2"));
+    let plan = planned(&spec, &facts);
+    assert_eq!(said(&plan), ["not-known"]);
+    let mut ids = plan.steps.iter().map(|step| step.id.to_string());
+    assert!(ids.any(|id| id == "etcd-2/c0/start"), "{plan:#?}");
+}
+
 /// On a formed cluster a port is looked at where it is changed, or its member is down.
 #[test]
 fn a_port_of_a_formed_member_that_is_taken_stops_what_would_need_it() {
@@ -319,7 +337,7 @@ fn a_port_of_a_formed_member_that_is_taken_stops_what_would_need_it() {
     // Its own process, which is another one at each moment.
     let own = |facts: &mut SiteFacts| {
         down(facts);
-        host(facts, "etcd-2").listeners.last_mut().unwrap().process = "etcd".to_owned();
+        known(&mut host(facts, "etcd-2").listeners).last_mut().unwrap().process = "etcd".to_owned();
     };
     assert_eq!(stops(&own), None);
 }

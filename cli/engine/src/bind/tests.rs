@@ -83,7 +83,7 @@ fn host(token: Observed<BootstrapToken>) -> Observed<HostFacts> {
         machine,
         accounts: BTreeMap::new(),
         site: Observed::Absent,
-        listeners: Vec::new(),
+        listeners: Observed::Absent,
         etcd_processes: Vec::new(),
         etcd_at_boot: BTreeSet::new(),
         heavy_services: BTreeSet::new(),

@@ -43,9 +43,9 @@ pub(super) fn seen(request: &Request, records: &Records, span: Span) -> Result<S
     let machine = machine::read(records, skew, room)?;
     let processes = processes::read(records)?;
     let listeners = if machine.missing_tools.contains("ss") {
-        Vec::new()
+        Observed::Absent
     } else {
-        network::listeners(records)?
+        network::listeners(records)
     };
     let versions = request.versions();
     let releases = versions.into_iter().map(|version| (version, releases::read(&files, version)));

@@ -7,14 +7,25 @@ use remote::clean;
 /// The most characters of a line that are shown.
 const LONGEST: usize = 240;
 
+/// Shows the journal of a cluster's unit.
+const ASK: &str = "journalctl -n 30 -u etcd-";
+
 /// The last line of its journal with which the process ended, or one that is known; and what it means.
 pub(super) fn last(records: &Records, cluster: &str) -> Option<String> {
     let said = clean(records.text(&format!("words:{cluster}"))?.as_bytes());
     let lines: Vec<String> = said.lines().map(readable).collect();
     let is_end = |line: &&String| line.starts_with("fatal: ") || line.starts_with("panic: ");
     let known = || lines.iter().rfind(|line| explain(line).is_some());
-    let line = lines.iter().rfind(is_end).or_else(known).or_else(|| before_the_end(&lines))?;
-    let shown: String = line.chars().take(LONGEST).collect();
+    let cut = records.text(&format!("words-cut:{cluster}")).is_some();
+    let found = lines.iter().rfind(is_end).or_else(known).or_else(|| before_the_end(&lines));
+    let Some(line) = found else {
+        return cut
+            .then(|| format!("nothing that could be read in 2 s: run {ASK}{cluster} on the host"));
+    };
+    let mut shown: String = line.chars().take(LONGEST).collect();
+    if cut {
+        shown += " (reading its journal took more than 2 s and was stopped)";
+    }
     Some(match explain(line) {
         Some(known) => format!("{shown}; {known}"),
         None => shown,
@@ -59,6 +70,16 @@ mod tests {
         let end = |before: &str| words(&format!("{before}\n{end}\nStarted etcd\n")).unwrap();
         assert_eq!(end("some library: no such thing"), "some library: no such thing");
         assert!(end("Started etcd member etcd-1").contains("status=6/ABRT"));
+    }
+
+    #[test]
+    fn a_journal_that_was_not_read_to_its_end_is_told_as_that() {
+        let cut = |said: &str| {
+            let reply = format!("words-cut:main 3\nyes\nwords:main {}\n{said}\n", said.len());
+            last(&Records::parse(reply.as_bytes()).unwrap(), "main").unwrap()
+        };
+        assert!(cut("").starts_with("nothing that could be read in 2 s: run journalctl"));
+        assert!(cut("fatal: x").starts_with("fatal: x (reading its journal took more than 2 s"));
     }
 
     #[test]

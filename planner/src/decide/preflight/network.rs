@@ -75,7 +75,21 @@ fn ports(subject: &Subject<'_>, report: &mut PlanReport) {
         ("peer", member.peer_listen_url().socket()),
         ("metrics", SocketAddr::from(([127, 0, 0, 1], member.ports.metrics))),
     ];
-    for listener in &subject.facts.listeners {
+    let listeners = match &subject.facts.listeners {
+        Observed::Known(listeners) => listeners,
+        Observed::Absent => return,
+        Observed::Unknown(why) => {
+            let message = format!("can't see which ports are taken: {why}");
+            let finding = subject.finding("not-known", message, "run on the host: ss -Hltnp");
+            match subject.formation {
+                // A taken port shows when a member that is down is started.
+                Formation::Formed => report.warnings.push(finding),
+                _ => report.block(finding, [subject.forming()]),
+            }
+            return;
+        }
+    };
+    for listener in listeners {
         if listener.pid.is_some() && our_pids.contains(&listener.pid) {
             continue;
         }

@@ -53,7 +53,11 @@ fn ports_of_a_formed_member_are_looked_at_until_its_process_has_them() {
     let taken = "LISTEN 0 1 127.0.0.1:2381 0.0.0.0:* users:((\"java\",pid=7,fd=1))";
     executable(&tree.root().join("bin/ss"), &format!("#!/bin/sh\necho '{taken}'\n"));
     executable(&tree.root().join("etcd"), "#!/bin/sh\nread -r line\n");
-    let ports = |shell| tree.facts(shell).listeners.iter().map(|at| at.port).collect::<Vec<_>>();
+    let ports = |shell| match tree.facts(shell).listeners {
+        Observed::Known(all) => all.iter().map(|at| at.port).collect::<Vec<_>>(),
+        Observed::Absent => Vec::new(),
+        Observed::Unknown(why) => panic!("{why}"),
+    };
     let run = |cluster: &str, [client, peer, metrics]: [u16; 3]| {
         let data = tree.path(&layout(cluster).data_dir());
         fs::create_dir_all(&data).expect("a directory");
@@ -73,6 +77,15 @@ fn ports_of_a_formed_member_are_looked_at_until_its_process_has_them() {
         drop(child.stdin.take());
         child.wait().expect("its end");
     };
+    executable(
+        &tree.root().join("bin/ss"),
+        "#!/bin/sh\necho 'Cannot open netlink socket' >&2\nexit 1\n",
+    );
+    for shell in SHELLS {
+        let facts = tree.facts(shell);
+        assert!(matches!(facts.listeners, Observed::Unknown(_)), "the host is seen: {shell:?}");
+    }
+    executable(&tree.root().join("bin/ss"), &format!("#!/bin/sh\necho '{taken}'\n"));
     let events = run("events", [2382, 2383, 2384]);
     SHELLS.iter().for_each(|shell| assert_eq!(ports(shell), [2381], "main is down: {shell:?}"));
     let main = run("main", [2379, 2380, 12381]);

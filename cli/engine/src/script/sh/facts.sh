@@ -459,7 +459,10 @@ running() {
         block="$nl${rest%%"$nl$nl"*}" rest=${rest#*"$nl$nl"}
         case $block in
         *"${nl}ActiveState=activating"* | *"${nl}ActiveState=failed"*)
-            say "words:$name" "$(timeout 5 journalctl -u "$unit" -n 30 -o cat --no-pager | tail -c 16384)"
+            # A journal of many gigabytes is read backwards through all of its files.
+            said=$(timeout 2 journalctl -u "$unit" -n 30 -o cat --no-pager)
+            [ "$?" != 124 ] || say "words-cut:$name" yes
+            say "words:$name" "$(printf %s "$said" | tail -c 16384)"
             ;;
         esac
         pid=${block##*"$nl"MainPID=}
