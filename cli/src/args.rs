@@ -2,7 +2,7 @@
 
 use std::path::PathBuf;
 
-use clap::{Args, Parser, Subcommand};
+use clap::{ArgAction, Args, Parser, Subcommand};
 
 use crate::commands::{
     apply, client_cert, completions, dns, etcdctl, graph, history, init, pki, plan, release,
@@ -68,8 +68,18 @@ pub struct Global {
     #[arg(short, long, global = true, conflicts_with = "verbose", help_heading = "Global options")]
     pub quiet: bool,
     /// Print more about what is being done
-    #[arg(short, long, global = true, help_heading = "Global options")]
-    pub verbose: bool,
+    #[arg(
+        short,
+        long,
+        global = true,
+        action = ArgAction::Count,
+        help = "Print more about what is being done; twice: trace each host and step",
+        help_heading = "Global options"
+    )]
+    pub verbose: u8,
+    /// Append the trace to a file instead of printing it; QUORATE_LOG filters it
+    #[arg(long, global = true, value_name = "PATH", help_heading = "Global options")]
+    pub log_file: Option<PathBuf>,
 }
 
 /// What to do.

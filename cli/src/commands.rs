@@ -12,6 +12,7 @@ use crate::error::{CliError, While};
 use crate::exit::ExitCode;
 use crate::site::Site;
 use crate::terminal::{Terminal, Verbosity, ask_passphrase};
+use crate::trace;
 use remote::passphrases::Passphrases;
 
 pub mod apply;
@@ -78,8 +79,8 @@ pub fn run(arguments: impl IntoIterator<Item = OsString>) -> std::process::ExitC
     };
     let verbosity = match (cli.global.quiet, cli.global.verbose) {
         (true, _) => Verbosity::Quiet,
-        (false, true) => Verbosity::Verbose,
-        (false, false) => Verbosity::Normal,
+        (false, 0) => Verbosity::Normal,
+        (false, _) => Verbosity::Verbose,
     };
     let context = Context {
         terminal: Terminal::new(cli.global.color, verbosity),
@@ -87,7 +88,8 @@ pub fn run(arguments: impl IntoIterator<Item = OsString>) -> std::process::ExitC
         inventory: cli.global.inventory,
         parallelism: Parallelism::of(cli.global.parallelism),
     };
-    let ended = dispatch(&context, cli.command);
+    let traced = trace::start(cli.global.verbose, cli.global.log_file.as_deref());
+    let ended = traced.and_then(|()| dispatch(&context, cli.command));
     finish(&context.terminal, ended).into()
 }
 

@@ -3,6 +3,7 @@
 //! - [`args`], [`commands`]: the command line, and one file for each command.
 //! - [`site`], [`rewrite`], [`authorities`], [`keys`]: the inventory and the CAs on the operator's disk.
 //! - [`terminal`], [`report`]: everything that is shown.
+//! - [`trace`]: what the engine and the transport do and wait for, for whoever asks why it hangs.
 //! - [`exit`], [`error`], [`interrupt`], [`core_dumps`]: how it ends.
 
 pub mod args;
@@ -20,3 +21,4 @@ pub mod rewrite;
 pub mod saved_plan;
 pub mod site;
 pub mod terminal;
+pub mod trace;

@@ -103,6 +103,11 @@ pub struct Terminal {
     trouble: Mutex<Option<io::Error>>,
 }
 
+/// Prints lines of the trace, which no command waits for: that they can't be printed is no error.
+pub fn print_trace(lines: &str) {
+    let _ = write_to(io::stderr().lock(), lines.as_bytes());
+}
+
 impl Terminal {
     /// The terminal of this process.
     pub fn new(choice: ColorChoice, verbosity: Verbosity) -> Self {

@@ -12,6 +12,7 @@ use planner::progress::{Outcome, Progress};
 use planner::{Step, StepId};
 use tokio::sync::watch;
 use tokio::task::JoinSet;
+use tracing::{Instrument as _, Span, debug, debug_span};
 
 use super::event::Event;
 use super::hosts::{Bindings, Done, Hosts, StepError, StepErrorKind};
@@ -126,8 +127,18 @@ enum Turn {
 }
 
 impl Attempt {
+    /// What is traced of it says which step, and so on which host.
+    fn span(&self) -> Span {
+        debug_span!("step", id = %self.step.id, host = %self.step.host())
+    }
+
     async fn run<H: Hosts>(self, hosts: Arc<H>, bindings: Arc<Bindings>) -> Turn {
-        let result = hosts.run(&self.step, &bindings).await;
+        let span = self.span();
+        let result = hosts.run(&self.step, &bindings).instrument(span.clone()).await;
+        span.in_scope(|| match &result {
+            Ok(done) => debug!(?done, "ended"),
+            Err(error) => debug!("failed: {}", error.kind),
+        });
         Turn::Ran(self, result)
     }
 
@@ -137,7 +148,9 @@ impl Attempt {
             self.cut_off = Some(why.clone());
         }
         let lost = Instant::now();
-        match hosts.reconnect(&self.step).await {
+        let span = self.span();
+        span.in_scope(|| debug!("awaiting the host's return: {}", loss.kind));
+        match hosts.reconnect(&self.step).instrument(span).await {
             Ok(()) => {
                 self.losses += 1;
                 Turn::Back(self, lost.elapsed())

@@ -15,6 +15,7 @@ use inventories::HostName;
 use planner::facts::Applied;
 use templates::layout::{APPLIED_FILE, JOURNAL_FILE, LOCK_FILE};
 use tokio::task::JoinSet;
+use tracing::{Instrument as _, debug_span};
 
 use crate::hosts::StepErrorKind;
 use crate::pool::Pool;
@@ -313,6 +314,11 @@ pub(crate) async fn made(
     host: &HostName,
     call: Call,
 ) -> Result<String, StepErrorKind> {
+    let span = debug_span!("lock", %host);
+    ask(pool, host, call).instrument(span).await
+}
+
+async fn ask(pool: &Pool, host: &HostName, call: Call) -> Result<String, StepErrorKind> {
     let unreachable = |error: remote::RemoteError| StepErrorKind::Unreachable(error.to_string());
     let connection = pool.connection(host).await.map_err(unreachable)?;
     let reply = connection.run(call).await.map_err(unreachable)?;

@@ -41,6 +41,7 @@ use planner::facts::{HostFacts, Observed};
 use planner::{SiteFacts, SiteSpec};
 use time::OffsetDateTime;
 use tokio::task::JoinSet;
+use tracing::{Instrument as _, debug_span};
 
 use crate::hosts::Timed;
 use crate::pool::Pool;
@@ -69,7 +70,8 @@ pub async fn observe(pool: &Arc<Pool>, spec: &SiteSpec, timed: Timed) -> SiteFac
     for (host, request) in Request::all(spec) {
         let pool = Arc::clone(pool);
         looks.spawn(async move {
-            let seen = look(&pool, &host, &request).await;
+            let span = debug_span!("facts", %host);
+            let seen = look(&pool, &host, &request).instrument(span).await;
             (host, seen)
         });
     }

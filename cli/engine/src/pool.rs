@@ -8,6 +8,7 @@ use std::sync::Arc;
 
 use inventories::HostName;
 use tokio::sync::{Mutex, Semaphore};
+use tracing::{Instrument as _, debug, debug_span};
 
 use remote::{Connection, Counters, RemoteError, Target, connect};
 
@@ -62,11 +63,16 @@ impl Pool {
     /// # Errors
     /// Every stage of [`connect`].
     pub async fn connection(&self, host: &HostName) -> Result<Connection, RemoteError> {
+        self.connected(host).instrument(debug_span!("connection", %host)).await
+    }
+
+    async fn connected(&self, host: &HostName) -> Result<Connection, RemoteError> {
         let entry = self.entry(host)?;
         let mut kept = entry.connection.lock().await;
         if let Some(connection) = kept.as_ref().filter(|connection| !connection.is_over()) {
             return Ok(connection.clone());
         }
+        debug!("awaiting a turn to log in");
         // The pool never closes its semaphores, and without a permit it would only be less patient.
         let _turn = match &entry.target.turns {
             Some(turns) => turns.acquire().await.ok(),

@@ -6,6 +6,7 @@ use std::sync::{Arc, OnceLock};
 use std::time::Duration;
 
 use tokio::sync::oneshot;
+use tracing::{Instrument as _, Span, debug, debug_span};
 
 use super::call::{Call, Reply};
 use super::counters::{Counters, Tally};
@@ -43,6 +44,17 @@ struct Inner {
 /// Every stage up to [`RemoteError::Authentication`].
 pub async fn connect(target: Target) -> Result<Connection, RemoteError> {
     let target = Arc::new(target);
+    let span = debug_span!("login", address = target.host, port = target.port);
+    let connected = log_in(target).instrument(span.clone()).await;
+    span.in_scope(|| match &connected {
+        Ok(_) => debug!("logged in"),
+        Err(error) => debug!(stage = %error.stage(), "not logged in: {error}"),
+    });
+    connected
+}
+
+async fn log_in(target: Arc<Target>) -> Result<Connection, RemoteError> {
+    debug!("awaiting the address of the host's name");
     let addresses: Arc<[SocketAddr]> = resolve(&target).await?.into();
     let tally = Arc::new(Tally::default());
     let (ours, theirs, counted) = (Arc::clone(&target), Arc::clone(&addresses), Arc::clone(&tally));
@@ -210,9 +222,11 @@ async fn on_thread<T: Send + 'static>(
 ) -> Result<T, RemoteError> {
     let (answer, answered) = oneshot::channel();
     let failed = |why: &str| RemoteError::Session { why: why.to_owned() };
+    let span = Span::current();
     std::thread::Builder::new()
         .name(format!("ssh {}", target.host))
         .spawn(move || {
+            let _in = span.entered();
             // Nobody may be waiting any more; what was made is dropped, and so closed.
             let _ = answer.send(work());
         })

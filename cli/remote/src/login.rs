@@ -6,6 +6,7 @@ use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use tokio::sync::oneshot;
+use tracing::{debug, debug_span};
 
 use super::again::until_heard;
 use super::auth::authenticate;
@@ -79,6 +80,7 @@ pub(crate) fn login(
         }
         link = find_pinned(target, addresses, &trust, refusal, tally)?;
     }
+    debug!(user = target.user, "awaiting whether the server lets us in");
     match authenticate(&link, target, LOGIN_TIME) {
         Ok(()) => Ok(link),
         Err(error) => {
@@ -110,16 +112,23 @@ fn greet_once(
 ) -> Result<(Link, HostKey), RemoteError> {
     let (stream, proxy) = match (&target.jump, &target.proxy_command) {
         (Some(hop), _) => {
+            let _through = debug_span!("jump host", address = hop.host, port = hop.port).entered();
             let link = login(hop, addresses, tally).map_err(|error| error.at_hop(hop))?;
+            debug!("awaiting its connection to {}", target.host);
             (forward(link, hop, target)?, None)
         }
         (None, Some(command)) => {
+            debug!("starting the ProxyCommand");
             let (proxy, stream) = Proxy::start(command)?;
             (stream, Some(proxy))
         }
-        (None, None) => (OwnedFd::from(dial(target, addresses)?), None),
+        (None, None) => {
+            debug!("awaiting the TCP connection");
+            (OwnedFd::from(dial(target, addresses)?), None)
+        }
     };
     let deadline = Instant::now() + LOGIN_TIME;
+    debug!(within_s = LOGIN_TIME.as_secs(), "awaiting the server's greeting and the key exchange");
     match Link::handshake(stream, &target.algorithms, host_keys, deadline, tally) {
         Ok((link, key)) => Ok((link.over(proxy), key)),
         Err(error) => Err(proxy.into_iter().fold(error, |error, proxy| proxy.explain(error))),

@@ -115,6 +115,12 @@ impl Sshd {
         panic!("sshd does not start");
     }
 
+    /// Stops its process, as a frozen host's: the kernel still takes connections, and nobody answers.
+    pub fn freeze(&self) {
+        let process = rustix::process::Pid::from_child(&self.process);
+        rustix::process::kill_process(process, rustix::process::Signal::STOP).unwrap();
+    }
+
     pub fn path(&self, name: &str) -> PathBuf {
         self.dir.path().join(name)
     }

@@ -9,6 +9,7 @@ use std::time::{Duration, Instant};
 
 use rustix::event::{PollFd, PollFlags};
 use tokio::sync::oneshot;
+use tracing::{Span, debug};
 
 use super::call::{Call, Reply};
 use super::error::{Progress, RemoteError};
@@ -69,6 +70,8 @@ impl Handle {
         let (requests, inbox) = channel();
         let over = Arc::new(AtomicBool::new(false));
         let name = format!("ssh {}", target.host);
+        // The login that it is from: what the session waits for later is told by it too.
+        let span = Span::current();
         let worker = Worker {
             silence: Silence::new(target.silence_limit),
             link,
@@ -81,23 +84,30 @@ impl Handle {
             probed: Instant::now(),
             woken: Woken::ByEvent,
         };
-        std::thread::Builder::new().name(name).spawn(move || worker.serve())?;
+        std::thread::Builder::new().name(name).spawn(move || span.in_scope(|| worker.serve()))?;
         Ok(Self { requests, bell, over })
     }
 
     /// Runs a script and waits for its outcome.
     pub(crate) async fn run(&self, call: Call) -> Result<Reply, RemoteError> {
         let (answer, answered) = oneshot::channel();
+        let (bytes, within_s) = (call.payload.lengths().sum::<usize>(), call.deadline.as_secs());
+        debug!(bytes, within_s, "awaiting the reply of a script");
         let asked = Asked(Some((call, answer)));
         // A request that nobody takes answers by itself.
         if self.requests.send(Request::Run(asked)).is_ok() {
             self.ring();
         }
         // Only a thread that fell over leaves a run without an answer.
-        answered.await.unwrap_or_else(|_| {
+        let outcome = answered.await.unwrap_or_else(|_| {
             let why = "its thread ended".to_owned();
             Err(RemoteError::Lost { why, progress: Progress::Unknown })
-        })
+        });
+        match &outcome {
+            Ok(reply) => debug!(status = reply.status, "the script replied"),
+            Err(error) => debug!("no reply: {error}"),
+        }
+        outcome
     }
 
     /// Ends the session; runs that are still open are lost.
@@ -160,6 +170,7 @@ impl Worker {
                 break end;
             }
         };
+        debug!("the session ends: {}", end.why);
         // Before anybody hears of it, so that whoever does finds it so.
         self.over.store(true, Ordering::Release);
         for run in &mut self.runs {
@@ -283,6 +294,10 @@ impl Worker {
             return Ok(());
         }
         self.probed = Instant::now();
+        if !self.runs.is_empty() {
+            let left = self.silence.left().as_secs();
+            debug!(runs = self.runs.len(), left_s = left, "asking for a sign of life");
+        }
         // libssh2 forgets a probe that was sent in half, and then the session is stuck.
         if !self.link.takes_at_once() {
             return Ok(());

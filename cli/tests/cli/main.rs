@@ -15,4 +15,5 @@ mod schemas;
 mod selection;
 mod signals;
 mod terminal;
+mod trace;
 mod usage;

@@ -16,7 +16,7 @@ fn a_frozen_host_is_named_with_what_is_awaited_of_it() {
     let frozen = Sshd::start();
     frozen.freeze();
     let sandbox = Sandbox::new();
-    sandbox.write("quorate.toml", &site([1, frozen.port, 1]));
+    sandbox.write("quorate.toml", &site([1, frozen.port, 2]));
     let log = sandbox.path("trace.log");
     let mut command = sandbox.command(&["history", "--log-file", "trace.log"]);
     let mut child = command.stdout(Stdio::null()).stderr(Stdio::piped()).spawn().unwrap();
