@@ -23,6 +23,13 @@ fn what_a_host_sets_for_all_services_reaches_no_member() {
     let broken = "echo '#!/nowhere' > /usr/bin/touch.new && chmod 755 /usr/bin/touch.new && \
                   mv /usr/bin/touch.new /usr/bin/touch";
     on(&stage.host(3), broken);
+    // As on a host whose /usr is an image: /lib, /bin and /sbin lead there.
+    for host in stage.hosts() {
+        on(
+            &host,
+            "mount --bind /usr /usr && mount -o remount,ro,bind /usr && ! touch /usr/x /lib/x 2>/dev/null",
+        );
+    }
 
     let first = stage.run(&["plan", "--detailed-exitcode"]).ends(2);
     first.says("service.d/10-all.conf sets LimitCORE of etcd-main.service");
@@ -41,6 +48,9 @@ fn what_a_host_sets_for_all_services_reaches_no_member() {
         on(&host, "sed -i /ETCDCTL/d /etc/environment");
     }
 
+    for host in stage.hosts() {
+        on(&host, "! touch /usr/x 2>/dev/null");
+    }
     let host = stage.host(2);
     host.reboot().unwrap();
     serves(&host);
