@@ -188,7 +188,11 @@ impl<'a> Trust<'a> {
         let allowed = self.target.algorithms.of(List::HostKeys).iter().map(String::as_str);
         let (mut first, keys): (Vec<&str>, Vec<&str>) =
             allowed.partition(|kind| is_of_certificate(kind));
-        if self.known.authorities.is_empty() || !self.target.host_keys.pins.is_empty() {
+        // As in ssh: keys that are listed for the very port come before an authority that is not.
+        let Known { keys: exact, authorities, plain_authorities, .. } = &self.known;
+        let is_certified =
+            !authorities.is_empty() || (exact.is_empty() && !plain_authorities.is_empty());
+        if !is_certified || !self.target.host_keys.pins.is_empty() {
             first.clear();
         }
         let (known, rest): (Vec<&str>, Vec<&str>) = keys.into_iter().partition(|kind| known(kind));
@@ -216,8 +220,7 @@ impl<'a> Trust<'a> {
             let (authority, place) = (authority.clone(), entry.place.clone());
             return Err(HostKeyError::RevokedAuthority { authority, place });
         }
-        let Some(entry) = self.known.authorities.iter().find(|entry| entry.key == *authority)
-        else {
+        let Some(entry) = self.authorities().find(|entry| entry.key == *authority) else {
             // As in ssh: the key in it may be known by itself.
             return self.check_key(key, Instead::Other(authority.fingerprint()));
         };
@@ -283,13 +286,18 @@ impl<'a> Trust<'a> {
         })
     }
 
+    /// Who may sign the host's certificate, for its port and for any.
+    fn authorities(&self) -> impl Iterator<Item = &Entry> {
+        self.known.authorities.iter().chain(&self.known.plain_authorities)
+    }
+
     fn refuse(&self, offered: &HostKey, candidates: &[Entry], instead: Instead) -> HostKeyError {
         let (host, port) = self.target.known_as();
         let host = host.to_owned();
         let offered = offered.clone();
         if self.known.keys.is_empty() {
             // A key under the plain name may belong to another machine behind the same name.
-            return match self.known.authorities.first() {
+            return match self.authorities().next() {
                 Some(entry) => {
                     let place = entry.place.clone();
                     HostKeyError::Authority { host, port, offered, place, instead }

@@ -22,6 +22,8 @@ pub(crate) struct Known {
     pub(crate) revoked: Vec<Entry>,
     /// Keys of those who may sign the host's certificate.
     pub(crate) authorities: Vec<Entry>,
+    /// Those that are listed for the plain name while the port is not 22.
+    pub(crate) plain_authorities: Vec<Entry>,
 }
 
 /// A key and where it is listed.
@@ -50,7 +52,9 @@ impl Known {
             let place = format!("{file}:{}", index + 1);
             match line.marker {
                 Marker::Authority if exact => self.authorities.push(Entry { key: line.key, place }),
-                Marker::Authority => {}
+                Marker::Authority => {
+                    self.plain_authorities.push(Entry { key: line.key, place });
+                }
                 Marker::Revoked => self.revoked.push(Entry { key: line.key, place }),
                 Marker::None if exact => self.keys.push(Entry { key: line.key, place }),
                 Marker::None => self.plain.push(Entry { key: line.key, place }),
@@ -206,6 +210,7 @@ mod tests {
             known(&format!("@revoked * {KEY}\n@cert-authority *.net {KEY}\n"), "a.net", 2222);
         assert_eq!((known.keys.len(), known.revoked.len()), (0, 1));
         assert!(known.authorities.is_empty(), "the pattern is not for [a.net]:2222");
+        assert_eq!(known.plain_authorities.len(), 1, "and ssh takes the second choice");
     }
 
     #[test]
@@ -228,8 +233,9 @@ mod tests {
         let mut known = Known::default();
         known.read("kh", bytes, "h1", 2222);
         let lines = bytes.split(|byte| *byte == b'\n').count();
-        let Known { keys, plain, revoked, authorities } = known;
-        assert!(keys.len() + plain.len() + revoked.len() + authorities.len() <= lines);
+        let Known { keys, plain, revoked, authorities, plain_authorities } = known;
+        let authorities = authorities.len() + plain_authorities.len();
+        assert!(keys.len() + plain.len() + revoked.len() + authorities <= lines);
     }
 
     #[test]

@@ -70,6 +70,29 @@ fn assert_nothing_was_sent(sshd: &Sshd) {
     assert!(!log.contains("Accepted") && !log.contains("Postponed"), "{log}");
 }
 
+/// The server is not at port 22, and most people write no port.
+#[tokio::test]
+async fn an_authority_without_a_port_counts_for_every_port() {
+    let sshd = certified(&GOOD);
+    let target = sshd.target();
+    let (authority, stranger) =
+        (public_half(&sshd.path("authority")), public_half(&sshd.path("stranger")));
+    let ecdsa = sshd.host_key("ecdsa");
+    for (lines, is_trusted) in [
+        (format!("@cert-authority 127.0.0.1 {authority}"), true),
+        (format!("@cert-authority 127.0.0.* {authority}"), true),
+        (format!("@cert-authority 127.0.0.1?,!127.0.0.1 {authority}"), false),
+        (format!("@cert-authority * {stranger}"), false),
+        (format!("@cert-authority * {authority}\n@revoked * {authority}"), false),
+        // The key for the very port decides what is asked for.
+        (format!("[127.0.0.1]:{} {ecdsa}\n@cert-authority 127.0.0.1 {stranger}", sshd.port), true),
+    ] {
+        sshd.know(&lines);
+        assert_eq!(connect(target.clone()).await.is_ok(), is_trusted, "{lines}");
+        assert_eq!(ssh_logs_in(&sshd), is_trusted, "{lines}");
+    }
+}
+
 #[tokio::test]
 async fn a_host_with_a_certificate_of_a_known_authority_is_trusted() {
     let sshd = certified(&GOOD);
