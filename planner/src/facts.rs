@@ -106,6 +106,9 @@ pub struct HostFacts {
     pub releases: BTreeMap<EtcdVersion, Observed<InstalledRelease>>,
     /// The directories that symlinks among those above the members' lead through.
     pub passed: BTreeMap<String, FileFacts>,
+    /// Of directories above the members' that not everybody may enter: the accounts that an access control list
+    /// lets in. Empty where the host does not say.
+    pub entered: BTreeMap<String, BTreeSet<String>>,
     /// Which of the addresses asked for the host itself has: those of the members of its clusters.
     pub addresses: Observed<BTreeSet<IpAddr>>,
     /// For each peer address asked for: the source address that this host uses to reach it.

@@ -102,6 +102,7 @@ pub(crate) fn of_host(
         kubelet,
         releases,
         passed: _,
+        entered: _,
         addresses: _,
         sources: _,
         reach: _,

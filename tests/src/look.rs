@@ -135,6 +135,7 @@ impl World {
                 .map(|cluster| (cluster.version, release(host.releases.get(&cluster.version))))
                 .collect(),
             passed: BTreeMap::new(),
+            entered: BTreeMap::new(),
             addresses: Observed::Known(
                 mine.iter().flat_map(|(_, own)| own.member.listen_addresses()).collect(),
             ),

@@ -8,6 +8,7 @@
 //! - What a host did not say is unknown, and never absent. What a fact can't do without makes the
 //!   whole host unknown.
 
+mod acls;
 pub(crate) mod applied;
 mod bystanders;
 mod clock;

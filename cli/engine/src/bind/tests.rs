@@ -90,6 +90,7 @@ fn host(token: Observed<BootstrapToken>) -> Observed<HostFacts> {
         kubelet: Observed::Absent,
         releases: BTreeMap::new(),
         passed: BTreeMap::new(),
+        entered: BTreeMap::new(),
         addresses: Observed::Absent,
         sources: BTreeMap::new(),
         reach: BTreeMap::new(),

@@ -11,7 +11,9 @@ use super::clock::{self, Span};
 use super::files::Files;
 use super::records::Records;
 use super::request::Request;
-use super::{applied, data, kubelet, machine, member, names, network, processes, releases, units};
+use super::{
+    acls, applied, data, kubelet, machine, member, names, network, processes, releases, units,
+};
 use remote::{Reply, clean};
 
 /// What a reply says of a host.
@@ -70,6 +72,7 @@ pub(super) fn seen(request: &Request, records: &Records, span: Span) -> Result<S
         kubelet: kubelet.map_or(Observed::Absent, |unit| kubelet::read(records, &files, unit)),
         releases: releases.collect(),
         passed: passed(records, &files),
+        entered: acls::entered(records),
         addresses: network::addresses(records, &request.addresses),
         sources: network::sources(records, &request.peers),
         reach: BTreeMap::new(),

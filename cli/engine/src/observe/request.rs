@@ -119,6 +119,8 @@ fn records_root() -> &'static str {
 pub(super) enum About {
     /// Its owner and mode.
     Directory,
+    /// The same of one above a member's own, and who may enter it by a list of its own.
+    Above,
     /// Where it leads.
     Link,
     /// Its digest too, but never its content.
@@ -132,6 +134,7 @@ impl About {
     fn key(self) -> &'static str {
         match self {
             About::Directory => "directory",
+            About::Above => "above",
             About::Link => "link",
             About::Secret => "secret",
             About::Text => "text",
@@ -165,8 +168,8 @@ pub(super) fn facts(member: &Member) -> Vec<(About, String)> {
         layout.discovery_ca(),
         layout.discovery_note(),
     ];
-    let directories = own(layout).into_iter().chain(parents(member));
-    let mut all: Vec<_> = directories.map(|path| (About::Directory, path)).collect();
+    let mut all: Vec<_> = own(layout).into_iter().map(|path| (About::Directory, path)).collect();
+    all.extend(parents(member).into_iter().map(|path| (About::Above, path)));
     all.extend(texts.map(|path| (About::Text, path)));
     all.push((About::Secret, layout.discovery_password()));
     all.extend(PkiFile::ALL.map(|file| (about(file), layout.pki_file(file))));

@@ -7,7 +7,7 @@ use inventories::inventory::Runtime;
 use super::{Subject, push_once};
 use crate::facts::FileFacts;
 use crate::layout::parents;
-use crate::report::{Finding, PlanReport};
+use crate::report::{Finding, Formation, PlanReport};
 
 pub(super) fn check(subject: &Subject<'_>, report: &mut PlanReport) {
     let Some(facts) = subject.facts.clusters.get(&subject.cluster.name) else { return };
@@ -15,17 +15,23 @@ pub(super) fn check(subject: &Subject<'_>, report: &mut PlanReport) {
     let above = above.filter_map(|path| Some((facts.files.get(&path)?.known()?, path)));
     let linked = subject.facts.passed.iter().map(|(path, seen)| (seen, path.clone()));
     for (seen, path) in above.chain(linked) {
-        if lets_through(seen, &subject.member.member.account) {
+        let account = &subject.member.member.account;
+        let listed = subject.facts.entered.get(&path);
+        if lets_through(seen, account)
+            || listed.is_some_and(|in_list| in_list.contains(account.as_str()))
+        {
             continue;
         }
         let FileFacts { mode, owner, group, .. } = seen;
         let message = format!("etcd can't enter {path}: mode {mode:04o}, owner {owner}:{group}");
         let hint = Some(format!("run on the host: chmod a+x {path}"));
         let finding = Finding { hint, ..subject.finding("closed-parent", message, "") };
+        // A process that runs came through, by whatever right.
+        let came_through = subject.formation == Formation::Formed && facts.is_up();
         match subject.cluster.runtime {
-            Runtime::Systemd => report.block(finding, [subject.its_member()]),
+            Runtime::Systemd if !came_through => report.block(finding, [subject.its_member()]),
             // A runtime mounts the directories themselves into a pod, whatever is above them.
-            Runtime::StaticPod => push_once(&mut report.warnings, finding),
+            Runtime::Systemd | Runtime::StaticPod => push_once(&mut report.warnings, finding),
         }
     }
 }
