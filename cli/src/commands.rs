@@ -38,8 +38,6 @@ mod selection;
 mod validate;
 mod version;
 
-pub use planning::PolicyArgs;
-
 /// What every command works with.
 #[derive(Debug)]
 pub struct Context {

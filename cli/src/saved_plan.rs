@@ -5,11 +5,10 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::fs;
 use std::path::Path;
 
-use inventories::SiteName;
-use planner::{Plan, SiteFacts, fingerprint};
+use inventories::{ClusterName, HostName, SiteName};
+use planner::{Plan, Policy, Selection, SiteFacts, fingerprint};
 use serde::{Deserialize, Serialize};
 
-use crate::commands::PolicyArgs;
 use crate::error::{CliError, While};
 use crate::exit::ExitCode;
 use remote::bounded;
@@ -28,26 +27,60 @@ pub struct SavedPlan {
     site: SiteName,
     hash: String,
     steps: BTreeSet<String>,
-    allowed: PolicyArgs,
+    allowed: Allowed,
     decided_by: BTreeMap<String, String>,
+}
+
+/// What the operator allowed, and what the plan was narrowed to. The limits that no operator sets are the program's.
+#[derive(Debug, Clone, PartialEq, Eq, Default, Serialize, Deserialize)]
+struct Allowed {
+    allow_outage: BTreeSet<ClusterName>,
+    #[serde(default)]
+    allow_reform: BTreeSet<ClusterName>,
+    #[serde(default)]
+    allow_slow_disk: BTreeSet<ClusterName>,
+    selection: Narrowed,
+}
+
+/// What a plan was narrowed to; all where nothing is named.
+#[derive(Debug, Clone, PartialEq, Eq, Default, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+struct Narrowed {
+    cluster: BTreeSet<ClusterName>,
+    host: BTreeSet<HostName>,
+}
+
+impl From<&Policy> for Allowed {
+    fn from(policy: &Policy) -> Self {
+        let Selection { clusters, hosts } = policy.selection.clone();
+        Self {
+            allow_outage: policy.allow_outage.clone(),
+            allow_reform: policy.allow_reform.clone(),
+            allow_slow_disk: policy.allow_slow_disk.clone(),
+            selection: Narrowed { cluster: clusters, host: hosts },
+        }
+    }
 }
 
 impl SavedPlan {
     /// What is to be saved of a plan.
-    pub fn of(plan: &Plan, facts: &SiteFacts, allowed: &PolicyArgs) -> Self {
+    pub fn of(plan: &Plan, facts: &SiteFacts, policy: &Policy) -> Self {
         Self {
             format_version: FORMAT,
             site: plan.site.clone(),
             hash: fingerprint::hash(plan),
             steps: plan.steps.iter().map(|step| step.id.to_string()).collect(),
-            allowed: allowed.clone(),
+            allowed: Allowed::from(policy),
             decided_by: fingerprint::of(facts, plan),
         }
     }
 
     /// What was allowed when the plan was made.
-    pub fn policy(&self) -> &PolicyArgs {
-        &self.allowed
+    pub fn policy(&self) -> Policy {
+        let Allowed { allow_outage, allow_reform, allow_slow_disk, selection } =
+            self.allowed.clone();
+        let selection = Selection { clusters: selection.cluster, hosts: selection.host };
+        Policy { allow_outage, allow_reform, allow_slow_disk, selection, ..Policy::default() }
     }
 
     /// Writes the file anew.
@@ -75,7 +108,7 @@ impl SavedPlan {
 
     /// Refuses a plan that is no longer the one that was saved, and lists what moved.
     pub fn check(&self, plan: &Plan, facts: &SiteFacts) -> Result<(), CliError> {
-        let now = Self::of(plan, facts, &self.allowed);
+        let now = Self::of(plan, facts, &self.policy());
         if *self == now {
             return Ok(());
         }
@@ -123,7 +156,7 @@ mod tests {
             format_version: FORMAT,
             site: SiteName::new("lab").unwrap(),
             hash: "ab".repeat(32),
-            allowed: PolicyArgs::default(),
+            allowed: Default::default(),
             steps: BTreeSet::from(["etcd-1/main/start".to_owned()]),
             decided_by: BTreeMap::from([("etcd-1: site".to_owned(), "lab".to_owned())]),
         }
@@ -172,7 +205,7 @@ mod tests {
         fs::write(&path, bytes).unwrap();
         let Ok(read) = SavedPlan::read(&path) else { return };
         let (plan, facts) = empty();
-        let fresh = read == SavedPlan::of(&plan, &facts, read.policy());
+        let fresh = read == SavedPlan::of(&plan, &facts, &read.policy());
         assert_eq!(read.check(&plan, &facts).is_ok(), fresh);
     }
 
@@ -199,14 +232,14 @@ mod tests {
 
     fn samples() -> Vec<Vec<u8>> {
         let (plan, facts) = empty();
-        let fresh = SavedPlan::of(&plan, &facts, &PolicyArgs::default());
+        let fresh = SavedPlan::of(&plan, &facts, &Default::default());
         [saved(), fresh].map(|plan| serde_json::to_vec_pretty(&plan).unwrap()).to_vec()
     }
 
     #[test]
     fn the_same_plan_is_fresh_and_another_is_stale_with_what_moved() {
         let (plan, facts) = empty();
-        SavedPlan::of(&plan, &facts, &PolicyArgs::default()).check(&plan, &facts).unwrap();
+        SavedPlan::of(&plan, &facts, &Default::default()).check(&plan, &facts).unwrap();
         let error = saved().check(&plan, &facts).unwrap_err();
         assert_eq!(error.kind, ExitCode::Stale);
         let text = error.source.to_string();

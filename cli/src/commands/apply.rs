@@ -1,17 +1,15 @@
 //! `quorate apply`
 
 use std::cell::RefCell;
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeSet;
 use std::path::PathBuf;
 use std::sync::Arc;
-use std::time::{Duration, Instant};
 
 use clap::Args;
 use inventories::HostName;
 use pki::CaKind;
 use planner::{SiteFacts, StepKind, fingerprint};
 use time::OffsetDateTime;
-use tokio::sync::watch;
 
 use super::hosts::HostAccess;
 use super::planning::{self, Planned, PolicyArgs};
@@ -21,17 +19,18 @@ use crate::exit::ExitCode;
 use crate::interrupt::Interrupts;
 use crate::keys::{self, IdentityArgs, OpenAuthorities};
 use crate::provenance::Checkout;
-use crate::report::apply::{Ending, Trace};
+use crate::report::apply::Trace;
 use crate::report::reporter::Reporter;
 use crate::report::verdict::verdict;
 use crate::saved_plan::{self, SavedPlan};
 use crate::site::Site;
 use engine::bind;
-use engine::execute::{ApplyReport, execute};
-use engine::hosts::{Bindings, Hosts, Timed};
-use engine::lock::Lock;
+use engine::hosts::Timed;
+use engine::lock::{Claim, Lock};
+use execution::{Executed, execute_plan};
 
 mod discovery;
+mod execution;
 mod formed;
 mod locked;
 mod record;
@@ -94,80 +93,172 @@ async fn apply(
     } else {
         checkout.refuse_dirty()?;
     }
-    let spec = site.spec()?;
     let access = HostAccess::of(context, &site)?;
-    let saved = arguments.saved.as_deref().map(SavedPlan::read).transpose()?;
-    let allowed = saved.as_ref().map_or(&arguments.policy, SavedPlan::policy);
-    let hosts = access.hosts();
-    let planned =
-        interrupts.give_way(planning::make(context, spec, &hosts, allowed, Timed::Forming)).await?;
-    let code = verdict(&planned.plan);
-    reporter.borrow_mut().planned(&planned.plan, code);
-    if let Some(saved) = &saved {
-        saved.check(&planned.plan, &planned.facts)?;
+    let run = Run { context, arguments, reporter, site, checkout, access };
+    match run.approve(&mut interrupts).await? {
+        Approval::Nothing(code) => Ok(code),
+        Approval::Given(approved) => run.perform(*approved, &mut interrupts).await,
     }
-    if let Some(expected) = &arguments.expect {
-        saved_plan::expect(&planned.plan, expected)?;
+}
+
+/// One apply: what stays as it is from the first look to the end.
+struct Run<'a, 'r> {
+    context: &'a Context,
+    arguments: &'a ApplyArgs,
+    reporter: &'a RefCell<Reporter<'r>>,
+    site: Site,
+    checkout: Checkout,
+    access: HostAccess,
+}
+
+/// What the operator says to a plan, who is asked only where there is something to do.
+enum Approval {
+    Nothing(ExitCode),
+    Given(Box<Approved>),
+}
+
+/// A plan that may be done.
+struct Approved {
+    planned: Planned,
+    review: Review,
+    /// Looking and saying no costs nobody a passphrase: they are opened after that.
+    authorities: OpenAuthorities,
+}
+
+/// Whether somebody looked at the plan.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Review {
+    /// Only this plan is done.
+    Reviewed,
+    /// It gives way to a newer one.
+    Unreviewed,
+}
+
+/// A plan that may be done on hosts that nobody else changes, made after they were locked.
+struct Locked<'a> {
+    lock: &'a Lock,
+    claim: Claim,
+    planned: Planned,
+    authorities: OpenAuthorities,
+}
+
+impl Run<'_, '_> {
+    /// Looks, plans, shows and asks.
+    async fn approve(&self, interrupts: &mut Interrupts) -> Result<Approval, CliError> {
+        let Self { context, arguments, reporter, site, checkout, access } = self;
+        let spec = site.spec()?;
+        let saved = arguments.saved.as_deref().map(SavedPlan::read).transpose()?;
+        let policy = match &saved {
+            Some(saved) => planning::of_the_site(saved.policy(), &spec)?,
+            None => arguments.policy.policy(&spec)?,
+        };
+        let hosts = access.hosts();
+        let looking = planning::make(context, spec, &hosts, policy, Timed::Forming);
+        let planned = interrupts.give_way(looking).await?;
+        let code = verdict(&planned.plan);
+        reporter.borrow_mut().planned(&planned.plan, code);
+        if let Some(saved) = &saved {
+            saved.check(&planned.plan, &planned.facts)?;
+        }
+        if let Some(expected) = &arguments.expect {
+            saved_plan::expect(&planned.plan, expected)?;
+        }
+        if planned.plan.steps.is_empty() {
+            return Ok(Approval::Nothing(code));
+        }
+        // Under the lock it is asked again; here it costs nobody an answer.
+        refuse_older(checkout, arguments, &locked::hosts(&planned)?, &planned.facts)?;
+        discovery::passwords(site, &planned.plan)?;
+        if !arguments.yes && saved.is_none() {
+            interrupts.give_way(approval::ask(&context.terminal, QUESTION)).await?;
+        }
+        let authorities = open(context, arguments, site, &planned)?;
+        let review = if arguments.yes && saved.is_none() && arguments.expect.is_none() {
+            Review::Unreviewed
+        } else {
+            Review::Reviewed
+        };
+        Ok(Approval::Given(Box::new(Approved { planned, review, authorities })))
     }
-    if planned.plan.steps.is_empty() {
-        return Ok(code);
-    }
-    // Under the lock it is asked again; here it costs nobody an answer.
-    refuse_older(&checkout, arguments, &locked::hosts(&planned)?, &planned.facts)?;
-    discovery::passwords(&site, &planned.plan)?;
-    if !arguments.yes && saved.is_none() {
-        interrupts.give_way(approval::ask(&context.terminal, QUESTION)).await?;
-    }
-    // Looking and saying no costs nobody a passphrase.
-    let authorities = open(context, arguments, &site, &planned)?;
-    let unreviewed = arguments.yes && saved.is_none() && arguments.expect.is_none();
-    let taking = locked::take(context, &access.pool, &planned);
-    let (mut lock, claim) = interrupts.give_way(taking).await?;
-    let ended = async {
-        // Somebody may have been at work between the look and the lock, if only what a killed run
-        // left behind. A plan that nobody reviewed gives way to the newer one.
-        let mut again = interrupts.give_way(planned.again(context, &hosts)).await?;
-        // Who holds it is us.
-        again.plan.report.locked.clear();
-        let held = lock.generations.keys().cloned().collect();
-        refuse_older(&checkout, arguments, &held, &again.facts)?;
-        if fingerprint::hash(&again.plan) != fingerprint::hash(&planned.plan) {
-            if !unreviewed {
-                SavedPlan::of(&planned.plan, &planned.facts, allowed)
-                    .check(&again.plan, &again.facts)?;
+
+    /// Takes the lock, does the plan, and gives the lock back however that ends.
+    async fn perform(
+        &self,
+        approved: Approved,
+        interrupts: &mut Interrupts,
+    ) -> Result<ExitCode, CliError> {
+        let taking = locked::take(self.context, &self.access.pool, &approved.planned);
+        let (mut lock, claim) = interrupts.give_way(taking).await?;
+        let ended = async {
+            let locked = self.look_again(approved, &lock, claim, interrupts).await?;
+            if locked.planned.plan.steps.is_empty() {
+                return Ok(verdict(&locked.planned.plan));
             }
-            context.terminal.say("The hosts have changed; the plan is now:");
-            reporter.borrow_mut().planned(&again.plan, verdict(&again.plan));
+            self.execute(locked, interrupts).await
+        };
+        let ended = ended.await;
+        // What is not given back ends by itself.
+        let _ = interrupts.unless_twice(lock.free()).await;
+        ended
+    }
+
+    /// Plans once more: somebody may have been at work between the look and the lock, if only what a killed run left
+    /// behind. A plan that nobody reviewed gives way to the newer one.
+    async fn look_again<'l>(
+        &self,
+        approved: Approved,
+        lock: &'l Lock,
+        claim: Claim,
+        interrupts: &mut Interrupts,
+    ) -> Result<Locked<'l>, CliError> {
+        let Approved { planned: before, review, authorities } = approved;
+        let hosts = self.access.hosts();
+        let mut planned = interrupts.give_way(before.again(self.context, &hosts)).await?;
+        // Who holds it is us.
+        planned.plan.report.locked.clear();
+        let held = lock.generations.keys().cloned().collect();
+        refuse_older(&self.checkout, self.arguments, &held, &planned.facts)?;
+        if fingerprint::hash(&planned.plan) != fingerprint::hash(&before.plan) {
+            if review == Review::Reviewed {
+                let reviewed = SavedPlan::of(&before.plan, &before.facts, &before.policy);
+                reviewed.check(&planned.plan, &planned.facts)?;
+            }
+            self.context.terminal.say("The hosts have changed; the plan is now:");
+            self.reporter.borrow_mut().planned(&planned.plan, verdict(&planned.plan));
         }
-        if again.plan.steps.is_empty() {
-            return Ok(verdict(&again.plan));
-        }
-        let mut bindings = bind::tokens(&again.plan, &again.facts).map_err(CliError::failed)?;
-        bindings.passwords = discovery::passwords(&site, &again.plan)?;
-        interrupts.give_way(discovery::begin(&again, &mut bindings)).await?;
-        let applied = record::of(&claim, &again.plan, checkout.known());
-        interrupts.give_way(record::begin(&lock, &applied)).await?;
+        Ok(Locked { lock, claim, planned, authorities })
+    }
+
+    /// Binds what no plan holds, does the steps, and lets the hosts remember what came of it.
+    async fn execute(
+        &self,
+        locked: Locked<'_>,
+        interrupts: &mut Interrupts,
+    ) -> Result<ExitCode, CliError> {
+        let Self { context, reporter, site, checkout, access, .. } = self;
+        let Locked { lock, claim, planned, authorities } = locked;
+        let mut bindings = bind::tokens(&planned.plan, &planned.facts).map_err(CliError::failed)?;
+        bindings.passwords = discovery::passwords(site, &planned.plan)?;
+        interrupts.give_way(discovery::begin(&planned, &mut bindings)).await?;
+        let applied = record::of(&claim, &planned.plan, checkout.known());
+        interrupts.give_way(record::begin(lock, &applied)).await?;
         let doing = access.with_authorities(authorities);
-        let doing = Arc::new(doing.fenced(locked::fence(&lock, &again, &applied)));
+        let doing = Arc::new(doing.fenced(locked::fence(lock, &planned, &applied)));
+        let work = (&planned, bindings);
         let Executed { code, trace, facts } =
-            execute_plan(context, doing, (&again, bindings), &lock, &mut interrupts, reporter)
-                .await?;
+            execute_plan(context, doing, work, lock, interrupts, reporter).await?;
         let remember = async {
             match trace {
-                Trace::Some => record::end(&lock, &applied, &facts, code).await,
-                Trace::None => record::as_before(&lock, &again.facts).await,
+                Trace::Some => record::end(lock, &applied, &facts, code).await,
+                Trace::None => record::as_before(lock, &planned.facts).await,
             }
         };
         for untold in interrupts.unless_twice(remember).await.into_iter().flatten() {
             context.terminal.warn(&format!("can't record what was applied: {untold}"));
         }
-        formed::keep(context, &site, &again, &facts);
+        formed::keep(context, site, &planned, &facts);
         Ok(code)
-    };
-    let ended = ended.await;
-    // What is not given back ends by itself.
-    let _ = interrupts.unless_twice(lock.free()).await;
-    ended
+    }
 }
 
 /// Opens the CAs that the plan's certificates are issued by; none where it issues none.
@@ -205,108 +296,5 @@ fn refuse_older(
     }
 }
 
-/// What came of a plan that was executed.
-struct Executed {
-    code: ExitCode,
-    trace: Trace,
-    facts: SiteFacts,
-}
-
-async fn execute_plan<H: Hosts>(
-    context: &Context,
-    hosts: Arc<H>,
-    (planned, bindings): (&Planned, Bindings),
-    lock: &Lock,
-    interrupts: &mut Interrupts,
-    reporter: &RefCell<Reporter<'_>>,
-) -> Result<Executed, CliError> {
-    let begun = Instant::now();
-    let ending = RefCell::new(Ending::of(&planned.plan));
-    let (stop, stopped) = watch::channel(false);
-    let emit = |event| {
-        reporter.borrow_mut().event(&event);
-        ending.borrow_mut().fold(event);
-    };
-    let doing = Arc::clone(&hosts);
-    let work = execute(&planned.plan, doing, bindings, context.parallelism.steps, stopped, emit);
-    let lost = drive(work, &stop, lock, interrupts, reporter).await?;
-    let mut ending = ending.into_inner();
-    ending.elapsed = begun.elapsed();
-    let facts = look_back(context, &*hosts, planned, lock, interrupts).await;
-    ending.look_back(&planned.spec, &facts);
-    reporter.borrow_mut().ending(&ending, &planned.spec);
-    if let Some(why) = lost {
-        let message = format!("the lock was lost, so no further step was started: {why}");
-        return Err(CliError::new(ending.code().first(ExitCode::Locked), message));
-    }
-    Ok(Executed { code: ending.code(), trace: ending.trace(), facts })
-}
-
-/// How the hosts are after an apply. Nothing is known where that takes too long, or somebody
-/// interrupts: what the apply came to is told then without it.
-async fn look_back<H: Hosts>(
-    context: &Context,
-    hosts: &H,
-    planned: &Planned,
-    lock: &Lock,
-    interrupts: &mut Interrupts,
-) -> SiteFacts {
-    let look = planning::observe(context, &planned.spec, hosts, Timed::Nothing);
-    let given_up = tokio::select! {
-        facts = look => return facts,
-        () = interrupts.next() => None,
-        () = tokio::time::sleep(LONGEST_LOOK) => None,
-        why = lock.lost() => Some(why),
-    };
-    context.terminal.clear();
-    if let Some(why) = given_up {
-        context.terminal.warn(&format!("the lock was lost after the last step: {why}"));
-    }
-    SiteFacts {
-        observed_at: planned.facts.observed_at,
-        hosts: BTreeMap::new(),
-        misled: BTreeMap::new(),
-        bystanders: BTreeMap::new(),
-    }
-}
-
-/// Lets an apply run. The first interrupt lets it come to its end in an orderly way; the second
-/// leaves at once. Where the lock is lost meanwhile, says why.
-async fn drive(
-    work: impl Future<Output = ApplyReport>,
-    stop: &watch::Sender<bool>,
-    lock: &Lock,
-    interrupts: &mut Interrupts,
-    reporter: &RefCell<Reporter<'_>>,
-) -> Result<Option<String>, CliError> {
-    let mut work = std::pin::pin!(work);
-    let mut lock_lost = std::pin::pin!(lock.lost());
-    let mut lost = None;
-    loop {
-        tokio::select! {
-            _ = &mut work => return Ok(lost),
-            why = &mut lock_lost, if lost.is_none() => {
-                lost = Some(why);
-                stop.send_replace(true);
-            }
-            () = interrupts.next() => {
-                if *stop.borrow() {
-                    let message = "interrupted twice; what was running may be half done";
-                    return Err(CliError::new(ExitCode::Interrupted, message)
-                        .hint("the next quorate plan looks at what is there"));
-                }
-                stop.send_replace(true);
-            }
-            () = tokio::time::sleep(TICK) => reporter.borrow_mut().tick(),
-        }
-    }
-}
-
 /// The words that readers of other plans know.
 const QUESTION: &str = "Do you want to perform these actions?";
-
-/// How long the look after the last step may take. One host's look is given up after a minute.
-const LONGEST_LOOK: Duration = Duration::from_secs(90);
-
-/// How often what moves on the terminal is drawn again.
-const TICK: Duration = Duration::from_millis(100);

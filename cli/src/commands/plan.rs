@@ -59,7 +59,7 @@ pub(super) fn run(context: &Context, arguments: &PlanArgs) -> Result<ExitCode, C
         false => verdict(plan),
     };
     if let Some(path) = &arguments.out {
-        SavedPlan::of(plan, &planned.facts, &arguments.policy).write(path)?;
+        SavedPlan::of(plan, &planned.facts, &planned.policy).write(path)?;
     }
     if arguments.json {
         json::print_document(&context.terminal, &PlanDocument::new(plan, code))?;
@@ -101,12 +101,13 @@ pub(super) fn make(
     let checkout = Checkout::of(&site);
     checkout.warnings().iter().for_each(|warning| context.terminal.warn(warning));
     let spec = site.spec()?;
+    let policy = allowed.policy(&spec)?;
     context.block_on(async {
         let access = HostAccess::of(context, &site)?;
         let hosts = access.hosts();
         let mut interrupts = Interrupts::listen().map_err(CliError::failed)?;
         let planned =
-            interrupts.give_way(planning::make(context, spec, &hosts, allowed, timed)).await;
+            interrupts.give_way(planning::make(context, spec, &hosts, policy, timed)).await;
         access.say_cost(&context.terminal).await;
         let planned = planned?;
         if let Err(error) = newer_than(&checkout, &planned) {

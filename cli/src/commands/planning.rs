@@ -7,10 +7,9 @@ use clap::Args;
 use inventories::{ClusterName, HostName};
 use planner::facts::Commit;
 use planner::{Observed, Plan, Policy, SiteFacts, SiteSpec, plan};
-use serde::{Deserialize, Serialize};
 
 use super::Context;
-use super::selection::SelectionArgs;
+use super::selection::{self, SelectionArgs};
 use crate::error::CliError;
 use crate::exit::ExitCode;
 use crate::report::human::Spinner;
@@ -44,18 +43,16 @@ impl Planned {
 }
 
 /// What the operator allows, the same for every command that plans.
-#[derive(Debug, Clone, PartialEq, Eq, Default, Args, Serialize, Deserialize)]
-pub struct PolicyArgs {
+#[derive(Debug, Clone, PartialEq, Eq, Default, Args)]
+pub(super) struct PolicyArgs {
     /// Let this cluster lose its quorum while a member restarts (may be given again)
     #[arg(long, value_name = "CLUSTER")]
     allow_outage: Vec<ClusterName>,
     /// Form this cluster again, empty, although it was formed before (may be given again)
     #[arg(long, value_name = "CLUSTER")]
-    #[serde(default)]
     allow_reform: Vec<ClusterName>,
     /// Form this cluster although a disk is too slow for it (may be given again)
     #[arg(long, value_name = "CLUSTER")]
-    #[serde(default)]
     allow_slow_disk: Vec<ClusterName>,
     /// What the plan is narrowed to.
     #[command(flatten)]
@@ -69,30 +66,33 @@ impl PolicyArgs {
     }
 
     /// The policy, for clusters that the site has.
-    fn policy(&self, spec: &SiteSpec) -> Result<Policy, CliError> {
-        Ok(Policy {
-            allow_outage: known("--allow-outage", &self.allow_outage, spec)?,
-            allow_reform: known("--allow-reform", &self.allow_reform, spec)?,
-            allow_slow_disk: known("--allow-slow-disk", &self.allow_slow_disk, spec)?,
-            selection: self.selection.selection(spec)?,
+    pub(super) fn policy(&self, spec: &SiteSpec) -> Result<Policy, CliError> {
+        let set = |clusters: &[ClusterName]| clusters.iter().cloned().collect();
+        let policy = Policy {
+            allow_outage: set(&self.allow_outage),
+            allow_reform: set(&self.allow_reform),
+            allow_slow_disk: set(&self.allow_slow_disk),
+            selection: self.selection.selection(),
             ..Policy::default()
-        })
+        };
+        of_the_site(policy, spec)
     }
 }
 
-/// The clusters that a flag names, all of which the site has.
-fn known(
-    flag: &str,
-    clusters: &[ClusterName],
-    spec: &SiteSpec,
-) -> Result<BTreeSet<ClusterName>, CliError> {
-    match clusters.iter().find(|cluster| !spec.clusters.contains_key(*cluster)) {
-        Some(unknown) => {
+/// A policy all of whose clusters and hosts the site has.
+pub(super) fn of_the_site(policy: Policy, spec: &SiteSpec) -> Result<Policy, CliError> {
+    for (flag, clusters) in [
+        ("--allow-outage", &policy.allow_outage),
+        ("--allow-reform", &policy.allow_reform),
+        ("--allow-slow-disk", &policy.allow_slow_disk),
+    ] {
+        if let Some(unknown) = clusters.iter().find(|name| !spec.clusters.contains_key(*name)) {
             let message = format!("{flag} {unknown}: the inventory has no such cluster");
-            Err(CliError::new(ExitCode::Usage, message).hint(clusters_of(spec)))
+            return Err(CliError::new(ExitCode::Usage, message).hint(clusters_of(spec)));
         }
-        None => Ok(clusters.iter().cloned().collect()),
     }
+    selection::of_the_site(&policy.selection, spec)?;
+    Ok(policy)
 }
 
 /// Looks at every host and plans.
@@ -100,10 +100,9 @@ pub(super) async fn make<H: Hosts>(
     context: &Context,
     spec: SiteSpec,
     hosts: &H,
-    allowed: &PolicyArgs,
+    policy: Policy,
     timed: Timed,
 ) -> Result<Planned, CliError> {
-    let policy = allowed.policy(&spec)?;
     let facts = observe(context, &spec, hosts, timed).await;
     Planned::of(spec, policy, facts)
 }

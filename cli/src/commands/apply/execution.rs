@@ -1,0 +1,123 @@
+//! Doing a plan under its lock: driving the steps, and the look after the last one.
+
+use std::cell::RefCell;
+use std::collections::BTreeMap;
+use std::sync::Arc;
+use std::time::{Duration, Instant};
+
+use planner::SiteFacts;
+use tokio::sync::watch;
+
+use super::super::Context;
+use super::super::planning::{self, Planned};
+use crate::error::CliError;
+use crate::exit::ExitCode;
+use crate::interrupt::Interrupts;
+use crate::report::apply::{Ending, Trace};
+use crate::report::reporter::Reporter;
+use engine::execute::{ApplyReport, execute};
+use engine::hosts::{Bindings, Hosts, Timed};
+use engine::lock::Lock;
+
+/// What came of a plan that was executed.
+pub(super) struct Executed {
+    pub(super) code: ExitCode,
+    pub(super) trace: Trace,
+    pub(super) facts: SiteFacts,
+}
+
+pub(super) async fn execute_plan<H: Hosts>(
+    context: &Context,
+    hosts: Arc<H>,
+    (planned, bindings): (&Planned, Bindings),
+    lock: &Lock,
+    interrupts: &mut Interrupts,
+    reporter: &RefCell<Reporter<'_>>,
+) -> Result<Executed, CliError> {
+    let begun = Instant::now();
+    let ending = RefCell::new(Ending::of(&planned.plan));
+    let (stop, stopped) = watch::channel(false);
+    let emit = |event| {
+        reporter.borrow_mut().event(&event);
+        ending.borrow_mut().fold(event);
+    };
+    let doing = Arc::clone(&hosts);
+    let work = execute(&planned.plan, doing, bindings, context.parallelism.steps, stopped, emit);
+    let lost = drive(work, &stop, lock, interrupts, reporter).await?;
+    let mut ending = ending.into_inner();
+    ending.elapsed = begun.elapsed();
+    let facts = look_back(context, &*hosts, planned, lock, interrupts).await;
+    ending.look_back(&planned.spec, &facts);
+    reporter.borrow_mut().ending(&ending, &planned.spec);
+    if let Some(why) = lost {
+        let message = format!("the lock was lost, so no further step was started: {why}");
+        return Err(CliError::new(ending.code().first(ExitCode::Locked), message));
+    }
+    Ok(Executed { code: ending.code(), trace: ending.trace(), facts })
+}
+
+/// How the hosts are after an apply. Nothing is known where that takes too long, or somebody
+/// interrupts: what the apply came to is told then without it.
+async fn look_back<H: Hosts>(
+    context: &Context,
+    hosts: &H,
+    planned: &Planned,
+    lock: &Lock,
+    interrupts: &mut Interrupts,
+) -> SiteFacts {
+    let look = planning::observe(context, &planned.spec, hosts, Timed::Nothing);
+    let given_up = tokio::select! {
+        facts = look => return facts,
+        () = interrupts.next() => None,
+        () = tokio::time::sleep(LONGEST_LOOK) => None,
+        why = lock.lost() => Some(why),
+    };
+    context.terminal.clear();
+    if let Some(why) = given_up {
+        context.terminal.warn(&format!("the lock was lost after the last step: {why}"));
+    }
+    SiteFacts {
+        observed_at: planned.facts.observed_at,
+        hosts: BTreeMap::new(),
+        misled: BTreeMap::new(),
+        bystanders: BTreeMap::new(),
+    }
+}
+
+/// Lets an apply run. The first interrupt lets it come to its end in an orderly way; the second
+/// leaves at once. Where the lock is lost meanwhile, says why.
+async fn drive(
+    work: impl Future<Output = ApplyReport>,
+    stop: &watch::Sender<bool>,
+    lock: &Lock,
+    interrupts: &mut Interrupts,
+    reporter: &RefCell<Reporter<'_>>,
+) -> Result<Option<String>, CliError> {
+    let mut work = std::pin::pin!(work);
+    let mut lock_lost = std::pin::pin!(lock.lost());
+    let mut lost = None;
+    loop {
+        tokio::select! {
+            _ = &mut work => return Ok(lost),
+            why = &mut lock_lost, if lost.is_none() => {
+                lost = Some(why);
+                stop.send_replace(true);
+            }
+            () = interrupts.next() => {
+                if *stop.borrow() {
+                    let message = "interrupted twice; what was running may be half done";
+                    return Err(CliError::new(ExitCode::Interrupted, message)
+                        .hint("the next quorate plan looks at what is there"));
+                }
+                stop.send_replace(true);
+            }
+            () = tokio::time::sleep(TICK) => reporter.borrow_mut().tick(),
+        }
+    }
+}
+
+/// How long the look after the last step may take. One host's look is given up after a minute.
+const LONGEST_LOOK: Duration = Duration::from_secs(90);
+
+/// How often what moves on the terminal is drawn again.
+const TICK: Duration = Duration::from_millis(100);
