@@ -5,8 +5,8 @@ use std::path::PathBuf;
 use clap::{ArgAction, Args, Parser, Subcommand};
 
 use crate::commands::{
-    apply, client_cert, completions, dns, etcdctl, graph, history, init, pki, plan, release,
-    schema, status, trust, unlock,
+    apply, archives, client_cert, completions, dns, etcdctl, graph, history, init, pki, plan,
+    release, schema, status, trust, unlock,
 };
 use crate::terminal::ColorChoice;
 
@@ -164,6 +164,12 @@ pub enum Command {
     /// line first, with who ran the apply and from which commit.
     #[command(after_long_help = examples::HISTORY)]
     History(history::HistoryArgs),
+    /// List or delete what quorate set aside
+    ///
+    /// quorate never deletes a member's data: it moves it to the folder `archived` of the data directory. These commands
+    /// show what is there, on all hosts, and delete it.
+    #[command(subcommand)]
+    Archives(archives::ArchivesCommand),
     /// Free a lock that its apply will not free any more
     ///
     /// An apply that was killed frees its lock at the next apply, which checks that it is dead. Use this where

@@ -16,6 +16,7 @@ use crate::trace;
 use remote::passphrases::Passphrases;
 
 pub mod apply;
+pub mod archives;
 pub mod client_cert;
 pub mod completions;
 pub mod dns;
@@ -31,6 +32,7 @@ pub mod status;
 pub mod trust;
 pub mod unlock;
 
+mod actor;
 mod approval;
 mod hosts;
 mod planning;
@@ -125,6 +127,7 @@ fn dispatch(context: &Context, command: Command) -> Result<u8, CliError> {
         Command::Dns(arguments) => dns::run(context, &arguments)?,
         Command::Pki(command) => pki::run(context, &command)?,
         Command::Release(command) => release::run(context, &command)?,
+        Command::Archives(command) => archives::run(context, &command)?,
         Command::History(arguments) => history::run(context, &arguments)?,
         Command::Unlock(arguments) => unlock::run(context, &arguments)?,
         Command::Graph(arguments) => graph::run(context, &arguments)?,

@@ -5,6 +5,7 @@
 //! - [`plan_document`], [`status`]: a plan and the state of the clusters as documents.
 
 pub mod apply;
+pub mod columns;
 pub mod error_document;
 pub mod event_line;
 pub mod human;

@@ -23,8 +23,8 @@ use crate::script::{self, answer, call::Arguments};
 use keeper::Keeper;
 use remote::{Call, Payload};
 
-pub(crate) use fence::LockedConnection;
 pub use fence::{Fence, Machine};
+pub(crate) use fence::{LockedConnection, journal_entry};
 
 /// How long a lock lasts without being renewed. A killed apply is forgotten after this; a link that
 /// is away for less costs nothing.

@@ -29,9 +29,15 @@ Examples:
   quorate apply --expect 5b7a60c90d3a    the plan that was reviewed, or none
   quorate apply --yes --json             in CI: asks nothing, one JSON object per line
 
-Exit codes: 0 everything is as the inventory says; 1 failed, nothing was changed; 3 the saved plan is stale;
-5 another apply holds the lock; 6 a part was applied: apply again; 8 blocked; 9 applied, and something
-else is blocked. docs/exit-codes.md has all of them.";
+Exit codes:
+  0  everything is as the inventory says
+  1  failed, and nothing was changed
+  3  the saved plan, or the one of --expect, is stale
+  5  another apply holds the lock
+  6  a part was applied: run apply again
+  8  blocked, and nothing was changed
+  9  applied, and something else is blocked
+docs/exit-codes.md has all of them.";
 
 pub(super) const STATUS: &str = "\
 Examples:

@@ -5,7 +5,7 @@ use schemars::JsonSchema;
 use schemars::generate::SchemaSettings;
 use serde_json::Value;
 
-use super::{Context, history};
+use super::{Context, archives, history};
 use crate::error::CliError;
 use crate::exit::ExitCode;
 use crate::report::error_document::ErrorDocument;
@@ -36,6 +36,8 @@ enum Document {
     Status,
     /// What `history --json` prints
     History,
+    /// What `archives list --json` prints
+    Archives,
     /// A line of what `apply --json` prints
     Events,
     /// What is printed in the place of a document where there is none
@@ -49,6 +51,7 @@ pub(super) fn run(context: &Context, arguments: &SchemaArgs) -> Result<ExitCode,
         Document::Refresh => printed::<RefreshDocument<'_>>(),
         Document::Status => printed::<Status>(),
         Document::History => printed::<Vec<history::Entry>>(),
+        Document::Archives => printed::<Vec<archives::Entry>>(),
         Document::Events => printed::<EventLine<'_>>(),
         Document::Error => printed::<ErrorDocument<'_>>(),
     };

@@ -45,6 +45,7 @@ fn what_is_printed_is_as_its_schema_says() {
         ("status", &["status", "--json"]),
         ("status", &["status", "--json", "--preflight"]),
         ("history", &["history", "--json"]),
+        ("archives", &["archives", "list", "--json"]),
         ("error", &["plan", "--json", "-i", "missing.toml"]),
         ("error", &["plan", "--json", "-i", "bad.toml"]),
     ] {
@@ -108,13 +109,15 @@ fn the_page_names_every_event_every_key_and_the_versions() {
         ("refresh", "What moved"),
         ("status", "The status"),
         ("history", "The history"),
+        ("archives", "The archives"),
         ("error", "An error"),
         ("events", "The events of an apply"),
     ] {
         let schema = schema(of);
         let text = section(title);
         assert!(text.contains(&format!("quorate schema {of}")), "{title}: no word of its schema");
-        let keys = if of == "history" { &schema["$defs"]["Entry"] } else { &schema };
+        let keys =
+            if ["history", "archives"].contains(&of) { &schema["$defs"]["Entry"] } else { &schema };
         for key in keys["properties"].as_object().unwrap().keys() {
             assert!(text.contains(&format!("| `{key}` |")), "{title}: {key} is missing");
         }
@@ -139,6 +142,7 @@ fn the_examples_of_the_page_are_as_their_schemas_say() {
                 "What moved" => "refresh",
                 "The status" => "status",
                 "The history" => "history",
+                "The archives" => "archives",
                 "An error" => "error",
                 "The events of an apply" => "events",
                 _ => panic!("{title} has an example and no schema"),
@@ -152,7 +156,7 @@ fn the_examples_of_the_page_are_as_their_schemas_say() {
             examples += 1;
         }
     }
-    assert_eq!(examples, 6);
+    assert_eq!(examples, 7);
 }
 
 fn types(schema: &Value) -> BTreeSet<String> {

@@ -2,7 +2,7 @@
 
 use crate::sandbox::{Sandbox, snapshot};
 
-const COMMANDS: [&[&str]; 18] = [
+const COMMANDS: [&[&str]; 21] = [
     &[],
     &["init"],
     &["trust"],
@@ -17,6 +17,9 @@ const COMMANDS: [&[&str]; 18] = [
     &["pki", "init"],
     &["release"],
     &["release", "pin"],
+    &["archives"],
+    &["archives", "list"],
+    &["archives", "purge"],
     &["graph"],
     &["schema"],
     &["completions"],

@@ -229,7 +229,7 @@ fn archives<'a>(name: &'a HostName, host: &'a HostFacts) -> impl Iterator<Item =
                 bytes.div_ceil(1024 * 1024),
                 Layout::of(cluster).archive_dir()
             ),
-            hint: Some("delete it on the host once nobody needs it; quorate never does".to_owned()),
+            hint: Some(format!("once nobody needs it: quorate archives purge --host {name}")),
         })
     })
 }

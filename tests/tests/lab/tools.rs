@@ -2,7 +2,7 @@
 
 use quorate_lab::site::Runtime;
 
-use crate::harness::{NEWEST, Stage, eventually, options};
+use crate::harness::{NEWEST, Stage, eventually, on, options};
 
 scenarios! {
     status_tells_how_it_is_and_ends_accordingly,
@@ -55,6 +55,7 @@ pub(crate) fn etcdctl_keeps_output_and_exit_status(runtime: Runtime) {
     assert_ne!(direct.code, Some(0), "{}", direct.text());
     let timeout = ["etcdctl", "--", "--command-timeout=1s", "get", "x", "--consistency=l"];
     stage.run(&timeout).ends(0);
+    archives_are_listed_and_purged(&stage);
     for number in [1, 2] {
         stage.stop(number);
     }
@@ -62,6 +63,36 @@ pub(crate) fn etcdctl_keeps_output_and_exit_status(runtime: Runtime) {
     assert_eq!(failed.code, Some(1), "{}", failed.text());
     assert_eq!(failed.stdout, "");
     assert_ne!(failed.stderr, "");
+}
+
+/// A member's earlier data, as quorate sets it aside, and something that it did not make.
+fn archives_are_listed_and_purged(stage: &Stage) {
+    let (archive, other) =
+        ("20260101T000000Z-2baa8bd9efc286ee", "20260102T000000Z-2baa8bd9efc286ee");
+    let dir = "/var/lib/etcd/main/archived";
+    let make =
+        format!("install -d -m 0700 {dir} {dir}/{archive}/wal {dir}/{other} {dir}/'of others'");
+    on(&stage.host(2), &make);
+    let list = stage.run(&["archives", "list"]).ends(0).says(archive).says(other);
+    list.does_not_say("of others").does_not_say("etcd-1");
+    stage
+        .run(&["plan"])
+        .says("3 archives of earlier data")
+        .says("quorate archives purge --host etcd-2");
+    stage.run(&["archives", "purge", "--older-than", "100000", "--yes"]).ends(0);
+    stage.run(&["archives", "purge"]).ends(64).says("--yes");
+    let purged = stage.run(&["archives", "purge", "--host", "etcd-2", "--yes"]).ends(0);
+    purged.says(&format!("etcd-2: deleted main/{archive}"));
+    on(&stage.host(2), &format!("test -d {dir}/'of others' && ! test -e {dir}/{archive}"));
+    stage.run(&["history"]).ends(0).says(&format!("done     etcd-2/main/purge-{archive}"));
+    assert_eq!(stage.run(&["archives", "list", "--json"]).ends(0).json(), serde_json::json!([]));
+    stage.host(3).cut().unwrap();
+    stage
+        .run(&["archives", "list"])
+        .ends(4)
+        .says("etcd-3")
+        .says("No such archive is on any host that answered");
+    stage.host(3).heal().unwrap();
 }
 
 pub(crate) fn a_plan_tells_what_a_program_wants_to_know(runtime: Runtime) {

@@ -8,9 +8,10 @@ use std::collections::BTreeMap;
 use std::net::IpAddr;
 
 use inventories::HostName;
+use planner::Step;
 use planner::facts::Commit;
-use planner::{Step, StepId};
 use serde::Serialize;
+use templates::layout::JOURNAL_FILE;
 use time::OffsetDateTime;
 use time::format_description::well_known::Rfc3339;
 
@@ -68,7 +69,22 @@ struct Entry<'a> {
     plan: &'a str,
     #[serde(skip_serializing_if = "Option::is_none")]
     commit: Option<&'a str>,
-    step: &'a StepId,
+    step: String,
+}
+
+impl Entry<'_> {
+    /// The script closes the object behind the outcome.
+    fn open(&self) -> Result<String, Failure> {
+        let line = serde_json::to_string(self).map_err(Failure::local)?;
+        Ok(line.strip_suffix('}').unwrap_or(&line).to_owned())
+    }
+}
+
+/// Notes in the host's journal who runs a script that no lock fences.
+pub(crate) fn journal_entry(who: &str, what: &str) -> Result<Arguments, Failure> {
+    let at = OffsetDateTime::now_utc().format(&Rfc3339).map_err(Failure::local)?;
+    let entry = Entry { at, who, plan: "-", commit: None, step: what.to_owned() };
+    Ok(Arguments::new().with("journal", JOURNAL_FILE).with("entry", entry.open()?))
 }
 
 impl Fence {
@@ -79,11 +95,9 @@ impl Fence {
             who: &self.who,
             plan: &self.plan,
             commit: self.commit.as_ref().map(Commit::as_str),
-            step: &step.id,
+            step: step.id.to_string(),
         };
-        let line = serde_json::to_string(&entry).map_err(Failure::local)?;
-        // The script closes the object behind the outcome.
-        let open = line.strip_suffix('}').unwrap_or(&line);
+        let open = entry.open()?;
         let lock = self.machine(step.host()).with("fence", &self.lock).with("turn", generation);
         Ok(lock.with("journal", &self.journal).with("entry", open))
     }

@@ -12,6 +12,7 @@ use time::OffsetDateTime;
 use time::format_description::well_known::Rfc3339;
 
 use super::super::Context;
+use super::super::actor::{actor, one_line};
 use super::super::planning::Planned;
 use crate::error::CliError;
 use crate::exit::ExitCode;
@@ -85,22 +86,15 @@ pub(super) fn hosts(planned: &Planned) -> Result<BTreeSet<HostName>, CliError> {
 
 fn claim(planned: &Planned) -> Claim {
     let named = |key: &str| std::env::var(key).ok().filter(|value| !value.is_empty());
-    let user = named("USER").or_else(|| named("LOGNAME")).unwrap_or_else(|| "root".to_owned());
-    let node = rustix::system::uname().nodename().to_string_lossy().into_owned();
     let hash = fingerprint::hash(&planned.plan);
     let job = named("CI_JOB_URL").map(|url| format!(", {url}")).unwrap_or_default();
     let now = OffsetDateTime::now_utc();
     let since = now.replace_nanosecond(0).unwrap_or(now);
     Claim {
-        owner: one_line(&format!("{user}@{node}")),
+        owner: actor(),
         since: since.format(&Rfc3339).unwrap_or_default(),
         why: one_line(&format!("apply of plan {}{job}", fingerprint::short(&hash))),
     }
-}
-
-/// The lock's file has one value a line.
-fn one_line(text: &str) -> String {
-    text.chars().map(|c| if c.is_control() { ' ' } else { c }).collect()
 }
 
 fn refused(error: LockError) -> CliError {

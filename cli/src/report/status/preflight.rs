@@ -13,7 +13,7 @@ use serde::Serialize;
 
 use super::super::plan_document::FindingDocument;
 use super::super::words::ClockWord;
-use super::text::table;
+use crate::report::columns::table;
 
 /// What was timed of one cluster.
 #[derive(Debug, Serialize, JsonSchema)]

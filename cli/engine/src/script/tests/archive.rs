@@ -90,6 +90,65 @@ fn an_archive_that_leads_elsewhere_is_not_followed() {
     });
 }
 
+/// Two clusters, one with an archive and what looks like one.
+fn archived(bench: &Bench) {
+    std::fs::create_dir_all(bench.path("root/main/archived/20261128T120000Z-a1/wal")).unwrap();
+    bench.write("root/main/archived/20261128T120000Z-a1/wal/0.wal", "x");
+    std::fs::create_dir_all(bench.path("root/main/archived/not an archive")).unwrap();
+    std::fs::create_dir_all(bench.path("root/events/member")).unwrap();
+    std::fs::create_dir_all(bench.path("elsewhere/20261128T120000Z-a1")).unwrap();
+    symlink(bench.path("elsewhere"), bench.path("root/events/archived")).unwrap();
+}
+
+fn purge(bench: &Bench, cluster: &str) -> Run<'static> {
+    let args = [bench.arg("root"), cluster.to_owned(), "20261128T120000Z-a1".to_owned()];
+    Run::unguarded(script::PURGE_ARCHIVE, &args)
+}
+
+#[test]
+fn the_archives_of_every_cluster_are_listed_and_no_link_is_followed() {
+    on_each_shell(|bench| {
+        let list = Run::unguarded(script::LIST_ARCHIVES, &[bench.arg("root")]);
+        assert_eq!(bench.run(&list).stdout, b"already\n");
+        archived(bench);
+        let said = String::from_utf8(bench.run(&list).stdout).unwrap();
+        let [line, "already"] = said.lines().collect::<Vec<_>>()[..] else { panic!("{said}") };
+        let (bytes, name) = line.split_once(' ').unwrap();
+        assert_eq!(name, "main/20261128T120000Z-a1");
+        assert!(bytes.parse::<u64>().unwrap() > 0);
+    });
+}
+
+#[test]
+fn one_archive_is_purged_and_the_journal_says_by_whom() {
+    on_each_shell(|bench| {
+        archived(bench);
+        let journal = bench.arg("journal");
+        let purging = purge(bench, "main").set("journal", journal).set("entry", "{\"step\":\"s\"");
+        assert_eq!(bench.done(&purging), "changed");
+        assert!(bench.read("journal").ends_with("\"outcome\":\"done\"}\n"));
+        let left = bench.entries();
+        assert!(!left.iter().any(|path| path.starts_with("root/main/archived/2026")), "{left:?}");
+        assert!(bench.path("root/main/archived/not an archive").exists());
+        assert_eq!(bench.done(&purging), "already");
+    });
+}
+
+#[test]
+fn what_a_link_leads_to_is_not_purged() {
+    on_each_shell(|bench| {
+        archived(bench);
+        assert_ne!(bench.run(&purge(bench, "events")).status, 0);
+        assert!(bench.path("elsewhere/20261128T120000Z-a1").exists());
+        // A link in the place of the archive itself goes, and what it leads to stays.
+        let link = bench.path("root/main/archived/20261128T120000Z-a1");
+        std::fs::remove_dir_all(&link).unwrap();
+        symlink(bench.path("elsewhere"), &link).unwrap();
+        assert_eq!(bench.done(&purge(bench, "main")), "changed");
+        assert!(bench.path("elsewhere/20261128T120000Z-a1").exists() && !link.is_symlink());
+    });
+}
+
 #[test]
 fn what_others_put_beside_a_discovery_service_stays() {
     on_each_shell(|bench| {

@@ -9,7 +9,7 @@ use remote::lean;
 /// Those that look, which are no steps.
 const LOOKS: [&str; 2] = [crate::observe::SCRIPT, include_str!("../sh/cost.sh")];
 
-pub(super) const ALL: [&str; 36] = [
+pub(super) const ALL: [&str; 38] = [
     CLOSE_DISCOVERY,
     END_TRIAL,
     TRY_CERTIFICATES,
@@ -26,7 +26,9 @@ pub(super) const ALL: [&str; 36] = [
     LOCK_KEEP,
     LOCK_TAKE,
     MOVE_DROP_INS,
+    LIST_ARCHIVES,
     LIST_BY_ADDRESS,
+    PURGE_ARCHIVE,
     MOVE_LEADER,
     NOTE_RESTART,
     READ_HISTORY,

@@ -1,0 +1,92 @@
+//! What quorate set aside on a host and kept: earlier data of members.
+
+use inventories::HostName;
+use remote::Payload;
+use templates::layout::DATA_ROOT;
+
+use crate::lock::{self, LockError};
+use crate::pool::Pool;
+use crate::script::{self, call::Arguments};
+
+/// The data directory of a member as it was at some moment.
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
+pub struct Archive {
+    /// The cluster that it was a member of. The inventory need not know it any more.
+    pub cluster: String,
+    /// Its folder's name: when it was set aside, and the member's id.
+    pub name: String,
+    /// How much room it takes.
+    pub bytes: u64,
+}
+
+/// The archives on a host, by cluster and time.
+///
+/// # Errors
+///
+/// The host could not be reached, or could not read them. What it did not list whole is an error, not an absence.
+pub async fn list(pool: &Pool, host: &HostName) -> Result<Vec<Archive>, LockError> {
+    let call =
+        lock::call(script::LIST_ARCHIVES, Arguments::new().with("root", DATA_ROOT), Payload::new());
+    let said = lock::made(pool, host, call).await.map_err(|kind| LockError::of(host, &kind))?;
+    let mut archives = read(&said).map_err(|line| LockError::Failed {
+        host: host.clone(),
+        why: format!("the list of its archives has an unexpected line: {line:?}"),
+    })?;
+    archives.sort();
+    Ok(archives)
+}
+
+/// Deletes an archive for good, and notes in the host's journal who did. It needs no lock: it names one
+/// archive, and nothing else touches that.
+///
+/// # Errors
+///
+/// The host could not be reached, or refused. Whether it was deleted before a connection was lost, the next list
+/// shows.
+pub async fn purge(
+    pool: &Pool,
+    host: &HostName,
+    archive: &Archive,
+    who: &str,
+) -> Result<(), LockError> {
+    let Archive { cluster, name, bytes: _ } = archive;
+    let step = format!("{host}/{cluster}/purge-{name}");
+    let entry =
+        lock::journal_entry(who, &step).map_err(|failure| LockError::of(host, &failure.kind))?;
+    let args = entry.with("root", DATA_ROOT).with("cluster", cluster).with("name", name);
+    let call = lock::call(script::PURGE_ARCHIVE, args, Payload::new());
+    lock::made(pool, host, call).await.map_err(|kind| LockError::of(host, &kind))?;
+    Ok(())
+}
+
+/// The list, or the first line that is none of it.
+fn read(said: &str) -> Result<Vec<Archive>, &str> {
+    let entry = |line: &'_ str| {
+        let (bytes, place) = line.split_once(' ')?;
+        let (cluster, name) = place.split_once('/')?;
+        let is_name = |text: &str| {
+            !text.is_empty() && text.chars().all(|c| c.is_ascii_alphanumeric() || c == '-')
+        };
+        if !is_name(cluster) || !is_name(name) {
+            return None;
+        }
+        let (cluster, name) = (cluster.to_owned(), name.to_owned());
+        Some(Archive { cluster, name, bytes: bytes.parse().ok()? })
+    };
+    said.lines().map(|line| entry(line).ok_or(line)).collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_line_that_names_no_archive_is_an_error() {
+        let archives = read("4096 main/20261128T120000Z-2baa8bd9efc286ee\n").unwrap();
+        assert_eq!(archives[0].bytes, 4096);
+        assert_eq!(archives[0].name, "20261128T120000Z-2baa8bd9efc286ee");
+        for bad in ["4096 main", "x main/a", "1 main/../a", "1 ../a", "1 main/a b", "1 main/"] {
+            assert_eq!(read(bad), Err(bad));
+        }
+    }
+}
