@@ -18,6 +18,7 @@ pub(crate) mod holes;
 pub(crate) mod identity;
 pub(crate) mod kubelets;
 pub(crate) mod machines;
+pub(crate) mod order;
 pub(crate) mod origin;
 pub(crate) mod planner;
 pub(crate) mod preflight;

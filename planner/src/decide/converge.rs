@@ -10,6 +10,7 @@ use crate::decide::assess::View;
 use crate::decide::discovery;
 use crate::decide::ensure::{self, Place};
 use crate::decide::form;
+use crate::decide::order;
 use crate::decide::readdress;
 use crate::decide::roll;
 use crate::decide::runtime;
@@ -48,7 +49,11 @@ pub(crate) fn steps(
     after.extend(late.iter().map(|place| place.id(Verb::Rejoin)));
     // And no member is taken down before the certificates of all are seen to work.
     after.extend(trials::all(places));
-    let roll = roll::steps(view, places, candidates, &after, (policy, scope), report)?;
+    let mut roll = roll::steps(view, places, candidates, &after, (policy, scope), report)?;
+    if let Some(first) = places.first() {
+        // What else belongs to a member's turn waits for the same.
+        order::complete(&mut roll, first.spec);
+    }
     let stuck = stuck(places, scope);
     let mut steps = Vec::new();
     let mut unmarked = Vec::new();
@@ -86,7 +91,7 @@ pub(crate) fn steps(
         && let Some(prover) = prover
         && let Some(members) = provable(prover.cluster, view, places, scope)
     {
-        steps.push(form::prove(prover, places, |host| members.contains(host)));
+        steps.push(form::prove(prover, |host| members.contains(host)));
         if places.iter().any(|place| place.facts.forbids_us()) {
             report.clients.push(format!(
                 "cluster {}: etcd's own authentication refuses quorate's test key; that refusal proves a quorum too",
@@ -101,7 +106,8 @@ pub(crate) fn steps(
         steps.extend(closing);
     }
     let left = |place: &Place<'_>| !place.facts.is_up() && !scope.selects(place.name);
-    if places.iter().any(left) {
+    if let Some(first) = places.first().filter(|_| places.iter().any(left)) {
+        order::complete(&mut steps, first.spec);
         selection::without_proof(&mut steps);
     }
     Ok(steps)
@@ -176,7 +182,7 @@ fn unaddressed(
     };
     let taken = places.iter().filter(|place| scope.takes_host(place.name));
     let left = taken.filter(runs).filter(listed);
-    let unfinished = |step: Step| Step { why: Why::Unfinished, ..step }.after(form::proofs(places));
+    let unfinished = |step: Step| Step { why: Why::Unfinished, ..step };
     readdress::steps(left).into_iter().map(unfinished).collect()
 }
 
@@ -204,22 +210,15 @@ fn mend(place: &Place<'_>, turn: &Turn<'_>, scope: &Scope<'_>) -> Result<Vec<Ste
         steps.extend(runtime::kubelet(place));
         steps.extend(runtime::retired(place));
     }
-    let needs = [
-        place.id(Verb::Certificates),
-        place.id(Verb::Directories),
-        place.id(Verb::StopOldRuntime),
-        place.release_id(),
-    ];
     // The unit is written just before the restart, and not at all while the restart is held back:
     // a member that crashes earlier comes back with settings that are proven, not with new ones
     // that no member has tried.
     let unit = match turn {
-        Turn::None => unit(place)?,
+        Turn::None | Turn::Move(_) => unit(place)?,
         Turn::Restart(restart) => {
             let before = restart.after.iter().filter(|id| **id != place.id(Verb::Unit)).cloned();
             unit(place)?.map(|step| step.after(before))
         }
-        Turn::Move(retire) => unit(place)?.map(|step| step.after([retire.id.clone()])),
         Turn::Held | Turn::AsIs => None,
     };
     let drop_ins = if matches!(turn, Turn::AsIs) { None } else { ensure::drop_ins(place) };
@@ -231,7 +230,7 @@ fn mend(place: &Place<'_>, turn: &Turn<'_>, scope: &Scope<'_>) -> Result<Vec<Ste
             "a later run restarts the member if it comes up before this one is done",
         ));
     }
-    steps.extend(unit.map(|step| step.after(needs.clone()).after([place.id(Verb::Note)])));
+    steps.extend(unit);
     if matches!(turn, Turn::None) && place.facts.is_up() {
         steps.extend(runtime::manifest(place)?);
     }
@@ -241,14 +240,8 @@ fn mend(place: &Place<'_>, turn: &Turn<'_>, scope: &Scope<'_>) -> Result<Vec<Ste
         let why = Why::Drift { changes: vec![change.to_owned()] };
         let kind = StepKind::StartMember { by: runtime::launch(place, FormationState::Existing)? };
         let step = place.step(Verb::Start, Action::Run, kind, why);
-        let settings = [place.id(Verb::Unit), place.id(Verb::DropIns)];
-        steps.extend(drop_ins.map(|step| step.after([place.id(Verb::Note)])));
-        steps.push(
-            step.guarded(Guard::HasLog)
-                .after(needs)
-                .after(settings)
-                .after(runtime::kubelet_for_start(place)),
-        );
+        steps.extend(drop_ins);
+        steps.push(step.guarded(Guard::HasLog).after(runtime::kubelet_for_start(place)));
     }
     Ok(steps)
 }

@@ -13,7 +13,7 @@ use templates::member::{Access, Bootstrap, V3Discovery};
 
 use crate::decide::ensure::{Place, attribute_changes};
 use crate::facts::{MemberFacts, Observed, SiteFacts};
-use crate::plan::{Action, DiscoveryService, Guard, Step, StepId, StepKind, Verb, Why};
+use crate::plan::{Action, DiscoveryService, Guard, Step, StepKind, Verb, Why};
 use crate::report::{Finding, PlanReport};
 use crate::spec::{ClusterSpec, MemberSpec, SiteSpec};
 
@@ -126,10 +126,7 @@ pub(crate) fn trust(place: &Place<'_>) -> Option<Step> {
     }
     let kind = StepKind::TrustDiscovery { ca, password };
     let step = place.step(Verb::TrustDiscovery, Action::Create, kind, wanted(place));
-    Some(
-        step.guarded(Guard::NeverFormed)
-            .after([place.id(Verb::Directories), place.id(Verb::Discard)]),
-    )
+    Some(step.guarded(Guard::NeverFormed))
 }
 
 /// Makes the record, from the host that has it noted or else from the first.
@@ -147,19 +144,9 @@ pub(crate) fn open(all: &[Place<'_>], anew: bool) -> Option<Step> {
         account: place.account().clone(),
         version,
     };
-    let before = all.iter().flat_map(|each| [Verb::Token, Verb::Discard].map(|verb| each.id(verb)));
     let step = place.step(Verb::OpenDiscovery, Action::Create, kind, wanted(place));
     // A member that was left behind may look for the record when the others have a quorum already.
-    Some(step.guarded(Guard::HasLogOrNeverFormed).after(before).after([
-        place.id(Verb::TrustDiscovery),
-        place.id(Verb::Certificates),
-        place.release_id(),
-    ]))
-}
-
-/// The step that makes a cluster's record, from whichever host.
-pub(crate) fn opened(cluster: &ClusterSpec) -> impl Iterator<Item = StepId> {
-    cluster.members.keys().map(|host| StepId::for_member(host, &cluster.name, Verb::OpenDiscovery))
+    Some(step.guarded(Guard::HasLogOrNeverFormed))
 }
 
 /// Takes away what only the forming was for: the record, once the cluster is proven, and on each host
@@ -168,7 +155,6 @@ pub(crate) fn closing(all: &[Place<'_>], planned: &[Step], report: &mut PlanRepo
     let mut steps = Vec::new();
     let opens =
         |place: &Place<'_>| planned.iter().any(|step| step.id == place.id(Verb::OpenDiscovery));
-    let proofs: Vec<StepId> = all.iter().map(|place| place.id(Verb::Prove)).collect();
     let noted = all.iter().find(|place| noted(place.facts).is_some() || opens(place));
     if let Some(place) = noted {
         match service(place) {
@@ -177,8 +163,7 @@ pub(crate) fn closing(all: &[Place<'_>], planned: &[Step], report: &mut PlanRepo
                 let kind = StepKind::CloseDiscovery { service, version };
                 let why = Why::Safety { note: "the cluster is formed".to_owned() };
                 let step = place.step(Verb::CloseDiscovery, Action::Delete, kind, why);
-                let markers = all.iter().map(|place| place.id(Verb::Marker));
-                steps.push(step.guarded(Guard::HasLog).after(proofs).after(markers));
+                steps.push(step.guarded(Guard::HasLog));
             }
             None => report.warnings.push(left_open(place)),
         }
@@ -192,10 +177,7 @@ pub(crate) fn closing(all: &[Place<'_>], planned: &[Step], report: &mut PlanRepo
             let why = Why::Safety { note: "the cluster is formed".to_owned() };
             let kind = StepKind::ForgetDiscovery;
             let step = place.step(Verb::ForgetDiscovery, Action::Delete, kind, why);
-            let after = [Verb::Marker, Verb::Unit, Verb::FinalizeUnit, Verb::Rejoin]
-                .map(|verb| place.id(verb));
-            let closed = all.iter().map(|place| place.id(Verb::CloseDiscovery));
-            steps.push(step.guarded(Guard::HasLog).after(after).after(closed));
+            steps.push(step.guarded(Guard::HasLog));
         }
     }
     steps

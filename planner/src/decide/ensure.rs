@@ -155,7 +155,7 @@ pub(crate) fn account(place: &Place<'_>) -> Option<Step> {
     let (action, why) = action_for(&changes, place, absent);
     let kind = StepKind::CreateAccount { name: name.clone() };
     let step = place.host_step(Verb::Account(name.clone()), action, kind, why);
-    Some(step.after([place.host_id(Verb::RegisterHost)]))
+    Some(step)
 }
 
 /// The release is there, whole, and from the archive that is pinned.
@@ -215,7 +215,7 @@ pub(crate) fn directories_of(place: &Place<'_>) -> Option<Step> {
     let (action, why) = action_for(&changes, place, absent);
     let kind = StepKind::PrepareDirectories { directories: wanted };
     let step = place.step(Verb::Directories, action, kind, why);
-    Some(step.after([place.account_id(), place.host_id(Verb::RegisterHost)]))
+    Some(step)
 }
 
 fn directory_changes(wanted: &Directory, seen: &FileFacts) -> Vec<String> {
@@ -265,8 +265,7 @@ pub(crate) fn generation(place: &Place<'_>, swap: Swap) -> Step {
         account: place.account().clone(),
         swap,
     };
-    let step = place.step(Verb::Certificates, Action::Update, kind, Why::Unfinished);
-    step.after([place.id(Verb::Directories)])
+    place.step(Verb::Certificates, Action::Update, kind, Why::Unfinished)
 }
 
 /// The unit's text, its attributes, and that systemd has read and enabled it. `token` is the one

@@ -11,6 +11,7 @@ use templates::{BootstrapToken, RenderError};
 use crate::decide::bootstrap;
 use crate::decide::discovery;
 use crate::decide::ensure::{self, Place};
+use crate::decide::order;
 use crate::decide::origin;
 use crate::decide::readdress;
 use crate::decide::roll;
@@ -81,10 +82,10 @@ pub(crate) fn late(
     // The others run: it waits for nothing of theirs.
     steps.extend(begin(place, std::slice::from_ref(place), token, false)?);
     steps.push(marker(place, all));
-    let settled = settled(place)?.into_iter().map(|step| step.after([place.id(Verb::Marker)]));
+    let settled = settled(place)?.into_iter();
     steps.extend(settled.map(|step| match place.runtime() {
         Runtime::Systemd => step,
-        Runtime::StaticPod => step.after(before.iter().cloned()),
+        Runtime::StaticPod => step.after([place.id(Verb::Marker)]).after(before.iter().cloned()),
     }));
     Ok(steps)
 }
@@ -188,14 +189,7 @@ fn prepare(
     steps.extend(ensure::certificates(place, Swap::AtOnce));
     steps.extend(discovery::trust(place));
     let token = if anew { None } else { token };
-    let unit = runtime::prepared(place, FormationState::New, token)?;
-    let before = [
-        place.id(Verb::Discard),
-        place.id(Verb::Certificates),
-        place.id(Verb::Token),
-        place.release_id(),
-    ];
-    steps.extend(unit.map(|step| step.after(before)));
+    steps.extend(runtime::prepared(place, FormationState::New, token)?);
     Ok(steps)
 }
 
@@ -225,13 +219,12 @@ fn begin(
             StepKind::RetireMember { from, image: None },
             why,
         );
-        steps.push(step.guarded(Guard::NeverFormed).after(every(Verb::Discard)));
+        steps.push(step.guarded(Guard::NeverFormed));
     }
     if anew || place.facts.token.known() != token || place.facts.token.is_absent() {
         let action = if begun { Action::Replace } else { Action::Create };
         let step = place.step(Verb::Token, action, StepKind::StoreToken, place.wanted());
-        let step = step.guarded(Guard::NeverFormed).after([place.id(Verb::Directories)]);
-        steps.push(step.after(every(Verb::Discard)));
+        steps.push(step.guarded(Guard::NeverFormed));
     }
     let apart = !anew && are_apart(place, together);
     if anew || apart || !place.facts.is_up() {
@@ -253,14 +246,7 @@ fn begin(
             step.guarded(Guard::HasLogOrNeverFormed)
                 .after(every(Verb::Unit))
                 .after(every(Verb::Token))
-                .after(discovery::opened(place.cluster))
-                .after([
-                    place.id(Verb::Certificates),
-                    place.id(Verb::DropIns),
-                    place.id(Verb::StopOldRuntime),
-                    place.id(Verb::TrustDiscovery),
-                    place.release_id(),
-                ])
+                .after(order::every(place.cluster, &Verb::OpenDiscovery))
                 .after(runtime::kubelet_for_start(place)),
         );
     }
@@ -288,17 +274,14 @@ fn settle(
     report: &mut PlanReport,
 ) -> Result<Vec<Step>, RenderError> {
     let Some(first) = places.first() else { return Ok(Vec::new()) };
-    let mut steps = vec![prove(first, places, |_| true)];
-    let readdress = readdress::steps(places);
-    steps.extend(readdress.into_iter().map(|step| step.after(proofs(places))));
+    let mut steps = vec![prove(first, |_| true)];
+    steps.extend(readdress::steps(places));
     let mut before: Vec<StepId> = places.iter().map(|place| place.id(Verb::Marker)).collect();
     before.extend(after.iter().cloned());
     for place in places {
         steps.push(marker(place, places));
         match place.runtime() {
-            Runtime::Systemd => steps.extend(
-                settled(place)?.into_iter().map(|step| step.after([place.id(Verb::Marker)])),
-            ),
+            Runtime::Systemd => steps.extend(settled(place)?),
             // One after the other: what runs is what the manifest says.
             Runtime::StaticPod => {
                 let turn = settled(place)?.into_iter();
@@ -315,17 +298,12 @@ fn settle(
 }
 
 /// Proves the cluster healthy, seen from one member's host, as far as its members can be healthy.
-pub(crate) fn prove(
-    from: &Place<'_>,
-    all: &[Place<'_>],
-    can_be: impl Fn(&HostName) -> bool,
-) -> Step {
+pub(crate) fn prove(from: &Place<'_>, can_be: impl Fn(&HostName) -> bool) -> Step {
     let mut endpoints = from.cluster.endpoints_from(from.name);
     endpoints.retain(|name, _| can_be(name));
     let kind = StepKind::ProveHealthy { endpoints, version: from.cluster.version };
     let why = Why::Safety { note: "a process that runs is not yet a cluster".to_owned() };
     from.step(Verb::Prove, Action::Check, kind, why)
-        .after(all.iter().map(|place| place.id(Verb::Start)))
 }
 
 /// Writes what the cluster is, once that is proven.
@@ -338,8 +316,7 @@ pub(crate) fn marker(place: &Place<'_>, all: &[Place<'_>]) -> Step {
             .unwrap_or_else(|| place.member.bootstrap.name().into()),
     };
     let step = place.step(Verb::Marker, action, kind, place.wanted());
-    let listed = all.iter().map(|place| place.id(Verb::ListByAddress));
-    step.guarded(Guard::HasLog).after(proofs(all)).after(listed)
+    step.guarded(Guard::HasLog)
 }
 
 /// The proof, whichever member's host it is made from.

@@ -205,8 +205,7 @@ fn turn(
     let handed_over: Vec<StepId> = steps.iter().map(|step| step.id.clone()).collect();
     let change = change.guarded(guard).after(before.iter().cloned()).after(handed_over);
     for (cluster, place) in pods {
-        let step = back(place, roll::known_alarms(&cluster.places));
-        steps.push(step.after([change.id.clone()]));
+        steps.push(back(place, roll::known_alarms(&cluster.places)));
     }
     steps.push(change);
     steps

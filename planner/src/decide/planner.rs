@@ -11,7 +11,8 @@ use crate::decide::assess::{self, View};
 use crate::decide::ensure::Place;
 use crate::decide::formed::{self, Reform};
 use crate::decide::{
-    bootstrap, ca_end, converge, discovery, form, holes, identity, kubelets, machines, preflight,
+    bootstrap, ca_end, converge, discovery, form, holes, identity, kubelets, machines, order,
+    preflight,
 };
 use crate::facts::{HostFacts, Observed, SiteFacts};
 use crate::graph::{self, CycleError};
@@ -83,6 +84,7 @@ fn decide(
         report.clusters.insert(cluster.name.clone(), view.now);
     }
     unmanaged(spec, facts, &judged, &mut report);
+    order::complete(&mut steps, spec);
     Ok((merged(steps), report))
 }
 

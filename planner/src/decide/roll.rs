@@ -114,48 +114,45 @@ fn restart(
         let step = note(place, "a later run restarts the member if this run stops first");
         steps.push(step.after(before.iter().cloned()));
     }
-    let drop_ins = ensure::drop_ins(place).map(|step| step.after([place.id(Verb::Note)]));
-    steps.extend(drop_ins.map(|step| step.after(before.iter().cloned())));
+    steps.extend(ensure::drop_ins(place).map(|step| step.after(before.iter().cloned())));
+    let files = [place.id(Verb::Directories), place.id(Verb::Certificates)];
     if leads {
+        let step = move_leader(place).after(before.iter().cloned());
         // Where its files are about to be taken from it, the leader hands over before.
-        let mut needs = member_needs(place);
-        if place.runs_as_another().is_some() {
-            let files = [place.id(Verb::Directories), place.id(Verb::Certificates)];
-            needs.retain(|id| !files.contains(id));
-        }
-        steps.push(move_leader(place).after(before.iter().cloned()).after(needs));
+        let first = place.runs_as_another().is_none().then_some(files.clone());
+        steps.push(step.after(first.into_iter().flatten()));
     }
     let changes = candidate.reasons.iter().map(Reason::to_string).collect();
     let why = Why::Drift { changes };
     let guard =
         if outage { Guard::HasLog } else { others_healthy([(place, view.now.cluster_id.clone())]) };
-    let taken = before.iter().cloned().chain(member_needs(place)).chain([
-        place.id(Verb::MoveLeader),
-        place.id(Verb::Note),
-        place.id(Verb::Unit),
-        place.id(Verb::DropIns),
-    ]);
     match place.leftover().filter(|from| place.facts.runs_by() == Some(*from)) {
         None => {
             let kind = StepKind::RestartMember { by: runtime::launch(place, SETTLED)? };
             steps.push(
-                place.step(Verb::Restart, Action::Run, kind, why).guarded(guard).after(taken),
+                place
+                    .step(Verb::Restart, Action::Run, kind, why)
+                    .guarded(guard)
+                    .after(before.iter().cloned()),
             );
         }
         // To another runtime it goes in two steps, of which the second one may be done by another run.
         Some(from) => {
             let kind = StepKind::RetireMember { from, image: runtime::image(place)? };
             let step = place.step(Verb::StopOldRuntime, Action::Replace, kind, why).guarded(guard);
-            let taken = taken.filter(|id| *id != place.id(Verb::Unit));
-            steps.push(step.after(taken));
+            // It ends the process, as a restart does; a leftover that nothing runs from needs none of this.
+            let needs = [
+                place.account_id(),
+                place.release_id(),
+                place.host_id(Verb::Kubelet),
+                place.id(Verb::MoveLeader),
+                place.id(Verb::Note),
+                place.id(Verb::DropIns),
+            ];
+            steps.push(step.after(before.iter().cloned()).after(files).after(needs));
             let kind = StepKind::StartMember { by: runtime::launch(place, SETTLED)? };
             let why = Why::Safety { note: "it keeps its data and its member id".to_owned() };
-            let step = place.step(Verb::Start, Action::Run, kind, why).guarded(Guard::HasLog);
-            steps.push(step.after([
-                place.id(Verb::StopOldRuntime),
-                place.id(Verb::Unit),
-                place.id(Verb::DropIns),
-            ]));
+            steps.push(place.step(Verb::Start, Action::Run, kind, why).guarded(Guard::HasLog));
         }
     }
     steps.push(rejoin(place, known_alarms(places))?);
@@ -206,7 +203,7 @@ pub(crate) fn settle(place: &Place<'_>, why: Why) -> Result<Vec<Step>, RenderErr
     let guard = if voters > 2 { others_healthy([(place, None)]) } else { Guard::HasLog };
     let kind = StepKind::RestartMember { by: runtime::settling(place)? };
     let restart = place.step(Verb::Restart, Action::Run, kind, why).guarded(guard);
-    steps.push(restart.after([place.id(Verb::MoveLeader)]));
+    steps.push(restart);
     steps.push(rejoin(place, BTreeSet::new())?);
     Ok(steps)
 }
@@ -246,8 +243,7 @@ pub(crate) fn move_leader(place: &Place<'_>) -> Step {
 
 fn rejoin(place: &Place<'_>, alarms: BTreeSet<String>) -> Result<Step, RenderError> {
     let (version, pod) = (place.cluster.version, runtime::pod_identity(place)?);
-    let step = await_return(Verb::Rejoin, place, version, alarms, pod);
-    Ok(step.after([place.id(Verb::Restart), place.id(Verb::Start)]))
+    Ok(await_return(Verb::Rejoin, place, version, alarms, pod))
 }
 
 /// Waits until a member that was down is back, from this version and this pod.
@@ -275,17 +271,6 @@ pub(crate) fn known_alarms<'p, 'a: 'p>(
 /// Whether this plan starts the member, which is down.
 pub(crate) fn is_started(place: &Place<'_>, scope: &Scope<'_>) -> bool {
     !place.facts.is_up() && converge::may_start(place, scope)
-}
-
-/// What a member's restart relies on.
-fn member_needs(place: &Place<'_>) -> Vec<StepId> {
-    vec![
-        place.id(Verb::Certificates),
-        place.id(Verb::Directories),
-        place.account_id(),
-        place.host_id(Verb::Kubelet),
-        place.release_id(),
-    ]
 }
 
 /// Why the restarts of a cluster can't start now.

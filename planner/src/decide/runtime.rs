@@ -234,11 +234,7 @@ pub(crate) fn kubelet_change(place: &Place<'_>) -> Option<Step> {
     }
     let (action, why) = ensure::action_for(&changes, place, facts.drop_in.is_absent());
     let kind = StepKind::StandaloneKubelet { drop_in, config };
-    Some(
-        place
-            .host_step(Verb::Kubelet, action, kind, why)
-            .after([place.host_id(Verb::RegisterHost)]),
-    )
+    Some(place.host_step(Verb::Kubelet, action, kind, why))
 }
 
 /// Takes away what is left of the runtime that the member no longer has, where no process of it runs.

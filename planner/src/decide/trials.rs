@@ -58,7 +58,7 @@ pub(crate) fn steps(
     let mut before = BTreeSet::new();
     for (place, install) in turns {
         let install = install.map(|step| step.after(before.iter().cloned()));
-        let trial = trial(place, all).after(before).after([place.id(Verb::Certificates)]);
+        let trial = trial(place, all).after(before);
         before = BTreeSet::from([trial.id.clone()]);
         steps.extend(install);
         steps.push(trial);
