@@ -13,6 +13,7 @@ LONGEST=(
     a_bootstrap_struck_at_any_step_comes_to_the_same_site
     what_holds_of_units_holds_of_pods
     the_simulated_world_and_etcd_answer_alike
+    the_rules_of_membership_and_etcd_answer_alike
     what_somebody_changed_of_a_pod_by_hand_is_shown_and_undone
     a_cluster_moves_to_pods_and_back_under_load_and_no_write_is_lost
     a_roll_struck_at_any_step_comes_to_the_same_site

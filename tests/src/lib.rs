@@ -5,6 +5,7 @@
 //! - [`look`] and [`act`]: what observing and doing mean in that world.
 //! - [`fault`], [`drift`]: what goes wrong without our doing.
 //! - [`invariants`]: what must hold whatever happens, one function each.
+//! - [`membership`]: the rules by which etcd changes its member list, by version.
 //! - [`sim`]: the simulated world behind the engine's interface to the hosts.
 //! - [`site`]: inventories, given and generated.
 //! - [`model`]: an exhaustive walk through everything that can happen.
@@ -25,6 +26,7 @@ pub mod drift;
 pub mod fault;
 pub mod invariants;
 pub mod look;
+pub mod membership;
 pub mod model;
 pub mod mutants;
 pub mod registry;

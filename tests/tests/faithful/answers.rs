@@ -62,17 +62,28 @@ pub(crate) fn hand_over(member: Ipv4Addr, to: &str) -> bool {
 }
 
 fn post(member: Ipv4Addr, path: &str, body: &Value, patience: Duration) -> Option<Value> {
+    let (head, body) = call(member, "POST", path, body, patience)?;
+    head.contains(" 200 ").then(|| serde_json::from_str(&body).ok())?
+}
+
+/// Head and body of what a member answers. `None` if it is not whole in time.
+pub(crate) fn call(
+    member: Ipv4Addr,
+    method: &str,
+    path: &str,
+    body: &Value,
+    patience: Duration,
+) -> Option<(String, String)> {
     let body = body.to_string();
     let mut stream = TcpStream::connect((member, CLIENT_PORT)).ok()?;
     stream.set_read_timeout(Some(patience)).ok()?;
     // In HTTP/1.0 an answer comes in one piece, and its end is the connection's.
     let request = format!(
-        "POST {path} HTTP/1.0\r\nContent-Type: application/json\r\nContent-Length: {}\r\n\r\n{body}",
+        "{method} {path} HTTP/1.0\r\nContent-Type: application/json\r\nContent-Length: {}\r\n\r\n{body}",
         body.len()
     );
     stream.write_all(request.as_bytes()).ok()?;
     let mut answer = String::new();
     stream.read_to_string(&mut answer).ok()?;
-    let (head, body) = answer.split_once("\r\n\r\n")?;
-    head.contains(" 200 ").then(|| serde_json::from_str(body).ok())?
+    answer.split_once("\r\n\r\n").map(|(head, body)| (head.to_owned(), body.to_owned()))
 }

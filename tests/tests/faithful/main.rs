@@ -1,6 +1,6 @@
 //! The simulated world against real etcd: the same random operations are done to both, and after
 //! each of them both must say the same. What the laws and the model conclude holds as far as this
-//! does.
+//! does. The rules of membership, which are a model of their own, are replayed in the same way.
 //!
 //! `QUORATE_PROVE=1 cargo test -p quorate-tests --features lab --test faithful -- --nocapture`
 //! replays all traces. Without it a few of each version are. Needs no root; the etcds run on
@@ -9,13 +9,20 @@
 #![expect(clippy::unwrap_used, reason = "a test that can't go on is to panic")]
 
 mod answers;
+mod chance;
+mod membership;
+mod process;
 mod real;
 mod simulated;
 mod trace;
 
+use std::collections::BTreeMap;
+use std::path::Path;
+use std::sync::atomic::{AtomicUsize, Ordering};
 use std::thread;
 use std::time::Instant;
 
+use inventories::EtcdVersion;
 use quorate_lab::releases::{self, Version};
 
 use trace::Ended;
@@ -24,38 +31,76 @@ use trace::Ended;
 const VERSIONS: [Version; 4] =
     [Version::new(3, 4, 23), Version::new(3, 5, 35), Version::new(3, 6, 16), Version::new(3, 7, 3)];
 
-/// Traces of each version, and how many of them run at one time.
+/// Traces of each version.
 const TRACES: u64 = 50;
 const SAMPLE: u64 = 3;
-const LANES: u64 = 4;
+
+/// How many traces run at one time. Those of membership mostly wait for etcd to count a connection.
+const LANES: usize = 4;
+const MEMBERSHIP_LANES: usize = 6;
 
 #[test]
 fn the_simulated_world_and_etcd_answer_alike() {
+    let (told, differences) = replayed(LANES, |etcd, _, seed| trace::replay(etcd, seed));
+    println!("the simulated world\n{told}");
+    assert!(differences.is_empty(), "{}", differences.join("\n\n"));
+}
+
+#[test]
+fn the_rules_of_membership_and_etcd_answer_alike() {
+    let (told, differences) = replayed(MEMBERSHIP_LANES, membership::replay);
+    println!("the rules of membership\n{told}");
+    assert!(differences.is_empty(), "{}", differences.join("\n\n"));
+}
+
+/// Replays the traces of each version: what came of them, and every difference.
+fn replayed(
+    lanes: usize,
+    replay: impl Fn(&Path, EtcdVersion, u64) -> Ended + Sync,
+) -> (String, Vec<String>) {
     let arch = releases::architecture().unwrap();
     let traces = if std::env::var_os("QUORATE_PROVE").is_some() { TRACES } else { SAMPLE };
-    let mut differences = Vec::new();
-    for version in VERSIONS {
-        let begun = Instant::now();
-        let binaries = releases::ensure_binaries(version, &arch, |_| {}).unwrap();
-        let etcd = binaries.join("etcd");
-        let lane = |lane: u64| {
-            let seeds = (0..traces).filter(move |seed| seed % LANES == lane);
-            seeds.map(|seed| trace::replay(&etcd, seed)).collect::<Vec<Ended>>()
-        };
-        let ended: Vec<Ended> = thread::scope(|scope| {
-            let lanes: Vec<_> =
-                (0..LANES).map(|number| scope.spawn(move || lane(number))).collect();
-            lanes.into_iter().flat_map(|lane| lane.join().unwrap()).collect()
+    let begun = Instant::now();
+    let etcds = VERSIONS
+        .map(|version| releases::ensure_binaries(version, &arch, |_| {}).unwrap().join("etcd"));
+    let jobs: Vec<(usize, u64)> =
+        (0..traces).flat_map(|seed| (0..VERSIONS.len()).map(move |line| (line, seed))).collect();
+    let next = AtomicUsize::new(0);
+    let lane = || {
+        let jobs = std::iter::from_fn(|| jobs.get(next.fetch_add(1, Ordering::Relaxed)));
+        let ended = jobs.map(|(line, seed)| {
+            let known = VERSIONS[*line].to_string().parse().unwrap();
+            (*line, replay(&etcds[*line], known, *seed))
         });
-        let compared: usize = ended.iter().map(|ended| ended.compared).sum();
-        let different: Vec<String> =
-            ended.into_iter().filter_map(|ended| ended.difference).collect();
-        println!(
-            "etcd {version}: {traces} traces, {compared} operations compared, {} disagree, {:.1} s",
-            different.len(),
-            begun.elapsed().as_secs_f64()
-        );
-        differences.extend(different.into_iter().map(|story| format!("etcd {version}\n{story}")));
+        ended.collect::<Vec<(usize, Ended)>>()
+    };
+    let ended: Vec<(usize, Ended)> = thread::scope(|scope| {
+        let lanes: Vec<_> = (0..lanes).map(|_| scope.spawn(lane)).collect();
+        lanes.into_iter().flat_map(|lane| lane.join().unwrap()).collect()
+    });
+    let (mut told, mut differences) = (Vec::new(), Vec::new());
+    for (line, version) in VERSIONS.iter().enumerate() {
+        let of_line = || ended.iter().filter(|(other, _)| *other == line).map(|(_, ended)| ended);
+        let compared: usize = of_line().map(|ended| ended.compared).sum();
+        let different: Vec<&String> =
+            of_line().filter_map(|ended| ended.difference.as_ref()).collect();
+        let answers = tally(of_line().map(|ended| &ended.answers));
+        told.push(format!(
+            "etcd {version}: {traces} traces, {compared} operations compared, {} disagree\n  {answers}",
+            different.len()
+        ));
+        differences.extend(different.iter().map(|story| format!("etcd {version}\n{story}")));
     }
-    assert!(differences.is_empty(), "{}", differences.join("\n\n"));
+    told.push(format!("{:.1} s", begun.elapsed().as_secs_f64()));
+    (told.join("\n"), differences)
+}
+
+/// How often each answer was given.
+fn tally<'a>(all: impl Iterator<Item = &'a BTreeMap<String, usize>>) -> String {
+    let mut sum: BTreeMap<&str, usize> = BTreeMap::new();
+    for (answer, times) in all.flatten() {
+        *sum.entry(answer).or_default() += times;
+    }
+    let told: Vec<String> = sum.iter().map(|(answer, times)| format!("{answer} {times}")).collect();
+    told.join(", ")
 }

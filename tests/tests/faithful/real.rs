@@ -4,16 +4,15 @@ use std::fs;
 use std::net::Ipv4Addr;
 use std::os::unix::net::UnixDatagram;
 use std::path::{Path, PathBuf};
-use std::process::{Child, Command, Stdio};
 use std::sync::atomic::{AtomicU32, Ordering};
-use std::thread;
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
 use crate::answers;
+use crate::process::{self, Process};
 use crate::trace::{Operation, Verdict, View};
 
-/// After this systemd would kill a process that was asked to end; the units of quorate wait longer.
-const STOP_TIMEOUT: Duration = Duration::from_secs(2);
+/// The second number of these members' addresses.
+const NET: u8 = 64;
 
 /// As in real life, and no port that a connection may have by chance while a member is down.
 const PEER_PORT: u16 = 2380;
@@ -31,7 +30,7 @@ pub(crate) struct Members {
 struct Member {
     address: Ipv4Addr,
     token: String,
-    process: Option<Child>,
+    process: Option<Process>,
     /// What systemd would listen on.
     notifications: UnixDatagram,
     /// The witness that the unit writes once etcd reports ready.
@@ -50,7 +49,7 @@ impl Members {
             let notifications = UnixDatagram::bind(dir.join(format!("notify-{index}"))).unwrap();
             notifications.set_nonblocking(true).unwrap();
             Member {
-                address: address(number, index),
+                address: process::address(NET, number, 3, index),
                 token: "first".to_owned(),
                 process: None,
                 notifications,
@@ -163,16 +162,8 @@ impl Members {
             ("heartbeat-interval", "20".to_owned()),
             ("election-timeout", "200".to_owned()),
         ];
-        let log = fs::File::options().create(true).append(true).open(self.log()).unwrap();
-        let child = Command::new(&self.etcd)
-            .args(flags.map(|(flag, value)| format!("--{flag}={value}")))
-            .env_clear()
-            .env("NOTIFY_SOCKET", self.dir.join(format!("notify-{index}")))
-            .stdin(Stdio::null())
-            .stdout(Stdio::null())
-            .stderr(log)
-            .spawn()
-            .unwrap();
+        let notify = self.dir.join(format!("notify-{index}"));
+        let child = Process::start(&self.etcd, &flags, Some(&notify), &self.log());
         self.all[index].process = Some(child);
         Verdict::Accepted
     }
@@ -194,31 +185,22 @@ impl Members {
     }
 
     fn signal(&self, index: usize, signal: &str) {
-        let Some(process) = &self.all[index].process else { return };
-        let sent = Command::new("kill").args(["-s", signal, &process.id().to_string()]).status();
-        assert!(sent.unwrap().success(), "etcd-{} is gone", index + 1);
+        if let Some(process) = &self.all[index].process {
+            process.signal(signal);
+        }
     }
 
-    /// Ends a process as systemd does: one that does not go is killed. Beside a frozen peer etcd may
-    /// take very long to go.
     fn end(&mut self, index: usize, signal: &str) {
-        self.signal(index, signal);
-        let Some(mut process) = self.all[index].process.take() else { return };
-        let begun = Instant::now();
-        while process.try_wait().unwrap().is_none() {
-            if begun.elapsed() > STOP_TIMEOUT {
-                process.kill().unwrap();
-            }
-            thread::sleep(Duration::from_millis(5));
+        if let Some(process) = self.all[index].process.take() {
+            process.end(signal);
         }
     }
 }
 
 impl Drop for Members {
     fn drop(&mut self) {
-        for process in self.all.iter_mut().filter_map(|member| member.process.as_mut()) {
-            let _ = process.kill();
-            let _ = process.wait();
+        for member in &mut self.all {
+            member.process = None;
         }
         let _ = fs::remove_dir_all(&self.dir);
     }
@@ -232,14 +214,6 @@ impl Member {
             self.ready |= words[..length].starts_with(b"READY=1");
         }
     }
-}
-
-/// An address that no other cluster of this machine has at the time.
-fn address(cluster: u32, index: usize) -> Ipv4Addr {
-    // So many clusters are never there at one time.
-    let host = (cluster % 80) * 3 + u32::try_from(index).unwrap() + 1;
-    let process = std::process::id() % (1 << 14);
-    Ipv4Addr::from(u32::from(Ipv4Addr::new(127, 64, 0, 0)) + (process << 8) + host)
 }
 
 fn name(index: usize) -> String {

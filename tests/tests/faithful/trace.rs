@@ -1,11 +1,13 @@
 //! Random operations, done to the simulated world and to real members.
 
+use std::collections::BTreeMap;
 use std::fmt;
 use std::path::Path;
 use std::thread;
 use std::time::{Duration, Instant};
 
 use crate::answers;
+use crate::chance::Chance;
 use crate::real::Members;
 use crate::simulated::Simulated;
 
@@ -77,6 +79,8 @@ pub(crate) struct View {
 pub(crate) struct Ended {
     /// Operations after which both were compared.
     pub(crate) compared: usize,
+    /// How often each answer was given.
+    pub(crate) answers: BTreeMap<String, usize>,
     /// Where they did not agree, with what was done until then.
     pub(crate) difference: Option<String>,
 }
@@ -87,6 +91,7 @@ pub(crate) fn replay(etcd: &Path, seed: u64) -> Ended {
     let mut world = Simulated::prepared();
     let mut members = Members::new(etcd);
     let mut story = vec![format!("trace {seed}")];
+    let mut answers = BTreeMap::new();
     for compared in 0..OPERATIONS {
         let possible = world.possible();
         let operation = possible[chance.below(possible.len())];
@@ -98,15 +103,16 @@ pub(crate) fn replay(etcd: &Path, seed: u64) -> Ended {
         world.leads(members.leader(patience));
         let (told, said) = (world.act(operation), members.act(operation));
         story.push(format!("{operation}: the world {told:?}, etcd {said:?}"));
+        *answers.entry(format!("{said:?}")).or_default() += 1;
         let wanted = world.view();
         let seen = settled(&mut members, &wanted);
         story.push(format!("  world {wanted:?}\n  etcd  {seen:?}"));
         if told != said || wanted != seen {
             story.push(members.last_words());
-            return Ended { compared, difference: Some(story.join("\n")) };
+            return Ended { compared, answers, difference: Some(story.join("\n")) };
         }
     }
-    Ended { compared: OPERATIONS, difference: None }
+    Ended { compared: OPERATIONS, answers, difference: None }
 }
 
 /// What the members show once it is what is wanted, and at the end of all patience.
@@ -121,19 +127,5 @@ fn settled(members: &mut Members, wanted: &View) -> View {
             return seen;
         }
         thread::sleep(Duration::from_millis(20));
-    }
-}
-
-/// A row of numbers that is the same for the same seed (splitmix64).
-struct Chance(u64);
-
-impl Chance {
-    fn below(&mut self, limit: usize) -> usize {
-        self.0 = self.0.wrapping_add(0x9e37_79b9_7f4a_7c15);
-        let mut mixed = self.0;
-        mixed = (mixed ^ (mixed >> 30)).wrapping_mul(0xbf58_476d_1ce4_e5b9);
-        mixed = (mixed ^ (mixed >> 27)).wrapping_mul(0x94d0_49bb_1331_11eb);
-        mixed ^= mixed >> 31;
-        usize::try_from(mixed % limit as u64).unwrap()
     }
 }
