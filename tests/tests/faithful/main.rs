@@ -3,7 +3,7 @@
 //! does. The rules of membership, which are a model of their own, are replayed in the same way.
 //!
 //! `QUORATE_PROVE=1 cargo test -p quorate-tests --features lab --test faithful -- --nocapture`
-//! replays all traces. Without it a few of each version are. Needs no root; the etcds run on
+//! replays all traces. Without it a few of the world's are, and none of membership. Needs no root; the etcds run on
 //! loopback.
 
 #![expect(clippy::unwrap_used, reason = "a test that can't go on is to panic")]
@@ -37,7 +37,7 @@ const SAMPLE: u64 = 3;
 
 /// How many traces run at one time. Those of membership mostly wait for etcd to count a connection.
 const LANES: usize = 4;
-const MEMBERSHIP_LANES: usize = 6;
+const MEMBERSHIP_LANES: usize = 4;
 
 #[test]
 fn the_simulated_world_and_etcd_answer_alike() {
@@ -46,11 +46,20 @@ fn the_simulated_world_and_etcd_answer_alike() {
     assert!(differences.is_empty(), "{}", differences.join("\n\n"));
 }
 
+/// A loaded machine lets etcd's own five seconds pass unseen, and each etcd takes 128 MB of disk.
 #[test]
 fn the_rules_of_membership_and_etcd_answer_alike() {
+    if !proves() {
+        println!("not run: a replay of memberships is a proof: ./dev prove traces");
+        return;
+    }
     let (told, differences) = replayed(MEMBERSHIP_LANES, membership::replay);
     println!("the rules of membership\n{told}");
     assert!(differences.is_empty(), "{}", differences.join("\n\n"));
+}
+
+fn proves() -> bool {
+    std::env::var_os("QUORATE_PROVE").is_some()
 }
 
 /// Replays the traces of each version: what came of them, and every difference.
@@ -59,7 +68,7 @@ fn replayed(
     replay: impl Fn(&Path, EtcdVersion, u64) -> Ended + Sync,
 ) -> (String, Vec<String>) {
     let arch = releases::architecture().unwrap();
-    let traces = if std::env::var_os("QUORATE_PROVE").is_some() { TRACES } else { SAMPLE };
+    let traces = if proves() { TRACES } else { SAMPLE };
     let begun = Instant::now();
     let etcds = VERSIONS
         .map(|version| releases::ensure_binaries(version, &arch, |_| {}).unwrap().join("etcd"));
