@@ -9,8 +9,10 @@ while IFS= read -r from && IFS= read -r to; do
         parents_of "$to"
         # An earlier one of the same name is kept too.
         mv --backup=numbered -T "$from" "$to"
-        sync "${to%/*}"
-        rmdir --ignore-fail-on-non-empty "${from%/*}"
+        # Both changes before the sync: a power cut between them would leave an empty folder for good.
+        folder=${from%/*}
+        rmdir --ignore-fail-on-non-empty "$folder"
+        sync "${to%/*}" "${folder%/*}"
         moved=yes
     fi
 done <<MOVES
