@@ -2,7 +2,7 @@
 //!
 //! A step is one script (`script/sh/*.sh`) that checks the step's guard, acts, and answers with a word. Values go
 //! there as arguments or payload, keys only as payload. Which kind of step is done where stands here; how, in
-//! [`steps`].
+//! [`crate::steps`].
 
 use std::sync::Arc;
 

@@ -17,7 +17,7 @@ use engine::release::fetch_sums;
 pub enum ReleaseCommand {
     /// Fetch the checksums of a release and write them into the inventory
     ///
-    /// Fetches them from where the inventory's [release] url leads, once for each architecture.
+    /// Fetches them from the url in the inventory's release table, once for each architecture.
     #[command(after_long_help = "Examples:\n  quorate release pin 3.6.16")]
     Pin {
         /// The release, such as 3.6.16
