@@ -8,10 +8,9 @@ use inventories::HostName;
 use schemars::JsonSchema;
 use serde::Serialize;
 use time::{OffsetDateTime, PrimitiveDateTime, macros::format_description};
-use tokio::task::JoinSet;
 
 use super::actor::actor;
-use super::hosts::HostAccess;
+use super::hosts::{HostAccess, code_of};
 use super::{Context, approval};
 use crate::error::CliError;
 use crate::exit::ExitCode;
@@ -19,7 +18,7 @@ use crate::interrupt::Interrupts;
 use crate::report::columns::{bytes, table};
 use crate::report::json;
 use crate::site::Site;
-use engine::lock::LockError;
+use engine::pool::Pool;
 use engine::sessions::archives::{self, Archive};
 
 /// What to do with archives.
@@ -91,7 +90,7 @@ pub(super) fn run(context: &Context, command: &ArchivesCommand) -> Result<ExitCo
         let mut interrupts = Interrupts::listen().map_err(CliError::failed)?;
         let access = HostAccess::of(context, &site)?;
         let now = OffsetDateTime::now_utc();
-        let looking = async { Ok(look(context, &access, hosts, of, now).await) };
+        let looking = async { Ok(look(context, &access, &hosts, of, now).await) };
         let (found, code) = interrupts.give_way(looking).await?;
         match command {
             ArchivesCommand::List { json: true, .. } => {
@@ -153,36 +152,20 @@ impl Which {
     }
 }
 
-/// The archives of these hosts, which are asked at once; hosts that can't be asked are warned of.
+/// The archives of these hosts that the command is about.
 async fn look(
     context: &Context,
     access: &HostAccess,
-    hosts: Vec<HostName>,
+    hosts: &[HostName],
     of: &Which,
     now: OffsetDateTime,
 ) -> (Vec<(HostName, Archive)>, ExitCode) {
-    let mut all = JoinSet::new();
-    for host in hosts {
-        let pool = Arc::clone(&access.pool);
-        all.spawn(async move {
-            let listed = archives::list(&pool, &host).await;
-            (host, listed)
-        });
-    }
-    let mut answers = all.join_all().await;
-    answers.sort_by(|a, b| a.0.cmp(&b.0));
-    let (mut found, mut code) = (Vec::new(), ExitCode::Done);
-    for (host, listed) in answers {
-        match listed {
-            Ok(archives) => {
-                let taken = archives.into_iter().filter(|archive| of.takes(archive, now));
-                found.extend(taken.map(|archive| (host.clone(), archive)));
-            }
-            Err(error) => {
-                context.terminal.warn(&error.to_string());
-                code = code.first(ended_by(&error));
-            }
-        }
+    let ask = |pool: Arc<Pool>, host: HostName| async move { archives::list(&pool, &host).await };
+    let (answers, code) = access.ask_each(&context.terminal, hosts, ask).await;
+    let mut found = Vec::new();
+    for (host, archives) in answers {
+        let taken = archives.into_iter().filter(|archive| of.takes(archive, now));
+        found.extend(taken.map(|archive| (host.clone(), archive)));
     }
     (found, code)
 }
@@ -195,18 +178,11 @@ async fn purge(context: &Context, access: &HostAccess, found: &[(HostName, Archi
             Ok(()) => context.terminal.print(&format!("{host}: deleted {cluster}/{name}\n")),
             Err(error) => {
                 context.terminal.warn(&format!("{error}; {cluster}/{name} may still be there"));
-                code = code.first(ended_by(&error));
+                code = code.first(code_of(&error));
             }
         }
     }
     code
-}
-
-fn ended_by(error: &LockError) -> ExitCode {
-    match error {
-        LockError::Away { .. } => ExitCode::Unreachable,
-        _ => ExitCode::Failed,
-    }
 }
 
 fn show(context: &Context, found: &[(HostName, Archive)], now: OffsetDateTime, code: ExitCode) {

@@ -3,18 +3,18 @@
 use std::sync::Arc;
 
 use clap::Args;
+use inventories::HostName;
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 use time::OffsetDateTime;
 use time::format_description::well_known::Rfc3339;
-use tokio::task::JoinSet;
 
 use super::Context;
 use super::hosts::HostAccess;
 use crate::error::CliError;
 use crate::exit::ExitCode;
 use crate::report::json;
-use engine::lock::LockError;
+use engine::pool::Pool;
 use engine::sessions::history;
 
 /// Arguments of `quorate history`.
@@ -52,28 +52,13 @@ pub(super) fn run(context: &Context, arguments: &HistoryArgs) -> Result<ExitCode
     let mut entries = Vec::new();
     let code = context.block_on(async {
         let access = HostAccess::of(context, &site)?;
-        let mut all = JoinSet::new();
-        for host in hosts.into_iter().cloned() {
-            let (pool, lines) = (Arc::clone(&access.pool), arguments.lines);
-            all.spawn(async move {
-                let read = history::last(&pool, &host, lines).await;
-                (host, read)
-            });
-        }
-        let mut code = ExitCode::Done;
-        let mut answers = all.join_all().await;
-        answers.sort_by(|a, b| a.0.cmp(&b.0));
-        for (host, answer) in answers {
-            match answer {
-                Ok(text) => entries.extend(read(host.as_str(), &text)),
-                Err(error) => {
-                    context.terminal.warn(&error.to_string());
-                    code = code.first(match error {
-                        LockError::Away { .. } => ExitCode::Unreachable,
-                        _ => ExitCode::Failed,
-                    });
-                }
-            }
+        let lines = arguments.lines;
+        let ask = |pool: Arc<Pool>, host: HostName| async move {
+            history::last(&pool, &host, lines).await
+        };
+        let (answers, code) = access.ask_each(&context.terminal, hosts, ask).await;
+        for (host, text) in answers {
+            entries.extend(read(host.as_str(), &text));
         }
         Ok::<_, CliError>(code)
     })??;

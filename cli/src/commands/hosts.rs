@@ -14,11 +14,13 @@ use crate::exit::ExitCode;
 use crate::keys::OpenAuthorities;
 use crate::site::Site;
 use crate::terminal::Terminal;
+use engine::lock::LockError;
 use engine::pool::{Operator, Pool, target};
 use engine::release::Archives;
 use engine::ssh_hosts::SshHosts;
 use engine::steps::certificates::Issuers;
 use remote::{Answers, Counters, Target};
+use tokio::task::JoinSet;
 
 /// The way to the hosts of a site: one pool of connections for all that a command does.
 #[derive(Debug)]
@@ -63,6 +65,37 @@ impl HostAccess {
         }
     }
 
+    /// Asks these hosts at once: the answers by host, and a warning for each that gave none.
+    pub(super) async fn ask_each<'h, T: Send + 'static, F>(
+        &self,
+        terminal: &Terminal,
+        hosts: impl IntoIterator<Item = &'h HostName>,
+        ask: impl Fn(Arc<Pool>, HostName) -> F,
+    ) -> (Vec<(HostName, T)>, ExitCode)
+    where
+        F: Future<Output = Result<T, LockError>> + Send + 'static,
+    {
+        let mut all = JoinSet::new();
+        for host in hosts {
+            let asked = ask(Arc::clone(&self.pool), host.clone());
+            let host = host.clone();
+            all.spawn(async move { (host, asked.await) });
+        }
+        let mut said = all.join_all().await;
+        said.sort_by(|a, b| a.0.cmp(&b.0));
+        let (mut answers, mut code) = (Vec::new(), ExitCode::Done);
+        for (host, answer) in said {
+            match answer {
+                Ok(answer) => answers.push((host, answer)),
+                Err(error) => {
+                    terminal.warn(&error.to_string());
+                    code = code.first(code_of(&error));
+                }
+            }
+        }
+        (answers, code)
+    }
+
     /// The hosts, to be looked at.
     pub(super) fn hosts(&self) -> SshHosts {
         self.with_authorities(BTreeMap::new())
@@ -76,6 +109,14 @@ impl HostAccess {
         }
         let archives = Archives::new(self.folder.clone());
         SshHosts::new(self.site.clone(), Arc::clone(&self.pool), archives, issuers)
+    }
+}
+
+/// What a command comes to whose host did not answer.
+pub(super) fn code_of(error: &LockError) -> ExitCode {
+    match error {
+        LockError::Away { .. } => ExitCode::Unreachable,
+        _ => ExitCode::Failed,
     }
 }
 
