@@ -125,7 +125,7 @@ pub enum Command {
     /// and review a new one.
     ///
     /// Where nobody can be asked, as in CI, give --yes, --expect or a saved plan. The lock on the hosts keeps
-    /// two applies apart: the second one is told who holds it.
+    /// two applies apart: the second one names who holds it.
     #[command(after_long_help = examples::APPLY)]
     Apply(apply::ApplyArgs),
     /// Show how the clusters are
