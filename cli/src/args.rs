@@ -143,7 +143,7 @@ pub enum Command {
     /// Issue a certificate for a client, such as an API server
     ///
     /// Opens the CA key of the cluster's clients here and writes the CA certificate, a certificate and its
-    /// key into a folder. Without etcd's own authentication, whoever holds the key can read and write all
+    /// key into a folder. Without etcd's own authentication, anyone who holds the key can read and write all
     /// data of the cluster.
     #[command(after_long_help = examples::CLIENT_CERT)]
     ClientCert(client_cert::ClientCertArgs),

@@ -8,7 +8,7 @@ use tokio::signal::unix::{Signal, SignalKind, signal};
 use crate::error::CliError;
 use crate::exit::ExitCode;
 
-/// Both ways in which an operator, or whoever runs us, says stop.
+/// Both ways in which an operator or a CI system says stop.
 #[derive(Debug)]
 pub struct Interrupts {
     interrupt: Signal,

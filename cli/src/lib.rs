@@ -3,7 +3,7 @@
 //! - [`args`], [`commands`]: the command line, and one file for each command.
 //! - [`site`], [`rewrite`], [`authorities`], [`keys`]: the inventory and the CAs on the operator's disk.
 //! - [`terminal`], [`report`]: everything that is shown.
-//! - [`trace`]: what the engine and the transport do and wait for, for whoever asks why it hangs.
+//! - [`trace`]: what the engine and the transport do and wait for: it answers why a run hangs.
 //! - [`exit`], [`error`], [`interrupt`], [`core_dumps`]: how it ends.
 
 pub mod args;

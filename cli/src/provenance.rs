@@ -210,7 +210,7 @@ impl Provenance {
     }
 }
 
-/// A refusal of an apply, as who only plans is told of it.
+/// A refusal of an apply, as `plan` reports it.
 pub fn warning(error: &CliError) -> String {
     let hints = error.hints.iter().map(|hint| format!("\n  hint: {hint}"));
     format!("{error}{}", hints.collect::<String>())

@@ -1,5 +1,5 @@
 //! A plan in a file. It holds no steps to replay: it names the plan, and what decided it. Applying
-//! it plans again and goes on only where the same comes out; else it says what moved.
+//! it plans again and continues only if the result is the same; else it says what changed.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::fs;
@@ -83,7 +83,7 @@ impl SavedPlan {
         Policy { allow_outage, allow_reform, allow_slow_disk, selection, ..Policy::default() }
     }
 
-    /// Writes the file anew.
+    /// Writes the file again.
     pub fn write(&self, path: &Path) -> Result<(), CliError> {
         let doing = || format!("cannot save the plan to {}", path.display());
         let text = serde_json::to_string_pretty(self)

@@ -127,7 +127,7 @@ pub fn choose_cluster<'a>(
     }
 }
 
-/// The names that a site's clusters have, for whoever used another.
+/// The names of a site's clusters, for a user who gave another.
 pub fn clusters_of(spec: &SiteSpec) -> String {
     let names: Vec<&str> = spec.clusters.keys().map(ClusterName::as_str).collect();
     format!("the inventory has: {}", names.join(", "))

@@ -91,7 +91,7 @@ impl Reader {
 /// Where a command reads from and writes to.
 ///
 /// A reader that went away (`quorate plan | head -1`) is not an error: what was to be printed is
-/// dropped, and the command goes on, because an apply must not stop in the middle for that. Any
+/// dropped, and the command continues, because an apply must not stop in the middle for that. Any
 /// other failure to write is kept until [`finish`](Self::finish).
 #[derive(Debug)]
 pub struct Terminal {

@@ -45,7 +45,7 @@ impl Severity {
 /// One mistake, with everything that is needed to show it: no file is read again.
 ///
 /// Texts may hold anything that the inventory holds, also control characters. The renderer and
-/// the JSON form escape them; whoever prints them otherwise has to do the same.
+/// the JSON form escape them; other code that prints them has to do the same.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Diagnostic {
     /// Whether the inventory can still be used.

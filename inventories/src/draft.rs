@@ -130,7 +130,7 @@ fn pki(keys: &DraftKeys) -> String {
             )
         }
         DraftKeys::Plain => {
-            "# NOT SEALED: whoever reads pki/ can open every cluster of this site. Better:
+            "# NOT SEALED: anyone who reads pki/ can open every cluster of this site. Better:
 # recipients = [\"age1…\"]
 plain-keys = true
 "

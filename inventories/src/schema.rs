@@ -261,7 +261,7 @@ pub(crate) struct Bootstrap {
     pub(crate) static_: Option<StaticBootstrap>,
     /// Every member reads the list from SRV records of a domain, once, while the cluster is formed.
     /// `quorate dns` prints the records. Later the domain is in the server and peer certificates
-    /// and nowhere else; changing it forms nothing anew.
+    /// and nowhere else; changing it does not form the cluster again.
     pub(crate) dns_srv: Option<DnsSrvBootstrap>,
     /// Every member registers itself in an etcd that is there already, and reads the list there,
     /// once, while the cluster is formed. Needs etcd 3.6 or newer.
@@ -343,7 +343,7 @@ pub(crate) struct Pki {
     /// Who can open the sealed CA keys: age public keys (`age1…`) or SSH public keys
     /// (`ssh-ed25519 …`, `ssh-rsa …`).
     pub(crate) recipients: Option<Loc<Vec<Loc<String>>>>,
-    /// Keeps the CA keys unsealed, in files of mode 0600. Whoever reads those files can open every
+    /// Keeps the CA keys unsealed, in files of mode 0600. Anyone who reads those files can open every
     /// cluster of the site. Default: `false`.
     pub(crate) plain_keys: Option<Loc<bool>>,
 }

@@ -10,7 +10,7 @@ use crate::facts::{CertFacts, ExtendedKeyUsage};
 use crate::profile::LeafRequest;
 use crate::san;
 
-/// One reason to issue a certificate anew.
+/// One reason to issue a certificate again.
 ///
 /// Times are the certificate's own, never "in so many days": the same host gives the same reasons
 /// tomorrow. [`CertChange::at`] says it in days for a reader.

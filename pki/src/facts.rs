@@ -15,7 +15,7 @@ use crate::digest::{Sha256Digest, hex};
 
 /// What a certificate says. All of it is public.
 ///
-/// Whoever made the certificate chose its texts: characters that would steer a terminal are escaped
+/// The issuer of the certificate chose its texts: characters that would steer a terminal are escaped
 /// (`\u{1b}`), so that every text here can be shown.
 #[derive(Debug, Clone, PartialEq, Eq, serde::Serialize, serde::Deserialize)]
 pub struct CertFacts {

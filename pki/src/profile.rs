@@ -19,7 +19,7 @@ use crate::facts::ExtendedKeyUsage;
 /// How long a CA lasts. Changing a CA takes two rolling restarts of every member, so it must be rare.
 pub const AUTHORITY_LIFE: Duration = Duration::days(3650);
 
-/// How long a leaf lasts. etcd reads leaves anew at every handshake, so renewing costs no restart.
+/// How long a leaf lasts. etcd reads leaves again at every handshake, so renewing costs no restart.
 pub const LEAF_LIFE: Duration = Duration::days(365);
 
 /// How far back `notBefore` is set, so that a host whose clock is behind accepts a fresh certificate.

@@ -128,7 +128,7 @@ pub struct HostFacts {
     pub other_clusters: BTreeSet<String>,
     /// What the host remembers of the last apply. It decides nothing.
     pub applied: Observed<Applied>,
-    /// Who holds the lock of the host, if anybody does at this moment. It decides nothing: whoever
+    /// Who holds the lock of the host, if anybody does at this moment. It decides nothing: a run that
     /// applies asks the lock itself.
     pub holder: Option<Holder>,
 }

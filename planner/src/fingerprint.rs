@@ -20,7 +20,7 @@ use crate::report::Finding;
 /// The facts that decided, by name. Values are short: long contents stand as digests.
 pub type Fingerprint = BTreeMap<String, String>;
 
-/// The name of a plan: equal for equal steps that cost the same for good, whoever plans them and when.
+/// The name of a plan: equal for equal steps with equal lasting costs, no matter who plans them and when.
 pub fn hash(plan: &Plan) -> String {
     let Plan { site, selection, steps, report } = plan;
     let refused: Vec<&str> = report.refused().map(|finding| finding.code).collect();
@@ -52,7 +52,7 @@ pub fn of(facts: &SiteFacts, plan: &Plan) -> Fingerprint {
         }
     }
     let report = &plan.report;
-    // A disk is timed anew in each look: near a threshold its warning comes and goes. It decides
+    // A disk is timed again in each look: near a threshold its warning comes and goes. It decides
     // only where it refuses.
     let warnings = report.warnings.iter().filter(|warning| !cost::is_timed(warning.code));
     for Finding { code, host, cluster, message: _, hint: _ } in warnings.chain(report.refused()) {

@@ -138,7 +138,7 @@ pub enum Action {
     Create,
     /// Changes what is there, in place.
     Update,
-    /// Takes away and makes anew.
+    /// Removes and creates again.
     Replace,
     /// Takes away.
     Delete,
@@ -267,7 +267,7 @@ impl fmt::Display for PlaceRef {
 mod tests {
     use super::Action::{Check, Create, Delete, Replace, Run, Update};
 
-    /// Whoever reads JSON or graphs meets these.
+    /// Readers of JSON and graphs see these.
     #[test]
     fn every_action_has_its_word_and_its_symbol() {
         let actions = [Create, Update, Replace, Delete, Run, Check];

@@ -24,7 +24,7 @@ pub struct PlanReport {
     pub warnings: Vec<Finding>,
     /// What is wrong or not supported, and which steps each leaves out of the plan.
     pub blocked: Vec<Blocked>,
-    /// Changes that are wanted and held back, because they are not safe now. The rest goes on.
+    /// Changes that are wanted and held back, because they are not safe now. The rest continues.
     pub held: Vec<Finding>,
     /// What will be due later.
     pub waiting: Vec<Finding>,
@@ -145,7 +145,7 @@ pub enum Led {
 pub enum Formation {
     /// There is nothing of it.
     Absent,
-    /// A bootstrap was begun and never had a quorum.
+    /// A bootstrap started and never had a quorum.
     Begun,
     /// It had a quorum at least once, so its data counts.
     Formed,

@@ -177,7 +177,7 @@ pub struct ExpandError {
 }
 
 /// Expands an inventory and the CAs beside it into the desired state. Records of formed clusters are put
-/// into it by whoever reads them.
+/// into it by their readers.
 pub fn expand(
     inventory: &Inventory,
     authorities: &BTreeMap<ClusterName, Authorities>,

@@ -1,4 +1,4 @@
-//! The comment at the head of a unit and of a pod, for whoever opens the file. quorate reads it back where
+//! The comment at the head of a unit and of a pod, for people who open the file. quorate reads it back where
 //! no member answers: then nobody else knows what the cluster was made of.
 
 use crate::member::Member;

@@ -37,7 +37,7 @@ pub const MANIFESTS: &str = "/etc/kubernetes/manifests";
 /// The kubelet's unit.
 pub const KUBELET_UNIT: &str = "kubelet.service";
 
-/// Where kubeadm, and whoever follows it, configures the kubelet.
+/// Where kubeadm, and tools that follow it, configure the kubelet.
 pub const KUBEADM_KUBELET_CONFIG: &str = "/var/lib/kubelet/config.yaml";
 
 /// Makes a kubelet stand alone. Its name comes after those of the packages' own drop-ins.

@@ -3,7 +3,7 @@
 //! - A pod mounts nothing that its own process could replace: a runtime follows links, so a process that
 //!   swaps a mounted directory for one would see the host at its next start. That a formed member starts
 //!   only with its log is therefore etcd's own doing, see [`Member::arguments`].
-//! - Probes ask `/livez` and `/readyz`, never `/health`: over an alarm, which no restart mends, the latter
+//! - Probes ask `/livez` and `/readyz`, never `/health`: over an alarm, which no restart repairs, the latter
 //!   would have the kubelet restart the member again and again.
 //! - A process shows by [`IDENTITY`] in its environment which manifest it was started from, also where
 //!   its arguments are the same.
@@ -146,7 +146,7 @@ impl Manifest {
                 }
             }
         }
-        // Long arguments stay on their line: whoever compares two manifests reads whole flags.
+        // Long arguments stay on their line: a reader who compares two manifests reads whole flags.
         let options = serde_saphyr::ser_options! { prefer_block_scalars: false };
         let yaml = serde_saphyr::to_string_with_options(&pod, options);
         yaml.map(|yaml| format!("{}{yaml}", self.head)).map_err(|error| error.to_string())

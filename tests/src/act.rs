@@ -225,7 +225,7 @@ impl World {
                     return failed("the member does not run");
                 }
                 stopping.process = None;
-                // Whoever led does not any more; the others elect.
+                // The old leader no longer leads; the others elect.
                 self.settle();
                 let Some(host) = self.hosts.get_mut(step.host()) else { return failed("no host") };
                 let accounts = host.accounts.clone();
@@ -291,7 +291,7 @@ impl World {
         );
         there.manifest = Some(text.to_owned());
         there.process = None;
-        // Whoever led does not any more; the others elect.
+        // The old leader no longer leads; the others elect.
         self.settle();
         let others = self.clone();
         let Some(host) = self.hosts.get_mut(step.host()) else { return failed("no host") };

@@ -19,7 +19,7 @@ pub enum Fault {
     /// its members stays without an answer.
     Slow,
     /// The disk under its data directories is lost, and with it the logs. Once a member was in a
-    /// quorum nothing mends this yet.
+    /// quorum nothing repairs this yet.
     DiskLost,
 }
 
@@ -94,7 +94,7 @@ impl SimHost {
 }
 
 impl World {
-    /// Whether a member on this host lost its log after it was in a quorum: nothing mends that yet.
+    /// Whether a member on this host lost its log after it was in a quorum: nothing repairs that yet.
     pub fn has_lost_a_member(&self, name: &HostName) -> bool {
         let published = |cluster: &ClusterName| {
             let id = self.formed.get(cluster);

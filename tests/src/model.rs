@@ -16,7 +16,7 @@
 //! planning are remembered by what can be seen, steps and faults by the world they meet.
 //!
 //! **Safety**: the [`invariants`](crate::invariants) hold at every move. **Liveness**: from each
-//! state in which no member is lost for good there is a way to the goal on which nothing more goes
+//! state in which no member is lost permanently there is a way to the goal on which nothing more goes
 //! wrong. It is asked backwards from the goals.
 
 mod arena;

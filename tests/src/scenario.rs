@@ -13,7 +13,7 @@
 //! ----
 //! ```
 //!
-//! The commands are those of [`stage::Stage::tell`]. With `REWRITE=1` the answers are written anew;
+//! The commands are those of [`stage::Stage::tell`]. With `REWRITE=1` the answers are rewritten;
 //! commit only what you have read and understood.
 
 pub mod file;

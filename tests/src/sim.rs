@@ -153,7 +153,7 @@ impl Hosts for Sim {
         let gone = state.ran.checked_sub(1).and_then(|last| state.losses.get(&last))
             == Some(&Loss::Forever);
         if let Some(bindings) = state.orphans.remove(&step.id) {
-            // Whether it could be done at all is for whoever does it again to tell.
+            // Whether it could be done at all shows when it is done again.
             let _ = state.world.act(step, &bindings);
         }
         std::future::ready(if gone { Err(lost(step)) } else { Ok(()) })

@@ -166,7 +166,7 @@ pub enum Until {
     Never,
     /// The drop-ins of the unit's own folder are gone.
     DropInsGone,
-    /// Its cause is gone: the next start brings it up, whoever starts it.
+    /// Its cause is gone: the next start brings it up, no matter who starts it.
     NextStart,
 }
 

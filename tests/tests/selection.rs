@@ -1,6 +1,6 @@
 //! Narrowed plans: a part of the whole plan that is safe by itself, and together the whole.
 
-#![expect(clippy::unwrap_used, reason = "a test that can't go on is to panic")]
+#![expect(clippy::unwrap_used, reason = "a test that can't continue is to panic")]
 
 use std::collections::{BTreeMap, BTreeSet};
 

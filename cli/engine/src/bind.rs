@@ -16,8 +16,8 @@ use super::hosts::Bindings;
 pub struct BindError(getrandom::Error);
 
 /// Gives every cluster that the plan forms its bootstrap token: the one that a host already stores,
-/// so that an interrupted bootstrap goes on as itself; a new one where there is none, or where the
-/// plan discards what was begun. The planner chooses by the same rule.
+/// so that an interrupted bootstrap resumes with its identity; a new one where there is none, or where the
+/// plan discards the bootstrap. The planner chooses by the same rule.
 pub fn tokens(plan: &Plan, facts: &SiteFacts) -> Result<Bindings, BindError> {
     let mut bindings = Bindings::default();
     for cluster in forming(plan) {

@@ -36,7 +36,7 @@ const WORK: Duration = Duration::from_secs(20);
 /// The version of the record of the last apply that this quorate knows.
 pub const RECORD_FORMAT: u32 = 1;
 
-/// Who takes the lock, and what for. Shown to whoever finds it taken; each a single line.
+/// Who takes the lock, and what for. Shown to a run that finds it taken; each a single line.
 #[derive(Debug, Clone)]
 pub struct Claim {
     /// Person and machine.
@@ -218,7 +218,7 @@ impl Lock {
     }
 }
 
-/// The refusal that is told, whichever came first: somebody else's work explains more than a host's silence.
+/// The refusal that is reported, whichever came first: another run's work explains more than a host's silence.
 fn foremost(refusals: Vec<LockError>) -> Option<LockError> {
     let rank = |error: &LockError| match error {
         LockError::Held { host, .. } => (0, Some(host.clone())),

@@ -58,7 +58,7 @@ pub(crate) const SCRIPT: &str = concat!(
 );
 /// A look takes a tenth of a second; a member without a quorum makes it wait.
 const LOOK_TIME: Duration = Duration::from_secs(60);
-/// A step writes its few files within a moment; what is torn three times over is torn for good.
+/// A step writes its few files within a moment; what is torn three times in a row stays torn.
 const MOST_LOOKS: u32 = 3;
 /// The longest reply: every text of several clusters at its limit.
 const MAX_REPLY: usize = 8 * 1024 * 1024;

@@ -35,7 +35,7 @@ macro_rules! script {
 }
 
 /// How long a script waits for others at most, as its lines `# waits N s` say: each stands where it waits.
-/// What it is told to wait comes on top.
+/// The time that it is to wait comes on top.
 pub(crate) fn waits(script: &str) -> Duration {
     let said = script.lines().filter_map(|line| line.trim_start().strip_prefix("# waits "));
     let seconds = said.filter_map(|rest| rest.split_once(" s")?.0.parse::<u64>().ok());

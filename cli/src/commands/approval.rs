@@ -24,7 +24,7 @@ pub(super) fn confirm_site(site: &Site, confirmed: Option<&str>) -> Result<(), C
     }
 }
 
-/// Asks whether to go on. Without a terminal there is nobody to ask.
+/// Asks whether to continue. Without a terminal there is nobody to ask.
 pub(super) async fn ask(terminal: &Terminal, question: &str) -> Result<(), CliError> {
     if !terminal.can_ask() {
         let message = "there is no terminal to ask for approval";

@@ -36,7 +36,7 @@ pub enum ArchivesCommand {
         #[arg(long)]
         json: bool,
     },
-    /// Delete archives for good
+    /// Delete archives permanently
     ///
     /// Shows the archives, asks, and deletes them. There is no way back: if a backup is missing or broken,
     /// an archive may be the only copy of its data.
@@ -111,8 +111,8 @@ pub(super) fn run(context: &Context, command: &ArchivesCommand) -> Result<ExitCo
                 if !yes {
                     let count = found.len();
                     let question = match count {
-                        1 => "Do you want to delete this archive for good?".to_owned(),
-                        _ => format!("Do you want to delete these {count} archives for good?"),
+                        1 => "Do you want to permanently delete this archive?".to_owned(),
+                        _ => format!("Do you want to permanently delete these {count} archives?"),
                     };
                     interrupts.give_way(approval::ask(&context.terminal, &question)).await?;
                 }

@@ -47,7 +47,7 @@ impl HostAccess {
         })
     }
 
-    /// Says what the connections cost so far, to whoever wants to know more.
+    /// Says what the connections cost so far, for `--verbose`.
     pub(super) async fn say_cost(&self, terminal: &Terminal) {
         let costs = self.pool.counters().await;
         let mean = |of: fn(&Counters) -> u64| {

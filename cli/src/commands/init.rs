@@ -43,7 +43,7 @@ pub struct InitArgs {
     /// Default: ~/.ssh/id_ed25519.pub
     #[arg(long = "recipient", value_name = "KEY", conflicts_with = "plain_keys")]
     recipients: Vec<String>,
-    /// Keep the CA keys as they are: whoever reads them can open the cluster
+    /// Keep the CA keys as they are: anyone who reads them can open the cluster
     #[arg(long)]
     plain_keys: bool,
 }

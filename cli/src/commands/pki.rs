@@ -61,7 +61,7 @@ pub(super) fn make_authorities(
                 terminal.say("commit pki/: without the CAs nobody can renew a certificate");
             }
             Keeping::Plain => terminal.warn(
-                "the CA keys are NOT sealed ([pki] plain-keys = true): whoever reads pki/*/*.key \
+                "the CA keys are NOT sealed ([pki] plain-keys = true): anyone who reads pki/*/*.key \
                  can open and impersonate every cluster of the site; commit pki/*/*.crt and no key, \
                  and keep a copy of the keys in a safe place",
             ),

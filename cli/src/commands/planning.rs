@@ -31,7 +31,7 @@ impl Planned {
         Ok(Self { spec, facts, plan, policy })
     }
 
-    /// Looks once more, and plans the same again. What was measured then is not measured anew.
+    /// Looks once more, and plans the same again. What was measured then is not measured again.
     pub(super) async fn again<H: Hosts>(
         &self,
         context: &Context,

@@ -96,7 +96,7 @@ pub enum EventKind<'a> {
         /// What happened to the connection.
         why: &'a str,
     },
-    /// The host is back, and the step goes on.
+    /// The host is back, and the step continues.
     Reconnected {
         /// The step.
         hook: WaitedHook,

@@ -115,7 +115,7 @@ impl<'a> Stream<'a> {
                 self.line(Level::Warn, &message, kind);
             }
             Event::Reconnected { id, host, after } => {
-                let message = format!("{id}: reconnected to {host}, goes on");
+                let message = format!("{id}: reconnected to {host}, continuing");
                 let hook = WaitedHook { step: self.hook(id), waited_seconds: after.as_secs() };
                 self.line(Level::Info, &message, EventKind::Reconnected { hook });
             }

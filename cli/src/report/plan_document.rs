@@ -44,7 +44,7 @@ pub struct PlanDocument<'a> {
     warnings: Vec<FindingDocument<'a>>,
     /// What is wrong or not supported, and what each leaves out of the plan; the rest is in it.
     blocked: Vec<BlockedDocument<'a>>,
-    /// Changes that are wanted and not safe now; the rest goes on without them.
+    /// Changes that are wanted but not safe now; the rest of the plan runs without them.
     held: Vec<FindingDocument<'a>>,
     waiting: Vec<FindingDocument<'a>>,
     /// What a narrowed plan leaves out; empty where nothing was selected.

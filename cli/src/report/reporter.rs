@@ -80,7 +80,7 @@ impl<'a> Reporter<'a> {
         }
     }
 
-    /// The command is over. People see the error from whoever called it.
+    /// The command is over. People see the error from the caller.
     pub fn end(&mut self, ended: &Result<ExitCode, CliError>) {
         match (&mut self.audience, ended) {
             (Audience::People(_), _) => self.terminal.clear(),

@@ -12,7 +12,7 @@ use serde::Serialize;
 pub enum FormationWord {
     /// There is nothing of it.
     Absent,
-    /// A bootstrap was begun and never had a quorum.
+    /// A bootstrap started and never had a quorum.
     Begun,
     /// It had a quorum at least once, so its data counts.
     Formed,

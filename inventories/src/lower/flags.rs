@@ -61,7 +61,7 @@ fn one(
     }
     if name.ends_with("-urls") && text.contains("http://") {
         let message = format!("`{}`: etcd over plain HTTP is not supported", escape(name));
-        let hint = "leave it out: whoever reaches an open etcd owns the whole cluster, so clients and peers always use TLS; addresses come from [hosts], ports from `ports`";
+        let hint = "leave it out: anyone who reaches an open etcd owns the whole cluster, so clients and peers always use TLS; addresses come from [hosts], ports from `ports`";
         report.add(Finding::error("plain-http", name_at, message).hint(hint));
         return;
     }

@@ -14,8 +14,7 @@ pub(super) fn settings(raw: &Loc<schema::Pki>, report: &mut Report<'_>) -> PkiSe
         let at = At::new(0, text.span());
         if secret::is_private_key(text) {
             report.hide(&at);
-            let message =
-                "this is a private key: whoever has read this file can open what is sealed for it";
+            let message = "this is a private key: anyone who has read this file can open what is sealed for it";
             let hint = "make a new key, and write the public one: `age-keygen -y FILE` prints it";
             report.add(Finding::error("plain-secret", &at, message).hint(hint));
         } else if let Err(hint) = recipient::check(text) {

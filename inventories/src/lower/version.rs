@@ -54,12 +54,12 @@ fn judge(version: EtcdVersion, at: &At, report: &mut Report<'_>) -> bool {
     }
     if minor == Minor::V3_5 && patch < 6 {
         let message =
-            format!("etcd {version} can become inconsistent between members; 3.5.6 mended that");
+            format!("etcd {version} can become inconsistent between members; 3.5.6 fixed that");
         report.add(Finding::warning("unsafe-version", at, message).hint(instead.clone()));
     }
     if minor == Minor::V3_4 && patch < 22 {
         let message = format!(
-            "etcd {version} can become inconsistent when authentication is used; 3.4.22 mended that"
+            "etcd {version} can become inconsistent when authentication is used; 3.4.22 fixed that"
         );
         report.add(Finding::warning("unsafe-version", at, message).hint(instead));
     }
@@ -72,7 +72,7 @@ fn judge(version: EtcdVersion, at: &At, report: &mut Report<'_>) -> bool {
     if version > newest {
         let message =
             format!("etcd {version} is newer than the newest release known here, {newest}");
-        let hint = "goes on as with that release; check the changelog for new or removed flags";
+        let hint = "continues as with that release; check the changelog for new or removed flags";
         report.add(Finding::warning("unknown-patch", at, message).hint(hint));
     }
     true

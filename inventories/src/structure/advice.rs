@@ -49,7 +49,7 @@ pub(super) fn unsupported(path: &[String], name: &str) -> Option<(&'static str, 
         ) => say(
             "plain-http",
             "etcd without TLS is not supported".to_owned(),
-            "leave the key out: whoever reaches an open etcd owns the whole cluster, so clients and peers always use TLS",
+            "leave the key out: anyone who reaches an open etcd owns the whole cluster, so clients and peers always use TLS",
         ),
         (["hosts", _], "user" | "port" | "identity-file" | "host-key" | "connect-timeout") => say(
             "unknown-key",

@@ -11,7 +11,7 @@ pub enum Effect {
     /// Nothing yet: the member reads what was written when it starts the next time.
     NextStart,
     /// A process that is not ready ends: one that systemd starts again and again, or one that waits for the others
-    /// in vain in a bootstrap. One that serves goes on.
+    /// in vain in a bootstrap. One that serves continues.
     Unready,
     /// Another member may lead; no member goes down.
     Leadership,

@@ -23,7 +23,7 @@ pub enum StepKind {
         /// The owner.
         site: SiteName,
     },
-    /// Makes the system account that etcd runs as, or mends its group and shell.
+    /// Makes the system account that etcd runs as, or repairs its group and shell.
     CreateAccount {
         /// Its name, and its group's.
         name: AccountName,
@@ -41,7 +41,7 @@ pub enum StepKind {
         /// Who downloads it.
         by: Fetch,
     },
-    /// Makes the directories of one member, or mends their owner and mode.
+    /// Makes the directories of one member, or repairs their owner and mode.
     PrepareDirectories {
         /// All of them, outermost first.
         directories: Vec<Directory>,
@@ -121,7 +121,7 @@ pub enum StepKind {
         /// Its configuration.
         config: String,
     },
-    /// Writes the manifest of a pod in which nothing changes that a kubelet reads: its process goes on.
+    /// Writes the manifest of a pod in which nothing changes that a kubelet reads: its process continues.
     WriteManifest {
         /// The manifest; the numbers are filled in at execution.
         manifest: Box<Manifest>,
@@ -136,7 +136,7 @@ pub enum StepKind {
     RetireMember {
         /// The runtime.
         from: Runtime,
-        /// Where it goes on as a pod: the image, which must be there before the member is stopped.
+        /// Where it continues as a pod: the image, which must be there before the member is stopped.
         image: Option<String>,
     },
     /// Moves drop-ins that are not ours out of the unit's way; they are kept.

@@ -42,7 +42,7 @@ fn number(name: &str, value: &FlagValue) -> Option<i64> {
     }
 }
 
-/// `8G`, `8GB` and `8GiB` are the same to whoever writes them for etcd.
+/// `8G`, `8GB` and `8GiB` mean the same when they are meant for etcd.
 fn scaled(text: &str, step: i64, unit: i64) -> Option<i64> {
     let digits = text.find(|c: char| !c.is_ascii_digit() && c != '.')?;
     let (number, suffix) = text.split_at(digits);

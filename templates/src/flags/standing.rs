@@ -109,7 +109,7 @@ pub fn standing(name: &str) -> Standing {
         }
         "unsafe-no-fsync" => Only(false, "it loses acknowledged writes when the host stops"),
         "strict-reconfig-check" => {
-            Only(true, "without it a change of members can lose the quorum for good")
+            Only(true, "without it a change of members can lose the quorum permanently")
         }
         _ => Open,
     }

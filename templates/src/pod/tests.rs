@@ -56,7 +56,7 @@ fn expanded(word: &str, container: &Yaml) -> String {
     out + rest
 }
 
-/// Set `REWRITE=1` to write the files anew, and read the diff.
+/// Set `REWRITE=1` to rewrite the files, and read the diff.
 #[test]
 fn the_pods_of_each_minor_are_as_reviewed() {
     let dir = concat!(env!("CARGO_MANIFEST_DIR"), "/tests/golden");

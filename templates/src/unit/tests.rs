@@ -14,7 +14,7 @@ fn token() -> BootstrapToken {
     BootstrapToken::from_random([0xab; 16])
 }
 
-/// Set `REWRITE=1` to write the files anew, and read the diff.
+/// Set `REWRITE=1` to rewrite the files, and read the diff.
 #[test]
 fn the_units_of_each_minor_are_as_reviewed() {
     let dir = concat!(env!("CARGO_MANIFEST_DIR"), "/tests/golden");

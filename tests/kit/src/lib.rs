@@ -1,6 +1,6 @@
 //! What the tests of several crates share: damaged input, and programs on a host.
 
-#![expect(clippy::unwrap_used, reason = "a test that can't go on is to panic")]
+#![expect(clippy::unwrap_used, reason = "a test that can't continue is to panic")]
 
 pub mod executable;
 pub mod hostile;

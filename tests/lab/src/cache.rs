@@ -72,7 +72,7 @@ fn open_lock(path: &Path) -> Result<File, LabError> {
     }
 }
 
-/// Makes `target` by `make`, once on this machine, whoever asks first: others wait, and a build
+/// Makes `target` by `make`, once on this machine, by the first process that asks: others wait, and a build
 /// that was interrupted leaves nothing that looks finished.
 pub(crate) fn ensure_built(
     target: &Path,

@@ -18,7 +18,7 @@ use std::time::{Duration, Instant};
 use crate::error::LabError;
 
 /// The variable that names a file for the CPU time of each group that is removed, in milliseconds a line:
-/// hosts are nobody's children, so whoever times a test learns theirs nowhere else.
+/// hosts are nobody's children, so a test learns their time nowhere else.
 const USED: &str = "QUORATE_LAB_CPU";
 
 /// Which control groups this machine has.
@@ -166,7 +166,7 @@ impl Cgroup {
         }
     }
 
-    /// Lets the processes of a frozen group go on.
+    /// Lets the processes of a frozen group continue.
     pub fn thaw(&self) -> Result<(), LabError> {
         self.write_freezer(match &self.hierarchies {
             Hierarchies::V1(_) => "THAWED",
@@ -235,7 +235,7 @@ impl Cgroup {
     fn account(&self) {
         let (Some(path), Ok(used)) = (env::var_os(USED), self.cpu_time()) else { return };
         let line = format!("{}\n", used.as_millis());
-        // A figure for people: whoever can't write it goes on without it.
+        // A figure for people: a lab that can't write it continues without it.
         let file = File::options().create(true).append(true).open(path);
         let _ = file.and_then(|mut file| file.write_all(line.as_bytes()));
     }

@@ -50,7 +50,7 @@ enum Command {
     Kill(One),
     /// Stops all processes of a host where they stand.
     Freeze(One),
-    /// Lets a frozen host go on.
+    /// Lets a frozen host continue.
     Thaw(One),
     /// Lets only so many writes a second through to a host's disk; 0 ends that.
     Slow(Slow),
@@ -367,7 +367,7 @@ fn tell(note: &Note) {
 }
 
 fn say(line: &str) {
-    // Whoever closed the pipe has read enough.
+    // The reader that closed the pipe has read enough.
     let _ = writeln!(io::stdout(), "{line}");
 }
 

@@ -185,7 +185,7 @@ impl Discovery {
         option("--data-dir", folder.join("data").as_os_str());
         option("--listen-client-urls", self.etcd_url().as_ref());
         option("--advertise-client-urls", self.etcd_url().as_ref());
-        // It has no peers, and stays out of the way of whoever has.
+        // It has no peers, and stays out of the way of members that have.
         option("--listen-peer-urls", "http://127.0.0.1:0".as_ref());
         if self.has_tls() {
             option("--cert-file", folder.join("server.pem").as_os_str());

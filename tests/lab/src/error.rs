@@ -154,12 +154,12 @@ impl LabError {
                 Some("3.3.25 and 3.4.23 come from Debian, 3.5 and newer are built from Go modules")
             }
             LabError::Leftovers(_) => Some(
-                "end what still uses it, then run `./dev lab down` again: it goes on from there",
+                "end what still uses it, then run `./dev lab down` again: it continues from there",
             ),
             LabError::State { .. } => Some("`./dev lab down` clears the lab"),
-            LabError::BootTimeout { .. } => {
-                Some("the machine may be overloaded: `./dev lab up` goes on with what is there")
-            }
+            LabError::BootTimeout { .. } => Some(
+                "the machine may be overloaded: run `./dev lab up` again, it continues with what is there",
+            ),
             LabError::SubnetTaken(_) => Some("take the other lab down: ./dev lab --name NAME down"),
             LabError::NotPrepared(_) => Some("./dev lab prepare --kubelet says why"),
             LabError::NotReached { .. } => {

@@ -35,7 +35,7 @@ impl Module {
         I: IntoIterator<Item = S>,
         S: AsRef<OsStr>,
     {
-        // The build is long and can wait for whoever works on this machine.
+        // The build is long and may yield to other work on this machine.
         let mut command = Command::new("nice");
         command.args(["-n", "10", "go"]).args(args).current_dir(&self.folder);
         command.env("CGO_ENABLED", "0").env("GOFLAGS", "-mod=mod").env("GOWORK", "off");

@@ -151,7 +151,7 @@ impl Host {
         self.running_cgroup()?.freeze()
     }
 
-    /// Lets a frozen host go on.
+    /// Lets a frozen host continue.
     pub fn thaw(&self) -> Result<(), LabError> {
         self.running_cgroup()?.thaw()
     }
@@ -174,7 +174,7 @@ impl Host {
         self.break_network(|faults| faults.partition(self.id, other.id))
     }
 
-    /// Lets nothing through to one of its TCP ports: whoever connects gets no answer at all.
+    /// Lets nothing through to one of its TCP ports: a client that connects gets no answer at all.
     pub fn silence(&self, port: u16) -> Result<(), LabError> {
         self.break_network(|faults| {
             faults.silenced.insert((self.id, port));

@@ -107,9 +107,9 @@ impl Network {
         tool::run("nsenter", [&enter, "nft", "flush", "ruleset"]).map(drop)
     }
 
-    /// Lets the operator and these hosts ask anew where a host is, and the host where they are.
+    /// Lets the operator and these hosts ask again where a host is, and the host where they are.
     ///
-    /// Whoever looked for a host while it was cut off may still be at it, and gives up a moment after the
+    /// A process that looked for a host while it was cut off may still be at it, and gives up a moment after the
     /// host is there again; what was sent in between then fails with "No route to host".
     pub fn forget_neighbours(&self, host: HostId, hosts: &[HostId]) -> Result<(), LabError> {
         let (v4, v6) = (self.subnet.host_v4(host), self.subnet.host_v6(host));
@@ -132,7 +132,7 @@ impl Network {
             hosts.iter().map(|host| port(*host)).chain(["op".into()]).collect();
         let switch = self.switch();
         let group = self.lab.thing("delay");
-        // Started anew each time: it knows only the ports that it was started with.
+        // Started again each time: it knows only the ports that it was started with.
         Cgroup::named(&group)?.kill(Duration::from_secs(5))?;
         if distance == RoundTrip::NONE {
             let lines = ports.iter().map(|port| format!("link set {port} master br0\n"));

@@ -1,4 +1,4 @@
-//! Processes that go on after the command that started them, each in a control group of its own.
+//! Processes that outlive the command that started them, each in a control group of its own.
 
 use std::env;
 use std::ffi::OsString;
@@ -16,7 +16,7 @@ use crate::network;
 
 /// Enters every control group, then starts the program in a session of its own and ends. The
 /// arguments are the number of groups, their entrances, and the program with its arguments.
-/// The program is in its groups before this ends, so that whoever looks then finds it there.
+/// The program is in its groups before this ends, so that a later look finds it there.
 const ENTER_AND_START: &str = r#"n=$1; shift
 while [ "$n" -gt 0 ]; do echo $$ > "$1" || exit 1; shift; n=$((n - 1)); done
 exec setsid --fork "$@""#;

@@ -193,7 +193,7 @@ impl Site {
         let mut line = |line: String| {
             let _ = writeln!(text, "{line}");
         };
-        line("# The hosts of a lab. Written anew by `lab inventory`.".to_owned());
+        line("# The hosts of a lab. `lab inventory` writes this file again.".to_owned());
         line("[site]\nname = \"lab\"\n".to_owned());
         line("[defaults.ssh]".to_owned());
         line(format!("user = \"{}\"", options.user.name()));

@@ -173,7 +173,7 @@ impl StateFile {
         gone(fs::remove_dir_all(&self.folder), &self.folder)
     }
 
-    /// Removes the folder of a lab that was begun and never written, and nothing in it that a lab
+    /// Removes the folder of a lab that was started and never written, and nothing in it that a lab
     /// does not write by then.
     pub(crate) fn discard_unborn(&self) -> Result<(), LabError> {
         for file in ["ledger", "state.lock", "lab.partial", "lock"] {
@@ -211,7 +211,7 @@ fn gone(removed: io::Result<()>, path: &Path) -> Result<(), LabError> {
     }
 }
 
-/// Whether an open lock is still the one at this path: whoever held it before may have taken the lab down, and the
+/// Whether an open lock is still the one at this path: its holder may have taken the lab down, and the
 /// file with it.
 fn is_at(lock: &File, path: &Path) -> Result<bool, LabError> {
     let inode = lock.metadata().map_err(LabError::file("read", path))?.ino();

@@ -81,7 +81,7 @@ pub fn sweep(tell: Tell) -> Result<(), LabError> {
     }
     for name in unborn_labs() {
         let state = StateFile::of(&name);
-        // Whoever makes it now holds the lock, and may have written what it is by then.
+        // The process that makes it now holds the lock, and may have written what it is by then.
         if let Some(_guard) = state.try_lock()?
             && state.read()?.is_none()
         {

@@ -12,7 +12,7 @@ use crate::world::{SimHost, SimMember, World, is_pod};
 use crate::zone::Zone;
 
 /// What a kubelet does with a manifest. A pod that is to form a cluster has no witness: on an empty disk
-/// its etcd asks the others whether it was there before, and where nobody answers it begins anew.
+/// its etcd asks the others whether it was there before, and if none answers it starts from scratch.
 pub(super) fn start_pod(
     (name, cluster): (&HostName, &ClusterName),
     member: &mut SimMember,
@@ -179,7 +179,7 @@ impl World {
                 member.process = None;
             }
         }
-        // Whoever led does not any more; the others elect.
+        // The old leader no longer leads; the others elect.
         self.settle();
         let others = self.clone();
         let Some(host) = self.hosts.get_mut(name) else { return Done::Already };

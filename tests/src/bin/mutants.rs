@@ -66,6 +66,6 @@ fn folder(root: &Path) -> PathBuf {
 }
 
 fn say(line: &str) {
-    // Whoever closed the pipe wants no more of it.
+    // The reader that closed the pipe wants no more of it.
     let _ = writeln!(io::stdout(), "{line}");
 }

@@ -89,7 +89,7 @@ pub(super) enum TurnKind {
 /// What is asked of each world once.
 #[derive(Debug, Clone, Copy)]
 pub(super) struct Look {
-    /// Whether a member is lost for good.
+    /// Whether a member is lost permanently.
     pub(super) lost: bool,
     /// Whether nothing is wrong with any host.
     pub(super) calm: bool,

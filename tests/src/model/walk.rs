@@ -33,7 +33,7 @@ pub enum Order {
     /// before all others.
     ///
     /// Such steps of different hosts commute: each reads and writes its own host alone, and no guard,
-    /// no member and no election reads what it writes. So this loses no world in which a run goes on.
+    /// no member and no election reads what it writes. So this loses no world in which a run continues.
     /// It does lose crashes and faults: those that leave two hosts half prepared at once are not
     /// walked. Walks in every order of smaller sites are there for these.
     PreparationsInTurn,
@@ -70,7 +70,7 @@ pub struct Walk {
     pub plans: usize,
     /// States in which nothing is left to do.
     pub converged: usize,
-    /// States with a member that is lost for good, from which the goal is therefore not asked.
+    /// States with a member that is lost permanently, from which the goal is therefore not asked.
     pub lost: usize,
 }
 

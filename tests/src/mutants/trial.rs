@@ -34,7 +34,7 @@ pub struct Copy {
 
 impl Copy {
     /// Brings the copy in `folder` up to the working tree at `root`. A file that did not change is
-    /// left alone, so that little is built anew.
+    /// left alone, so that little is built again.
     ///
     /// # Errors
     /// Of git, and of the file system.

@@ -6,7 +6,7 @@
 //! replays all traces. Without it a few of the world's are, and none of membership. Needs no root; the etcds run on
 //! loopback.
 
-#![expect(clippy::unwrap_used, reason = "a test that can't go on is to panic")]
+#![expect(clippy::unwrap_used, reason = "a test that can't continue is to panic")]
 
 mod answers;
 mod chance;

@@ -3,7 +3,7 @@
 //! Needs root. `./dev test`, or with the release built:
 //! `cargo test -p quorate-tests --features lab --test lab -- --test-threads=1`.
 
-#![expect(clippy::unwrap_used, reason = "a test that can't go on is to panic")]
+#![expect(clippy::unwrap_used, reason = "a test that can't continue is to panic")]
 #![expect(clippy::print_stdout, reason = "what was measured is shown with --show-output")]
 
 mod harness;

@@ -2,7 +2,7 @@
 //! their leases, and leave scripts behind that begin late. [`host`] is what the scripts on one host
 //! do; [`scripts`] holds it against the scripts themselves.
 
-#![expect(clippy::unwrap_used, reason = "a test that can't go on is to panic")]
+#![expect(clippy::unwrap_used, reason = "a test that can't continue is to panic")]
 #![expect(clippy::print_stdout, reason = "what a walk saw is a result of the run")]
 
 mod host;

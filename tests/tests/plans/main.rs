@@ -1,6 +1,6 @@
 //! What is planned for what was seen: each test changes a fact, and says what of the plan follows.
 
-#![expect(clippy::unwrap_used, reason = "a test that can't go on is to panic")]
+#![expect(clippy::unwrap_used, reason = "a test that can't continue is to panic")]
 
 mod begun;
 mod by_discovery;

@@ -69,7 +69,7 @@ async fn a_long_history_is_read_whole() {
     assert_eq!(history::last(&pool, &name("a"), 6000).await.unwrap().lines().count(), 5000);
 }
 
-/// The first host decides between two who come at once: whoever does not get it asks no other.
+/// The first host decides between two runs that start at once: the run that does not get it asks no other host.
 #[tokio::test]
 async fn whoever_is_refused_on_the_first_host_asks_no_other() {
     let (a, b) = (host(), host());

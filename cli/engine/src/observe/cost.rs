@@ -35,7 +35,7 @@ const WRITES: u32 = 200;
 const WRITE_BYTES: u32 = 2048;
 /// After this time fewer writes are enough: a disk that needs longer is slow, however many there are.
 const WRITING_TIME: Duration = Duration::from_secs(5);
-/// A write that was begun in time and has not ended by now is stuck.
+/// A write that started in time and has not ended by now is stuck.
 const DEADLINE: Duration = Duration::from_secs(20);
 /// The longest reply: what `dd` says of every write, and the connections of seven members.
 const MAX_REPLY: usize = 1024 * 1024;

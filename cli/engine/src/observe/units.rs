@@ -52,7 +52,7 @@ fn read_unit(unit: &str, block: &str, uptime: Option<Duration>) -> Observed<Unit
             return Err(format!("{unit} is another name of {}", clean(need("Id")?.as_bytes())));
         }
         let pid = need("MainPID")?;
-        // A unit whose file was taken away under a running process is still a unit.
+        // A unit whose file was removed under a running process is still a unit.
         if need("LoadState")? == "not-found" && pid == "0" {
             return Ok(None);
         }

@@ -1,4 +1,4 @@
-//! The beginning of a write-ahead log: its second record tells which cluster it was begun in.
+//! The beginning of a write-ahead log: its second record says for which cluster it was created.
 //!
 //! A record is its length in eight bytes, little-endian, whose highest byte may say in its low bits how many
 //! bytes of padding follow; then a protobuf message of type (1), checksum (2) and data (3). etcd 3.4 to 3.7

@@ -46,7 +46,7 @@ pub struct Archives {
     fetched: Mutex<BTreeMap<String, Fetched>>,
 }
 
-/// An archive that whoever comes first fetches for everybody.
+/// An archive that the first step to need it fetches for all.
 type Fetched = Arc<OnceCell<Arc<[u8]>>>;
 
 impl Archives {

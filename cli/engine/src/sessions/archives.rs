@@ -36,7 +36,7 @@ pub async fn list(pool: &Pool, host: &HostName) -> Result<Vec<Archive>, LockErro
     Ok(archives)
 }
 
-/// Deletes an archive for good, and notes in the host's journal who did. It needs no lock: it names one
+/// Deletes an archive permanently, and notes in the host's journal who did. It needs no lock: it names one
 /// archive, and nothing else touches that.
 ///
 /// # Errors

@@ -22,7 +22,7 @@ use crate::script::{
 };
 use remote::{Call, Payload, Reach, Shown};
 
-/// How long the member may take to let etcdctl in, in seconds: it reads its certificates anew at each handshake.
+/// How long the member may take to let etcdctl in, in seconds: it reads its certificates again at each handshake.
 const PATIENCE: u64 = 10;
 /// How long a handshake from another host may take.
 const HANDSHAKE: Duration = Duration::from_secs(5);

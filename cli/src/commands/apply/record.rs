@@ -37,7 +37,8 @@ pub(super) async fn begin(lock: &Lock, record: &Applied) -> Result<(), CliError>
     if failed.is_empty() {
         return Ok(());
     }
-    let message = format!("cannot record the apply, and nothing was begun: {}", failed.join("; "));
+    let message =
+        format!("cannot record the apply, and no step was started: {}", failed.join("; "));
     Err(CliError::failed(message))
 }
 

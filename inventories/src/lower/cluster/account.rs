@@ -42,7 +42,7 @@ pub(super) fn shared(clusters: &[Lowered], report: &mut Report<'_>) {
         let host = host.map(|host| host.as_str()).unwrap_or_default();
         let (one, other) = (escape(&earlier.written), escape(&later.written));
         let message = format!(
-            "the clusters \"{one}\" and \"{other}\" both run as {account} on {host}: whoever breaks into one \
+            "the clusters \"{one}\" and \"{other}\" both run as {account} on {host}: an attacker who breaks into one \
              etcd can read the keys and data of the other"
         );
         let hint = match AccountName::new(&format!("etcd-{other}")) {

@@ -60,7 +60,7 @@ fn count(cluster: &str, number: usize, at: &At, report: &mut Report<'_>) {
             at,
             format!("the cluster \"{cluster}\" has one member: for testing only"),
         )
-        .hint("three members go on when one is lost"),
+        .hint("three members keep a quorum when one is lost"),
         _ if number > MOST => Finding::error(
             "member-count",
             at,

@@ -2,7 +2,7 @@
 //!
 //! Needs root. `cargo test -p quorate-lab --features lab`, or `./dev test`.
 
-#![expect(clippy::unwrap_used, reason = "a test that can't go on is to panic")]
+#![expect(clippy::unwrap_used, reason = "a test that can't continue is to panic")]
 
 mod discovery;
 mod kept;

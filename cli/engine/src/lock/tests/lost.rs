@@ -110,7 +110,7 @@ impl Site {
         self.hosts.connection(&self.step).await.unwrap().run(call).await
     }
 
-    /// Runs a step and does something to its connection when it has begun.
+    /// Runs a step and does something to its connection once it has started.
     async fn interrupted(&self, call: Call, interrupt: impl FnOnce(&Cable)) -> StepErrorKind {
         let trace = self.trace();
         let begun = async {

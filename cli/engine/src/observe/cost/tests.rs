@@ -19,7 +19,7 @@ fn cluster(name: &str) -> ClusterName {
 struct Bench {
     root: tempfile::TempDir,
     members: Vec<(ClusterName, String)>,
-    /// A command that is begun before and ended after.
+    /// A command that starts before and ends after.
     beside: String,
     /// Where its programs are.
     path: String,

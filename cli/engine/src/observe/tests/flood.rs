@@ -9,7 +9,7 @@ use templates::layout::ReleaseLayout;
 use super::{SHELLS, Tree, member};
 use test_kit::executable::executable;
 
-/// Repaints a terminal, gives a command to whoever runs the job, and breaks out of JSON.
+/// Repaints a terminal, gives a command to the CI system that runs the job, and breaks out of JSON.
 const LINE: &str = "\\033]0;pwned\\007\\033[2J::error::pwned ##[error]pwned \\\"}]";
 
 fn program(tree: &Tree, path: &str, text: &str) {

@@ -8,7 +8,7 @@ tools="$etcdctl $cacert $cert $key"
 # shellcheck disable=SC2086
 set -- $others
 
-# is_ready: as whoever runs it sees it; else says why not.
+# is_ready: as systemd or the kubelet sees it; else says why not.
 is_ready() {
     if [ -n "$identity" ]; then
         why="its pod is not the new one yet"

@@ -17,7 +17,7 @@ if [ -n "$unit" ]; then
         systemctl reset-failed "$unit" 2>/dev/null || true
         moved=yes
     fi
-    # What the service made there, and the directory only where nobody else put anything in.
+    # What the service made there, and the directory only if it holds nothing else.
     if [ -e "$data/member" ]; then
         rm -rf -- "$data/member"
         moved=yes

@@ -1,6 +1,6 @@
 # shellcheck shell=sh
 # A discovery service, as etcdctl speaks with it. The password comes by the environment of the one program
-# that needs it: whoever may list processes does not read it there.
+# that needs it: a user who may list processes does not read it there.
 
 # What both scripts take of it.
 service='note unit data client cacert cert key user endpoints'

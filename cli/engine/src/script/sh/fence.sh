@@ -5,7 +5,7 @@
 # A new connection may lead to another machine than the one that the plan was made for: a name that points elsewhere
 # by now, an address that moved. There not even the lock's file is opened.
 #
-# A step holds the lock's flock, shared, while it runs. Whoever takes the lock over waits for the
+# A step holds the lock's flock, shared, while it runs. A run that takes the lock over waits for the
 # script of a lost connection to end; one that begins later finds another generation and does nothing.
 
 same_machine() {

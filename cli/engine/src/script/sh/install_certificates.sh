@@ -36,7 +36,7 @@ sync "$pki"
 
 previous=
 [ ! -L "$pki/current" ] || previous=$(readlink "$pki/current")
-# Before they are in use: whoever finds them finds that nobody has tried them. What follows an untried
+# Before they are in use: a run that finds them also finds that they are untested. What follows an untried
 # generation falls back to what was before both.
 proven=
 if [ "$swap" = tried ]; then
@@ -52,7 +52,7 @@ mv -fT "$link" "$pki/current"
 [ "$swap" = tried ] || rm -f -- "$untried"
 sync "$pki"
 
-# The generation before this one stays: whoever reads a file at this moment finds its other half.
+# The generation before this one stays: a process that reads a file at this moment finds its other half.
 for entry in "$pki"/*; do
     case ${entry##*/} in
     current | "$generation" | "$previous" | "$proven") ;;

@@ -50,7 +50,7 @@ alone() {
     flock -w 20 7 || refuse "a script of another run is still running on this host"
 }
 
-# outlive FILE CHECK [WHOSE]: the same where CHECK finds that the lock is nobody else's: no run listens any more to what
+# outlive FILE CHECK [WHOSE]: the same if CHECK finds that no other run has the lock: no run listens any more to what
 # still runs here, a script of WHOSE. Most of it is over in a moment. What is not would hold us up; being killed
 # anywhere does it no harm.
 outlive() {
@@ -60,7 +60,7 @@ outlive() {
     while ! flock -w 5 7; do
         [ "$rounds" -lt 4 ] || refuse "a script of ${3:-another run} is still running on this host"
         rounds=$((rounds + 1))
-        # Meanwhile somebody else may have taken the lock and begun. Nobody takes it while we look and end.
+        # Another run may have taken the lock and started meanwhile. None takes it while we look and end.
         exec 8>>"$1.change"
         if flock -w 5 8; then
             "$2"
@@ -70,7 +70,7 @@ outlive() {
     done
 }
 
-# changing FILE: nobody else changes the lock's file meanwhile.
+# changing FILE: no other run changes the lock's file meanwhile.
 changing() {
     exec 8>>"$1.change"
     flock -w 20 8 || refuse "somebody else is changing the lock of this host"

@@ -1,5 +1,5 @@
 # shellcheck shell=sh
-# LOCK SECONDS RUN: goes on with the lock after a lost connection, under a new generation: a script of
+# LOCK SECONDS RUN: keeps the lock after a lost connection, under a new generation: a script of
 # the lost connection that has yet to begin does nothing, and one that runs is over when this ends.
 # Prints the generation.
 
@@ -13,7 +13,7 @@ generation=$((generation + 1))
 boot=$(booted)
 until=$(($(uptime_seconds) + seconds))
 write_lock "$lock"
-# Whoever takes the lock over needs both, in the other order.
+# A run that takes the lock over needs both, in the other order.
 exec 8>&-
 
 wanted="$run $generation"

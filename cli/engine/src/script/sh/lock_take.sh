@@ -11,7 +11,7 @@ refuse_if_held() {
     fi
 }
 
-# A step of the holder may take minutes: whoever is refused anyway need not wait for it.
+# A step of the holder may take minutes: a run that is refused anyway need not wait for it.
 refuse_if_held
 # waits 45 s
 outlive "$lock" refuse_if_held

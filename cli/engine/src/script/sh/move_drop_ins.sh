@@ -1,5 +1,5 @@
 # shellcheck shell=sh
-# MOVES, a line for where from and one for where to: moves each file out of systemd's sight and makes systemd read its units anew.
+# MOVES, a line for where from and one for where to: moves each file out of systemd's sight and makes systemd reload its units.
 
 takes 'moves' "$@"
 
@@ -9,7 +9,7 @@ while IFS= read -r from && IFS= read -r to; do
         parents_of "$to"
         # An earlier one of the same name is kept too.
         mv --backup=numbered -T "$from" "$to"
-        # Both changes before the sync: a power cut between them would leave an empty folder for good.
+        # Both changes before the sync: a power cut between them would leave an empty folder permanently.
         folder=${from%/*}
         rmdir --ignore-fail-on-non-empty "$folder"
         sync "${to%/*}" "${folder%/*}"

@@ -17,7 +17,7 @@ moved=no
 (umask 022 && mkdir -p "$manifests")
 if ! is_so "$drop_in" "$one" || ! is_so "$config" "$two"; then
     # A run that is killed between the files and the start leaves a kubelet that is seen to be down, and not
-    # one that runs by what the files no longer say. Its containers go on without it.
+    # one that runs by what the files no longer say. Its containers continue without it.
     # waits 90 s: systemd's own time for a stop
     systemctl stop "$unit"
     parents_of "$drop_in"

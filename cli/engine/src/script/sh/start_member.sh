@@ -1,7 +1,7 @@
 # shellcheck shell=sh
 # UNIT WAL_DIR TOKEN MARKER WITNESS RESTART_DUE: starts the unit and sees it through its first moments. It is
 # ready only when the cluster has a quorum, which other hosts decide. While the cluster is being
-# formed TOKEN is not empty. A process that was begun with another one is stopped first, and so is one that has
+# formed TOKEN is not empty. A process that was started with another one is stopped first, and so is one that has
 # waited for the others for long: it keeps the environment and the sandbox that it was started with. RESTART_DUE says which
 # start is to be followed by another one.
 
@@ -31,7 +31,7 @@ is_looping() {
     [ "$state" = activating ] && [ "$restarts" != 0 ] && ! has_settled
 }
 
-# is_of_now: whether it was begun with this bootstrap's token and has not waited for the others in vain.
+# is_of_now: whether it was started with this bootstrap's token and has not waited for the others in vain.
 is_of_now() {
     [ -z "$token" ] ||
         { begun_with_token "$pid" && { [ "$state" != activating ] || ! has_settled; }; }
@@ -94,7 +94,7 @@ rm -f -- "$restart_due"
 # A unit that waits for its next start is not started by a start.
 systemctl restart --no-block "$unit"
 
-# A member that has begun its log has found its place; one that has not may be about to say why.
+# A member that has created its log has found its place; one that has not may be about to say why.
 # waits 2 s
 tries=0
 while [ "$tries" -lt 20 ]; do

@@ -4,7 +4,7 @@ use super::bench::{Bench, Run, mode, on_each_shell};
 use crate::script;
 use test_kit::executable::executable;
 
-/// An etcd that keeps its keys as lines of a file, and lets in whoever has the password, if it asks for
+/// An etcd that keeps its keys as lines of a file, and lets in clients that have the password, if it asks for
 /// one. It warns on stderr, as etcdctl does when an endpoint is slow.
 const ETCDCTL: &str = r#"#!/bin/sh
 cd "$(dirname "$0")" || exit 1

@@ -21,7 +21,7 @@ fn guarded(token: &str, [guard, first, second]: [&str; 3]) -> Run<'static> {
     run
 }
 
-/// Whether a script with that guard goes on.
+/// Whether a script with that guard continues.
 fn holds(bench: &Bench, guard: [&str; 3]) -> bool {
     let token = bench.arg("token");
     let reply = bench.run(&guarded(&token, guard));

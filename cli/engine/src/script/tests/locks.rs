@@ -40,7 +40,7 @@ fn one_takes_the_lock_and_another_is_told_who_has_it() {
         assert_eq!(status, 80);
         assert!(said.starts_with("refused n1 "), "{said}");
         assert!(said.ends_with(" ann@a holds the lock since noon: a why\n"), "{said}");
-        // Whoever has it may take it again, without a new generation.
+        // Its holder may take it again, without a new generation.
         let (status, said) = text(bench, &take(bench, "n1", "ann@a"));
         assert_eq!((status, said.contains("generation 1")), (0, true), "{said}");
     });
@@ -63,7 +63,7 @@ fn whoever_is_refused_does_not_wait_for_the_holder_s_steps() {
     });
 }
 
-/// A script of a run that is over, and that would go on for a minute: it has the lock's file open as steps do.
+/// A script of a run that has ended, which would continue for a minute: it has the lock's file open as steps do.
 fn orphan(bench: &Bench) -> std::process::Child {
     let ready = bench.path("orphan");
     let hold =
@@ -80,7 +80,7 @@ fn orphan(bench: &Bench) -> std::process::Child {
     child
 }
 
-/// Nobody listens to it any more: it neither goes on for minutes nor keeps the next run from its work.
+/// Nobody listens to it any more: it neither continues for minutes nor keeps the next run from its work.
 #[test]
 fn what_a_run_gave_up_ends_when_it_gives_the_lock_back_and_when_the_next_takes_it() {
     on_each_shell(|bench| {
@@ -104,7 +104,7 @@ fn what_a_run_gave_up_ends_when_it_gives_the_lock_back_and_when_the_next_takes_i
     });
 }
 
-/// Two wait for the script of a third: whoever comes second finds a holder, whose steps are its own.
+/// Two wait for the script of a third: the second one finds a holder, whose steps are its own.
 #[test]
 fn the_steps_of_a_run_that_took_the_lock_meanwhile_are_not_ended() {
     on_each_shell(|bench| {
@@ -135,7 +135,7 @@ fn whoever_takes_the_lock_sweeps_what_a_killed_run_left_beside_it() {
         assert_eq!(text(bench, &take(bench, "n1", "ann@a")).0, 0);
         let left = [".quorate-site.keep", "lock", "lock.change", "lock.flock", "site"];
         assert_eq!(bench.entries(), left);
-        // Who is told of the holder leaves everything alone.
+        // A run that is refused because of the holder leaves everything alone.
         bench.write(".quorate-site.abcdef", "half");
         assert_eq!(text(bench, &take(bench, "n2", "bob@b")).0, 80);
         assert_eq!(bench.entries().len(), left.len() + 1);
@@ -409,7 +409,7 @@ fn a_journal_that_grew_long_keeps_its_newest_lines() {
         bench.run(&take(bench, "n1", "ann@a"));
         assert_eq!(bench.read("journal"), lines(20_000));
         bench.write("journal", &lines(20_001));
-        // Whoever is refused cuts nothing: a step of the holder may be writing.
+        // A run that is refused cuts nothing: a step of the holder may be writing.
         assert_eq!(text(bench, &take(bench, "n2", "bob@b")).0, 80);
         assert_eq!(bench.read("journal"), lines(20_001));
         assert_eq!(text(bench, &take(bench, "n1", "ann@a")).0, 0);

@@ -4,7 +4,7 @@ use super::bench::{Bench, Run, on_each_shell};
 use crate::script;
 use test_kit::executable::executable;
 
-/// Member 1 leads until somebody else is told to. As the real one, it knows no fields for a
+/// Member 1 leads until another member is asked to. As the real one, it knows no fields for a
 /// handover, and hands over all the same.
 const ETCDCTL: &str = r#"#!/bin/sh
 cd "$(dirname "$0")" || exit 1

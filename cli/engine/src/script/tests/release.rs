@@ -89,7 +89,7 @@ fn what_a_killed_run_left_is_swept_also_where_the_release_is_whole() {
     });
 }
 
-/// Whoever is killed after the release is in its place has no next run that would sweep.
+/// After a run that is killed once the release is in its place, no next run would sweep.
 #[test]
 fn once_the_release_is_in_its_place_nothing_is_left_to_sweep() {
     on_each_shell(|bench| {

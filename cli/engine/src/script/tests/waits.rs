@@ -129,7 +129,7 @@ fn a_call_lasts_as_long_as_all_that_its_script_waits_for() {
     assert!(waited >= Duration::from_secs(90 + 30), "{waited:?}");
 }
 
-/// Whoever sets a deadline by hand forgets it when the script learns to wait.
+/// A deadline set by hand is forgotten when the script learns to wait.
 #[test]
 fn deadlines_of_steps_are_set_in_one_place() {
     let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("src/steps");

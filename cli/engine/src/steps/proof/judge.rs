@@ -81,7 +81,7 @@ impl fmt::Display for Problem {
 pub(crate) fn judge(text: &str, expected: &Expected<'_>) -> Vec<Problem> {
     let sections = Sections::read(text);
     let mut problems = health(&sections, expected);
-    // Whoever does not answer one question does not answer the others either.
+    // A member that does not answer one question does not answer the others either.
     if !problems.is_empty() {
         return problems;
     }
