@@ -2,6 +2,7 @@
 //! [`identity`] judge what was seen; [`form`] and [`converge`] decide which steps there are, with [`roll`], [`trials`]
 //! and [`kubelets`] for what goes from member to member.
 
+pub(crate) mod archives;
 pub(crate) mod assess;
 pub(crate) mod bootstrap;
 pub(crate) mod ca_end;

@@ -26,7 +26,7 @@ mod unit;
 pub use account::Account;
 pub use commit::{Commit, NotACommit};
 pub use cost::{Clock, DiskTime, RoundTrip};
-pub use data::{DataDirectory, DataOrigin};
+pub use data::{DataDirectory, DataOrigin, set_aside};
 pub use etcd::{ALARM, EtcdFacts, ListedMember};
 pub use kubelet::KubeletFacts;
 pub use misled::{Misled, Shown};

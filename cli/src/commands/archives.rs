@@ -5,9 +5,10 @@ use std::sync::Arc;
 
 use clap::{Args, Subcommand};
 use inventories::HostName;
+use planner::facts::set_aside;
 use schemars::JsonSchema;
 use serde::Serialize;
-use time::{OffsetDateTime, PrimitiveDateTime, macros::format_description};
+use time::{OffsetDateTime, macros::format_description};
 
 use super::actor::actor;
 use super::hosts::{HostAccess, code_of};
@@ -146,7 +147,7 @@ impl Which {
     /// An archive whose name does not say how old it is, is never old enough.
     fn takes(&self, archive: &Archive, now: OffsetDateTime) -> bool {
         let is_old = self.older_than.is_none_or(|days| {
-            set_aside(archive).is_some_and(|at| (now - at).whole_days() >= i64::from(days))
+            set_aside(&archive.name).is_some_and(|at| (now - at).whole_days() >= i64::from(days))
         });
         is_old && (self.cluster.is_empty() || self.cluster.contains(&archive.cluster))
     }
@@ -196,7 +197,7 @@ fn show(context: &Context, found: &[(HostName, Archive)], now: OffsetDateTime, c
     let mut rows = vec![["HOST", "CLUSTER", "AGE", "SIZE", "NAME"].map(str::to_owned)];
     rows.extend(found.iter().map(|(host, archive)| {
         let Archive { cluster, name, bytes: size } = archive;
-        let age = age(set_aside(archive), now);
+        let age = age(set_aside(&archive.name), now);
         [host.to_string(), cluster.clone(), age, bytes(*size), name.clone()]
     }));
     let lines = table(&rows).join("\n");
@@ -215,16 +216,9 @@ fn entry((host, archive): &(HostName, Archive)) -> Entry {
         host: host.to_string(),
         cluster: archive.cluster.clone(),
         name: archive.name.clone(),
-        since: set_aside(archive).and_then(|at| at.format(&rfc3339).ok()),
+        since: set_aside(&archive.name).and_then(|at| at.format(&rfc3339).ok()),
         bytes: archive.bytes,
     }
-}
-
-/// When an archive was set aside, by the host's clock: its name begins with that.
-fn set_aside(archive: &Archive) -> Option<OffsetDateTime> {
-    let stamp = format_description!("[year][month][day]T[hour][minute][second]Z");
-    let (at, _) = archive.name.split_once('-')?;
-    PrimitiveDateTime::parse(at, &stamp).ok().map(PrimitiveDateTime::assume_utc)
 }
 
 fn age(at: Option<OffsetDateTime>, now: OffsetDateTime) -> String {
@@ -269,7 +263,7 @@ mod tests {
             "20261228T100000Z-a",
             "20261228T115900Z-a",
         ]
-        .map(|name| age(set_aside(&archive(name)), now));
+        .map(|name| age(set_aside(name), now));
         assert_eq!(shown, ["30 days", "1 day", "2 hours", "under an hour"]);
         assert_eq!(age(None, now), "unknown");
     }

@@ -5,20 +5,20 @@ use std::collections::btree_map::Entry;
 use std::collections::{BTreeMap, BTreeSet};
 
 use inventories::HostName;
-use templates::{Layout, RenderError};
+use templates::RenderError;
 
 use crate::decide::assess::{self, View};
 use crate::decide::ensure::Place;
 use crate::decide::formed::{self, Reform};
 use crate::decide::{
-    bootstrap, ca_end, converge, discovery, form, holes, identity, kubelets, machines, order,
-    preflight,
+    archives, bootstrap, ca_end, converge, discovery, form, holes, identity, kubelets, machines,
+    order, preflight,
 };
-use crate::facts::{HostFacts, Observed, SiteFacts};
+use crate::facts::{Observed, SiteFacts};
 use crate::graph::{self, CycleError};
 use crate::plan::{Plan, Step, StepId, StepKind};
 use crate::policy::Policy;
-use crate::report::{ARCHIVED, Finding, Formation, PlanReport};
+use crate::report::{Finding, Formation, PlanReport};
 use crate::selection::{self, Selection};
 use crate::since;
 use crate::spec::{ClusterSpec, SiteSpec};
@@ -215,27 +215,6 @@ fn corrupt(cluster: &ClusterSpec, view: &View<'_>, report: &mut PlanReport) {
     }
 }
 
-/// What was set aside on a host stays until somebody deletes it.
-fn archives<'a>(name: &'a HostName, host: &'a HostFacts) -> impl Iterator<Item = Finding> + 'a {
-    host.clusters.iter().filter_map(move |(cluster, member)| {
-        let data = member.data.known().filter(|data| !data.archives.is_empty())?;
-        let bytes: u64 = data.archives.values().sum();
-        let count = data.archives.len();
-        Some(Finding {
-            code: ARCHIVED,
-            host: Some(name.clone()),
-            cluster: Some(cluster.clone()),
-            message: format!(
-                "{count} archive{} of earlier data, {} MiB, in {}",
-                if count == 1 { "" } else { "s" },
-                bytes.div_ceil(1024 * 1024),
-                Layout::of(cluster).archive_dir()
-            ),
-            hint: Some(format!("once nobody needs it: quorate archives purge --host {name}")),
-        })
-    })
-}
-
 fn unseen(facts: &SiteFacts, judged: &BTreeSet<&HostName>) -> BTreeMap<HostName, String> {
     let reason = |(name, host): (&HostName, &Observed<_>)| match host {
         // Its machine answered, and is another host's: that is a finding.
@@ -255,7 +234,7 @@ fn unmanaged(
 ) {
     for (name, host) in facts.hosts.iter().filter(|(name, _)| judged.contains(name)) {
         let Observed::Known(host) = host else { continue };
-        report.unmanaged.extend(archives(name, host));
+        archives::check(name, host, facts.observed_at, report);
         for cluster in &host.other_clusters {
             let (code, message) = match spec.clusters.keys().find(|known| known.as_str() == cluster)
             {

@@ -2,6 +2,9 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
+use time::macros::format_description;
+use time::{OffsetDateTime, PrimitiveDateTime};
+
 /// A member's data directory.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct DataDirectory {
@@ -36,4 +39,12 @@ pub struct DataOrigin {
     pub older_than_token: bool,
     /// The cluster id that the log was begun with, in hex, where its first file tells.
     pub cluster_id: Option<String>,
+}
+
+/// When an archive was set aside, by its host's clock: its name starts with that. `None` for a name that quorate did
+/// not give.
+pub fn set_aside(archive: &str) -> Option<OffsetDateTime> {
+    let stamp = format_description!("[year][month][day]T[hour][minute][second]Z");
+    let (at, _) = archive.split_once('-')?;
+    PrimitiveDateTime::parse(at, &stamp).ok().map(PrimitiveDateTime::assume_utc)
 }

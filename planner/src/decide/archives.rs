@@ -1,0 +1,72 @@
+//! Data that quorate set aside stays until somebody deletes it. It holds every Secret of its time, so it is reported,
+//! and what has been there for long is a warning.
+
+use inventories::{ClusterName, HostName};
+use templates::Layout;
+use time::{Duration, OffsetDateTime};
+
+use crate::facts::{HostFacts, MemberFacts, set_aside};
+use crate::report::{ARCHIVED, Finding, PlanReport};
+
+/// By then an archive has served its purpose, and its Secrets are a risk without a use.
+const LONG: Duration = Duration::days(30);
+
+/// Reports the archives on one host, and warns about old ones.
+pub(crate) fn check(
+    host: &HostName,
+    facts: &HostFacts,
+    now: OffsetDateTime,
+    report: &mut PlanReport,
+) {
+    for (cluster, member) in &facts.clusters {
+        report.unmanaged.extend(all(host, cluster, member));
+        report.warnings.extend(old(host, cluster, member, now));
+    }
+}
+
+fn all(host: &HostName, cluster: &ClusterName, member: &MemberFacts) -> Option<Finding> {
+    let data = member.data.known().filter(|data| !data.archives.is_empty())?;
+    let bytes: u64 = data.archives.values().sum();
+    Some(Finding {
+        code: ARCHIVED,
+        host: Some(host.clone()),
+        cluster: Some(cluster.clone()),
+        message: format!(
+            "{} of earlier data, {} MiB, in {}",
+            count(data.archives.len()),
+            bytes.div_ceil(1024 * 1024),
+            Layout::of(cluster).archive_dir()
+        ),
+        hint: Some(format!("once nobody needs it: quorate archives purge --host {host}")),
+    })
+}
+
+/// An archive whose name does not say how old it is, is never old.
+fn old(
+    host: &HostName,
+    cluster: &ClusterName,
+    member: &MemberFacts,
+    now: OffsetDateTime,
+) -> Option<Finding> {
+    let names = member.data.known()?.archives.keys();
+    let ages = names.filter_map(|name| Some(now - set_aside(name)?));
+    let old: Vec<Duration> = ages.filter(|age| *age > LONG).collect();
+    let oldest = old.iter().max()?.whole_days();
+    Some(Finding {
+        code: "old-archive",
+        host: Some(host.clone()),
+        cluster: Some(cluster.clone()),
+        message: format!(
+            "{} of earlier data, up to {oldest} days old, with every Secret that Kubernetes kept in it",
+            count(old.len())
+        ),
+        hint: Some(format!(
+            "once nobody needs it: quorate archives purge --host {host} --cluster {cluster} --older-than {}",
+            LONG.whole_days()
+        )),
+    })
+}
+
+fn count(archives: usize) -> String {
+    format!("{archives} archive{}", if archives == 1 { "" } else { "s" })
+}
