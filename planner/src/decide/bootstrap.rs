@@ -8,7 +8,7 @@ use pki::LeafKind;
 use templates::layout::PkiFile;
 
 use crate::decide::assess::View;
-use crate::decide::ensure::Place;
+use crate::decide::member_context::MemberContext;
 use crate::facts::MemberFacts;
 use crate::report::{Finding, Formation, PlanReport};
 use crate::spec::ClusterSpec;
@@ -44,8 +44,8 @@ pub(crate) fn check(cluster: &ClusterSpec, view: &View<'_>, report: &mut PlanRep
 }
 
 /// The way in which the cluster was formed, as the first marker tells it.
-pub(crate) fn formed_by(all: &[Place<'_>]) -> Option<String> {
-    all.iter().find_map(|place| marked(place.facts)).map(str::to_owned)
+pub(crate) fn formed_by(all: &[MemberContext<'_>]) -> Option<String> {
+    all.iter().find_map(|member| marked(member.facts)).map(str::to_owned)
 }
 
 fn marked(member: &MemberFacts) -> Option<&str> {

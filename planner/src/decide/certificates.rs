@@ -7,19 +7,20 @@ use pki::{LeafKind, LeafRequest};
 use templates::layout::PkiFile;
 use time::OffsetDateTime;
 
-use crate::decide::ensure::{Place, attribute_changes};
+use crate::decide::ensure::attribute_changes;
+use crate::decide::member_context::MemberContext;
 use crate::facts::{FileFacts, Observed};
 
 /// Every reason to issue the generation anew; empty when it will do. Keys never leave the host: a
 /// changed key shows by its digest against the manifest that was written with it.
-pub(crate) fn changes(place: &Place<'_>, now: OffsetDateTime) -> Vec<String> {
-    let layout = place.member.member.layout();
-    let manifest = manifest(place);
+pub(crate) fn changes(member: &MemberContext<'_>, now: OffsetDateTime) -> Vec<String> {
+    let layout = member.wanted.member.layout();
+    let manifest = manifest(member);
     let mut changes = Vec::new();
     for file in PkiFile::ALL {
-        match place.facts.files.get(&layout.pki_file(file)) {
+        match member.facts.files.get(&layout.pki_file(file)) {
             Some(Observed::Known(seen)) => {
-                let wanted = attributes(file, &place.member.member.account);
+                let wanted = attributes(file, &member.wanted.member.account);
                 changes.extend(attribute_changes(file.name(), wanted, seen));
                 if manifest.get(file.name()) != Some(&seen.sha256.as_str()) {
                     changes.push(format!("{} is not what was installed", file.name()));
@@ -29,8 +30,8 @@ pub(crate) fn changes(place: &Place<'_>, now: OffsetDateTime) -> Vec<String> {
             Some(Observed::Unknown(_)) => {}
         }
     }
-    for request in &place.member.leaves {
-        changes.extend(leaf_changes(place, request, now));
+    for request in &member.wanted.leaves {
+        changes.extend(leaf_changes(member, request, now));
     }
     changes
 }
@@ -50,9 +51,9 @@ pub fn attributes(file: PkiFile, account: &AccountName) -> (u32, &str, &str) {
 }
 
 /// The lines of `sha256sum`, by file name.
-fn manifest<'a>(place: &Place<'a>) -> BTreeMap<&'a str, &'a str> {
-    let path = place.member.member.layout().pki_manifest();
-    let text = place.facts.files.get(&path).and_then(Observed::known).and_then(text);
+fn manifest<'a>(member: &MemberContext<'a>) -> BTreeMap<&'a str, &'a str> {
+    let path = member.wanted.member.layout().pki_manifest();
+    let text = member.facts.files.get(&path).and_then(Observed::known).and_then(text);
     text.into_iter()
         .flat_map(str::lines)
         .filter_map(|line| line.split_once("  "))
@@ -64,19 +65,23 @@ fn text(file: &FileFacts) -> Option<&str> {
     file.text.as_deref()
 }
 
-fn leaf_changes(place: &Place<'_>, request: &LeafRequest, now: OffsetDateTime) -> Vec<String> {
+fn leaf_changes(
+    member: &MemberContext<'_>,
+    request: &LeafRequest,
+    now: OffsetDateTime,
+) -> Vec<String> {
     let (file, authority) = match request.kind() {
-        LeafKind::Server => (PkiFile::ServerCert, &place.cluster.authorities.client),
-        LeafKind::Peer => (PkiFile::PeerCert, &place.cluster.authorities.peer),
-        LeafKind::HealthCheck => (PkiFile::HealthcheckCert, &place.cluster.authorities.client),
+        LeafKind::Server => (PkiFile::ServerCert, &member.cluster.authorities.client),
+        LeafKind::Peer => (PkiFile::PeerCert, &member.cluster.authorities.peer),
+        LeafKind::HealthCheck => (PkiFile::HealthcheckCert, &member.cluster.authorities.client),
         LeafKind::Client => return Vec::new(),
     };
     let Some(authority) = authority else { return Vec::new() };
-    let layout = place.member.member.layout();
-    if place.facts.files.get(&layout.pki_file(file)).and_then(Observed::known).is_none() {
+    let layout = member.wanted.member.layout();
+    if member.facts.files.get(&layout.pki_file(file)).and_then(Observed::known).is_none() {
         return Vec::new();
     }
-    match place.facts.certificate(file) {
+    match member.facts.certificate(file) {
         Some(facts) => pki::drift::difference(&facts, request, &authority.facts, now)
             .iter()
             .map(|change| format!("{}: {change}", file.name()))

@@ -8,8 +8,9 @@ use templates::RenderError;
 
 use crate::decide::assess::View;
 use crate::decide::discovery;
-use crate::decide::ensure::{self, Place};
+use crate::decide::ensure;
 use crate::decide::form;
+use crate::decide::member_context::MemberContext;
 use crate::decide::order;
 use crate::decide::readdress;
 use crate::decide::roll;
@@ -27,87 +28,87 @@ use crate::stops::{Changes, Scope};
 /// steps of clusters on the same hosts: one at a time holds across them too.
 pub(crate) fn steps(
     view: &View<'_>,
-    places: &[Place<'_>],
+    members: &[MemberContext<'_>],
     after: &BTreeSet<StepId>,
     (policy, scope): (&Policy, &Scope<'_>),
     report: &mut PlanReport,
 ) -> Result<Vec<Step>, RenderError> {
-    let candidates = roll::candidates(places, scope);
+    let candidates = roll::candidates(members, scope);
     let restarting: BTreeSet<&HostName> =
         candidates.iter().map(|candidate| candidate.host()).collect();
     // A member that is down is started and the cluster proven before another one is taken down.
     let mut after = after.clone();
-    let prover = places.iter().find(|place| scope.is_open(place.name));
+    let prover = members.iter().find(|member| scope.is_open(member.name));
     after.extend(prover.map(|prover| prover.id(Verb::Prove)));
-    let down = places.iter().filter(|place| !place.facts.is_up());
-    after.extend(down.map(|place| place.id(Verb::Start)));
+    let down = members.iter().filter(|member| !member.facts.is_up());
+    after.extend(down.map(|member| member.id(Verb::Start)));
     // So is one that a stopped bootstrap left behind; as a pod it is restarted once itself.
-    let taken = places.iter().filter(|place| scope.takes_host(place.name));
-    let late: Vec<&Place<'_>> =
-        taken.filter(|place| !view.was_member(place.name, place.facts)).collect();
+    let taken = members.iter().filter(|member| scope.takes_host(member.name));
+    let late: Vec<&MemberContext<'_>> =
+        taken.filter(|member| !view.was_member(member.name, member.facts)).collect();
     let mut turns = after.clone();
-    after.extend(late.iter().map(|place| place.id(Verb::Rejoin)));
+    after.extend(late.iter().map(|member| member.id(Verb::Rejoin)));
     // And no member is taken down before the certificates of all are seen to work.
-    after.extend(trials::all(places));
-    let mut roll = roll::steps(view, places, candidates, &after, (policy, scope), report)?;
-    if let Some(first) = places.first() {
+    after.extend(trials::all(members));
+    let mut roll = roll::steps(view, members, candidates, &after, (policy, scope), report)?;
+    if let Some(first) = members.first() {
         // What else belongs to a member's turn waits for the same.
-        order::complete(&mut roll, first.spec);
+        order::complete(&mut roll, first.site);
     }
-    let stuck = stuck(places, scope);
+    let stuck = stuck(members, scope);
     let mut steps = Vec::new();
     let mut unmarked = Vec::new();
-    let taken = places.iter().filter(|place| scope.takes_host(place.name));
-    let old: Vec<&Place<'_>> =
-        taken.filter(|place| view.was_member(place.name, place.facts)).collect();
-    steps.extend(trials::steps(view, &old, places, scope, report));
-    for place in places.iter().filter(|place| scope.takes_host(place.name)) {
-        if view.was_member(place.name, place.facts) {
-            let turn = |verb: Verb| roll.iter().find(|step| step.id == place.id(verb.clone()));
+    let taken = members.iter().filter(|member| scope.takes_host(member.name));
+    let old: Vec<&MemberContext<'_>> =
+        taken.filter(|member| view.was_member(member.name, member.facts)).collect();
+    steps.extend(trials::steps(view, &old, members, scope, report));
+    for member in members.iter().filter(|member| scope.takes_host(member.name)) {
+        if view.was_member(member.name, member.facts) {
+            let turn = |verb: Verb| roll.iter().find(|step| step.id == member.id(verb.clone()));
             let turn = match (turn(Verb::Restart), turn(Verb::StopOldRuntime)) {
                 (Some(restart), _) => Turn::Restart(restart),
                 (None, Some(retire)) => Turn::Move(retire),
-                (None, None) if restarting.contains(place.name) => Turn::Held,
-                (None, None) if !scope.may_change(place.name) => match may_start(place, scope) {
+                (None, None) if restarting.contains(member.name) => Turn::Held,
+                (None, None) if !scope.may_change(member.name) => match may_start(member, scope) {
                     true => Turn::AsIs,
                     false => Turn::Held,
                 },
-                (None, None) if stuck.is_some() && !place.facts.is_up() => Turn::Held,
+                (None, None) if stuck.is_some() && !member.facts.is_up() => Turn::Held,
                 (None, None) => Turn::None,
             };
-            steps.extend(mend(place, &turn, scope)?);
-            unmarked.extend(place.facts.marker.is_absent().then_some(place));
-        } else if scope.changes == Changes::Allowed && scope.may_change(place.name) {
-            steps.extend(form::late(place, places, &turns)?);
-            turns = BTreeSet::from([place.id(Verb::Rejoin)]);
+            steps.extend(mend(member, &turn, scope)?);
+            unmarked.extend(member.facts.marker.is_absent().then_some(member));
+        } else if scope.changes == Changes::Allowed && scope.may_change(member.name) {
+            steps.extend(form::late(member, members, &turns)?);
+            turns = BTreeSet::from([member.id(Verb::Rejoin)]);
         }
     }
     if scope.changes == Changes::Allowed {
-        steps.extend(unaddressed(view, places, scope, &steps));
+        steps.extend(unaddressed(view, members, scope, &steps));
     }
     report.held.extend(stuck);
     let starts = steps.iter().any(|step| step.kind.is_start());
     if (starts || !unmarked.is_empty())
         && let Some(prover) = prover
-        && let Some(members) = provable(prover.cluster, view, places, scope)
+        && let Some(proven) = provable(prover.cluster, view, members, scope)
     {
-        steps.push(form::prove(prover, |host| members.contains(host)));
-        if places.iter().any(|place| place.facts.forbids_us()) {
+        steps.push(form::prove(prover, |host| proven.contains(host)));
+        if members.iter().any(|member| member.facts.forbids_us()) {
             report.clients.push(format!(
                 "cluster {}: etcd's own authentication refuses quorate's test key; that refusal proves a quorum too",
                 prover.cluster.name
             ));
         }
-        steps.extend(unmarked.into_iter().map(|place| form::marker(place, places)));
+        steps.extend(unmarked.into_iter().map(|member| form::marker(member, members)));
     }
     steps.extend(roll);
-    if is_whole(places, &steps) && scope.is_everything() {
-        let closing = discovery::closing(places, &steps, report);
+    if is_whole(members, &steps) && scope.is_everything() {
+        let closing = discovery::closing(members, &steps, report);
         steps.extend(closing);
     }
-    let left = |place: &Place<'_>| !place.facts.is_up() && !scope.selects(place.name);
-    if let Some(first) = places.first().filter(|_| places.iter().any(left)) {
-        order::complete(&mut steps, first.spec);
+    let left = |member: &MemberContext<'_>| !member.facts.is_up() && !scope.selects(member.name);
+    if let Some(first) = members.first().filter(|_| members.iter().any(left)) {
+        order::complete(&mut steps, first.site);
         selection::without_proof(&mut steps);
     }
     Ok(steps)
@@ -119,16 +120,16 @@ pub(crate) fn steps(
 fn provable<'a>(
     cluster: &'a ClusterSpec,
     view: &View<'_>,
-    places: &[Place<'_>],
+    members: &[MemberContext<'_>],
     scope: &Scope<'_>,
 ) -> Option<BTreeSet<&'a HostName>> {
-    let place = |host: &HostName| places.iter().find(|place| place.name == host);
+    let member = |host: &HostName| members.iter().find(|member| member.name == host);
     // How a member does whose host was not seen, the others know.
-    let will_run = |host: &&HostName| match place(host) {
-        Some(place) if !place.facts.is_up() => !scope.selects(host) || may_start(place, scope),
+    let will_run = |host: &&HostName| match member(host) {
+        Some(member) if !member.facts.is_up() => !scope.selects(host) || may_start(member, scope),
         Some(_) | None => true,
     };
-    let at_version = |host: &&HostName| match place(host).map(|place| place.facts.etcd.known()) {
+    let at_version = |host: &&HostName| match member(host).map(|member| member.facts.etcd.known()) {
         Some(Some(etcd)) => etcd.version == cluster.version.to_string(),
         Some(None) => scope.may_change(host) || !scope.selects(host),
         None => true,
@@ -141,25 +142,26 @@ fn provable<'a>(
 
 /// Whether a member that is down may be started: with the settings that are wanted, or where these are
 /// stopped, with the unit that it has. To start a pod is to write it.
-pub(crate) fn may_start(place: &Place<'_>, scope: &Scope<'_>) -> bool {
-    let has_unit = || place.text().is_some() && place.facts.unit.known().is_some();
-    let as_is = || place.runtime() == Runtime::Systemd && place.facts.has_log() && has_unit();
-    scope.may_change(place.name) || (scope.takes_host(place.name) && as_is())
+pub(crate) fn may_start(member: &MemberContext<'_>, scope: &Scope<'_>) -> bool {
+    let has_unit = || member.text().is_some() && member.facts.unit.known().is_some();
+    let as_is = || member.runtime() == Runtime::Systemd && member.facts.has_log() && has_unit();
+    scope.may_change(member.name) || (scope.takes_host(member.name) && as_is())
 }
 
 /// Whether every member has found its place in the cluster, or will with these steps.
-fn is_whole(places: &[Place<'_>], steps: &[Step]) -> bool {
-    let found = |place: &Place<'_>| {
-        place.facts.has_log() || steps.iter().any(|step| step.id == place.id(Verb::Start))
+fn is_whole(members: &[MemberContext<'_>], steps: &[Step]) -> bool {
+    let found = |member: &MemberContext<'_>| {
+        member.facts.has_log() || steps.iter().any(|step| step.id == member.id(Verb::Start))
     };
-    let all = places.first().map_or(0, |first| first.cluster.members.len());
-    places.len() == all && places.iter().all(found)
+    let all = members.first().map_or(0, |first| first.cluster.members.len());
+    members.len() == all && members.iter().all(found)
 }
 
 /// Members that are down, and that no kubelet would start now.
-fn stuck(places: &[Place<'_>], scope: &Scope<'_>) -> Option<Finding> {
-    let cluster = places.first()?.cluster;
-    let down = places.iter().filter(|place| !place.facts.is_up() && scope.may_change(place.name));
+fn stuck(members: &[MemberContext<'_>], scope: &Scope<'_>) -> Option<Finding> {
+    let cluster = members.first()?.cluster;
+    let down =
+        members.iter().filter(|member| !member.facts.is_up() && scope.may_change(member.name));
     let finding = runtime::waits_for_kubelet(cluster, down)?;
     let message = format!("the members there can't be started: {}", finding.message);
     Some(Finding { message, ..finding })
@@ -168,19 +170,19 @@ fn stuck(places: &[Place<'_>], scope: &Scope<'_>) -> Option<Finding> {
 /// The members that a stopped bootstrap left listed by their names in DNS.
 fn unaddressed(
     view: &View<'_>,
-    places: &[Place<'_>],
+    members: &[MemberContext<'_>],
     scope: &Scope<'_>,
     planned: &[Step],
 ) -> Vec<Step> {
-    let listed = |place: &&Place<'_>| {
-        let url = readdress::url_in_dns(place.name, place.member);
+    let listed = |member: &&MemberContext<'_>| {
+        let url = readdress::url_in_dns(member.name, member.wanted);
         let mut list = view.listed().into_iter().flatten();
-        list.any(|member| url.as_ref().is_some_and(|url| member.peer_urls == [url.clone()]))
+        list.any(|listed| url.as_ref().is_some_and(|url| listed.peer_urls == [url.clone()]))
     };
-    let runs = |place: &&Place<'_>| {
-        place.facts.is_up() || planned.iter().any(|step| step.id == place.id(Verb::Start))
+    let runs = |member: &&MemberContext<'_>| {
+        member.facts.is_up() || planned.iter().any(|step| step.id == member.id(Verb::Start))
     };
-    let taken = places.iter().filter(|place| scope.takes_host(place.name));
+    let taken = members.iter().filter(|member| scope.takes_host(member.name));
     let left = taken.filter(runs).filter(listed);
     let unfinished = |step: Step| Step { why: Why::Unfinished, ..step };
     readdress::steps(left).into_iter().map(unfinished).collect()
@@ -200,68 +202,75 @@ enum Turn<'s> {
     AsIs,
 }
 
-fn mend(place: &Place<'_>, turn: &Turn<'_>, scope: &Scope<'_>) -> Result<Vec<Step>, RenderError> {
+fn mend(
+    member: &MemberContext<'_>,
+    turn: &Turn<'_>,
+    scope: &Scope<'_>,
+) -> Result<Vec<Step>, RenderError> {
     let mut steps: Vec<Step> = Vec::new();
-    steps.extend(ensure::claim(place));
-    steps.extend(ensure::account(place));
-    steps.extend(files(place, turn));
-    if scope.may_change(place.name) {
-        steps.extend(ensure::release(place));
-        steps.extend(runtime::kubelet(place));
-        steps.extend(runtime::retired(place));
+    steps.extend(ensure::claim(member));
+    steps.extend(ensure::account(member));
+    steps.extend(files(member, turn));
+    if scope.may_change(member.name) {
+        steps.extend(ensure::release(member));
+        steps.extend(runtime::kubelet(member));
+        steps.extend(runtime::retired(member));
     }
     // The unit is written just before the restart, and not at all while the restart is held back:
     // a member that crashes earlier comes back with settings that are proven, not with new ones
     // that no member has tried.
     let unit = match turn {
-        Turn::None | Turn::Move(_) => unit(place)?,
+        Turn::None | Turn::Move(_) => unit(member)?,
         Turn::Restart(restart) => {
-            let before = restart.after.iter().filter(|id| **id != place.id(Verb::Unit)).cloned();
-            unit(place)?.map(|step| step.after(before))
+            let before = restart.after.iter().filter(|id| **id != member.id(Verb::Unit)).cloned();
+            unit(member)?.map(|step| step.after(before))
         }
         Turn::Held | Turn::AsIs => None,
     };
-    let drop_ins = if matches!(turn, Turn::AsIs) { None } else { ensure::drop_ins(place) };
-    let is_looping = place.facts.unit.known().is_some_and(UnitFacts::is_looping);
+    let drop_ins = if matches!(turn, Turn::AsIs) { None } else { ensure::drop_ins(member) };
+    let is_looping = member.facts.unit.known().is_some_and(UnitFacts::is_looping);
     // It may come up by itself before its unit is put right. Then its start leaves it alone.
-    if is_looping && roll::needs_note(place) && matches!(turn, Turn::None) {
+    if is_looping && roll::needs_note(member) && matches!(turn, Turn::None) {
         steps.push(roll::note(
-            place,
+            member,
             "a later run restarts the member if it comes up before this one is done",
         ));
     }
     steps.extend(unit);
-    if matches!(turn, Turn::None) && place.facts.is_up() {
-        steps.extend(runtime::manifest(place)?);
+    if matches!(turn, Turn::None) && member.facts.is_up() {
+        steps.extend(runtime::manifest(member)?);
     }
-    let is_down = !place.facts.is_up() && !matches!(turn, Turn::Held);
-    if is_down && !matches!(place.facts.unit, Observed::Unknown(_)) {
+    let is_down = !member.facts.is_up() && !matches!(turn, Turn::Held);
+    if is_down && !matches!(member.facts.unit, Observed::Unknown(_)) {
         let change = if is_looping { "the member keeps ending" } else { "the member does not run" };
         let why = Why::Drift { changes: vec![change.to_owned()] };
-        let kind = StepKind::StartMember { by: runtime::launch(place, FormationState::Existing)? };
-        let step = place.step(Verb::Start, Action::Run, kind, why);
+        let kind = StepKind::StartMember { by: runtime::launch(member, FormationState::Existing)? };
+        let step = member.step(Verb::Start, Action::Run, kind, why);
         steps.extend(drop_ins);
-        steps.push(step.guarded(Guard::HasLog).after(runtime::kubelet_for_start(place)));
+        steps.push(step.guarded(Guard::HasLog).after(runtime::kubelet_for_start(member)));
     }
     Ok(steps)
 }
 
 /// Its directories. Changing their owner takes the files, certificates included, from a process that runs under
 /// another uid, so this step is part of its member's turn.
-fn files(place: &Place<'_>, turn: &Turn<'_>) -> Vec<Step> {
-    let directories = ensure::directories_of(place);
-    if place.runs_as_another().is_none() {
+fn files(member: &MemberContext<'_>, turn: &Turn<'_>) -> Vec<Step> {
+    let directories = ensure::directories_of(member);
+    if member.runs_as_another().is_none() {
         // Its restart is what tries them, and before that nobody sees them.
-        let unseen = place.is_cut_off().then(|| ensure::certificates(place, Swap::AtOnce));
+        let unseen = member.is_cut_off().then(|| ensure::certificates(member, Swap::AtOnce));
         return directories.into_iter().chain(unseen.flatten()).collect();
     }
-    let steps = directories.into_iter().chain(ensure::certificates(place, Swap::AtOnce));
+    let steps = directories.into_iter().chain(ensure::certificates(member, Swap::AtOnce));
     match turn {
         Turn::None => steps.collect(),
         Turn::Held | Turn::AsIs => Vec::new(),
         Turn::Restart(down) | Turn::Move(down) => {
-            let own =
-                [place.id(Verb::Directories), place.id(Verb::Certificates), place.id(Verb::Unit)];
+            let own = [
+                member.id(Verb::Directories),
+                member.id(Verb::Certificates),
+                member.id(Verb::Unit),
+            ];
             let before = down.after.iter().filter(|id| !own.contains(id));
             let guarded =
                 |step: Step| step.guarded(down.guard.clone()).after(before.clone().cloned());
@@ -272,11 +281,13 @@ fn files(place: &Place<'_>, turn: &Turn<'_>) -> Vec<Step> {
 
 /// The unit of a member whose forming was interrupted still says `new`: settling it is what was
 /// left to do, not drift.
-fn unit(place: &Place<'_>) -> Result<Option<Step>, RenderError> {
-    let step = runtime::prepared(place, FormationState::Existing, None)?;
+fn unit(member: &MemberContext<'_>) -> Result<Option<Step>, RenderError> {
+    let step = runtime::prepared(member, FormationState::Existing, None)?;
     let Some(step) = step else { return Ok(None) };
-    let unsettled = match (place.text(), place.facts.token.known()) {
-        (Some(seen), Some(token)) => seen == place.wanted_text(FormationState::New, Some(token))?,
+    let unsettled = match (member.text(), member.facts.token.known()) {
+        (Some(seen), Some(token)) => {
+            seen == member.wanted_text(FormationState::New, Some(token))?
+        }
         _ => false,
     };
     Ok(Some(if unsettled { Step { why: Why::Unfinished, ..step } } else { step }))

@@ -11,7 +11,8 @@ use std::net::SocketAddr;
 use inventories::HostName;
 use templates::member::{Access, Bootstrap, V3Discovery};
 
-use crate::decide::ensure::{Place, attribute_changes};
+use crate::decide::ensure::attribute_changes;
+use crate::decide::member_context::MemberContext;
 use crate::facts::{MemberFacts, Observed, SiteFacts};
 use crate::plan::{Action, DiscoveryService, Guard, Step, StepKind, Verb, Why};
 use crate::report::{Finding, PlanReport};
@@ -95,8 +96,8 @@ fn noted(facts: &MemberFacts) -> Option<&str> {
 }
 
 /// The service by which the cluster is to be formed, where it is by v3.
-fn service(place: &Place<'_>) -> Option<DiscoveryService> {
-    match &place.member.bootstrap {
+fn service(member: &MemberContext<'_>) -> Option<DiscoveryService> {
+    match &member.wanted.bootstrap {
         Bootstrap::V3(V3Discovery { endpoints, access }) => {
             Some(DiscoveryService { endpoints: endpoints.clone(), access: access.clone() })
         }
@@ -105,15 +106,15 @@ fn service(place: &Place<'_>) -> Option<DiscoveryService> {
 }
 
 /// What a member needs to know the service, where it is still to find the others by it.
-pub(crate) fn trust(place: &Place<'_>) -> Option<Step> {
-    let bootstrap = &place.member.bootstrap;
+pub(crate) fn trust(member: &MemberContext<'_>) -> Option<Step> {
+    let bootstrap = &member.wanted.bootstrap;
     let password = bootstrap.discovery_user().is_some();
-    let ca = place.cluster.authorities.discovery.clone().filter(|_| bootstrap.has_discovery_ca());
-    if place.facts.has_log() || (ca.is_none() && !password) {
+    let ca = member.cluster.authorities.discovery.clone().filter(|_| bootstrap.has_discovery_ca());
+    if member.facts.has_log() || (ca.is_none() && !password) {
         return None;
     }
-    let path = place.member.member.layout().discovery_ca();
-    let is_right = match (&ca, place.facts.files.get(&path)) {
+    let path = member.wanted.member.layout().discovery_ca();
+    let is_right = match (&ca, member.facts.files.get(&path)) {
         (None, _) => true,
         (Some(ca), Some(Observed::Known(seen))) => {
             seen.text.as_ref() == Some(ca) && attribute_changes(&path, CA, seen).is_empty()
@@ -125,58 +126,63 @@ pub(crate) fn trust(place: &Place<'_>) -> Option<Step> {
         return None;
     }
     let kind = StepKind::TrustDiscovery { ca, password };
-    let step = place.step(Verb::TrustDiscovery, Action::Create, kind, wanted(place));
+    let step = member.step(Verb::TrustDiscovery, Action::Create, kind, wanted(member));
     Some(step.guarded(Guard::NeverFormed))
 }
 
 /// Makes the record, from the host that has it noted or else from the first.
-pub(crate) fn open(all: &[Place<'_>], anew: bool) -> Option<Step> {
-    if !anew && all.iter().all(|place| place.facts.has_log()) {
+pub(crate) fn open(all: &[MemberContext<'_>], anew: bool) -> Option<Step> {
+    if !anew && all.iter().all(|member| member.facts.has_log()) {
         return None;
     }
-    let place = all.iter().find(|place| noted(place.facts).is_some()).or(all.first())?;
-    let members = place.cluster.members.iter();
+    let member = all.iter().find(|member| noted(member.facts).is_some()).or(all.first())?;
+    let members = member.cluster.members.iter();
     let members = members.map(|(name, m)| (name.clone(), m.member.peer_url().to_string()));
-    let version = place.cluster.version;
+    let version = member.cluster.version;
     let kind = StepKind::OpenDiscovery {
-        service: service(place)?,
+        service: service(member)?,
         members: members.collect(),
-        account: place.account().clone(),
+        account: member.account().clone(),
         version,
     };
-    let step = place.step(Verb::OpenDiscovery, Action::Create, kind, wanted(place));
+    let step = member.step(Verb::OpenDiscovery, Action::Create, kind, wanted(member));
     // A member that was left behind may look for the record when the others have a quorum already.
     Some(step.guarded(Guard::HasLogOrNeverFormed))
 }
 
 /// Takes away what only the forming was for: the record, once the cluster is proven, and on each host
 /// the CA and the password. `planned` are the other steps of the cluster.
-pub(crate) fn closing(all: &[Place<'_>], planned: &[Step], report: &mut PlanReport) -> Vec<Step> {
+pub(crate) fn closing(
+    all: &[MemberContext<'_>],
+    planned: &[Step],
+    report: &mut PlanReport,
+) -> Vec<Step> {
     let mut steps = Vec::new();
-    let opens =
-        |place: &Place<'_>| planned.iter().any(|step| step.id == place.id(Verb::OpenDiscovery));
-    let noted = all.iter().find(|place| noted(place.facts).is_some() || opens(place));
-    if let Some(place) = noted {
-        match service(place) {
+    let opens = |member: &MemberContext<'_>| {
+        planned.iter().any(|step| step.id == member.id(Verb::OpenDiscovery))
+    };
+    let noted = all.iter().find(|member| noted(member.facts).is_some() || opens(member));
+    if let Some(member) = noted {
+        match service(member) {
             Some(service) => {
-                let version = place.cluster.version;
+                let version = member.cluster.version;
                 let kind = StepKind::CloseDiscovery { service, version };
                 let why = Why::Safety { note: "the cluster is formed".to_owned() };
-                let step = place.step(Verb::CloseDiscovery, Action::Delete, kind, why);
+                let step = member.step(Verb::CloseDiscovery, Action::Delete, kind, why);
                 steps.push(step.guarded(Guard::HasLog));
             }
-            None => report.warnings.push(left_open(place)),
+            None => report.warnings.push(left_open(member)),
         }
     }
-    for place in all {
-        let layout = place.member.member.layout();
-        let is_there = |path: String| place.facts.files.get(&path).is_some_and(|f| !f.is_absent());
+    for member in all {
+        let layout = member.wanted.member.layout();
+        let is_there = |path: String| member.facts.files.get(&path).is_some_and(|f| !f.is_absent());
         let left = is_there(layout.discovery_ca()) || is_there(layout.discovery_password());
-        let made = planned.iter().any(|step| step.id == place.id(Verb::TrustDiscovery));
+        let made = planned.iter().any(|step| step.id == member.id(Verb::TrustDiscovery));
         if left || made {
             let why = Why::Safety { note: "the cluster is formed".to_owned() };
             let kind = StepKind::ForgetDiscovery;
-            let step = place.step(Verb::ForgetDiscovery, Action::Delete, kind, why);
+            let step = member.step(Verb::ForgetDiscovery, Action::Delete, kind, why);
             steps.push(step.guarded(Guard::HasLog));
         }
     }
@@ -184,14 +190,14 @@ pub(crate) fn closing(all: &[Place<'_>], planned: &[Step], report: &mut PlanRepo
 }
 
 /// The inventory no longer says how the service of a record is spoken with.
-fn left_open(place: &Place<'_>) -> Finding {
-    let layout = place.member.member.layout();
-    let at = noted(place.facts).unwrap_or_default();
+fn left_open(member: &MemberContext<'_>) -> Finding {
+    let layout = member.wanted.member.layout();
+    let at = noted(member.facts).unwrap_or_default();
     let at = at.split_whitespace().skip(1).collect::<Vec<_>>().join(" ");
     Finding {
         code: "discovery",
-        host: Some(place.name.clone()),
-        cluster: Some(place.cluster.name.clone()),
+        host: Some(member.name.clone()),
+        cluster: Some(member.cluster.name.clone()),
         message: format!("the record by which the cluster was formed is still kept at {at}"),
         hint: Some(format!(
             "put `bootstrap` back for one apply, or leave the record there: rm {}",
@@ -200,6 +206,6 @@ fn left_open(place: &Place<'_>) -> Finding {
     }
 }
 
-fn wanted(place: &Place<'_>) -> Why {
-    Why::Wanted { place: Some(place.cluster.place_of("bootstrap").into()) }
+fn wanted(member: &MemberContext<'_>) -> Why {
+    Why::Wanted { place: Some(member.cluster.place_of("bootstrap").into()) }
 }

@@ -7,13 +7,13 @@
 
 use std::collections::BTreeSet;
 
-use crate::decide::ensure::Place;
+use crate::decide::member_context::MemberContext;
 use crate::facts::{DropIn, MemberFacts};
 use crate::spec::MemberSpec;
 
 /// Those that are moved aside.
-pub(crate) fn own<'a>(place: &Place<'a>) -> impl Iterator<Item = &'a DropIn> {
-    let (member, facts) = (place.member, place.facts);
+pub(crate) fn own<'a>(member: &MemberContext<'a>) -> impl Iterator<Item = &'a DropIn> {
+    let (member, facts) = (member.wanted, member.facts);
     let folder = format!("{}/", member.member.layout().drop_in_dir());
     all(facts).filter(move |file| {
         file.path.starts_with(&folder) && !member.member.systemd.keep_drop_ins.contains(file.name())
@@ -38,9 +38,9 @@ pub(crate) fn foreign<'a>(
 }
 
 /// Whether a file that stays decides what is run: then no restart of ours brings a flag or a version.
-pub(crate) fn decides_command(place: &Place<'_>) -> bool {
-    let moved: BTreeSet<&str> = own(place).map(|file| file.path.as_str()).collect();
-    all(place.facts).any(|file| file.sets("ExecStart") && !moved.contains(file.path.as_str()))
+pub(crate) fn decides_command(member: &MemberContext<'_>) -> bool {
+    let moved: BTreeSet<&str> = own(member).map(|file| file.path.as_str()).collect();
+    all(member.facts).any(|file| file.sets("ExecStart") && !moved.contains(file.path.as_str()))
 }
 
 fn all(facts: &MemberFacts) -> impl Iterator<Item = &DropIn> {

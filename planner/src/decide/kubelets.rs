@@ -9,10 +9,10 @@ use inventories::inventory::Runtime;
 use templates::{RenderError, head, pod};
 
 use crate::decide::assess::{self, View};
-use crate::decide::ensure::Place;
 use crate::decide::form;
 use crate::decide::formed::Reform;
-use crate::decide::planner::{judge, places};
+use crate::decide::member_context::MemberContext;
+use crate::decide::planner::{judge, members};
 use crate::decide::roll;
 use crate::decide::runtime;
 use crate::decide::trials;
@@ -27,7 +27,7 @@ use crate::stops::Scope;
 struct Cluster<'a> {
     spec: &'a ClusterSpec,
     view: View<'a>,
-    places: Vec<Place<'a>>,
+    members: Vec<MemberContext<'a>>,
     /// What may be done for it; `None` where that is nothing.
     scope: Option<Scope<'a>>,
 }
@@ -41,21 +41,21 @@ impl<'a> Cluster<'a> {
         blocked: &[Blocked],
     ) -> Self {
         let view = assess::assess(cluster, facts, Reform::Refused);
-        let places = places(spec, cluster, &view, facts);
+        let members = members(spec, cluster, &view, facts);
         let scope = Scope::of(cluster, view.now.formation, &policy.selection, blocked);
-        Self { spec: cluster, view, places, scope }
+        Self { spec: cluster, view, members, scope }
     }
 
     /// Its member on a host, where that runs in a pod by the time of the host's turn.
-    fn pod_on(&self, host: &HostName) -> Option<&Place<'a>> {
-        let place = self.places.iter().find(|place| place.name == host)?;
-        let kubelet = place.host.kubelet.known().is_some_and(KubeletFacts::is_up);
+    fn pod_on(&self, host: &HostName) -> Option<&MemberContext<'a>> {
+        let member = self.members.iter().find(|member| member.name == host)?;
+        let kubelet = member.host.kubelet.known().is_some_and(KubeletFacts::is_up);
         let started = kubelet && self.spec.runtime == Runtime::StaticPod;
-        let runs = match place.facts.runs_by() {
+        let runs = match member.facts.runs_by() {
             Some(runtime) => runtime == Runtime::StaticPod,
             None => started,
         };
-        runs.then_some(place)
+        runs.then_some(member)
     }
 
     /// Whether nothing of it runs on a host that nobody could look at well enough to wait for it.
@@ -88,9 +88,9 @@ pub(crate) fn turns(
     let mut changes: BTreeMap<&HostName, Step> = BTreeMap::new();
     for cluster in clusters.iter().filter(|cluster| policy.selection.takes(cluster.spec)) {
         let Some(scope) = &cluster.scope else { continue };
-        let taken = cluster.places.iter().filter(|place| scope.may_change(place.name));
-        for place in taken.filter(|place| runtime::runs_pods(place.host)) {
-            changes.extend(runtime::kubelet_change(place).map(|step| (place.name, step)));
+        let taken = cluster.members.iter().filter(|member| scope.may_change(member.name));
+        for member in taken.filter(|member| runtime::runs_pods(member.host)) {
+            changes.extend(runtime::kubelet_change(member).map(|step| (member.name, step)));
         }
     }
     changes.retain(|host, _| clusters.iter().all(|cluster| cluster.is_known_on(host)));
@@ -116,7 +116,8 @@ pub(crate) fn turns(
         let Some(scope) = &cluster.scope else { continue };
         let choices = (policy, scope);
         let hosts = (&here[..], None);
-        if let Some(finding) = roll::waits(&cluster.view, &cluster.places, choices, hosts, &needs) {
+        if let Some(finding) = roll::waits(&cluster.view, &cluster.members, choices, hosts, &needs)
+        {
             report.held.push(finding);
             changes.retain(|host, _| !here.contains(host));
         }
@@ -130,16 +131,16 @@ pub(crate) fn turns(
     let mut steps = Vec::new();
     let mut before: BTreeSet<StepId> = BTreeSet::new();
     for (host, change) in order {
-        let pods: Vec<(&Cluster<'_>, &Place<'_>)> =
+        let pods: Vec<(&Cluster<'_>, &MemberContext<'_>)> =
             clusters.iter().filter_map(|cluster| Some((cluster, cluster.pod_on(host)?))).collect();
         if serves(facts, host) {
-            before.extend(pods.iter().flat_map(|(cluster, _)| form::proofs(&cluster.places)));
+            before.extend(pods.iter().flat_map(|(cluster, _)| form::proofs(&cluster.members)));
         }
         // A pod that ends in its trial would look like one whose certificates are bad.
-        before.extend(pods.iter().flat_map(|(cluster, _)| trials::all(&cluster.places)));
+        before.extend(pods.iter().flat_map(|(cluster, _)| trials::all(&cluster.members)));
         steps.extend(turn(change, &pods, &before, policy));
         note(host, &pods, report);
-        before = pods.iter().map(|(_, place)| place.id(Verb::Back)).collect();
+        before = pods.iter().map(|(_, member)| member.id(Verb::Back)).collect();
     }
     Ok(steps)
 }
@@ -184,53 +185,53 @@ fn serves(facts: &SiteFacts, host: &HostName) -> bool {
 /// One host's turn.
 fn turn(
     change: Step,
-    pods: &[(&Cluster<'_>, &Place<'_>)],
+    pods: &[(&Cluster<'_>, &MemberContext<'_>)],
     before: &BTreeSet<StepId>,
     policy: &Policy,
 ) -> Vec<Step> {
     let mut steps = Vec::new();
-    for (cluster, place) in pods {
-        let leads = cluster.view.now.leader.as_ref() == Some(place.name);
+    for (cluster, member) in pods {
+        let leads = cluster.view.now.leader.as_ref() == Some(member.name);
         if leads && cluster.spec.members.len() > 1 {
-            let id = place.id(Verb::HandOver);
-            steps.push(Step { id, ..roll::move_leader(place) }.after(before.iter().cloned()));
+            let id = member.id(Verb::HandOver);
+            steps.push(Step { id, ..roll::move_leader(member) }.after(before.iter().cloned()));
         }
     }
     let guarded = pods.iter().filter(|(cluster, _)| {
         cluster.is_relied_on() && !policy.allow_outage.contains(&cluster.spec.name)
     });
     let guard: Guard = roll::others_healthy(
-        guarded.map(|(cluster, place)| (*place, cluster.view.now.cluster_id.clone())),
+        guarded.map(|(cluster, member)| (*member, cluster.view.now.cluster_id.clone())),
     );
     let handed_over: Vec<StepId> = steps.iter().map(|step| step.id.clone()).collect();
     let change = change.guarded(guard).after(before.iter().cloned()).after(handed_over);
-    for (cluster, place) in pods {
-        steps.push(back(place, roll::known_alarms(&cluster.places)));
+    for (cluster, member) in pods {
+        steps.push(back(member, roll::known_alarms(&cluster.members)));
     }
     steps.push(change);
     steps
 }
 
 /// Waits for a member: the kubelet runs it from the manifest that lies there now.
-fn back(place: &Place<'_>, alarms: BTreeSet<String>) -> Step {
-    let manifest = runtime::manifest_text(place).unwrap_or_default();
+fn back(member: &MemberContext<'_>, alarms: BTreeSet<String>) -> Step {
+    let manifest = runtime::manifest_text(member).unwrap_or_default();
     let version = head::version(manifest).and_then(|version| version.parse().ok());
-    let version = version.unwrap_or(place.cluster.version);
-    let identity = match (pod::identity_in(manifest), place.facts.pod.known()) {
+    let version = version.unwrap_or(member.cluster.version);
+    let identity = match (pod::identity_in(manifest), member.facts.pod.known()) {
         (Some(identity), _) => identity.to_owned(),
         (None, Some(process)) => process.manifest.clone(),
         (None, None) => String::new(),
     };
-    roll::await_return(Verb::Back, place, version, alarms, Some(identity))
+    roll::await_return(Verb::Back, member, version, alarms, Some(identity))
 }
 
 /// What it means for the quorums.
-fn note(host: &HostName, pods: &[(&Cluster<'_>, &Place<'_>)], report: &mut PlanReport) {
+fn note(host: &HostName, pods: &[(&Cluster<'_>, &MemberContext<'_>)], report: &mut PlanReport) {
     for (cluster, _) in pods.iter().filter(|(cluster, _)| cluster.is_relied_on()) {
-        let is_started = |place: &&Place<'_>| {
-            cluster.scope.as_ref().is_some_and(|scope| roll::is_started(place, scope))
+        let is_started = |member: &&MemberContext<'_>| {
+            cluster.scope.as_ref().is_some_and(|scope| roll::is_started(member, scope))
         };
-        let started = cluster.places.iter().filter(is_started).count();
+        let started = cluster.members.iter().filter(is_started).count();
         report.quorum.push(QuorumNote {
             cluster: cluster.spec.name.clone(),
             what: format!("set up the kubelet of {host}"),

@@ -3,7 +3,7 @@
 
 use templates::cluster_id;
 
-use crate::decide::ensure::Place;
+use crate::decide::member_context::MemberContext;
 use crate::report::Finding;
 
 /// The largest database of a member that never had a quorum. Since 3.5 etcd takes room for 16 MiB at once
@@ -11,14 +11,14 @@ use crate::report::Finding;
 const LARGEST_EMPTY: u64 = 32 * 1024 * 1024;
 
 /// Refuses to discard what shows another origin.
-pub(crate) fn foreign(places: &[Place<'_>]) -> Vec<Finding> {
-    let finding = |place: &Place<'_>| {
-        let why = evidence(place)?;
-        let layout = place.member.member.layout();
+pub(crate) fn foreign(members: &[MemberContext<'_>]) -> Vec<Finding> {
+    let finding = |member: &MemberContext<'_>| {
+        let why = evidence(member)?;
+        let layout = member.wanted.member.layout();
         Some(Finding {
             code: "foreign-log",
-            host: Some(place.name.clone()),
-            cluster: Some(place.cluster.name.clone()),
+            host: Some(member.name.clone()),
+            cluster: Some(member.cluster.name.clone()),
             message: format!(
                 "{} does not belong to the stopped bootstrap: {why}; somebody may need it",
                 layout.member_dir()
@@ -31,12 +31,12 @@ pub(crate) fn foreign(places: &[Place<'_>]) -> Vec<Finding> {
             )),
         })
     };
-    places.iter().filter_map(finding).collect()
+    members.iter().filter_map(finding).collect()
 }
 
 /// Evidence that a log, or what else is in its place, was not started with our token.
-fn evidence(place: &Place<'_>) -> Option<String> {
-    let origin = &place.facts.data.known()?.origin;
+fn evidence(member: &MemberContext<'_>) -> Option<String> {
+    let origin = &member.facts.data.known()?.origin;
     if origin.snapshots > 0 {
         return Some(
             "it holds a snapshot, which only a restore or a member with thousands of writes creates"
@@ -56,7 +56,7 @@ fn evidence(place: &Place<'_>) -> Option<String> {
     if origin.older_than_token {
         return Some("its log is older than the bootstrap's token".to_owned());
     }
-    let (born, expected) = (origin.cluster_id.as_ref()?, expected_id(place)?);
+    let (born, expected) = (origin.cluster_id.as_ref()?, expected_id(member)?);
     (*born != expected).then(|| {
         format!("its log belongs to cluster id {born}; the bootstrap's would be {expected}")
     })
@@ -64,10 +64,10 @@ fn evidence(place: &Place<'_>) -> Option<String> {
 
 /// The cluster id of the bootstrap whose token and whose unit or pod are here. One that finds its members by
 /// another way than a list has an id that only those can tell.
-fn expected_id(place: &Place<'_>) -> Option<String> {
-    let token = place.facts.token.known()?;
+fn expected_id(member: &MemberContext<'_>) -> Option<String> {
+    let token = member.facts.token.known()?;
     let is_mark = |c: char| c == '"' || c == '\'' || c == '\\' || c.is_whitespace();
-    let list = place.text()?.lines().find_map(|line| {
+    let list = member.text()?.lines().find_map(|line| {
         let line = line.trim().trim_start_matches("- ").trim_matches(is_mark);
         line.strip_prefix("--initial-cluster=")
     })?;

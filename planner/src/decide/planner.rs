@@ -8,11 +8,11 @@ use inventories::HostName;
 use templates::RenderError;
 
 use crate::decide::assess::{self, View};
-use crate::decide::ensure::Place;
 use crate::decide::formed::{self, Reform};
+use crate::decide::member_context::MemberContext;
 use crate::decide::{
-    archives, bootstrap, ca_end, converge, discovery, form, holes, identity, kubelets, machines,
-    order, preflight,
+    archives, bootstrap, ca_end, converge, discovery, form, identity, kubelets, machines, order,
+    preflight, unknowns,
 };
 use crate::facts::{Observed, SiteFacts};
 use crate::graph::{self, CycleError};
@@ -134,7 +134,7 @@ fn cluster_steps(
     policy: &Policy,
     report: &mut PlanReport,
 ) -> Result<Vec<Step>, RenderError> {
-    let places = places(spec, cluster, view, facts);
+    let members = members(spec, cluster, view, facts);
     let formation = view.now.formation;
     match formation {
         Formation::Absent | Formation::Begun => {
@@ -144,7 +144,7 @@ fn cluster_steps(
             }
             // What forming itself finds in the way is told beside what was found before.
             let mut forming = report.clone();
-            let steps = form::steps(&places, after, &mut forming)?;
+            let steps = form::steps(&members, after, &mut forming)?;
             match Scope::of(cluster, formation, &policy.selection, &forming.blocked) {
                 Some(_) => {
                     *report = forming;
@@ -159,7 +159,7 @@ fn cluster_steps(
         Formation::Formed => {
             let blocked = report.blocked.clone();
             match Scope::of(cluster, formation, &policy.selection, &blocked) {
-                Some(scope) => converge::steps(view, &places, after, (policy, &scope), report),
+                Some(scope) => converge::steps(view, &members, after, (policy, &scope), report),
                 None => Ok(Vec::new()),
             }
         }
@@ -167,21 +167,21 @@ fn cluster_steps(
     }
 }
 
-/// The places of a cluster's members on hosts of which everything is known that planning relies on.
-pub(crate) fn places<'a>(
-    spec: &'a SiteSpec,
+/// A cluster's members on hosts of which everything is known that planning relies on.
+pub(crate) fn members<'a>(
+    site: &'a SiteSpec,
     cluster: &'a ClusterSpec,
     view: &View<'a>,
     facts: &'a SiteFacts,
-) -> Vec<Place<'a>> {
-    let place = |(name, member)| {
+) -> Vec<MemberContext<'a>> {
+    let member = |(name, wanted)| {
         let host = facts.hosts.get(name)?.known()?;
         let seen = *view.members.get(name)?;
-        holes::holes(cluster, member, host, seen).is_empty().then_some(())?;
+        unknowns::unknowns(cluster, wanted, host, seen).is_empty().then_some(())?;
         let (now, settled) = (facts.observed_at, OnceCell::new());
-        Some(Place { spec, cluster, name, member, host, facts: seen, now, settled })
+        Some(MemberContext { site, cluster, name, wanted, host, facts: seen, now, settled })
     };
-    cluster.members.iter().filter_map(place).collect()
+    cluster.members.iter().filter_map(member).collect()
 }
 
 /// The ends of restarts, of clusters planned before, that share a host with this one.

@@ -13,7 +13,7 @@ mod unit;
 use inventories::{ClusterName, HostName};
 
 use crate::decide::assess::View;
-use crate::decide::holes;
+use crate::decide::unknowns;
 use crate::facts::{HostFacts, Observed, SiteFacts};
 use crate::policy::Policy;
 use crate::report::{Finding, Formation, PlanReport, UNSEEN};
@@ -98,8 +98,8 @@ pub(crate) fn check(
 /// A cluster is formed only when everything is known; a formed one goes on without the member.
 fn not_known(subject: &Subject<'_>, report: &mut PlanReport) {
     let Some(facts) = subject.facts.clusters.get(&subject.cluster.name) else { return };
-    let holes = holes::holes(subject.cluster, subject.member, subject.facts, facts);
-    let Some((first, rest)) = holes.split_first() else { return };
+    let unknowns = unknowns::unknowns(subject.cluster, subject.member, subject.facts, facts);
+    let Some((first, rest)) = unknowns.split_first() else { return };
     let more = if rest.is_empty() { String::new() } else { format!(", and {} more", rest.len()) };
     let finding = subject.finding(
         "not-known",

@@ -5,7 +5,7 @@
 use inventories::HostName;
 use templates::Bootstrap;
 
-use crate::decide::ensure::Place;
+use crate::decide::member_context::MemberContext;
 use crate::facts::ListedMember;
 use crate::plan::{Action, Guard, Step, StepId, StepKind, Verb, Why};
 use crate::spec::{ClusterSpec, MemberSpec};
@@ -32,18 +32,18 @@ pub(crate) fn listed_by_dns<'a>(
 }
 
 /// The steps for these members, one after the other: etcd takes one change of members at a time.
-pub(crate) fn steps<'a>(places: impl IntoIterator<Item = &'a Place<'a>>) -> Vec<Step> {
+pub(crate) fn steps<'a>(members: impl IntoIterator<Item = &'a MemberContext<'a>>) -> Vec<Step> {
     let mut steps: Vec<Step> = Vec::new();
-    let by_dns = |place: &&Place<'_>| url_in_dns(place.name, place.member).is_some();
-    for place in places.into_iter().filter(by_dns) {
+    let by_dns = |member: &&MemberContext<'_>| url_in_dns(member.name, member.wanted).is_some();
+    for member in members.into_iter().filter(by_dns) {
         let kind = StepKind::ListByAddress {
-            endpoint: place.member.member.loopback_client_url().to_string(),
-            peer_url: place.member.member.peer_url().to_string(),
-            version: place.cluster.version,
+            endpoint: member.wanted.member.loopback_client_url().to_string(),
+            peer_url: member.wanted.member.peer_url().to_string(),
+            version: member.cluster.version,
         };
         let why = Why::Safety { note: "so that members need no DNS to find each other".to_owned() };
         let before: Vec<StepId> = steps.last().map(|step| step.id.clone()).into_iter().collect();
-        let step = place.step(Verb::ListByAddress, Action::Update, kind, why);
+        let step = member.step(Verb::ListByAddress, Action::Update, kind, why);
         steps.push(step.guarded(Guard::HasLog).after(before));
     }
     steps

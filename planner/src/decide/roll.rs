@@ -10,7 +10,8 @@ use templates::RenderError;
 
 use crate::decide::assess::View;
 use crate::decide::converge;
-use crate::decide::ensure::{self, Place};
+use crate::decide::ensure;
+use crate::decide::member_context::MemberContext;
 use crate::decide::runtime;
 use crate::plan::{Action, FormationState, Guard, Others, Step, StepId, StepKind, Verb, Why};
 use crate::policy::Policy;
@@ -20,27 +21,27 @@ use reasons::{Reason, reasons};
 
 /// A member that needs a restart, and why.
 pub(crate) struct Candidate<'p, 'a> {
-    place: &'p Place<'a>,
+    member: &'p MemberContext<'a>,
     reasons: Vec<Reason>,
 }
 
 impl<'a> Candidate<'_, 'a> {
     /// Its host.
     pub(crate) fn host(&self) -> &'a HostName {
-        self.place.name
+        self.member.name
     }
 }
 
 /// The members that run, and run something else than is wanted. A member that is down needs a
 /// start, not a restart.
 pub(crate) fn candidates<'p, 'a>(
-    places: &'p [Place<'a>],
+    members: &'p [MemberContext<'a>],
     scope: &Scope<'_>,
 ) -> Vec<Candidate<'p, 'a>> {
-    places
+    members
         .iter()
-        .filter(|place| place.facts.is_up() && scope.may_change(place.name))
-        .map(|place| Candidate { place, reasons: reasons(place) })
+        .filter(|member| member.facts.is_up() && scope.may_change(member.name))
+        .map(|member| Candidate { member, reasons: reasons(member) })
         .filter(|candidate| !candidate.reasons.is_empty())
         .collect()
 }
@@ -49,49 +50,49 @@ pub(crate) fn candidates<'p, 'a>(
 /// that must have ended before the first restart.
 pub(crate) fn steps(
     view: &View<'_>,
-    places: &[Place<'_>],
+    members: &[MemberContext<'_>],
     mut candidates: Vec<Candidate<'_, '_>>,
     after: &BTreeSet<StepId>,
     (policy, scope): (&Policy, &Scope<'_>),
     report: &mut PlanReport,
 ) -> Result<Vec<Step>, RenderError> {
-    let Some(cluster) = places.first().map(|place| place.cluster) else { return Ok(Vec::new()) };
+    let Some(cluster) = members.first().map(|member| member.cluster) else { return Ok(Vec::new()) };
     if candidates.is_empty() {
         return Ok(Vec::new());
     }
-    if let Some(held) = held(view, places, &candidates, (policy, scope)) {
+    if let Some(held) = held(view, members, &candidates, (policy, scope)) {
         report.held.push(held);
         return Ok(Vec::new());
     }
     let leader = view.now.leader.clone();
     candidates.sort_by_key(|candidate| {
-        let answers = candidate.place.facts.etcd.known().is_some();
-        (answers, Some(candidate.place.name) == leader.as_ref(), candidate.place.name)
+        let answers = candidate.member.facts.etcd.known().is_some();
+        (answers, Some(candidate.member.name) == leader.as_ref(), candidate.member.name)
     });
     let outage = policy.allow_outage.contains(&cluster.name);
     // Members that are down are started, and the cluster proven, before the first restart.
-    let started = places.iter().filter(|place| is_started(place, scope)).count();
+    let started = members.iter().filter(|member| is_started(member, scope)).count();
     let mut steps = Vec::new();
     let mut before = after.clone();
     let mut healthy = view.now.quorum.healthy + started;
     for candidate in &candidates {
-        let place = candidate.place;
-        let answers = place.facts.etcd.known().is_some();
-        let leads = answers && leader.as_ref() == Some(place.name) && cluster.members.len() > 1;
-        steps.extend(restart(candidate, view, places, &before, leads, outage)?);
+        let member = candidate.member;
+        let answers = member.facts.etcd.known().is_some();
+        let leads = answers && leader.as_ref() == Some(member.name) && cluster.members.len() > 1;
+        steps.extend(restart(candidate, view, members, &before, leads, outage)?);
         // One that is down takes nobody away, and the next one waits until it is back.
-        let is_down = view.now.down.contains_key(place.name);
+        let is_down = view.now.down.contains_key(member.name);
         report.quorum.push(QuorumNote {
             cluster: cluster.name.clone(),
-            what: format!("restart {}", place.name),
+            what: format!("restart {}", member.name),
             up: healthy.saturating_sub(usize::from(!is_down)),
             needed: view.now.quorum.size(),
         });
         healthy += usize::from(is_down);
         if leads {
-            report.clients.push(handover(place));
+            report.clients.push(handover(member));
         }
-        before = BTreeSet::from([place.id(Verb::Rejoin)]);
+        before = BTreeSet::from([member.id(Verb::Rejoin)]);
     }
     report.clients.push(format!(
         "cluster {}: clients of a restarting member reconnect to another one",
@@ -103,34 +104,37 @@ pub(crate) fn steps(
 fn restart(
     candidate: &Candidate<'_, '_>,
     view: &View<'_>,
-    places: &[Place<'_>],
+    members: &[MemberContext<'_>],
     before: &BTreeSet<StepId>,
     leads: bool,
     outage: bool,
 ) -> Result<Vec<Step>, RenderError> {
-    let place = candidate.place;
+    let member = candidate.member;
     let mut steps = Vec::new();
-    if leaves_no_trace(&candidate.reasons) && !place.facts.restart_due {
-        let step = note(place, "a later run restarts the member if this run stops first");
+    if leaves_no_trace(&candidate.reasons) && !member.facts.restart_due {
+        let step = note(member, "a later run restarts the member if this run stops first");
         steps.push(step.after(before.iter().cloned()));
     }
-    steps.extend(ensure::drop_ins(place).map(|step| step.after(before.iter().cloned())));
-    let files = [place.id(Verb::Directories), place.id(Verb::Certificates)];
+    steps.extend(ensure::drop_ins(member).map(|step| step.after(before.iter().cloned())));
+    let files = [member.id(Verb::Directories), member.id(Verb::Certificates)];
     if leads {
-        let step = move_leader(place).after(before.iter().cloned());
+        let step = move_leader(member).after(before.iter().cloned());
         // Where its files are about to be taken from it, the leader hands over before.
-        let first = place.runs_as_another().is_none().then_some(files.clone());
+        let first = member.runs_as_another().is_none().then_some(files.clone());
         steps.push(step.after(first.into_iter().flatten()));
     }
     let changes = candidate.reasons.iter().map(Reason::to_string).collect();
     let why = Why::Drift { changes };
-    let guard =
-        if outage { Guard::HasLog } else { others_healthy([(place, view.now.cluster_id.clone())]) };
-    match place.leftover().filter(|from| place.facts.runs_by() == Some(*from)) {
+    let guard = if outage {
+        Guard::HasLog
+    } else {
+        others_healthy([(member, view.now.cluster_id.clone())])
+    };
+    match member.leftover().filter(|from| member.facts.runs_by() == Some(*from)) {
         None => {
-            let kind = StepKind::RestartMember { by: runtime::launch(place, SETTLED)? };
+            let kind = StepKind::RestartMember { by: runtime::launch(member, SETTLED)? };
             steps.push(
-                place
+                member
                     .step(Verb::Restart, Action::Run, kind, why)
                     .guarded(guard)
                     .after(before.iter().cloned()),
@@ -138,31 +142,31 @@ fn restart(
         }
         // To another runtime it goes in two steps, of which the second one may be done by another run.
         Some(from) => {
-            let kind = StepKind::RetireMember { from, image: runtime::image(place)? };
-            let step = place.step(Verb::StopOldRuntime, Action::Replace, kind, why).guarded(guard);
+            let kind = StepKind::RetireMember { from, image: runtime::image(member)? };
+            let step = member.step(Verb::StopOldRuntime, Action::Replace, kind, why).guarded(guard);
             // It ends the process, as a restart does; a leftover that nothing runs from needs none of this.
             let needs = [
-                place.account_id(),
-                place.release_id(),
-                place.host_id(Verb::Kubelet),
-                place.id(Verb::MoveLeader),
-                place.id(Verb::Note),
-                place.id(Verb::DropIns),
+                member.account_id(),
+                member.release_id(),
+                member.host_id(Verb::Kubelet),
+                member.id(Verb::MoveLeader),
+                member.id(Verb::Note),
+                member.id(Verb::DropIns),
             ];
             steps.push(step.after(before.iter().cloned()).after(files).after(needs));
-            let kind = StepKind::StartMember { by: runtime::launch(place, SETTLED)? };
+            let kind = StepKind::StartMember { by: runtime::launch(member, SETTLED)? };
             let why = Why::Safety { note: "it keeps its data and its member id".to_owned() };
-            steps.push(place.step(Verb::Start, Action::Run, kind, why).guarded(Guard::HasLog));
+            steps.push(member.step(Verb::Start, Action::Run, kind, why).guarded(Guard::HasLog));
         }
     }
-    steps.push(rejoin(place, known_alarms(places))?);
+    steps.push(rejoin(member, known_alarms(members))?);
     Ok(steps)
 }
 
 /// Whether a process of this member that is up before its settings are written would run with the
 /// former ones, and nothing of that could be seen later.
-pub(crate) fn needs_note(place: &Place<'_>) -> bool {
-    leaves_no_trace(&reasons(place))
+pub(crate) fn needs_note(member: &MemberContext<'_>) -> bool {
+    leaves_no_trace(&reasons(member))
 }
 
 fn leaves_no_trace(reasons: &[Reason]) -> bool {
@@ -170,15 +174,15 @@ fn leaves_no_trace(reasons: &[Reason]) -> bool {
 }
 
 /// The note that the start which the member has now is to be followed by another one.
-pub(crate) fn note(place: &Place<'_>, why: &str) -> Step {
+pub(crate) fn note(member: &MemberContext<'_>, why: &str) -> Step {
     let why = Why::Safety { note: why.to_owned() };
-    place.step(Verb::Note, Action::Update, StepKind::NoteRestart, why)
+    member.step(Verb::Note, Action::Update, StepKind::NoteRestart, why)
 }
 
 /// How the others come to have a leader, as clients notice it.
-fn handover(place: &Place<'_>) -> String {
-    let (cluster, host) = (&place.cluster.name, place.name);
-    if place.facts.forbids_us() {
+fn handover(member: &MemberContext<'_>) -> String {
+    let (cluster, host) = (&member.cluster.name, member.name);
+    if member.facts.forbids_us() {
         format!(
             "cluster {cluster}: etcd's own authentication refuses quorate the handover, so {host} restarts as \
              the leader; writes wait until the others elect another one"
@@ -193,95 +197,95 @@ const SETTLED: FormationState = FormationState::Existing;
 
 /// The restart that ends a member's bootstrap: its pod goes on as one that never forms a cluster. Who
 /// leads is not known when that is planned, so whoever does hands over.
-pub(crate) fn settle(place: &Place<'_>, why: Why) -> Result<Vec<Step>, RenderError> {
-    let voters = place.cluster.members.len();
+pub(crate) fn settle(member: &MemberContext<'_>, why: Why) -> Result<Vec<Step>, RenderError> {
+    let voters = member.cluster.members.len();
     let mut steps = Vec::new();
     if voters > 1 {
-        steps.push(move_leader(place));
+        steps.push(move_leader(member));
     }
     // Nobody relies yet on a cluster that a restart must cost its quorum.
-    let guard = if voters > 2 { others_healthy([(place, None)]) } else { Guard::HasLog };
-    let kind = StepKind::RestartMember { by: runtime::settling(place)? };
-    let restart = place.step(Verb::Restart, Action::Run, kind, why).guarded(guard);
+    let guard = if voters > 2 { others_healthy([(member, None)]) } else { Guard::HasLog };
+    let kind = StepKind::RestartMember { by: runtime::settling(member)? };
+    let restart = member.step(Verb::Restart, Action::Run, kind, why).guarded(guard);
     steps.push(restart);
-    steps.push(rejoin(place, BTreeSet::new())?);
+    steps.push(rejoin(member, BTreeSet::new())?);
     Ok(steps)
 }
 
 /// The other members' names and client URLs.
-fn others(place: &Place<'_>) -> BTreeMap<HostName, String> {
-    let members = place.cluster.members.iter().filter(|(name, _)| *name != place.name);
+fn others(member: &MemberContext<'_>) -> BTreeMap<HostName, String> {
+    let members = member.cluster.members.iter().filter(|(name, _)| *name != member.name);
     members.map(|(name, member)| (name.clone(), member.member.client_url().to_string())).collect()
 }
 
 /// All others hold the quorum while this member is down.
 pub(crate) fn others_healthy<'p, 'a: 'p>(
-    places: impl IntoIterator<Item = (&'p Place<'a>, Option<String>)>,
+    members: impl IntoIterator<Item = (&'p MemberContext<'a>, Option<String>)>,
 ) -> Guard {
-    let clusters = places.into_iter().map(|(place, cluster_id)| {
-        let (members, version) = (others(place), place.cluster.version);
+    let clusters = members.into_iter().map(|(member, cluster_id)| {
+        let (members, version) = (others(member), member.cluster.version);
         let others = Others { needed: members.len(), members, version, cluster_id };
-        (place.cluster.name.clone(), others)
+        (member.cluster.name.clone(), others)
     });
     Guard::OthersHealthy { clusters: clusters.collect() }
 }
 
-pub(crate) fn move_leader(place: &Place<'_>) -> Step {
-    let note = if place.facts.forbids_us() {
+pub(crate) fn move_leader(member: &MemberContext<'_>) -> Step {
+    let note = if member.facts.forbids_us() {
         "etcd's own authentication will refuse it; then the others elect a leader when this one stops"
     } else {
         "the leader restarts last, and hands over first"
     };
     let why = Why::Safety { note: note.to_owned() };
     let kind = StepKind::MoveLeader {
-        endpoint: place.member.member.loopback_client_url().to_string(),
-        others: others(place),
-        version: place.cluster.version,
+        endpoint: member.wanted.member.loopback_client_url().to_string(),
+        others: others(member),
+        version: member.cluster.version,
     };
-    place.step(Verb::MoveLeader, Action::Run, kind, why)
+    member.step(Verb::MoveLeader, Action::Run, kind, why)
 }
 
-fn rejoin(place: &Place<'_>, alarms: BTreeSet<String>) -> Result<Step, RenderError> {
-    let (version, pod) = (place.cluster.version, runtime::pod_identity(place)?);
-    Ok(await_return(Verb::Rejoin, place, version, alarms, pod))
+fn rejoin(member: &MemberContext<'_>, alarms: BTreeSet<String>) -> Result<Step, RenderError> {
+    let (version, pod) = (member.cluster.version, runtime::pod_identity(member)?);
+    Ok(await_return(Verb::Rejoin, member, version, alarms, pod))
 }
 
 /// Waits until a member that was down is back, from this version and this pod.
 pub(crate) fn await_return(
     verb: Verb,
-    place: &Place<'_>,
+    member: &MemberContext<'_>,
     version: EtcdVersion,
     alarms: BTreeSet<String>,
     pod: Option<String>,
 ) -> Step {
-    let endpoint = place.member.member.loopback_client_url().to_string();
-    let kind = StepKind::AwaitRejoin { endpoint, others: others(place), version, alarms, pod };
+    let endpoint = member.wanted.member.loopback_client_url().to_string();
+    let kind = StepKind::AwaitRejoin { endpoint, others: others(member), version, alarms, pod };
     let why = Why::Safety { note: "the next member waits until this one is back".to_owned() };
-    place.step(verb, Action::Check, kind, why)
+    member.step(verb, Action::Check, kind, why)
 }
 
 /// The alarms that a cluster has already.
 pub(crate) fn known_alarms<'p, 'a: 'p>(
-    places: impl IntoIterator<Item = &'p Place<'a>>,
+    members: impl IntoIterator<Item = &'p MemberContext<'a>>,
 ) -> BTreeSet<String> {
-    let answers = places.into_iter().filter_map(|place| place.facts.etcd.known());
+    let answers = members.into_iter().filter_map(|member| member.facts.etcd.known());
     answers.flat_map(|etcd| etcd.errors.clone()).collect()
 }
 
 /// Whether this plan starts the member, which is down.
-pub(crate) fn is_started(place: &Place<'_>, scope: &Scope<'_>) -> bool {
-    !place.facts.is_up() && converge::may_start(place, scope)
+pub(crate) fn is_started(member: &MemberContext<'_>, scope: &Scope<'_>) -> bool {
+    !member.facts.is_up() && converge::may_start(member, scope)
 }
 
 /// Why the restarts of a cluster can't start now.
 fn held(
     view: &View<'_>,
-    places: &[Place<'_>],
+    members: &[MemberContext<'_>],
     candidates: &[Candidate<'_, '_>],
     (policy, scope): (&Policy, &Scope<'_>),
 ) -> Option<Finding> {
-    let cluster = places.first()?.cluster;
-    let names: Vec<&str> = candidates.iter().map(|c| c.place.name.as_str()).collect();
+    let cluster = members.first()?.cluster;
+    let names: Vec<&str> = candidates.iter().map(|c| c.member.name.as_str()).collect();
     let verb = if names.len() == 1 { "needs" } else { "need" };
     let needs = format!("{} {verb} a restart", names.join(", "));
     let out_of_space = view.now.alarms.iter().any(|alarm| alarm.contains("NOSPACE"));
@@ -297,7 +301,8 @@ fn held(
             hint: Some("raise quota-backend-bytes, or compact, defragment and disarm first".into()),
         });
     }
-    if let Some(finding) = runtime::waits_for_kubelet(cluster, candidates.iter().map(|c| c.place)) {
+    if let Some(finding) = runtime::waits_for_kubelet(cluster, candidates.iter().map(|c| c.member))
+    {
         return Some(Finding { message: format!("{needs}, but {}", finding.message), ..finding });
     }
     let hosts: Vec<&HostName> = candidates.iter().map(Candidate::host).collect();
@@ -305,18 +310,18 @@ fn held(
     let mut down =
         candidates.iter().map(Candidate::host).filter(|host| view.now.down.contains_key(*host));
     let alone = down.next().filter(|_| view.now.down.len() == 1);
-    waits(view, places, (policy, scope), (&hosts, alone), &needs)
+    waits(view, members, (policy, scope), (&hosts, alone), &needs)
 }
 
 /// Why the members on these hosts can't be taken down now. `needs` says what would take them down.
 pub(crate) fn waits(
     view: &View<'_>,
-    places: &[Place<'_>],
+    members: &[MemberContext<'_>],
     (policy, scope): (&Policy, &Scope<'_>),
     (hosts, alone): (&[&HostName], Option<&HostName>),
     needs: &str,
 ) -> Option<Finding> {
-    let cluster = places.first()?.cluster;
+    let cluster = members.first()?.cluster;
     let hold = |code, message: String, hint: String| {
         Some(Finding {
             code,
@@ -343,8 +348,9 @@ pub(crate) fn waits(
             format!("quorate apply --allow-outage {}", cluster.name),
         );
     }
-    let started =
-        |host: &HostName| places.iter().any(|place| place.name == host && is_started(place, scope));
+    let started = |host: &HostName| {
+        members.iter().any(|member| member.name == host && is_started(member, scope))
+    };
     let unseen = view.unseen.iter().map(|host| format!("{host} is unreachable"));
     let unhealthy = view.now.down.keys().filter(|host| !started(host) && Some(*host) != alone);
     // It may itself be taken down, and nobody else meanwhile.

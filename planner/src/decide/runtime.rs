@@ -6,7 +6,8 @@ use templates::layout::{KUBELET_UNIT, MANIFESTS};
 use templates::{BootstrapToken, Layout, RenderError, kubelet};
 
 use crate::decide::difference;
-use crate::decide::ensure::{self, Place, attribute_changes};
+use crate::decide::ensure::{self, attribute_changes};
+use crate::decide::member_context::MemberContext;
 use crate::facts::{FileFacts, HostFacts, KubeletFacts, Observed};
 use crate::plan::{Action, FormationState, Launch, Replaced, Step, StepId, StepKind, Verb, Why};
 use crate::report::Finding;
@@ -23,7 +24,7 @@ pub(crate) fn file_of(layout: &Layout, runtime: Runtime) -> String {
     }
 }
 
-impl Place<'_> {
+impl MemberContext<'_> {
     /// What runs the member, if it is as wanted.
     pub(crate) fn runtime(&self) -> Runtime {
         self.cluster.runtime
@@ -35,7 +36,7 @@ impl Place<'_> {
     }
 
     fn file_of(&self, runtime: Runtime) -> &Observed<FileFacts> {
-        let path = file_of(&self.member.member.layout(), runtime);
+        let path = file_of(&self.wanted.member.layout(), runtime);
         self.facts.files.get(&path).unwrap_or(&Observed::Absent)
     }
 
@@ -57,7 +58,7 @@ impl Place<'_> {
             },
             Runtime::StaticPod => {
                 let account = self.host.account(self.account()).known();
-                self.member.pod(state)?.bind(token, account.map(|account| account.ids))
+                self.wanted.pod(state)?.bind(token, account.map(|account| account.ids))
             }
         })
     }
@@ -75,25 +76,28 @@ impl Place<'_> {
 
 /// What is written before the member is started, which alone starts nothing.
 pub(crate) fn prepared(
-    place: &Place<'_>,
+    member: &MemberContext<'_>,
     state: FormationState,
     token: Option<&BootstrapToken>,
 ) -> Result<Option<Step>, RenderError> {
-    match place.runtime() {
-        Runtime::Systemd => ensure::unit(place, state, token),
+    match member.runtime() {
+        Runtime::Systemd => ensure::unit(member, state, token),
         // What lies in the kubelet's folder runs.
         Runtime::StaticPod => Ok(None),
     }
 }
 
 /// What starts the member.
-pub(crate) fn launch(place: &Place<'_>, state: FormationState) -> Result<Launch, RenderError> {
-    Ok(match place.runtime() {
+pub(crate) fn launch(
+    member: &MemberContext<'_>,
+    state: FormationState,
+) -> Result<Launch, RenderError> {
+    Ok(match member.runtime() {
         Runtime::Systemd => Launch::Unit,
         Runtime::StaticPod => Launch::Pod {
-            manifest: Box::new(place.member.pod(state)?),
+            manifest: Box::new(member.wanted.pod(state)?),
             formation: state,
-            replaces: match place.rendered() {
+            replaces: match member.rendered() {
                 Observed::Known(file) => Replaced::File(file.sha256.clone()),
                 Observed::Absent | Observed::Unknown(_) => Replaced::Nothing,
             },
@@ -102,9 +106,9 @@ pub(crate) fn launch(place: &Place<'_>, state: FormationState) -> Result<Launch,
 }
 
 /// What ends a member's bootstrap: it takes the place of what began it.
-pub(crate) fn settling(place: &Place<'_>) -> Result<Launch, RenderError> {
-    let forming = place.member.pod(FormationState::New)?.identity().to_owned();
-    Ok(match launch(place, FormationState::Existing)? {
+pub(crate) fn settling(member: &MemberContext<'_>) -> Result<Launch, RenderError> {
+    let forming = member.wanted.pod(FormationState::New)?.identity().to_owned();
+    Ok(match launch(member, FormationState::Existing)? {
         Launch::Unit => Launch::Unit,
         Launch::Pod { manifest, formation, replaces: _ } => {
             Launch::Pod { manifest, formation, replaces: Replaced::Manifest(forming) }
@@ -115,13 +119,14 @@ pub(crate) fn settling(place: &Place<'_>) -> Result<Launch, RenderError> {
 /// The hosts whose kubelet would do nothing for these members now.
 pub(crate) fn waits_for_kubelet<'p>(
     cluster: &ClusterSpec,
-    places: impl Iterator<Item = &'p Place<'p>>,
+    members: impl Iterator<Item = &'p MemberContext<'p>>,
 ) -> Option<Finding> {
     if cluster.runtime != Runtime::StaticPod || cluster.kubelet.is_some() {
         return None;
     }
-    let down = |place: &&Place<'_>| !place.host.kubelet.known().is_some_and(KubeletFacts::is_up);
-    let hosts: Vec<&str> = places.filter(down).map(|place| place.name.as_str()).collect();
+    let down =
+        |member: &&MemberContext<'_>| !member.host.kubelet.known().is_some_and(KubeletFacts::is_up);
+    let hosts: Vec<&str> = members.filter(down).map(|member| member.name.as_str()).collect();
     let verb = if hosts.len() == 1 { "the kubelet does" } else { "kubelets do" };
     (!hosts.is_empty()).then(|| Finding {
         code: "no-kubelet",
@@ -133,43 +138,44 @@ pub(crate) fn waits_for_kubelet<'p>(
 }
 
 /// The manifest that the kubelet runs the member from now.
-pub(crate) fn manifest_text<'p>(place: &'p Place<'_>) -> Option<&'p str> {
-    place.file_of(Runtime::StaticPod).known()?.text.as_deref()
+pub(crate) fn manifest_text<'p>(member: &'p MemberContext<'_>) -> Option<&'p str> {
+    member.file_of(Runtime::StaticPod).known()?.text.as_deref()
 }
 
 /// The identity of the manifest that a member's process must come from, where it runs in a pod.
-pub(crate) fn pod_identity(place: &Place<'_>) -> Result<Option<String>, RenderError> {
-    Ok(match place.runtime() {
+pub(crate) fn pod_identity(member: &MemberContext<'_>) -> Result<Option<String>, RenderError> {
+    Ok(match member.runtime() {
         Runtime::Systemd => None,
         Runtime::StaticPod => {
-            Some(place.member.pod(FormationState::Existing)?.identity().to_owned())
+            Some(member.wanted.pod(FormationState::Existing)?.identity().to_owned())
         }
     })
 }
 
 /// The image that a member needs, where it runs in a pod.
-pub(crate) fn image(place: &Place<'_>) -> Result<Option<String>, RenderError> {
-    Ok(match place.runtime() {
+pub(crate) fn image(member: &MemberContext<'_>) -> Result<Option<String>, RenderError> {
+    Ok(match member.runtime() {
         Runtime::Systemd => None,
-        Runtime::StaticPod => Some(place.member.pod(FormationState::Existing)?.image().to_owned()),
+        Runtime::StaticPod => Some(member.wanted.pod(FormationState::Existing)?.image().to_owned()),
     })
 }
 
 /// The manifest of a member whose process stays as it is: a kubelet looks neither at comments nor at
 /// who may read the file.
-pub(crate) fn manifest(place: &Place<'_>) -> Result<Option<Step>, RenderError> {
-    let Runtime::StaticPod = place.runtime() else { return Ok(None) };
-    let Observed::Known(seen) = place.rendered() else { return Ok(None) };
-    let path = place.member.member.layout().pod_manifest();
-    let wanted = place.wanted_text(FormationState::Existing, None)?;
+pub(crate) fn manifest(member: &MemberContext<'_>) -> Result<Option<Step>, RenderError> {
+    let Runtime::StaticPod = member.runtime() else { return Ok(None) };
+    let Observed::Known(seen) = member.rendered() else { return Ok(None) };
+    let path = member.wanted.member.layout().pod_manifest();
+    let wanted = member.wanted_text(FormationState::Existing, None)?;
     let mut changes = difference::of_text(&path, seen.text.as_deref(), &wanted);
     changes.extend(attribute_changes(&path, MANIFEST_ATTRIBUTES, seen));
     if changes.is_empty() {
         return Ok(None);
     }
-    let kind =
-        StepKind::WriteManifest { manifest: Box::new(place.member.pod(FormationState::Existing)?) };
-    Ok(Some(place.step(Verb::Manifest, Action::Update, kind, Why::Drift { changes })))
+    let kind = StepKind::WriteManifest {
+        manifest: Box::new(member.wanted.pod(FormationState::Existing)?),
+    };
+    Ok(Some(member.step(Verb::Manifest, Action::Update, kind, Why::Drift { changes })))
 }
 
 /// Whether two manifests are the same pod.
@@ -182,8 +188,8 @@ pub(crate) fn is_same_pod(one: &str, other: &str) -> bool {
 
 /// The host's kubelet stands alone, where that is wanted. While pods run there it takes turns with the
 /// other hosts ([`crate::decide::kubelets`]).
-pub(crate) fn kubelet(place: &Place<'_>) -> Option<Step> {
-    if runs_pods(place.host) { None } else { kubelet_change(place) }
+pub(crate) fn kubelet(member: &MemberContext<'_>) -> Option<Step> {
+    if runs_pods(member.host) { None } else { kubelet_change(member) }
 }
 
 /// Whether a kubelet that starts may end members: those in pods, and those of which nobody can tell.
@@ -192,15 +198,15 @@ pub(crate) fn runs_pods(host: &HostFacts) -> bool {
 }
 
 /// What a pod's start waits for: the kubelet that is to start it. Where one runs already, it does.
-pub(crate) fn kubelet_for_start(place: &Place<'_>) -> Option<StepId> {
-    let runs = place.host.kubelet.known().is_some_and(KubeletFacts::is_up);
-    (!runs || !runs_pods(place.host)).then(|| place.host_id(Verb::Kubelet))
+pub(crate) fn kubelet_for_start(member: &MemberContext<'_>) -> Option<StepId> {
+    let runs = member.host.kubelet.known().is_some_and(KubeletFacts::is_up);
+    (!runs || !runs_pods(member.host)).then(|| member.host_id(Verb::Kubelet))
 }
 
 /// What is not so yet of the host's kubelet.
-pub(crate) fn kubelet_change(place: &Place<'_>) -> Option<Step> {
-    let wanted = place.cluster.kubelet.as_ref()?;
-    let facts = place.host.kubelet.known()?;
+pub(crate) fn kubelet_change(member: &MemberContext<'_>) -> Option<Step> {
+    let wanted = member.cluster.kubelet.as_ref()?;
+    let facts = member.host.kubelet.known()?;
     let (drop_in, config) = (kubelet::drop_in(facts.program.known()?), kubelet::config(wanted));
     let mut changes = Vec::new();
     for (path, seen, wanted) in [
@@ -232,20 +238,20 @@ pub(crate) fn kubelet_change(place: &Place<'_>) -> Option<Step> {
     if changes.is_empty() {
         return None;
     }
-    let (action, why) = ensure::action_for(&changes, place, facts.drop_in.is_absent());
+    let (action, why) = ensure::action_for(&changes, member, facts.drop_in.is_absent());
     let kind = StepKind::StandaloneKubelet { drop_in, config };
-    Some(place.host_step(Verb::Kubelet, action, kind, why))
+    Some(member.host_step(Verb::Kubelet, action, kind, why))
 }
 
 /// Takes away what is left of the runtime that the member no longer has, where no process of it runs.
-pub(crate) fn retired(place: &Place<'_>) -> Option<Step> {
-    let from = place.leftover()?;
-    if place.facts.runs_by() == Some(from) {
+pub(crate) fn retired(member: &MemberContext<'_>) -> Option<Step> {
+    let from = member.leftover()?;
+    if member.facts.runs_by() == Some(from) {
         return None;
     }
-    let file = file_of(&place.member.member.layout(), from);
+    let file = file_of(&member.wanted.member.layout(), from);
     let why = Why::Drift { changes: vec![format!("{file} would start the member as well")] };
-    Some(place.step(
+    Some(member.step(
         Verb::StopOldRuntime,
         Action::Delete,
         StepKind::RetireMember { from, image: None },

@@ -6,7 +6,8 @@ use std::collections::BTreeSet;
 use inventories::HostName;
 
 use crate::decide::assess::View;
-use crate::decide::ensure::{self, Place};
+use crate::decide::ensure;
+use crate::decide::member_context::MemberContext;
 use crate::plan::{Action, Silence, Step, StepId, StepKind, Swap, Verb, Why};
 use crate::report::{Finding, PlanReport};
 use crate::stops::Scope;
@@ -15,50 +16,51 @@ use crate::stops::Scope;
 /// the trials. A member that does not run gets its own at once, and needs no trial.
 pub(crate) fn steps(
     view: &View<'_>,
-    places: &[&Place<'_>],
-    all: &[Place<'_>],
+    members: &[&MemberContext<'_>],
+    all: &[MemberContext<'_>],
     scope: &Scope<'_>,
     report: &mut PlanReport,
 ) -> Vec<Step> {
-    let (up, down): (Vec<&Place<'_>>, Vec<&Place<'_>>) =
-        places.iter().copied().partition(|place| place.facts.is_up());
+    let (up, down): (Vec<&MemberContext<'_>>, Vec<&MemberContext<'_>>) =
+        members.iter().copied().partition(|member| member.facts.is_up());
     // What nobody tried before the member went down is replaced, and proven with its start.
-    let unfinished =
-        |place: &Place<'_>| is_untried(place).then(|| ensure::generation(place, Swap::AtOnce));
-    let at_once = |place: &&Place<'_>| {
-        ensure::certificates(place, Swap::AtOnce).or_else(|| unfinished(place))
+    let unfinished = |member: &MemberContext<'_>| {
+        is_untried(member).then(|| ensure::generation(member, Swap::AtOnce))
+    };
+    let at_once = |member: &&MemberContext<'_>| {
+        ensure::certificates(member, Swap::AtOnce).or_else(|| unfinished(member))
     };
     let mut steps: Vec<Step> = down.iter().filter_map(at_once).collect();
 
     // What a process can't read or see is no sign of what certificates are worth: its own come with its
     // restart.
-    let mut turns: Vec<(&Place<'_>, Option<Step>)> = up
+    let mut turns: Vec<(&MemberContext<'_>, Option<Step>)> = up
         .into_iter()
-        .filter(|place| place.runs_as_another().is_none() && !place.is_cut_off())
-        .map(|place| (place, ensure::certificates(place, Swap::Tried)))
-        .filter(|(place, install)| install.is_some() || is_untried(place))
+        .filter(|member| member.runs_as_another().is_none() && !member.is_cut_off())
+        .map(|member| (member, ensure::certificates(member, Swap::Tried)))
+        .filter(|(member, install)| install.is_some() || is_untried(member))
         .collect();
     // Neither a member that was left out nor one that something closes is tried now.
-    let elsewhere = all.iter().find(|place| !scope.takes_host(place.name) && is_untried(place));
+    let elsewhere = all.iter().find(|member| !scope.takes_host(member.name) && is_untried(member));
     if let (Some(elsewhere), false) = (elsewhere, turns.is_empty()) {
         report.held.push(waits_for(elsewhere, scope));
         return steps;
     }
     // What nobody tried yet comes first, then who serves nobody now; the leader is last.
-    turns.sort_by_key(|(place, _)| {
-        let leads = view.now.leader.as_ref() == Some(place.name);
-        (!is_untried(place), answers(place), leads, place.name)
+    turns.sort_by_key(|(member, _)| {
+        let leads = view.now.leader.as_ref() == Some(member.name);
+        (!is_untried(member), answers(member), leads, member.name)
     });
     let changing: Vec<&HostName> = turns
         .iter()
         .filter(|(_, install)| install.is_some())
-        .map(|(place, _)| place.name)
+        .map(|(member, _)| member.name)
         .collect();
     report.clients.extend(order(all, &changing));
     let mut before = BTreeSet::new();
-    for (place, install) in turns {
+    for (member, install) in turns {
         let install = install.map(|step| step.after(before.iter().cloned()));
-        let trial = trial(place, all).after(before);
+        let trial = trial(member, all).after(before);
         before = BTreeSet::from([trial.id.clone()]);
         steps.extend(install);
         steps.push(trial);
@@ -67,38 +69,38 @@ pub(crate) fn steps(
 }
 
 /// The trials of all members, as far as there are any.
-pub(crate) fn all(places: &[Place<'_>]) -> impl Iterator<Item = StepId> {
-    places.iter().map(|place| place.id(Verb::Trial))
+pub(crate) fn all(members: &[MemberContext<'_>]) -> impl Iterator<Item = StepId> {
+    members.iter().map(|member| member.id(Verb::Trial))
 }
 
 /// Whether the certificates in use were put there for a trial that nobody has seen the end of.
-fn is_untried(place: &Place<'_>) -> bool {
-    let note = place.member.member.layout().pki_untried();
-    place.facts.files.get(&note).is_some_and(|file| file.known().is_some())
+fn is_untried(member: &MemberContext<'_>) -> bool {
+    let note = member.wanted.member.layout().pki_untried();
+    member.facts.files.get(&note).is_some_and(|file| file.known().is_some())
 }
 
-fn answers(place: &Place<'_>) -> bool {
-    place.facts.etcd.known().is_some()
+fn answers(member: &MemberContext<'_>) -> bool {
+    member.facts.etcd.known().is_some()
 }
 
-fn trial(place: &Place<'_>, all: &[Place<'_>]) -> Step {
-    let member = &place.member.member;
+fn trial(member: &MemberContext<'_>, all: &[MemberContext<'_>]) -> Step {
+    let etcd = &member.wanted.member;
     // From another member's host, as its members see it; else from its own.
-    let others = all.iter().filter(|other| other.name != place.name);
+    let others = all.iter().filter(|other| other.name != member.name);
     let other = others.min_by_key(|other| !other.facts.is_up());
     let from = other.into_iter().map(|other| other.name.clone());
-    let silence = if answers(place) { Silence::Fails } else { Silence::SaysNothing };
+    let silence = if answers(member) { Silence::Fails } else { Silence::SaysNothing };
     // A host may not reach the address by which NAT leads others to it.
     let (client, peer) = match &other {
-        Some(_) => (member.client_url(), member.peer_url()),
-        None => (member.client_listen_url(), member.peer_listen_url()),
+        Some(_) => (etcd.client_url(), etcd.peer_url()),
+        None => (etcd.client_listen_url(), etcd.peer_listen_url()),
     };
     let kind = StepKind::TryCertificates {
-        endpoint: member.loopback_client_url().to_string(),
+        endpoint: etcd.loopback_client_url().to_string(),
         client: client.socket(),
         peer: peer.socket(),
-        from: from.chain([place.name.clone()]).collect(),
-        version: place.cluster.version,
+        from: from.chain([member.name.clone()]).collect(),
+        version: member.cluster.version,
         silence,
     };
     let note = match silence {
@@ -109,11 +111,11 @@ fn trial(place: &Place<'_>, all: &[Place<'_>]) -> Step {
             "the member does not answer now, so only a wrong certificate fails the test"
         }
     };
-    place.step(Verb::Trial, Action::Check, kind, Why::Safety { note: note.to_owned() })
+    member.step(Verb::Trial, Action::Check, kind, Why::Safety { note: note.to_owned() })
 }
 
 /// Who gets new certificates, and in which order.
-fn order(all: &[Place<'_>], changing: &[&HostName]) -> Option<String> {
+fn order(all: &[MemberContext<'_>], changing: &[&HostName]) -> Option<String> {
     let cluster = &all.first()?.cluster.name;
     let names: Vec<&str> = changing.iter().map(|name| name.as_str()).collect();
     match names[..] {
@@ -129,16 +131,16 @@ fn order(all: &[Place<'_>], changing: &[&HostName]) -> Option<String> {
     }
 }
 
-fn waits_for(place: &Place<'_>, scope: &Scope<'_>) -> Finding {
-    let hint = if scope.is_open(place.name) {
-        format!("quorate apply --host {}", place.name)
+fn waits_for(member: &MemberContext<'_>, scope: &Scope<'_>) -> Finding {
+    let hint = if scope.is_open(member.name) {
+        format!("quorate apply --host {}", member.name)
     } else {
-        format!("solve what is blocked for {}", place.name)
+        format!("solve what is blocked for {}", member.name)
     };
     Finding {
         code: "untried-certificates",
-        host: Some(place.name.clone()),
-        cluster: Some(place.cluster.name.clone()),
+        host: Some(member.name.clone()),
+        cluster: Some(member.cluster.name.clone()),
         message:
             "its new certificates are not tested yet, and no other member gets new ones before that"
                 .to_owned(),

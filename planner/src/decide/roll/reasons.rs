@@ -8,7 +8,7 @@ use inventories::{AccountName, EtcdVersion};
 use templates::unit::keeps_the_hosts_out;
 
 use crate::decide::drop_ins;
-use crate::decide::ensure::Place;
+use crate::decide::member_context::MemberContext;
 use crate::decide::runtime;
 use crate::facts::Observed;
 use crate::plan::FormationState;
@@ -120,61 +120,61 @@ impl fmt::Display for Reason {
 }
 
 /// Every reason to restart a member that runs.
-pub(super) fn reasons(place: &Place<'_>) -> Vec<Reason> {
+pub(super) fn reasons(member: &MemberContext<'_>) -> Vec<Reason> {
     let mut reasons = Vec::new();
     // A restart would bring neither flags nor a version, today or at the next apply.
-    let decided = place.runtime() == Runtime::Systemd && drop_ins::decides_command(place);
-    if let Observed::Known(running) = &place.facts.running
+    let decided = member.runtime() == Runtime::Systemd && drop_ins::decides_command(member);
+    if let Observed::Known(running) = &member.facts.running
         && !decided
     {
-        reasons.extend(flags(running, &place.member.member.arguments()));
+        reasons.extend(flags(running, &member.wanted.member.arguments()));
     }
-    if let Some(etcd) = place.facts.etcd.known()
-        && etcd.version != place.cluster.version.to_string()
+    if let Some(etcd) = member.facts.etcd.known()
+        && etcd.version != member.cluster.version.to_string()
         && !decided
     {
-        let (is, wanted) = (etcd.version.clone(), place.cluster.version);
+        let (is, wanted) = (etcd.version.clone(), member.cluster.version);
         reasons.push(Reason::Version { is, wanted });
     }
-    let account = |is| Reason::Account { is, wanted: place.account().clone() };
-    reasons.extend(place.runs_as_another().map(account));
-    let wanted = place.runtime();
-    match (place.facts.runs_by(), wanted) {
+    let account = |is| Reason::Account { is, wanted: member.account().clone() };
+    reasons.extend(member.runs_as_another().map(account));
+    let wanted = member.runtime();
+    match (member.facts.runs_by(), wanted) {
         (Some(is), _) if is != wanted => reasons.push(Reason::Runtime { is, wanted }),
-        (_, Runtime::Systemd) => reasons.extend(of_unit(place)),
-        (_, Runtime::StaticPod) => reasons.extend(of_pod(place)),
+        (_, Runtime::Systemd) => reasons.extend(of_unit(member)),
+        (_, Runtime::StaticPod) => reasons.extend(of_pod(member)),
     }
     reasons
 }
 
-fn of_unit(place: &Place<'_>) -> Vec<Reason> {
+fn of_unit(member: &MemberContext<'_>) -> Vec<Reason> {
     let mut reasons = Vec::new();
-    reasons.extend(drop_ins::own(place).map(|file| Reason::DropIn(file.path.clone())));
-    let changes = unit_changes(place);
+    reasons.extend(drop_ins::own(member).map(|file| Reason::DropIn(file.path.clone())));
+    let changes = unit_changes(member);
     if !changes.is_empty() {
         reasons.push(Reason::Unit(changes));
     }
-    if place.facts.folder_replaced {
-        reasons.push(Reason::Folder(place.member.member.layout().config_dir()));
+    if member.facts.folder_replaced {
+        reasons.push(Reason::Folder(member.wanted.member.layout().config_dir()));
     }
-    if place.facts.restart_due {
+    if member.facts.restart_due {
         reasons.push(Reason::Noted);
     }
     reasons
 }
 
-fn of_pod(place: &Place<'_>) -> Option<Reason> {
-    let wanted = place.wanted_text(FormationState::Existing, None).ok()?;
-    let forming = place.wanted_text(FormationState::New, place.facts.token.known()).ok()?;
-    let seen = place.text();
+fn of_pod(member: &MemberContext<'_>) -> Option<Reason> {
+    let wanted = member.wanted_text(FormationState::Existing, None).ok()?;
+    let forming = member.wanted_text(FormationState::New, member.facts.token.known()).ok()?;
+    let seen = member.text();
     if seen.is_some_and(|seen| runtime::is_same_pod(seen, &forming)) {
         return Some(Reason::Unsettled);
     }
     if !seen.is_some_and(|seen| runtime::is_same_pod(seen, &wanted)) {
         return Some(Reason::Manifest);
     }
-    let identity = runtime::pod_identity(place).ok()??;
-    let runs = &place.facts.pod.known()?.manifest;
+    let identity = runtime::pod_identity(member).ok()??;
+    let runs = &member.facts.pod.known()?.manifest;
     (*runs != identity).then_some(Reason::OldPod)
 }
 
@@ -209,9 +209,9 @@ fn by_name(arguments: &[String]) -> BTreeMap<&str, &str> {
 /// What the unit on the host says otherwise about how the process is run: not in comments, and not in its
 /// arguments, which the process itself shows. One that forms a cluster may differ from one that does not:
 /// what it says more is for an empty disk.
-fn unit_changes(place: &Place<'_>) -> Vec<String> {
-    let Some(seen) = place.text() else { return Vec::new() };
-    let changes = |state| match place.unit(state) {
+fn unit_changes(member: &MemberContext<'_>) -> Vec<String> {
+    let Some(seen) = member.text() else { return Vec::new() };
+    let changes = |state| match member.unit(state) {
         Ok(wanted) => differences(seen, wanted.as_str()),
         Err(_) => Vec::new(),
     };

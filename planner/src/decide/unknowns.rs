@@ -7,7 +7,7 @@ use crate::spec::{ClusterSpec, MemberSpec};
 use templates::layout::PkiFile;
 
 /// Each thing that is not known and that steps for this member would rely on, with the reason.
-pub(crate) fn holes(
+pub(crate) fn unknowns(
     cluster: &ClusterSpec,
     member: &MemberSpec,
     host: &HostFacts,
@@ -19,9 +19,9 @@ pub(crate) fn holes(
     files.extend([layout.discovery_ca(), layout.discovery_password(), layout.discovery_note()]);
     files.extend(own(&layout));
     files.extend(PkiFile::ALL.map(|file| layout.pki_file(file)));
-    let mut holes = Vec::new();
+    let mut found = Vec::new();
     let mut look = |what: &str, reason: Option<&String>| {
-        holes.extend(reason.map(|reason| format!("{what}: {reason}")));
+        found.extend(reason.map(|reason| format!("{what}: {reason}")));
     };
     let account = &member.member.account;
     look(&format!("the account {account}"), why_unknown(host.account(account)));
@@ -45,7 +45,7 @@ pub(crate) fn holes(
     for path in files {
         look(&path, facts.files.get(&path).and_then(why_unknown));
     }
-    holes
+    found
 }
 
 fn why_unknown<T>(observed: &Observed<T>) -> Option<&String> {
