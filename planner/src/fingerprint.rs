@@ -299,7 +299,7 @@ mod tests {
             Step { action: Action::Create, ..step() },
             Step { kind: StepKind::RestartMember { by: Launch::Unit }, ..step() },
             Step { guard: Guard::Nothing, ..step() },
-            Step { after: BTreeSet::from(["etcd-1/claim".parse().unwrap()]), ..step() },
+            Step { after: BTreeSet::from(["etcd-1/register-host".parse().unwrap()]), ..step() },
             Step { why: Why::Safety { note: "so it must be".to_owned() }, ..step() },
         ];
         let same = Step { id, action, kind, guard, after, why };

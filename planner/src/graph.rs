@@ -84,10 +84,11 @@ mod tests {
 
     #[test]
     fn a_circle_names_its_steps() {
-        let circle = CycleError(["a/claim", "b/c/start"].map(|id| id.parse().unwrap()).to_vec());
+        let circle =
+            CycleError(["a/register-host", "b/c/start"].map(|id| id.parse().unwrap()).to_vec());
         assert_eq!(
             circle.to_string(),
-            "the steps depend on each other in a circle: a/claim, b/c/start"
+            "the steps depend on each other in a circle: a/register-host, b/c/start"
         );
     }
 }

@@ -78,7 +78,7 @@ impl World {
             panic!("{} wants a host that the world lacks", step.id);
         };
         match &step.kind {
-            StepKind::ClaimHost { site } => Ok(put(&mut host.site, Some(site.clone()))),
+            StepKind::RegisterHost { site } => Ok(put(&mut host.site, Some(site.clone()))),
             StepKind::CreateAccount { name } => Ok(create_account(host, name)),
             StepKind::InstallRelease { version, sha256, .. } => {
                 let old = host.releases.insert(*version, sha256.clone());
@@ -164,7 +164,9 @@ impl World {
                 }
                 Ok(put(&mut member.manifest, Some(text)))
             }
-            StepKind::RetireMember { from, image } => retire(host, step, *from, image.as_deref()),
+            StepKind::StopOldRuntime { from, image } => {
+                stop_old_runtime(host, step, *from, image.as_deref())
+            }
             StepKind::StartMember { by: Launch::Pod { manifest, formation, replaces } }
             | StepKind::RestartMember { by: Launch::Pod { manifest, formation, replaces } } => {
                 let token = bindings.tokens.get(cluster_of(step));
@@ -380,7 +382,7 @@ fn check_guard(step: &Step, host: &SimHost, bindings: &Bindings) -> Result<(), S
     let holds = match &step.guard {
         Guard::Nothing | Guard::OthersHealthy { .. } => true,
         Guard::HostIsFree => match (&host.site, &step.kind) {
-            (Some(owner), StepKind::ClaimHost { site }) => owner == site,
+            (Some(owner), StepKind::RegisterHost { site }) => owner == site,
             (None, _) => true,
             (Some(_), kind) => panic!("{}: {kind:?} is no claim", step.id),
         },
@@ -500,7 +502,7 @@ fn digest_of(text: &str) -> String {
     Sha256Digest::of(text.as_bytes()).to_string()
 }
 
-fn retire(host: &mut SimHost, step: &Step, from: Runtime, image: Option<&str>) -> Act {
+fn stop_old_runtime(host: &mut SimHost, step: &Step, from: Runtime, image: Option<&str>) -> Act {
     let (kubelet, images) = (host.kubelet, host.images);
     let member = member(host, step);
     let runs = |pod: bool| member.process.as_deref().is_some_and(|text| is_pod(text) == pod);

@@ -130,7 +130,7 @@ fn changes(kind: &StepKind) -> bool {
     matches!(
         kind,
         StepKind::RestartMember { .. }
-            | StepKind::RetireMember { .. }
+            | StepKind::StopOldRuntime { .. }
             | StepKind::MoveLeader { .. }
             | StepKind::NoteRestart
             | StepKind::AwaitRejoin { .. }

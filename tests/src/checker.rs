@@ -43,7 +43,7 @@ fn nothing_is_done_unseen(reading: &Reading<'_>) -> Vec<String> {
 /// The world may move between plan and action: what can't be taken back checks again.
 fn guards_stand_where_they_must(reading: &Reading<'_>) -> Vec<String> {
     let stands = |step: &Step| match &step.kind {
-        StepKind::ClaimHost { .. } => step.guard == Guard::HostIsFree,
+        StepKind::RegisterHost { .. } => step.guard == Guard::HostIsFree,
         StepKind::StoreToken | StepKind::DiscardBootstrap | StepKind::TrustDiscovery { .. } => {
             step.guard == Guard::NeverFormed
         }
@@ -63,7 +63,7 @@ fn guards_stand_where_they_must(reading: &Reading<'_>) -> Vec<String> {
         | StepKind::TryCertificates { .. }
         | StepKind::StandaloneKubelet { .. }
         | StepKind::RestartMember { .. }
-        | StepKind::RetireMember { .. }
+        | StepKind::StopOldRuntime { .. }
         | StepKind::WriteManifest { .. }
         | StepKind::MoveDropIns { .. }
         | StepKind::NoteRestart

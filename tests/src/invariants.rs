@@ -247,7 +247,7 @@ fn is_end(step: &Step) -> bool {
 /// somebody decides.
 pub fn changes_membership(kind: &StepKind) -> bool {
     match kind {
-        StepKind::ClaimHost { .. }
+        StepKind::RegisterHost { .. }
         | StepKind::CreateAccount { .. }
         | StepKind::InstallRelease { .. }
         | StepKind::PrepareDirectories { .. }
@@ -263,7 +263,7 @@ pub fn changes_membership(kind: &StepKind) -> bool {
         | StepKind::StandaloneKubelet { .. }
         | StepKind::WriteManifest { .. }
         | StepKind::StartMember { .. }
-        | StepKind::RetireMember { .. }
+        | StepKind::StopOldRuntime { .. }
         | StepKind::MoveDropIns { .. }
         | StepKind::MoveLeader { .. }
         | StepKind::RestartMember { .. }
@@ -431,7 +431,7 @@ fn reaches(step: &Step, cluster: &ClusterName, member: &SimMember, host: &SimHos
         Effect::Down => {
             is_its_own
                 && match &step.kind {
-                    StepKind::RetireMember { from, .. } => member
+                    StepKind::StopOldRuntime { from, .. } => member
                         .process
                         .as_deref()
                         .is_some_and(|text| is_pod(text) == (*from == Runtime::StaticPod)),

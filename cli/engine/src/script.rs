@@ -43,7 +43,7 @@ pub(crate) fn waits(script: &str) -> Duration {
 }
 
 pub(crate) const AWAIT_REJOIN: &str = script!("await_rejoin");
-pub(crate) const CLAIM_HOST: &str = script!("claim_host");
+pub(crate) const REGISTER_HOST: &str = script!("register_host");
 pub(crate) const CLOSE_DISCOVERY: &str = script!("close_discovery", "discovery");
 pub(crate) const CREATE_ACCOUNT: &str = script!("create_account");
 pub(crate) const DISCARD_BOOTSTRAP: &str = script!("discard_bootstrap");
@@ -69,7 +69,7 @@ pub(crate) const READ_IDENTITY: &str = script!("read_identity");
 pub(crate) const READ_JOURNAL: &str = script!("read_journal");
 pub(crate) const RECORD_APPLY: &str = script!("record_apply");
 pub(crate) const RESTART_MEMBER: &str = script!("restart_member");
-pub(crate) const RETIRE_MEMBER: &str = script!("retire_member");
+pub(crate) const STOP_OLD_RUNTIME: &str = script!("stop_old_runtime");
 pub(crate) const RUN_POD: &str = script!("run_pod");
 pub(crate) const STANDALONE_KUBELET: &str = script!("standalone_kubelet");
 pub(crate) const START_MEMBER: &str = script!("start_member");

@@ -72,7 +72,7 @@ impl SshHosts {
 
     async fn perform_for_host(&self, step: &Step) -> Result<Done, Failure> {
         let call = match &step.kind {
-            StepKind::ClaimHost { site } => host::claim_host(step, site.as_str())?,
+            StepKind::RegisterHost { site } => host::register_host(step, site.as_str())?,
             StepKind::CreateAccount { name } => host::create_account(step, name)?,
             StepKind::InstallRelease { version, arch: _, source, sha256, by } => {
                 let wanted = release::Wanted { version: *version, source, sha256 };
@@ -129,8 +129,8 @@ impl SshHosts {
             }
             StepKind::WriteManifest { manifest } => pods::write_manifest(step, manifest)?,
             StepKind::StartMember { by: Launch::Unit } => unit::start_member(step, bindings)?,
-            StepKind::RetireMember { from, image } => {
-                pods::retire_member(step, *from, image.as_deref())?
+            StepKind::StopOldRuntime { from, image } => {
+                pods::stop_old_runtime(step, *from, image.as_deref())?
             }
             StepKind::MoveDropIns { moves } => roll::move_drop_ins(step, moves)?,
             StepKind::MoveLeader { endpoint, others, version } => {
@@ -159,7 +159,7 @@ impl SshHosts {
                 let wanted = marker::Wanted { site: &self.site, formed_by };
                 return marker::write(step, &wanted, endpoint, *version, &connection).await;
             }
-            StepKind::ClaimHost { .. }
+            StepKind::RegisterHost { .. }
             | StepKind::CreateAccount { .. }
             | StepKind::InstallRelease { .. }
             | StepKind::StandaloneKubelet { .. } => {

@@ -111,7 +111,7 @@ mod tests {
     use proptest::prelude::*;
     use test_kit::hostile;
 
-    const WHOLE: &str = r#"{"at":"2026-11-23T03:00:00Z","who":"a@b","plan":"0f","step":"etcd-1/claim","outcome":"done"}
+    const WHOLE: &str = r#"{"at":"2026-11-23T03:00:00Z","who":"a@b","plan":"0f","step":"etcd-1/register-host","outcome":"done"}
 {"at":"2026-11-23T03:00:01Z","who":"a@b","plan":"0f","commit":"c0ffee","step":"etcd-1/token","outcome":"begun"}
 "#;
 
@@ -153,7 +153,7 @@ mod tests {
 
     #[test]
     fn a_torn_line_is_left_out() {
-        let whole = r#"{"at":"2026-11-23T03:00:00Z","who":"a@b","plan":"0f","step":"etcd-1/claim","outcome":"done"}"#;
+        let whole = r#"{"at":"2026-11-23T03:00:00Z","who":"a@b","plan":"0f","step":"etcd-1/register-host","outcome":"done"}"#;
         let entries = read("etcd-1", &format!("{whole}\n{{\"at\":\"2026"));
         assert_eq!(entries.len(), 1);
         assert_eq!((entries[0].host.as_str(), entries[0].outcome.as_str()), ("etcd-1", "done"));

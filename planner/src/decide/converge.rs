@@ -208,13 +208,13 @@ fn mend(
     scope: &Scope<'_>,
 ) -> Result<Vec<Step>, RenderError> {
     let mut steps: Vec<Step> = Vec::new();
-    steps.extend(ensure::claim(member));
+    steps.extend(ensure::register_host(member));
     steps.extend(ensure::account(member));
     steps.extend(files(member, turn));
     if scope.may_change(member.name) {
         steps.extend(ensure::release(member));
         steps.extend(runtime::kubelet(member));
-        steps.extend(runtime::retired(member));
+        steps.extend(runtime::old_runtime(member));
     }
     // The unit is written just before the restart, and not at all while the restart is held back:
     // a member that crashes earlier comes back with settings that are proven, not with new ones

@@ -40,11 +40,11 @@ pub(crate) fn action_for(
 }
 
 /// The host bears the site's name.
-pub(crate) fn claim(member: &MemberContext<'_>) -> Option<Step> {
+pub(crate) fn register_host(member: &MemberContext<'_>) -> Option<Step> {
     if !member.host.site.is_absent() {
         return None;
     }
-    let kind = StepKind::ClaimHost { site: member.site.site.clone() };
+    let kind = StepKind::RegisterHost { site: member.site.site.clone() };
     let step = member.host_step(Verb::RegisterHost, Action::Create, kind, member.why_wanted());
     Some(step.guarded(Guard::HostIsFree))
 }

@@ -182,7 +182,7 @@ fn prepare(
     anew: bool,
 ) -> Result<Vec<Step>, RenderError> {
     let mut steps: Vec<Step> = Vec::new();
-    steps.extend(ensure::claim(member));
+    steps.extend(ensure::register_host(member));
     steps.extend(ensure::account(member));
     steps.extend(ensure::release(member));
     steps.extend(runtime::kubelet(member));
@@ -217,7 +217,7 @@ fn begin(
         let step = member.step(
             Verb::StopOldRuntime,
             Action::Delete,
-            StepKind::RetireMember { from, image: None },
+            StepKind::StopOldRuntime { from, image: None },
             why,
         );
         steps.push(step.guarded(Guard::NeverFormed));

@@ -142,7 +142,7 @@ fn restart(
         }
         // To another runtime it goes in two steps, of which the second one may be done by another run.
         Some(from) => {
-            let kind = StepKind::RetireMember { from, image: runtime::image(member)? };
+            let kind = StepKind::StopOldRuntime { from, image: runtime::image(member)? };
             let step = member.step(Verb::StopOldRuntime, Action::Replace, kind, why).guarded(guard);
             // It ends the process, as a restart does; a leftover that nothing runs from needs none of this.
             let needs = [

@@ -244,7 +244,7 @@ pub(crate) fn kubelet_change(member: &MemberContext<'_>) -> Option<Step> {
 }
 
 /// Takes away what is left of the runtime that the member no longer has, where no process of it runs.
-pub(crate) fn retired(member: &MemberContext<'_>) -> Option<Step> {
+pub(crate) fn old_runtime(member: &MemberContext<'_>) -> Option<Step> {
     let from = member.leftover()?;
     if member.facts.runs_by() == Some(from) {
         return None;
@@ -254,7 +254,7 @@ pub(crate) fn retired(member: &MemberContext<'_>) -> Option<Step> {
     Some(member.step(
         Verb::StopOldRuntime,
         Action::Delete,
-        StepKind::RetireMember { from, image: None },
+        StepKind::StopOldRuntime { from, image: None },
         why,
     ))
 }

@@ -58,7 +58,7 @@ impl StepKind {
             | StepKind::ProveHealthy { .. }
             // One file or folder takes its place whole, and last of all; a script that fails after that says so with
             // an answer of its own (`unsure` in preamble.sh).
-            | StepKind::ClaimHost { .. }
+            | StepKind::RegisterHost { .. }
             | StepKind::InstallRelease { .. }
             | StepKind::StoreToken
             | StepKind::NoteRestart
@@ -76,7 +76,7 @@ impl StepKind {
             | StepKind::StandaloneKubelet { .. }
             | StepKind::WriteManifest { .. }
             | StepKind::StartMember { .. }
-            | StepKind::RetireMember { .. }
+            | StepKind::StopOldRuntime { .. }
             | StepKind::MoveDropIns { .. }
             | StepKind::MoveLeader { .. }
             | StepKind::RestartMember { .. }
@@ -87,7 +87,7 @@ impl StepKind {
     /// What it can do to a running member.
     pub fn effect(&self) -> Effect {
         match self {
-            StepKind::ClaimHost { .. }
+            StepKind::RegisterHost { .. }
             | StepKind::StoreToken
             | StepKind::OpenDiscovery { .. }
             | StepKind::CloseDiscovery { .. }
@@ -112,7 +112,7 @@ impl StepKind {
             // Another manifest ends the pod of the one before.
             StepKind::StartMember { by: Launch::Pod { .. } }
             | StepKind::RestartMember { .. }
-            | StepKind::RetireMember { .. }
+            | StepKind::StopOldRuntime { .. }
             | StepKind::DiscardBootstrap => Effect::Down,
             StepKind::StandaloneKubelet { .. } => Effect::EveryPod,
         }

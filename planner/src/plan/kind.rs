@@ -19,7 +19,7 @@ use crate::layout::Directory;
 #[serde(tag = "do", rename_all = "kebab-case")]
 pub enum StepKind {
     /// Writes the site's name onto the host, so that another site's inventory is refused.
-    ClaimHost {
+    RegisterHost {
         /// The owner.
         site: SiteName,
     },
@@ -133,7 +133,7 @@ pub enum StepKind {
     },
     /// Takes the member away from the runtime that it no longer has: its process ends, and so that
     /// nothing starts it again, its unit or pod goes too.
-    RetireMember {
+    StopOldRuntime {
         /// The runtime.
         from: Runtime,
         /// Where it continues as a pod: the image, which must be there before the member is stopped.
@@ -210,7 +210,7 @@ impl StepKind {
 
     /// Whether it takes a running member down, if only for a moment.
     pub fn disrupts(&self) -> bool {
-        matches!(self, StepKind::RestartMember { .. } | StepKind::RetireMember { .. })
+        matches!(self, StepKind::RestartMember { .. } | StepKind::StopOldRuntime { .. })
     }
 }
 

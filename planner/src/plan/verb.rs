@@ -40,7 +40,7 @@ const INSTALL: &str = "install-etcd-";
 
 verbs! {
     /// Registers the host as the site's.
-    RegisterHost = "claim",
+    RegisterHost = "register-host",
     /// Sets up the host's kubelet.
     Kubelet = "kubelet",
     /// Creates or repairs the member's directories.
@@ -64,13 +64,13 @@ verbs! {
     /// Writes the unit.
     Unit = "unit",
     /// Writes the unit that no longer forms a cluster.
-    FinalizeUnit = "settle",
+    FinalizeUnit = "finalize-unit",
     /// Writes the manifest of a pod that continues as it is.
     Manifest = "manifest",
     /// Moves drop-ins out of the unit's way.
     DropIns = "drop-ins",
     /// Stops the member under the runtime that it no longer has.
-    StopOldRuntime = "retire",
+    StopOldRuntime = "stop-old-runtime",
     /// Starts the member.
     Start = "start",
     /// Hands leadership over before a restart.

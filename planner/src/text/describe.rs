@@ -10,8 +10,8 @@ use crate::plan::{Fetch, FormationState, Launch, StepKind};
 /// What a step does, in one line without a full stop.
 pub fn describe(kind: &StepKind) -> String {
     match kind {
-        StepKind::ClaimHost { site } => format!("mark the host as site {site}'s"),
-        StepKind::CreateAccount { name } => format!("make the system account {name}"),
+        StepKind::RegisterHost { site } => format!("register the host with site {site}"),
+        StepKind::CreateAccount { name } => format!("create the system account {name}"),
         StepKind::InstallRelease { version, arch, source, sha256, by } => {
             let from = match (source, by) {
                 (ReleaseSource::Url(_), Fetch::Host { proxy: None }) => {
@@ -38,7 +38,7 @@ pub fn describe(kind: &StepKind) -> String {
             let from = from.first().map(ToString::to_string).unwrap_or_default();
             format!("test the new certificates: handshakes from {from}, etcdctl on the host")
         }
-        StepKind::StoreToken => "store the bootstrap's token".to_owned(),
+        StepKind::StoreToken => "store the bootstrap token".to_owned(),
         StepKind::TrustDiscovery { ca, password } => {
             let what = [("CA", ca.is_some()), ("password", *password)];
             let what: Vec<&str> =
@@ -47,7 +47,7 @@ pub fn describe(kind: &StepKind) -> String {
         }
         StepKind::OpenDiscovery { service, members, account: _, version } => match service.access {
             Access::Own => format!(
-                "start an etcd {version} at {}, by which {} find each other",
+                "start an etcd {version} at {}, through which {} find each other",
                 service.endpoints.join(", "),
                 counted(members.len(), "member")
             ),
@@ -58,14 +58,14 @@ pub fn describe(kind: &StepKind) -> String {
             ),
         },
         StepKind::CloseDiscovery { service, version: _ } => match service.access {
-            Access::Own => "take away the etcd by which the members found each other".to_owned(),
+            Access::Own => "stop the etcd through which the members found each other".to_owned(),
             Access::Open | Access::Tls { .. } => {
                 format!("remove the bootstrap's record at {}", service.endpoints.join(", "))
             }
         },
-        StepKind::ForgetDiscovery => "remove what only the discovery service was for".to_owned(),
+        StepKind::ForgetDiscovery => "remove what only the discovery service needed".to_owned(),
         StepKind::DiscardBootstrap => {
-            "stop the unfinished bootstrap and set its data aside; it never had a quorum".to_owned()
+            "stop the unfinished bootstrap and archive its data; it never had a quorum".to_owned()
         }
         StepKind::WriteUnit { text: _, formation: FormationState::New } => {
             "write and enable the unit, to form a new cluster".to_owned()
@@ -86,16 +86,16 @@ pub fn describe(kind: &StepKind) -> String {
         StepKind::StartMember { by: Launch::Pod { formation: FormationState::Existing, .. } } => {
             "start the member as a pod of a formed cluster".to_owned()
         }
-        StepKind::RetireMember { from: Runtime::Systemd, image: _ } => {
+        StepKind::StopOldRuntime { from: Runtime::Systemd, image: _ } => {
             "stop the member's unit and remove it".to_owned()
         }
-        StepKind::RetireMember { from: Runtime::StaticPod, image: _ } => {
+        StepKind::StopOldRuntime { from: Runtime::StaticPod, image: _ } => {
             "remove the member's pod and wait until it ends".to_owned()
         }
         StepKind::MoveDropIns { moves } => {
             let moves: Vec<String> =
                 moves.iter().map(|(from, to)| format!("{from} -> {to}")).collect();
-            format!("move aside what quorate did not write: {}", moves.join(", "))
+            format!("move aside drop-ins that quorate did not write: {}", moves.join(", "))
         }
         StepKind::MoveLeader { .. } => "hand leadership to another member".to_owned(),
         StepKind::NoteRestart => "set a restart mark".to_owned(),
@@ -104,14 +104,14 @@ pub fn describe(kind: &StepKind) -> String {
             "replace the member's pod, as one of a formed cluster".to_owned()
         }
         StepKind::AwaitRejoin { .. } => {
-            "wait until it answers, has caught up, and no new alarm is up".to_owned()
+            "wait until it answers, has caught up, and no new alarm is raised".to_owned()
         }
         StepKind::ProveHealthy { endpoints, version } => format!(
             "prove the cluster healthy: {} at {version}, one leader, a write read back",
             counted(endpoints.len(), "member")
         ),
         StepKind::ListByAddress { peer_url, .. } => {
-            format!("have the cluster list the member as {peer_url}, no longer by its name in DNS")
+            format!("list the member as {peer_url} instead of by its name in DNS")
         }
         StepKind::WriteMarker { .. } => "record the cluster's id".to_owned(),
     }

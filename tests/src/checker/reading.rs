@@ -147,7 +147,7 @@ impl<'a> Reading<'a> {
 
     /// Whether a step only clears what is left of a runtime that no longer runs the member.
     fn is_leftover(&self, step: &Step) -> bool {
-        let StepKind::RetireMember { from, .. } = &step.kind else { return false };
+        let StepKind::StopOldRuntime { from, .. } = &step.kind else { return false };
         self.seen(step).is_some_and(|member| member.runs_by() != Some(*from))
     }
 

@@ -67,7 +67,7 @@ fn reaches(reading: &Reading<'_>, stop: &Stops, step: &Step) -> bool {
 fn changes(kind: &StepKind) -> bool {
     match kind {
         StepKind::RestartMember { .. }
-        | StepKind::RetireMember { .. }
+        | StepKind::StopOldRuntime { .. }
         | StepKind::MoveLeader { .. }
         | StepKind::NoteRestart
         | StepKind::StoreToken
@@ -77,7 +77,7 @@ fn changes(kind: &StepKind) -> bool {
         | StepKind::ForgetDiscovery
         | StepKind::DiscardBootstrap
         | StepKind::ListByAddress { .. } => true,
-        StepKind::ClaimHost { .. }
+        StepKind::RegisterHost { .. }
         | StepKind::CreateAccount { .. }
         | StepKind::InstallRelease { .. }
         | StepKind::PrepareDirectories { .. }
@@ -103,7 +103,7 @@ fn settings(kind: &StepKind) -> bool {
             | StepKind::MoveDropIns { .. }
             | StepKind::StartMember { by: Launch::Pod { .. } }
             | StepKind::RestartMember { .. }
-            | StepKind::RetireMember { .. }
+            | StepKind::StopOldRuntime { .. }
     )
 }
 

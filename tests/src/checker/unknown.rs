@@ -20,7 +20,7 @@ fn touches_unknown(reading: &Reading<'_>, step: &Step) -> bool {
     let file =
         |path: String| member.and_then(|member| member.files.get(&path)).is_some_and(is_unknown);
     match &step.kind {
-        StepKind::ClaimHost { .. } => is_unknown(&host.site),
+        StepKind::RegisterHost { .. } => is_unknown(&host.site),
         StepKind::CreateAccount { name } => is_unknown(host.account(name)),
         StepKind::InstallRelease { version, .. } => {
             host.releases.get(version).is_some_and(is_unknown)
@@ -44,7 +44,7 @@ fn touches_unknown(reading: &Reading<'_>, step: &Step) -> bool {
         StepKind::StartMember { .. } => {
             member.is_some_and(|m| is_unknown(&m.unit) || is_unknown(&m.pod) || is_unknown(&m.data))
         }
-        StepKind::RetireMember { .. } => {
+        StepKind::StopOldRuntime { .. } => {
             member.is_some_and(|m| is_unknown(&m.unit) || is_unknown(&m.pod))
         }
         // A generation is replaced as a whole: one file that is known to be wrong is enough.

@@ -90,7 +90,7 @@ impl Left<'_> {
 fn prepares(step: &Step) -> bool {
     matches!(
         step.kind,
-        StepKind::ClaimHost { .. }
+        StepKind::RegisterHost { .. }
             | StepKind::CreateAccount { .. }
             | StepKind::InstallRelease { .. }
             | StepKind::PrepareDirectories { .. }

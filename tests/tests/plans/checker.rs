@@ -127,8 +127,8 @@ fn a_marker_before_the_proof_is_rejected() {
 fn a_unit_of_a_formed_cluster_before_the_marker_is_rejected() {
     let mut case = Case::forming();
     let prove = "etcd-1/c0/prove".parse().unwrap();
-    case.step("etcd-2/c0/settle").after = BTreeSet::from([prove]);
-    case.rejected("etcd-2/c0/settle: it says that the cluster is formed");
+    case.step("etcd-2/c0/finalize-unit").after = BTreeSet::from([prove]);
+    case.rejected("etcd-2/c0/finalize-unit: it says that the cluster is formed");
 }
 
 #[test]
@@ -142,7 +142,7 @@ fn a_start_without_its_guard_is_rejected() {
 fn a_step_on_an_unseen_host_is_rejected() {
     let mut case = Case::forming();
     case.facts.hosts.insert(host("etcd-2"), Observed::Unknown("no route".to_owned()));
-    case.rejected("etcd-2/claim: the host was not seen");
+    case.rejected("etcd-2/register-host: the host was not seen");
     case.rejected("etcd-1/c0/start: a cluster is formed while etcd-2 is unseen");
 }
 
@@ -284,7 +284,7 @@ fn writing_over_what_could_not_be_looked_at_is_rejected() {
 #[test]
 fn a_unit_that_is_written_while_the_member_starts_is_rejected() {
     let mut case = Case::forming();
-    let StepKind::WriteUnit { text, .. } = case.step("etcd-1/c0/settle").kind.clone() else {
+    let StepKind::WriteUnit { text, .. } = case.step("etcd-1/c0/finalize-unit").kind.clone() else {
         panic!()
     };
     let kind = StepKind::WriteUnit { text, formation: FormationState::New };

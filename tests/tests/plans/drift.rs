@@ -59,7 +59,7 @@ fn planned(change: impl FnOnce(&mut SiteFacts)) -> Plan {
 type Case = (fn(&mut SiteFacts), &'static str, &'static str);
 
 const CASES: &[Case] = &[
-    (|f| host(f).site = Observed::Absent, "claim", "wanted by"),
+    (|f| host(f).site = Observed::Absent, "register-host", "wanted by"),
     (|f| *account(f) = Observed::Absent, "account", "wanted by"),
     (
         |f| known(account(f)).login_shell = "/bin/bash".to_owned(),

@@ -61,7 +61,7 @@ fn a_unit_that_would_start_the_member_as_well_is_taken_away() {
     let unit = Observed::Known(file(Some("[Unit]\n".to_owned())));
     member(&mut facts, "etcd-2").files.insert(path.clone(), unit);
     let said = vec![format!("{path} would start the member as well")];
-    let expected = vec![("retire".to_owned(), Action::Delete, said)];
+    let expected = vec![("stop-old-runtime".to_owned(), Action::Delete, said)];
     assert_eq!(drift(&planned(&spec, &facts)), expected);
 }
 

@@ -17,7 +17,7 @@ pub(crate) fn arguments(step: &Step, wanted: Option<&str>) -> Result<Arguments, 
     let words = match &step.guard {
         Guard::Nothing => Arguments::new(),
         Guard::HostIsFree => {
-            let StepKind::ClaimHost { site } = &step.kind else {
+            let StepKind::RegisterHost { site } = &step.kind else {
                 return Err(Failure::local("only claiming a host asks whether it is free"));
             };
             guard("host-is-free").with("guard_file", SITE_FILE).with("guard_site", site)
@@ -118,7 +118,7 @@ mod tests {
         assert_eq!(of(Guard::NeverFormed), ["guard=never-formed", &marker, &witness]);
         let name = "guard=has-log-or-never-formed";
         assert_eq!(of(Guard::HasLogOrNeverFormed), [name, &wal, &marker, &witness]);
-        let claim = StepKind::ClaimHost { site: "prod".parse().unwrap() };
+        let claim = StepKind::RegisterHost { site: "prod".parse().unwrap() };
         let free = all(claim, Guard::HostIsFree, None).unwrap();
         let file = format!("guard_file={SITE_FILE}");
         assert_eq!(free, ["guard=host-is-free", &file, "guard_site=prod"]);

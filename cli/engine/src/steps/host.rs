@@ -12,8 +12,12 @@ use crate::script::{
     failure::Failure,
 };
 
-pub(crate) fn claim_host(step: &Step, site: &str) -> Result<Call, Failure> {
-    guarded(step, script::CLAIM_HOST, Arguments::new().with("file", SITE_FILE).with("site", site))
+pub(crate) fn register_host(step: &Step, site: &str) -> Result<Call, Failure> {
+    guarded(
+        step,
+        script::REGISTER_HOST,
+        Arguments::new().with("file", SITE_FILE).with("site", site),
+    )
 }
 
 pub(crate) fn create_account(step: &Step, name: &AccountName) -> Result<Call, Failure> {

@@ -72,7 +72,7 @@ pub(crate) fn write_manifest(step: &MemberStep<'_>, manifest: &Manifest) -> Resu
     Ok(call)
 }
 
-pub(crate) fn retire_member(
+pub(crate) fn stop_old_runtime(
     step: &MemberStep<'_>,
     from: Runtime,
     image: Option<&str>,
@@ -89,7 +89,7 @@ pub(crate) fn retire_member(
         .with("kept", layout.kept_manifest())
         .with("pull_seconds", PULL)
         .with("image", image.unwrap_or_default());
-    Ok(call::patient(call::guarded(step, script::RETIRE_MEMBER, args)?, PULL + END))
+    Ok(call::patient(call::guarded(step, script::STOP_OLD_RUNTIME, args)?, PULL + END))
 }
 
 pub(crate) fn standalone_kubelet(

@@ -65,7 +65,7 @@ fn failed(kind: StepKind, error: fn(String) -> StepErrorKind) -> End {
 }
 
 fn claim() -> StepKind {
-    StepKind::ClaimHost { site: SiteName::new("s").unwrap() }
+    StepKind::RegisterHost { site: SiteName::new("s").unwrap() }
 }
 
 fn restart() -> StepKind {

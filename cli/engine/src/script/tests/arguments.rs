@@ -45,7 +45,7 @@ fn every_script_takes_the_arguments_that_it_names_and_no_others() {
 #[test]
 fn a_value_arrives_as_it_is_and_a_name_that_is_none_is_refused() {
     on_each_shell(|bench| {
-        let script = script::CLAIM_HOST.split("\ntakes ").next().unwrap();
+        let script = script::REGISTER_HOST.split("\ntakes ").next().unwrap();
         let script =
             format!("{script}\ntakes 'one two' \"$@\"\nprintf '%s' \"$two\" >out\nchanged\n");
         let values = [
@@ -84,7 +84,7 @@ fn a_value_arrives_as_it_is_and_a_name_that_is_none_is_refused() {
 #[test]
 fn no_argument_is_exported_because_the_host_had_a_variable_of_its_name() {
     on_each_shell(|bench| {
-        let script = script::CLAIM_HOST.split("\ntakes ").next().unwrap();
+        let script = script::REGISTER_HOST.split("\ntakes ").next().unwrap();
         let script =
             format!("export token=host\n{script}\ntakes token \"$@\"\nenv >out\nchanged\n");
         let run = Run { args: vec!["token=ours".to_owned()], ..Run::unguarded(&script, &[""; 0]) };

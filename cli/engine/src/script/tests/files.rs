@@ -8,7 +8,8 @@ use crate::script;
 fn a_host_that_can_not_be_claimed_is_not_claimed_already() {
     on_each_shell(|bench| {
         bench.program("ln", "echo 'ln: Operation not permitted' >&2; exit 1");
-        let claim = Run::unguarded(script::CLAIM_HOST, &[bench.arg("lib/site"), "prod".to_owned()]);
+        let claim =
+            Run::unguarded(script::REGISTER_HOST, &[bench.arg("lib/site"), "prod".to_owned()]);
         let reply = bench.run(&claim);
         assert_eq!(reply.status, 1);
         let said = String::from_utf8_lossy(&reply.stdout).into_owned();
@@ -21,7 +22,7 @@ fn a_host_that_can_not_be_claimed_is_not_claimed_already() {
 fn a_host_is_claimed_once() {
     on_each_shell(|bench| {
         let claim = |site: &str| {
-            Run::unguarded(script::CLAIM_HOST, &[bench.arg("lib/site"), site.to_owned()])
+            Run::unguarded(script::REGISTER_HOST, &[bench.arg("lib/site"), site.to_owned()])
         };
         assert_eq!(bench.done(&claim("prod")), "changed");
         // A run that was killed between the link and the end leaves its other name.
@@ -39,8 +40,8 @@ fn a_host_of_another_site_is_refused() {
     on_each_shell(|bench| {
         bench.write("site", "other\n");
         let file = bench.arg("site");
-        let claim =
-            Run::unguarded(script::CLAIM_HOST, &[&file[..], "prod"]).set("guard", "host-is-free");
+        let claim = Run::unguarded(script::REGISTER_HOST, &[&file[..], "prod"])
+            .set("guard", "host-is-free");
         let reply = bench.run(&claim.set("guard_file", &file).set("guard_site", "prod"));
         assert_eq!(reply.status, 80);
         assert_eq!(reply.stdout, b"refused the host belongs to site other\n");

@@ -1,7 +1,7 @@
 //! The lock, the fence and the journal.
 
 use super::bench::{Bench, Run, mode, on_each_shell};
-use crate::script::{CLAIM_HOST, LOCK_BREAK, LOCK_KEEP, LOCK_TAKE, RECORD_APPLY};
+use crate::script::{LOCK_BREAK, LOCK_KEEP, LOCK_TAKE, RECORD_APPLY, REGISTER_HOST};
 
 pub(super) fn take<'a>(bench: &Bench, nonce: &str, owner: &str) -> Run<'a> {
     let (lock, journal) = (bench.arg("lock"), bench.arg("journal"));
@@ -27,9 +27,9 @@ fn set(bench: &Bench, key: &str, value: &str) {
 
 /// A step that claims the host, fenced by a generation.
 fn fenced<'a>(bench: &Bench, generation: &str) -> Run<'a> {
-    let run = Run::unguarded(CLAIM_HOST, &[bench.arg("site"), "prod".to_owned()]);
+    let run = Run::unguarded(REGISTER_HOST, &[bench.arg("site"), "prod".to_owned()]);
     let run = run.set("fence", bench.arg("lock")).set("turn", generation);
-    run.set("journal", bench.arg("journal")).set("entry", r#"{"step":"etcd-1/claim""#)
+    run.set("journal", bench.arg("journal")).set("entry", r#"{"step":"etcd-1/register-host""#)
 }
 
 #[test]

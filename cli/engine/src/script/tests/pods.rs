@@ -6,7 +6,7 @@ use std::thread;
 use std::time::Duration;
 
 use super::bench::{Bench, Run, mode, on_each_shell};
-use crate::script::{RETIRE_MEMBER, RUN_POD, WRITE_MANIFEST};
+use crate::script::{RUN_POD, STOP_OLD_RUNTIME, WRITE_MANIFEST};
 use remote::test_server::wait_for;
 
 const MANIFEST: &str = "folder/manifests/etcd-main.yaml";
@@ -74,7 +74,7 @@ fn retire<'a>(bench: &Bench) -> Run<'a> {
         "2".to_owned(),
         String::new(),
     ];
-    Run::unguarded(RETIRE_MEMBER, &words)
+    Run::unguarded(STOP_OLD_RUNTIME, &words)
 }
 
 fn said(bench: &Bench, run: &Run<'_>) -> (i32, String) {

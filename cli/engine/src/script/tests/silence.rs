@@ -129,7 +129,7 @@ fn a_member_is_not_retired_while_systemd_does_not_say_what_runs() {
             let mut args = vec![from.to_owned(), "etcd-main.service".to_owned()];
             args.extend(files);
             args.extend(["etcd-main", "1", "kept", "1", ""].map(str::to_owned));
-            bench.run(&Run::unguarded(script::RETIRE_MEMBER, &args)).status
+            bench.run(&Run::unguarded(script::STOP_OLD_RUNTIME, &args)).status
         };
         bench.program("journalctl", "true");
         bench.program("systemctl", "exit 1");
@@ -155,7 +155,7 @@ fn what_is_left_of_a_runtime_is_not_taken_away_while_it_runs_again() {
             args.extend(files.clone());
             args.extend(["etcd-main", "1", "kept", "1", image].map(str::to_owned));
             bench.write("calls", "");
-            let reply = bench.run(&Run::unguarded(script::RETIRE_MEMBER, &args));
+            let reply = bench.run(&Run::unguarded(script::STOP_OLD_RUNTIME, &args));
             (reply.status, bench.read("calls").contains("stop"))
         };
         bench.write("unit", "");
