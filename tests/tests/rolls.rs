@@ -1,16 +1,19 @@
 //! Restarts of formed clusters: one member at a time, the leader last, never below quorum. The
 //! simulated world panics when a restart costs a quorum that was not given up for lost.
 
+use std::collections::BTreeMap;
+
 use engine::hosts::Bindings;
-use inventories::EtcdVersion;
 use inventories::inventory::{CgroupDriver, Runtime};
-use planner::facts::Observed;
+use inventories::{ClusterName, EtcdVersion, HostName};
+use planner::facts::{HostFacts, Observed};
 use planner::plan::{Guard, Scope, Verb};
 use planner::quorum::NEAR;
 use planner::{Plan, Policy, StepKind, plan};
 use proptest::prelude::*;
 use quorate_tests::cases::cases;
 use quorate_tests::checker::violations;
+use quorate_tests::drift::{Drift, drifts};
 use quorate_tests::sim::{Crash, Repeat};
 use quorate_tests::site::{Shape, cluster, host, plain, shapes};
 use quorate_tests::story::{after_every_crash, apply, execute_in, formed, plan_of};
@@ -53,6 +56,66 @@ proptest! {
         prop_assert_eq!(report.failed().count(), 0, "{}", rolled.story.join("\n"));
         let again = plan_of(&rolled, &wanted);
         prop_assert!(again.is_empty(), "{:#?}", again);
+    }
+}
+
+/// The processes that a plan starts and ends, for each member: as (starts, ends). A restart is both.
+fn turns(plan: &Plan) -> BTreeMap<(&HostName, &ClusterName), (usize, usize)> {
+    let mut turns: BTreeMap<_, (usize, usize)> = BTreeMap::new();
+    for step in &plan.steps {
+        let Some(cluster) = step.cluster() else { continue };
+        let (starts, ends) = turns.entry((step.host(), cluster)).or_default();
+        let restarts = matches!(step.kind, StepKind::RestartMember { .. });
+        *starts += usize::from(step.kind.is_start() || restarts);
+        *ends += usize::from(step.kind.disrupts());
+    }
+    turns
+}
+
+proptest! {
+    #![proptest_config(cases(96))]
+
+    /// What is wrong with a member in several ways is put right in one turn: what starts it, or what restarts it, or
+    /// what moves it to another runtime. Only a pod that this plan lets join its cluster is started and, as one
+    /// that never forms a cluster again, restarted.
+    #[test]
+    fn a_plan_restarts_no_member_twice(
+        shape in shapes(),
+        stop in prop::option::of(any::<prop::sample::Index>()),
+        drifts in prop::collection::vec((any::<prop::sample::Index>(), drifts()), 0..4),
+        changes in any::<bool>(),
+        moves in any::<bool>(),
+    ) {
+        let (world, spec) = shape.world();
+        let mut world = match stop {
+            None => formed(world, &spec),
+            Some(at) => {
+                let number = at.index(plan_of(&world, &spec).steps.len());
+                apply(world, &spec, 4, Some(Crash::After(number)), Repeat::Once).0
+            }
+        };
+        for (index, drift) in drifts.into_iter().filter(|(_, drift)| !matches!(drift, Drift::Struck(_))) {
+            drift.of(&mut world, &host(&shape.hosts[index.index(shape.hosts.len())]));
+        }
+        let mut wanted = if changes { changed(&shape) } else { shape };
+        if moves {
+            wanted.runtime = Runtime::Systemd;
+        }
+        let wanted = wanted.spec(&world.authorities);
+        let allowed = wanted.clusters.keys().cloned().collect();
+        let facts = world.observe(&wanted);
+        let policy = Policy { allow_outage: allowed, ..Policy::default() };
+        let plan = plan(&wanted, &facts, &policy).unwrap();
+        for ((host, cluster), (starts, ends)) in turns(&plan) {
+            let is_formed = |facts: &HostFacts| {
+                facts.clusters.get(cluster).is_some_and(|member| member.marker.known().is_some())
+            };
+            let known = facts.hosts.get(host).and_then(Observed::known);
+            let joins = wanted.clusters[cluster].runtime == Runtime::StaticPod
+                && !known.is_some_and(is_formed);
+            prop_assert!(starts <= 1 + usize::from(joins), "{}: {:#?}", host, plan.steps);
+            prop_assert!(ends <= 1, "{}: {:#?}", host, plan.steps);
+        }
     }
 }
 

@@ -157,6 +157,21 @@ mod tests {
         assert_eq!(left, []);
     }
 
+    /// The verbs that wait for nothing by the table. Some come first; the turns of [`crate::decide::kubelets`] and
+    /// [`crate::decide::roll`] say when the others come.
+    const NO_ROW: &[Verb] = &[RegisterHost, Discard, Verb::Manifest, Verb::HandOver, Note];
+
+    #[test]
+    fn each_verb_has_a_row_or_is_known_to_need_none() {
+        let has_row = |verb: &Verb| {
+            WITHIN.iter().any(|(later, _)| *later == Word(verb.clone()))
+                || ACROSS.iter().any(|(later, _)| later == verb)
+        };
+        let without: Vec<Verb> =
+            Verb::WORDS.iter().filter(|verb| !has_row(verb)).cloned().collect();
+        assert_eq!(without, NO_ROW);
+    }
+
     #[test]
     fn each_verb_has_one_row() {
         for (number, (later, _)) in WITHIN.iter().enumerate() {
