@@ -23,7 +23,7 @@ pub type Fingerprint = BTreeMap<String, String>;
 /// The name of a plan: equal for equal steps with equal lasting costs, no matter who plans them and when.
 pub fn hash(plan: &Plan) -> String {
     let Plan { site, selection, steps, report } = plan;
-    let refused: Vec<&str> = report.refused().map(|finding| finding.code).collect();
+    let refused: Vec<&str> = report.refused().map(|finding| finding.code.as_str()).collect();
     // Writing a plan as JSON fails for no plan: its keys are texts, its numbers whole.
     let text = serde_json::to_string(&(site, selection, steps, refused, &report.one_way))
         .unwrap_or_default();
@@ -266,6 +266,7 @@ fn etcd_lines(etcd: &Observed<EtcdFacts>, mut put: impl FnMut(&str, String) -> O
 mod tests {
     use super::*;
     use crate::plan::{Action, Guard, Launch, Step, StepKind, Why};
+    use crate::report::FindingCode;
     use crate::report::{Blocked, PlanReport};
     use crate::selection::Selection;
 
@@ -284,7 +285,7 @@ mod tests {
         Plan { site: "prod".parse().unwrap(), selection: Selection::default(), steps, report }
     }
 
-    fn finding(code: &'static str) -> Finding {
+    fn finding(code: FindingCode) -> Finding {
         Finding { code, host: None, cluster: None, message: String::new(), hint: None }
     }
 
@@ -317,9 +318,10 @@ mod tests {
             let blocked = Blocked { finding, stops: BTreeSet::new() };
             PlanReport { blocked: vec![blocked], ..PlanReport::default() }
         };
-        let refused = plan(Vec::new(), blocked(finding("no-ca")));
-        let worded = Finding { message: "another day".to_owned(), ..finding("no-ca") };
-        let held = PlanReport { held: vec![finding("roll-waits")], ..PlanReport::default() };
+        let refused = plan(Vec::new(), blocked(finding(FindingCode::NoCa)));
+        let worded = Finding { message: "another day".to_owned(), ..finding(FindingCode::NoCa) };
+        let held =
+            PlanReport { held: vec![finding(FindingCode::RollWaits)], ..PlanReport::default() };
         let elsewhere = Plan { site: "lab".parse().unwrap(), ..empty.clone() };
         let hosts = BTreeSet::from(["etcd-1".parse().unwrap()]);
         let narrowed =

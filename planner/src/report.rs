@@ -1,5 +1,7 @@
 //! What a plan says besides its steps: how things are, what is refused and why, what waits.
 
+mod code;
+
 use std::collections::{BTreeMap, BTreeSet};
 
 use inventories::{ClusterName, HostName};
@@ -8,6 +10,7 @@ use serde::Serialize;
 use crate::facts::{Commit, Holder};
 use crate::quorum::Quorum;
 use crate::stops::Stops;
+pub use code::FindingCode;
 
 /// Everything that a reader of the plan must know besides its steps.
 #[derive(Debug, Clone, PartialEq, Eq, Default, Serialize)]
@@ -160,7 +163,7 @@ pub enum Formation {
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Serialize)]
 pub struct Finding {
     /// Stable word for scripts, such as `port-taken`.
-    pub code: &'static str,
+    pub code: FindingCode,
     /// The host it was found on.
     pub host: Option<HostName>,
     /// The cluster it concerns.
@@ -211,12 +214,6 @@ pub struct LeftOut {
     /// How many findings that block or hold back something of the whole plan.
     pub problems: usize,
 }
-
-/// The code of what is blocked only because a host was not seen: no refusal, but a host to reach.
-pub const UNSEEN: &str = "unseen";
-
-/// The code of what was set aside on a host instead of being deleted.
-pub const ARCHIVED: &str = "archived";
 
 /// What one step does to a cluster's quorum.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]

@@ -7,7 +7,7 @@ use inventories::{ClusterName, HostName};
 use serde::Serialize;
 
 use crate::plan::{Step, StepId, StepKind};
-use crate::report::{Finding, LeftOut, PlanReport};
+use crate::report::{Finding, FindingCode, LeftOut, PlanReport};
 use crate::spec::{ClusterSpec, SiteSpec};
 
 /// What of a site is planned for. An empty set takes all.
@@ -56,7 +56,7 @@ pub(crate) fn bootstrap(cluster: &ClusterSpec, selection: &Selection) -> Option<
         .map(HostName::as_str)
         .collect();
     (!missing.is_empty()).then(|| Finding {
-        code: "narrowed-bootstrap",
+        code: FindingCode::NarrowedBootstrap,
         host: None,
         cluster: Some(cluster.name.clone()),
         message: format!(

@@ -37,7 +37,7 @@ fn keep(spec: &SiteSpec, name: &str) -> SiteSpec {
 }
 
 fn warned(plan: &Plan) -> Vec<&str> {
-    plan.report.warnings.iter().map(|finding| finding.code).collect()
+    plan.report.warnings.iter().map(|finding| finding.code.as_str()).collect()
 }
 
 #[test]
@@ -219,7 +219,10 @@ fn a_member_that_hangs_by_a_file_is_restarted_first_and_waits_for_no_health_of_i
     // Another member that is down is somebody that it has to wait for.
     member(&mut facts, "etcd-2").etcd = Observed::Unknown("no answer in 5 s".to_owned());
     let held = plan(&spec, &facts, &Policy::default()).unwrap().report.held;
-    assert_eq!(held.iter().map(|finding| finding.code).collect::<Vec<_>>(), ["roll-waits"]);
+    assert_eq!(
+        held.iter().map(|finding| finding.code.as_str()).collect::<Vec<_>>(),
+        ["roll-waits"]
+    );
 }
 
 /// The hint is pasted into the inventory.

@@ -7,6 +7,7 @@ use inventories::{EtcdVersion, HostName};
 use planner::facts::{HostFacts, MemberFacts, Observed};
 use planner::progress::{Outcome, Progress};
 use planner::report::Finding;
+use planner::report::FindingCode;
 use planner::{Policy, SiteFacts, SiteSpec, StepKind, plan};
 use proptest::prelude::*;
 use quorate_tests::blockade::blockades;
@@ -63,7 +64,7 @@ proptest! {
         // A pod of a cluster that a restart costs its quorum ends its bootstrap in the apply that forms it;
         // later somebody may rely on it, and has a say.
         let left = plan_of(&resumed, &spec);
-        let waits = |held: &Finding| held.code == "needs-outage";
+        let waits = |held: &Finding| held.code == FindingCode::NeedsOutage;
         let may_wait = shape.runtime == Runtime::StaticPod && left.report.held.iter().all(waits);
         let allowed = left.report.held.iter().filter(|_| may_wait).filter_map(|h| h.cluster.clone());
         let policy = Policy { allow_outage: allowed.collect(), ..Policy::default() };

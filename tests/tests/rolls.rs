@@ -9,6 +9,7 @@ use inventories::{ClusterName, EtcdVersion, HostName};
 use planner::facts::{HostFacts, Observed};
 use planner::plan::{Guard, Scope, Verb};
 use planner::quorum::NEAR;
+use planner::report::FindingCode;
 use planner::{Plan, Policy, StepKind, plan};
 use proptest::prelude::*;
 use quorate_tests::cases::cases;
@@ -246,7 +247,10 @@ fn a_roll_waits_while_a_host_can_not_be_seen() {
     world.hosts.get_mut("etcd-3").unwrap().reachable = false;
     let plan = plan_of(&world, &changed(&shape).spec(&world.authorities));
     assert_eq!(restarts(&plan), Vec::<&str>::new());
-    assert_eq!(plan.report.held.iter().map(|f| f.code).collect::<Vec<_>>(), ["roll-waits"]);
+    assert_eq!(
+        plan.report.held.iter().map(|f| f.code.as_str()).collect::<Vec<_>>(),
+        ["roll-waits"]
+    );
     assert!(!plan.is_empty());
 }
 
@@ -265,7 +269,7 @@ fn a_roll_waits_for_a_member_that_has_to_catch_up() {
     let held = plan_of(&world, &wanted);
     assert_eq!(restarts(&held), Vec::<&str>::new());
     let [finding] = &held.report.held[..] else { panic!("{:?}", held.report.held) };
-    assert_eq!(finding.code, "roll-waits");
+    assert_eq!(finding.code, FindingCode::RollWaits);
     let words = "etcd-3 has applied 1043575 of 1048576 entries of the log";
     assert!(finding.message.contains(words), "{}", finding.message);
     // It fell behind after the plan was made.
@@ -285,7 +289,10 @@ fn a_single_member_restarts_only_when_an_outage_is_allowed() {
     let wanted = changed(&shape).spec(&world.authorities);
     let plan_with = |policy: &Policy| plan(&wanted, &world.observe(&wanted), policy).unwrap();
     let careful = plan_with(&Policy::default());
-    assert_eq!(careful.report.held.iter().map(|f| f.code).collect::<Vec<_>>(), ["needs-outage"]);
+    assert_eq!(
+        careful.report.held.iter().map(|f| f.code.as_str()).collect::<Vec<_>>(),
+        ["needs-outage"]
+    );
     let allowed = Policy { allow_outage: [cluster(0)].into(), ..Policy::default() };
     assert_eq!(restarts(&plan_with(&allowed)), ["etcd-1"]);
 }
@@ -306,7 +313,7 @@ fn corruption_stops_everything() {
     let wanted = changed(&plain(3)).spec(&world.authorities);
     let plan = plan(&wanted, &facts, &Policy::default()).unwrap();
     assert!(plan.steps.is_empty());
-    assert!(plan.report.blocked.iter().any(|blocked| blocked.finding.code == "corrupt"));
+    assert!(plan.report.blocked.iter().any(|blocked| blocked.finding.code == FindingCode::Corrupt));
 }
 
 /// Nobody is there to lead instead, while a single member restarts.

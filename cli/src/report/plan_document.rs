@@ -277,7 +277,7 @@ impl<'a> From<&'a Finding> for FindingDocument<'a> {
     fn from(finding: &'a Finding) -> Self {
         let Finding { code, host, cluster, message, hint } = finding;
         Self {
-            code,
+            code: code.as_str(),
             host: host.as_ref().map(|host| host.as_str()),
             cluster: cluster.as_ref().map(|cluster| cluster.as_str()),
             message,

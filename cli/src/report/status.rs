@@ -6,7 +6,7 @@ use inventories::ClusterName;
 use pki::CertFacts;
 use pki::expiry::Phase;
 use planner::facts::{EtcdFacts, HostFacts, MemberFacts, Observed};
-use planner::report::{ARCHIVED, ClusterNow, Finding, Formation, PlanReport, Standing};
+use planner::report::{ClusterNow, Finding, FindingCode, Formation, PlanReport, Standing};
 use planner::spec::ClusterSpec;
 use planner::text as text_of_plan;
 use planner::{SiteFacts, SiteSpec, missing_files, why_down};
@@ -165,8 +165,9 @@ impl Status {
 
 /// What was set aside on hosts of a cluster.
 fn archived(cluster: &ClusterName, report: &PlanReport) -> Vec<String> {
-    let of_cluster =
-        |found: &&Finding| found.code == ARCHIVED && found.cluster.as_ref() == Some(cluster);
+    let of_cluster = |found: &&Finding| {
+        found.code == FindingCode::Archived && found.cluster.as_ref() == Some(cluster)
+    };
     let place = |found: &Finding| Some(format!("{}: {}", found.host.as_ref()?, found.message));
     report.unmanaged.iter().filter(of_cluster).filter_map(place).collect()
 }

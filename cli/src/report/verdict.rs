@@ -1,7 +1,7 @@
 //! What a plan comes to before anything is applied.
 
 use planner::Plan;
-use planner::report::UNSEEN;
+use planner::report::FindingCode;
 
 use crate::exit::ExitCode;
 
@@ -43,5 +43,5 @@ pub enum Changed {
 
 /// Not being able to look is no refusal: it is reported as what it is.
 fn is_refused(plan: &Plan) -> bool {
-    plan.report.refused().any(|finding| finding.code != UNSEEN)
+    plan.report.refused().any(|finding| finding.code != FindingCode::Unseen)
 }

@@ -5,7 +5,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use planner::plan::{Action, Guard, PlaceRef, Scope, Verb, Why};
 use planner::progress::Outcome;
 use planner::quorum::Quorum;
-use planner::report::{ClusterNow, Formation, Led, PlanReport};
+use planner::report::{ClusterNow, FindingCode, Formation, Led, PlanReport};
 use planner::{Plan, Step, StepId, StepKind};
 use quorate::exit::ExitCode;
 use quorate::report::event_line::{
@@ -95,6 +95,16 @@ fn every_event_is_as_its_schema_says() {
         seen.insert(line["type"].as_str().unwrap().to_owned());
     }
     assert_eq!(seen, types(&schema));
+}
+
+#[test]
+fn the_page_explains_every_code_of_a_finding_and_no_other() {
+    let begin = PAGE.find("\n## Finding codes\n").expect("the page has no list of codes");
+    let section = PAGE[begin + 4..].split("\n## ").next().unwrap();
+    let rows = section.lines().filter_map(|line| line.strip_prefix("| `")?.split_once("` | "));
+    let explained: Vec<&str> = rows.map(|(code, _)| code).collect();
+    let codes: Vec<&str> = FindingCode::ALL.iter().map(|code| code.as_str()).collect();
+    assert_eq!(explained, codes);
 }
 
 #[test]

@@ -6,7 +6,7 @@ use templates::Layout;
 use time::{Duration, OffsetDateTime};
 
 use crate::facts::{HostFacts, MemberFacts, set_aside};
-use crate::report::{ARCHIVED, Finding, PlanReport};
+use crate::report::{Finding, FindingCode, PlanReport};
 
 /// By then an archive has served its purpose, and its Secrets are a risk without a use.
 const LONG: Duration = Duration::days(30);
@@ -28,7 +28,7 @@ fn all(host: &HostName, cluster: &ClusterName, member: &MemberFacts) -> Option<F
     let data = member.data.known().filter(|data| !data.archives.is_empty())?;
     let bytes: u64 = data.archives.values().sum();
     Some(Finding {
-        code: ARCHIVED,
+        code: FindingCode::Archived,
         host: Some(host.clone()),
         cluster: Some(cluster.clone()),
         message: format!(
@@ -53,7 +53,7 @@ fn old(
     let old: Vec<Duration> = ages.filter(|age| *age > LONG).collect();
     let oldest = old.iter().max()?.whole_days();
     Some(Finding {
-        code: "old-archive",
+        code: FindingCode::OldArchive,
         host: Some(host.clone()),
         cluster: Some(cluster.clone()),
         message: format!(

@@ -10,7 +10,7 @@ use templates::layout::PkiFile;
 use crate::decide::assess::View;
 use crate::decide::member_context::MemberContext;
 use crate::facts::MemberFacts;
-use crate::report::{Finding, Formation, PlanReport};
+use crate::report::{Finding, FindingCode, Formation, PlanReport};
 use crate::spec::ClusterSpec;
 
 /// What another domain changes.
@@ -35,7 +35,7 @@ pub(crate) fn check(cluster: &ClusterSpec, view: &View<'_>, report: &mut PlanRep
     };
     let place = cluster.place_of("bootstrap");
     report.warnings.push(Finding {
-        code: "bootstrap",
+        code: FindingCode::Bootstrap,
         host: None,
         cluster: Some(cluster.name.clone()),
         message: format!("cluster {} is formed already: {why}", cluster.name),

@@ -4,7 +4,7 @@ use inventories::ClusterName;
 use pki::CaKind;
 use time::{Duration, OffsetDateTime};
 
-use crate::report::{Finding, Formation, PlanReport};
+use crate::report::{Finding, FindingCode, Formation, PlanReport};
 use crate::spec::{Authority, ClusterSpec};
 use crate::stops::Stops;
 
@@ -92,8 +92,8 @@ pub(crate) fn check(
 ) {
     for end in CaEnd::of(cluster, now) {
         let code = match end.has {
-            HasEnded::NotYet(_) => "ca-ends",
-            HasEnded::Already => "ca-ended",
+            HasEnded::NotYet(_) => FindingCode::CaEnds,
+            HasEnded::Already => FindingCode::CaEnded,
         };
         let finding = Finding {
             code,

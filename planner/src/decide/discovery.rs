@@ -15,7 +15,7 @@ use crate::decide::ensure::attribute_changes;
 use crate::decide::member_context::MemberContext;
 use crate::facts::{MemberFacts, Observed, SiteFacts};
 use crate::plan::{Action, DiscoveryService, Guard, Step, StepKind, Verb, Why};
-use crate::report::{Finding, PlanReport};
+use crate::report::{Finding, FindingCode, PlanReport};
 use crate::spec::{ClusterSpec, MemberSpec, SiteSpec};
 
 /// The owner and mode of the service's CA.
@@ -195,7 +195,7 @@ fn left_open(member: &MemberContext<'_>) -> Finding {
     let at = noted(member.facts).unwrap_or_default();
     let at = at.split_whitespace().skip(1).collect::<Vec<_>>().join(" ");
     Finding {
-        code: "discovery",
+        code: FindingCode::Discovery,
         host: Some(member.name.clone()),
         cluster: Some(member.cluster.name.clone()),
         message: format!("the record by which the cluster was formed is still kept at {at}"),

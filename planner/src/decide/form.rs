@@ -18,7 +18,7 @@ use crate::decide::readdress;
 use crate::decide::roll;
 use crate::decide::runtime;
 use crate::plan::{Action, FormationState, Guard, Step, StepId, StepKind, Swap, Verb, Why};
-use crate::report::{Finding, PlanReport, QuorumNote};
+use crate::report::{Finding, FindingCode, PlanReport, QuorumNote};
 use crate::stops::Stops;
 
 /// Plans the forming of a cluster whose every host was seen, and that never had a quorum.
@@ -105,7 +105,7 @@ fn unwitnessed(members: &[MemberContext<'_>]) -> Option<Finding> {
     let names: Vec<&str> = begun.iter().map(|member| member.name.as_str()).collect();
     let layout = first.wanted.member.layout();
     Some(Finding {
-        code: "begun-otherwise",
+        code: FindingCode::BegunOtherwise,
         host: None,
         cluster: Some(first.cluster.name.clone()),
         message: format!(

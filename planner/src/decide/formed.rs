@@ -13,7 +13,7 @@ use crate::decide::assess::View;
 use crate::facts::{Observed, SiteFacts};
 use crate::plan::Plan;
 use crate::policy::Policy;
-use crate::report::{Finding, Formation, PlanReport, UNSEEN};
+use crate::report::{Finding, FindingCode, Formation, PlanReport};
 use crate::spec::{ClusterSpec, SiteSpec};
 use crate::stops::Stops;
 
@@ -143,7 +143,7 @@ fn refusal(cluster: &ClusterSpec, view: &View<'_>) -> Finding {
     let evidence = evidence(cluster, view).unwrap_or_default();
     let place = cluster.place_of("members");
     Finding {
-        code: "formed-before",
+        code: FindingCode::FormedBefore,
         host: None,
         cluster: Some(cluster.name.clone()),
         message: format!(
@@ -161,7 +161,7 @@ fn refusal(cluster: &ClusterSpec, view: &View<'_>) -> Finding {
 /// A host outside of the cluster might hold its records, so forming waits until quorate has checked it.
 fn waits<'a>(cluster: &'a ClusterSpec, view: &'a View<'_>) -> impl Iterator<Item = Finding> + 'a {
     view.waits_for().map(|host| Finding {
-        code: UNSEEN,
+        code: FindingCode::Unseen,
         host: Some(host.clone()),
         cluster: Some(cluster.name.clone()),
         message: format!(
@@ -192,7 +192,7 @@ fn other_id(cluster: &ClusterSpec, view: &View<'_>, reform: Reform, report: &mut
         ));
     }
     report.warnings.push(Finding {
-        code: "formed-otherwise",
+        code: FindingCode::FormedOtherwise,
         host: None,
         cluster: Some(cluster.name.clone()),
         message: format!(

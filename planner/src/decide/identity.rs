@@ -11,7 +11,7 @@ use templates::layout::{PkiFile, ReleaseLayout};
 use crate::decide::assess::View;
 use crate::decide::{readdress, replace};
 use crate::facts::{ListedMember, MemberFacts, Observed};
-use crate::report::{Finding, Formation, PlanReport};
+use crate::report::{Finding, FindingCode, Formation, PlanReport};
 use crate::spec::{Authority, ClusterSpec, MemberSpec, SiteSpec};
 use crate::stops::Stops;
 
@@ -36,7 +36,7 @@ pub(crate) fn check(
 fn finding(
     cluster: &ClusterSpec,
     host: Option<&HostName>,
-    code: &'static str,
+    code: FindingCode,
     message: String,
     hint: &str,
 ) -> Finding {
@@ -87,7 +87,10 @@ fn authorities(cluster: &ClusterSpec, view: &View<'_>, report: &mut PlanReport) 
                     "unreachable hosts may carry one: pull pki/ from the checkout that created it\n\
                      only if the cluster never had one: quorate pki init"
                 };
-                report.block(finding(cluster, None, "no-ca", message, hint), [whole(cluster)]);
+                report.block(
+                    finding(cluster, None, FindingCode::NoCa, message, hint),
+                    [whole(cluster)],
+                );
             }
             None => {
                 let message = format!(
@@ -96,7 +99,7 @@ fn authorities(cluster: &ClusterSpec, view: &View<'_>, report: &mut PlanReport) 
                 );
                 let host = carried.keys().next().copied();
                 let hint = FETCH_PKI;
-                let finding = finding(cluster, host, "ca-not-here", message, hint);
+                let finding = finding(cluster, host, FindingCode::CaNotHere, message, hint);
                 report.block(finding, [whole(cluster)]);
             }
         }
@@ -131,7 +134,7 @@ fn other_ca(
     finding(
         cluster,
         hosts.first().copied().filter(|_| hosts.len() == 1),
-        "other-ca",
+        FindingCode::OtherCa,
         format!(
             "the {kind} CA on {} is \"{carried}\", and the inventory's is \"{}\"",
             names.join(", "),
@@ -165,7 +168,7 @@ fn markers(spec: &SiteSpec, cluster: &ClusterSpec, view: &View<'_>, report: &mut
             Observed::Known(_) | Observed::Absent => continue,
         };
         let hint = format!("look at {} on the host", templates::Layout::of(&cluster.name).marker());
-        report.block(finding(cluster, Some(host), "marker", problem, &hint), [stops]);
+        report.block(finding(cluster, Some(host), FindingCode::Marker, problem, &hint), [stops]);
     }
 }
 
@@ -179,7 +182,10 @@ fn one_cluster(cluster: &ClusterSpec, view: &View<'_>, report: &mut PlanReport) 
             ids.iter().map(|(id, hosts)| format!("{} of {id}", hosts.join(", "))).collect();
         let message = format!("the members do not form one cluster: {}", parts.join("; "));
         let hint = "find out which one holds the data before you change anything";
-        report.block(finding(cluster, None, "two-clusters", message, hint), [whole(cluster)]);
+        report.block(
+            finding(cluster, None, FindingCode::TwoClusters, message, hint),
+            [whole(cluster)],
+        );
     }
 }
 
@@ -241,7 +247,7 @@ fn members(cluster: &ClusterSpec, view: &View<'_>, report: &mut PlanReport) {
     }
     if !differences.is_empty() {
         let message = format!("the members differ: {}", differences.join("; "));
-        report.block(unsupported(cluster, "members", "changing-members", message), stops);
+        report.block(unsupported(cluster, "members", FindingCode::ChangingMembers, message), stops);
     }
     for (host, member) in &cluster.members {
         let url = member.member.peer_url().to_string();
@@ -256,7 +262,10 @@ fn members(cluster: &ClusterSpec, view: &View<'_>, report: &mut PlanReport) {
             let mut stops = kept(cluster);
             // Its certificates would name the new address alone.
             stops.push(Stops::Member(host.clone(), cluster.name.clone()));
-            report.block(unsupported(cluster, "members", "changing-address", message), stops);
+            report.block(
+                unsupported(cluster, "members", FindingCode::ChangingAddress, message),
+                stops,
+            );
         }
     }
 }
@@ -274,7 +283,7 @@ fn client_urls(cluster: &ClusterSpec, view: &View<'_>, report: &mut PlanReport) 
     let elsewhere: Vec<String> = cluster.members.iter().filter_map(elsewhere).collect();
     if !elsewhere.is_empty() {
         let message = elsewhere.join("; ");
-        let finding = unsupported(cluster, "members", "changing-address", message);
+        let finding = unsupported(cluster, "members", FindingCode::ChangingAddress, message);
         report.block(finding, kept(cluster));
     }
 }
@@ -301,7 +310,7 @@ fn version(cluster: &ClusterSpec, view: &View<'_>, report: &mut PlanReport) {
     if !others.is_empty() {
         let message =
             format!("the inventory wants etcd {}, but {}", cluster.version, others.join(", "));
-        let finding = unsupported(cluster, "version", "changing-version", message);
+        let finding = unsupported(cluster, "version", FindingCode::ChangingVersion, message);
         report.block(finding, kept(cluster));
     }
 }
@@ -325,7 +334,7 @@ fn version_of<'a>(cluster: &ClusterSpec, member: &'a MemberFacts) -> Option<&'a 
 fn unsupported(
     cluster: &ClusterSpec,
     setting: &str,
-    code: &'static str,
+    code: FindingCode,
     message: String,
 ) -> Finding {
     let place = cluster.place_of(setting);
@@ -366,7 +375,7 @@ fn lost_members(cluster: &ClusterSpec, view: &View<'_>, report: &mut PlanReport)
             Stops::Member((*host).clone(), cluster.name.clone()),
             Stops::Changes(cluster.name.clone()),
         ];
-        report.block(finding(cluster, Some(host), "lost-member", message, &hint), stops);
+        report.block(finding(cluster, Some(host), FindingCode::LostMember, message, &hint), stops);
     }
 }
 

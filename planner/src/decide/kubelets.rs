@@ -19,7 +19,7 @@ use crate::decide::trials;
 use crate::facts::{KubeletFacts, Observed, SiteFacts};
 use crate::plan::{Guard, Step, StepId, Verb};
 use crate::policy::Policy;
-use crate::report::{Blocked, Finding, Formation, PlanReport, QuorumNote};
+use crate::report::{Blocked, Finding, FindingCode, Formation, PlanReport, QuorumNote};
 use crate::spec::{ClusterSpec, SiteSpec};
 use crate::stops::Scope;
 
@@ -166,7 +166,7 @@ fn blocked(
 fn keeps(cluster: &ClusterSpec, hosts: &[&HostName]) -> Finding {
     let names: Vec<&str> = hosts.iter().map(|host| host.as_str()).collect();
     Finding {
-        code: "roll-waits",
+        code: FindingCode::RollWaits,
         host: None,
         cluster: Some(cluster.name.clone()),
         message: format!(

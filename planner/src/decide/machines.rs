@@ -11,7 +11,7 @@ use std::net::IpAddr;
 use inventories::HostName;
 
 use crate::facts::{HostFacts, ListedMember, MemberFacts, Misled, Observed, Shown, SiteFacts};
-use crate::report::{Finding, PlanReport};
+use crate::report::{Finding, FindingCode, PlanReport};
 use crate::spec::{ClusterSpec, SiteSpec};
 use crate::stops::Stops;
 
@@ -45,7 +45,7 @@ pub(crate) fn told_apart<'a>(spec: &SiteSpec, facts: &'a SiteFacts) -> Cow<'a, S
 pub(crate) fn check(facts: &SiteFacts, judged: &BTreeSet<&HostName>, report: &mut PlanReport) {
     for (host, misled) in facts.misled.iter().filter(|(host, _)| judged.contains(host)) {
         let finding = Finding {
-            code: "other-machine",
+            code: FindingCode::OtherMachine,
             host: Some(host.clone()),
             cluster: None,
             message: misled.to_string(),
@@ -72,7 +72,7 @@ fn shared_ids(facts: &SiteFacts, judged: &BTreeSet<&HostName>) -> Vec<Finding> {
     let shared = by_id.into_values().filter(|hosts| hosts.len() > 1);
     let finding = |hosts: Vec<&str>| {
         Finding {
-        code: "same-machine-id",
+        code: FindingCode::SameMachineId,
         host: None,
         cluster: None,
         message: format!(

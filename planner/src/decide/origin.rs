@@ -4,7 +4,7 @@
 use templates::cluster_id;
 
 use crate::decide::member_context::MemberContext;
-use crate::report::Finding;
+use crate::report::{Finding, FindingCode};
 
 /// The largest database of a member that never had a quorum. Since 3.5 etcd takes room for 16 MiB at once
 /// (measured: 16,801,792 bytes, and 20,480 in 3.4); twice that is something else.
@@ -16,7 +16,7 @@ pub(crate) fn foreign(members: &[MemberContext<'_>]) -> Vec<Finding> {
         let why = evidence(member)?;
         let layout = member.wanted.member.layout();
         Some(Finding {
-            code: "foreign-log",
+            code: FindingCode::ForeignLog,
             host: Some(member.name.clone()),
             cluster: Some(member.cluster.name.clone()),
             message: format!(

@@ -18,7 +18,7 @@ use crate::facts::{Observed, SiteFacts};
 use crate::graph::{self, CycleError};
 use crate::plan::{Plan, Step, StepId, StepKind};
 use crate::policy::Policy;
-use crate::report::{Finding, Formation, PlanReport};
+use crate::report::{Finding, FindingCode, Formation, PlanReport};
 use crate::selection::{self, Selection};
 use crate::since;
 use crate::spec::{ClusterSpec, SiteSpec};
@@ -202,7 +202,7 @@ fn sharing_hosts(cluster: &ClusterSpec, disruptive: &[Step]) -> BTreeSet<StepId>
 fn corrupt(cluster: &ClusterSpec, view: &View<'_>, report: &mut PlanReport) {
     for alarm in view.now.alarms.iter().filter(|alarm| alarm.contains("CORRUPT")) {
         let finding = Finding {
-            code: "corrupt",
+            code: FindingCode::Corrupt,
             host: None,
             cluster: Some(cluster.name.clone()),
             message: format!("etcd raised an alarm: {alarm}"),
@@ -239,11 +239,11 @@ fn unmanaged(
             let (code, message) = match spec.clusters.keys().find(|known| known.as_str() == cluster)
             {
                 None => (
-                    "not-in-inventory",
+                    FindingCode::NotInInventory,
                     format!("cluster {cluster} is on this host and not in the inventory"),
                 ),
                 Some(_) => (
-                    "not-a-member",
+                    FindingCode::NotAMember,
                     format!("cluster {cluster} is on this host, which is not among its `members`"),
                 ),
             };

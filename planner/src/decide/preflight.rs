@@ -16,7 +16,7 @@ use crate::decide::assess::View;
 use crate::decide::unknowns;
 use crate::facts::{HostFacts, Observed, SiteFacts};
 use crate::policy::Policy;
-use crate::report::{Finding, Formation, PlanReport, UNSEEN};
+use crate::report::{Finding, FindingCode, Formation, PlanReport};
 use crate::spec::{ClusterSpec, MemberSpec, SiteSpec};
 use crate::stops::Stops;
 
@@ -31,7 +31,7 @@ struct Subject<'a> {
 }
 
 impl Subject<'_> {
-    fn finding(&self, code: &'static str, message: String, hint: &str) -> Finding {
+    fn finding(&self, code: FindingCode, message: String, hint: &str) -> Finding {
         Finding {
             code,
             host: Some(self.name.clone()),
@@ -62,7 +62,7 @@ impl Subject<'_> {
     }
 
     /// A finding about the machine: the same whichever cluster asks.
-    fn host_finding(&self, code: &'static str, message: String, hint: &str) -> Finding {
+    fn host_finding(&self, code: FindingCode, message: String, hint: &str) -> Finding {
         Finding { cluster: None, ..self.finding(code, message, hint) }
     }
 }
@@ -102,7 +102,7 @@ fn not_known(subject: &Subject<'_>, report: &mut PlanReport) {
     let Some((first, rest)) = unknowns.split_first() else { return };
     let more = if rest.is_empty() { String::new() } else { format!(", and {} more", rest.len()) };
     let finding = subject.finding(
-        "not-known",
+        FindingCode::NotKnown,
         format!("can't look at {first}{more}; nothing is done to this member"),
         "see what is wrong on the host: its disk may be failing",
     );
@@ -120,7 +120,7 @@ fn unseen(cluster: &ClusterSpec, view: &View<'_>, facts: &SiteFacts, report: &mu
     }
     for host in view.unseen.iter().filter(|host| !facts.misled.contains_key(**host)) {
         let finding = Finding {
-            code: UNSEEN,
+            code: FindingCode::Unseen,
             host: Some((*host).clone()),
             cluster: Some(cluster.name.clone()),
             message: format!(

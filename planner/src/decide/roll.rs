@@ -15,7 +15,7 @@ use crate::decide::member_context::MemberContext;
 use crate::decide::runtime;
 use crate::plan::{Action, FormationState, Guard, Others, Step, StepId, StepKind, Verb, Why};
 use crate::policy::Policy;
-use crate::report::{Finding, PlanReport, QuorumNote};
+use crate::report::{Finding, FindingCode, PlanReport, QuorumNote};
 use crate::stops::{Changes, Scope};
 use reasons::{Reason, reasons};
 
@@ -294,7 +294,7 @@ fn held(
     };
     if out_of_space && !candidates.iter().all(raises_quota) {
         return Some(Finding {
-            code: "roll-under-alarm",
+            code: FindingCode::RollUnderAlarm,
             host: None,
             cluster: Some(cluster.name.clone()),
             message: format!("{needs}, but the cluster has a NOSPACE alarm"),
@@ -333,7 +333,7 @@ pub(crate) fn waits(
     };
     if scope.changes == Changes::Stopped {
         return hold(
-            "roll-waits",
+            FindingCode::RollWaits,
             format!("{needs}, but a blocked finding stops restarts in this cluster"),
             format!("resolve what is blocked for {} above", cluster.name),
         );
@@ -343,7 +343,7 @@ pub(crate) fn waits(
     }
     if view.now.quorum.voters <= 2 {
         return hold(
-            "needs-outage",
+            FindingCode::NeedsOutage,
             format!("{needs}, and a restart costs this cluster its quorum while it lasts"),
             format!("quorate apply --allow-outage {}", cluster.name),
         );
@@ -362,7 +362,7 @@ pub(crate) fn waits(
     let missing: Vec<String> = unseen.chain(unhealthy).chain(late).collect();
     if !missing.is_empty() {
         return hold(
-            "roll-waits",
+            FindingCode::RollWaits,
             format!(
                 "{needs}, but {}; quorate never takes a second member down",
                 missing.join(", ")

@@ -10,7 +10,7 @@ use crate::decide::ensure::{self, attribute_changes};
 use crate::decide::member_context::MemberContext;
 use crate::facts::{FileFacts, HostFacts, KubeletFacts, Observed};
 use crate::plan::{Action, FormationState, Launch, Replaced, Step, StepId, StepKind, Verb, Why};
-use crate::report::Finding;
+use crate::report::{Finding, FindingCode};
 use crate::spec::ClusterSpec;
 
 /// The owner and mode of a manifest: it may hold what an operator's flags hold.
@@ -129,7 +129,7 @@ pub(crate) fn waits_for_kubelet<'p>(
     let hosts: Vec<&str> = members.filter(down).map(|member| member.name.as_str()).collect();
     let verb = if hosts.len() == 1 { "the kubelet does" } else { "kubelets do" };
     (!hosts.is_empty()).then(|| Finding {
-        code: "no-kubelet",
+        code: FindingCode::NoKubelet,
         host: None,
         cluster: Some(cluster.name.clone()),
         message: format!("{verb} not run on {}", hosts.join(", ")),

@@ -9,7 +9,7 @@ use crate::decide::assess::View;
 use crate::decide::ensure;
 use crate::decide::member_context::MemberContext;
 use crate::plan::{Action, Silence, Step, StepId, StepKind, Swap, Verb, Why};
-use crate::report::{Finding, PlanReport};
+use crate::report::{Finding, FindingCode, PlanReport};
 use crate::stops::Scope;
 
 /// The steps of every member of a formed cluster that took part in it: new certificates where they are needed, and
@@ -138,7 +138,7 @@ fn waits_for(member: &MemberContext<'_>, scope: &Scope<'_>) -> Finding {
         format!("solve what is blocked for {}", member.name)
     };
     Finding {
-        code: "untried-certificates",
+        code: FindingCode::UntriedCertificates,
         host: Some(member.name.clone()),
         cluster: Some(member.cluster.name.clone()),
         message:

@@ -44,7 +44,12 @@ fn discards(plan: &Plan) -> bool {
 }
 
 fn codes(plan: &Plan) -> Vec<&str> {
-    plan.report.blocked.iter().map(|blocked| &blocked.finding).map(|finding| finding.code).collect()
+    plan.report
+        .blocked
+        .iter()
+        .map(|blocked| &blocked.finding)
+        .map(|finding| finding.code.as_str())
+        .collect()
 }
 
 /// Of a log without a unit or a manifest nobody knows whose it was: it may have been in a quorum.

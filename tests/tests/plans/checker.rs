@@ -4,7 +4,7 @@ use std::collections::BTreeSet;
 
 use planner::facts::{EtcdFacts, HostFacts, Observed, SiteFacts};
 use planner::plan::{Action, FormationState, Guard, Verb};
-use planner::report::{Blocked, Finding};
+use planner::report::{Blocked, Finding, FindingCode};
 use planner::stops::Stops;
 use planner::{Plan, SiteSpec, Step, StepKind};
 use quorate_tests::checker::violations;
@@ -161,8 +161,13 @@ fn repairing() -> Case {
 }
 
 fn block(case: &mut Case, stops: Vec<Stops>) {
-    let finding =
-        Finding { code: "x", host: None, cluster: None, message: String::new(), hint: None };
+    let finding = Finding {
+        code: FindingCode::Corrupt,
+        host: None,
+        cluster: None,
+        message: String::new(),
+        hint: None,
+    };
     case.plan.report.blocked = vec![Blocked { finding, stops: stops.into_iter().collect() }];
 }
 
@@ -170,11 +175,11 @@ fn block(case: &mut Case, stops: Vec<Stops>) {
 fn a_step_that_the_plan_says_is_stopped_is_rejected() {
     let (one, c0) = (host("etcd-1"), cluster(0));
     let stopped = [
-        (Stops::Cluster(c0.clone()), "etcd-2/c0/certificates: it is stopped by x"),
-        (Stops::Changes(c0.clone()), "etcd-2/c0/restart: it is stopped by x"),
-        (Stops::Host(one.clone()), "etcd-1/c0/start: it is stopped by x"),
-        (Stops::Member(one.clone(), c0.clone()), "etcd-1/c0/start: it is stopped by x"),
-        (Stops::Settings(one, c0), "etcd-1/c0/unit: it is stopped by x"),
+        (Stops::Cluster(c0.clone()), "etcd-2/c0/certificates: it is stopped by corrupt"),
+        (Stops::Changes(c0.clone()), "etcd-2/c0/restart: it is stopped by corrupt"),
+        (Stops::Host(one.clone()), "etcd-1/c0/start: it is stopped by corrupt"),
+        (Stops::Member(one.clone(), c0.clone()), "etcd-1/c0/start: it is stopped by corrupt"),
+        (Stops::Settings(one, c0), "etcd-1/c0/unit: it is stopped by corrupt"),
     ];
     for (stop, why) in stopped {
         let mut case = repairing();
@@ -183,7 +188,7 @@ fn a_step_that_the_plan_says_is_stopped_is_rejected() {
     }
     let mut case = repairing();
     block(&mut case, vec![]);
-    case.rejected("x: it is blocked and stops nothing");
+    case.rejected("corrupt: it is blocked and stops nothing");
 }
 
 /// What becomes so on a host, and why the plan is rejected then.

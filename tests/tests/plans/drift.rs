@@ -3,6 +3,7 @@
 
 use planner::facts::{Account, DropIn, HostFacts, MemberFacts, Observed, SiteFacts, UnitFacts};
 use planner::plan::Why;
+use planner::report::FindingCode;
 use planner::text::{self, Style};
 use planner::{Plan, SiteSpec, StepKind};
 use quorate_tests::seen::{self, known};
@@ -245,7 +246,7 @@ fn what_is_lost_is_no_drift_and_is_not_mended() {
             member(facts).etcd = Observed::Absent;
         });
         assert!(plan.steps.is_empty());
-        assert_eq!(plan.report.blocked[0].finding.code, "lost-member");
+        assert_eq!(plan.report.blocked[0].finding.code, FindingCode::LostMember);
         assert!(!plan.is_empty());
     }
 }

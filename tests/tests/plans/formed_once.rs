@@ -130,7 +130,8 @@ fn a_cluster_that_was_formed_before_is_formed_again_only_by_name() {
     };
     let codes = |policy: &Policy| {
         let made = plan(&spec, &facts, policy).unwrap();
-        let codes: Vec<&str> = made.report.blocked.iter().map(|found| found.finding.code).collect();
+        let codes: Vec<&str> =
+            made.report.blocked.iter().map(|found| found.finding.code.as_str()).collect();
         (codes, made.steps.iter().any(|step| matches!(step.kind, StepKind::StoreToken)), made)
     };
     let (refused, acts, _) = codes(&policy(&[1]));

@@ -35,7 +35,7 @@ fn kubelets(plan: &Plan) -> Vec<&Step> {
 }
 
 fn codes(plan: &Plan) -> Vec<&str> {
-    plan.report.held.iter().map(|finding| finding.code).collect()
+    plan.report.held.iter().map(|finding| finding.code.as_str()).collect()
 }
 
 #[test]

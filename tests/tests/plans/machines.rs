@@ -1,6 +1,7 @@
 //! Whose machine a login leads to.
 
 use planner::facts::{HostFacts, Observed, SiteFacts};
+use planner::report::FindingCode;
 use planner::stops::Stops;
 use planner::{Plan, SiteSpec};
 use quorate_tests::seen::{host, member};
@@ -18,7 +19,8 @@ fn facts() -> (SiteSpec, SiteFacts) {
 
 /// The hosts whose logins are said to lead elsewhere, each with why.
 fn misled(plan: &Plan) -> Vec<String> {
-    let found = plan.report.blocked.iter().filter(|found| found.finding.code == "other-machine");
+    let found =
+        plan.report.blocked.iter().filter(|found| found.finding.code == FindingCode::OtherMachine);
     found
         .map(|found| {
             let host = found.finding.host.clone().unwrap();
@@ -35,7 +37,7 @@ fn lead_to(facts: &mut SiteFacts, name: &str, to: &str) {
 }
 
 fn warned(plan: &Plan) -> Vec<&str> {
-    plan.report.warnings.iter().map(|finding| finding.code).collect()
+    plan.report.warnings.iter().map(|finding| finding.code.as_str()).collect()
 }
 
 fn without_addresses(host: &mut HostFacts) {

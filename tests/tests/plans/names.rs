@@ -1,6 +1,7 @@
 //! What DNS says of a cluster's members is compared with the inventory: each difference is told, with the
 //! hosts that see it.
 
+use planner::report::FindingCode;
 use std::collections::BTreeSet;
 
 use planner::facts::{Names, Observed, Offer, SiteFacts};
@@ -22,7 +23,7 @@ fn said(members: usize, change: impl FnOnce(&mut SiteFacts)) -> Vec<String> {
         .blocked
         .into_iter()
         .map(|blocked| blocked.finding)
-        .filter(|finding| finding.code == "dns");
+        .filter(|finding| finding.code == FindingCode::Dns);
     let told = of_names.map(|finding| match finding.host {
         Some(host) => format!("{host}: {}", finding.message),
         None => finding.message,

@@ -5,6 +5,7 @@ use inventories::AccountName;
 use inventories::inventory::Runtime;
 use planner::facts::{FileFacts, Observed, SiteFacts};
 use planner::plan::{Guard, Verb};
+use planner::report::FindingCode;
 use planner::{Plan, Policy, SiteSpec, StepKind, plan};
 use quorate_tests::checker::violations;
 use quorate_tests::drift::Drift;
@@ -56,7 +57,7 @@ fn files_are_not_given_away_under_a_process_while_its_member_is_needed() {
     world.hosts.get_mut("etcd-3").unwrap().reachable = false;
     let plan = plan_of(&world, &spec);
     assert_eq!(prepared(&plan), Vec::<&str>::new());
-    let codes: Vec<&str> = plan.report.held.iter().map(|finding| finding.code).collect();
+    let codes: Vec<&str> = plan.report.held.iter().map(|finding| finding.code.as_str()).collect();
     assert_eq!(codes, ["roll-waits"]);
     assert!(!plan.steps.iter().any(|step| step.id.verb == Verb::Certificates));
 }
@@ -108,9 +109,13 @@ fn a_directory_above_that_lets_etcd_not_through_stops_its_member_unless_that_run
         }
         let plan = plan(&wanted, &facts, &Policy::default()).unwrap();
         let blocked = plan.report.blocked.iter().map(|blocked| &blocked.finding);
-        let found: Vec<_> = blocked.filter(|finding| finding.code == "closed-parent").collect();
+        let found: Vec<_> =
+            blocked.filter(|finding| finding.code == FindingCode::ClosedParent).collect();
         assert_eq!(found.len(), usize::from(blocks));
-        assert_eq!(plan.report.warnings.iter().any(|is| is.code == "closed-parent"), !blocks);
+        assert_eq!(
+            plan.report.warnings.iter().any(|is| is.code == FindingCode::ClosedParent),
+            !blocks
+        );
         let hint = "run on the host: chmod a+x /var/lib/etcd";
         assert!(found.iter().all(|finding| finding.hint.as_deref() == Some(hint)));
         assert_eq!(plan.steps.iter().any(|step| step.host().as_str() == "etcd-2"), !blocks);
@@ -169,7 +174,7 @@ fn a_member_whose_folder_was_replaced_gets_its_certificates_and_a_restart() {
 #[test]
 fn members_whose_folders_were_replaced_wait_for_each_other() {
     let plan = cut_off(&["etcd-2", "etcd-3"]);
-    let codes: Vec<&str> = plan.report.held.iter().map(|finding| finding.code).collect();
+    let codes: Vec<&str> = plan.report.held.iter().map(|finding| finding.code.as_str()).collect();
     assert_eq!(codes, ["roll-waits"]);
     assert!(!plan.steps.iter().any(|step| step.kind.disrupts()));
     assert!(plan.step(&"etcd-3/c0/certificates".parse().unwrap()).is_some());
@@ -234,7 +239,9 @@ fn whatever_etcd_has_to_pass_is_named_by_its_path() {
         close(&mut facts);
         let plan = plan(&spec, &facts, &Policy::default()).unwrap();
         let blocked = plan.report.blocked.into_iter().map(|blocked| blocked.finding);
-        blocked.map(|finding| (finding.code, finding.hint.unwrap_or_default())).collect::<Vec<_>>()
+        blocked
+            .map(|finding| (finding.code.as_str(), finding.hint.unwrap_or_default()))
+            .collect::<Vec<_>>()
     };
     for path in ["/opt/quorate/etcd/3.6.16", "/opt"] {
         let close = |facts: &mut SiteFacts| {

@@ -1,6 +1,7 @@
 //! What preflight says of a machine. Where it draws a line, what is just within is silent, and one more is
 //! said.
 
+use planner::report::FindingCode;
 use std::collections::BTreeMap;
 use std::time::Duration;
 
@@ -29,7 +30,7 @@ fn empty(shape: &Shape) -> (SiteSpec, SiteFacts) {
 
 /// The codes of what is said: refusals with a `!`.
 fn said(plan: &Plan) -> Vec<String> {
-    let warned = plan.report.warnings.iter().map(|finding| finding.code.to_owned());
+    let warned = plan.report.warnings.iter().map(|finding| finding.code.to_string());
     let refused = plan
         .report
         .blocked
@@ -327,7 +328,8 @@ fn a_port_of_a_formed_member_that_is_taken_stops_what_would_need_it() {
         listens(host(&mut facts, "etcd-2"), "127.0.0.1", 2381);
         change(&mut facts);
         let plan = planned(&spec, &facts);
-        let found = plan.report.blocked.iter().find(|found| found.finding.code == "port-taken");
+        let found =
+            plan.report.blocked.iter().find(|found| found.finding.code == FindingCode::PortTaken);
         found.map(|found| found.stops.clone())
     };
     let settings = Stops::Settings(name.clone(), cluster(0));

@@ -1,5 +1,6 @@
 //! When a saved plan is stale: when something moved that decided it, and not for noise.
 
+use planner::report::FindingCode;
 use std::collections::BTreeSet;
 use std::time::Duration;
 
@@ -215,7 +216,9 @@ fn a_second_look_says_what_the_first_one_measured() {
     let slow = DiskTime::Written { p99: Duration::from_millis(200), writes: 200 };
     host(&mut first).disks = [("c0".parse().unwrap(), slow)].into();
     let refused = planned(&spec, &first);
-    assert!(refused.report.blocked.iter().any(|blocked| blocked.finding.code == "slow-disk"));
+    assert!(
+        refused.report.blocked.iter().any(|blocked| blocked.finding.code == FindingCode::SlowDisk)
+    );
 
     let mut second = world.observe(&spec);
     second.hosts.values_mut().for_each(|host| {

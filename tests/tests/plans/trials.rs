@@ -1,5 +1,6 @@
 //! New certificates under running members.
 
+use planner::report::FindingCode;
 use std::collections::BTreeSet;
 
 use planner::facts::Observed;
@@ -77,7 +78,7 @@ fn a_narrowed_renewal_waits_for_a_trial_that_it_leaves_out() {
     };
     let waits = narrowed("etcd-2");
     assert_eq!(waits.steps, []);
-    assert_eq!(waits.report.held[0].code, "untried-certificates");
+    assert_eq!(waits.report.held[0].code, FindingCode::UntriedCertificates);
     assert_eq!(waits.report.held[0].hint.as_deref(), Some("quorate apply --host etcd-1"));
     let tries = narrowed("etcd-1");
     assert!(!tries.steps.is_empty() && tries.report.held.is_empty());
@@ -93,7 +94,10 @@ fn a_renewal_waits_for_a_trial_that_something_stops() {
     assert_eq!(plan.steps, []);
     let held: Vec<_> =
         plan.report.held.iter().map(|finding| (finding.code, finding.hint.as_deref())).collect();
-    assert_eq!(held, [("untried-certificates", Some("solve what is blocked for etcd-1"))]);
+    assert_eq!(
+        held,
+        [(FindingCode::UntriedCertificates, Some("solve what is blocked for etcd-1"))]
+    );
 }
 
 #[test]

@@ -4,7 +4,7 @@ use super::*;
 use inventories::{ClusterName, SiteName};
 use planner::StepKind;
 use planner::plan::{Guard, Launch, Verb, Why};
-use planner::report::{Finding, PlanReport, UNSEEN};
+use planner::report::{Finding, FindingCode, PlanReport};
 use planner::stops::Stops;
 
 /// What was asked for, what came of it, and the code that says so.
@@ -25,11 +25,11 @@ fn plan(steps: Vec<Step>, report: PlanReport) -> Plan {
     Plan { site: "s".parse().unwrap(), selection: Default::default(), steps, report }
 }
 
-fn finding(code: &'static str) -> Finding {
+fn finding(code: FindingCode) -> Finding {
     Finding { code, host: None, cluster: None, message: String::new(), hint: None }
 }
 
-fn blocked(code: &'static str) -> PlanReport {
+fn blocked(code: FindingCode) -> PlanReport {
     let main: ClusterName = "main".parse().unwrap();
     let blocked =
         planner::report::Blocked { finding: finding(code), stops: [Stops::Cluster(main)].into() };
@@ -37,7 +37,7 @@ fn blocked(code: &'static str) -> PlanReport {
 }
 
 fn held() -> PlanReport {
-    PlanReport { held: vec![finding("roll-waits")], ..PlanReport::default() }
+    PlanReport { held: vec![finding(FindingCode::RollWaits)], ..PlanReport::default() }
 }
 
 fn unseen() -> PlanReport {
@@ -111,13 +111,13 @@ fn rows() -> Vec<Row> {
         (
             "plan",
             "something is blocked, with or without other changes",
-            plain(1, blocked("corrupt")),
+            plain(1, blocked(FindingCode::Corrupt)),
             Blocked,
         ),
         (
             "plan --detailed-exitcode",
             "something is blocked beside changes",
-            detailed(1, blocked("corrupt")),
+            detailed(1, blocked(FindingCode::Corrupt)),
             Blocked,
         ),
         (
@@ -130,7 +130,7 @@ fn rows() -> Vec<Row> {
         (
             "plan",
             "a cluster may be on a host that could not be reached",
-            plain(0, PlanReport { unseen: unseen().unseen, ..blocked(UNSEEN) }),
+            plain(0, PlanReport { unseen: unseen().unseen, ..blocked(FindingCode::Unseen) }),
             Unreachable,
         ),
         ("apply", "nothing to do", apply(none(), vec![]), Done),
@@ -138,14 +138,14 @@ fn rows() -> Vec<Row> {
         (
             "apply",
             "nothing can be done: every change is blocked",
-            apply(blocked("corrupt"), vec![]),
+            apply(blocked(FindingCode::Corrupt), vec![]),
             Blocked,
         ),
         ("apply", "nothing can be done: every change is held back", apply(held(), vec![]), Blocked),
         (
             "apply",
             "every step was done; something else is blocked",
-            apply(blocked("lost-member"), vec![done()]),
+            apply(blocked(FindingCode::LostMember), vec![done()]),
             Incomplete,
         ),
         (
@@ -157,7 +157,7 @@ fn rows() -> Vec<Row> {
         (
             "apply",
             "every step was already done; something else is blocked",
-            apply(blocked("lost-member"), vec![already()]),
+            apply(blocked(FindingCode::LostMember), vec![already()]),
             Blocked,
         ),
         (
@@ -175,7 +175,7 @@ fn rows() -> Vec<Row> {
         (
             "apply",
             "a step failed before anything was changed; something else is blocked",
-            apply(blocked("lost-member"), vec![failed(claim(), StepErrorKind::Failed)]),
+            apply(blocked(FindingCode::LostMember), vec![failed(claim(), StepErrorKind::Failed)]),
             Failed,
         ),
         (
@@ -200,7 +200,10 @@ fn rows() -> Vec<Row> {
         (
             "apply",
             "a step failed after others were done; something else is blocked",
-            apply(blocked("lost-member"), vec![done(), failed(claim(), StepErrorKind::Failed)]),
+            apply(
+                blocked(FindingCode::LostMember),
+                vec![done(), failed(claim(), StepErrorKind::Failed)],
+            ),
             Partial,
         ),
         (

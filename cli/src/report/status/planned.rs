@@ -1,7 +1,7 @@
 //! What the planner found of a cluster. Whatever keeps a plan from being done is a problem of the cluster.
 
 use planner::cost;
-use planner::report::{Finding, PlanReport, UNSEEN};
+use planner::report::{Finding, FindingCode, PlanReport};
 use planner::spec::ClusterSpec;
 
 /// What blocks the plan. A host that was not reached, and what was timed, are told elsewhere.
@@ -14,7 +14,10 @@ pub(super) fn problems(cluster: &ClusterSpec, report: &PlanReport) -> Vec<String
         })
     };
     let findings = report.blocked.iter().filter(concerns).map(|blocked| &blocked.finding);
-    findings.filter(|found| found.code != UNSEEN && !cost::is_timed(found.code)).map(line).collect()
+    findings
+        .filter(|found| found.code != FindingCode::Unseen && !cost::is_timed(found.code))
+        .map(line)
+        .collect()
 }
 
 /// What the plan warns about.

@@ -6,7 +6,7 @@ use templates::Layout;
 use super::host::is_ours;
 use super::{Subject, push_once};
 use crate::facts::AtBoot;
-use crate::report::{Formation, PlanReport};
+use crate::report::{FindingCode, Formation, PlanReport};
 
 pub(super) fn check(subject: &Subject<'_>, report: &mut PlanReport) {
     for start in &subject.facts.etcd_at_boot {
@@ -24,7 +24,7 @@ pub(super) fn check(subject: &Subject<'_>, report: &mut PlanReport) {
                 format!("if nothing needs it any more: mv {path} /root/"),
             ),
         };
-        let finding = subject.host_finding("etcd-at-boot", message, &hint);
+        let finding = subject.host_finding(FindingCode::EtcdAtBoot, message, &hint);
         match subject.formation {
             Formation::Formed => push_once(&mut report.warnings, finding),
             Formation::Absent | Formation::Begun | Formation::Elsewhere | Formation::Unknown => {

@@ -12,19 +12,12 @@ use crate::facts::{DiskTime, Observed, RoundTrip, SiteFacts};
 use crate::policy::{
     DEFAULT_ELECTION_MS, DEFAULT_HEARTBEAT_MS, MAX_ELECTION_MS, Policy, ROUND_TRIPS_AN_ELECTION,
 };
-use crate::report::{Finding, Formation, PlanReport};
+use crate::report::{Finding, FindingCode, Formation, PlanReport};
 use crate::spec::ClusterSpec;
 
-/// The code of a finding about a slow disk, whether it warns or refuses.
-pub const SLOW_DISK: &str = "slow-disk";
-/// The code of a finding about a disk that could not be timed.
-pub const DISK_UNTIMED: &str = "disk-untimed";
-/// The code of a finding about members that are too far apart for their timers.
-pub const FAR_APART: &str = "far-apart";
-
 /// Whether a finding of this code follows from timing something anew in each look.
-pub fn is_timed(code: &str) -> bool {
-    [SLOW_DISK, DISK_UNTIMED, FAR_APART].contains(&code)
+pub fn is_timed(code: FindingCode) -> bool {
+    [FindingCode::SlowDisk, FindingCode::DiskUntimed, FindingCode::FarApart].contains(&code)
 }
 
 /// What a disk's time means.
@@ -57,7 +50,7 @@ pub(super) fn disk(subject: &Subject<'_>, policy: &Policy, report: &mut PlanRepo
     let Some(p99) = disk.p99() else {
         let DiskTime::Unmeasured(why) = disk else { return };
         report.warnings.push(subject.finding(
-            DISK_UNTIMED,
+            FindingCode::DiskUntimed,
             format!("how long a synced write takes here is not known: {why}"),
             "see whether the disk is well; forming the cluster will show how quick it is",
         ));
@@ -72,10 +65,10 @@ pub(super) fn disk(subject: &Subject<'_>, policy: &Policy, report: &mut PlanRepo
         let hint = format!(
             "give the host a quicker disk; to form the cluster on this one: --allow-slow-disk {cluster}"
         );
-        report.block(subject.finding(SLOW_DISK, message, &hint), [subject.forming()]);
+        report.block(subject.finding(FindingCode::SlowDisk, message, &hint), [subject.forming()]);
     } else if speed != Speed::Suits {
         report.warnings.push(subject.finding(
-            SLOW_DISK,
+            FindingCode::SlowDisk,
             message,
             "etcd wants a disk of its own, best an SSD",
         ));
@@ -208,7 +201,7 @@ pub(super) fn distance(cluster: &ClusterSpec, facts: &SiteFacts, report: &mut Pl
         return;
     }
     report.warnings.push(Finding {
-        code: FAR_APART,
+        code: FindingCode::FarApart,
         host: None,
         cluster: Some(cluster.name.clone()),
         message: format!(

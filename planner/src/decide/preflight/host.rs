@@ -7,7 +7,7 @@ use templates::layout::SITE_FILE;
 use super::{Subject, cluster_of_unit, push_once, unit};
 use crate::facts::Observed;
 use crate::policy::{DEFAULT_QUOTA_BYTES, Policy, RELEASE_BYTES, WAL_BYTES};
-use crate::report::{Finding, Formation, PlanReport};
+use crate::report::{Finding, FindingCode, Formation, PlanReport};
 
 /// The oldest systemd that knows every directive of the unit but `PrivateIPC=`, without which the unit does:
 /// see [`crate::decide::sandbox`].
@@ -34,19 +34,19 @@ fn machine(subject: &Subject<'_>, report: &mut PlanReport) {
     };
     if let Err(arch) = &machine.arch {
         block(
-            "architecture",
+            FindingCode::Architecture,
             format!("no etcd release is made for processor architecture {arch}"),
             "use a host with amd64, arm64, ppc64le or s390x",
         );
     }
     match machine.systemd {
         None => block(
-            "no-systemd",
+            FindingCode::NoSystemd,
             "systemd does not run this host".to_owned(),
             "use a host that is booted by systemd",
         ),
         Some(version) if version < OLDEST_SYSTEMD => block(
-            "old-systemd",
+            FindingCode::OldSystemd,
             format!("systemd {version} is older than {OLDEST_SYSTEMD}"),
             "upgrade the host's distribution",
         ),
@@ -55,7 +55,7 @@ fn machine(subject: &Subject<'_>, report: &mut PlanReport) {
     if !machine.missing_tools.is_empty() {
         let tools: Vec<&str> = machine.missing_tools.iter().map(String::as_str).collect();
         block(
-            "missing-tools",
+            FindingCode::MissingTools,
             format!("these programs are missing: {}", tools.join(", ")),
             "install coreutils, util-linux, tar, gzip, iproute2, procps and passwd",
         );
@@ -73,7 +73,7 @@ fn checksum(subject: &Subject<'_>, report: &mut PlanReport) {
     let message =
         format!("etcd {version} for {} has no checksum in [release.sha256]", arch.as_str());
     let hint = format!("quorate release pin {version}");
-    let finding = subject.host_finding("no-checksum", message, &hint);
+    let finding = subject.host_finding(FindingCode::NoChecksum, message, &hint);
     report.block(Finding { host: None, ..finding }, [subject.settings()]);
 }
 
@@ -85,9 +85,15 @@ fn clock(subject: &Subject<'_>, policy: &Policy, report: &mut PlanReport) {
     let hint = "let chrony or systemd-timesyncd set both clocks";
     if skew > policy.skew_refuse_ms {
         let message = format!("{message}: too far apart to issue certificates");
-        report.block(subject.host_finding("clock-skew", message, hint), [subject.machine()]);
+        report.block(
+            subject.host_finding(FindingCode::ClockSkew, message, hint),
+            [subject.machine()],
+        );
     } else if skew > policy.skew_warn_ms {
-        push_once(&mut report.warnings, subject.host_finding("clock-skew", message, hint));
+        push_once(
+            &mut report.warnings,
+            subject.host_finding(FindingCode::ClockSkew, message, hint),
+        );
     }
 }
 
@@ -99,12 +105,18 @@ fn owner(subject: &Subject<'_>, report: &mut PlanReport) {
                 subject.spec.site
             );
             let hint = "use that site's inventory: a host serves only one site";
-            report.block(subject.host_finding("other-site", message, hint), [subject.machine()]);
+            report.block(
+                subject.host_finding(FindingCode::OtherSite, message, hint),
+                [subject.machine()],
+            );
         }
         Observed::Unknown(why) => {
             let message = format!("can't tell which site this host belongs to: {why}");
             let hint = format!("look at {SITE_FILE} on the host");
-            report.block(subject.host_finding("other-site", message, &hint), [subject.machine()]);
+            report.block(
+                subject.host_finding(FindingCode::OtherSite, message, &hint),
+                [subject.machine()],
+            );
         }
         Observed::Known(_) | Observed::Absent => {}
     }
@@ -124,12 +136,15 @@ fn size(subject: &Subject<'_>, policy: &Policy, report: &mut PlanReport) {
     };
     if machine.cores < policy.min_cores {
         warn(
-            "few-cores",
+            FindingCode::FewCores,
             format!("processor cores: {}; etcd wants {}", machine.cores, policy.min_cores),
         );
     }
     if machine.memory < policy.min_memory {
-        warn("little-memory", format!("{} of memory; etcd wants 8 GB", bytes(machine.memory)));
+        warn(
+            FindingCode::LittleMemory,
+            format!("{} of memory; etcd wants 8 GB", bytes(machine.memory)),
+        );
     }
 }
 
@@ -145,7 +160,7 @@ fn room(subject: &Subject<'_>, report: &mut PlanReport) {
         let quotas: Vec<String> = quotas.into_iter().map(bytes).collect();
         report.block(
             subject.host_finding(
-                "disk-too-small",
+                FindingCode::DiskTooSmall,
                 format!(
                     "{} free for data; {} is needed (write-ahead log, and twice the quota of {})",
                     bytes(machine.data_free),
@@ -161,7 +176,7 @@ fn room(subject: &Subject<'_>, report: &mut PlanReport) {
     if !matches!(installed, Some(Observed::Known(_))) && machine.release_free < RELEASE_BYTES {
         report.block(
             subject.host_finding(
-                "disk-too-small",
+                FindingCode::DiskTooSmall,
                 format!(
                     "{} free for {}; {} is needed to unpack a release",
                     bytes(machine.release_free),
@@ -193,7 +208,7 @@ fn neighbours(subject: &Subject<'_>, report: &mut PlanReport) {
         let of = process.unit.as_ref().map_or(String::new(), |unit| format!(" of {unit}"));
         report.block(
             subject.host_finding(
-                "foreign-etcd",
+                FindingCode::ForeignEtcd,
                 format!("an etcd that quorate did not start runs here: pid {}{of}", process.pid),
                 "move it to another host first: two etcd on one host share disk and fate",
             ),
@@ -208,7 +223,7 @@ fn neighbours(subject: &Subject<'_>, report: &mut PlanReport) {
         push_once(
             &mut report.warnings,
             subject.host_finding(
-                "not-dedicated",
+                FindingCode::NotDedicated,
                 format!("{service} runs here; etcd's disk latency will suffer"),
                 "give etcd hosts of its own",
             ),
@@ -232,7 +247,10 @@ fn foreign_data(subject: &Subject<'_>, report: &mut PlanReport) {
         Observed::Known(data) if !data.empty && !ours => {
             let message = format!("{path} holds data that quorate did not create");
             let hint = "check what it is; move it away if nobody needs it";
-            report.block(subject.finding("foreign-data", message, hint), [subject.forming()]);
+            report.block(
+                subject.finding(FindingCode::ForeignData, message, hint),
+                [subject.forming()],
+            );
         }
         Observed::Known(_) | Observed::Absent | Observed::Unknown(_) => {}
     }

@@ -5,7 +5,7 @@ use templates::layout::{KUBELET_UNIT, MANIFESTS};
 
 use super::Subject;
 use crate::facts::{KubeletFacts, Observed};
-use crate::report::{Finding, Formation, PlanReport};
+use crate::report::{Finding, FindingCode, Formation, PlanReport};
 
 pub(super) fn check(subject: &Subject<'_>, report: &mut PlanReport) {
     if subject.cluster.runtime != Runtime::StaticPod {
@@ -29,7 +29,7 @@ pub(super) fn check(subject: &Subject<'_>, report: &mut PlanReport) {
 
 fn missing(subject: &Subject<'_>) -> Finding {
     subject.host_finding(
-        "no-kubelet",
+        FindingCode::NoKubelet,
         format!("there is no {KUBELET_UNIT}, which would run the pod"),
         "install a kubelet and a container runtime, or write: runtime = \"systemd\"",
     )
@@ -42,7 +42,7 @@ fn to_stand_alone(subject: &Subject<'_>, kubelet: &KubeletFacts) -> Option<Findi
     }
     (kubelet.is_up() && kubelet.drop_in.is_absent()).then(|| {
         subject.host_finding(
-            "kubelet-serves",
+            FindingCode::KubeletServes,
             "its kubelet runs already, and quorate did not set it up".to_owned(),
             "remove `standalone` from the inventory if something else manages this kubelet",
         )
@@ -57,7 +57,7 @@ fn somebody_s(subject: &Subject<'_>, kubelet: &KubeletFacts) -> Option<Finding> 
         // Of a formed cluster only what needs the kubelet waits for it.
         return (subject.formation != Formation::Formed).then(|| {
             subject.host_finding(
-                "no-kubelet",
+                FindingCode::NoKubelet,
                 format!("{KUBELET_UNIT} does not run"),
                 "run on the host: systemctl start kubelet\n\
                  or, if nothing else configures it: [clusters.NAME.kubelet] standalone = true",
@@ -67,17 +67,17 @@ fn somebody_s(subject: &Subject<'_>, kubelet: &KubeletFacts) -> Option<Finding> 
     match &kubelet.manifests {
         Observed::Known(folder) if folder.trim_end_matches('/') == MANIFESTS => None,
         Observed::Known(folder) => Some(subject.host_finding(
-            "kubelet-elsewhere",
+            FindingCode::KubeletElsewhere,
             format!("its kubelet runs the pods of {folder}, not those of {MANIFESTS}"),
             "set staticPodPath in the kubelet's configuration",
         )),
         Observed::Absent => Some(subject.host_finding(
-            "kubelet-elsewhere",
+            FindingCode::KubeletElsewhere,
             format!("its kubelet runs the pods of no folder; it should those of {MANIFESTS}"),
             "set staticPodPath in the kubelet's configuration",
         )),
         Observed::Unknown(why) => Some(subject.host_finding(
-            "kubelet-elsewhere",
+            FindingCode::KubeletElsewhere,
             format!("can't tell of which folder its kubelet runs the pods: {why}"),
             "look at staticPodPath in the kubelet's configuration",
         )),

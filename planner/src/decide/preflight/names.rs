@@ -7,7 +7,7 @@ use inventories::{DnsSrv, HostName};
 use templates::Bootstrap;
 
 use crate::facts::{Names, Observed, Offer, SiteFacts};
-use crate::report::{Finding, PlanReport};
+use crate::report::{Finding, FindingCode, PlanReport};
 use crate::spec::{ClusterSpec, MemberSpec};
 use crate::stops::Stops;
 
@@ -23,7 +23,7 @@ pub(super) fn check(cluster: &ClusterSpec, facts: &SiteFacts, report: &mut PlanR
         }
     }
     let finding = |host: Option<&HostName>, message: String| Finding {
-        code: "dns",
+        code: FindingCode::Dns,
         host: host.cloned(),
         cluster: Some(cluster.name.clone()),
         message,

@@ -5,7 +5,7 @@ use std::net::{IpAddr, SocketAddr};
 
 use super::Subject;
 use crate::facts::{Listener, MemberFacts, Observed, Reach};
-use crate::report::{Formation, PlanReport};
+use crate::report::{FindingCode, Formation, PlanReport};
 
 pub(super) fn check(subject: &Subject<'_>, report: &mut PlanReport) {
     ports(subject, report);
@@ -52,7 +52,7 @@ fn no_address(subject: &Subject<'_>, address: IpAddr, report: &mut PlanReport) {
              if NAT leads there: keep it, and set `listen-address`, or `peer-listen-address`, to one that the host has"
         }
     };
-    let finding = subject.finding("no-address", message, hint);
+    let finding = subject.finding(FindingCode::NoAddress, message, hint);
     let member = subject.facts.clusters.get(&subject.cluster.name);
     match (subject.formation, member.is_some_and(MemberFacts::is_up)) {
         // What runs has its sockets. A restart would not get them again.
@@ -80,7 +80,8 @@ fn ports(subject: &Subject<'_>, report: &mut PlanReport) {
         Observed::Absent => return,
         Observed::Unknown(why) => {
             let message = format!("can't see which ports are taken: {why}");
-            let finding = subject.finding("not-known", message, "run on the host: ss -Hltnp");
+            let finding =
+                subject.finding(FindingCode::NotKnown, message, "run on the host: ss -Hltnp");
             match subject.formation {
                 // A taken port shows when a member that is down is started.
                 Formation::Formed => report.warnings.push(finding),
@@ -101,7 +102,7 @@ fn ports(subject: &Subject<'_>, report: &mut PlanReport) {
             continue;
         };
         let finding = subject.finding(
-            "port-taken",
+            FindingCode::PortTaken,
             format!(
                 "{use_} port {} is taken by {}{}",
                 at.port(),
@@ -145,17 +146,17 @@ fn source_address(subject: &Subject<'_>, peer: SocketAddr, report: &mut PlanRepo
                 peer.ip()
             );
             let hint = "set `peer-address` to the address that reaches the peers";
-            let finding = subject.finding("source-address", message, hint);
+            let finding = subject.finding(FindingCode::SourceAddress, message, hint);
             report.block(finding, [subject.forming()]);
         }
         Some(Observed::Known(_)) => {}
         Some(Observed::Absent) => {
             let message = format!("there is no route to {}", peer.ip());
             let hint = "check this host's addresses and routes";
-            report.block(subject.finding("no-route", message, hint), [subject.forming()]);
+            report.block(subject.finding(FindingCode::NoRoute, message, hint), [subject.forming()]);
         }
         Some(Observed::Unknown(why)) => report.warnings.push(subject.finding(
-            "source-unknown",
+            FindingCode::SourceUnknown,
             format!("can't tell from which address {} is reached: {why}", peer.ip()),
             "look at `ip route get` on the host",
         )),
@@ -170,10 +171,13 @@ fn reach(subject: &Subject<'_>, peer: SocketAddr, report: &mut PlanReport) {
                 "{peer} does not answer, not even with \"connection refused\": packets are being dropped"
             );
             let hint = "allow the peer port between the members in every firewall";
-            report.block(subject.finding("peer-unreachable", message, hint), [subject.forming()]);
+            report.block(
+                subject.finding(FindingCode::PeerUnreachable, message, hint),
+                [subject.forming()],
+            );
         }
         Some(Reach::Untried) => report.warnings.push(subject.finding(
-            "peer-untried",
+            FindingCode::PeerUntried,
             format!("whether {peer} can be reached is not known: sshd here does not forward"),
             "AllowTcpForwarding yes lets quorate look; forming the cluster will show",
         )),

@@ -7,7 +7,7 @@ use inventories::inventory::Runtime;
 use super::{Subject, push_once};
 use crate::facts::FileFacts;
 use crate::layout::parents;
-use crate::report::{Finding, Formation, PlanReport};
+use crate::report::{Finding, FindingCode, Formation, PlanReport};
 
 pub(super) fn check(subject: &Subject<'_>, report: &mut PlanReport) {
     let Some(facts) = subject.facts.clusters.get(&subject.cluster.name) else { return };
@@ -25,7 +25,7 @@ pub(super) fn check(subject: &Subject<'_>, report: &mut PlanReport) {
         let FileFacts { mode, owner, group, .. } = seen;
         let message = format!("etcd can't enter {path}: mode {mode:04o}, owner {owner}:{group}");
         let hint = Some(format!("run on the host: chmod a+x {path}"));
-        let finding = Finding { hint, ..subject.finding("closed-parent", message, "") };
+        let finding = Finding { hint, ..subject.finding(FindingCode::ClosedParent, message, "") };
         // A process that runs came through, by whatever right.
         let came_through = subject.formation == Formation::Formed && facts.is_up();
         match subject.cluster.runtime {

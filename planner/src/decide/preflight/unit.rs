@@ -6,7 +6,7 @@ use super::{Subject, push_once};
 use crate::decide::drop_ins;
 use crate::decide::sandbox;
 use crate::facts::{Observed, Selinux};
-use crate::report::{Formation, PlanReport};
+use crate::report::{FindingCode, Formation, PlanReport};
 
 pub(super) fn check(subject: &Subject<'_>, report: &mut PlanReport) {
     if subject.formation != Formation::Formed {
@@ -26,7 +26,7 @@ fn sandbox(subject: &Subject<'_>, report: &mut PlanReport) {
     for (directive, reason) in lacks.iter().filter(|(name, _)| !accepted.contains_key(*name)) {
         let cluster = &subject.cluster.name;
         report.warnings.push(subject.finding(
-            "weaker-sandbox",
+            FindingCode::WeakerSandbox,
             format!("the unit omits {directive}=: {reason}"),
             &format!(
                 "change that on the host, or accept it in [clusters.{cluster}.systemd]: \
@@ -59,7 +59,7 @@ fn foreign(subject: &Subject<'_>, report: &mut PlanReport) {
         kept.insert(file.name().to_owned());
         let kept: Vec<String> = kept.iter().map(|name| format!("\"{name}\"")).collect();
         report.warnings.push(subject.finding(
-            "foreign-drop-in",
+            FindingCode::ForeignDropIn,
             format!("{} {what}{so}", file.path),
             &format!(
                 "quorate leaves it alone: remove it on the host, or accept it in \
@@ -79,7 +79,7 @@ fn selinux(subject: &Subject<'_>, report: &mut PlanReport) {
     push_once(
         &mut report.warnings,
         subject.host_finding(
-            "selinux",
+            FindingCode::Selinux,
             "SELinux is enforcing, and quorate has not been tested with it: its files get the labels of \
              their folders"
                 .to_owned(),
