@@ -6,8 +6,9 @@
 EARLIER=cc236538
 EARLIER_PROGRAM=${QUORATE_LAB_CACHE:-/var/cache/quorate-lab}/earlier/$EARLIER/quorate
 
-# Builds it in the target folder of today's program, whose dependencies are mostly the same. That program is
-# to be built after it, and takes its place there.
+# Builds it in the target folder of today's program, whose dependencies are mostly the same. The crates of the two
+# have the same names there, and cargo tells them apart by the times of their files alone: so what is there goes
+# before, and what was built goes afterwards.
 build_earlier() {
     [ ! -x "$EARLIER_PROGRAM" ] || return 0
     if ! git cat-file -e "$EARLIER^{commit}" 2>/dev/null; then
@@ -19,8 +20,19 @@ build_earlier() {
     rm -rf "$folder"
     mkdir -p "$folder/source"
     git archive "$EARLIER" | tar -x -C "$folder/source"
-    (cd "$folder/source" && CARGO_TARGET_DIR=$TARGET cargo build -q --release --locked -p quorate) || return
-    cp "$QUORATE" "$EARLIER_PROGRAM.partial"
-    mv "$EARLIER_PROGRAM.partial" "$EARLIER_PROGRAM"
+    clean_own_crates
+    local rc=0
+    (cd "$folder/source" && CARGO_TARGET_DIR=$TARGET cargo build -q --release --locked -p quorate) || rc=$?
+    if [ "$rc" = 0 ]; then
+        cp "$QUORATE" "$EARLIER_PROGRAM.partial"
+        mv "$EARLIER_PROGRAM.partial" "$EARLIER_PROGRAM"
+    fi
     rm -rf "$folder/source"
+    clean_own_crates
+    return "$rc"
+}
+
+# What cargo would take for the other program's.
+clean_own_crates() {
+    cargo clean -q --release -p inventories -p templates -p pki -p planner -p engine -p remote -p quorate
 }
