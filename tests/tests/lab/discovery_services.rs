@@ -303,7 +303,7 @@ pub(crate) fn two_clusters_find_each_other_by_services_of_their_own(runtime: Run
         "systemd-run -q --unit=squatter systemd-socket-activate --accept -l 2385 /bin/cat",
     );
     let plan = stage.run(&["plan"]).ends(0);
-    plan.says("11:2386, by which 3 members").says("11:2387, by which 3 members");
+    plan.says("11:2386, through which 3 members").says("11:2387, through which 3 members");
     // Seen once on a busy machine: systemd waited for a service that was not ready within a minute. The next apply
     // goes on from there.
     let first = stage.run(&["apply", "--yes"]);
