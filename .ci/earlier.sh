@@ -7,8 +7,8 @@ EARLIER=cc236538
 EARLIER_PROGRAM=${QUORATE_LAB_CACHE:-/var/cache/quorate-lab}/earlier/$EARLIER/quorate
 
 # Builds it in the target folder of today's program, whose dependencies are mostly the same. The crates of the two
-# have the same names there, and cargo tells them apart by the times of their files alone: so what is there goes
-# before, and what was built goes afterwards.
+# have the same names there, and cargo tells them apart by the times of their files alone: so they are removed before
+# the build and after it.
 build_earlier() {
     [ ! -x "$EARLIER_PROGRAM" ] || return 0
     if ! git cat-file -e "$EARLIER^{commit}" 2>/dev/null; then
@@ -32,7 +32,7 @@ build_earlier() {
     return "$rc"
 }
 
-# What cargo would take for the other program's.
+# Removes the crates that cargo would take for the other program's, and keeps the dependencies.
 clean_own_crates() {
-    cargo clean -q --release -p inventories -p templates -p pki -p planner -p engine -p remote -p quorate
+    cargo clean -q --release --workspace
 }

@@ -15,6 +15,7 @@ pub use describe::describe;
 pub use diff::files;
 pub use graph::{dot, mermaid};
 pub use now::{cluster as cluster_now, late, leader};
+pub(crate) use plan::counted;
 pub use plan::{findings, plan};
 pub use since::moved;
 

@@ -97,11 +97,17 @@ fn every_event_is_as_its_schema_says() {
     assert_eq!(seen, types(&schema));
 }
 
+/// What the page says under a heading.
+fn section(title: &str) -> &'static str {
+    let begin = PAGE.find(&format!("\n## {title}\n")).unwrap_or_else(|| panic!("no {title}"));
+    PAGE[begin + 4..].split("\n## ").next().unwrap()
+}
+
 #[test]
 fn the_page_explains_every_code_of_a_finding_and_no_other() {
-    let begin = PAGE.find("\n## Finding codes\n").expect("the page has no list of codes");
-    let section = PAGE[begin + 4..].split("\n## ").next().unwrap();
-    let rows = section.lines().filter_map(|line| line.strip_prefix("| `")?.split_once("` | "));
+    let rows = section("Finding codes")
+        .lines()
+        .filter_map(|line| line.strip_prefix("| `")?.split_once("` | "));
     let explained: Vec<&str> = rows.map(|(code, _)| code).collect();
     let codes: Vec<&str> = FindingCode::ALL.iter().map(|code| code.as_str()).collect();
     assert_eq!(explained, codes);
@@ -109,11 +115,6 @@ fn the_page_explains_every_code_of_a_finding_and_no_other() {
 
 #[test]
 fn the_page_names_every_event_every_key_and_the_versions() {
-    let section = |title: &str| -> &str {
-        let begin = PAGE.find(&format!("\n## {title}\n")).unwrap_or_else(|| panic!("no {title}"));
-        let rest = &PAGE[begin + 4..];
-        rest.split("\n## ").next().unwrap()
-    };
     for (of, title) in [
         ("plan", "The plan"),
         ("refresh", "What moved"),

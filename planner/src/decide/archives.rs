@@ -7,6 +7,7 @@ use time::{Duration, OffsetDateTime};
 
 use crate::facts::{HostFacts, MemberFacts, set_aside};
 use crate::report::{Finding, FindingCode, PlanReport};
+use crate::text::counted;
 
 /// By then an archive has served its purpose, and its Secrets are a risk without a use.
 const LONG: Duration = Duration::days(30);
@@ -33,7 +34,7 @@ fn all(host: &HostName, cluster: &ClusterName, member: &MemberFacts) -> Option<F
         cluster: Some(cluster.clone()),
         message: format!(
             "{} of earlier data, {} MiB, in {}",
-            count(data.archives.len()),
+            counted(data.archives.len(), "archive"),
             bytes.div_ceil(1024 * 1024),
             Layout::of(cluster).archive_dir()
         ),
@@ -58,15 +59,11 @@ fn old(
         cluster: Some(cluster.clone()),
         message: format!(
             "{} of earlier data, up to {oldest} days old, with every Secret that Kubernetes kept in it",
-            count(old.len())
+            counted(old.len(), "archive")
         ),
         hint: Some(format!(
             "once nobody needs it: quorate archives purge --host {host} --cluster {cluster} --older-than {}",
             LONG.whole_days()
         )),
     })
-}
-
-fn count(archives: usize) -> String {
-    format!("{archives} archive{}", if archives == 1 { "" } else { "s" })
 }

@@ -17,7 +17,7 @@ use crate::spec::ClusterSpec;
 const FOLLOW: &str = " the names in the certificates follow it";
 
 /// Says so, where `bootstrap` names another way than the one that the markers tell of, or another domain
-/// than the one that the certificates name. They are issued anew, so that is said once.
+/// than the one that the certificates name. They are issued again, so that is reported once.
 pub(crate) fn check(cluster: &ClusterSpec, view: &View<'_>, report: &mut PlanReport) {
     if view.now.formation != Formation::Formed {
         return;

@@ -11,7 +11,7 @@ use crate::decide::ensure::attribute_changes;
 use crate::decide::member_context::MemberContext;
 use crate::facts::{FileFacts, Observed};
 
-/// Every reason to issue the generation anew; empty when it will do. Keys never leave the host: a
+/// Every reason to issue the generation again; empty when it will do. Keys never leave the host: a
 /// changed key shows by its digest against the manifest that was written with it.
 pub(crate) fn changes(member: &MemberContext<'_>, now: OffsetDateTime) -> Vec<String> {
     let layout = member.wanted.member.layout();

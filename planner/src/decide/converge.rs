@@ -76,7 +76,7 @@ pub(crate) fn steps(
                 (None, None) if stuck.is_some() && !member.facts.is_up() => Turn::Held,
                 (None, None) => Turn::None,
             };
-            steps.extend(mend(member, &turn, scope)?);
+            steps.extend(repair(member, &turn, scope)?);
             unmarked.extend(member.facts.marker.is_absent().then_some(member));
         } else if scope.changes == Changes::Allowed && scope.may_change(member.name) {
             steps.extend(form::late(member, members, &turns)?);
@@ -202,7 +202,7 @@ enum Turn<'s> {
     AsIs,
 }
 
-fn mend(
+fn repair(
     member: &MemberContext<'_>,
     turn: &Turn<'_>,
     scope: &Scope<'_>,

@@ -22,7 +22,7 @@ use crate::spec::{ClusterSpec, MemberSpec, SiteSpec};
 const CA: (u32, &str, &str) = (0o644, "root", "root");
 
 /// The desired state with a free port for each discovery service that quorate itself runs: the one that
-/// a stopped bootstrap has begun with, or one that nobody listens on.
+/// a stopped bootstrap started with, or one that nobody listens on.
 pub(crate) fn with_ports<'s>(spec: &'s SiteSpec, facts: &SiteFacts) -> Cow<'s, SiteSpec> {
     let mut spec = Cow::Borrowed(spec);
     let mut taken = BTreeSet::new();
@@ -52,7 +52,7 @@ fn waits_for_port(cluster: &ClusterSpec) -> bool {
 }
 
 /// Where the cluster's own service listens: on the first host that listens where it is reached, or where it was
-/// begun.
+/// started.
 fn endpoint(
     spec: &SiteSpec,
     cluster: &ClusterSpec,
@@ -60,12 +60,12 @@ fn endpoint(
     taken: &BTreeSet<(HostName, u16)>,
 ) -> Option<(SocketAddr, HostName)> {
     let seen = |host: &HostName| facts.hosts.get(host)?.known()?.clusters.get(&cluster.name);
-    let begun = cluster.members.keys().find_map(|host| {
+    let started = cluster.members.keys().find_map(|host| {
         let url = noted(seen(host)?)?.split_whitespace().last()?;
         Some((url.strip_prefix("https://")?.parse::<SocketAddr>().ok()?, host.clone()))
     });
-    if begun.is_some() {
-        return begun;
+    if started.is_some() {
+        return started;
     }
     // NAT leads to the members' ports and perhaps to no other.
     let is_plain = |(_, spec): &(&HostName, &MemberSpec)| {
@@ -131,8 +131,8 @@ pub(crate) fn trust(member: &MemberContext<'_>) -> Option<Step> {
 }
 
 /// Makes the record, from the host that has it noted or else from the first.
-pub(crate) fn open(all: &[MemberContext<'_>], anew: bool) -> Option<Step> {
-    if !anew && all.iter().all(|member| member.facts.has_log()) {
+pub(crate) fn open(all: &[MemberContext<'_>], start_over: bool) -> Option<Step> {
+    if !start_over && all.iter().all(|member| member.facts.has_log()) {
         return None;
     }
     let member = all.iter().find(|member| noted(member.facts).is_some()).or(all.first())?;

@@ -29,13 +29,13 @@ pub(crate) fn steps(
     report: &mut PlanReport,
 ) -> Result<Vec<Step>, RenderError> {
     let token = chosen_token(members);
-    let anew = must_begin_anew(members, token)?;
-    if anew && let Some(finding) = unwitnessed(members) {
+    let start_over = must_start_over(members, token)?;
+    if start_over && let Some(finding) = unwitnessed(members) {
         let stops = finding.cluster.clone().map(Stops::Cluster);
         report.block(finding, stops);
         return Ok(Vec::new());
     }
-    let foreign = if anew { origin::foreign(members) } else { Vec::new() };
+    let foreign = if start_over { origin::foreign(members) } else { Vec::new() };
     if !foreign.is_empty() {
         for finding in foreign {
             let stops = finding.cluster.clone().map(Stops::Cluster);
@@ -45,11 +45,11 @@ pub(crate) fn steps(
     }
     let mut steps = Vec::new();
     for member in members {
-        steps.extend(prepare(member, token, anew)?);
-        steps.extend(begin(member, members, token, anew)?);
+        steps.extend(prepare(member, token, start_over)?);
+        steps.extend(start(member, members, token, start_over)?);
     }
-    steps.extend(discovery::open(members, anew));
-    note(members, &steps, anew, report);
+    steps.extend(discovery::open(members, start_over));
+    note(members, &steps, start_over, report);
     steps.extend(settle(members, after, report)?);
     let closing = discovery::closing(members, &steps, report);
     steps.extend(closing);
@@ -81,7 +81,7 @@ pub(crate) fn late(
         steps.extend(discovery::open(all, false));
     }
     // The others run: it waits for nothing of theirs.
-    steps.extend(begin(member, std::slice::from_ref(member), token, false)?);
+    steps.extend(start(member, std::slice::from_ref(member), token, false)?);
     steps.push(marker(member, all));
     let settled = settled(member)?.into_iter();
     steps.extend(settled.map(|step| match member.runtime() {
@@ -91,18 +91,18 @@ pub(crate) fn late(
     Ok(steps)
 }
 
-/// A log that was begun in a pod, and that can't be gone on with. Of a unit systemd witnesses whether it
-/// ever was in a quorum; of a pod nobody does.
+/// A log that a pod started, and that can't be resumed. systemd witnesses whether a unit was ever in a quorum;
+/// nothing witnesses that for a pod.
 fn unwitnessed(members: &[MemberContext<'_>]) -> Option<Finding> {
-    let begun = members.iter().filter(|member| {
+    let started = members.iter().filter(|member| {
         let layout = member.wanted.member.layout();
         let is_there = |path: String| member.facts.files.get(&path).is_some_and(|f| !f.is_absent());
         let by_unit = is_there(layout.unit_file()) && !is_there(layout.pod_manifest());
         member.facts.has_log() && !by_unit
     });
-    let begun: Vec<&MemberContext<'_>> = begun.collect();
-    let first = begun.first()?;
-    let names: Vec<&str> = begun.iter().map(|member| member.name.as_str()).collect();
+    let started: Vec<&MemberContext<'_>> = started.collect();
+    let first = started.first()?;
+    let names: Vec<&str> = started.iter().map(|member| member.name.as_str()).collect();
     let layout = first.wanted.member.layout();
     Some(Finding {
         code: FindingCode::BegunOtherwise,
@@ -124,10 +124,9 @@ fn unwitnessed(members: &[MemberContext<'_>]) -> Option<Finding> {
     })
 }
 
-/// A begun bootstrap goes on with what is there, unless what is there can't become the cluster
-/// that is wanted: a log was begun with another token or another member list, or a process runs
-/// with settings of another inventory.
-fn must_begin_anew(
+/// A stopped bootstrap resumes with what is there, unless that can't become the cluster that is wanted: a log was
+/// started with another token or another member list, or a process runs with settings of another inventory.
+fn must_start_over(
     members: &[MemberContext<'_>],
     token: Option<&BootstrapToken>,
 ) -> Result<bool, RenderError> {
@@ -160,8 +159,8 @@ fn is_stuck(member: &MemberContext<'_>, none_has_log: bool) -> bool {
     match member.wanted.bootstrap {
         Bootstrap::V3(_) => waits,
         Bootstrap::V2(V2Discovery::Service(_)) => {
-            let is_begun = member.facts.token.known().is_some();
-            waits || (is_begun && !member.facts.has_log() && !member.facts.is_up())
+            let is_started = member.facts.token.known().is_some();
+            waits || (is_started && !member.facts.has_log() && !member.facts.is_up())
         }
         Bootstrap::Static | Bootstrap::DnsSrv(_) | Bootstrap::V2(V2Discovery::Url(_)) => false,
     }
@@ -179,7 +178,7 @@ fn identity(text: &str) -> Vec<&str> {
 fn prepare(
     member: &MemberContext<'_>,
     token: Option<&BootstrapToken>,
-    anew: bool,
+    start_over: bool,
 ) -> Result<Vec<Step>, RenderError> {
     let mut steps: Vec<Step> = Vec::new();
     steps.extend(ensure::register_host(member));
@@ -189,24 +188,24 @@ fn prepare(
     steps.extend(ensure::directories_of(member));
     steps.extend(ensure::certificates(member, Swap::AtOnce));
     steps.extend(discovery::trust(member));
-    let token = if anew { None } else { token };
+    let token = if start_over { None } else { token };
     steps.extend(runtime::prepared(member, FormationState::New, token)?);
     Ok(steps)
 }
 
 /// The token, and the start: when all of `together` have what they need.
-fn begin(
+fn start(
     member: &MemberContext<'_>,
     together: &[MemberContext<'_>],
     token: Option<&BootstrapToken>,
-    anew: bool,
+    start_over: bool,
 ) -> Result<Vec<Step>, RenderError> {
     let every =
         |verb: Verb| together.iter().map(|other| other.id(verb.clone())).collect::<Vec<StepId>>();
     let mut steps = Vec::new();
     // Data without a token is nobody's that we know, and was refused.
-    let begun = !member.facts.token.is_absent();
-    if anew && begun {
+    let started = !member.facts.token.is_absent();
+    if start_over && started {
         let why =
             Why::Safety { note: "it can't be gone on with, and never had a quorum".to_owned() };
         let step = member.step(Verb::Discard, Action::Delete, StepKind::DiscardBootstrap, why);
@@ -222,17 +221,17 @@ fn begin(
         );
         steps.push(step.guarded(Guard::NeverFormed));
     }
-    if anew || member.facts.token.known() != token || member.facts.token.is_absent() {
-        let action = if begun { Action::Replace } else { Action::Create };
+    if start_over || member.facts.token.known() != token || member.facts.token.is_absent() {
+        let action = if started { Action::Replace } else { Action::Create };
         let step = member.step(Verb::Token, action, StepKind::StoreToken, member.why_wanted());
         steps.push(step.guarded(Guard::NeverFormed));
     }
-    let apart = !anew && are_apart(member, together);
-    if anew || apart || !member.facts.is_up() {
-        let action = if anew && begun { Action::Replace } else { Action::Run };
+    let apart = !start_over && are_apart(member, together);
+    if start_over || apart || !member.facts.is_up() {
+        let action = if start_over && started { Action::Replace } else { Action::Run };
         let by = runtime::launch(member, FormationState::New)?;
         // Nothing is left to be replaced.
-        let by = if anew && begun { by.from_nothing() } else { by };
+        let by = if start_over && started { by.from_nothing() } else { by };
         let kind = StepKind::StartMember { by };
         let why = if apart {
             let note =
@@ -263,7 +262,7 @@ fn are_apart(member: &MemberContext<'_>, together: &[MemberContext<'_>]) -> bool
     together.len() == member.cluster.members.len() && together.iter().all(waits)
 }
 
-/// The token that a begun bootstrap goes on with: the first host's that has one.
+/// The token with which a stopped bootstrap resumes: that of the first host that has one.
 pub(crate) fn chosen_token<'a>(members: &[MemberContext<'a>]) -> Option<&'a BootstrapToken> {
     members.iter().find_map(|member| member.facts.token.known())
 }
@@ -352,7 +351,7 @@ fn note_of_restart(member: &MemberContext<'_>, members: usize) -> QuorumNote {
     }
 }
 
-fn note(members: &[MemberContext<'_>], steps: &[Step], anew: bool, report: &mut PlanReport) {
+fn note(members: &[MemberContext<'_>], steps: &[Step], start_over: bool, report: &mut PlanReport) {
     let Some(first) = members.first() else { return };
     let starts = steps.iter().filter(|step| step.kind.is_start());
     let names: Vec<&str> = starts.map(|step| step.host().as_str()).collect();
@@ -364,7 +363,7 @@ fn note(members: &[MemberContext<'_>], steps: &[Step], anew: bool, report: &mut 
         needed: quorum.size(),
     });
     report.clients.push(format!("cluster {} begins to serve", first.cluster.name));
-    if anew {
+    if start_over {
         report.one_way.push(format!(
             "the unfinished bootstrap of cluster {} is discarded; it never had a quorum, so nobody has \
              written to it; its data is kept in {}",

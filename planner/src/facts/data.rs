@@ -37,7 +37,7 @@ pub struct DataOrigin {
     pub database: u64,
     /// Whether the log was last written before the bootstrap's token was.
     pub older_than_token: bool,
-    /// The cluster id that the log was begun with, in hex, where its first file tells.
+    /// The cluster id that the log was started with, in hex, where its first file tells.
     pub cluster_id: Option<String>,
 }
 

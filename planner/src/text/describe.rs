@@ -4,7 +4,7 @@ use inventories::inventory::{ReleaseSource, Runtime, San};
 use pki::LeafRequest;
 use templates::member::Access;
 
-use super::plan::counted;
+use super::counted;
 use crate::plan::{Fetch, FormationState, Launch, StepKind};
 
 /// What a step does, in one line without a full stop.

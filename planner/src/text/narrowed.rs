@@ -1,6 +1,6 @@
 //! What a narrowed plan is about, and what it leaves out.
 
-use super::plan::counted;
+use super::counted;
 use super::{Paint, Style};
 use crate::plan::Plan;
 use crate::report::LeftOut;

@@ -2,7 +2,7 @@
 
 use inventories::ClusterName;
 
-use super::plan::counted;
+use super::counted;
 use super::{Paint, Style};
 use crate::report::{ClusterNow, Formation, Led, PlanReport, Standing};
 

@@ -18,11 +18,11 @@ pub(super) fn violations(reading: &Reading<'_>) -> Vec<String> {
     let mut found = Vec::new();
     for Blocked { finding, stops } in &reading.plan.report.blocked {
         if stops.is_empty() {
-            found.push(format!("{}: it is blocked and stops nothing", finding.code.as_str()));
+            found.push(format!("{}: it is blocked and stops nothing", finding.code));
         }
         for step in &reading.plan.steps {
             if stops.iter().any(|stop| is_stopped(stop, step) || reaches(reading, stop, step)) {
-                found.push(format!("{}: it is stopped by {}", step.id, finding.code.as_str()));
+                found.push(format!("{}: it is stopped by {}", step.id, finding.code));
             }
         }
     }

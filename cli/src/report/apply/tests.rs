@@ -49,22 +49,22 @@ fn unseen() -> PlanReport {
 type End = (Action, StepKind, Outcome, Option<StepErrorKind>);
 
 fn done() -> End {
-    (Action::Create, claim(), Outcome::Done, None)
+    (Action::Create, register_host(), Outcome::Done, None)
 }
 
 fn already() -> End {
-    (Action::Create, claim(), Outcome::AlreadyDone, None)
+    (Action::Create, register_host(), Outcome::AlreadyDone, None)
 }
 
 fn never() -> End {
-    (Action::Create, claim(), Outcome::NotStarted, None)
+    (Action::Create, register_host(), Outcome::NotStarted, None)
 }
 
 fn failed(kind: StepKind, error: fn(String) -> StepErrorKind) -> End {
     (Action::Create, kind, Outcome::Failed, Some(error("x".to_owned())))
 }
 
-fn claim() -> StepKind {
+fn register_host() -> StepKind {
     StepKind::RegisterHost { site: SiteName::new("s").unwrap() }
 }
 
@@ -95,7 +95,10 @@ fn ended<T>(report: PlanReport, ends: Vec<End>, of: impl Fn(&Ending<'_>) -> T) -
 }
 
 fn shown(steps: usize, report: PlanReport) -> Plan {
-    plan((0..steps).map(|n| step(&n.to_string(), Action::Create, claim())).collect(), report)
+    plan(
+        (0..steps).map(|n| step(&n.to_string(), Action::Create, register_host())).collect(),
+        report,
+    )
 }
 
 fn rows() -> Vec<Row> {
@@ -169,13 +172,16 @@ fn rows() -> Vec<Row> {
         (
             "apply",
             "a step failed before anything was changed",
-            apply(none(), vec![already(), failed(claim(), StepErrorKind::Failed)]),
+            apply(none(), vec![already(), failed(register_host(), StepErrorKind::Failed)]),
             Failed,
         ),
         (
             "apply",
             "a step failed before anything was changed; something else is blocked",
-            apply(blocked(FindingCode::LostMember), vec![failed(claim(), StepErrorKind::Failed)]),
+            apply(
+                blocked(FindingCode::LostMember),
+                vec![failed(register_host(), StepErrorKind::Failed)],
+            ),
             Failed,
         ),
         (
@@ -194,7 +200,7 @@ fn rows() -> Vec<Row> {
         (
             "apply",
             "a step failed after others were done",
-            apply(none(), vec![done(), failed(claim(), StepErrorKind::Failed)]),
+            apply(none(), vec![done(), failed(register_host(), StepErrorKind::Failed)]),
             Partial,
         ),
         (
@@ -202,33 +208,33 @@ fn rows() -> Vec<Row> {
             "a step failed after others were done; something else is blocked",
             apply(
                 blocked(FindingCode::LostMember),
-                vec![done(), failed(claim(), StepErrorKind::Failed)],
+                vec![done(), failed(register_host(), StepErrorKind::Failed)],
             ),
             Partial,
         ),
         (
             "apply",
             "the connection was lost in a step and did not come back",
-            apply(none(), vec![failed(claim(), StepErrorKind::Lost)]),
+            apply(none(), vec![failed(register_host(), StepErrorKind::Lost)]),
             Partial,
         ),
         (
             "apply",
             "a host gave an incomplete answer to a step",
-            apply(none(), vec![failed(claim(), StepErrorKind::Unknown)]),
+            apply(none(), vec![failed(register_host(), StepErrorKind::Unknown)]),
             Partial,
         ),
         (
             "apply",
             "a host was unreachable before anything was changed",
-            apply(none(), vec![failed(claim(), StepErrorKind::Away)])
-                .first(apply(none(), vec![failed(claim(), StepErrorKind::Unreachable)])),
+            apply(none(), vec![failed(register_host(), StepErrorKind::Away)])
+                .first(apply(none(), vec![failed(register_host(), StepErrorKind::Unreachable)])),
             Unreachable,
         ),
         (
             "apply",
             "a host was unreachable after others were changed",
-            apply(none(), vec![done(), failed(claim(), StepErrorKind::Away)]),
+            apply(none(), vec![done(), failed(register_host(), StepErrorKind::Away)]),
             Partial,
         ),
         (
@@ -243,7 +249,7 @@ fn rows() -> Vec<Row> {
 /// A commit counts as applied as soon as anything of it may be on a host.
 #[test]
 fn only_an_apply_that_certainly_changed_nothing_leaves_no_trace() {
-    let looked = || (Action::Check, claim(), Outcome::Done, None);
+    let looked = || (Action::Check, register_host(), Outcome::Done, None);
     let trace = |ends| ended(PlanReport::default(), ends, |ending| ending.trace());
     for kind in [
         StepErrorKind::Local,
@@ -251,19 +257,19 @@ fn only_an_apply_that_certainly_changed_nothing_leaves_no_trace() {
         StepErrorKind::Away,
         StepErrorKind::Unreachable,
     ] {
-        assert_eq!(trace(vec![looked(), failed(claim(), kind), never()]), Trace::None);
+        assert_eq!(trace(vec![looked(), failed(register_host(), kind), never()]), Trace::None);
     }
     for kind in [StepErrorKind::Lost, StepErrorKind::Unknown] {
-        assert_eq!(trace(vec![failed(claim(), kind)]), Trace::Some);
+        assert_eq!(trace(vec![failed(register_host(), kind)]), Trace::Some);
     }
-    assert_eq!(trace(vec![done(), failed(claim(), StepErrorKind::Local)]), Trace::Some);
+    assert_eq!(trace(vec![done(), failed(register_host(), StepErrorKind::Local)]), Trace::Some);
 }
 
 /// "Nothing was changed" and "no trace" are one statement, for every kind of step and every way to fail.
 #[test]
 fn an_exit_code_says_that_nothing_was_changed_where_there_is_no_trace() {
     let kinds = [
-        (claim(), Leaves::Nothing),
+        (register_host(), Leaves::Nothing),
         (StepKind::StoreToken, Leaves::Nothing),
         (StepKind::NoteRestart, Leaves::Nothing),
         (restart(), Leaves::Something),

@@ -15,7 +15,7 @@ use crate::policy::{
 use crate::report::{Finding, FindingCode, Formation, PlanReport};
 use crate::spec::ClusterSpec;
 
-/// Whether a finding of this code follows from timing something anew in each look.
+/// Whether a finding of this code follows from timing something again in each look.
 pub fn is_timed(code: FindingCode) -> bool {
     [FindingCode::SlowDisk, FindingCode::DiskUntimed, FindingCode::FarApart].contains(&code)
 }

@@ -8,9 +8,9 @@ use crate::script;
 fn a_host_that_can_not_be_claimed_is_not_claimed_already() {
     on_each_shell(|bench| {
         bench.program("ln", "echo 'ln: Operation not permitted' >&2; exit 1");
-        let claim =
+        let register =
             Run::unguarded(script::REGISTER_HOST, &[bench.arg("lib/site"), "prod".to_owned()]);
-        let reply = bench.run(&claim);
+        let reply = bench.run(&register);
         assert_eq!(reply.status, 1);
         let said = String::from_utf8_lossy(&reply.stdout).into_owned();
         assert!(said.contains("Operation not permitted"), "{said}");
@@ -21,13 +21,13 @@ fn a_host_that_can_not_be_claimed_is_not_claimed_already() {
 #[test]
 fn a_host_is_claimed_once() {
     on_each_shell(|bench| {
-        let claim = |site: &str| {
+        let register = |site: &str| {
             Run::unguarded(script::REGISTER_HOST, &[bench.arg("lib/site"), site.to_owned()])
         };
-        assert_eq!(bench.done(&claim("prod")), "changed");
+        assert_eq!(bench.done(&register("prod")), "changed");
         // A run that was killed between the link and the end leaves its other name.
         bench.write("lib/.quorate-site.abcdef", "prod\n");
-        assert_eq!(bench.done(&claim("prod")), "already");
+        assert_eq!(bench.done(&register("prod")), "already");
         assert_eq!(bench.read("lib/site"), "prod\n");
         assert_eq!(mode(&bench.path("lib")), 0o700);
         assert_eq!(mode(&bench.path("lib/site")), 0o600);
@@ -40,9 +40,9 @@ fn a_host_of_another_site_is_refused() {
     on_each_shell(|bench| {
         bench.write("site", "other\n");
         let file = bench.arg("site");
-        let claim = Run::unguarded(script::REGISTER_HOST, &[&file[..], "prod"])
+        let register = Run::unguarded(script::REGISTER_HOST, &[&file[..], "prod"])
             .set("guard", "host-is-free");
-        let reply = bench.run(&claim.set("guard_file", &file).set("guard_site", "prod"));
+        let reply = bench.run(&register.set("guard_file", &file).set("guard_site", "prod"));
         assert_eq!(reply.status, 80);
         assert_eq!(reply.stdout, b"refused the host belongs to site other\n");
         assert_eq!(bench.read("site"), "other\n");

@@ -61,7 +61,7 @@ fn run_pod_for<'a>(bench: &Bench, identity: &str, more: &str, seen: &str, second
     Run::unguarded(RUN_POD, &words).with(manifest(identity, more).as_bytes())
 }
 
-fn retire<'a>(bench: &Bench) -> Run<'a> {
+fn stop_old_runtime<'a>(bench: &Bench) -> Run<'a> {
     let words = [
         "static-pod".to_owned(),
         "etcd-main.service".to_owned(),
@@ -162,8 +162,8 @@ fn a_pod_is_started_and_replaced_and_its_own_process_waited_for() {
             assert_eq!(bench.done(&run_pod(bench, "0b", "", "identity:0a")), "changed");
             assert_eq!(bench.done(&run_pod(bench, "0b", "", "identity:0a")), "already");
             assert_eq!(bench.read(MANIFEST), written("0b", ""));
-            assert_eq!(bench.done(&retire(bench)), "changed");
-            assert_eq!(bench.done(&retire(bench)), "already");
+            assert_eq!(bench.done(&stop_old_runtime(bench)), "changed");
+            assert_eq!(bench.done(&stop_old_runtime(bench)), "already");
         });
         let left = bench.entries().into_iter().filter(|entry| entry.starts_with("folder"));
         assert_eq!(left.collect::<Vec<_>>(), ["folder", "folder/manifests"]);
@@ -265,11 +265,11 @@ fn a_pod_is_not_taken_away_while_no_kubelet_would_end_it() {
         with_kubelet(bench, || {
             bench.done(&run_pod(bench, "0a", "", "absent"));
             host(bench, "inactive");
-            assert_eq!(said(bench, &retire(bench)).0, 80);
+            assert_eq!(said(bench, &stop_old_runtime(bench)).0, 80);
             assert_eq!(bench.read(MANIFEST), written("0a", ""));
         });
         // Where nothing runs it is only a file.
-        assert_eq!(bench.done(&retire(bench)), "changed");
+        assert_eq!(bench.done(&stop_old_runtime(bench)), "changed");
     });
 }
 
@@ -304,7 +304,7 @@ fn a_manifest_whose_pod_does_not_end_is_put_back() {
         host(bench, "active");
         let _pod = stuck_pod(bench, "0a");
         let before = bench.read(MANIFEST);
-        for run in [run_pod(bench, "0b", "", &sha256(&before)), retire(bench)] {
+        for run in [run_pod(bench, "0b", "", &sha256(&before)), stop_old_runtime(bench)] {
             let (status, said) = said(bench, &run);
             assert_eq!((status, said.lines().next().unwrap_or_default()), (1, STUCK));
             assert_eq!(bench.read(MANIFEST), before);

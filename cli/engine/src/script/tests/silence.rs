@@ -124,7 +124,7 @@ fn nothing_is_discarded_while_systemd_does_not_say_what_runs() {
 #[test]
 fn a_member_is_not_retired_while_systemd_does_not_say_what_runs() {
     on_each_shell(|bench| {
-        let retire = |from: &str| {
+        let stop_old_runtime = |from: &str| {
             let files = ["unit", "manifest", "data"].map(|name| bench.arg(name));
             let mut args = vec![from.to_owned(), "etcd-main.service".to_owned()];
             args.extend(files);
@@ -133,10 +133,10 @@ fn a_member_is_not_retired_while_systemd_does_not_say_what_runs() {
         };
         bench.program("journalctl", "true");
         bench.program("systemctl", "exit 1");
-        assert_ne!(retire("systemd"), 0);
-        assert_ne!(retire("static-pod"), 0);
+        assert_ne!(stop_old_runtime("systemd"), 0);
+        assert_ne!(stop_old_runtime("static-pod"), 0);
         bench.program("systemctl", "case $* in *LoadState*) echo not-found ;; *) echo 0 ;; esac");
-        assert_eq!((retire("systemd"), retire("static-pod")), (0, 0));
+        assert_eq!((stop_old_runtime("systemd"), stop_old_runtime("static-pod")), (0, 0));
     });
 }
 
@@ -150,7 +150,7 @@ fn what_is_left_of_a_runtime_is_not_taken_away_while_it_runs_again() {
              case $* in *LoadState*) echo loaded ;; *ActiveState*) cat state ;; esac",
         );
         let files = ["unit", "manifest", "data"].map(|name| bench.arg(name));
-        let retire = |image: &str| {
+        let stop_old_runtime = |image: &str| {
             let mut args = vec!["systemd".to_owned(), "etcd-main.service".to_owned()];
             args.extend(files.clone());
             args.extend(["etcd-main", "1", "kept", "1", image].map(str::to_owned));
@@ -160,10 +160,10 @@ fn what_is_left_of_a_runtime_is_not_taken_away_while_it_runs_again() {
         };
         bench.write("unit", "");
         bench.write("state", "active");
-        assert_eq!(retire(""), (80, false));
+        assert_eq!(stop_old_runtime(""), (80, false));
         assert!(bench.path("unit").exists());
         bench.write("state", "inactive");
-        assert_eq!(retire(""), (0, true));
+        assert_eq!(stop_old_runtime(""), (0, true));
     });
 }
 
