@@ -17,6 +17,7 @@ pub(crate) mod form;
 pub(crate) mod formed;
 pub(crate) mod identity;
 pub(crate) mod kubelets;
+pub(crate) mod lost;
 pub(crate) mod machines;
 pub(crate) mod member_context;
 pub(crate) mod order;

@@ -3,6 +3,7 @@
 //! - [`observe`] looks at every host at once, and then, only for clusters that no host knows as
 //!   formed, asks which members reach each other, what DNS says of them there, what they would cost in
 //!   time, and whether the inventory's other hosts carry their traces.
+//! - A member that seems to have lost its log is looked at twice: see [`SiteFacts::hosts_of_lost_members`].
 //! - `request` says what is asked, `records` takes the reply apart, and each other module reads one
 //!   part of it, without running anything.
 //! - What a host did not say is unknown, and never absent. What a fact can't do without makes the
@@ -67,20 +68,18 @@ const MAX_REPLY: usize = 8 * 1024 * 1024;
 /// inventory's other hosts too. A host that can't be seen is an answer.
 pub async fn observe(pool: &Arc<Pool>, spec: &SiteSpec, timed: Timed) -> SiteFacts {
     let observed_at = OffsetDateTime::now_utc();
-    let mut looks = JoinSet::new();
-    for (host, request) in Request::all(spec) {
-        let pool = Arc::clone(pool);
-        looks.spawn(async move {
-            let span = debug_span!("facts", %host);
-            let seen = look(&pool, &host, &request).instrument(span).await;
-            (host, seen)
-        });
-    }
-    let hosts = looks.join_all().await.into_iter().collect();
+    let hosts = look_at(pool, Request::all(spec)).await;
     let (misled, bystanders) = (BTreeMap::new(), BTreeMap::new());
     // First of all: nothing more is asked of a machine that is not the host.
-    let SiteFacts { mut hosts, misled, .. } =
-        SiteFacts { observed_at, hosts, misled, bystanders }.told_apart(spec);
+    let mut seen = SiteFacts { observed_at, hosts, misled, bystanders }.told_apart(spec);
+    let lost = seen.hosts_of_lost_members(spec);
+    if !lost.is_empty() {
+        let mut again = Request::all(spec);
+        again.retain(|host, _| lost.contains(host));
+        seen.hosts.extend(look_at(pool, again).await);
+        seen = seen.told_apart(spec);
+    }
+    let SiteFacts { mut hosts, misled, .. } = seen;
     let (reached, bystanders) =
         tokio::join!(reach::ask(pool, spec, &hosts, timed), bystanders::ask(pool, spec, &hosts),);
     for (host, found) in reached {
@@ -103,6 +102,23 @@ pub async fn observe(pool: &Arc<Pool>, spec: &SiteSpec, timed: Timed) -> SiteFac
         }
     }
     SiteFacts { observed_at, hosts, misled, bystanders }
+}
+
+/// Looks at these hosts, all at once.
+async fn look_at(
+    pool: &Arc<Pool>,
+    requests: BTreeMap<HostName, Request>,
+) -> BTreeMap<HostName, Observed<HostFacts>> {
+    let mut looks = JoinSet::new();
+    for (host, request) in requests {
+        let pool = Arc::clone(pool);
+        looks.spawn(async move {
+            let span = debug_span!("facts", %host);
+            let seen = look(&pool, &host, &request).instrument(span).await;
+            (host, seen)
+        });
+    }
+    looks.join_all().await.into_iter().collect()
 }
 
 /// Looks at one host. While somebody else is at work there, a file may change between two questions about

@@ -9,7 +9,7 @@ use templates::head;
 use templates::layout::{PkiFile, ReleaseLayout};
 
 use crate::decide::assess::View;
-use crate::decide::{readdress, replace};
+use crate::decide::{lost, readdress};
 use crate::facts::{ListedMember, MemberFacts, Observed};
 use crate::report::{Finding, FindingCode, Formation, PlanReport};
 use crate::spec::{Authority, ClusterSpec, MemberSpec, SiteSpec};
@@ -29,7 +29,7 @@ pub(crate) fn check(
         members(cluster, view, report);
         client_urls(cluster, view, report);
         version(cluster, view, report);
-        lost_members(cluster, view, report);
+        lost::check(cluster, view, report);
     }
 }
 
@@ -348,41 +348,4 @@ fn unsupported(
             place.file, place.line
         ),
     )
-}
-
-/// An empty disk under an old member id is amnesia: the member would vote against what it had
-/// acknowledged. It is named, and never started again.
-fn lost_members(cluster: &ClusterSpec, view: &View<'_>, report: &mut PlanReport) {
-    for (host, member) in &view.members {
-        let why = match &member.data {
-            Observed::Absent => "its data directory is gone",
-            Observed::Known(data) if !data.wal => "its write-ahead log is gone",
-            Observed::Known(_) | Observed::Unknown(_) => continue,
-        };
-        if !view.was_member(host, member) || begins_its_log(member) {
-            continue;
-        }
-        let message = if view.listed().is_none() && member.token.is_absent() {
-            format!(
-                "{why}, and no member answers that could say whether it ever had one; a member that \
-                 lost its log must not start again as the same member"
-            )
-        } else {
-            format!("{why}, so it must not start again as the same member")
-        };
-        let hint = replace::by_hand(cluster, view, host);
-        let stops = [
-            Stops::Member((*host).clone(), cluster.name.clone()),
-            Stops::Changes(cluster.name.clone()),
-        ];
-        report.block(finding(cluster, Some(host), FindingCode::LostMember, message, &hint), stops);
-    }
-}
-
-/// Whether the look was taken while a member began its log. One that may only go on with a log begins none:
-/// a kubelet starts it again and again, and each time it ends.
-fn begins_its_log(member: &MemberFacts) -> bool {
-    let settled = "--initial-cluster-state=existing";
-    let may_begin = |arguments: &Vec<String>| arguments.iter().all(|argument| argument != settled);
-    member.etcd.known().is_some() || member.running.known().is_some_and(may_begin)
 }

@@ -5,8 +5,9 @@ use planner::facts::{MemberFacts, Observed, SiteFacts};
 use planner::plan::{Action, Launch, Replaced};
 use planner::{Plan, Policy, SiteSpec, StepKind, plan};
 use quorate_tests::seen::{end, host, known, member};
+use quorate_tests::sim::Repeat;
 use quorate_tests::site::{Shape, Way, plain};
-use quorate_tests::story::{killed_before, plan_of};
+use quorate_tests::story::{apply, killed_before, plan_of};
 use quorate_tests::world::World;
 use templates::Layout;
 
@@ -161,4 +162,34 @@ fn members_that_all_run_and_never_met_are_started_again() {
     (first.etcd, first.quorum_seen) = (Observed::Absent, false);
     known(&mut first.unit).active = "activating".to_owned();
     assert_eq!(starts(&facts), ["etcd-1", "etcd-2", "etcd-3"]);
+}
+
+/// Hosts are not looked at in the same instant. Somebody else's apply may go on between two of the looks.
+#[test]
+fn a_member_that_started_after_its_host_was_looked_at_is_not_taken_for_lost() {
+    let mut outrun = 0;
+    for way in Way::ALL {
+        let shape = Shape { way, ..plain(3) };
+        for members in 1..=2 {
+            let (early, spec) = started(&shape, members);
+            let (late, _) = apply(early.clone(), &spec, 1, None, Repeat::Once);
+            let early = early.observe(&spec);
+            for host in spec.hosts() {
+                let mut facts = late.observe(&spec);
+                facts.hosts.insert(host.clone(), early.hosts[host].clone());
+                let again = facts.hosts_of_lost_members(&spec);
+                outrun += again.len();
+                let is_lost = codes(&planned(&spec, &facts)).contains(&"lost-member");
+                assert_eq!(is_lost, again.contains(host), "{way:?}, {host}: {again:?}");
+                // As `observe` does.
+                let now = late.observe(&spec);
+                facts.hosts.extend(again.into_iter().map(|host| {
+                    let seen = now.hosts[&host].clone();
+                    (host, seen)
+                }));
+                assert_eq!(codes(&planned(&spec, &facts)), Vec::<&str>::new(), "{way:?}, {host}");
+            }
+        }
+    }
+    assert!(outrun > 0, "a look at one moment alone would not show it");
 }

@@ -14,12 +14,21 @@ const COMMAND: &str = r#"map=
 exec unshare $map --mount sh -c 'mount --bind "$1/lib" /var/lib && mount --bind "$1/bin" /usr/local/bin &&
     exec sh -c "$SSH_ORIGINAL_COMMAND"' sh "${0%/*}""#;
 
-/// A host of site `lab` whose site is written again between its digest and its text, so many times.
-fn restless(times: u32) -> Sshd {
+/// A host of site `lab` that counts the looks at it.
+fn counting() -> Sshd {
     let sshd = Sshd::with("ForceCommand {dir}/command\nAllowTcpForwarding no");
     sshd.program("command", COMMAND);
-    std::fs::create_dir_all(sshd.path("lib/quorate")).expect("a directory");
+    std::fs::create_dir_all(sshd.path("lib/quorate/main")).expect("a directory");
     std::fs::write(sshd.path("lib/quorate/site"), "lab\n").expect("a file");
+    // Each look asks for it once.
+    let dir = sshd.dir.path().display();
+    sshd.program("bin/uname", &format!("echo >>{dir}/looks\nexec /bin/uname \"$@\""));
+    sshd
+}
+
+/// A host whose site is written again between its digest and its text, so many times.
+fn restless(times: u32) -> Sshd {
+    let sshd = counting();
     let dir = sshd.dir.path().display().to_string();
     sshd.program(
         "bin/cat",
@@ -30,8 +39,6 @@ fn restless(times: u32) -> Sshd {
              exec /bin/cat \"$@\""
         ),
     );
-    // Each look asks for it once.
-    sshd.program("bin/uname", &format!("echo >>{dir}/looks\nexec /bin/uname \"$@\""));
     sshd
 }
 
@@ -80,6 +87,19 @@ async fn a_file_that_never_rests_is_unknown_and_does_not_hold_up_the_look() {
     let sshd = restless(u32::MAX);
     assert!(matches!(site_of(&sshd).await, Observed::Unknown(_)));
     assert_eq!(looks(&sshd), MOST_LOOKS as usize);
+}
+
+/// A member that was in a quorum and has no log may have started its log between the looks at two hosts.
+#[tokio::test]
+async fn a_member_that_seems_to_have_lost_its_log_is_looked_at_twice() {
+    for (was_in_a_quorum, expected) in [(false, 1), (true, 2)] {
+        let sshd = counting();
+        if was_in_a_quorum {
+            std::fs::write(sshd.path("lib/quorate/main/quorum-seen"), "").expect("a file");
+        }
+        assert_eq!(site_of(&sshd).await, Observed::Known("lab".to_owned()));
+        assert_eq!(looks(&sshd), expected);
+    }
 }
 
 #[test]

@@ -1,0 +1,78 @@
+//! Members that lost their memory: an empty disk under an old member id. Such a member would vote against what it
+//! had acknowledged, so it is reported, and never started again.
+
+use std::collections::BTreeSet;
+
+use inventories::HostName;
+
+use crate::decide::assess::{self, View};
+use crate::decide::formed::Reform;
+use crate::decide::replace;
+use crate::facts::{MemberFacts, Observed, SiteFacts};
+use crate::report::{Finding, FindingCode, Formation, PlanReport};
+use crate::spec::{ClusterSpec, SiteSpec};
+use crate::stops::Stops;
+
+impl SiteFacts {
+    /// The hosts whose members seem to have lost their logs. Hosts are not looked at in the same instant: such a
+    /// member may have started its log after the look at its own host, and before the look at another one that lists
+    /// it. A second look tells.
+    pub fn hosts_of_lost_members(&self, spec: &SiteSpec) -> BTreeSet<HostName> {
+        let mut hosts = BTreeSet::new();
+        for cluster in spec.clusters.values() {
+            let view = assess::assess(cluster, self, Reform::Refused);
+            if view.now.formation == Formation::Formed {
+                hosts.extend(lost(&view).map(|(host, _)| host.clone()));
+            }
+        }
+        hosts
+    }
+}
+
+/// Reports each lost member of a formed cluster.
+pub(crate) fn check(cluster: &ClusterSpec, view: &View<'_>, report: &mut PlanReport) {
+    for (host, why) in lost(view) {
+        let token_is_gone = view.members.get(host).is_some_and(|member| member.token.is_absent());
+        let message = if view.listed().is_none() && token_is_gone {
+            format!(
+                "{why}, and no member answers that could say whether it ever had one; a member that \
+                 lost its log must not start again as the same member"
+            )
+        } else {
+            format!("{why}, so it must not start again as the same member")
+        };
+        let finding = Finding {
+            code: FindingCode::LostMember,
+            host: Some(host.clone()),
+            cluster: Some(cluster.name.clone()),
+            message,
+            hint: Some(replace::by_hand(cluster, view, host)),
+        };
+        let stops = [
+            Stops::Member(host.clone(), cluster.name.clone()),
+            Stops::Changes(cluster.name.clone()),
+        ];
+        report.block(finding, stops);
+    }
+}
+
+/// The lost members, each with what it lost.
+fn lost<'v>(view: &'v View<'_>) -> impl Iterator<Item = (&'v HostName, &'static str)> {
+    view.members.iter().filter_map(|(host, member)| {
+        let why = match &member.data {
+            Observed::Absent => "its data directory is gone",
+            Observed::Known(data) if !data.wal => "its write-ahead log is gone",
+            Observed::Known(_) | Observed::Unknown(_) => return None,
+        };
+        let is_lost = view.was_member(host, member) && !begins_its_log(member);
+        is_lost.then_some((*host, why))
+    })
+}
+
+/// Whether the look was taken while a member began its log. One that may only go on with a log begins none:
+/// a kubelet starts it again and again, and each time it ends.
+fn begins_its_log(member: &MemberFacts) -> bool {
+    let settled = "--initial-cluster-state=existing";
+    let may_begin = |arguments: &Vec<String>| arguments.iter().all(|argument| argument != settled);
+    member.etcd.known().is_some() || member.running.known().is_some_and(may_begin)
+}
