@@ -13,7 +13,7 @@ use inventories::{AccountName, ClusterName, HostName};
 use pki::Sha256Digest;
 use planner::facts::Marker;
 use planner::layout::Directory;
-use planner::plan::{FormationState, Guard, Launch, Others, Replaced};
+use planner::plan::{FormationState, Guard, Launch, Others, Replaced, RunningPod};
 use planner::quorum::NEAR;
 use planner::{Step, StepKind};
 use templates::{BootstrapToken, Layout, Manifest, UnitText};
@@ -167,15 +167,19 @@ impl World {
             StepKind::StopOldRuntime { from, image } => {
                 stop_old_runtime(host, step, *from, image.as_deref())
             }
-            StepKind::StartMember { by: Launch::Pod { manifest, formation, replaces } }
-            | StepKind::RestartMember { by: Launch::Pod { manifest, formation, replaces } } => {
+            StepKind::StartMember {
+                by: Launch::Pod { manifest, formation, replaces, running },
+            }
+            | StepKind::RestartMember {
+                by: Launch::Pod { manifest, formation, replaces, running },
+            } => {
                 let token = bindings.tokens.get(cluster_of(step));
                 let account = host.accounts.get(manifest.account()).copied();
                 if account.is_none() {
                     return failed("id: no such user");
                 }
                 let text = bind_pod(manifest, *formation, token, account);
-                self.run_pod(step, &text, replaces)
+                self.run_pod(step, &text, (replaces, *running))
             }
             StepKind::StartMember { by: Launch::Unit } => {
                 let has_release =
@@ -262,7 +266,12 @@ impl World {
     }
 
     /// The kubelet takes the old pod down and starts the one that is there now.
-    fn run_pod(&mut self, step: &Step, text: &str, replaces: &Replaced) -> Act {
+    fn run_pod(
+        &mut self,
+        step: &Step,
+        text: &str,
+        (replaces, running): (&Replaced, RunningPod),
+    ) -> Act {
         let Some(host) = self.hosts.get_mut(step.host()) else { return failed("no host") };
         if !host.kubelet {
             return Err(StepErrorKind::Guard("kubelet.service does not run".to_owned()));
@@ -278,7 +287,8 @@ impl World {
             return Err(StepErrorKind::Guard("the manifest is no longer what was seen".to_owned()));
         }
         let same = there.manifest.as_deref() == Some(text);
-        if same && there.process.as_deref() == Some(text) {
+        let stays = running == RunningPod::Stays && there.process.is_some();
+        if stays || (same && there.process.as_deref() == Some(text)) {
             return Ok(Done::Already);
         }
         // Looked for before the old pod goes.

@@ -138,10 +138,12 @@ impl SshHosts {
             }
             StepKind::NoteRestart => roll::note_restart(step)?,
             StepKind::RestartMember { by: Launch::Unit } => roll::restart_member(step)?,
-            StepKind::StartMember { by: Launch::Pod { manifest, formation, replaces } }
-            | StepKind::RestartMember { by: Launch::Pod { manifest, formation, replaces } } => {
-                pods::run_pod(step, manifest, *formation, replaces, bindings)?
+            StepKind::StartMember {
+                by: Launch::Pod { manifest, formation, replaces, running },
             }
+            | StepKind::RestartMember {
+                by: Launch::Pod { manifest, formation, replaces, running },
+            } => pods::run_pod(step, manifest, *formation, (replaces, *running), bindings)?,
             StepKind::AwaitRejoin { endpoint, others, version, alarms, pod } => {
                 let wanted =
                     roll::Rejoin { endpoint, version: *version, alarms, pod: pod.as_deref() };

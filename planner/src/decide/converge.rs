@@ -211,9 +211,11 @@ fn repair(
     steps.extend(ensure::register_host(member));
     steps.extend(ensure::account(member));
     steps.extend(files(member, turn));
+    let mut kubelet = None;
     if scope.may_change(member.name) {
         steps.extend(ensure::release(member));
-        steps.extend(runtime::kubelet(member));
+        kubelet = runtime::kubelet(member);
+        steps.extend(kubelet.clone());
         steps.extend(runtime::old_runtime(member));
     }
     // The unit is written just before the restart, and not at all while the restart is held back:
@@ -244,7 +246,10 @@ fn repair(
     if is_down && !matches!(member.facts.unit, Observed::Unknown(_)) {
         let change = if is_looping { "the member keeps ending" } else { "the member does not run" };
         let why = Why::Drift { changes: vec![change.to_owned()] };
-        let kind = StepKind::StartMember { by: runtime::launch(member, FormationState::Existing)? };
+        let by = runtime::launch(member, FormationState::Existing)?;
+        // A kubelet that this plan starts brings up what lies in its folder, before the start.
+        let by = if kubelet.is_some() { by } else { by.or_what_runs() };
+        let kind = StepKind::StartMember { by };
         let step = member.step(Verb::Start, Action::Run, kind, why);
         steps.extend(drop_ins);
         steps.push(step.guarded(Guard::HasLog).after(runtime::kubelet_for_start(member)));

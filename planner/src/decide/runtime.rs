@@ -9,7 +9,9 @@ use crate::decide::difference;
 use crate::decide::ensure::{self, attribute_changes};
 use crate::decide::member_context::MemberContext;
 use crate::facts::{FileFacts, HostFacts, KubeletFacts, Observed};
-use crate::plan::{Action, FormationState, Launch, Replaced, Step, StepId, StepKind, Verb, Why};
+use crate::plan::{
+    Action, FormationState, Launch, Replaced, RunningPod, Step, StepId, StepKind, Verb, Why,
+};
 use crate::report::{Finding, FindingCode};
 use crate::spec::ClusterSpec;
 
@@ -101,6 +103,7 @@ pub(crate) fn launch(
                 Observed::Known(file) => Replaced::File(file.sha256.clone()),
                 Observed::Absent | Observed::Unknown(_) => Replaced::Nothing,
             },
+            running: RunningPod::Ends,
         },
     })
 }
@@ -110,8 +113,8 @@ pub(crate) fn settling(member: &MemberContext<'_>) -> Result<Launch, RenderError
     let forming = member.wanted.pod(FormationState::New)?.identity().to_owned();
     Ok(match launch(member, FormationState::Existing)? {
         Launch::Unit => Launch::Unit,
-        Launch::Pod { manifest, formation, replaces: _ } => {
-            Launch::Pod { manifest, formation, replaces: Replaced::Manifest(forming) }
+        Launch::Pod { manifest, formation, replaces: _, running } => {
+            Launch::Pod { manifest, formation, replaces: Replaced::Manifest(forming), running }
         }
     })
 }

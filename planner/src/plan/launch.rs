@@ -17,7 +17,20 @@ pub enum Launch {
         formation: FormationState,
         /// The manifest whose place it takes; any other is left alone.
         replaces: Replaced,
+        /// What happens to a pod of the member that runs by then.
+        running: RunningPod,
     },
+}
+
+/// What happens to a pod of the member that runs when another manifest is to take its place.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum RunningPod {
+    /// It ends first.
+    Ends,
+    /// It stays, unless it ends by itself. It came up after the plan saw the member down, and the others may rely on
+    /// it by now: to end it is a restart, which has a guard of its own.
+    Stays,
 }
 
 impl Launch {
@@ -26,8 +39,19 @@ impl Launch {
     pub fn from_nothing(self) -> Self {
         match self {
             Launch::Unit => Launch::Unit,
-            Launch::Pod { manifest, formation, replaces: _ } => {
-                Launch::Pod { manifest, formation, replaces: Replaced::Nothing }
+            Launch::Pod { manifest, formation, replaces: _, running } => {
+                Launch::Pod { manifest, formation, replaces: Replaced::Nothing, running }
+            }
+        }
+    }
+
+    /// The same, and a pod that came up since the plan stays.
+    #[must_use]
+    pub fn or_what_runs(self) -> Self {
+        match self {
+            Launch::Unit => Launch::Unit,
+            Launch::Pod { manifest, formation, replaces, running: _ } => {
+                Launch::Pod { manifest, formation, replaces, running: RunningPod::Stays }
             }
         }
     }

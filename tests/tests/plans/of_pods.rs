@@ -1,12 +1,14 @@
 //! Members that run as pods, and the kubelet that runs them: what is not so is in the plan.
 
+use engine::hosts::{Bindings, Done};
 use inventories::inventory::{CgroupDriver, Kubelet, Runtime};
 use planner::facts::{KubeletFacts, Observed, SiteFacts};
 use planner::plan::{Action, Why};
-use planner::{Plan, SiteSpec, Step};
+use planner::{Plan, SiteSpec, Step, StepKind};
 use quorate_tests::seen::{host, known, member};
 use quorate_tests::site::{Shape, cluster, plain};
 use quorate_tests::story::{formed, plan_of};
+use quorate_tests::world::World;
 use templates::Layout;
 use templates::kubelet::{config, drop_in};
 
@@ -138,4 +140,34 @@ fn the_restarts_that_end_a_bootstrap_are_told_where_there_is_a_quorum_to_keep() 
     };
     // The start of all is told in any case.
     assert_eq!([1, 2, 3].map(notes), [1, 1, 4]);
+}
+
+/// The host was off when the plan was made, and came up before the start. The others may rely on it by now.
+#[test]
+fn a_pod_that_came_up_since_the_plan_is_not_restarted_by_its_start() {
+    let (world, spec) = pods(3).world();
+    let mut world = formed(world, &spec);
+    let wanted = Shape { quota: Some(4 << 30), ..pods(3) }.spec(&world.authorities);
+    let host = quorate_tests::site::host("etcd-2");
+    world
+        .hosts
+        .get_mut(&host)
+        .unwrap()
+        .members
+        .values_mut()
+        .for_each(|member| member.process = None);
+    let plan = plan_of(&world, &wanted);
+    let starts: Vec<_> = plan.steps.iter().filter(|step| step.kind.is_start()).collect();
+    let [start] = &starts[..] else { panic!("{plan:#?}") };
+    world.boot(&host);
+    let mut up = world.clone();
+    assert_eq!(up.act(start, &Bindings::default()).unwrap(), Done::Already);
+    let process = |world: &World| world.hosts[&host].members[&cluster(0)].process.clone();
+    assert_eq!(process(&up), process(&world));
+    // A restart with its guard does the rest.
+    let restarts = plan_of(&up, &wanted)
+        .steps
+        .into_iter()
+        .filter(|step| matches!(step.kind, StepKind::RestartMember { .. }) && *step.host() == host);
+    assert_eq!(restarts.count(), 1);
 }

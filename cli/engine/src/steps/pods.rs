@@ -2,7 +2,8 @@
 
 use inventories::inventory::Runtime;
 use planner::Step;
-use planner::plan::{FormationState, Replaced};
+use planner::facts::UnitFacts;
+use planner::plan::{FormationState, Replaced, RunningPod};
 use templates::Manifest;
 use templates::layout::{KUBELET_CONFIG, KUBELET_DROP_IN, KUBELET_UNIT, MANIFESTS};
 
@@ -19,6 +20,8 @@ use remote::{Call, Payload};
 
 /// How long a kubelet may take to start a pod, in seconds: it may have to pull the image first.
 const PATIENCE: u64 = 300;
+/// How long a pod that came up since the plan must run, in seconds, to count as one that stays up.
+const SETTLED: u64 = UnitFacts::SETTLED.as_secs();
 /// And to end one: etcd's own minute, and the kubelet's rounds before and after.
 pub(crate) const END: u64 = 120;
 /// How long the image may take to be pulled while the member still runs.
@@ -29,7 +32,7 @@ pub(crate) fn run_pod(
     step: &MemberStep<'_>,
     manifest: &Manifest,
     formation: FormationState,
-    replaces: &Replaced,
+    (replaces, running): (&Replaced, RunningPod),
     bindings: &Bindings,
 ) -> Result<Call, Failure> {
     let layout = &step.layout;
@@ -42,6 +45,10 @@ pub(crate) fn run_pod(
         Replaced::File(sha256) => sha256.clone(),
         Replaced::Manifest(identity) => format!("identity:{identity}"),
     };
+    let running = match running {
+        RunningPod::Ends => "ends",
+        RunningPod::Stays => "stays",
+    };
     let args = guard::arguments(step, None)?
         .with("manifest", layout.pod_manifest())
         .with("data", layout.data_dir())
@@ -49,6 +56,8 @@ pub(crate) fn run_pod(
         .with("pod", layout.pod_name())
         .with("identity", manifest.identity())
         .with("seen", seen)
+        .with("running", running)
+        .with("settled", SETTLED)
         .with("user", manifest.account())
         .with("group", manifest.account())
         .with("seconds", PATIENCE)
@@ -57,7 +66,7 @@ pub(crate) fn run_pod(
         .with("kept", layout.kept_manifest())
         .with("image", manifest.image());
     let payload = Payload::new().with(manifest.bind(token, None).into_bytes());
-    Ok(call::patient(call::call(script::RUN_POD, args, payload), PULL + END + PATIENCE))
+    Ok(call::patient(call::call(script::RUN_POD, args, payload), PULL + END + PATIENCE + SETTLED))
 }
 
 pub(crate) fn write_manifest(step: &MemberStep<'_>, manifest: &Manifest) -> Result<Call, Failure> {

@@ -1,11 +1,12 @@
 # shellcheck shell=sh
-# MANIFEST DATA_DIR UNIT POD IDENTITY SEEN USER GROUP SECONDS END PULL KEPT IMAGE, payload: the manifest. Puts it
+# MANIFEST DATA_DIR UNIT POD IDENTITY SEEN RUNNING SETTLED USER GROUP SECONDS END PULL KEPT IMAGE, payload: the manifest. Puts it
 # where the kubelet looks, in the place of the pod that runs, and sees it through its first moments: there is a
 # process that comes from this manifest. SEEN is what may lie there: the sha256 of the manifest that the plan saw,
-# `absent`, or `identity:` and the identity of the manifest that the same plan wrote before. The old manifest is
+# `absent`, or `identity:` and the identity of the manifest that the same plan wrote before. A pod that runs from
+# another manifest `ends` first or, as RUNNING says, `stays`, once it has run for SETTLED seconds. The old manifest is
 # put back where its pod does not end, and where no process of the new one was ever seen.
 
-takes 'manifest data unit pod identity seen user group seconds end_seconds pull_seconds kept image' "$@"
+takes 'manifest data unit pod identity seen running settled user group seconds end_seconds pull_seconds kept image' "$@"
 
 now() { cut -d. -f1 /proc/uptime; }
 
@@ -19,6 +20,16 @@ gone_wrong() {
 never_ran() {
     put_back "$manifest" "$kept"
     gone_wrong "$1$back"
+}
+
+# stays_up: whether a pod of the member runs, and goes on doing so.
+stays_up() {
+    until=$(($(now) + settled))
+    while found=$(etcds_of "$data" "$unit") && [ -n "$found" ]; do
+        [ "$(now)" -lt "$until" ] || return 0
+        sleep 0.2
+    done
+    return 1
 }
 
 kubelet_runs
@@ -50,6 +61,8 @@ esac
 
 moved=no
 if ! is_written "$manifest" 600 root:root; then
+    # The plan saw it down. It may have come up since, and the others may rely on it.
+    [ "$running" = ends ] || ! stays_up || already
     # The old pod goes first, and a moment passes. A kubelet that finds the next pod of a name before it
     # is done with the last one looks again after ten seconds, in which the member would be down. And a
     # pod that somebody edited has the identity of the one that it was: nobody could tell their processes

@@ -10,6 +10,8 @@ use crate::script::{RUN_POD, STOP_OLD_RUNTIME, WRITE_MANIFEST};
 use remote::test_server::wait_for;
 
 const MANIFEST: &str = "folder/manifests/etcd-main.yaml";
+/// An etcd that runs until somebody ends it.
+const ETCD: &str = "while :; do sleep 0.05; done";
 /// Where a manifest is kept while it is replaced.
 const KEPT: &str = "kept";
 
@@ -34,15 +36,23 @@ fn host(bench: &Bench, kubelet: &str) {
     );
     bench.program("journalctl", "true");
     bench.program("crictl", "true");
-    bench.program("etcd", "while :; do sleep 0.05; done");
+    bench.program("etcd", ETCD);
+    std::fs::create_dir_all(bench.path("bin/brief")).unwrap();
+    bench.program("brief/etcd", "sleep 0.7");
     std::fs::create_dir_all(bench.path("folder/manifests")).unwrap();
 }
 
 fn run_pod<'a>(bench: &Bench, identity: &str, more: &str, seen: &str) -> Run<'a> {
-    run_pod_for(bench, identity, more, seen, 10)
+    run_pod_for(bench, (identity, more), seen, 10, "ends")
 }
 
-fn run_pod_for<'a>(bench: &Bench, identity: &str, more: &str, seen: &str, seconds: u32) -> Run<'a> {
+fn run_pod_for<'a>(
+    bench: &Bench,
+    (identity, more): (&str, &str),
+    seen: &str,
+    seconds: u32,
+    running: &str,
+) -> Run<'a> {
     let words = [
         bench.arg(MANIFEST),
         bench.arg("data"),
@@ -50,6 +60,8 @@ fn run_pod_for<'a>(bench: &Bench, identity: &str, more: &str, seen: &str, second
         "etcd-main".to_owned(),
         identity.to_owned(),
         seen.to_owned(),
+        running.to_owned(),
+        "2".to_owned(),
         "root".to_owned(),
         "root".to_owned(),
         seconds.to_string(),
@@ -133,10 +145,8 @@ impl<F: Fn()> Drop for OnDrop<F> {
 fn started(bench: &Bench, pod: &str) -> Child {
     let identity = pod.split_once("value: ").unwrap().1.lines().next().unwrap();
     bench.write("starts", &"x".repeat(starts(bench) + 1));
-    if pod.contains("ends at once") {
-        bench.program("etcd", "sleep 0.7");
-    }
-    Command::new(bench.path("bin/etcd"))
+    let program = if pod.contains("ends at once") { "brief/etcd" } else { "etcd" };
+    Command::new(bench.path("bin").join(program))
         .arg(format!("--data-dir={}", bench.arg("data")))
         .env("QUORATE_MANIFEST", identity)
         .stdin(Stdio::null())
@@ -167,6 +177,40 @@ fn a_pod_is_started_and_replaced_and_its_own_process_waited_for() {
         });
         let left = bench.entries().into_iter().filter(|entry| entry.starts_with("folder"));
         assert_eq!(left.collect::<Vec<_>>(), ["folder", "folder/manifests"]);
+    });
+}
+
+/// The plan saw the member down. To end a pod that came up since is a restart, and has no guard here.
+#[test]
+fn a_start_leaves_a_pod_alone_that_came_up_since_the_plan() {
+    on_each_shell(|bench| {
+        host(bench, "active");
+        let start = |identity: &str| {
+            let seen = sha256(&written(identity, ""));
+            run_pod_for(bench, ("0b", ""), &seen, 10, "stays")
+        };
+        with_kubelet(bench, || {
+            bench.done(&run_pod(bench, "0a", "", "absent"));
+            assert_eq!(bench.done(&start("0a")), "already");
+            assert_eq!((bench.read(MANIFEST), starts(bench)), (written("0a", ""), 1));
+        });
+    });
+}
+
+/// It is what a start is for, at whatever moment the look comes.
+#[test]
+fn a_start_takes_the_place_of_a_pod_that_ends_by_itself() {
+    on_each_shell(|bench| {
+        host(bench, "active");
+        let ending = written("0a", "ends at once\n");
+        with_kubelet(bench, || {
+            bench.write("edited", &ending);
+            std::fs::rename(bench.path("edited"), bench.path(MANIFEST)).unwrap();
+            assert!(wait_for(|| starts(bench) == 1));
+            let start = run_pod_for(bench, ("0b", ""), &sha256(&ending), 10, "stays");
+            assert_eq!(bench.done(&start), "changed");
+            assert_eq!((bench.read(MANIFEST), starts(bench)), (written("0b", ""), 2));
+        });
     });
 }
 
@@ -228,7 +272,7 @@ fn an_etcd_that_ends_at_once_is_told() {
 fn an_etcd_that_nobody_saw_is_told() {
     on_each_shell(|bench| {
         host(bench, "active");
-        let (status, said) = said(bench, &run_pod_for(bench, "0a", "", "absent", 2));
+        let (status, said) = said(bench, &run_pod_for(bench, ("0a", ""), "absent", 2, "ends"));
         let words = "failed no etcd from this manifest was seen in 2 s: \
                      the kubelet started none, or it ended at once\n";
         assert_eq!((status, said.as_str()), (1, words));
@@ -331,7 +375,7 @@ fn a_manifest_that_a_killed_run_had_removed_is_put_back_by_the_next() {
         // And where its pod had ended meanwhile, no other one starts.
         std::fs::rename(bench.path(MANIFEST), bench.path(KEPT)).unwrap();
         drop(pod);
-        let (status, words) = said(bench, &run_pod_for(bench, "0b", "", "absent", 2));
+        let (status, words) = said(bench, &run_pod_for(bench, ("0b", ""), "absent", 2, "ends"));
         assert!(status == 1 && words.contains("the previous manifest is back"), "{words}");
         assert_eq!(bench.read(MANIFEST), written("0a", ""));
         assert!(!bench.path(KEPT).exists());
@@ -366,7 +410,7 @@ fn an_image_that_only_the_kubelet_missed_brings_the_old_pod_back() {
             // This kubelet starts nothing of what it gets next, and says why.
             bench.program("etcd", "exit 1");
             bench.program("journalctl", "echo 'etcd-main: ErrImagePull'");
-            let run = run_pod_for(bench, "0b", "", "identity:0a", 20);
+            let run = run_pod_for(bench, ("0b", ""), "identity:0a", 20, "ends");
             let (status, words) = said(bench, &run);
             let why = "failed can't pull the pod's image; the previous manifest is back";
             assert_eq!((status, words.lines().next().unwrap_or_default()), (1, why));
