@@ -103,6 +103,12 @@ impl fmt::Display for Outcome {
 }
 
 impl AuthenticationError {
+    /// Whether the host wants an answer of a person who is being asked something else.
+    pub(crate) fn waits_for_its_turn(&self) -> bool {
+        let busy = Unanswered::Nobody(NoPassphrase::Busy);
+        matches!(&self.end, AuthenticationEnd::MoreWanted { why, .. } if *why == busy)
+    }
+
     /// Whether the host hung up instead of refusing.
     pub fn hung_up(&self) -> bool {
         matches!(self.end, AuthenticationEnd::HungUp { .. })

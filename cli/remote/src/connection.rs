@@ -22,6 +22,8 @@ use super::worker::Handle;
 /// The longest login, sshd's own `LoginGraceTime`. An agent that asks its owner for consent may
 /// take a while.
 const LOGIN_LIMIT: Duration = Duration::from_secs(120);
+/// How soon a login is tried again while somebody is asked something else.
+const NEXT_LOOK: Duration = Duration::from_millis(500);
 
 /// A host that we are logged in to. Clones share the connection; dropping the last one closes it.
 #[derive(Clone)]
@@ -45,12 +47,32 @@ struct Inner {
 pub async fn connect(target: Target) -> Result<Connection, RemoteError> {
     let target = Arc::new(target);
     let span = debug_span!("login", address = target.host, port = target.port);
-    let connected = log_in(target).instrument(span.clone()).await;
+    let connected = in_turn(&target, || log_in(Arc::clone(&target))).instrument(span.clone()).await;
     span.in_scope(|| match &connected {
         Ok(_) => debug!("logged in"),
         Err(error) => debug!(stage = %error.stage(), "not logged in: {error}"),
     });
     connected
+}
+
+/// Logins that ask a person for more than a key go one after the other, each from its connection on. The first ones of a
+/// host start side by side, because nobody knows yet that it asks.
+async fn in_turn<T, Login: Future<Output = Result<T, RemoteError>>>(
+    target: &Target,
+    login: impl Fn() -> Login,
+) -> Result<T, RemoteError> {
+    let mut turn = None;
+    loop {
+        if turn.is_none() && target.asks() {
+            debug!("awaiting a turn to ask for what the host wants beside a key");
+            turn = Some(target.passphrases.turn().await);
+        }
+        match login().await {
+            // It may be the passphrase of a key that somebody is asked for.
+            Err(error) if error.waits_for_its_turn() => tokio::time::sleep(NEXT_LOOK).await,
+            ended => return ended,
+        }
+    }
 }
 
 async fn log_in(target: Arc<Target>) -> Result<Connection, RemoteError> {
@@ -180,8 +202,12 @@ pub struct ScannedKey {
 /// # Errors
 /// Stages up to [`RemoteError::KeyExchange`].
 pub async fn scan_host_keys(target: Target) -> Result<Vec<ScannedKey>, RemoteError> {
-    let addresses = resolve(&target).await?;
     let target = Arc::new(target);
+    in_turn(&target, || scan(Arc::clone(&target))).await
+}
+
+async fn scan(target: Arc<Target>) -> Result<Vec<ScannedKey>, RemoteError> {
+    let addresses = resolve(&target).await?;
     let ours = Arc::clone(&target);
     let tally = Arc::new(Tally::default());
     on_thread(&target, move || {

@@ -214,6 +214,15 @@ impl fmt::Display for Stage {
 }
 
 impl RemoteError {
+    /// Whether the host, or one on the way, wants an answer of a person who is being asked something else.
+    pub(crate) fn waits_for_its_turn(&self) -> bool {
+        match self {
+            RemoteError::Authentication(error) => error.waits_for_its_turn(),
+            RemoteError::Hop { error, .. } => error.waits_for_its_turn(),
+            _ => false,
+        }
+    }
+
     /// The same error, of a host on the way; the hop that is named already is the one that failed.
     pub(crate) fn at_hop(self, hop: &Target) -> Self {
         match self {

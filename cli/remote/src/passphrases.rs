@@ -6,7 +6,7 @@
 use std::collections::BTreeMap;
 use std::fmt;
 use std::path::{Path, PathBuf};
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::{Arc, Mutex, PoisonError, TryLockError};
 
 use secrecy::{ExposeSecret as _, SecretString};
 
@@ -45,6 +45,8 @@ pub struct Passphrases {
     asking: Mutex<()>,
     /// The logins whose hosts asked for more than a key, and why they get no answer any more.
     asked: Mutex<BTreeMap<String, Option<NoPassphrase>>>,
+    /// Held by a login that asks for more than a key, from before it connects.
+    turn: Arc<tokio::sync::Mutex<()>>,
 }
 
 /// What is known of one key's passphrase.
@@ -77,6 +79,9 @@ pub enum NoPassphrase {
     /// Whoever was asked pressed Ctrl-C.
     #[error("interrupted")]
     Interrupted,
+    /// Somebody is being asked already. Whoever waited for the answer would let the time run out that a host gives.
+    #[error("another question is open")]
+    Busy,
     /// Each that was given was wrong.
     #[error("{TRIES} wrong ones were given")]
     Wrong,
@@ -101,6 +106,7 @@ impl Passphrases {
             keys: Mutex::default(),
             asking: Mutex::new(()),
             asked: Mutex::default(),
+            turn: Arc::default(),
         }
     }
 
@@ -162,15 +168,26 @@ impl Passphrases {
     /// Answers a question of a host. Unlike a passphrase an answer is not kept: the next one-time code is another.
     ///
     /// # Errors
-    /// Why there is none. The same login gets the same error from then on, and nobody is asked again.
+    /// Why there is none. The same login gets the same error from then on, and nobody is asked again; unless somebody
+    /// is being asked already, which this does not wait for.
     pub fn answer(&self, login: &str, question: &str) -> Result<Passphrase, NoPassphrase> {
-        let _one_question_at_a_time = lock(&self.asking);
-        if let Some(Some(why)) = lock(&self.asked).get(login) {
+        if let Some(why) = lock(&self.asked).entry(login.to_owned()).or_default() {
             return Err(why.clone());
         }
+        let _one_question_at_a_time = match self.asking.try_lock() {
+            Ok(guard) => guard,
+            Err(TryLockError::Poisoned(poisoned)) => poisoned.into_inner(),
+            Err(TryLockError::WouldBlock) => return Err(NoPassphrase::Busy),
+        };
         let answer = (self.ask)(question);
         lock(&self.asked).insert(login.to_owned(), answer.as_ref().err().cloned());
         answer
+    }
+
+    /// The turn of a login that asks for more than a key. A host counts its time from the connection on, so a login
+    /// takes its turn before it connects.
+    pub async fn turn(&self) -> tokio::sync::OwnedMutexGuard<()> {
+        Arc::clone(&self.turn).lock_owned().await
     }
 
     /// Nobody is asked for this login again.

@@ -89,6 +89,54 @@ async fn a_jump_host_s_code_is_asked_for_and_not_again_for_the_host_behind_it() 
     assert_eq!(asked.lock().unwrap().len(), 2, "{asked:?}");
 }
 
+/// A host gives a login so much time from its connection on, and a person answers one question after the other.
+#[tokio::test]
+async fn many_hosts_that_ask_wait_for_their_turns_before_they_connect() {
+    let Some(sshd) = asking_for_a_code("LoginGraceTime 5") else { return };
+    let ask = |_: &str| {
+        std::thread::sleep(Duration::from_secs(3));
+        Ok(Passphrase::new("123456"))
+    };
+    let passphrases = Arc::new(Passphrases::asking(ask));
+    let login = || connect(sshd.target().with_passphrases(&passphrases));
+    let (first, second, third) = tokio::join!(login(), login(), login());
+    for connection in [first, second, third] {
+        assert!(connection.is_ok(), "{connection:?}\n{}", sshd.log());
+    }
+    let codes = std::fs::read_to_string(sshd.path("codes")).unwrap();
+    assert_eq!(codes.lines().count(), 3, "nobody is asked in vain: {codes}");
+}
+
+/// As docs/operations.md advises: ssh keeps the connection to the jump host, and quorate goes through it.
+#[tokio::test]
+async fn a_jump_host_that_ssh_is_connected_to_asks_for_no_further_code() {
+    let Some(gate) = asking_for_a_code("") else { return };
+    let askpass = gate.program("askpass", "echo 123456");
+    let dir = gate.dir.path().display().to_string();
+    let line = format!("[127.0.0.1]:{} {}\n", gate.port, gate.host_key("ed25519"));
+    std::fs::write(gate.path("gate_known"), line).unwrap();
+    let options = format!(
+        "-F none -p {} -i {dir}/user -o IdentityAgent=none -o UserKnownHostsFile={dir}/gate_known \
+         -o ControlPath={dir}/control",
+        gate.port
+    );
+    let login = gate.target().login_name();
+    let ssh = |more: &str| {
+        let mut ssh = std::process::Command::new("ssh");
+        ssh.args(options.split(' ')).args(more.split(' ')).arg(&login);
+        ssh.env("SSH_ASKPASS", &askpass).env("SSH_ASKPASS_REQUIRE", "force");
+        assert!(ssh.status().unwrap().success(), "{more}\n{}", gate.log());
+    };
+    ssh("-o ControlMaster=yes -o ControlPersist=60 -fN");
+    for host in [Sshd::start(), Sshd::start()] {
+        let command = format!("ssh {options} -W 127.0.0.1:{} {login}", host.port);
+        let target = Target { proxy_command: Some(command), ..host.target() };
+        run(&connect(target).await.unwrap(), "true").await.unwrap();
+    }
+    ssh("-O exit");
+    assert_eq!(std::fs::read_to_string(gate.path("codes")).unwrap(), "123456\n");
+}
+
 #[tokio::test]
 async fn who_gives_no_code_or_wrong_ones_is_not_asked_again_by_retries() {
     let Some(sshd) = asking_for_a_code("MaxAuthTries 20") else { return };
