@@ -42,9 +42,9 @@ impl Known {
         let name = lookup_name(host, port);
         let plain = lookup_name(host, 22);
         for (index, line) in text.split(|byte| *byte == b'\n').enumerate() {
-            let Some(line) = std::str::from_utf8(line).ok().and_then(Line::parse) else {
-                continue;
-            };
+            // A comment may be in any encoding, and a key that is revoked is revoked all the same.
+            let text = String::from_utf8_lossy(line);
+            let Some(line) = Line::parse(&text) else { continue };
             let exact = matches_host(line.hosts, &name);
             if !exact && !matches_host(line.hosts, &plain) {
                 continue;
@@ -202,6 +202,16 @@ mod tests {
         let known = known(&text, "h1", 22);
         assert_eq!(known.keys.len(), 1);
         assert_eq!(known.keys[0].place, "kh:7");
+    }
+
+    /// Latin-1, as an editor of another time wrote it.
+    #[test]
+    fn a_comment_in_another_encoding_hides_no_revoked_key() {
+        let mut text = format!("@revoked * {KEY} alter Schl").into_bytes();
+        text.extend(b"\xfcssel\n");
+        let mut known = Known::default();
+        known.read("kh", &text, "h1", 22);
+        assert_eq!(known.revoked.len(), 1);
     }
 
     #[test]

@@ -73,6 +73,8 @@ pub(crate) fn login(
         return Err(RemoteError::KeyExchange { why: why.to_owned() });
     }
     let (mut link, key) = greet(target, addresses, &algorithms, tally)?;
+    // A ProxyCommand may write the file that knows the host, as that of SSSD does. ssh reads it now, too.
+    let trust = if target.runs_a_command() { Trust::load(target)? } else { trust };
     if let Err(refusal) = trust.check(&key) {
         link.hang_up();
         if !trust.may_accept_another(&refusal) {

@@ -127,6 +127,11 @@ impl Target {
             || self.jump.as_deref().is_some_and(Target::asks)
     }
 
+    /// Whether a command on this machine carries the bytes, here or at a jump host.
+    pub(crate) fn runs_a_command(&self) -> bool {
+        self.first_hop().proxy_command.is_some()
+    }
+
     /// The host that we connect to ourselves: the first jump host, or the host.
     pub fn first_hop(&self) -> &Target {
         self.jump.as_deref().map_or(self, Target::first_hop)

@@ -182,6 +182,18 @@ async fn a_proxy_command_is_the_way_and_ends_with_the_connection() {
     assert!(wait_for(|| is_over(&carrier)));
 }
 
+/// As the one of SSSD does, which the clients of FreeIPA have.
+#[tokio::test]
+async fn a_proxy_command_may_write_the_file_that_knows_the_host() {
+    let sshd = Sshd::start();
+    know(&sshd, "somebody");
+    std::fs::rename(sshd.path("known"), sshd.path("later")).unwrap();
+    let command = BY_BASH.replacen("echo", "cp {dir}/later {dir}/known; echo", 1);
+    let config = format!("{WAY} ProxyCommand {command}\n");
+    let connection = connect(configured(&sshd, &config, "etcd")).await.unwrap();
+    run(&connection, "true").await.unwrap();
+}
+
 #[tokio::test]
 async fn a_jump_host_has_a_proxy_command_of_its_own() {
     let (gate, sshd) = (Sshd::start(), Sshd::start());

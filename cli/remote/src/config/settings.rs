@@ -61,6 +61,8 @@ pub struct Settings {
     pub tag: Option<String>,
     /// That no list of revoked keys is wanted was said first.
     pub revoked_keys: Option<Never>,
+    /// A command that would tell host keys, among them revoked ones.
+    pub known_hosts_command: Option<Never>,
 }
 
 /// Which addresses of a name count.
@@ -207,6 +209,7 @@ impl Settings {
             "tag" => first(&mut self.tag, value()?),
             // To look for a key that must not be trusted, and not to find the list, is no look.
             "revokedhostkeys" => never(&mut self.revoked_keys, line, &value()?)?,
+            "knownhostscommand" => never(&mut self.known_hosts_command, line, &value()?)?,
             _ => {}
         }
         Ok(())

@@ -250,6 +250,7 @@ fn what_would_lead_elsewhere_and_is_not_supported_is_named_with_its_line() {
         ("BindAddress 10.0.0.1\n", "config:1", "BindAddress is not supported"),
         ("Host web1\n BindInterface eth1\n", "config:2", "BindInterface is not supported"),
         ("RevokedHostKeys /krl\n", "config:1", "RevokedHostKeys is not supported"),
+        ("KnownHostsCommand /keys %H\n", "config:1", "KnownHostsCommand is not supported"),
         (
             "Match host web1 localnetwork 10.0.0.0/8\n LogLevel DEBUG\n HostName elsewhere\n",
             "config:3",
