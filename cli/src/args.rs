@@ -96,7 +96,7 @@ pub enum Command {
     ///
     /// Connects to each host, shows the key that it presents and, once you agree, writes it into the inventory
     /// as ssh.host-key. Compare the keys with what the hosts' consoles or their provider show: from then on,
-    /// quorate talks to hosts with these keys only. A key that is pinned already is never replaced.
+    /// quorate talks to hosts with these keys only. A pin that no longer matches is replaced only if you agree, never with --yes.
     #[command(after_long_help = examples::TRUST)]
     Trust(trust::TrustArgs),
     /// Check the inventory, without touching a host
@@ -124,7 +124,7 @@ pub enum Command {
     /// plan, and one that --expect does not match, if the hosts or the inventory have changed since: then make
     /// and review a new one.
     ///
-    /// Where nobody can be asked, as in CI, give --yes, --expect or a saved plan. The lock on the hosts keeps
+    /// Without a terminal, as in CI, pass --yes (with --expect, if you like) or a saved plan. The lock on the hosts keeps
     /// two applies apart: the second one names who holds it.
     #[command(after_long_help = examples::APPLY)]
     Apply(apply::ApplyArgs),
@@ -170,7 +170,7 @@ pub enum Command {
     /// show what is there, on all hosts, and delete it.
     #[command(subcommand)]
     Archives(archives::ArchivesCommand),
-    /// Free a lock that its apply will not free any more
+    /// Free the lock of an apply that is gone
     ///
     /// An apply that was killed frees its lock at the next apply, which checks that it is dead. Use this where
     /// that cannot be checked, for example because its machine is gone. It shows who holds the lock and asks.

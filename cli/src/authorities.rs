@@ -112,7 +112,7 @@ impl AuthorityFolder {
             let folder = self.of(cluster);
             let message = format!("there is no {kind} CA in {}", folder.display());
             CliError::new(ExitCode::Inventory, message)
-                .hint("make the CAs of a new cluster with: quorate pki init")
+                .hint("create the CAs of a new cluster: quorate pki init")
         })?;
         stored.open(identities, now).map_err(|error| {
             let hint = error.hint();
@@ -172,7 +172,7 @@ impl AuthorityFolder {
             let folder = self.of(cluster);
             let message = format!("{} has a {kind} CA but lacks the other one", folder.display());
             return Err(CliError::new(ExitCode::Inventory, message)
-                .hint("take the folder from git again: another CA would not fit the cluster"));
+                .hint("restore the folder from git: a new CA would not match the cluster"));
         }
         let mut authorities = Vec::new();
         for kind in kinds {

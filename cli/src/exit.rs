@@ -16,13 +16,13 @@ pub enum ExitCode {
     Failed = 1,
     /// There are changes to apply; only with `plan --detailed-exitcode`.
     Changes = 2,
-    /// The plan is stale: the hosts or the inventory moved since it was made.
+    /// The plan is stale: the hosts or the inventory have changed since it was made.
     Stale = 3,
     /// Some host could not be reached.
     Unreachable = 4,
     /// Somebody else holds the lock.
     Locked = 5,
-    /// A part was applied; the rest failed or never began.
+    /// A part was applied; the rest failed or not started.
     Partial = 6,
     /// The changes were taken back.
     RolledBack = 7,
@@ -91,7 +91,7 @@ impl ExitCode {
                 "There are changes to apply. Only with `plan --detailed-exitcode`."
             }
             ExitCode::Stale => {
-                "The plan is stale: the hosts or the inventory moved since it was made."
+                "The plan is stale: the hosts or the inventory have changed since it was made."
             }
             ExitCode::Unreachable => "Some host could not be reached.",
             ExitCode::Locked => "Somebody else holds the lock.",

@@ -93,7 +93,7 @@ impl Checkout {
             Self::None => Ok(()),
             Self::At(provenance) => provenance.refuse_dirty(),
             Self::Unknown(why) => {
-                let doing = "git does not say whether the inventory is committed";
+                let doing = "can't tell from git whether the inventory is committed";
                 Err(CliError::new(ExitCode::Blocked, While::new(doing, why.clone()))
                     .hint("let git read this folder, or apply without this check: --allow-dirty"))
             }

@@ -39,6 +39,8 @@ struct Allowed {
     allow_reform: BTreeSet<ClusterName>,
     #[serde(default)]
     allow_slow_disk: BTreeSet<ClusterName>,
+    #[serde(default)]
+    replace: BTreeSet<HostName>,
     selection: Narrowed,
 }
 
@@ -57,6 +59,7 @@ impl From<&Policy> for Allowed {
             allow_outage: policy.allow_outage.clone(),
             allow_reform: policy.allow_reform.clone(),
             allow_slow_disk: policy.allow_slow_disk.clone(),
+            replace: policy.replace.clone(),
             selection: Narrowed { cluster: clusters, host: hosts },
         }
     }
@@ -77,10 +80,17 @@ impl SavedPlan {
 
     /// What was allowed when the plan was made.
     pub fn policy(&self) -> Policy {
-        let Allowed { allow_outage, allow_reform, allow_slow_disk, selection } =
+        let Allowed { allow_outage, allow_reform, allow_slow_disk, replace, selection } =
             self.allowed.clone();
         let selection = Selection { clusters: selection.cluster, hosts: selection.host };
-        Policy { allow_outage, allow_reform, allow_slow_disk, selection, ..Policy::default() }
+        Policy {
+            allow_outage,
+            allow_reform,
+            allow_slow_disk,
+            replace,
+            selection,
+            ..Policy::default()
+        }
     }
 
     /// Writes the file again.
@@ -120,7 +130,7 @@ impl SavedPlan {
         moved.extend(now.steps.difference(&self.steps).map(|step| format!("+ step {step}")));
         moved.extend(fingerprint::moved(&self.decided_by, &now.decided_by));
         if moved.is_empty() {
-            moved.push("what the steps do: the inventory or quorate itself is another".to_owned());
+            moved.push("what the steps do: the inventory or quorate itself has changed".to_owned());
         }
         Err(stale(&format!(
             "the saved plan is stale; since it was made:\n  {}",
@@ -136,13 +146,13 @@ pub fn expect(plan: &Plan, expected: &str) -> Result<(), CliError> {
         return Ok(());
     }
     Err(stale(&format!(
-        "the plan is {}, and {expected} was expected: something moved since it was reviewed",
+        "the plan is {}, and {expected} was expected: something has changed since it was reviewed",
         fingerprint::short(&hash)
     )))
 }
 
 fn stale(message: &str) -> CliError {
-    CliError::new(ExitCode::Stale, message.to_owned()).hint("quorate plan shows the plan of now")
+    CliError::new(ExitCode::Stale, message.to_owned()).hint("review the current plan: quorate plan")
 }
 
 #[cfg(test)]

@@ -192,7 +192,7 @@ pub(crate) struct Cluster {
     /// The system account and group that members run as: `etcd`, or `etcd-` and a name. quorate creates it.
     /// Clusters that share a host should have one each, so that nobody who breaks into one etcd reads
     /// the keys and data of the other. Changing it is a roll: each member's files change owner just before
-    /// its restart. The account before is left on the hosts. Default: `"etcd"`.
+    /// its restart. The previous account stays on the hosts. Default: `"etcd"`.
     #[schemars(regex(pattern = "^etcd(-[a-z0-9-]{1,26})?$"))]
     pub(crate) account: Option<Loc<String>>,
     /// For static pods on hosts whose kubelet nobody else configures. Default: there is one that
@@ -295,17 +295,17 @@ pub(crate) struct DnsSrvBootstrap {
 pub(crate) struct DiscoveryV3Bootstrap {
     /// Its client URLs, such as `["https://10.20.0.5:2379"]`. Every host must reach one of them.
     pub(crate) endpoints: Option<Loc<Vec<Loc<String>>>>,
-    /// The file of the CA that its certificate is from. A relative path starts at the inventory's
+    /// The file of the CA that signed the service's certificate. A relative path starts at the inventory's
     /// folder. Default: those that the hosts trust anyway.
     pub(crate) ca: Option<Loc<String>>,
-    /// Whom it lets in, where it asks for a user. Not for static pods, whose manifest would hold the
+    /// The etcd user to log in as, if the service requires one. Not for static pods, whose manifest would hold the
     /// password.
     pub(crate) user: Option<Loc<String>>,
     /// The file that holds the user's password and nothing else. A relative path starts at the
     /// inventory's folder. Keep it out of git.
     pub(crate) password_file: Option<Loc<String>>,
     /// Instead of `endpoints`: quorate starts an etcd on a free port of the cluster's first host, and
-    /// takes it away once the cluster is proven healthy. Default: `false`.
+    /// removes it once the cluster is proven healthy. Default: `false`.
     pub(crate) self_hosted: Option<Loc<bool>>,
 }
 
@@ -314,7 +314,7 @@ pub(crate) struct DiscoveryV3Bootstrap {
 #[serde(deny_unknown_fields, rename_all = "kebab-case")]
 pub(crate) struct DiscoveryV2Bootstrap {
     /// The URL that was made for this cluster and its size, such as
-    /// `"https://discovery.example.net/3e86b59982e49066c5d813af1c2e2579cbf573de"`. It serves once.
+    /// `"https://discovery.example.net/3e86b59982e49066c5d813af1c2e2579cbf573de"`. It works only once.
     pub(crate) url: Option<Loc<String>>,
     /// The service that makes such URLs, such as `"https://discovery.example.net"`: `quorate apply`
     /// asks its `/new?size=N` from where it runs.

@@ -3,7 +3,7 @@
 use std::collections::BTreeSet;
 use std::time::Duration;
 
-use inventories::ClusterName;
+use inventories::{ClusterName, HostName};
 
 use crate::selection::Selection;
 
@@ -29,6 +29,8 @@ pub struct Policy {
     pub allow_outage: BTreeSet<ClusterName>,
     /// Clusters that may be formed although they were formed before.
     pub allow_reform: BTreeSet<ClusterName>,
+    /// Hosts whose failed members are replaced by new ones.
+    pub replace: BTreeSet<HostName>,
     /// What the plan is narrowed to.
     pub selection: Selection,
 }
@@ -68,6 +70,7 @@ impl Default for Policy {
             allow_slow_disk: BTreeSet::new(),
             allow_outage: BTreeSet::new(),
             allow_reform: BTreeSet::new(),
+            replace: BTreeSet::new(),
             selection: Selection::default(),
         }
     }

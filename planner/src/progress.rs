@@ -7,7 +7,7 @@ use serde::Serialize;
 
 use crate::plan::{Plan, StepId};
 
-/// How a step ended, or why it never began.
+/// How a step ended, or why it not started.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
 #[serde(tag = "outcome", rename_all = "kebab-case")]
 pub enum Outcome {
@@ -17,12 +17,12 @@ pub enum Outcome {
     AlreadyDone,
     /// It failed.
     Failed,
-    /// It never began, because of the step named.
+    /// It not started, because of the step named.
     Skipped {
         /// The step that failed: the root cause, not the nearest one.
         because: StepId,
     },
-    /// It never began, because the run was told to stop.
+    /// It not started, because the run was told to stop.
     NotStarted,
 }
 

@@ -142,6 +142,7 @@ impl MemberSpec {
             FormationState::New => {
                 Formation::New { initial_cluster, bootstrap: self.bootstrap.clone() }
             }
+            FormationState::Joining => Formation::Joining { initial_cluster },
             FormationState::Existing => Formation::Existing { initial_cluster },
         };
         Member { formation, ..self.member.clone() }

@@ -57,6 +57,11 @@ pub enum Formation {
         /// How the members find each other.
         bootstrap: Bootstrap,
     },
+    /// The cluster is formed and lists the member, which has no log yet: it finds the others by this list.
+    Joining {
+        /// The name and peer URL of every member that the cluster lists, its own among them.
+        initial_cluster: BTreeMap<HostName, PeerUrl>,
+    },
     /// The cluster is formed: the member starts from its write-ahead log, and not without it.
     Existing {
         /// Every member's name and peer URL, its own among them.
@@ -68,9 +73,9 @@ impl Formation {
     /// Every member's name and peer URL.
     pub fn initial_cluster(&self) -> &BTreeMap<HostName, PeerUrl> {
         match self {
-            Formation::New { initial_cluster, .. } | Formation::Existing { initial_cluster } => {
-                initial_cluster
-            }
+            Formation::New { initial_cluster, .. }
+            | Formation::Joining { initial_cluster }
+            | Formation::Existing { initial_cluster } => initial_cluster,
         }
     }
 }

@@ -174,7 +174,7 @@ fn spec(member: &Member) -> PodSpec {
             mounts.push(Mount { name: "discovery", mount_path: path.clone(), read_only: true });
             volumes.push(file("discovery", path));
         }
-        Formation::New { .. } | Formation::Existing { .. } => {}
+        Formation::New { .. } | Formation::Joining { .. } | Formation::Existing { .. } => {}
     }
     PodSpec {
         host_network: true,

@@ -77,7 +77,7 @@ pub fn render(member: &Member) -> Result<UnitText, RenderError> {
         config_root: CONFIG_ROOT,
         data_dir: layout.data_dir(),
         data_root: DATA_ROOT,
-        forming: matches!(member.formation, Formation::New { .. }),
+        forming: !matches!(member.formation, Formation::Existing { .. }),
         head: head::of(member),
         member: member.name.to_string(),
         program: environment::start(member),

@@ -2,26 +2,28 @@
 //! and what breaks an invariant is a panic that tells the story.
 
 mod certificates;
+mod cluster;
 mod discovery;
+pub(crate) mod join;
+mod membership;
 mod start;
+mod texts;
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeMap;
 
 use engine::hosts::{Bindings, Done, StepError, StepErrorKind};
-use inventories::inventory::Runtime;
-use inventories::{AccountName, ClusterName, HostName};
+use inventories::{AccountName, ClusterName};
 use pki::Sha256Digest;
-use planner::facts::Marker;
 use planner::layout::Directory;
-use planner::plan::{FormationState, Guard, Launch, Others, Replaced, RunningPod};
-use planner::quorum::NEAR;
+use planner::plan::{Guard, Launch, Replaced, RunningPod};
 use planner::{Step, StepKind};
-use templates::{BootstrapToken, Layout, Manifest, UnitText};
+use templates::Layout;
 
 use crate::invariants::{self, Broken};
 use crate::look::{IDS, identity, ids, version_in};
 use crate::world::{SimHost, SimMember, World, is_pod};
-use start::{start, start_for_us, start_pod};
+use start::{start_pod, stop_unready};
+use texts::{bind, bind_pod, is_same_pod, stop_old_runtime, write_unit};
 
 type Act = Result<Done, StepErrorKind>;
 
@@ -100,16 +102,8 @@ impl World {
                 if done == Done::Changed && member.process.is_some() && member.uid != account {
                     let text = member.process.take();
                     self.settle();
-                    if text.is_some_and(|text| !is_pod(&text))
-                        && let Some(host) = self.hosts.get_mut(step.host())
-                    {
-                        let accounts = host.accounts.clone();
-                        let _ = start(
-                            host.members.entry(cluster_of(step).clone()).or_default(),
-                            &accounts,
-                            &self.zone,
-                            &mut self.registry,
-                        );
+                    if text.is_some_and(|text| !is_pod(&text)) {
+                        let _ = self.start_unit(step);
                     }
                 }
                 Ok(done)
@@ -189,8 +183,8 @@ impl World {
                 if !version.is_some_and(|version| has_release(&version)) {
                     return failed("Failed to locate executable");
                 }
-                let accounts = host.accounts.clone();
-                start_for_us(member(host, step), &accounts, &self.zone, &mut self.registry)
+                stop_unready(member(host, step));
+                self.start_unit(step)
             }
             StepKind::MoveDropIns { moves } => {
                 let drop_ins = &mut member(host, step).drop_ins;
@@ -198,22 +192,7 @@ impl World {
                 drop_ins.retain(|file| !moves.contains_key(file));
                 Ok(changed(drop_ins.len() != before))
             }
-            StepKind::MoveLeader { others, .. } => {
-                let cluster = cluster_of(step);
-                if self.leaders.get(cluster) != Some(step.host()) {
-                    return Ok(Done::Already);
-                }
-                // One of another bootstrap bears the name, and is no member of this cluster.
-                let quorate = self.quorate();
-                let running = self.running();
-                let members = quorate.iter().find(|(name, _)| name == cluster);
-                let members = members.map(|key| &running[key]);
-                let mut followers =
-                    others.keys().filter(|other| members.is_some_and(|all| all.contains(*other)));
-                let Some(next) = followers.next() else { return failed("no member to lead") };
-                self.leaders.insert(cluster.clone(), next.clone());
-                Ok(Done::Changed)
-            }
+            StepKind::MoveLeader { others, .. } => self.move_leader(step, others),
             StepKind::NoteRestart => {
                 let member = member(host, step);
                 let started = member.process.is_some() || member.loops.is_some();
@@ -233,32 +212,16 @@ impl World {
                 stopping.process = None;
                 // The old leader no longer leads; the others elect.
                 self.settle();
-                let Some(host) = self.hosts.get_mut(step.host()) else { return failed("no host") };
-                let accounts = host.accounts.clone();
-                start(member(host, step), &accounts, &self.zone, &mut self.registry)
+                self.start_unit(step)
             }
             StepKind::AwaitRejoin { version, others, pod, .. } => {
-                let cluster = cluster_of(step);
-                let running = self.running();
-                let quorate = self.quorate();
-                let Some(key) = quorate.iter().find(|(name, _)| name == cluster) else {
-                    return failed("the cluster has no leader");
-                };
-                let mine = &self.hosts[step.host()].members[cluster];
-                let runs = mine.process.as_deref().and_then(version_in);
-                if !running[key].contains(step.host()) || runs != Some(version.to_string()) {
-                    return failed("the member is not back");
-                }
-                let from = mine.process.as_deref().filter(|text| is_pod(text)).and_then(identity);
-                if from != *pod {
-                    return failed("its pod is not the new one yet");
-                }
                 assert!(!others.contains_key(step.host()), "{} waits for itself", step.id);
-                if mine.behind > 0 {
-                    return failed("it has not applied all entries of the log");
-                }
-                Ok(Done::Changed)
+                self.await_rejoin(step, &version.to_string(), pod.as_deref())
             }
+            StepKind::RemoveMember { id, .. } => self.remove_member(step, id),
+            StepKind::ForgetMember { peer_url, .. } => self.forget_member(step, peer_url),
+            StepKind::AddLearner { peer_url, .. } => self.add_learner(step, peer_url),
+            StepKind::PromoteMember { peer_url, .. } => self.promote_member(step, peer_url),
             StepKind::ListByAddress { peer_url, .. } => self.list_by_address(step, peer_url),
             StepKind::ProveHealthy { endpoints, .. } => self.prove(step, endpoints),
             StepKind::WriteMarker { formed_by, .. } => self.write_marker(step, formed_by),
@@ -308,82 +271,6 @@ impl World {
         let others = self.clone();
         let Some(host) = self.hosts.get_mut(step.host()) else { return failed("no host") };
         start_pod((step.host(), cluster_of(step)), member(host, step), &others, &mut self.registry)
-    }
-
-    /// The cluster must be one with a quorum, and of the others so many must answer.
-    fn others_healthy(&self, cluster: &ClusterName, others: &Others) -> Result<(), StepErrorKind> {
-        let (quorate, running) = (self.quorate(), self.running());
-        let is_it = |(name, id): &&(ClusterName, String)| {
-            name == cluster && others.cluster_id.as_ref().is_none_or(|wanted| wanted == id)
-        };
-        let up = quorate.iter().find(is_it).map(|key| &running[key]);
-        let answers = |other: &&HostName| {
-            let Some(host) = self.hosts.get(*other) else { return false };
-            !host.slow && host.members.get(cluster).is_some_and(|member| member.behind <= NEAR)
-        };
-        let others_up = |up: &BTreeSet<HostName>| {
-            others.members.keys().filter(|other| up.contains(*other)).filter(answers).count()
-        };
-        let healthy = up.map_or(0, others_up);
-        if healthy >= others.needed {
-            return Ok(());
-        }
-        let needed = others.needed;
-        Err(StepErrorKind::Guard(format!("{healthy} of {needed} other members are healthy")))
-    }
-
-    fn prove(&self, step: &Step, endpoints: &BTreeMap<HostName, String>) -> Act {
-        let cluster = cluster_of(step);
-        let quorate = self.quorate();
-        let running = self.running();
-        let answers = |host: &HostName| self.hosts.get(host).is_some_and(|host| !host.slow);
-        let of_cluster: Vec<_> = quorate.iter().filter(|(name, _)| name == cluster).collect();
-        match of_cluster[..] {
-            [key] if endpoints.keys().all(|host| answers(host) && running[key].contains(host)) => {
-                Ok(Done::Changed)
-            }
-            [_] => failed("not every member answers"),
-            _ => failed("the cluster has no leader"),
-        }
-    }
-
-    fn list_by_address(&mut self, step: &Step, peer_url: &str) -> Act {
-        let quorate = self.quorate();
-        let member = &self.hosts[step.host()].members[cluster_of(step)];
-        let (Some(log), Some(_)) = (&member.log, &member.process) else {
-            return failed("the member does not answer");
-        };
-        let id = log.cluster_id();
-        if !quorate.contains(&(cluster_of(step).clone(), id.clone())) {
-            return failed("etcdserver: request timed out");
-        }
-        assert!(log.peer_url().is_some_and(|url| url != peer_url), "{} is needless", step.id);
-        let key = (id, step.host().clone());
-        let old = self.listed.insert(key, peer_url.to_owned());
-        Ok(changed(old.as_deref() != Some(peer_url)))
-    }
-
-    fn write_marker(&mut self, step: &Step, formed_by: &str) -> Act {
-        let cluster = cluster_of(step).clone();
-        let quorate = self.quorate();
-        let Some(host) = self.hosts.get_mut(step.host()) else { return failed("no host") };
-        let site = host.site.clone();
-        let member = member(host, step);
-        let (Some(log), Some(_), Some(site)) = (&member.log, &member.process, site) else {
-            return failed("the member does not answer");
-        };
-        if !quorate.contains(&(cluster.clone(), log.cluster_id())) {
-            return failed("the member knows no leader");
-        }
-        let marker = Marker {
-            format: 1,
-            site,
-            cluster,
-            cluster_id: log.cluster_id(),
-            member_id: log.member_id(),
-            formed_by: Some(formed_by.to_owned()),
-        };
-        Ok(put(&mut member.marker, Some(marker)))
     }
 }
 
@@ -479,77 +366,8 @@ fn discard(member: &mut SimMember) -> Done {
     changed(anything)
 }
 
-fn bind(text: &UnitText, formation: FormationState, token: Option<&BootstrapToken>) -> String {
-    match (formation, token) {
-        (FormationState::New, Some(token)) => text.bind(token),
-        (FormationState::New, None) => panic!("a unit of a new cluster has no token"),
-        (FormationState::Existing, _) => text.as_str().to_owned(),
-    }
-}
-
-fn bind_pod(
-    manifest: &Manifest,
-    formation: FormationState,
-    token: Option<&BootstrapToken>,
-    account: Option<u32>,
-) -> String {
-    let ids = account.map(ids);
-    match (formation, token) {
-        (FormationState::New, None) => panic!("a pod of a new cluster has no token"),
-        (FormationState::New, token) => manifest.bind(token, ids),
-        (FormationState::Existing, _) => manifest.bind(None, ids),
-    }
-}
-
-fn is_same_pod(one: &str, other: &str) -> bool {
-    let said = |text: &'_ str| -> Vec<String> {
-        text.lines().filter(|line| !line.starts_with('#')).map(str::to_owned).collect()
-    };
-    said(one) == said(other)
-}
-
 fn digest_of(text: &str) -> String {
     Sha256Digest::of(text.as_bytes()).to_string()
-}
-
-fn stop_old_runtime(host: &mut SimHost, step: &Step, from: Runtime, image: Option<&str>) -> Act {
-    let (kubelet, images) = (host.kubelet, host.images);
-    let member = member(host, step);
-    let runs = |pod: bool| member.process.as_deref().is_some_and(|text| is_pod(text) == pod);
-    match from {
-        Runtime::Systemd if image.is_some() && !images => failed(NO_IMAGE),
-        Runtime::Systemd => {
-            let anything = member.unit.is_some() || member.loaded.is_some();
-            if runs(false) {
-                member.process = None;
-            }
-            (member.unit, member.loaded, member.loops) = (None, None, None);
-            Ok(changed(anything))
-        }
-        Runtime::StaticPod if runs(true) && !kubelet => {
-            Err(StepErrorKind::Guard("kubelet.service does not run".to_owned()))
-        }
-        Runtime::StaticPod => {
-            if runs(true) {
-                member.process = None;
-            }
-            Ok(changed(member.manifest.take().is_some()))
-        }
-    }
-}
-
-fn write_unit(
-    member: &mut SimMember,
-    text: &UnitText,
-    formation: FormationState,
-    token: Option<&BootstrapToken>,
-) -> Act {
-    let bound = bind(text, formation, token);
-    let loaded = Some((bound.clone(), true));
-    let same = member.unit.as_ref() == Some(&bound) && member.loaded == loaded;
-    member.unit = Some(bound);
-    member.loaded = loaded;
-    Ok(changed(!same))
 }
 
 fn put<T: PartialEq>(place: &mut T, value: T) -> Done {

@@ -2,6 +2,7 @@
 //! planner decides, a plan that breaks one of these rules is a defect.
 
 mod forming;
+mod joining;
 mod reading;
 mod stopped;
 mod unknown;
@@ -25,6 +26,7 @@ pub fn violations(plan: &Plan, spec: &SiteSpec, facts: &SiteFacts) -> Vec<String
         found.extend(restarts_come_one_by_one(&reading));
         found.extend(certificates_are_tried_one_by_one(&reading));
         found.extend(forming::violations(&reading));
+        found.extend(joining::violations(&reading));
         found.extend(unknown::violations(&reading));
         found.extend(stopped::violations(&reading));
     }
@@ -48,9 +50,15 @@ fn guards_stand_where_they_must(reading: &Reading<'_>) -> Vec<String> {
             step.guard == Guard::NeverFormed
         }
         StepKind::OpenDiscovery { .. } => step.guard == Guard::HasLogOrNeverFormed,
+        StepKind::StartMember { .. } if joining::joins(reading, step) => {
+            step.guard == Guard::HasLogOrNeverFormed
+        }
         StepKind::StartMember { .. } => {
             matches!(step.guard, Guard::HasLog | Guard::HasLogOrNeverFormed)
         }
+        StepKind::RemoveMember { id, .. } => joining::counts_the_rest(reading, step, id),
+        // Its script asks the others itself.
+        StepKind::ForgetMember { .. } => step.guard == Guard::Nothing,
         StepKind::WriteMarker { .. }
         | StepKind::ListByAddress { .. }
         | StepKind::CloseDiscovery { .. }
@@ -68,6 +76,8 @@ fn guards_stand_where_they_must(reading: &Reading<'_>) -> Vec<String> {
         | StepKind::MoveDropIns { .. }
         | StepKind::NoteRestart
         | StepKind::MoveLeader { .. }
+        | StepKind::AddLearner { .. }
+        | StepKind::PromoteMember { .. }
         | StepKind::AwaitRejoin { .. }
         | StepKind::ProveHealthy { .. } => true,
     };

@@ -94,11 +94,17 @@ impl SimHost {
 }
 
 impl World {
-    /// Whether a member on this host lost its log after it was in a quorum: nothing repairs that yet.
+    /// Whether a member on this host lost its log after it was in a quorum: nothing repairs that yet. One that its
+    /// cluster no longer lists, and of which nothing is left here, is nobody's.
     pub fn has_lost_a_member(&self, name: &HostName) -> bool {
         let published = |cluster: &ClusterName| {
             let id = self.formed.get(cluster);
-            id.is_some_and(|id| self.published.contains(&(id.clone(), name.clone())))
+            let list = id.and_then(|id| self.lists.get(id)).into_iter().flatten();
+            let mut mine = list.filter(|listed| listed.name == name.as_str());
+            let was_in = |member: &str| {
+                id.is_some_and(|id| self.published.contains(&(id.clone(), member.to_owned())))
+            };
+            mine.any(|listed| was_in(&listed.id))
         };
         let host = self.hosts.get(name);
         host.is_some_and(|host| {

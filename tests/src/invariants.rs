@@ -2,8 +2,9 @@
 //! names them.
 //!
 //! I3 (new members begin as learners), I4 (remove before add) and I5 (no promotion of a member that
-//! lags) are about steps that change a membership. There are none yet, which
-//! [`changes_membership`] says of every kind of step.
+//! lags) are about the steps of which [`changes_membership`] says that they change who is a member.
+
+mod membership;
 
 use std::collections::BTreeSet;
 use std::fmt;
@@ -15,6 +16,12 @@ use planner::plan::{Effect, Guard};
 use planner::quorum::NEAR;
 use planner::spec::ClusterSpec;
 use planner::{Plan, SiteFacts, SiteSpec, Step, StepKind};
+
+pub use membership::{
+    changes_membership, new_members_have_no_vote, one_learner_that_catches_up,
+    only_some_steps_change_a_list, quorum_outlives_a_change, removal_comes_before_addition,
+    removed_members_stay_down,
+};
 
 use crate::act::owner_in;
 use crate::shared::Shared;
@@ -47,6 +54,7 @@ pub fn of_action(
     did: Option<Done>,
     after: &World,
 ) -> Result<(), Broken> {
+    membership::of_action(before, step, after)?;
     no_more_than_its_effect(before, step, after)?;
     certificates_are_tried_one_by_one(before, step, after)?;
     never_below_quorum(before, step, did, after)?;
@@ -194,8 +202,11 @@ pub fn disruptions_in_flight(
     ready: &[&Step],
 ) -> Result<(), Broken> {
     // What a step waits for at its end: a restart's member is back, a kubelet's pods are.
-    let is_turn =
-        |step: &Step| step.kind.disrupts() || matches!(step.guard, Guard::OthersHealthy { .. });
+    // A removal counts the others and takes nobody down.
+    let is_turn = |step: &Step| {
+        let counts = matches!(step.guard, Guard::OthersHealthy { .. });
+        step.kind.disrupts() || (counts && !changes_membership(&step.kind))
+    };
     let restart_of = |end: &Step| {
         waiting.iter().any(|step| {
             is_turn(step) && step.host() == end.host() && {
@@ -243,38 +254,6 @@ fn is_end(step: &Step) -> bool {
     matches!(step.kind, StepKind::AwaitRejoin { .. })
 }
 
-/// I3, I4, I5: whether a kind of step changes who is a member. A new kind does not compile until
-/// somebody decides.
-pub fn changes_membership(kind: &StepKind) -> bool {
-    match kind {
-        StepKind::RegisterHost { .. }
-        | StepKind::CreateAccount { .. }
-        | StepKind::InstallRelease { .. }
-        | StepKind::PrepareDirectories { .. }
-        | StepKind::InstallCertificates { .. }
-        | StepKind::TryCertificates { .. }
-        | StepKind::StoreToken
-        | StepKind::TrustDiscovery { .. }
-        | StepKind::OpenDiscovery { .. }
-        | StepKind::CloseDiscovery { .. }
-        | StepKind::ForgetDiscovery
-        | StepKind::DiscardBootstrap
-        | StepKind::WriteUnit { .. }
-        | StepKind::StandaloneKubelet { .. }
-        | StepKind::WriteManifest { .. }
-        | StepKind::StartMember { .. }
-        | StepKind::StopOldRuntime { .. }
-        | StepKind::MoveDropIns { .. }
-        | StepKind::MoveLeader { .. }
-        | StepKind::RestartMember { .. }
-        | StepKind::AwaitRejoin { .. }
-        | StepKind::ListByAddress { .. }
-        | StepKind::ProveHealthy { .. }
-        | StepKind::WriteMarker { .. }
-        | StepKind::NoteRestart => false,
-    }
-}
-
 /// I6: of one inventory's cluster there is never a second one with a quorum.
 pub fn one_cluster(world: &World, (cluster, id): &(ClusterName, String)) -> Result<(), Broken> {
     match world.formed.get(cluster) {
@@ -286,7 +265,8 @@ pub fn one_cluster(world: &World, (cluster, id): &(ClusterName, String)) -> Resu
     }
 }
 
-/// I7: the log of a member that was in a quorum is never taken away by us, and never replaced.
+/// I7: the log of a member that was in a quorum is never taken away by us, and never replaced. What a member left that
+/// its cluster removed may be set aside.
 pub fn data_of_a_quorum_stays(before: &World, step: &Step, after: &World) -> Result<(), Broken> {
     for (name, host) in &before.hosts {
         if after.hosts.get(name).is_some_and(|now| now.is_same(host)) {
@@ -295,9 +275,17 @@ pub fn data_of_a_quorum_stays(before: &World, step: &Step, after: &World) -> Res
         for (cluster, member) in &host.members {
             let now = after.hosts.get(name).and_then(|host| host.members.get(cluster));
             let log = now.and_then(|member| member.log.as_ref());
-            let id = member.log.as_ref().map(|log| (log.cluster_id(), name.clone()));
+            let id = member.log.as_ref().map(|log| (log.cluster_id(), log.member_id()));
             let was_in_one = id.is_some_and(|id| before.published.contains(&id));
-            if was_in_one && log != member.log.as_ref() {
+            let is_forgotten = || {
+                let archived = now.map_or(&[][..], |now| &now.archived[..]);
+                let forgets = matches!(step.kind, StepKind::ForgetMember { .. })
+                    && (name, Some(cluster)) == (step.host(), step.cluster());
+                let set_aside =
+                    |old: &Log| before.is_removed(old) && archived.contains(old) && log.is_none();
+                forgets && member.log.as_ref().is_some_and(set_aside)
+            };
+            if was_in_one && log != member.log.as_ref() && !is_forgotten() {
                 let what = format!("{} changed the log of {cluster} on {name}", step.id);
                 return broken("I7 (data of a quorum stays)", what);
             }
@@ -329,18 +317,18 @@ pub fn data_is_kept(before: &World, step: &Step, after: &World) -> Result<(), Br
     Ok(())
 }
 
-/// I8: a cluster that was formed has the members of its inventory, neither more nor fewer.
+/// I8: a cluster that was formed has the members of its inventory: never more, and one fewer only while that one is
+/// being replaced.
 pub fn size_is_what_is_wanted(world: &World, spec: &SiteSpec) -> Result<(), Broken> {
     for (name, cluster) in &spec.clusters {
-        let Some(id) = world.formed.get(name) else { continue };
-        let of_it = members(world, name)
-            .filter_map(|(_, member)| member.log.as_ref())
-            .filter(|log| log.cluster_id() == *id);
-        for log in of_it {
-            if log.voters() != cluster.members.len() {
-                let what = format!("{name} has {} voters: {}", log.voters(), log.initial_cluster);
-                return broken("I8 (the size is what is wanted)", what);
-            }
+        let Some(list) = world.formed.get(name).and_then(|id| world.lists.get(id)) else {
+            continue;
+        };
+        let (wanted, listed) = (cluster.members.len(), list.len());
+        let voters = list.iter().filter(|listed| !listed.learner).count();
+        if listed > wanted || voters + 1 < wanted {
+            let what = format!("{name} lists {listed} members, of which {voters} vote");
+            return broken("I8 (the size is what is wanted)", what);
         }
     }
     Ok(())

@@ -2,6 +2,7 @@
 //!
 //! - [`world`]: hosts, members and the rules of etcd and systemd that quorate leans on. Whatever a
 //!   real host would refuse is refused; a quorum lost by our own hand is a panic that names it.
+//! - [`log`], [`roster`]: what a member remembers of its cluster, and who is a member of it.
 //! - [`look`] and [`act`]: what observing and doing mean in that world.
 //! - [`fault`], [`drift`]: what goes wrong without our doing.
 //! - [`invariants`]: what must hold whatever happens, one function each.
@@ -25,11 +26,13 @@ pub mod checker;
 pub mod drift;
 pub mod fault;
 pub mod invariants;
+pub mod log;
 pub mod look;
 pub mod membership;
 pub mod model;
 pub mod mutants;
 pub mod registry;
+pub mod roster;
 pub mod scenario;
 pub mod seen;
 pub mod shared;

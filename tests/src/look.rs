@@ -19,6 +19,7 @@ use templates::layout::{MANIFESTS, PkiFile, ReleaseLayout};
 use templates::pod::Ids;
 use templates::{Layout, head};
 
+use crate::roster::Listed;
 use crate::world::{Generation, Log, SimHost, SimMember, World, is_pod};
 
 /// The account etcd on every host.
@@ -258,24 +259,21 @@ impl World {
             self.hosts[host].members[&spec.name].log.as_ref().map(|log| log.member_id())
         };
         // A member publishes its client URL once it is in the quorum for the first time.
-        let published = |name: &str| {
-            let of_cluster = self.published.iter().filter(|(id, _)| *id == key.1);
-            of_cluster.into_iter().any(|(_, host)| host.as_str() == name)
-        };
-        let members = log.initial_cluster.split(',').filter_map(|entry| {
-            let (name, url) = entry.split_once('=')?;
-            let key = (key.1.clone(), crate::site::host(name));
-            let now = self.listed.get(&key).map_or(url, String::as_str);
+        let published = |id: &str| self.published.contains(&(key.1.clone(), id.to_owned()));
+        let row = |listed: Listed| {
+            let Listed { id, name, peer_url, learner } = listed;
             // A member that DNS named is known by a number until it tells its name.
-            let by_dns = url.trim_start_matches("https://").parse::<SocketAddr>().is_err();
-            Some(ListedMember {
-                id: log.id_of(name),
-                name: if by_dns && !published(name) { "0" } else { name }.to_owned(),
-                peer_urls: vec![now.to_owned()],
-                client_urls: published(name).then(|| url.to_owned()).into_iter().collect(),
-                learner: false,
-            })
-        });
+            let by_dns = peer_url.trim_start_matches("https://").parse::<SocketAddr>().is_err();
+            ListedMember {
+                name: if by_dns && !published(&id) { "0".to_owned() } else { name },
+                client_urls: published(&id).then(|| peer_url.clone()).into_iter().collect(),
+                peer_urls: vec![peer_url],
+                id,
+                learner,
+            }
+        };
+        let list = self.list_of(log);
+        let learner = list.iter().any(|listed| listed.id == log.member_id() && listed.learner);
         assert!(running.contains(host), "a member that runs is among those that run");
         Observed::Known(EtcdFacts {
             cluster_id: log.cluster_id(),
@@ -287,10 +285,15 @@ impl World {
             raft_index: LOG - member.behind,
             raft_applied: LOG - member.behind,
             raft_term: 2,
-            learner: false,
+            learner,
             errors: Vec::new(),
             forbids_us: false,
-            members: Observed::Known(members.collect()),
+            // A learner answers to little more than the question how it is.
+            members: if learner {
+                Observed::Unknown("etcdserver: rpc not supported for learner".to_owned())
+            } else {
+                Observed::Known(list.into_iter().map(row).collect())
+            },
         })
     }
 }

@@ -117,21 +117,21 @@ pub(crate) fn found(text: &str, registry: &Registry) -> Option<Log> {
 }
 
 /// The arguments of a unit or pod.
-struct Settings {
+pub(crate) struct Settings {
     arguments: Vec<String>,
 }
 
 impl Settings {
-    fn of(text: &str) -> Self {
+    pub(crate) fn of(text: &str) -> Self {
         Self { arguments: arguments(text) }
     }
 
-    fn find(&self, flag: &str) -> Option<&str> {
+    pub(crate) fn find(&self, flag: &str) -> Option<&str> {
         let prefix = format!("--{flag}=");
         self.arguments.iter().find_map(|argument| argument.strip_prefix(&prefix))
     }
 
-    fn value(&self, flag: &str) -> &str {
+    pub(crate) fn value(&self, flag: &str) -> &str {
         self.find(flag).unwrap_or_else(|| panic!("the unit gives no --{flag}"))
     }
 

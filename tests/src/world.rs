@@ -4,14 +4,16 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::sync::{Arc, Mutex};
 
 use inventories::{AccountName, ClusterName, EtcdVersion, HostName, SiteName};
-use pki::{CertificateAuthority, Sha256Digest};
+use pki::CertificateAuthority;
 use planner::facts::Marker;
 use templates::BootstrapToken;
 use templates::layout::PkiFile;
 use time::OffsetDateTime;
 
 use crate::invariants::{self, Broken};
+pub use crate::log::Log;
 use crate::registry::{self, Registry};
+use crate::roster::Listed;
 use crate::shared::Shared;
 use crate::zone::Zone;
 
@@ -28,10 +30,12 @@ pub struct World {
     pub formed: BTreeMap<ClusterName, String>,
     /// Who leads each cluster that has a quorum.
     pub leaders: BTreeMap<ClusterName, HostName>,
-    /// Members that were in a quorum once, by cluster id: the others keep what they published.
-    pub published: BTreeSet<(String, HostName)>,
-    /// Members that are listed at another peer URL than they were born with, by cluster id.
-    pub listed: BTreeMap<(String, HostName), String>,
+    /// Members that were in a quorum once, by cluster id and member id: the others keep what they published.
+    pub published: BTreeSet<(String, String)>,
+    /// The member list of each cluster that ever had a quorum, by cluster id.
+    pub lists: BTreeMap<String, Vec<Listed>>,
+    /// How many members were ever added to a list: no two get one id.
+    pub added: u64,
     /// What DNS says, on every host.
     pub zone: Zone,
     /// What discovery services keep.
@@ -216,63 +220,6 @@ pub struct Generation {
     pub broken: bool,
 }
 
-/// A member's write-ahead log: what it was born with, which no later flag changes.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Log {
-    /// The member's name.
-    pub name: String,
-    /// Token of its bootstrap.
-    pub token: String,
-    /// Names and peer URLs of its bootstrap.
-    pub initial_cluster: String,
-    /// Whether somebody restored a snapshot into it.
-    pub restored: bool,
-    cluster_id: String,
-}
-
-impl Log {
-    /// The log of a member that begins its first life with these settings.
-    pub fn begun(name: String, token: String, initial_cluster: String) -> Self {
-        let cluster_id = short_hash(&format!("cluster {token} {initial_cluster}"));
-        Self { name, token, initial_cluster, restored: false, cluster_id }
-    }
-
-    /// What `etcdutl snapshot restore` leaves where it is told no token.
-    pub fn restored(name: String, initial_cluster: String) -> Self {
-        Self { restored: true, ..Self::begun(name, "etcd-cluster".to_owned(), initial_cluster) }
-    }
-
-    /// etcd's cluster id: of the token and the peer URLs alone.
-    pub fn cluster_id(&self) -> String {
-        self.cluster_id.clone()
-    }
-
-    /// etcd's member id.
-    pub fn member_id(&self) -> String {
-        self.id_of(&self.name)
-    }
-
-    /// etcd's member id of another member of the same bootstrap.
-    pub fn id_of(&self, name: &str) -> String {
-        short_hash(&format!("member {} {} {name}", self.token, self.initial_cluster))
-    }
-
-    /// The peer URL that the member was born with.
-    pub fn peer_url(&self) -> Option<&str> {
-        let mut entries = self.initial_cluster.split(',').filter_map(|entry| entry.split_once('='));
-        entries.find(|(name, _)| *name == self.name).map(|(_, url)| url)
-    }
-
-    /// How many members its cluster was born with.
-    pub fn voters(&self) -> usize {
-        self.initial_cluster.split(',').count()
-    }
-}
-
-fn short_hash(text: &str) -> String {
-    Sha256Digest::of(text.as_bytes()).to_string()[..16].to_owned()
-}
-
 impl World {
     /// Hosts with nothing on them.
     pub fn of_hosts(
@@ -286,7 +233,8 @@ impl World {
             authorities,
             formed: BTreeMap::new(),
             published: BTreeSet::new(),
-            listed: BTreeMap::new(),
+            lists: BTreeMap::new(),
+            added: 0,
             zone: Zone::default(),
             registry: Registry::default(),
             issues_broken: false,
@@ -294,33 +242,6 @@ impl World {
             issued: Arc::default(),
             story: Vec::new(),
         }
-    }
-
-    /// The running members of each cluster, by the cluster that their log was born in.
-    pub fn running(&self) -> BTreeMap<(ClusterName, String), BTreeSet<HostName>> {
-        let mut running: BTreeMap<_, BTreeSet<HostName>> = BTreeMap::new();
-        for (host, state) in &self.hosts {
-            for (cluster, member) in &state.members {
-                if let (Some(_), Some(log)) = (&member.process, &member.log) {
-                    let key = (cluster.clone(), log.cluster_id());
-                    running.entry(key).or_default().insert(host.clone());
-                }
-            }
-        }
-        running
-    }
-
-    /// Clusters that have a quorum now.
-    pub fn quorate(&self) -> BTreeSet<(ClusterName, String)> {
-        let voters = |cluster: &ClusterName, hosts: &BTreeSet<HostName>| {
-            let log = hosts.first().and_then(|host| self.hosts[host].members[cluster].log.as_ref());
-            log.map_or(usize::MAX, Log::voters)
-        };
-        self.running()
-            .into_iter()
-            .filter(|((cluster, _), hosts)| hosts.len() > voters(cluster, hosts) / 2)
-            .map(|(key, _)| key)
-            .collect()
     }
 
     /// Lets time pass: members that reach each other elect a leader, and systemd witnesses it.
@@ -335,23 +256,26 @@ impl World {
     /// that tokens are there to prevent.
     pub fn elect(&mut self) -> Result<(), Broken> {
         self.meet();
-        let running = self.running();
+        let voting = self.voting();
         let quorate = self.quorate();
+        self.enlist(&quorate, &voting);
         self.leaders.retain(|cluster, leader| {
-            quorate.iter().any(|key| key.0 == *cluster && running[key].contains(leader))
+            quorate.iter().any(|key| key.0 == *cluster && voting[key].contains(leader))
         });
         for key in &quorate {
-            let first = running[key].first().cloned();
+            let first = voting[key].first().cloned();
             if let (None, Some(first)) = (self.leaders.get(&key.0), first) {
                 self.leaders.insert(key.0.clone(), first);
             }
         }
+        let running = self.running();
         for key in quorate {
             invariants::one_cluster(self, &key)?;
             let (cluster, id) = &key;
             self.formed.entry(cluster.clone()).or_insert_with(|| id.clone());
             for name in &running[&key] {
-                self.published.insert((id.clone(), name.clone()));
+                let log = self.hosts[name].members[cluster].log.as_ref();
+                self.published.extend(log.map(|log| (id.clone(), log.member_id())));
                 let Some(host) = self.hosts.get_mut(name) else { continue };
                 // Of a pod nobody witnesses it.
                 let is_news = |member: &SimMember| member.is_witnessed() || member.restarted;
@@ -417,11 +341,12 @@ impl World {
                     "log",
                     member.log.as_ref().map_or(String::new(), |log| log.initial_cluster.clone()),
                 );
-                let listed = member
-                    .log
-                    .as_ref()
-                    .and_then(|log| self.listed.get(&(log.cluster_id(), name.clone())));
-                put("listed", format!("{listed:?}"));
+                // The list that the member is in, without the ids, which are random.
+                let list = member.log.as_ref().and_then(|log| self.lists.get(&log.cluster_id()));
+                let rows = list.into_iter().flatten();
+                let rows: Vec<_> =
+                    rows.map(|row| (&row.name, &row.peer_url, row.learner)).collect();
+                put("listed", format!("{rows:?}"));
                 put("marked", member.marker.is_some().to_string());
             }
         }

@@ -45,7 +45,7 @@ pub enum Event {
         id: StepId,
         /// How.
         outcome: Outcome,
-        /// How long it took; zero where it never began.
+        /// How long it took; zero where it not started.
         elapsed: Duration,
         /// What of it is not known.
         note: Option<&'static str>,

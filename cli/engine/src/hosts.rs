@@ -134,13 +134,13 @@ pub enum StepErrorKind {
     #[error("{0}")]
     Failed(String),
     /// The connection broke while the step ran: whether it was done is not known.
-    #[error("the connection was lost while the step ran ({0}); whether it was done is not known")]
+    #[error("lost the connection during the step ({0}); it may or may not have completed")]
     Lost(String),
     /// The host was reached before, and is not at the moment; nothing was changed.
     #[error("not reached: {0}")]
     Away(String),
     /// The host gave no whole answer: whether the step was done is not known. The next plan looks.
-    #[error("whether it was done is not known: {0}")]
+    #[error("the step may or may not have completed: {0}")]
     Unknown(String),
     /// The host does not let us in; nothing was changed.
     #[error("not reached: {0}")]

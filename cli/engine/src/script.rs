@@ -42,13 +42,15 @@ pub(crate) fn waits(script: &str) -> Duration {
     Duration::from_secs(seconds.sum())
 }
 
+pub(crate) const ADD_LEARNER: &str = script!("add_learner", "others");
 pub(crate) const AWAIT_REJOIN: &str = script!("await_rejoin");
 pub(crate) const REGISTER_HOST: &str = script!("register_host");
 pub(crate) const CLOSE_DISCOVERY: &str = script!("close_discovery", "discovery");
 pub(crate) const CREATE_ACCOUNT: &str = script!("create_account");
-pub(crate) const DISCARD_BOOTSTRAP: &str = script!("discard_bootstrap");
+pub(crate) const DISCARD_BOOTSTRAP: &str = script!("discard_bootstrap", "archive");
 pub(crate) const END_TRIAL: &str = script!("end_trial");
 pub(crate) const FORGET_DISCOVERY: &str = script!("forget_discovery");
+pub(crate) const FORGET_MEMBER: &str = script!("forget_member", "others", "archive");
 pub(crate) const INSTALL_CERTIFICATES: &str = script!("install_certificates");
 pub(crate) const INSTALL_RELEASE: &str = script!("install_release");
 pub(crate) const LIST_ARCHIVES: &str = script!("list_archives");
@@ -62,12 +64,14 @@ pub(crate) const MOVE_LEADER: &str = script!("move_leader");
 pub(crate) const NOTE_RESTART: &str = script!("note_restart");
 pub(crate) const OPEN_DISCOVERY: &str = script!("open_discovery", "discovery");
 pub(crate) const PREPARE_DIRECTORIES: &str = script!("prepare_directories");
+pub(crate) const PROMOTE_MEMBER: &str = script!("promote_member", "others");
 pub(crate) const PROVE_HEALTHY: &str = script!("prove_healthy");
 pub(crate) const PURGE_ARCHIVE: &str = script!("purge_archive");
 pub(crate) const READ_HISTORY: &str = script!("read_history");
 pub(crate) const READ_IDENTITY: &str = script!("read_identity");
 pub(crate) const READ_JOURNAL: &str = script!("read_journal");
 pub(crate) const RECORD_APPLY: &str = script!("record_apply");
+pub(crate) const REMOVE_MEMBER: &str = script!("remove_member", "others");
 pub(crate) const RESTART_MEMBER: &str = script!("restart_member");
 pub(crate) const STOP_OLD_RUNTIME: &str = script!("stop_old_runtime");
 pub(crate) const RUN_POD: &str = script!("run_pod");

@@ -23,8 +23,8 @@ use crate::script::{answer, failure::Failure};
 use crate::sessions::member_log;
 use crate::steps::certificates::Issuers;
 use crate::steps::{
-    MemberStep, bootstrap, certificates, discovery, host, marker, pods, proof, recording, release,
-    roll, trial, unit,
+    MemberStep, bootstrap, certificates, discovery, host, marker, membership, pods, proof,
+    recording, release, roll, trial, unit,
 };
 
 /// The hosts of a site, each over one shared connection.
@@ -148,6 +148,18 @@ impl SshHosts {
                 let wanted =
                     roll::Rejoin { endpoint, version: *version, alarms, pod: pod.as_deref() };
                 roll::await_rejoin(step, &wanted, others)?
+            }
+            StepKind::RemoveMember { id, others, version } => {
+                membership::remove(step, id, others, *version)?
+            }
+            StepKind::ForgetMember { peer_url, others, version } => {
+                membership::forget(step, peer_url, others, *version)?
+            }
+            StepKind::AddLearner { peer_url, others, version } => {
+                membership::add_learner(step, peer_url, others, *version)?
+            }
+            StepKind::PromoteMember { endpoint, peer_url, others, version } => {
+                membership::promote(step, endpoint, peer_url, (others, *version))?
             }
             StepKind::ListByAddress { endpoint, peer_url, version } => {
                 roll::list_by_address(step, endpoint, peer_url, *version)?

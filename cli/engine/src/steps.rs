@@ -5,6 +5,7 @@ pub mod certificates;
 pub(crate) mod discovery;
 pub(crate) mod host;
 pub(crate) mod marker;
+pub(crate) mod membership;
 pub(crate) mod pods;
 pub(crate) mod proof;
 pub(crate) mod recording;

@@ -38,15 +38,15 @@ impl RemoteError {
                 let port = address.port();
                 match place {
                     Place::End => format!(
-                        "check that the host is up and that port {port} is open from here; ssh.host and ssh.port say where we connect"
+                        "check that the host is up and that port {port} is open from here; ssh.host and ssh.port set where quorate connects"
                     ),
                     Place::Jump => format!(
-                        "check that the jump host is up and that port {port} is open from here; ProxyJump, HostName and Port in ~/.ssh/config say where we connect"
+                        "check that the jump host is up and that port {port} is open from here; ProxyJump, HostName and Port in ~/.ssh/config set where quorate connects"
                     ),
                 }
             }
             RemoteError::Proxy { .. } => {
-                "see whether ssh gets through: ssh -v HOST. The command runs without a terminal: what it logs in with must need no answer".to_owned()
+                "check that ssh gets through: ssh -v HOST. The ProxyCommand runs without a terminal, so its own login must not prompt for anything".to_owned()
             }
             RemoteError::Forward { hop, to, .. } => format!(
                 "check that {to} is up and reachable from {hop}, and that sshd on {hop} allows it (AllowTcpForwarding)"
@@ -56,7 +56,7 @@ impl RemoteError {
                     Place::End => "ssh.port",
                     Place::Jump => "the jump host's port in ~/.ssh/config",
                 };
-                format!("check that {port} is sshd's")
+                format!("check that sshd listens on {port}")
             }
             RemoteError::HungUp { said, .. } => place.after_hanging_up(said),
             RemoteError::KeyExchange { .. } => {
@@ -93,7 +93,7 @@ impl Place {
             Place::Jump => "the jump host",
         };
         let exempt = format!(
-            "in sshd_config on {host}: Match User {user}, and below it AuthenticationMethods publickey"
+            "with these lines in sshd_config on {host}:\nMatch User {user}\n    AuthenticationMethods publickey"
         );
         match why {
             Unanswered::Nobody(NoPassphrase::Nobody) => {
@@ -152,7 +152,7 @@ impl HostKeyError {
             )),
             (HostKeyError::Changed { host, port, .. }, Place::End) => Some(format!(
                 "nothing was sent to the host; if it was reinstalled, check its new fingerprint there, then \
-                 replace the pin with 'quorate trust' or the known_hosts line with: ssh-keygen -R '{}'",
+                 \nif the key is pinned: quorate trust\nif it is in known_hosts: ssh-keygen -R '{}', then quorate trust",
                 lookup_name(host, *port)
             )),
             (HostKeyError::Changed { host, port, offered, .. }, Place::Jump) => Some(format!(

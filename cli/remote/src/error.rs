@@ -82,7 +82,7 @@ pub enum RemoteError {
     #[error(transparent)]
     Authentication(#[from] AuthenticationError),
     /// The host let us in but runs no command for us.
-    #[error("the host does not run commands for us: {why}")]
+    #[error("logged in, but the host runs no command: {why}")]
     Session {
         /// What libssh2 said.
         why: String,

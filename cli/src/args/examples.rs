@@ -36,7 +36,7 @@ Exit codes:
   5  another apply holds the lock
   6  a part was applied: run apply again
   8  blocked, and nothing was changed
-  9  applied, and something else is blocked
+  9  applied, and something else is blocked or held back
 docs/exit-codes.md has all of them.";
 
 pub(super) const STATUS: &str = "\

@@ -39,7 +39,7 @@ mod record;
 #[derive(Debug, Args)]
 pub struct ApplyArgs {
     /// A plan that `quorate plan --out` saved: exactly that is applied, without asking
-    #[arg(value_name = "PLAN", conflicts_with_all = ["expect", "allow_outage", "allow_reform", "allow_slow_disk", "cluster", "host"])]
+    #[arg(value_name = "PLAN", conflicts_with_all = ["expect", "allow_outage", "allow_reform", "allow_slow_disk", "replace", "cluster", "host"])]
     saved: Option<PathBuf>,
     /// The hash of the plan that was reviewed: no other is applied
     #[arg(long, value_name = "HASH")]

@@ -18,7 +18,7 @@ pub(super) fn confirm_site(site: &Site, confirmed: Option<&str>) -> Result<(), C
             usage(format!("--confirm names {name:?}, and the inventory is of site {}", site.name))
         }
         None if site.confirm => {
-            usage(format!("site {} wants to be named before it is changed", site.name))
+            usage(format!("site {} has confirm = true, and --confirm is missing", site.name))
         }
         None => Ok(()),
     }

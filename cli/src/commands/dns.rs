@@ -61,7 +61,7 @@ pub(super) fn run(context: &Context, arguments: &DnsArgs) -> Result<ExitCode, Cl
 
 /// There is nothing to print.
 #[derive(Debug, thiserror::Error)]
-#[error("{0} is formed by `dns-srv`, so none needs records")]
+#[error("{0} is formed by `dns-srv`, so there are no records to print")]
 struct NoRecords(String);
 
 fn dns_of(cluster: &ClusterSpec) -> Option<&DnsSrv> {
@@ -102,7 +102,10 @@ fn records(cluster: &ClusterSpec, dns: &DnsSrv, format: Format) -> String {
             writeln!(text, "{service}. IN SRV 0 0 {port} {}.", dns.target(host))
         } else {
             let address = member.client_address;
-            writeln!(text, "; {host} serves clients at {address}, where its name does not lead")
+            writeln!(
+                text,
+                "; clients reach {host} at {address}, but its name resolves to its peer address: no SRV record"
+            )
         };
     }
     text

@@ -56,7 +56,7 @@ impl HostAccess {
         };
         if !costs.is_empty() {
             terminal.say_more(&format!(
-                "on average a host: {:.1} connections, {:.1} commands, {:.1} kB sent, {:.1} kB received",
+                "average per host: {:.1} connections, {:.1} commands, {:.1} kB sent, {:.1} kB received",
                 mean(|cost| cost.connections),
                 mean(|cost| cost.execs),
                 mean(|cost| cost.bytes_out) / 1e3,
@@ -135,7 +135,7 @@ pub(super) fn operator() -> Result<Operator, CliError> {
     let named = |name: &str| env::var(name).ok().filter(|value| !value.is_empty());
     let user = named("USER").or_else(|| named("LOGNAME")).unwrap_or_else(|| "root".to_owned());
     let home = env::home_dir().ok_or_else(|| {
-        CliError::failed("there is no home directory, where SSH keys lie").hint("set HOME")
+        CliError::failed("there is no home directory to read SSH keys from").hint("set HOME")
     })?;
     Ok(Operator { user, home, answers: Answers::default() })
 }

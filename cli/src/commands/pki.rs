@@ -47,7 +47,8 @@ pub(super) fn make_authorities(
         match folder.ensure(&inventory.site.name, name, kinds, &keeping, now)? {
             Born::Made => {
                 made = true;
-                terminal.print(&format!("made the CAs of cluster {name} in {}", place.display()));
+                terminal
+                    .print(&format!("created the CAs of cluster {name} in {}", place.display()));
             }
             Born::AlreadyThere => {
                 let message = format!("cluster {name} has its CAs in {} already", place.display());

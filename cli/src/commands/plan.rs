@@ -72,7 +72,7 @@ pub(super) fn run(context: &Context, arguments: &PlanArgs) -> Result<ExitCode, C
         if plan.needs_ca_keys() {
             context
                 .terminal
-                .say("Applying needs the CA keys; where they are sealed: --identity FILE.");
+                .say("apply needs the CA keys. If they are sealed and your key is not in ~/.ssh: --identity FILE.");
         }
     }
     Ok(code)

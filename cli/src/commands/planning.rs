@@ -54,6 +54,9 @@ pub(super) struct PolicyArgs {
     /// Form this cluster although a disk is too slow for it (may be given again)
     #[arg(long, value_name = "CLUSTER")]
     allow_slow_disk: Vec<ClusterName>,
+    /// Replace the failed member on this host by a new one (may be given again)
+    #[arg(long, value_name = "HOST")]
+    replace: Vec<HostName>,
     /// What the plan is narrowed to.
     #[command(flatten)]
     selection: SelectionArgs,
@@ -72,6 +75,7 @@ impl PolicyArgs {
             allow_outage: set(&self.allow_outage),
             allow_reform: set(&self.allow_reform),
             allow_slow_disk: set(&self.allow_slow_disk),
+            replace: self.replace.iter().cloned().collect(),
             selection: self.selection.selection(),
             ..Policy::default()
         };
@@ -90,6 +94,14 @@ pub(super) fn of_the_site(policy: Policy, spec: &SiteSpec) -> Result<Policy, Cli
             let message = format!("{flag} {unknown}: the inventory has no such cluster");
             return Err(CliError::new(ExitCode::Usage, message).hint(clusters_of(spec)));
         }
+    }
+    let is_member = |host: &HostName| spec.hosts().contains(host);
+    if let Some(unknown) = policy.replace.iter().find(|host| !is_member(host)) {
+        let message =
+            format!("--replace {unknown}: no cluster of the inventory has a member on this host");
+        let names: Vec<&str> = spec.hosts().into_iter().map(HostName::as_str).collect();
+        let hint = format!("there are: {}", names.join(", "));
+        return Err(CliError::new(ExitCode::Usage, message).hint(hint));
     }
     selection::of_the_site(&policy.selection, spec)?;
     Ok(policy)

@@ -21,7 +21,7 @@ use remote::{RemoteError, ScannedKey, scan_host_keys};
 /// Arguments of `quorate trust`.
 #[derive(Debug, Args)]
 pub struct TrustArgs {
-    /// Pin what the hosts show without asking; a pin that a host no longer fits is never replaced
+    /// Pin the keys that the hosts show, without asking; a pin that no longer matches is left as it is
     #[arg(short, long)]
     yes: bool,
 }

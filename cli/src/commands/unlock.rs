@@ -35,7 +35,7 @@ pub(super) fn run(context: &Context, arguments: &UnlockArgs) -> Result<ExitCode,
             return Ok(code);
         }
         if !arguments.yes {
-            let question = "Do you want to take the lock from its holder?";
+            let question = "Do you want to free the lock?";
             interrupts.give_way(approval::ask(&context.terminal, question)).await?;
         }
         let freeing = async {

@@ -88,7 +88,7 @@ impl<'a> Ending<'a> {
         failed.into_iter().map(|step| (step, self.errors.get(&step.id))).collect()
     }
 
-    /// The steps that never began because another one failed.
+    /// The steps that not started because another one failed.
     pub fn skipped_because_of(&self, root: &StepId) -> Vec<&'a Step> {
         self.steps(|outcome| matches!(outcome, Outcome::Skipped { because } if because == root))
     }

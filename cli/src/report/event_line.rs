@@ -111,12 +111,12 @@ pub enum EventKind<'a> {
         /// The step.
         hook: EndedHook,
     },
-    /// A step never began.
+    /// A step not started.
     ApplySkipped {
         /// The step.
         hook: EndedHook,
     },
-    /// The operator interrupted: running steps are finished, no other begins.
+    /// The operator interrupted: finishing the running steps, starting no others.
     Stopping {
         /// Steps that are being finished.
         running: Vec<String>,
@@ -245,9 +245,9 @@ pub struct EndedHook {
     /// Which.
     #[serde(flatten)]
     pub step: Hook,
-    /// How long it took, in whole seconds; 0 where it never began.
+    /// How long it took, in whole seconds; 0 where it not started.
     pub elapsed_seconds: u64,
-    /// How it ended, or why it never began.
+    /// How it ended, or why it not started.
     pub result: OutcomeWord,
 }
 

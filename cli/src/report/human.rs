@@ -64,7 +64,9 @@ impl<'a> Human<'a> {
             }
             Event::Reconnected { id, host, after } => {
                 let time = after.as_secs_f64();
-                self.line(&format!("    {id}: reconnected to {host} after {time:.1} s, goes on"));
+                self.line(&format!(
+                    "    {id}: reconnected to {host} after {time:.1} s, continuing"
+                ));
             }
             Event::StepFinished { id, outcome, elapsed, note, error } => {
                 self.running.remove(id);
@@ -146,7 +148,7 @@ impl<'a> Human<'a> {
     }
 }
 
-/// `None` for steps that never began: the end tells of them together.
+/// `None` for steps that not started: the end tells of them together.
 fn word_of(outcome: &Outcome) -> Option<(Paint, &'static str)> {
     match outcome {
         Outcome::Done => Some((Paint::Green, "done")),

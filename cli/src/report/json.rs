@@ -128,7 +128,7 @@ impl<'a> Stream<'a> {
             }
             Event::Stopping { running } => {
                 let running = running.iter().map(ToString::to_string).collect();
-                let message = "interrupted: running steps are finished, no other begins";
+                let message = "interrupted: finishing the running steps, starting no others";
                 self.line(Level::Warn, message, EventKind::Stopping { running });
             }
         }
@@ -143,11 +143,11 @@ impl<'a> Stream<'a> {
         let (level, word, kind) = match outcome {
             Outcome::Done => (Level::Info, "done", EventKind::ApplyComplete { hook }),
             Outcome::AlreadyDone => {
-                (Level::Info, "as it should be already", EventKind::ApplyComplete { hook })
+                (Level::Info, "already done", EventKind::ApplyComplete { hook })
             }
             Outcome::Failed => (Level::Error, "failed", EventKind::ApplyErrored { hook }),
             Outcome::Skipped { .. } | Outcome::NotStarted => {
-                (Level::Warn, "never began", EventKind::ApplySkipped { hook })
+                (Level::Warn, "not started", EventKind::ApplySkipped { hook })
             }
         };
         let note = note.map(|note| format!("; {note}")).unwrap_or_default();

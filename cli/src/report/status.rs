@@ -250,7 +250,7 @@ impl ClusterStatus {
                 "formed before, but its members' hosts have no trace of it: see quorate plan"
                     .to_owned(),
             ),
-            Formation::Unknown => problems.push("not every host could be seen".to_owned()),
+            Formation::Unknown => problems.push("some hosts could not be checked".to_owned()),
             Formation::Formed => {
                 let up = format!("{} of {} members up", self.healthy, self.voters);
                 match now.standing() {
@@ -327,7 +327,10 @@ impl MemberStatus {
         now: OffsetDateTime,
     ) -> Self {
         let Some(member) = host.clusters.get(&cluster.name) else {
-            return Self::unseen(endpoint, "the host said nothing of this cluster".to_owned());
+            return Self::unseen(
+                endpoint,
+                "the host reported nothing about this cluster".to_owned(),
+            );
         };
         let certificates = certificates(member, now);
         let missing_files = missing_files(member).map(PkiFile::name).collect();

@@ -33,7 +33,7 @@ pub enum ClockWord {
     Kernel,
 }
 
-/// How a step ended, or why it never began.
+/// How a step ended, or why it not started.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, JsonSchema)]
 #[serde(tag = "outcome", rename_all = "kebab-case")]
 pub enum OutcomeWord {
@@ -43,12 +43,12 @@ pub enum OutcomeWord {
     AlreadyDone,
     /// It failed.
     Failed,
-    /// It never began, because of the step named.
+    /// It not started, because of the step named.
     Skipped {
         /// The step that failed: the root cause, not the nearest one.
         because: String,
     },
-    /// It never began, because the run was told to stop.
+    /// It not started, because the run was told to stop.
     NotStarted,
 }
 

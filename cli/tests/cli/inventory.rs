@@ -44,7 +44,7 @@ fn a_sound_inventory_is_called_sound() {
     assert!(ended.stderr.contains("cluster main lacks a CA"), "{}", ended.stderr);
     assert_eq!(sandbox.run(&["pki", "init"]).code, 0);
     let ended = sandbox.run(&["validate"]);
-    let expected = "quorate.toml: site lab is sound\n  \
+    let expected = "quorate.toml: site lab is valid\n  \
                     cluster main: etcd 3.6.16, etcd-1, etcd-2, etcd-3\n";
     assert_eq!((ended.stdout.as_str(), ended.stderr.as_str()), (expected, ""));
 }

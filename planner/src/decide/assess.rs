@@ -6,7 +6,7 @@ use inventories::HostName;
 
 use crate::decide::down::why_down;
 use crate::decide::formed::{Elsewhere, Reform};
-use crate::decide::readdress;
+use crate::decide::{machines, readdress};
 use crate::facts::{ALARM, EtcdFacts, ListedMember, MemberFacts, Observed, SiteFacts};
 use crate::quorum::{NEAR, Quorum};
 use crate::report::{ClusterNow, Formation, Led};
@@ -18,6 +18,8 @@ pub(crate) struct View<'a> {
     pub(crate) members: BTreeMap<&'a HostName, &'a MemberFacts>,
     /// Member hosts that could not be seen.
     pub(crate) unseen: BTreeSet<&'a HostName>,
+    /// Members whose machines have none of their addresses, as these say: a login may lead elsewhere.
+    pub(crate) strangers: BTreeSet<&'a HostName>,
     /// What other hosts say of the cluster.
     pub(crate) elsewhere: Elsewhere<'a>,
     /// The summary, as reports show it.
@@ -109,7 +111,8 @@ pub(crate) fn assess<'a>(spec: &'a ClusterSpec, facts: &'a SiteFacts, reform: Re
         late: late(&answers),
         alarms: alarms(&answers),
     };
-    View { members, unseen, elsewhere, now }
+    let strangers = members.keys().copied().filter(|host| machines::is_stranger(spec, facts, host));
+    View { strangers: strangers.collect(), members, unseen, elsewhere, now }
 }
 
 /// A cluster counts as formed from the first sign that it ever had a quorum: from then on its data

@@ -27,10 +27,12 @@ pub(crate) fn check(cluster: &ClusterSpec, view: &View<'_>, report: &mut PlanRep
     let other = was.filter(|was| wanted.is_some_and(|wanted| wanted != *was));
     let why = match (other, is_changed(cluster, view)) {
         (None, false) => return,
-        (None, true) => "another `bootstrap` forms nothing anew, and only".to_owned() + FOLLOW,
+        (None, true) => "changing `bootstrap` does not form it again: only".to_owned() + FOLLOW,
         (Some(was), is_changed) => {
             let follow = if is_changed { format!(": only{FOLLOW}") } else { String::new() };
-            format!("it was formed by `{was}`, and another `bootstrap` forms nothing anew{follow}")
+            format!(
+                "it was formed by `{was}`, and changing `bootstrap` does not form it again{follow}"
+            )
         }
     };
     let place = cluster.place_of("bootstrap");

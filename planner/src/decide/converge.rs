@@ -10,7 +10,9 @@ use crate::decide::assess::View;
 use crate::decide::discovery;
 use crate::decide::ensure;
 use crate::decide::form;
+use crate::decide::join;
 use crate::decide::member_context::MemberContext;
+use crate::decide::membership;
 use crate::decide::order;
 use crate::decide::readdress;
 use crate::decide::roll;
@@ -33,17 +35,31 @@ pub(crate) fn steps(
     (policy, scope): (&Policy, &Scope<'_>),
     report: &mut PlanReport,
 ) -> Result<Vec<Step>, RenderError> {
-    let candidates = roll::candidates(members, scope);
+    let all = members.first().map(|first| membership::joining(first.cluster, view, policy));
+    let on_their_way = all.unwrap_or_default();
+    let joins = join::ready(view, members, &on_their_way, scope, report);
+    let is_joining = |host: &HostName| on_their_way.contains_key(host);
+    let mut candidates = roll::candidates(members, scope);
+    candidates.retain(|candidate| !is_joining(candidate.host()));
     let restarting: BTreeSet<&HostName> =
         candidates.iter().map(|candidate| candidate.host()).collect();
+    let joins_wait = joins.is_none() && on_their_way.keys().any(|host| scope.selects(host));
+    if let Some(joins) = joins.as_ref().filter(|_| !candidates.is_empty()) {
+        report.held.push(join::before_restarts(joins, &candidates));
+        candidates.clear();
+    }
     // A member that is down is started and the cluster proven before another one is taken down.
+    let elsewhere = after;
     let mut after = after.clone();
     let prover = members.iter().find(|member| scope.is_open(member.name));
     after.extend(prover.map(|prover| prover.id(Verb::Prove)));
-    let down = members.iter().filter(|member| !member.facts.is_up());
+    let is_down = |member: &&MemberContext<'_>| !member.facts.is_up() && !is_joining(member.name);
+    let down = members.iter().filter(is_down);
     after.extend(down.map(|member| member.id(Verb::Start)));
     // So is one that a stopped bootstrap left behind; as a pod it is restarted once itself.
-    let taken = members.iter().filter(|member| scope.takes_host(member.name));
+    let takes =
+        |member: &&MemberContext<'_>| scope.takes_host(member.name) && !is_joining(member.name);
+    let taken = members.iter().filter(takes);
     let late: Vec<&MemberContext<'_>> =
         taken.filter(|member| !view.was_member(member.name, member.facts)).collect();
     let mut turns = after.clone();
@@ -58,21 +74,24 @@ pub(crate) fn steps(
     let stuck = stuck(members, scope);
     let mut steps = Vec::new();
     let mut unmarked = Vec::new();
-    let taken = members.iter().filter(|member| scope.takes_host(member.name));
+    let taken = members.iter().filter(takes);
     let old: Vec<&MemberContext<'_>> =
         taken.filter(|member| view.was_member(member.name, member.facts)).collect();
     steps.extend(trials::steps(view, &old, members, scope, report));
-    for member in members.iter().filter(|member| scope.takes_host(member.name)) {
+    for member in members.iter().filter(takes) {
         if view.was_member(member.name, member.facts) {
             let turn = |verb: Verb| roll.iter().find(|step| step.id == member.id(verb.clone()));
             let turn = match (turn(Verb::Restart), turn(Verb::StopOldRuntime)) {
                 (Some(restart), _) => Turn::Restart(restart),
                 (None, Some(retire)) => Turn::Move(retire),
                 (None, None) if restarting.contains(member.name) => Turn::Held,
-                (None, None) if !scope.may_change(member.name) => match may_start(member, scope) {
-                    true => Turn::AsIs,
-                    false => Turn::Held,
-                },
+                // What runs lists the members that are listed.
+                (None, None) if !scope.may_change(member.name) || joins_wait => {
+                    match may_start(member, scope) {
+                        true => Turn::AsIs,
+                        false => Turn::Held,
+                    }
+                }
                 (None, None) if stuck.is_some() && !member.facts.is_up() => Turn::Held,
                 (None, None) => Turn::None,
             };
@@ -86,11 +105,19 @@ pub(crate) fn steps(
     if scope.changes == Changes::Allowed {
         steps.extend(unaddressed(view, members, scope, &steps));
     }
+    if let Some(joins) = &joins {
+        steps.extend(joins.steps(view, elsewhere, report)?);
+        unmarked
+            .extend(members.iter().filter(|member| joins.hosts().any(|host| host == member.name)));
+    }
     report.held.extend(stuck);
     let starts = steps.iter().any(|step| step.kind.is_start());
     if (starts || !unmarked.is_empty())
         && let Some(prover) = prover
-        && let Some(proven) = provable(prover.cluster, view, members, scope)
+        && let Some(proven) = provable(prover.cluster, view, members, scope, |host| {
+            !is_joining(host)
+                || joins.as_ref().is_some_and(|joins| joins.hosts().any(|one| one == host))
+        })
     {
         steps.push(form::prove(prover, |host| proven.contains(host)));
         if members.iter().any(|member| member.facts.forbids_us()) {
@@ -122,6 +149,7 @@ fn provable<'a>(
     view: &View<'_>,
     members: &[MemberContext<'_>],
     scope: &Scope<'_>,
+    will_vote: impl Fn(&HostName) -> bool,
 ) -> Option<BTreeSet<&'a HostName>> {
     let member = |host: &HostName| members.iter().find(|member| member.name == host);
     // How a member does whose host was not seen, the others know.
@@ -134,7 +162,8 @@ fn provable<'a>(
         Some(None) => scope.may_change(host) || !scope.selects(host),
         None => true,
     };
-    let running: BTreeSet<&HostName> = cluster.members.keys().filter(will_run).collect();
+    let voters = cluster.members.keys().filter(|host| will_vote(host));
+    let running: BTreeSet<&HostName> = voters.filter(will_run).collect();
     let is_quorum = running.len() >= view.now.quorum.size();
     let proven: BTreeSet<&HostName> = running.into_iter().filter(at_version).collect();
     (is_quorum && !proven.is_empty()).then_some(proven)
@@ -244,7 +273,8 @@ fn repair(
     }
     let is_down = !member.facts.is_up() && !matches!(turn, Turn::Held);
     if is_down && !matches!(member.facts.unit, Observed::Unknown(_)) {
-        let change = if is_looping { "the member keeps ending" } else { "the member does not run" };
+        let change =
+            if is_looping { "the member is in a crash loop" } else { "the member does not run" };
         let why = Why::Drift { changes: vec![change.to_owned()] };
         let by = runtime::launch(member, FormationState::Existing)?;
         // A kubelet that this plan starts brings up what lies in its folder, before the start.
@@ -295,5 +325,7 @@ fn unit(member: &MemberContext<'_>) -> Result<Option<Step>, RenderError> {
         }
         _ => false,
     };
+    // One that joined says so until it is finalized.
+    let unsettled = unsettled || (member.facts.marker.is_absent() && member.facts.has_log());
     Ok(Some(if unsettled { Step { why: Why::Unfinished, ..step } } else { step }))
 }

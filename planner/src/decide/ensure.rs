@@ -217,7 +217,7 @@ pub(crate) fn unit(
                 changes.push("the unit is not enabled: it would not start at boot".to_owned());
             }
             if unit.needs_reload {
-                changes.push("systemd has an older text in memory".to_owned());
+                changes.push("systemd has an older version of the unit loaded".to_owned());
             }
         }
         Observed::Absent => changes.push("systemd has not read the unit".to_owned()),

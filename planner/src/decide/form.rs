@@ -326,7 +326,7 @@ pub(crate) fn proofs(all: &[MemberContext<'_>]) -> impl Iterator<Item = StepId> 
 
 /// The unit or pod that says `existing`. etcd reads these settings only on an empty disk, so that a unit
 /// restarts nothing. A pod is another one when anything of it is, so its member is restarted.
-fn settled(member: &MemberContext<'_>) -> Result<Vec<Step>, RenderError> {
+pub(crate) fn settled(member: &MemberContext<'_>) -> Result<Vec<Step>, RenderError> {
     let note = "from now on the member does not start without its log";
     let why = Why::Safety { note: note.to_owned() };
     match member.runtime() {

@@ -9,8 +9,10 @@ use templates::head;
 use templates::layout::{PkiFile, ReleaseLayout};
 
 use crate::decide::assess::View;
-use crate::decide::{lost, readdress};
+use crate::decide::membership::Joining;
+use crate::decide::{lost, membership, readdress};
 use crate::facts::{ListedMember, MemberFacts, Observed};
+use crate::policy::Policy;
 use crate::report::{Finding, FindingCode, Formation, PlanReport};
 use crate::spec::{Authority, ClusterSpec, MemberSpec, SiteSpec};
 use crate::stops::Stops;
@@ -20,16 +22,18 @@ pub(crate) fn check(
     spec: &SiteSpec,
     cluster: &ClusterSpec,
     view: &View<'_>,
+    policy: &Policy,
     report: &mut PlanReport,
 ) {
     authorities(cluster, view, report);
     markers(spec, cluster, view, report);
     if view.now.formation == Formation::Formed {
+        let joining = membership::joining(cluster, view, policy);
         one_cluster(cluster, view, report);
-        members(cluster, view, report);
+        members(cluster, view, &joining, report);
         client_urls(cluster, view, report);
         version(cluster, view, report);
-        lost::check(cluster, view, report);
+        lost::check(cluster, view, &joining, report);
     }
 }
 
@@ -228,19 +232,32 @@ fn text_of<'a>(cluster: &ClusterSpec, member: &'a MemberFacts) -> Option<&'a str
     text(layout.unit_file()).or_else(|| text(layout.pod_manifest()))
 }
 
-fn members(cluster: &ClusterSpec, view: &View<'_>, report: &mut PlanReport) {
+fn members(
+    cluster: &ClusterSpec,
+    view: &View<'_>,
+    joining: &BTreeMap<&HostName, Joining>,
+    report: &mut PlanReport,
+) {
     let Some(formed) = formed_members(cluster, view) else { return };
     let running: BTreeMap<&str, &Formed> =
         formed.iter().map(|member| (member.name.as_str(), member)).collect();
     let wanted: BTreeSet<&str> = cluster.members.keys().map(HostName::as_str).collect();
     let mut differences = Vec::new();
     let mut stops = kept(cluster);
-    for name in wanted.iter().filter(|name| !running.contains_key(**name)) {
-        differences.push(format!("{name} is not a member yet"));
-        let host = cluster.members.keys().find(|host| host.as_str() == *name);
-        stops.extend(host.map(|host| Stops::Member(host.clone(), cluster.name.clone())));
+    let is_missing =
+        |host: &&HostName| !running.contains_key(host.as_str()) && !joining.contains_key(*host);
+    for host in cluster.members.keys().filter(is_missing) {
+        differences.push(format!("{host} is not a member yet"));
+        stops.push(Stops::Member(host.clone(), cluster.name.clone()));
     }
-    for (name, member) in running.iter().filter(|(name, _)| !wanted.contains(**name)) {
+    let is_wanted = |name: &str, member: &Formed| {
+        let is_it = |host: &HostName| {
+            let url = &cluster.members[host].member.peer_url().to_string();
+            joining.contains_key(host) && member.peer_urls.contains(url)
+        };
+        wanted.contains(name) || (name.is_empty() && cluster.members.keys().any(is_it))
+    };
+    for (name, member) in running.iter().filter(|(name, member)| !is_wanted(name, member)) {
         let name = if name.is_empty() { "an unstarted member" } else { name };
         let id = member.id.as_ref().map_or(String::new(), |id| format!(" ({id})"));
         differences.push(format!("{name}{id} is a member, but not in `members`"));

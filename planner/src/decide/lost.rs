@@ -1,13 +1,14 @@
 //! Members that lost their memory: an empty disk under an old member id. Such a member would vote against what it
 //! had acknowledged, so it is reported, and never started again.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 
 use inventories::HostName;
 
 use crate::decide::assess::{self, View};
 use crate::decide::formed::Reform;
-use crate::decide::replace;
+use crate::decide::machines;
+use crate::decide::membership::Joining;
 use crate::facts::{MemberFacts, Observed, SiteFacts};
 use crate::report::{Finding, FindingCode, Formation, PlanReport};
 use crate::spec::{ClusterSpec, SiteSpec};
@@ -30,23 +31,40 @@ impl SiteFacts {
 }
 
 /// Reports each lost member of a formed cluster.
-pub(crate) fn check(cluster: &ClusterSpec, view: &View<'_>, report: &mut PlanReport) {
-    for (host, why) in lost(view) {
+pub(crate) fn check(
+    cluster: &ClusterSpec,
+    view: &View<'_>,
+    joining: &BTreeMap<&HostName, Joining>,
+    report: &mut PlanReport,
+) {
+    for (host, why) in lost(view).filter(|(host, _)| !joining.contains_key(host)) {
         let token_is_gone = view.members.get(host).is_some_and(|member| member.token.is_absent());
         let message = if view.listed().is_none() && token_is_gone {
             format!(
-                "{why}, and no member answers that could say whether it ever had one; a member that \
+                "{why}, and no member answers, so quorate can't tell whether it ever had one; a member that \
                  lost its log must not start again as the same member"
             )
         } else {
             format!("{why}, so it must not start again as the same member")
         };
-        let finding = Finding {
-            code: FindingCode::LostMember,
-            host: Some(host.clone()),
-            cluster: Some(cluster.name.clone()),
-            message,
-            hint: Some(replace::by_hand(cluster, view, host)),
+        let finding = if view.strangers.contains(host) {
+            Finding {
+                code: FindingCode::OtherMachine,
+                host: Some(host.clone()),
+                cluster: Some(cluster.name.clone()),
+                message: "the machine that its login leads to has none of the member's addresses and nothing \
+                          of the member"
+                    .to_owned(),
+                hint: Some(machines::hint(host)),
+            }
+        } else {
+            Finding {
+                code: FindingCode::LostMember,
+                host: Some(host.clone()),
+                cluster: Some(cluster.name.clone()),
+                message,
+                hint: Some(hint(view, host)),
+            }
         };
         let stops = [
             Stops::Member(host.clone(), cluster.name.clone()),
@@ -54,6 +72,18 @@ pub(crate) fn check(cluster: &ClusterSpec, view: &View<'_>, report: &mut PlanRep
         ];
         report.block(finding, stops);
     }
+}
+
+/// What to do about a lost member.
+fn hint(view: &View<'_>, host: &HostName) -> String {
+    if view.listed().is_none() || !view.now.quorum.holds() {
+        return "bring the other members back first: to replace this one, they need a quorum"
+            .to_owned();
+    }
+    format!(
+        "if its disk is only not mounted, mount it\n\
+         if its data is gone, let a new member take its place: quorate apply --replace {host}"
+    )
 }
 
 /// The lost members, each with what it lost.

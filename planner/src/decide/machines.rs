@@ -49,14 +49,19 @@ pub(crate) fn check(facts: &SiteFacts, judged: &BTreeSet<&HostName>, report: &mu
             host: Some(host.clone()),
             cluster: None,
             message: misled.to_string(),
-            hint: Some(format!(
-                "correct where {host}'s login goes: `ssh.host` in the inventory, HostName in ssh_config, or DNS\n\
-                 to see which addresses the machine has: ssh {host} ip -brief address"
-            )),
+            hint: Some(hint(host)),
         };
         report.block(finding, [Stops::Host(host.clone())]);
     }
     report.warnings.extend(shared_ids(facts, judged));
+}
+
+/// What to do where a login leads, or may lead, to another machine.
+pub(crate) fn hint(host: &HostName) -> String {
+    format!(
+        "correct where {host}'s login goes: `ssh.host` in the inventory, HostName in ssh_config, or DNS\n\
+         to see which addresses the machine has: ssh {host} ip -brief address"
+    )
 }
 
 /// etcd does not mind, and much else does: DHCP leases, the journal, Kubernetes nodes.
@@ -123,14 +128,27 @@ fn misled(spec: &SiteSpec, facts: &SiteFacts) -> BTreeMap<HostName, Misled> {
     found
 }
 
-/// The addresses of a member: it is known by each.
+/// The addresses that a member is known by. One that several have, each behind a router of its own, tells nothing.
 fn addresses_of(cluster: &ClusterSpec, host: &HostName) -> BTreeSet<IpAddr> {
-    cluster.members.get(host).map(|wanted| wanted.member.addresses()).unwrap_or_default()
+    let is_of_others = |address: &IpAddr| {
+        let mut others = cluster.members.iter().filter(|(other, _)| *other != host);
+        others.any(|(_, other)| other.member.addresses().contains(address))
+    };
+    let Some(wanted) = cluster.members.get(host) else { return BTreeSet::new() };
+    let mut addresses = wanted.member.addresses();
+    addresses.retain(|address| !is_of_others(address));
+    addresses
 }
 
 fn has_its_own(cluster: &ClusterSpec, host: &HostName, facts: &HostFacts) -> bool {
     let own = addresses_of(cluster, host);
     facts.addresses.known().is_some_and(|has| !has.is_disjoint(&own))
+}
+
+/// Whether the machine that was seen as this host has none of its member's addresses. It may be somebody else's.
+pub(crate) fn is_stranger(cluster: &ClusterSpec, facts: &SiteFacts, host: &HostName) -> bool {
+    let Some(seen) = facts.hosts.get(host).and_then(Observed::known) else { return false };
+    seen.addresses.known().is_some() && !has_its_own(cluster, host, seen)
 }
 
 fn by_address(cluster: &ClusterSpec, host: &HostName, facts: &HostFacts) -> Option<Misled> {

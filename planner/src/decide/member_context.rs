@@ -30,7 +30,7 @@ impl MemberContext<'_> {
     /// The unit that it should have.
     pub(crate) fn unit(&self, state: FormationState) -> Result<Cow<'_, UnitText>, RenderError> {
         Ok(match (state, self.settled.get()) {
-            (FormationState::New, _) => {
+            (FormationState::New | FormationState::Joining, _) => {
                 Cow::Owned(self.wanted.unit(state, &sandbox::lacks(self.host))?)
             }
             (FormationState::Existing, Some(text)) => Cow::Borrowed(text),

@@ -14,9 +14,10 @@ enum Of {
 
 use Of::{Account, Release, Word};
 use Verb::{
-    Back, Certificates, CloseDiscovery, Directories, Discard, DropIns, FinalizeUnit,
-    ForgetDiscovery, Kubelet, ListByAddress, Marker, MoveLeader, Note, OpenDiscovery, Prove,
-    RegisterHost, Rejoin, Restart, Start, StopOldRuntime, Token, Trial, TrustDiscovery, Unit,
+    AddLearner, Back, Certificates, CloseDiscovery, Directories, Discard, DropIns, FinalizeUnit,
+    ForgetDiscovery, ForgetMember, Kubelet, ListByAddress, Marker, MoveLeader, Note, OpenDiscovery,
+    Promote, Prove, RegisterHost, Rejoin, RemoveMember, Restart, Start, StopOldRuntime, Token,
+    Trial, TrustDiscovery, Unit,
 };
 
 /// What a step waits for among the steps of its own member and of its host.
@@ -39,6 +40,7 @@ const WITHIN: &[(Of, &[Of])] = &[
             Word(Directories),
             Word(Certificates),
             Word(Discard),
+            Word(ForgetMember),
             Word(Token),
             Word(StopOldRuntime),
             Word(Note),
@@ -52,6 +54,8 @@ const WITHIN: &[(Of, &[Of])] = &[
             Word(Certificates),
             Word(TrustDiscovery),
             Word(StopOldRuntime),
+            Word(ForgetMember),
+            Word(AddLearner),
             Word(Unit),
             Word(DropIns),
         ],
@@ -73,6 +77,11 @@ const WITHIN: &[(Of, &[Of])] = &[
     ),
     (Word(Rejoin), &[Word(Restart), Word(Start)]),
     (Word(Back), &[Word(Kubelet)]),
+    // A new member of a formed cluster.
+    (Word(RemoveMember), &[Release, Word(Certificates)]),
+    (Word(ForgetMember), &[Release, Word(Certificates), Word(RemoveMember)]),
+    (Word(AddLearner), &[Release, Word(Certificates), Word(ForgetMember)]),
+    (Word(Promote), &[Word(AddLearner), Word(Start)]),
     // What a formed cluster still needs, and what it no longer does.
     (Word(FinalizeUnit), &[Word(Marker)]),
     (Word(ForgetDiscovery), &[Word(Marker), Word(Unit), Word(FinalizeUnit), Word(Rejoin)]),
@@ -83,7 +92,8 @@ const ACROSS: &[(Verb, &[Verb])] = &[
     (StopOldRuntime, &[Discard]),
     (Token, &[Discard]),
     (OpenDiscovery, &[Token, Discard]),
-    (Prove, &[Start]),
+    (AddLearner, &[RemoveMember]),
+    (Prove, &[Start, Promote]),
     (ListByAddress, &[Prove]),
     (Marker, &[Prove, ListByAddress]),
     (CloseDiscovery, &[Prove, Marker]),

@@ -11,8 +11,8 @@ use crate::decide::assess::{self, View};
 use crate::decide::formed::{self, Reform};
 use crate::decide::member_context::MemberContext;
 use crate::decide::{
-    archives, bootstrap, ca_end, converge, discovery, form, identity, kubelets, machines, order,
-    preflight, unknowns,
+    archives, bootstrap, ca_end, converge, discovery, form, identity, kubelets, machines,
+    membership, order, preflight, unknowns,
 };
 use crate::facts::{Observed, SiteFacts};
 use crate::graph::{self, CycleError};
@@ -98,7 +98,8 @@ pub(crate) fn judge(
     report: &mut PlanReport,
 ) {
     preflight::check(spec, cluster, view, facts, policy, report);
-    identity::check(spec, cluster, view, report);
+    identity::check(spec, cluster, view, policy, report);
+    membership::check(cluster, view, policy, report);
     ca_end::check(cluster, view.now.formation, facts.observed_at, report);
     bootstrap::check(cluster, view, report);
     formed::check(cluster, view, policy, report);

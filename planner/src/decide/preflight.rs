@@ -103,8 +103,8 @@ fn not_known(subject: &Subject<'_>, report: &mut PlanReport) {
     let more = if rest.is_empty() { String::new() } else { format!(", and {} more", rest.len()) };
     let finding = subject.finding(
         FindingCode::NotKnown,
-        format!("can't look at {first}{more}; nothing is done to this member"),
-        "see what is wrong on the host: its disk may be failing",
+        format!("can't read {first}{more}; quorate leaves this member alone"),
+        "check the host: its disk may be failing",
     );
     if subject.formation == Formation::Formed {
         report.warnings.push(finding);
@@ -129,7 +129,7 @@ fn unseen(cluster: &ClusterSpec, view: &View<'_>, facts: &SiteFacts, report: &mu
                 cluster.name
             ),
             hint: Some(
-                "make the host reachable; take it out of `members` only if it never was one"
+                "make the host reachable; remove it from `members` only if it was never a member"
                     .to_owned(),
             ),
         };

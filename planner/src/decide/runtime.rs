@@ -111,12 +111,7 @@ pub(crate) fn launch(
 /// What ends a member's bootstrap: it takes the place of what began it.
 pub(crate) fn settling(member: &MemberContext<'_>) -> Result<Launch, RenderError> {
     let forming = member.wanted.pod(FormationState::New)?.identity().to_owned();
-    Ok(match launch(member, FormationState::Existing)? {
-        Launch::Unit => Launch::Unit,
-        Launch::Pod { manifest, formation, replaces: _, running } => {
-            Launch::Pod { manifest, formation, replaces: Replaced::Manifest(forming), running }
-        }
-    })
+    Ok(launch(member, FormationState::Existing)?.in_place_of(&forming))
 }
 
 /// The hosts whose kubelet would do nothing for these members now.

@@ -135,7 +135,7 @@ fn waits_for(member: &MemberContext<'_>, scope: &Scope<'_>) -> Finding {
     let hint = if scope.is_open(member.name) {
         format!("quorate apply --host {}", member.name)
     } else {
-        format!("solve what is blocked for {}", member.name)
+        format!("resolve what is blocked for {}", member.name)
     };
     Finding {
         code: FindingCode::UntriedCertificates,

@@ -14,7 +14,7 @@ pub struct UnitFacts {
     pub sub: String,
     /// Whether it starts at boot.
     pub enabled: bool,
-    /// Whether systemd has an older text in memory than the file.
+    /// Whether systemd has an older version of the unit loaded than the file.
     pub needs_reload: bool,
     /// Main process; 0 when none.
     pub main_pid: u32,

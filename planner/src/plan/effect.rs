@@ -80,6 +80,10 @@ impl StepKind {
             | StepKind::MoveDropIns { .. }
             | StepKind::MoveLeader { .. }
             | StepKind::RestartMember { .. }
+            | StepKind::RemoveMember { .. }
+            | StepKind::ForgetMember { .. }
+            | StepKind::AddLearner { .. }
+            | StepKind::PromoteMember { .. }
             | StepKind::ListByAddress { .. } => Leaves::Something,
         }
     }
@@ -96,6 +100,10 @@ impl StepKind {
             | StepKind::NoteRestart
             | StepKind::AwaitRejoin { .. }
             | StepKind::ProveHealthy { .. }
+            // Of a member that is down, and of one that has no vote yet.
+            | StepKind::RemoveMember { .. }
+            | StepKind::AddLearner { .. }
+            | StepKind::PromoteMember { .. }
             | StepKind::WriteMarker { .. } => Effect::Nothing,
             StepKind::StartMember { by: Launch::Unit } => Effect::Unready,
             // A process keeps the number that its account had when it started.
@@ -113,6 +121,7 @@ impl StepKind {
             StepKind::StartMember { by: Launch::Pod { .. } }
             | StepKind::RestartMember { .. }
             | StepKind::StopOldRuntime { .. }
+            | StepKind::ForgetMember { .. }
             | StepKind::DiscardBootstrap => Effect::Down,
             StepKind::StandaloneKubelet { .. } => Effect::EveryPod,
         }

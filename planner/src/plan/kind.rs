@@ -191,6 +191,45 @@ pub enum StepKind {
         /// The release whose client tells it.
         version: EtcdVersion,
     },
+    /// Removes the failed member of this host from the cluster's list. The host itself asks the others to.
+    RemoveMember {
+        /// Its member id, in hex.
+        id: String,
+        /// The other members' names and client URLs.
+        others: BTreeMap<HostName, String>,
+        /// The release whose client asks them.
+        version: EtcdVersion,
+    },
+    /// Takes what a removed member left off its host: stops it, archives its data, and removes its marker, its witness
+    /// and its token. Refuses while the others still list a member at this peer URL that has started.
+    ForgetMember {
+        /// The member's peer URL.
+        peer_url: String,
+        /// The other members' names and client URLs.
+        others: BTreeMap<HostName, String>,
+        /// The release whose client asks them.
+        version: EtcdVersion,
+    },
+    /// Adds the member to the cluster's list, as a learner: it gets the data and has no vote.
+    AddLearner {
+        /// The peer URL that it is listed by.
+        peer_url: String,
+        /// The other members' names and client URLs.
+        others: BTreeMap<HostName, String>,
+        /// The release whose client asks them.
+        version: EtcdVersion,
+    },
+    /// Waits until the learner has caught up, and makes it a voter.
+    PromoteMember {
+        /// The member's own client URL.
+        endpoint: String,
+        /// The peer URL that it is listed by.
+        peer_url: String,
+        /// The other members' names and client URLs.
+        others: BTreeMap<HostName, String>,
+        /// The release whose client asks them.
+        version: EtcdVersion,
+    },
     /// Writes the marker that says what this cluster is, as the member itself says.
     WriteMarker {
         /// The member's client URL.

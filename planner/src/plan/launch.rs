@@ -45,6 +45,18 @@ impl Launch {
         }
     }
 
+    /// The same in the place of a manifest that an earlier step of the plan writes, by its identity.
+    #[must_use]
+    pub fn in_place_of(self, identity: &str) -> Self {
+        match self {
+            Launch::Unit => Launch::Unit,
+            Launch::Pod { manifest, formation, replaces: _, running } => {
+                let replaces = Replaced::Manifest(identity.to_owned());
+                Launch::Pod { manifest, formation, replaces, running }
+            }
+        }
+    }
+
     /// The same, and a pod that came up since the plan stays.
     #[must_use]
     pub fn or_what_runs(self) -> Self {
@@ -75,6 +87,9 @@ pub enum Replaced {
 pub enum FormationState {
     /// The member forms a cluster with the others of the list.
     New,
+    /// The member joins a formed cluster, whose list has it already: it starts without a log, and gets its data from
+    /// the others.
+    Joining,
     /// The member belongs to a cluster; without its log it does not start.
     Existing,
 }

@@ -89,6 +89,14 @@ verbs! {
     Prove = "prove",
     /// Lists the member by its address.
     ListByAddress = "list-by-address",
+    /// Removes a failed member from the cluster's list.
+    RemoveMember = "remove-member",
+    /// Archives what a removed member left on its host.
+    ForgetMember = "forget-member",
+    /// Adds the member to the cluster's list as a learner.
+    AddLearner = "add-learner",
+    /// Makes the learner a voter.
+    Promote = "promote",
     /// Writes what the cluster is.
     Marker = "marker",
 }

@@ -92,6 +92,8 @@ codes! {
     FormedBefore = "formed-before",
     /// The cluster was formed in another way than the inventory's `bootstrap` says.
     FormedOtherwise = "formed-otherwise",
+    /// A member can't join the cluster now.
+    JoinWaits = "join-waits",
     /// The host's kubelet reads its static pods from another folder.
     KubeletElsewhere = "kubelet-elsewhere",
     /// The host's kubelet runs already, and quorate did not set it up.
@@ -144,6 +146,8 @@ codes! {
     PeerUntried = "peer-untried",
     /// Another process uses a port that the member needs.
     PortTaken = "port-taken",
+    /// A member that --replace names can't be replaced.
+    ReplaceRefused = "replace-refused",
     /// A restart is planned while an alarm is raised.
     RollUnderAlarm = "roll-under-alarm",
     /// A restart waits because it is not safe now.

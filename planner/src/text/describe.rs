@@ -70,6 +70,9 @@ pub fn describe(kind: &StepKind) -> String {
         StepKind::WriteUnit { text: _, formation: FormationState::New } => {
             "write and enable the unit, to form a new cluster".to_owned()
         }
+        StepKind::WriteUnit { text: _, formation: FormationState::Joining } => {
+            "write and enable the unit, to join the cluster".to_owned()
+        }
         StepKind::WriteUnit { text: _, formation: FormationState::Existing } => {
             "write and enable the unit, as a member of a formed cluster".to_owned()
         }
@@ -82,6 +85,9 @@ pub fn describe(kind: &StepKind) -> String {
         StepKind::StartMember { by: Launch::Unit } => "start the member".to_owned(),
         StepKind::StartMember { by: Launch::Pod { formation: FormationState::New, .. } } => {
             "start the member as a pod, to form a new cluster".to_owned()
+        }
+        StepKind::StartMember { by: Launch::Pod { formation: FormationState::Joining, .. } } => {
+            "start the member as a pod, to join the cluster".to_owned()
         }
         StepKind::StartMember { by: Launch::Pod { formation: FormationState::Existing, .. } } => {
             "start the member as a pod of a formed cluster".to_owned()
@@ -112,6 +118,18 @@ pub fn describe(kind: &StepKind) -> String {
         ),
         StepKind::ListByAddress { peer_url, .. } => {
             format!("list the member as {peer_url} instead of by its name in DNS")
+        }
+        StepKind::RemoveMember { id, .. } => {
+            format!("remove the failed member {id} from the cluster")
+        }
+        StepKind::ForgetMember { .. } => {
+            "archive what the removed member left on the host".to_owned()
+        }
+        StepKind::AddLearner { peer_url, .. } => {
+            format!("add the member at {peer_url} to the cluster, as a learner")
+        }
+        StepKind::PromoteMember { .. } => {
+            "wait until the learner has caught up, and make it a voter".to_owned()
         }
         StepKind::WriteMarker { .. } => "record the cluster's id".to_owned(),
     }

@@ -63,7 +63,7 @@ pub fn cluster(name: &ClusterName, now: &ClusterNow, style: Style) -> String {
         Formation::Elsewhere => {
             format!("{name}: formed before, but its members' hosts have no trace of it")
         }
-        Formation::Unknown => format!("{name}: not known, because not every host could be seen"),
+        Formation::Unknown => format!("{name}: not known, because some hosts could not be checked"),
         Formation::Formed => {
             let leader = leader(now);
             let quorum = now.quorum;

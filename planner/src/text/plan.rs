@@ -148,7 +148,7 @@ fn summary(plan: &Plan, style: Style) -> String {
     }
     if plan.steps.is_empty() {
         let text = if !plan.report.unseen.is_empty() {
-            "No changes on the hosts that could be seen."
+            "No changes on the hosts that could be checked."
         } else if plan.selection.is_everything() {
             "No changes. Your clusters match the inventory."
         } else {

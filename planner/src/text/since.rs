@@ -57,8 +57,8 @@ pub fn moved(report: &PlanReport, moved: &BTreeMap<HostName, Moved>, style: Styl
     }
     if !any {
         out.push(match all_known {
-            true => "Nothing moved on the hosts since the last apply.".to_owned(),
-            false => "Nothing moved on the hosts that can tell.".to_owned(),
+            true => "Nothing changed on the hosts since the last apply.".to_owned(),
+            false => "Nothing changed on the hosts whose changes are known.".to_owned(),
         });
     }
     out.join("\n") + "\n"

@@ -7,12 +7,13 @@ use std::collections::BTreeMap;
 use std::fmt::Display;
 
 use inventories::inventory::FlagValue;
-use inventories::{EtcdVersion, Minor};
+use inventories::{EtcdVersion, HostName, Minor};
 
 use super::{Bootstrap, Formation, Member};
 use crate::flags::{self, gates, renames::Setting, renames::settings};
 use crate::layout::PkiFile;
 use crate::token::PLACEHOLDER;
+use crate::url::PeerUrl;
 
 impl Member {
     /// The arguments of `etcd`, without the program: identity, listeners, what is advertised, TLS,
@@ -79,13 +80,7 @@ impl Member {
         match &self.formation {
             Formation::New { bootstrap, initial_cluster } => {
                 let found = match bootstrap {
-                    Bootstrap::Static => {
-                        let members: Vec<String> = initial_cluster
-                            .iter()
-                            .map(|(name, url)| format!("{name}={url}"))
-                            .collect();
-                        vec![argument("initial-cluster", &members.join(","))]
-                    }
+                    Bootstrap::Static => vec![listed(initial_cluster)],
                     Bootstrap::DnsSrv(dns) => {
                         let name = dns.service_name.iter();
                         let name = name.map(|name| argument("discovery-srv-name", name));
@@ -101,6 +96,9 @@ impl Member {
                 // only tells of which bootstrap a process is.
                 let token = argument("initial-cluster-token", &PLACEHOLDER);
                 [vec![state], found, vec![token]].concat()
+            }
+            Formation::Joining { initial_cluster } => {
+                vec![argument("initial-cluster-state", &"existing"), listed(initial_cluster)]
             }
             // With a write-ahead log etcd reads neither. Without one it has lost its memory: then it
             // looks for the cluster among the other members that are listed here, and where there are
@@ -157,6 +155,12 @@ impl Member {
         };
         self.flags.iter().any(|(flag, value)| !settings(flag, value).is_disjoint(&wanted))
     }
+}
+
+/// The list of members that etcd looks for the cluster by.
+fn listed(members: &BTreeMap<HostName, PeerUrl>) -> (String, String) {
+    let members: Vec<String> = members.iter().map(|(name, url)| format!("{name}={url}")).collect();
+    argument("initial-cluster", &members.join(","))
 }
 
 pub(super) fn argument(flag: &str, value: &dyn Display) -> (String, String) {

@@ -34,7 +34,7 @@ const OF_GO: [&str; 14] = [
 pub(super) fn has_password(member: &Member) -> bool {
     match &member.formation {
         Formation::New { bootstrap, .. } => bootstrap.discovery_user().is_some(),
-        Formation::Existing { .. } => false,
+        Formation::Joining { .. } | Formation::Existing { .. } => false,
     }
 }
 

@@ -20,7 +20,7 @@ pub(super) struct Variables {
     pub(super) config_root: &'static str,
     pub(super) data_dir: String,
     pub(super) data_root: &'static str,
-    /// Whether the cluster is not formed yet.
+    /// Whether it may start without a log: its cluster is not formed yet, or it joins one.
     pub(super) forming: bool,
     /// Whole lines of comment.
     pub(super) head: String,

@@ -116,6 +116,6 @@ fn traffic(site: &Site) -> Result<String, Failure> {
     let output = site.quorate(&["-v", "plan"]).output()?;
     let text = String::from_utf8(output.stderr)?;
     let line =
-        text.lines().find_map(|line| line.split_once("on average a host: ")).unwrap_or_default();
+        text.lines().find_map(|line| line.split_once("average per host: ")).unwrap_or_default();
     Ok(line.1.to_owned())
 }

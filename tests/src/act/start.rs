@@ -1,15 +1,16 @@
 //! What starts a member: systemd or a kubelet, because of a step or of a boot.
 
-use std::collections::BTreeMap;
-
 use engine::hosts::{Done, StepErrorKind};
-use inventories::{AccountName, ClusterName, HostName};
+use inventories::{ClusterName, HostName};
+use planner::Step;
+use planner::plan::FormationState;
 
-use super::{Act, failed, number_of, user_in};
+use super::join::{formation, join};
+use super::{Act, cluster_of, failed, member, number_of, user_in};
 use crate::invariants::Broken;
+use crate::log::Log;
 use crate::registry::{Registry, begin};
 use crate::world::{SimHost, SimMember, World, is_pod};
-use crate::zone::Zone;
 
 /// What a kubelet does with a manifest. A pod that is to form a cluster has no witness: on an empty disk
 /// its etcd asks the others whether it was there before, and if none answers it starts from scratch.
@@ -29,13 +30,14 @@ pub(super) fn start_pod(
     let uid = runs_as(&text);
     is_denied(member, uid)?;
     lacks_discovery(member, &text)?;
-    let forming = text.contains("--initial-cluster-state=new");
     if member.log.is_none() {
-        if !forming {
+        let begun = match formation(&text) {
+            FormationState::New => begin(&text, &world.zone, registry),
+            FormationState::Joining => join(&text, cluster, world).map(Some),
             // It is the one member that its manifest names, and so finds nobody to ask.
-            return failed("cannot fetch cluster info from peer urls");
-        }
-        let log = match begin(&text, &world.zone, registry) {
+            FormationState::Existing => Err("cannot fetch cluster info from peer urls"),
+        };
+        let log = match begun {
             Ok(Some(log)) => log,
             // It waits for the others.
             Ok(None) => {
@@ -49,11 +51,13 @@ pub(super) fn start_pod(
             .running()
             .get(&(cluster.clone(), id.clone()))
             .is_some_and(|hosts| hosts.iter().any(|host| host != name));
-        if others && world.published.contains(&(id, name.clone())) {
+        if others && world.published.contains(&(id, log.member_id())) {
             return failed("member has already been bootstrapped");
         }
+        was_removed(Some(&log), world)?;
         member.log = Some(log);
     }
+    was_removed(member.log.as_ref(), world)?;
     (member.process, member.uid) = (Some(text), uid);
     Ok(Done::Changed)
 }
@@ -85,11 +89,20 @@ fn lacks_discovery(member: &SimMember, text: &str) -> Result<(), StepErrorKind> 
     Ok(())
 }
 
+/// Whether a log is of a member that its cluster removed.
+fn was_removed(log: Option<&Log>, world: &World) -> Result<(), StepErrorKind> {
+    if log.is_some_and(|log| world.is_removed(log)) {
+        let words = "the member has been permanently removed from the cluster";
+        return Err(StepErrorKind::Failed(words.to_owned()));
+    }
+    Ok(())
+}
+
 /// What systemd does with a unit.
-pub(super) fn start(
+fn start(
+    (name, cluster): (&HostName, &ClusterName),
     member: &mut SimMember,
-    accounts: &BTreeMap<AccountName, u32>,
-    zone: &Zone,
+    world: &World,
     registry: &mut Registry,
 ) -> Act {
     if member.process.is_some() {
@@ -99,7 +112,7 @@ pub(super) fn start(
     if member.generation.is_none() {
         return failed("open /etc/etcd: no such file or directory");
     }
-    let Some(account) = number_of(accounts, user_in(&unit)) else {
+    let Some(account) = number_of(&world.hosts[name].accounts, user_in(&unit)) else {
         return failed("217/USER: No such user");
     };
     is_denied(member, account)?;
@@ -107,30 +120,34 @@ pub(super) fn start(
     if let Some(words) = member.ends_with() {
         return failed(&format!("ended at once: {words}"));
     }
-    let forming = unit.contains("--initial-cluster-state=new");
-    let may_start = member.log.is_some() || (forming && !member.quorum_seen);
+    let formation = formation(&unit);
+    let begins = formation != FormationState::Existing && !member.quorum_seen;
+    let may_start = member.log.is_some() || begins;
     if !may_start {
         return failed("Assertion failed on job: AssertPathExistsGlob");
     }
     if member.log.is_none() {
-        match begin(&unit, zone, registry) {
-            Ok(log) => member.log = log,
+        let begun = match formation {
+            FormationState::Joining => join(&unit, cluster, world).map(Some),
+            FormationState::New | FormationState::Existing => begin(&unit, &world.zone, registry),
+        };
+        match begun {
+            Ok(log) => {
+                was_removed(log.as_ref(), world)?;
+                member.log = log;
+            }
             Err(words) => return failed(words),
         }
     }
+    was_removed(member.log.as_ref(), world)?;
     (member.process, member.uid) = (Some(unit), account);
     member.under = member.drop_ins.clone();
     (member.restart_due, member.restarted, member.loops) = (false, false, None);
     Ok(Done::Changed)
 }
 
-/// What a start does that we ask for: a process that systemd started again and that is not ready ends for it.
-pub(super) fn start_for_us(
-    member: &mut SimMember,
-    accounts: &BTreeMap<AccountName, u32>,
-    zone: &Zone,
-    registry: &mut Registry,
-) -> Act {
+/// What comes before a start that we ask for: a process that systemd started again and that is not ready ends for it.
+pub(super) fn stop_unready(member: &mut SimMember) {
     // What was noted of a start of systemd's is over once its process has what is there now.
     if member.process.is_some() && member.under == member.drop_ins {
         member.restart_due &=
@@ -139,38 +156,43 @@ pub(super) fn start_for_us(
     if member.restarted {
         member.process = None;
     }
-    start(member, accounts, zone, registry)
 }
 
 impl SimHost {
     /// systemd starts again what ended by itself, with what it has in memory. A note about that is of this
     /// start too.
-    fn start_again(&mut self, zone: &Zone, registry: &mut Registry) {
-        let accounts = &self.accounts;
-        for member in self.members.values_mut().filter(|member| member.loops.is_some()) {
+    fn start_again(&mut self, name: &HostName, world: &World, registry: &mut Registry) {
+        for (cluster, member) in self.members.iter_mut().filter(|(_, one)| one.loops.is_some()) {
             let noted = member.restart_due;
-            member.restarted = start(member, accounts, zone, registry).is_ok();
+            member.restarted = start((name, cluster), member, world, registry).is_ok();
             member.restart_due = noted;
         }
     }
 
     /// What systemd does at boot: it reads every unit and starts those that are enabled.
-    fn boot(&mut self, zone: &Zone, registry: &mut Registry) {
+    fn boot(&mut self, name: &HostName, world: &World, registry: &mut Registry) {
         self.on = true;
-        let accounts = &self.accounts;
-        for member in self.members.values_mut() {
+        for (cluster, member) in &mut self.members {
             if let (Some(unit), Some((_, enabled))) = (member.unit.clone(), member.loaded.clone()) {
                 member.loaded = Some((unit, enabled));
             }
             if member.loaded.as_ref().is_some_and(|(_, enabled)| *enabled) {
                 // One that refuses to start stays down, as systemd leaves it.
-                let _ = start(member, accounts, zone, registry);
+                let _ = start((name, cluster), member, world, registry);
             }
         }
     }
 }
 
 impl World {
+    /// systemd starts the unit of a member.
+    pub(super) fn start_unit(&mut self, step: &Step) -> Act {
+        let others = self.clone();
+        let Some(host) = self.hosts.get_mut(step.host()) else { return failed("no host") };
+        let at = (step.host(), cluster_of(step));
+        start(at, member(host, step), &others, &mut self.registry)
+    }
+
     /// A kubelet with other settings ends every pod of its host and starts what lies in its folder.
     pub(super) fn restart_kubelet(&mut self, name: &HostName) -> Done {
         let Some(host) = self.hosts.get_mut(name) else { return Done::Already };
@@ -194,9 +216,9 @@ impl World {
     /// systemd's next try of whatever ends again and again on a host.
     pub fn start_again(&mut self, name: &HostName) -> Result<(), Broken> {
         self.story.push(format!("{name}: systemd starts again what ended"));
-        let zone = self.zone.clone();
+        let others = self.clone();
         if let Some(host) = self.hosts.get_mut(name).filter(|host| host.on) {
-            host.start_again(&zone, &mut self.registry);
+            host.start_again(name, &others, &mut self.registry);
         }
         self.elect()
     }
@@ -205,7 +227,7 @@ impl World {
     pub fn boot(&mut self, name: &HostName) {
         let others = self.clone();
         let Some(host) = self.hosts.get_mut(name) else { return };
-        host.boot(&others.zone, &mut self.registry);
+        host.boot(name, &others, &mut self.registry);
         if !host.kubelet {
             return;
         }

@@ -9,13 +9,15 @@ use planner::spec::ClusterSpec;
 use planner::{Observed, Step, StepKind};
 
 use super::reading::Reading;
-use super::renders;
+use super::{joining, renders};
 
 pub(super) fn violations(reading: &Reading<'_>) -> Vec<String> {
     let mut found = Vec::new();
     for start in reading.steps(StepKind::is_start) {
         let cluster = reading.cluster(start);
-        if reading.is_formed(cluster) {
+        if joining::joins(reading, start) {
+            found.extend(joining::amnesia(reading, start));
+        } else if reading.is_formed(cluster) {
             found.extend(amnesia(reading, start));
         } else {
             found.extend(lone_start(reading, start, cluster));

@@ -76,6 +76,10 @@ fn changes(kind: &StepKind) -> bool {
         | StepKind::CloseDiscovery { .. }
         | StepKind::ForgetDiscovery
         | StepKind::DiscardBootstrap
+        | StepKind::RemoveMember { .. }
+        | StepKind::ForgetMember { .. }
+        | StepKind::AddLearner { .. }
+        | StepKind::PromoteMember { .. }
         | StepKind::ListByAddress { .. } => true,
         StepKind::RegisterHost { .. }
         | StepKind::CreateAccount { .. }
@@ -150,11 +154,32 @@ fn forbidden_of(reading: &Reading<'_>, step: &Step, cluster: &ClusterSpec) -> Op
             return told("there is no CA for its certificates");
         }
     }
-    let lost = |(host, _): &(&HostName, &MemberFacts)| is_lost(reading, cluster, host);
-    if reading.is_formed(cluster) && members.iter().any(lost) && takes_part(step) {
+    let replaces = is_lost(reading, cluster, step.host()) && replaces(reading, step);
+    // One that the plan removes is waited for, as `joining` sees to.
+    let removed = |host: &HostName| {
+        let removals = reading.steps(|kind| matches!(kind, StepKind::RemoveMember { .. }));
+        removals.iter().any(|removal| removal.host() == host && removal.cluster() == step.cluster())
+    };
+    let lost = |(host, _): &(&HostName, &MemberFacts)| {
+        is_lost(reading, cluster, host) && (*host == step.host() || !removed(host))
+    };
+    if reading.is_formed(cluster) && members.iter().any(lost) && takes_part(step) && !replaces {
         return told("a member of its cluster has lost its log");
     }
     None
+}
+
+/// Whether a step takes a lost member out of its cluster and lets it join anew, or is done to the one that took its place.
+fn replaces(reading: &Reading<'_>, step: &Step) -> bool {
+    let is_promotion = |kind: &StepKind| matches!(kind, StepKind::PromoteMember { .. });
+    let mut promotions = reading.makers(step, &is_promotion).into_iter();
+    matches!(
+        step.kind,
+        StepKind::RemoveMember { .. }
+            | StepKind::ForgetMember { .. }
+            | StepKind::AddLearner { .. }
+            | StepKind::PromoteMember { .. }
+    ) || promotions.any(|promotion| reading.is_before(promotion, step))
 }
 
 /// Whether a step changes a cluster, by itself or with all pods of a host.
@@ -182,6 +207,17 @@ fn named(reading: &Reading<'_>, cluster: &ClusterSpec) -> bool {
     reading.plan.report.blocked.iter().any(|blocked| blocked.stops.iter().any(about))
 }
 
+/// Whether a member that knows a leader says that the cluster has no member at the host's peer URL: one that was removed
+/// has nothing to lose any more.
+fn is_unlisted(reading: &Reading<'_>, cluster: &ClusterSpec, host: &HostName) -> bool {
+    let answers =
+        cluster.members.keys().filter_map(|one| reading.member(one, &cluster.name)?.etcd.known());
+    let mut lists =
+        answers.filter(|etcd| etcd.leader.is_some()).filter_map(|etcd| etcd.members.known());
+    let url = cluster.members[host].member.peer_url().to_string();
+    lists.next().is_some_and(|list| list.iter().all(|listed| !listed.peer_urls.contains(&url)))
+}
+
 /// Whether a member took part in the cluster, runs no longer, and has no log.
 fn is_lost(reading: &Reading<'_>, cluster: &ClusterSpec, host: &HostName) -> bool {
     let Some(member) = reading.member(host, &cluster.name) else { return false };
@@ -191,5 +227,8 @@ fn is_lost(reading: &Reading<'_>, cluster: &ClusterSpec, host: &HostName) -> boo
         Observed::Unknown(_) => true,
     };
     let took_part = member.quorum_seen || !member.marker.is_absent();
-    took_part && !has_log && member.running.known().is_none()
+    took_part
+        && !has_log
+        && member.running.known().is_none()
+        && !is_unlisted(reading, cluster, host)
 }

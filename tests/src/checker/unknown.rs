@@ -37,6 +37,8 @@ fn touches_unknown(reading: &Reading<'_>, step: &Step) -> bool {
         StepKind::DiscardBootstrap => {
             member.is_some_and(|m| is_unknown(&m.token) || is_unknown(&m.data))
         }
+        // Whether there is anything to set aside.
+        StepKind::ForgetMember { .. } => member.is_some_and(|m| is_unknown(&m.data)),
         StepKind::WriteUnit { .. } => layout.is_some_and(|layout| file(layout.unit_file())),
         StepKind::WriteMarker { .. } => member.is_some_and(|m| is_unknown(&m.marker)),
         StepKind::StandaloneKubelet { .. } => is_unknown(&host.kubelet),
@@ -65,6 +67,9 @@ fn touches_unknown(reading: &Reading<'_>, step: &Step) -> bool {
         StepKind::MoveLeader { .. }
         | StepKind::TryCertificates { .. }
         | StepKind::ListByAddress { .. }
+        | StepKind::RemoveMember { .. }
+        | StepKind::AddLearner { .. }
+        | StepKind::PromoteMember { .. }
         | StepKind::AwaitRejoin { .. }
         | StepKind::ProveHealthy { .. } => false,
     }

@@ -47,9 +47,9 @@ pub(super) fn happenings(
             all.extend(possible.map(|fault| Happening::Begins(name.clone(), *fault)));
         }
     }
-    let running = world.running();
+    let voting = world.voting();
     for (cluster, leader) in &world.leaders {
-        let others = running.iter().filter(|((name, _), _)| name == cluster);
+        let others = voting.iter().filter(|((name, _), _)| name == cluster);
         let others = others.flat_map(|(_, hosts)| hosts).filter(|host| *host != leader);
         all.extend(others.map(|host| Happening::Leads(cluster.clone(), host.clone())));
     }

@@ -19,6 +19,7 @@ use super::rest::{Deed, Rest};
 use super::walk::{Bounds, Often};
 use crate::invariants::{self, Broken};
 use crate::registry::{Registry, begin};
+use crate::roster::Listed;
 use crate::shared::Shared;
 use crate::world::{SimHost, World};
 
@@ -116,8 +117,9 @@ struct Seen {
 struct ClusterState {
     formed: BTreeMap<ClusterName, String>,
     leaders: BTreeMap<ClusterName, HostName>,
-    published: BTreeSet<(String, HostName)>,
-    listed: BTreeMap<(String, HostName), String>,
+    published: BTreeSet<(String, String)>,
+    lists: BTreeMap<String, Vec<Listed>>,
+    added: u64,
 }
 
 #[derive(Debug, PartialEq, Eq)]
@@ -192,23 +194,25 @@ impl<'s> Site<'s> {
     /// The world of a number.
     pub(super) fn world(&self, number: u32) -> World {
         let WorldState { hosts, clusters } = &*self.worlds.value(number);
-        let ClusterState { formed, leaders, published, listed } = &*self.clusters.value(*clusters);
+        let ClusterState { formed, leaders, published, lists, added } =
+            &*self.clusters.value(*clusters);
         let states = hosts.iter().map(|host| self.hosts.value(*host).0.clone());
         World {
             hosts: self.first.hosts.keys().cloned().zip(states).collect(),
             formed: formed.clone(),
             leaders: leaders.clone(),
             published: published.clone(),
-            listed: listed.clone(),
+            lists: lists.clone(),
+            added: *added,
             ..self.first.clone()
         }
     }
 
     fn number(&mut self, world: World) -> Result<u32, Broken> {
-        let World { hosts, formed, leaders, published, listed, .. } = world;
+        let World { hosts, formed, leaders, published, lists, added, .. } = world;
         let hosts = hosts.into_values().map(|host| self.hosts.number(HostState(host)).0).collect();
         let (clusters, _) =
-            self.clusters.number(ClusterState { formed, leaders, published, listed });
+            self.clusters.number(ClusterState { formed, leaders, published, lists, added });
         let (number, met) = self.worlds.number(WorldState { hosts, clusters });
         if met == Met::Now {
             let world = self.world(number);

@@ -1,8 +1,12 @@
 //! What is on the hosts, in few words: the answer to `hosts`.
 
+use inventories::ClusterName;
 use planner::plan::FormationState;
 
-use crate::world::{SimHost, SimMember, World};
+use crate::act::join::formation;
+use crate::registry::Settings;
+use crate::roster::Listed;
+use crate::world::{Log, SimHost, SimMember, World};
 
 /// One line a host, and one a member on it.
 pub fn describe(world: &World) -> String {
@@ -10,7 +14,7 @@ pub fn describe(world: &World) -> String {
     for (name, host) in &world.hosts {
         out += &format!("{name}: {}\n", of_host(host));
         for (cluster, member) in &host.members {
-            out += &format!("  {cluster}: {}\n", of_member(member));
+            out += &format!("  {cluster}: {}\n", of_member(world, cluster, member));
         }
     }
     out
@@ -29,7 +33,7 @@ fn of_host(host: &SimHost) -> String {
     listed(&words)
 }
 
-fn of_member(member: &SimMember) -> String {
+fn of_member(world: &World, cluster: &ClusterName, member: &SimMember) -> String {
     let mut words = Vec::new();
     let mut have = |is: bool, word: &str| words.extend(is.then(|| word.to_owned()));
     have(member.directories, "directories");
@@ -40,27 +44,36 @@ fn of_member(member: &SimMember) -> String {
     have(member.discovery_note.is_some(), "the note of a record");
     match member.unit.as_deref().map(formation) {
         Some(FormationState::New) => have(true, "unit to form"),
+        Some(FormationState::Joining) => have(true, "unit to join"),
         Some(FormationState::Existing) => have(true, "unit of a formed cluster"),
         None => {}
     }
     match member.manifest.as_deref().map(formation) {
         Some(FormationState::New) => have(true, "pod to form"),
+        Some(FormationState::Joining) => have(true, "pod to join"),
         Some(FormationState::Existing) => have(true, "pod of a formed cluster"),
         None => {}
     }
     have(member.log.is_some(), "log");
     have(member.process.is_some(), "running");
+    have(is_learner(world, cluster, member), "learner");
     have(member.quorum_seen, "had a quorum");
     have(member.marker.is_some(), "marker");
     listed(&words)
 }
 
-fn formation(text: &str) -> FormationState {
-    if text.contains("--initial-cluster-state=new") {
-        FormationState::New
-    } else {
-        FormationState::Existing
-    }
+/// Whether its cluster lists the member as one that has no vote. One that has no log yet is found by its peer URL.
+fn is_learner(world: &World, cluster: &ClusterName, member: &SimMember) -> bool {
+    let list = world.formed.get(cluster).and_then(|id| world.lists.get(id));
+    let id = member.log.as_ref().map(Log::member_id);
+    let text = member.unit.as_ref().or(member.manifest.as_ref());
+    let own = text.map(|text| Settings::of(text));
+    let url = own.as_ref().and_then(|own| own.find("initial-advertise-peer-urls"));
+    let is_it = |listed: &Listed| match &id {
+        Some(id) => listed.id == *id,
+        None => Some(listed.peer_url.as_str()) == url,
+    };
+    list.into_iter().flatten().any(|listed| listed.learner && is_it(listed))
 }
 
 fn listed(words: &[String]) -> String {

@@ -173,6 +173,10 @@ impl Scene {
     }
 
     fn allow(&mut self, words: &[&str]) -> Result<(), String> {
+        if let ["replace", name] = *words {
+            self.policy.replace.insert(host(name));
+            return Ok(());
+        }
         let (clusters, cluster) = match *words {
             ["slow-disk", cluster] => (&mut self.policy.allow_slow_disk, cluster),
             ["reform", cluster] => (&mut self.policy.allow_reform, cluster),

@@ -100,7 +100,7 @@ fn finish(stage: &Stage, point: &Point) {
                 // lease, within a minute.
                 stage.run(&["unlock", "--yes"]).ends(0);
             } else if point.holds_the_lock() {
-                run.says("taken over from a run that is no more");
+                run.says("took over the lock of a run that is gone");
             }
             return;
         }

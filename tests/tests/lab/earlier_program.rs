@@ -140,7 +140,7 @@ fn finishes(stage: &Stage) {
         stage.run(&["unlock", "--yes"]).ends(0);
         stage.run(&["apply", "--yes"]).ends(0);
     } else {
-        apply.ends(0).says("taken over from a run that is no more");
+        apply.ends(0).says("took over the lock of a run that is gone");
     }
     stage.expect_nothing_to_do();
     Members::of_main(NEWEST, 3).expect_whole(stage);

@@ -3,16 +3,16 @@
 use std::process::{self, Command};
 use std::{env, fs};
 
+use quorate_lab::releases;
 use quorate_lab::site::Runtime;
-use quorate_lab::{Host, releases};
 
 use crate::harness::{Members, NEWEST, Stage, eventually, on, options};
 
 scenarios! {
-    a_member_without_its_log_does_not_start_and_is_named,
+    a_member_without_its_log_does_not_start_and_is_replaced,
 }
 
-pub(crate) fn a_member_without_its_log_does_not_start_and_is_named(runtime: Runtime) {
+pub(crate) fn a_member_without_its_log_does_not_start_and_is_replaced(runtime: Runtime) {
     let stage = Stage::formed("m-lost", 3, &options(runtime));
     let members = Members::of_main(NEWEST, 3);
     let id = members.id(&stage.host(1));
@@ -41,38 +41,9 @@ pub(crate) fn a_member_without_its_log_does_not_start_and_is_named(runtime: Runt
     on(&lost, no_log);
     assert_eq!(members.id(&stage.host(1)), id);
     members.etcdctl(&stage.host(1), "put still alive");
-    if runtime == Runtime::Systemd {
-        replace_by_hand(&stage, &lost);
-        assert_eq!(members.id(&stage.host(1)), id);
-        members.expect_whole(&stage);
-    }
-}
-
-const PAGE: &str = include_str!("../../../docs/operations.md");
-
-/// What the hint and the page tell a reader to do, word by word.
-fn replace_by_hand(stage: &Stage, lost: &Host) {
-    let plan = stage.run(&["plan"]).stdout;
-    let told: Vec<&str> =
-        plan.split('`').filter_map(|part| part.strip_prefix("quorate ")).collect();
-    assert_eq!(told.len(), 2, "remove and add: {plan}");
-    for command in told {
-        let words: Vec<&str> = command.split_whitespace().collect();
-        stage.run(&words).ends(0);
-    }
-    let (_, section) = PAGE.split_once("### A member that lost its memory").unwrap();
-    let (section, _) = section.split_once("\n## ").unwrap();
-    for block in section.split("```sh").skip(1) {
-        let (block, _) = block.split_once("```").unwrap();
-        let block = stage.hosts().iter().fold(block.to_owned(), |block, host| {
-            let name = host.name();
-            let number = name.trim_start_matches("etcd-");
-            block.replace(&format!("10.30.0.1{number}:"), &format!("{}:", host.address()))
-        });
-        on(lost, &block);
-    }
-    stage.run(&["status"]).ends(0);
-    stage.run(&["apply", "--yes"]).ends(0);
+    stage.run(&["apply", "--yes", "--replace", "etcd-3"]).ends(0);
+    assert_eq!(members.id(&stage.host(1)), id);
+    members.expect_whole(&stage);
     stage.expect_nothing_to_do();
 }
 

@@ -38,6 +38,7 @@ mod hostile_values;
 mod login_shells;
 mod lost_connections;
 mod lost_memory;
+mod membership;
 mod nat;
 mod pods;
 mod refusals;

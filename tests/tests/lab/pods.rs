@@ -38,6 +38,7 @@ fn scenarios() -> Vec<Scenario> {
         crate::hostile_values::SCENARIOS,
         crate::lost_connections::SCENARIOS,
         crate::lost_memory::SCENARIOS,
+        crate::membership::SCENARIOS,
         crate::renewal::SCENARIOS,
         crate::secrets::SCENARIOS,
         crate::stopped::SCENARIOS,

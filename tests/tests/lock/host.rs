@@ -61,7 +61,7 @@ impl Lock {
     /// `lock_keep.sh`: the lease begins anew.
     pub(crate) fn keep(&mut self, run: Run) -> Result<(), Refused> {
         self.of(run)?;
-        // A renewal that was on its way when the lock was given back comes too late.
+        // A renewal that was on its way when the lock was released comes too late.
         if self.lease == Lease::Free {
             return Err(Refused);
         }

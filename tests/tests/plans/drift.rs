@@ -151,7 +151,7 @@ const CASES: &[Case] = &[
     ),
     (|f| host(f).machine.systemd = Some(247), "restart", "PrivateIPC: yes -> unset"),
     (|f| unit(f).enabled = false, "unit", "not enabled"),
-    (|f| unit(f).needs_reload = true, "unit", "older text in memory"),
+    (|f| unit(f).needs_reload = true, "unit", "older version of the unit loaded"),
     (
         |f| {
             member(f).files.insert(layout().unit_file(), Observed::Absent);

@@ -96,7 +96,7 @@ fn a_renewal_waits_for_a_trial_that_something_stops() {
         plan.report.held.iter().map(|finding| (finding.code, finding.hint.as_deref())).collect();
     assert_eq!(
         held,
-        [(FindingCode::UntriedCertificates, Some("solve what is blocked for etcd-1"))]
+        [(FindingCode::UntriedCertificates, Some("resolve what is blocked for etcd-1"))]
     );
 }
 

@@ -12,6 +12,7 @@ mod lint;
 mod list_by_address;
 mod locks;
 mod machine;
+mod membership;
 mod move_leader;
 mod pods;
 mod recording;

@@ -60,7 +60,7 @@ impl Seen {
         let mut next = || parts.next().unwrap_or_default();
         let (digest, present, said) = (next(), next(), next());
         let statuses = etcd::statuses(said).map_err(|error| {
-            Failure::failed(format!("the member does not say which cluster it is of: {error}"))
+            Failure::failed(format!("the member does not report its cluster id: {error}"))
         })?;
         let [status] = &statuses[..] else {
             return Err(Failure::failed("more than one member answered"));

@@ -38,7 +38,7 @@ pub(crate) fn run_pod(
     let layout = &step.layout;
     let token = match formation {
         FormationState::New => Some(token(step, bindings)?),
-        FormationState::Existing => None,
+        FormationState::Joining | FormationState::Existing => None,
     };
     let seen = match replaces {
         Replaced::Nothing => "absent".to_owned(),

@@ -24,7 +24,7 @@ pub(crate) fn write_unit(
     let layout = &step.layout;
     let text = match formation {
         FormationState::New => text.bind(token(step, bindings)?),
-        FormationState::Existing => text.as_str().to_owned(),
+        FormationState::Joining | FormationState::Existing => text.as_str().to_owned(),
     };
     let wanted = Sha256Digest::of(text.as_bytes()).to_string();
     let args = guard::arguments(step, Some(&wanted))?

@@ -29,7 +29,7 @@ pub(super) async fn take(
     let claim = claim(planned);
     let lock = lock::take(pool, &hosts, &claim).await.map_err(refused)?;
     for (host, who) in &lock.expired {
-        context.terminal.say(&format!("{host}: taken over from a run that is no more: {who}"));
+        context.terminal.say(&format!("{host}: took over the lock of a run that is gone: {who}"));
     }
     Ok((lock, claim))
 }
@@ -71,7 +71,7 @@ pub(super) fn hosts(planned: &Planned) -> Result<BTreeSet<HostName>, CliError> {
         let seen: Vec<&HostName> = cluster.members.keys().filter(is_seen).collect();
         if seen.len() <= cluster.members.len() / 2 {
             let message = format!(
-                "only {} of the {} hosts of cluster {} can be locked, which is no majority",
+                "only {} of the {} hosts of cluster {} can be locked; apply needs more than half",
                 seen.len(),
                 cluster.members.len(),
                 cluster.name

@@ -51,8 +51,8 @@ pub(super) fn disk(subject: &Subject<'_>, policy: &Policy, report: &mut PlanRepo
         let DiskTime::Unmeasured(why) = disk else { return };
         report.warnings.push(subject.finding(
             FindingCode::DiskUntimed,
-            format!("how long a synced write takes here is not known: {why}"),
-            "see whether the disk is well; forming the cluster will show how quick it is",
+            format!("can't time a synced write on this disk: {why}"),
+            "check the disk for faults; its speed will show once the cluster is formed",
         ));
         return;
     };
@@ -63,7 +63,7 @@ pub(super) fn disk(subject: &Subject<'_>, policy: &Policy, report: &mut PlanRepo
     let message = slow(disk, speed, policy);
     if refused {
         let hint = format!(
-            "give the host a quicker disk; to form the cluster on this one: --allow-slow-disk {cluster}"
+            "give the host a faster disk; to form the cluster on this one: --allow-slow-disk {cluster}"
         );
         report.block(subject.finding(FindingCode::SlowDisk, message, &hint), [subject.forming()]);
     } else if speed != Speed::Suits {
@@ -206,7 +206,7 @@ pub(super) fn distance(cluster: &ClusterSpec, facts: &SiteFacts, report: &mut Pl
         cluster: Some(cluster.name.clone()),
         message: format!(
             "a round trip from {} to {} takes {}; the heartbeat interval of {} ms and the election \
-             timeout of {} ms are made for less",
+             timeout of {} ms are too short for that",
             pair.from,
             pair.to,
             millis(time),

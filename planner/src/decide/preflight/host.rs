@@ -35,14 +35,14 @@ fn machine(subject: &Subject<'_>, report: &mut PlanReport) {
     if let Err(arch) = &machine.arch {
         block(
             FindingCode::Architecture,
-            format!("no etcd release is made for processor architecture {arch}"),
+            format!("there is no etcd release for processor architecture {arch}"),
             "use a host with amd64, arm64, ppc64le or s390x",
         );
     }
     match machine.systemd {
         None => block(
             FindingCode::NoSystemd,
-            "systemd does not run this host".to_owned(),
+            "this host does not run systemd".to_owned(),
             "use a host that is booted by systemd",
         ),
         Some(version) if version < OLDEST_SYSTEMD => block(

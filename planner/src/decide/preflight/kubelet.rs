@@ -68,17 +68,17 @@ fn somebody_s(subject: &Subject<'_>, kubelet: &KubeletFacts) -> Option<Finding> 
         Observed::Known(folder) if folder.trim_end_matches('/') == MANIFESTS => None,
         Observed::Known(folder) => Some(subject.host_finding(
             FindingCode::KubeletElsewhere,
-            format!("its kubelet runs the pods of {folder}, not those of {MANIFESTS}"),
+            format!("its kubelet watches {folder} for static pods, not {MANIFESTS}"),
             "set staticPodPath in the kubelet's configuration",
         )),
         Observed::Absent => Some(subject.host_finding(
             FindingCode::KubeletElsewhere,
-            format!("its kubelet runs the pods of no folder; it should those of {MANIFESTS}"),
+            format!("its kubelet watches no folder for static pods; it must watch {MANIFESTS}"),
             "set staticPodPath in the kubelet's configuration",
         )),
         Observed::Unknown(why) => Some(subject.host_finding(
             FindingCode::KubeletElsewhere,
-            format!("can't tell of which folder its kubelet runs the pods: {why}"),
+            format!("can't tell which folder its kubelet watches: {why}"),
             "look at staticPodPath in the kubelet's configuration",
         )),
     }

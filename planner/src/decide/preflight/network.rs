@@ -178,8 +178,8 @@ fn reach(subject: &Subject<'_>, peer: SocketAddr, report: &mut PlanReport) {
         }
         Some(Reach::Untried) => report.warnings.push(subject.finding(
             FindingCode::PeerUntried,
-            format!("whether {peer} can be reached is not known: sshd here does not forward"),
-            "AllowTcpForwarding yes lets quorate look; forming the cluster will show",
+            format!("can't check whether {peer} is reachable: sshd on this host does not forward"),
+            "to let quorate check it, set in the host's sshd_config: AllowTcpForwarding yes",
         )),
         Some(Reach::Connected | Reach::Refused) | None => {}
     }

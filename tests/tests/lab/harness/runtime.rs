@@ -58,6 +58,11 @@ impl Stage {
         });
     }
 
+    /// As a machine that was installed again: nothing of quorate's is on it.
+    pub(crate) fn reinstall(&self, host: &quorate_lab::Host) {
+        on(host, WIPE);
+    }
+
     pub(crate) fn by_runtime<T>(&self, unit: T, pod: T) -> T {
         match self.runtime {
             Runtime::Systemd => unit,

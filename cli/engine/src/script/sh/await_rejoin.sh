@@ -65,9 +65,9 @@ while :; do
         elif [ "$runs" != "$version" ]; then
             fail "it runs etcd $runs, not $version"
         elif ! is_number "$applied"; then
-            why="it does not say how much of the log it has"
+            why="it does not report how many log entries it has applied"
         elif [ -z "$goal" ]; then
-            why="too few of the other members say how far the log is"
+            why="too few of the other members report their position in the log"
         elif [ "$applied" -lt "$goal" ]; then
             why="it has applied $applied of $goal entries of the log"
         elif is_ready; then
@@ -93,7 +93,7 @@ raised=$(printf '%s\n' "$said" | sed -n 's/.*alarm:\([A-Z]*\).*/\1/p')
 for alarm in $raised; do
     case $alarms in
     *"$alarm"*) ;;
-    *) fail "a new alarm is up: $alarm" ;;
+    *) fail "etcd raised a new alarm: $alarm" ;;
     esac
 done
 changed

@@ -24,72 +24,8 @@ if [ "$loaded" = loaded ]; then
         systemctl disable --quiet "$unit"
 fi
 
-running=$(etcds_of "$data" "$unit")
-if [ -e "$manifest" ] || [ -n "$running" ]; then
-    kubelet_runs
-    if ! take_pod_away "$manifest" "$data" "$unit" "$end_seconds" "$kept"; then
-        put_back "$manifest" "$kept"
-        fail "$stuck$back"
-    fi
-    forget_kept "$kept"
-    moved=yes
-fi
-
-# varint BYTE…: a number of a protobuf message, in $number; $left is how many bytes follow it.
-varint() {
-    number=0 bits=0
-    while [ "$#" -gt 0 ]; do
-        number=$((number | ($1 & 127) << bits)) bits=$((bits + 7))
-        if [ "$1" -lt 128 ]; then
-            left=$(($# - 1))
-            return 0
-        fi
-        shift
-    done
-    return 1
-}
-
-# member_of LOG: the id of the member that began the log, which its second record tells: after its length come
-# type 1, a checksum, and as data (26) the ids. What can't be read has no id.
-member_of() {
-    # shellcheck disable=SC2046
-    set -- $(od -An -v -tu1 -j 24 -N 64 "$1")
-    [ "$#" -gt 3 ] && [ "$1 $2 $3" = '8 1 16' ] || return 0
-    shift 3
-    varint "$@" || return 0
-    shift $(($# - left))
-    [ "$#" -gt 3 ] && [ "$1 $3" = '26 8' ] || return 0
-    shift 3
-    varint "$@" || return 0
-    printf '%x' "$number"
-}
-
-# The directory itself may be a mount point, and can't be moved.
-member=$data/member archive=$data/archived
-if [ -e "$member" ] || [ -L "$member" ]; then
-    if [ -L "$member" ] || [ ! -d "$member" ]; then
-        fail "$member is not a directory"
-    fi
-    # A mount would go along, and at the next boot be missing where it belongs.
-    for dir in "$member" "$member/wal" "$member/snap"; do
-        [ ! -d "$dir" ] || [ "$(stat -c %m "$dir")" != "$dir" ] ||
-            fail "$dir is a mount point, so $member can't be moved to $archive: empty it yourself"
-    done
-    if [ -L "$archive" ] || { [ -e "$archive" ] && [ ! -d "$archive" ]; }; then
-        fail "$archive is not a directory"
-    fi
-    [ -d "$archive" ] || mkdir -m 0700 "$archive"
-    chown root:root "$archive"
-    chmod 0700 "$archive"
-    id=
-    for log in "$member/wal"/*.wal; do
-        [ ! -f "$log" ] || id=$(member_of "$log")
-        break
-    done
-    mv -T "$member" "$archive/$(date -u +%Y%m%dT%H%M%SZ)-${id:-unknown}"
-    sync "$archive" "$data"
-    moved=yes
-fi
+end_pod "$manifest" "$data" "$unit" "$end_seconds" "$kept"
+archive_data "$data"
 # The token goes last: as long as it is there, what is left of the data is known to be ours.
 if [ -e "$token" ]; then
     rm -f -- "$token"

@@ -11,7 +11,7 @@
 same_machine() {
     if [ -n "$1" ]; then
         IFS= read -r id 2>/dev/null </etc/machine-id || id=
-        [ "$id" = "$1" ] || refuse "this login leads to another machine than the plan was made for: another machine-id"
+        [ "$id" = "$1" ] || refuse "this login leads to another machine than the plan was made for: its machine-id differs"
     fi
     if [ -n "$2" ]; then
         case $(ip -oneline route get "$2" 2>/dev/null) in
@@ -30,7 +30,7 @@ enter() {
         read_lock "$fence"
         [ "$generation" = "$turn" ] || refuse "another run took the lock of this host over: $owner, $why"
         # A script that its run gave up may begin after that: nobody waits for it, and no lock keeps others out.
-        [ "$until" != 0 ] || refuse "the lock of this host was given back"
+        [ "$until" != 0 ] || refuse "the lock of this host was released"
     fi
     if [ -n "$entry" ]; then
         journal_file=$journal journal_line=$entry

@@ -30,7 +30,7 @@ file_is() {
     fi
     case " $2 " in
     *" $found "*) ;;
-    *) refuse "$1 is no longer what the plan saw" ;;
+    *) refuse "$1 has changed since the plan was made" ;;
     esac
 }
 

@@ -58,7 +58,7 @@ download() {
         undownloaded "the host has neither curl nor wget"
     fi
     if [ "$(stat -c %s "$1")" -gt "$bytes" ]; then
-        undownloaded "$url is longer than $bytes bytes"
+        undownloaded "$url is larger than $bytes bytes"
     fi
     if [ -e "$work/failed" ]; then
         [ "$(cat "$work/failed")" != 124 ] || undownloaded "$url took longer than $seconds s"

@@ -23,7 +23,7 @@ read_lock() {
     for number in "$generation" "$until" "${why:+1}"; do
         case $number in
         '' | 0?* | *[!0-9]* | ????????????????*)
-            fail "$1 can't be read as a lock: look at it, and remove it if nobody is at work here"
+            fail "$1 is not a valid lock file: look at it, and remove it if no apply is running"
             ;;
         esac
     done

@@ -15,7 +15,7 @@ changing "$lock"
 read_lock "$lock"
 [ "$nonce" = "$run" ] || refuse "$owner took the lock over: $why"
 [ -n "$is_quiet" ] || end_steps "$lock"
-[ "$until" != 0 ] || [ "$seconds" = 0 ] || refuse "the lock was given back"
+[ "$until" != 0 ] || [ "$seconds" = 0 ] || refuse "the lock was released"
 if [ "$seconds" = 0 ]; then
     until=0
 else

@@ -96,7 +96,7 @@ healthy_among() {
         elif [ "$cluster" != "$id" ]; then
             unfit="$unfit; $endpoint belongs to another cluster, $cluster"
         elif ! is_number "$index" || ! is_number "$applied"; then
-            unfit="$unfit; $endpoint does not say how much of the log it has"
+            unfit="$unfit; $endpoint does not report how many log entries it has applied"
         else
             fit="$fit $endpoint $applied"
             [ "$index" -le "$newest" ] || newest=$index

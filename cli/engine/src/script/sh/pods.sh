@@ -36,7 +36,7 @@ etcd_from() {
 # kubelet_runs: nobody else starts and ends pods.
 kubelet_runs() {
     [ "$(of_unit kubelet.service ActiveState)" = active ] ||
-        refuse "kubelet.service does not run, so nothing would do the rest: systemctl start kubelet"
+        refuse "kubelet.service does not run, so no pod would start or stop: systemctl start kubelet"
 }
 
 # kubelet_is_gone: whether it has not run for a while; to be asked again and again. A restart is no end.

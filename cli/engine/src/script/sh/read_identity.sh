@@ -13,6 +13,6 @@ fi
 # waits 7 s
 said=$(env -i "$etcdctl" --cacert="$cacert" --cert="$cert" --key="$key" --endpoints="$endpoint" \
     --dial-timeout=2s --command-timeout=5s -w json endpoint status 2>&1) ||
-    { printf 'failed the member does not say which cluster it is of\n%s\n' "$said"; exit 1; }
+    { printf 'failed the member does not report its cluster id\n%s\n' "$said"; exit 1; }
 printf '%s\n' "$said"
 already

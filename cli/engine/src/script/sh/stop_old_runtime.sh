@@ -11,7 +11,7 @@ systemd)
     [ "$loaded" = loaded ] || [ -e "$file" ] || already
     # What the plan saw as a rest may run again: systemd starts it until it stays. Then it takes its turn.
     [ -n "$image" ] || [ "$(of_unit "$unit" ActiveState)" != active ] ||
-        refuse "$unit runs again, and did not when the plan was made"
+        refuse "$unit is running again; it was not running when the plan was made"
     # waits 20 s, to see whether it is there
     [ -z "$image" ] || has_image "$image" "$pull_seconds" || fail "$missing"
     # First what would start it again, should the host lose its power now.

@@ -15,6 +15,6 @@ recv "$blob1" |
         -e "s/^\( *runAsGroup: \)[^ ]*@GID_OF_ETCD@[^ ]*\$/\1$gid/" >"$work"
 arrived
 is_written "$manifest" 600 root:root && already
-is_same_pod "$manifest" "$work" || refuse "$manifest is no longer the pod that the plan saw"
+is_same_pod "$manifest" "$work" || refuse "the pod in $manifest has changed since the plan was made"
 end_file "$manifest" 0600 root:root
 changed

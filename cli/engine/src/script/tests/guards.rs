@@ -152,7 +152,7 @@ fn a_restart_waits_for_a_member_that_has_to_catch_up() {
         assert_eq!(why((120, 120)), "b has applied 120 of 90001 entries of the log");
         let silent = "\"ClusterID\" : 51966\n\"Leader\" : 7\n\"IsLearner\" : false\n";
         let why = waits_for(bench, "cafe", silent);
-        assert_eq!(why, "b does not say how much of the log it has");
+        assert_eq!(why, "b does not report how many log entries it has applied");
     });
 }
 

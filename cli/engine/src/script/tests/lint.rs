@@ -9,7 +9,11 @@ use remote::lean;
 /// Those that look, which are no steps.
 const LOOKS: [&str; 2] = [crate::observe::SCRIPT, include_str!("../sh/cost.sh")];
 
-pub(super) const ALL: [&str; 38] = [
+pub(super) const ALL: [&str; 42] = [
+    ADD_LEARNER,
+    FORGET_MEMBER,
+    PROMOTE_MEMBER,
+    REMOVE_MEMBER,
     CLOSE_DISCOVERY,
     END_TRIAL,
     TRY_CERTIFICATES,

@@ -22,7 +22,7 @@ fn another_machine_is_left_as_it_is_and_not_even_its_lock_is_opened() {
         bench.program("ip", r#"[ "$4" = 10.0.0.1 ] && echo "local 10.0.0.1 dev lo src 10.0.0.1""#);
         let before = bench.entries();
         let (status, said) = step(bench, &format!("{OTHER_ID} "));
-        assert!(status == 80 && said.contains("another machine-id"), "{said}");
+        assert!(status == 80 && said.contains("its machine-id differs"), "{said}");
         let (status, said) = step(bench, " 10.0.0.2");
         assert!(status == 80 && said.contains("no longer has 10.0.0.2"), "{said}");
         assert_eq!(bench.entries(), before);

@@ -249,7 +249,10 @@ fn a_step_that_was_cut_off_without_its_manifest_is_done_again() {
             std::fs::remove_file(bench.path(MANIFEST)).unwrap();
             bench.write(KEPT, &written("0c", ""));
             let (status, words) = said(bench, &run_pod(bench, "0b", "", "identity:0a"));
-            assert!(status == 80 && words.contains("no longer what the plan saw"), "{words}");
+            assert!(
+                status == 80 && words.contains("has changed since the plan was made"),
+                "{words}"
+            );
         });
     });
 }
@@ -291,7 +294,10 @@ fn nothing_is_written_where_nobody_would_run_it_or_somebody_else_wrote() {
         bench.write(MANIFEST, "another");
         for seen in ["absent", &"0".repeat(64), "identity:0b"] {
             let (status, words) = said(bench, &run_pod(bench, "0a", "", seen));
-            assert!(status == 80 && words.contains("no longer what the plan saw"), "{words}");
+            assert!(
+                status == 80 && words.contains("has changed since the plan was made"),
+                "{words}"
+            );
         }
         assert_eq!(bench.read(MANIFEST), "another");
         let reply = bench.run(&Run { missing: 1, ..run_pod(bench, "0a", "", &sha256("another")) });

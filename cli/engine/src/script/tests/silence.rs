@@ -71,7 +71,10 @@ fn others_that_do_not_answer_are_no_sign_that_it_has_caught_up() {
         bench.write("alarms", "");
         let (status, said) = rejoin(bench, &["a", "b"]);
         assert_eq!(status, 1, "{said}");
-        assert!(said.contains("too few of the other members say how far the log is"), "{said}");
+        assert!(
+            said.contains("too few of the other members report their position in the log"),
+            "{said}"
+        );
         member(bench, "a", 90);
         let (status, said) = rejoin(bench, &["a", "b", "c", "d"]);
         assert_eq!(status, 1, "one of four is too few: {said}");
@@ -93,7 +96,7 @@ fn a_list_of_alarms_that_does_not_come_is_not_an_empty_one() {
         bench.write("asked", "");
         bench.write("silent", "2");
         let (status, said) = rejoin_within(bench, "600", &[]);
-        assert_eq!((status, said.as_str()), (1, "failed a new alarm is up: CORRUPT\n"));
+        assert_eq!((status, said.as_str()), (1, "failed etcd raised a new alarm: CORRUPT\n"));
         assert_eq!(bench.read("asked").lines().count(), 3);
     });
 }

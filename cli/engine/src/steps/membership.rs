@@ -1,0 +1,136 @@
+//! Steps that change who is a member: each asks the other members from the member's own host.
+
+use std::collections::BTreeMap;
+
+use inventories::{EtcdVersion, HostName};
+
+use super::{MemberStep, pods};
+use crate::script::{
+    self,
+    call::{Arguments, guarded, patient},
+    failure::Failure,
+};
+use remote::Call;
+
+/// How long the others may take to make a change, in seconds: for five after an election a leader refuses it.
+const SETTLE: u64 = 20;
+/// How long a learner may show no progress, in seconds.
+const PATIENCE: u64 = 300;
+/// How long one that gets on may take, in seconds: the largest database over a slow line.
+const LONGEST: u64 = 6 * 60 * 60;
+
+pub(crate) fn remove(
+    step: &MemberStep<'_>,
+    id: &str,
+    others: &BTreeMap<HostName, String>,
+    version: EtcdVersion,
+) -> Result<Call, Failure> {
+    let args = Arguments::new()
+        .with_etcdctl(&step.layout, version)
+        .with("id", id)
+        .with("seconds", SETTLE)
+        .with_words("others", others.values());
+    Ok(patient(guarded(step, script::REMOVE_MEMBER, args)?, SETTLE))
+}
+
+pub(crate) fn forget(
+    step: &MemberStep<'_>,
+    peer_url: &str,
+    others: &BTreeMap<HostName, String>,
+    version: EtcdVersion,
+) -> Result<Call, Failure> {
+    let layout = &step.layout;
+    let args = Arguments::new()
+        .with_etcdctl(layout, version)
+        .with("url", peer_url)
+        .with("unit", layout.unit_name())
+        .with("data", layout.data_dir())
+        .with("token", layout.token_file())
+        .with("marker", layout.marker())
+        .with("witness", layout.quorum_witness())
+        .with("due", layout.restart_due())
+        .with("manifest", layout.pod_manifest())
+        .with("end_seconds", pods::END)
+        .with("kept", layout.kept_manifest())
+        .with_words("others", others.values());
+    Ok(patient(guarded(step, script::FORGET_MEMBER, args)?, pods::END))
+}
+
+pub(crate) fn add_learner(
+    step: &MemberStep<'_>,
+    peer_url: &str,
+    others: &BTreeMap<HostName, String>,
+    version: EtcdVersion,
+) -> Result<Call, Failure> {
+    let args = Arguments::new()
+        .with_etcdctl(&step.layout, version)
+        .with("name", step.host())
+        .with("url", peer_url)
+        .with("seconds", SETTLE)
+        .with_words("others", others.values());
+    Ok(patient(guarded(step, script::ADD_LEARNER, args)?, SETTLE))
+}
+
+pub(crate) fn promote(
+    step: &MemberStep<'_>,
+    endpoint: &str,
+    peer_url: &str,
+    (others, version): (&BTreeMap<HostName, String>, EtcdVersion),
+) -> Result<Call, Failure> {
+    let layout = &step.layout;
+    let args = Arguments::new()
+        .with_etcdctl(layout, version)
+        .with("own", endpoint)
+        .with("url", peer_url)
+        .with("seconds", PATIENCE)
+        .with("longest", LONGEST)
+        .with("unit", layout.unit_name())
+        .with("pod", layout.pod_name())
+        .with("data", layout.data_dir())
+        .with_words("others", others.values());
+    Ok(patient(guarded(step, script::PROMOTE_MEMBER, args)?, LONGEST))
+}
+
+#[cfg(test)]
+mod tests {
+    use std::collections::{BTreeMap, BTreeSet};
+
+    use planner::Step;
+    use planner::plan::{Action, Guard, StepKind, Why};
+
+    use super::*;
+    use crate::script::tests::bench::keys_of;
+
+    #[test]
+    fn each_script_is_given_the_arguments_that_it_names_and_time_for_all_of_it() {
+        let step = Step {
+            id: "etcd-3/main/start".parse().unwrap(),
+            action: Action::Run,
+            kind: StepKind::DiscardBootstrap,
+            guard: Guard::Nothing,
+            after: BTreeSet::new(),
+            why: Why::Unfinished,
+        };
+        let cluster = "main".parse().unwrap();
+        let step = MemberStep::new(&step, &cluster);
+        let version: EtcdVersion = "3.6.16".parse().unwrap();
+        let others = ["etcd-1", "etcd-2"].map(|name| (name.parse().unwrap(), format!("of-{name}")));
+        let others = BTreeMap::from(others);
+        let calls = [
+            (remove(&step, "c3", &others, version), SETTLE),
+            (forget(&step, "peer", &others, version), pods::END),
+            (add_learner(&step, "peer", &others, version), SETTLE),
+            (promote(&step, "own", "peer", (&others, version)), LONGEST),
+        ];
+        for (call, seconds) in calls {
+            let call = call.unwrap();
+            let given = call.args.iter().map(|argument| argument.split_once('=').unwrap().0);
+            assert_eq!(given.collect::<Vec<_>>(), keys_of(call.script));
+            assert!(call.args.contains(&"others=of-etcd-1 of-etcd-2".to_owned()));
+            let waits = script::waits(call.script);
+            assert!(call.deadline > waits + std::time::Duration::from_secs(seconds));
+            let name = call.args.iter().find(|argument| argument.starts_with("name="));
+            assert!(name.is_none_or(|name| name == "name=etcd-3"));
+        }
+    }
+}

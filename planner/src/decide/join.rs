@@ -1,0 +1,379 @@
+//! New members of a formed cluster, one after the other: each is prepared, added as a learner, started, promoted once
+//! it has caught up, and recorded. What an earlier run did already is not done again. A failed member goes first.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use inventories::HostName;
+use inventories::inventory::Runtime;
+use templates::{Formation, Member, RenderError};
+
+use crate::decide::assess::View;
+use crate::decide::ensure;
+use crate::decide::form;
+use crate::decide::member_context::MemberContext;
+use crate::decide::membership::{self, Joining, survivors};
+use crate::decide::roll::Candidate;
+use crate::decide::runtime;
+use crate::facts::ListedMember;
+use crate::plan::{Action, FormationState, Guard, Others, Step, StepId, StepKind, Swap, Verb, Why};
+use crate::quorum::Quorum;
+use crate::report::{Finding, FindingCode, PlanReport, QuorumNote};
+use crate::spec::{ClusterSpec, MemberSpec};
+use crate::stops::{Changes, Scope};
+
+/// The members that join in this plan, in their order, and what each of them asks.
+pub(crate) struct Joins<'p, 'a> {
+    newcomers: Vec<(&'p MemberContext<'a>, &'p Joining)>,
+    /// The client URLs of the voters that answer.
+    others: BTreeMap<HostName, String>,
+    /// The hosts of the members that are listed and have not failed.
+    listed: BTreeSet<&'a HostName>,
+    cluster_id: Option<String>,
+}
+
+/// The members that can join now. Why the others can't is held in the report.
+pub(crate) fn ready<'p, 'a>(
+    view: &View<'_>,
+    members: &'p [MemberContext<'a>],
+    joining: &'p BTreeMap<&'a HostName, Joining>,
+    scope: &Scope<'_>,
+    report: &mut PlanReport,
+) -> Option<Joins<'p, 'a>> {
+    let cluster = members.first()?.cluster;
+    let selected: Vec<&&HostName> = joining.keys().filter(|host| scope.selects(host)).collect();
+    if selected.is_empty() {
+        return None;
+    }
+    if let Some(why) = waits(cluster, view, members, joining, scope) {
+        let names: Vec<&str> = selected.iter().map(|host| host.as_str()).collect();
+        report.held.push(Finding {
+            code: FindingCode::JoinWaits,
+            host: None,
+            cluster: Some(cluster.name.clone()),
+            message: format!("{} can't join now: {why}", names.join(", ")),
+            hint: Some("resolve this, and plan again".to_owned()),
+        });
+        return None;
+    }
+    let list = view.listed()?;
+    let failed = failed(joining);
+    let (healthy, _) = survivors(view, list, &failed);
+    let url =
+        |host: &HostName| cluster.members.get(host).map(|m| m.member.client_url().to_string());
+    let others = healthy.into_iter().filter_map(|host| Some((host.clone(), url(host)?))).collect();
+    let mut newcomers: Vec<(&MemberContext<'_>, &Joining)> = members
+        .iter()
+        .filter(|member| scope.may_change(member.name))
+        .filter_map(|member| Some((member, joining.get(member.name)?)))
+        .collect();
+    // etcd has one learner at a time: the one that is on its way comes first.
+    newcomers.sort_by_key(|(member, place)| {
+        let turn = match place {
+            Joining::Learner => 0,
+            Joining::Added => 1,
+            Joining::Failed(_) | Joining::Unlisted => 2,
+        };
+        (turn, member.name)
+    });
+    let listed = cluster.members.keys().filter(|host| match joining.get(*host) {
+        None | Some(Joining::Learner | Joining::Added) => true,
+        Some(Joining::Failed(_) | Joining::Unlisted) => false,
+    });
+    let (listed, cluster_id) = (listed.collect(), view.now.cluster_id.clone());
+    Some(Joins { newcomers, others, listed, cluster_id })
+}
+
+/// Why nobody can join now.
+fn waits(
+    cluster: &ClusterSpec,
+    view: &View<'_>,
+    members: &[MemberContext<'_>],
+    joining: &BTreeMap<&HostName, Joining>,
+    scope: &Scope<'_>,
+) -> Option<String> {
+    if scope.changes == Changes::Stopped {
+        return Some("a blocked finding stops membership changes in this cluster".to_owned());
+    }
+    let list = view.listed()?;
+    let failed = failed(joining);
+    let answers = |listed: &ListedMember| {
+        view.answers().any(|(_, etcd)| etcd.member_id == listed.id && etcd.leader.is_some())
+    };
+    let silent = list.iter().filter(|listed| !listed.learner && !listed.name.is_empty());
+    let silent = silent.filter(|listed| !failed.contains(&listed.id.as_str()) && !answers(listed));
+    let silent: Vec<&str> = silent.map(|listed| listed.name.as_str()).collect();
+    if !silent.is_empty() {
+        return Some(format!("etcd adds nobody while {} does not answer", silent.join(", ")));
+    }
+    if members.iter().any(|member| member.facts.forbids_us()) {
+        let why = "etcd's own authentication refuses quorate's certificate, and only root may add a member";
+        return Some(why.to_owned());
+    }
+    let elsewhere = cluster.members.iter().filter(|(host, spec)| {
+        let url = [spec.member.peer_url().to_string()];
+        let is_failed = matches!(joining.get(*host), Some(Joining::Failed(_)));
+        let listed = membership::entry(cluster, list, host).filter(|_| !is_failed);
+        listed.is_some_and(|listed| listed.peer_urls != url)
+    });
+    let elsewhere: Vec<&str> = elsewhere.map(|(host, _)| host.as_str()).collect();
+    if !elsewhere.is_empty() {
+        return Some(format!(
+            "the cluster lists {} at another peer URL than the inventory has",
+            elsewhere.join(", ")
+        ));
+    }
+    let hosts: Vec<&str> = joining
+        .keys()
+        .filter(|host| scope.selects(host))
+        .filter(|host| !members.iter().any(|member| member.name == **host))
+        .map(|host| host.as_str())
+        .collect();
+    (!hosts.is_empty()).then(|| format!("quorate has not checked {}", hosts.join(", ")))
+}
+
+/// How many of so many voters a quorum needs.
+fn majority(voters: usize) -> usize {
+    Quorum { voters, healthy: 0 }.size()
+}
+
+fn failed<'j>(joining: &'j BTreeMap<&HostName, Joining>) -> Vec<&'j str> {
+    let id = |place: &'j Joining| match place {
+        Joining::Failed(id) => Some(id.as_str()),
+        Joining::Unlisted | Joining::Added | Joining::Learner => None,
+    };
+    joining.values().filter_map(id).collect()
+}
+
+/// Restarts come after the new members: each of the two counts on all others.
+pub(crate) fn before_restarts(joins: &Joins<'_, '_>, candidates: &[Candidate<'_, '_>]) -> Finding {
+    let names = |hosts: Vec<&HostName>| -> String {
+        hosts.iter().map(|host| host.as_str()).collect::<Vec<_>>().join(", ")
+    };
+    let cluster = joins.newcomers.first().map(|(member, _)| member.cluster.name.clone());
+    Finding {
+        code: FindingCode::RollWaits,
+        host: None,
+        cluster,
+        message: format!(
+            "the restart of {} waits until {} has joined",
+            names(candidates.iter().map(Candidate::host).collect()),
+            names(joins.hosts().collect())
+        ),
+        hint: Some("plan again after this apply".to_owned()),
+    }
+}
+
+impl Joins<'_, '_> {
+    /// The hosts of those that join.
+    pub(crate) fn hosts(&self) -> impl Iterator<Item = &HostName> {
+        self.newcomers.iter().map(|(member, _)| member.name)
+    }
+
+    /// All steps but the proof and the markers. `after` is what must have ended before the membership changes.
+    pub(crate) fn steps(
+        &self,
+        view: &View<'_>,
+        after: &BTreeSet<StepId>,
+        report: &mut PlanReport,
+    ) -> Result<Vec<Step>, RenderError> {
+        let mut steps = Vec::new();
+        let mut before = after.clone();
+        let mut voters = view.now.quorum.voters;
+        // Of the cluster as it is after the first removal: what is enough then is enough after the others.
+        let needed = majority(voters.saturating_sub(1));
+        // All failed ones go first: etcd adds nobody while a member that it lists is not connected.
+        for (member, place) in &self.newcomers {
+            steps.extend(prepared(member));
+            if let Joining::Failed(id) = place {
+                voters = voters.saturating_sub(1);
+                let step = self.remove(member, id, needed).after(before.iter().cloned());
+                before = BTreeSet::from([step.id.clone()]);
+                steps.push(step);
+                self.note_removal(member, id, needed, report);
+            }
+        }
+        let mut listed = self.listed.clone();
+        let mut healthy = self.others.len();
+        let mut restarted = BTreeSet::new();
+        for (member, place) in &self.newcomers {
+            listed.insert(member.name);
+            steps.extend(self.join(member, place, &listed, &before)?);
+            steps.extend(self.finalized(member, &listed, &restarted, &steps)?);
+            restarted = BTreeSet::from([member.id(Verb::Rejoin)]);
+            before = BTreeSet::from([member.id(Verb::Promote)]);
+            (voters, healthy) = (voters + 1, healthy + 1);
+            report.quorum.push(QuorumNote {
+                cluster: member.cluster.name.clone(),
+                what: format!("add {}, as a learner and then as a voter", member.name),
+                up: healthy,
+                needed: majority(voters),
+            });
+        }
+        Ok(steps)
+    }
+
+    /// The unit or pod that never starts without its log. A pod is restarted for it: one after the other, and when all
+    /// of them vote.
+    fn finalized(
+        &self,
+        member: &MemberContext<'_>,
+        listed: &BTreeSet<&HostName>,
+        before: &BTreeSet<StepId>,
+        planned: &[Step],
+    ) -> Result<Vec<Step>, RenderError> {
+        let last = form::settled(member)?;
+        if member.runtime() == Runtime::Systemd {
+            return Ok(last);
+        }
+        let is_started = planned.iter().any(|step| step.id == member.id(Verb::Start));
+        let by = runtime::launch(member, FormationState::Existing)?;
+        let by = if is_started {
+            let joining = joining_spec(member, listed).pod(FormationState::Joining)?;
+            by.in_place_of(joining.identity())
+        } else {
+            by
+        };
+        let last = last.into_iter().map(|step| match step.kind {
+            StepKind::RestartMember { .. } => {
+                Step { kind: StepKind::RestartMember { by: by.clone() }, ..step }
+            }
+            _ => step,
+        });
+        Ok(last
+            .map(|step| step.after([member.id(Verb::Marker)]).after(before.iter().cloned()))
+            .collect())
+    }
+
+    fn remove(&self, member: &MemberContext<'_>, id: &str, needed: usize) -> Step {
+        let kind = StepKind::RemoveMember {
+            id: id.to_owned(),
+            others: self.others.clone(),
+            version: member.cluster.version,
+        };
+        let why =
+            Why::Drift { changes: vec!["the member failed, and --replace names it".to_owned()] };
+        let others = Others {
+            members: self.others.clone(),
+            needed,
+            version: member.cluster.version,
+            cluster_id: self.cluster_id.clone(),
+        };
+        let clusters = BTreeMap::from([(member.cluster.name.clone(), others)]);
+        let prepared =
+            [member.release_id(), member.id(Verb::Directories), member.id(Verb::Certificates)];
+        member
+            .step(Verb::RemoveMember, Action::Delete, kind, why)
+            .guarded(Guard::OthersHealthy { clusters })
+            .after(prepared)
+    }
+
+    fn note_removal(
+        &self,
+        member: &MemberContext<'_>,
+        id: &str,
+        needed: usize,
+        report: &mut PlanReport,
+    ) {
+        report.quorum.push(QuorumNote {
+            cluster: member.cluster.name.clone(),
+            what: format!("remove the failed {}", member.name),
+            up: self.others.len(),
+            needed,
+        });
+        let log =
+            if member.facts.has_log() { "; its log is still there, so a start may do" } else { "" };
+        report.one_way.push(format!(
+            "member {id} of cluster {} on {} is removed, and a new one takes its place; what is left of its data \
+             is kept in {}{log}",
+            member.cluster.name,
+            member.name,
+            member.wanted.member.layout().archive_dir()
+        ));
+    }
+
+    /// From the list that may lack the member to a voter. `listed` are the members that the list has by then.
+    fn join(
+        &self,
+        member: &MemberContext<'_>,
+        place: &Joining,
+        listed: &BTreeSet<&HostName>,
+        before: &BTreeSet<StepId>,
+    ) -> Result<Vec<Step>, RenderError> {
+        let (others, version) = (self.others.clone(), member.cluster.version);
+        let peer_url = member.wanted.member.peer_url().to_string();
+        let mut steps = Vec::new();
+        let is_new = matches!(place, Joining::Failed(_) | Joining::Unlisted);
+        let leaves = is_new && (matches!(place, Joining::Failed(_)) || has_traces(member));
+        if leaves {
+            let kind = StepKind::ForgetMember {
+                peer_url: peer_url.clone(),
+                others: others.clone(),
+                version,
+            };
+            let note = "a member never takes another one's data for its own".to_owned();
+            let step = member.step(Verb::ForgetMember, Action::Delete, kind, Why::Safety { note });
+            steps.push(step.after(before.iter().cloned()));
+        }
+        if is_new {
+            let kind = StepKind::AddLearner {
+                peer_url: peer_url.clone(),
+                others: others.clone(),
+                version,
+            };
+            let step = member.step(Verb::AddLearner, Action::Create, kind, member.why_wanted());
+            steps.push(step.after(before.iter().cloned()));
+        }
+        let wanted = joining_spec(member, listed);
+        let newcomer = MemberContext { wanted: &wanted, settled: Default::default(), ..*member };
+        if !member.facts.is_up() || leaves {
+            steps.extend(runtime::prepared(&newcomer, FormationState::Joining, None)?);
+            let by = runtime::launch(&newcomer, FormationState::Joining)?;
+            let by = if leaves { by.from_nothing() } else { by };
+            let kind = StepKind::StartMember { by };
+            let step = newcomer.step(Verb::Start, Action::Run, kind, member.why_wanted());
+            steps.extend(ensure::drop_ins(member));
+            steps.push(
+                step.guarded(Guard::HasLogOrNeverFormed)
+                    .after(before.iter().cloned())
+                    .after(runtime::kubelet_for_start(member)),
+            );
+        }
+        let kind = StepKind::PromoteMember {
+            endpoint: member.wanted.member.loopback_client_url().to_string(),
+            peer_url,
+            others,
+            version,
+        };
+        let note = "a learner has no vote until it has the data".to_owned();
+        let step = member.step(Verb::Promote, Action::Update, kind, Why::Safety { note });
+        steps.push(step.guarded(Guard::HasLog).after(before.iter().cloned()));
+        Ok(steps)
+    }
+}
+
+/// What is on the host before the list changes: nothing of it starts a member.
+fn prepared(member: &MemberContext<'_>) -> Vec<Step> {
+    let mut steps: Vec<Step> = Vec::new();
+    steps.extend(ensure::register_host(member));
+    steps.extend(ensure::account(member));
+    steps.extend(ensure::release(member));
+    steps.extend(runtime::kubelet(member));
+    steps.extend(ensure::directories_of(member));
+    steps.extend(ensure::certificates(member, Swap::AtOnce));
+    steps
+}
+
+/// The member as it is rendered while it joins: with the list that etcd compares with its own.
+fn joining_spec(member: &MemberContext<'_>, listed: &BTreeSet<&HostName>) -> MemberSpec {
+    let mut initial_cluster = member.wanted.member.formation.initial_cluster().clone();
+    initial_cluster.retain(|host, _| listed.contains(host));
+    let formation = Formation::Existing { initial_cluster };
+    let rendered = Member { formation, ..member.wanted.member.clone() };
+    MemberSpec { member: rendered, ..member.wanted.clone() }
+}
+
+/// Whether an earlier member left something on the host that a new one must not start with.
+fn has_traces(member: &MemberContext<'_>) -> bool {
+    let facts = member.facts;
+    facts.had_quorum() || facts.has_log() || !facts.token.is_absent() || facts.is_up()
+}

@@ -1,0 +1,161 @@
+//! Who is yet to become a voter of a formed cluster: members that the inventory names and the cluster's own list does
+//! not have as voters, and failed ones that the operator has replaced. The list decides; the inventory says what is
+//! wanted.
+
+use std::collections::BTreeMap;
+
+use inventories::HostName;
+
+use crate::decide::assess::View;
+use crate::decide::{machines, readdress};
+use crate::facts::{ListedMember, MemberFacts};
+use crate::policy::Policy;
+use crate::quorum::Quorum;
+use crate::report::{Finding, FindingCode, Formation, PlanReport};
+use crate::spec::ClusterSpec;
+use crate::stops::Stops;
+
+/// How far a member is on its way to be a voter.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) enum Joining {
+    /// The list has it as a voter that failed, by this id. It is removed first.
+    Failed(String),
+    /// The list does not have it.
+    Unlisted,
+    /// It was added, and never started.
+    Added,
+    /// It gets the data, and has no vote.
+    Learner,
+}
+
+/// The members that are on their way, by host. Nobody is while no member that knows a leader says who is listed.
+pub(crate) fn joining<'a>(
+    cluster: &'a ClusterSpec,
+    view: &View<'_>,
+    policy: &Policy,
+) -> BTreeMap<&'a HostName, Joining> {
+    let Some(list) = view.listed().filter(|_| view.now.formation == Formation::Formed) else {
+        return BTreeMap::new();
+    };
+    let place = |host: &HostName| match entry(cluster, list, host) {
+        None => Some(Joining::Unlisted),
+        // Of one that was there from the beginning the list has the name.
+        Some(listed) if listed.name.is_empty() => Some(Joining::Added),
+        Some(listed) if listed.learner => Some(Joining::Learner),
+        Some(listed) => {
+            let is_failed = policy.replace.contains(host) && has_failed(view, host);
+            is_failed.then(|| Joining::Failed(listed.id.clone()))
+        }
+    };
+    cluster.members.keys().filter_map(|host| Some((host, place(host)?))).collect()
+}
+
+/// The member of a host, as it is listed.
+pub(crate) fn entry<'l>(
+    cluster: &ClusterSpec,
+    list: &'l [ListedMember],
+    host: &HostName,
+) -> Option<&'l ListedMember> {
+    let wanted = cluster.members.get(host)?;
+    let url = wanted.member.peer_url().to_string();
+    let by_name = list.iter().find(|listed| listed.name == host.as_str());
+    let is_it = |listed: &&ListedMember| {
+        listed.peer_urls.contains(&url) || readdress::listed_by_dns(cluster, listed) == Some(host)
+    };
+    by_name.or_else(|| list.iter().find(is_it))
+}
+
+/// Whether no process of the member runs, as its own machine says. One that nobody could ask may be alive.
+fn has_failed(view: &View<'_>, host: &HostName) -> bool {
+    let is_down = |member: &&MemberFacts| !member.is_up() && member.etcd.known().is_none();
+    !view.strangers.contains(host) && view.members.get(host).is_some_and(is_down)
+}
+
+/// The other voters that answer and know a leader, and how many of them the cluster needs once one is removed.
+pub(crate) fn survivors<'v>(
+    view: &'v View<'_>,
+    list: &[ListedMember],
+    failed: &[&str],
+) -> (Vec<&'v HostName>, usize) {
+    let voters = list.iter().filter(|listed| !listed.learner).count();
+    let healthy = view.answers().filter(|(_, etcd)| {
+        etcd.leader.is_some() && !etcd.learner && !failed.contains(&etcd.member_id.as_str())
+    });
+    let needed = Quorum { voters: voters.saturating_sub(1), healthy: 0 }.size();
+    (healthy.map(|(host, _)| host).collect(), needed)
+}
+
+/// Refuses to replace what has not failed, and what the others can't do without.
+pub(crate) fn check(
+    cluster: &ClusterSpec,
+    view: &View<'_>,
+    policy: &Policy,
+    report: &mut PlanReport,
+) {
+    let joining = joining(cluster, view, policy);
+    let asked = cluster.members.keys().filter(|host| policy.replace.contains(*host));
+    for host in asked.filter(|host| !joining.contains_key(host)) {
+        let (why, hint) = refusal(cluster, view, host);
+        let finding = Finding {
+            code: FindingCode::ReplaceRefused,
+            host: Some(host.clone()),
+            cluster: Some(cluster.name.clone()),
+            message: format!("can't replace this member: {why}"),
+            hint: Some(hint),
+        };
+        report.block(finding, [Stops::Cluster(cluster.name.clone())]);
+    }
+    let failed: Vec<&str> = joining
+        .values()
+        .filter_map(|place| match place {
+            Joining::Failed(id) => Some(id.as_str()),
+            Joining::Unlisted | Joining::Added | Joining::Learner => None,
+        })
+        .collect();
+    let Some(list) = view.listed().filter(|_| !failed.is_empty()) else { return };
+    let (healthy, needed) = survivors(view, list, &failed);
+    if healthy.len() < needed {
+        let finding = Finding {
+            code: FindingCode::ReplaceRefused,
+            host: None,
+            cluster: Some(cluster.name.clone()),
+            message: format!(
+                "can't replace a member: without it the cluster needs {needed} healthy members, and {} \
+                 {} healthy",
+                healthy.len(),
+                if healthy.len() == 1 { "is" } else { "are" }
+            ),
+            hint: Some("bring the other members back first".to_owned()),
+        };
+        report.block(finding, [Stops::Cluster(cluster.name.clone())]);
+    }
+}
+
+/// Why a member can't be replaced, and what to do.
+fn refusal(cluster: &ClusterSpec, view: &View<'_>, host: &HostName) -> (String, String) {
+    if view.now.formation != Formation::Formed {
+        return (
+            "the cluster is not formed".to_owned(),
+            format!("quorate apply --cluster {}", cluster.name),
+        );
+    }
+    if view.listed().is_none() {
+        let why = "no member that knows a leader answers, and a membership change needs a quorum";
+        return (why.to_owned(), "bring the other members back first".to_owned());
+    }
+    if !view.members.contains_key(host) {
+        let why = "its host can't be reached, so nobody knows whether the member still runs";
+        let hint = "make the host reachable; a new machine under the same name and address will do";
+        return (why.to_owned(), hint.to_owned());
+    }
+    if view.strangers.contains(host) {
+        let why = "the machine that its login leads to has none of the member's addresses";
+        return (why.to_owned(), machines::hint(host));
+    }
+    let hint = format!(
+        "to see how it does: quorate status --cluster {}\n\
+         if an earlier run has replaced it already: quorate apply, without --replace",
+        cluster.name
+    );
+    ("it runs, and only a failed member is replaced".to_owned(), hint)
+}

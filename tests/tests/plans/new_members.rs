@@ -1,0 +1,118 @@
+//! Members that join a formed cluster: wherever an apply is killed, the next ones finish, and each plan on the way is
+//! one that the checker accepts.
+
+use inventories::inventory::Runtime;
+use planner::{Plan, Policy, SiteSpec, plan};
+use quorate_tests::checker::violations;
+use quorate_tests::fault::Fault;
+use quorate_tests::sim::{Crash, Repeat};
+use quorate_tests::site::{Shape, host, plain};
+use quorate_tests::story::{apply_with, formed};
+use quorate_tests::world::World;
+
+fn shape(members: usize, runtime: Runtime) -> Shape {
+    Shape { runtime, ..plain(members) }
+}
+
+/// A plan that the checker accepts.
+fn sound(world: &World, spec: &SiteSpec, policy: &Policy) -> Plan {
+    let facts = world.observe(spec);
+    let plan = plan(spec, &facts, policy).unwrap();
+    let found = violations(&plan, spec, &facts);
+    assert!(found.is_empty(), "{found:#?}\n{plan:#?}");
+    plan
+}
+
+fn applied(world: World, spec: &SiteSpec, policy: &Policy, crash: Option<Crash>) -> World {
+    sound(&world, spec, policy);
+    let (world, report) = apply_with(world, spec, policy, 1, crash, Repeat::Once);
+    if crash.is_none() {
+        assert_eq!(report.failed().count(), 0, "{}", world.story.join("\n"));
+    }
+    world
+}
+
+/// Applies as the operator was told to, until there is nothing to do.
+fn finished(mut world: World, spec: &SiteSpec, told: &Policy) -> World {
+    for _ in 0..3 {
+        let plain = sound(&world, spec, &Policy::default());
+        if plain.is_empty() {
+            return world;
+        }
+        let policy = if plain.report.blocked.is_empty() { &Policy::default() } else { told };
+        world = applied(world, spec, policy, None);
+    }
+    panic!("{:#?}\n{}", sound(&world, spec, &Policy::default()), world.story.join("\n"));
+}
+
+/// Kills an apply before and after each of its steps.
+fn after_every_crash(world: &World, spec: &SiteSpec, policy: &Policy, voters: usize) {
+    for number in 0..sound(world, spec, policy).steps.len() {
+        for crash in [Crash::Before(number), Crash::After(number)] {
+            let stopped = applied(world.clone(), spec, policy, Some(crash));
+            let done = finished(stopped, spec, policy);
+            let list = done.lists.values().next().unwrap();
+            let learners = list.iter().filter(|listed| listed.learner).count();
+            assert_eq!((list.len(), learners), (voters, 0), "{crash:?}: {list:?}");
+            assert_eq!(done.voting().values().next().unwrap().len(), voters, "{crash:?}");
+        }
+    }
+}
+
+fn replacing(name: &str) -> Policy {
+    Policy { replace: [host(name)].into(), ..Policy::default() }
+}
+
+#[test]
+fn a_replacement_that_is_killed_anywhere_is_finished_by_the_next_applies() {
+    for runtime in [Runtime::Systemd, Runtime::StaticPod] {
+        let (world, spec) = shape(3, runtime).world();
+        let mut world = formed(world, &spec);
+        world.strike(&host("etcd-2"), Fault::DiskLost).unwrap();
+        after_every_crash(&world, &spec, &replacing("etcd-2"), 3);
+    }
+}
+
+/// Both are removed before the first is added: etcd adds nobody while a listed member is not connected.
+#[test]
+fn two_failed_members_of_five_are_replaced_by_one_apply() {
+    let (world, spec) = shape(5, Runtime::Systemd).world();
+    let mut world = formed(world, &spec);
+    for name in ["etcd-2", "etcd-4"] {
+        world.strike(&host(name), Fault::DiskLost).unwrap();
+    }
+    let policy = Policy { replace: [host("etcd-2"), host("etcd-4")].into(), ..Policy::default() };
+    after_every_crash(&world, &spec, &policy, 5);
+}
+
+#[test]
+fn a_growth_that_is_killed_anywhere_is_finished_by_the_next_applies() {
+    for runtime in [Runtime::Systemd, Runtime::StaticPod] {
+        let small = Shape { clusters: vec![1], ..shape(3, runtime) };
+        let (world, spec) = small.world();
+        let world = formed(world, &spec);
+        let wanted = shape(3, runtime).spec(&world.authorities);
+        after_every_crash(&world, &wanted, &Policy::default(), 3);
+    }
+}
+
+/// A machine that nothing of the member is on, and that has none of its addresses, is another one.
+#[test]
+fn only_a_failed_member_is_replaced() {
+    let (world, spec) = shape(3, Runtime::Systemd).world();
+    let mut world = formed(world, &spec);
+    let refused = |world: &World, name: &str| {
+        let facts = world.observe(&spec);
+        let plan = plan(&spec, &facts, &replacing(name)).unwrap();
+        let blocked = &plan.report.blocked;
+        assert!(plan.steps.is_empty(), "{plan:#?}");
+        blocked.iter().map(|blocked| blocked.finding.message.clone()).collect::<Vec<_>>().join("; ")
+    };
+    assert!(refused(&world, "etcd-2").contains("it runs"));
+    world.hosts.get_mut(&host("etcd-2")).unwrap().reachable = false;
+    assert!(refused(&world, "etcd-2").contains("can't be reached"));
+    world.hosts.get_mut(&host("etcd-2")).unwrap().reachable = true;
+    world.strike(&host("etcd-2"), Fault::DiskLost).unwrap();
+    world.strike(&host("etcd-3"), Fault::DiskLost).unwrap();
+    assert!(refused(&world, "etcd-2").contains("no member that knows a leader"));
+}
