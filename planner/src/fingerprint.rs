@@ -119,7 +119,9 @@ pub(crate) fn of_host(
     let mut put = |what: &str, value: String| print.insert(format!("{name}: {what}"), value);
     put("architecture", format!("{:?}", machine.arch));
     for (account, seen) in accounts {
-        let show = |Account { login_shell, group, ids: Ids { user, group: number } }: &Account| {
+        let show = |account: &Account| {
+            let Account { login_shell, group, groups: _, ids: Ids { user, group: number } } =
+                account;
             format!("{user} {group} {number} {login_shell}")
         };
         put(&format!("account {account}"), observed(seen, show));

@@ -384,6 +384,7 @@ fn owner(number: u32, accounts: &BTreeMap<AccountName, u32>) -> String {
 fn account(host: &SimHost, name: &AccountName) -> (AccountName, Observed<Account>) {
     let seen = host.accounts.get(name).map(|number| Account {
         login_shell: "/usr/sbin/nologin".to_owned(),
+        groups: [name.to_string()].into(),
         group: name.to_string(),
         ids: ids(*number),
     });

@@ -54,7 +54,7 @@ pub(crate) fn account(member: &MemberContext<'_>) -> Option<Step> {
     let mut changes = Vec::new();
     let (name, observed) = (member.account(), member.host.account(member.account()));
     match observed {
-        Observed::Known(Account { login_shell, group, ids: _ }) => {
+        Observed::Known(Account { login_shell, group, .. }) => {
             if group != name.as_str() {
                 changes.push(format!("account {name}: primary group {group} -> {name}"));
             }

@@ -1,5 +1,7 @@
 //! The accounts of a host, and whose a process is.
 
+use std::collections::BTreeSet;
+
 use inventories::AccountName;
 use templates::pod::Ids;
 
@@ -12,6 +14,8 @@ pub struct Account {
     pub login_shell: String,
     /// Primary group.
     pub group: String,
+    /// All groups that its processes have.
+    pub groups: BTreeSet<String>,
     /// Numbers of both, which a pod is given.
     pub ids: Ids,
 }

@@ -118,6 +118,8 @@ fn account(records: &Records, name: &AccountName) -> Observed<Account> {
             let fields: Vec<&str> = entry.trim_end().split(':').collect();
             let group = records.text(&format!("group:{name}")).unwrap_or_default();
             let group = group.split(':').next().unwrap_or_default();
+            let all = records.text(&format!("groups:{name}")).unwrap_or_default();
+            let groups = all.split_whitespace().map(|group| clean(group.as_bytes())).collect();
             let ids = |user: &str, group: &str| {
                 Some(Ids { user: user.parse().ok()?, group: group.parse().ok()? })
             };
@@ -125,6 +127,7 @@ fn account(records: &Records, name: &AccountName) -> Observed<Account> {
                 [_, _, user, number, _, _, shell] => ids(user, number).map(|ids| Account {
                     login_shell: clean(shell.as_bytes()),
                     group: clean(group.as_bytes()),
+                    groups,
                     ids,
                 }),
                 _ => None,

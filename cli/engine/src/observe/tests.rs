@@ -18,13 +18,14 @@ use std::path::Path;
 use std::process::Command;
 use std::time::SystemTime;
 
-use inventories::HostName;
+use inventories::{AccountName, HostName};
 use planner::facts::{HostFacts, MemberFacts, Observed};
 use planner::layout;
 use planner::{SiteSpec, expand};
 use sha2::{Digest as _, Sha256};
 use templates::Layout;
 use templates::layout::{PkiFile, SITE_FILE};
+use test_kit::executable::executable;
 
 use super::SCRIPT;
 use super::clock::Span;
@@ -204,6 +205,27 @@ fn who_holds_the_lock_is_told_by_the_clock_of_the_lock() {
         assert!((here..here + 3600).contains(&said), "{said}, and we began at {here}");
     }
     assert!(!SCRIPT.contains("</proc/uptime"), "which may be a container's own");
+}
+
+/// A folder above a member's may let one of them in.
+#[test]
+fn the_groups_of_an_account_are_seen() {
+    let tree = Tree::new();
+    fs::create_dir(tree.path("/bin")).expect("a directory");
+    for (name, text) in [
+        (
+            "getent",
+            "case $1 in passwd) echo 'etcd:x:7:8::/:/bin/false' ;; *) echo 'etcd:x:8:' ;; esac",
+        ),
+        ("id", "echo etcd storage"),
+    ] {
+        executable(Path::new(&tree.path(&format!("/bin/{name}"))), &format!("#!/bin/sh\n{text}\n"));
+    }
+    for shell in SHELLS {
+        let facts = tree.facts(shell);
+        let account = facts.account(&AccountName::default()).known().expect("an account");
+        assert_eq!(account.groups, ["etcd", "storage"].map(str::to_owned).into());
+    }
 }
 
 #[test]

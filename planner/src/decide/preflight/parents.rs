@@ -1,6 +1,8 @@
 //! Whether etcd can reach its own directories: it needs search permission on each one above them. Without it, a
 //! start or a restart would fail, and etcd could not read new certificates.
 
+use std::collections::BTreeSet;
+
 use inventories::AccountName;
 use inventories::inventory::Runtime;
 
@@ -17,7 +19,8 @@ pub(super) fn check(subject: &Subject<'_>, report: &mut PlanReport) {
     for (seen, path) in above.chain(linked) {
         let account = &subject.member.member.account;
         let listed = subject.facts.entered.get(&path);
-        if lets_through(seen, account)
+        let groups = subject.facts.account(account).known().map(|account| &account.groups);
+        if lets_through(seen, account, groups)
             || listed.is_some_and(|in_list| in_list.contains(account.as_str()))
         {
             continue;
@@ -37,10 +40,16 @@ pub(super) fn check(subject: &Subject<'_>, report: &mut PlanReport) {
 }
 
 /// The kernel asks one class alone: the owner's, else the group's, else everybody's.
-fn lets_through(seen: &FileFacts, account: &AccountName) -> bool {
+fn lets_through(
+    seen: &FileFacts,
+    account: &AccountName,
+    groups: Option<&BTreeSet<String>>,
+) -> bool {
+    let is_in_group =
+        seen.group == account.as_str() || groups.is_some_and(|groups| groups.contains(&seen.group));
     let class = if seen.owner == account.as_str() {
         0o100
-    } else if seen.group == account.as_str() {
+    } else if is_in_group {
         0o010
     } else {
         0o001
@@ -62,12 +71,14 @@ mod tests {
                 sha256: String::new(),
                 text: None,
             };
-            lets_through(&seen, &AccountName::default())
+            lets_through(&seen, &AccountName::default(), Some(&["storage".to_owned()].into()))
         };
         assert!(lets(0o755, "root", "root"));
         assert!(lets(0o711, "root", "root"));
         assert!(!lets(0o750, "root", "root"));
         assert!(lets(0o750, "root", "etcd"));
+        assert!(lets(0o750, "root", "storage"));
+        assert!(!lets(0o705, "root", "storage"));
         assert!(!lets(0o705, "root", "etcd"));
         assert!(lets(0o700, "etcd", "etcd"));
         assert!(!lets(0o077, "etcd", "etcd"));

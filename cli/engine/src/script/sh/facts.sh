@@ -120,7 +120,11 @@ accounts() {
         entry=$(getent passwd "$account")
         say "account:$account" "$? $entry"
         gid=${entry#*:*:*:}
-        [ -z "$entry" ] || say "group:$account" "$(getent group "${gid%%:*}")"
+        if [ -n "$entry" ]; then
+            say "group:$account" "$(getent group "${gid%%:*}")"
+            # systemd gives a process all of them.
+            say "groups:$account" "$(id -Gn -- "$account")"
+        fi
     done
 }
 
