@@ -38,6 +38,11 @@ fn enabled_units_that_run_etcd_are_named_and_what_only_speaks_of_it_is_not() {
         ("etcd.service", "/usr/bin/etcd $DAEMON_ARGS"),
         ("etcd2.service", "-/bin/bash -c \"GOMAXPROCS=2 /usr/bin/etcd --name=a\""),
         ("etcd-member.service", "/usr/lib/coreos/etcd-wrapper"),
+        ("etcd-path.service", " -etcd --config-file=/etc/etcd.conf"),
+        (
+            "etcd-box.service",
+            "/usr/bin/podman run \\\n  --net=host quay.io/coreos/etcd:v3.5 \\\n  /usr/local/bin/etcd",
+        ),
         ("snap.etcd.etcd.service", "/usr/bin/snap run etcd"),
         ("etcd-main.service", "/opt/quorate/etcd/3.6.16/etcd"),
         ("etcd-backup.service", "/usr/local/bin/etcd-backup --all"),
@@ -45,7 +50,14 @@ fn enabled_units_that_run_etcd_are_named_and_what_only_speaks_of_it_is_not() {
     ] {
         enable(&tree, name, &format!("[Service]\nType=notify\nExecStart={start}"));
     }
-    let all = ["etcd.service", "etcd2.service", "etcd-member.service", "snap.etcd.etcd.service"];
+    let all = [
+        "etcd.service",
+        "etcd2.service",
+        "etcd-box.service",
+        "etcd-member.service",
+        "etcd-path.service",
+        "snap.etcd.etcd.service",
+    ];
     let ours = ["etcd-main.service"];
     assert_eq!(found(&tree), names(&[&all[..], &ours].concat()));
     // Masked, and enabled without its file.
