@@ -149,8 +149,8 @@ impl SshHosts {
                     roll::Rejoin { endpoint, version: *version, alarms, pod: pod.as_deref() };
                 roll::await_rejoin(step, &wanted, others)?
             }
-            StepKind::RemoveMember { id, others, version } => {
-                membership::remove(step, id, others, *version)?
+            StepKind::RemoveMember { id, endpoint, others, version } => {
+                membership::remove(step, (id, endpoint), others, *version)?
             }
             StepKind::ForgetMember { peer_url, others, version } => {
                 membership::forget(step, peer_url, others, *version)?

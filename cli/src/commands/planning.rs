@@ -104,6 +104,16 @@ pub(super) fn of_the_site(policy: Policy, spec: &SiteSpec) -> Result<Policy, Cli
         return Err(CliError::new(ExitCode::Usage, message).hint(hint));
     }
     selection::of_the_site(&policy.selection, spec)?;
+    let takes = |host: &HostName| {
+        let mut clusters = policy.selection.of(spec);
+        policy.selection.takes_host(host)
+            && clusters.any(|cluster| cluster.members.contains_key(host))
+    };
+    if let Some(left_out) = policy.replace.iter().find(|host| !takes(host)) {
+        let message = format!("--replace {left_out}: --host or --cluster leaves this member out");
+        let hint = "name it in both, or give --replace alone";
+        return Err(CliError::new(ExitCode::Usage, message).hint(hint.to_owned()));
+    }
     Ok(policy)
 }
 

@@ -43,9 +43,11 @@ pub(crate) fn steps(
     candidates.retain(|candidate| !is_joining(candidate.host()));
     let restarting: BTreeSet<&HostName> =
         candidates.iter().map(|candidate| candidate.host()).collect();
-    let joins_wait = joins.is_none() && on_their_way.keys().any(|host| scope.selects(host));
-    if let Some(joins) = joins.as_ref().filter(|_| !candidates.is_empty()) {
-        report.held.push(join::before_restarts(joins, &candidates));
+    let joins_wait = joins.is_none() && !on_their_way.is_empty();
+    if let Some(first) = candidates.first().filter(|_| !on_their_way.is_empty()) {
+        let names: Vec<&str> = candidates.iter().map(|one| one.host().as_str()).collect();
+        let what = format!("a restart is due on {}", names.join(", "));
+        report.held.push(join::before_restarts(first.cluster(), &on_their_way, &what));
         candidates.clear();
     }
     // A member that is down is started and the cluster proven before another one is taken down.

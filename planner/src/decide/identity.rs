@@ -241,6 +241,7 @@ fn members(
     let Some(formed) = formed_members(cluster, view) else { return };
     let running: BTreeMap<&str, &Formed> =
         formed.iter().map(|member| (member.name.as_str(), member)).collect();
+    let mut taken: BTreeSet<&str> = BTreeSet::new();
     let wanted: BTreeSet<&str> = cluster.members.keys().map(HostName::as_str).collect();
     let mut differences = Vec::new();
     let mut stops = kept(cluster);
@@ -257,7 +258,12 @@ fn members(
         };
         wanted.contains(name) || (name.is_empty() && cluster.members.keys().any(is_it))
     };
-    for (name, member) in running.iter().filter(|(name, member)| !is_wanted(name, member)) {
+    // Row by row: etcd takes two members of one name.
+    for member in &formed {
+        let name = member.name.as_str();
+        if is_wanted(name, member) && (name.is_empty() || taken.insert(name)) {
+            continue;
+        }
         let name = if name.is_empty() { "an unstarted member" } else { name };
         let id = member.id.as_ref().map_or(String::new(), |id| format!(" ({id})"));
         differences.push(format!("{name}{id} is a member, but not in `members`"));

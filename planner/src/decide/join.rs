@@ -12,7 +12,6 @@ use crate::decide::ensure;
 use crate::decide::form;
 use crate::decide::member_context::MemberContext;
 use crate::decide::membership::{self, Joining, survivors};
-use crate::decide::roll::Candidate;
 use crate::decide::runtime;
 use crate::facts::ListedMember;
 use crate::plan::{Action, FormationState, Guard, Others, Step, StepId, StepKind, Swap, Verb, Why};
@@ -40,12 +39,18 @@ pub(crate) fn ready<'p, 'a>(
     report: &mut PlanReport,
 ) -> Option<Joins<'p, 'a>> {
     let cluster = members.first()?.cluster;
-    let selected: Vec<&&HostName> = joining.keys().filter(|host| scope.selects(host)).collect();
-    if selected.is_empty() {
+    let list = view.listed()?;
+    let mut newcomers: Vec<(&MemberContext<'_>, &Joining)> = members
+        .iter()
+        .filter(|member| scope.may_change(member.name))
+        .filter_map(|member| Some((member, joining.get(member.name)?)))
+        .collect();
+    // What closes the others is a finding of its own.
+    if newcomers.is_empty() {
         return None;
     }
-    if let Some(why) = waits(cluster, view, members, joining, scope) {
-        let names: Vec<&str> = selected.iter().map(|host| host.as_str()).collect();
+    if let Some(why) = waits(cluster, view, members, &newcomers, scope) {
+        let names: Vec<&str> = newcomers.iter().map(|(member, _)| member.name.as_str()).collect();
         report.held.push(Finding {
             code: FindingCode::JoinWaits,
             host: None,
@@ -55,28 +60,21 @@ pub(crate) fn ready<'p, 'a>(
         });
         return None;
     }
-    let list = view.listed()?;
-    let failed = failed(joining);
-    let (healthy, _) = survivors(view, list, &failed);
+    let (healthy, _) = survivors(view, list, &failed(&newcomers));
     let url =
         |host: &HostName| cluster.members.get(host).map(|m| m.member.client_url().to_string());
     let others = healthy.into_iter().filter_map(|host| Some((host.clone(), url(host)?))).collect();
-    let mut newcomers: Vec<(&MemberContext<'_>, &Joining)> = members
-        .iter()
-        .filter(|member| scope.may_change(member.name))
-        .filter_map(|member| Some((member, joining.get(member.name)?)))
-        .collect();
     // etcd has one learner at a time: the one that is on its way comes first.
     newcomers.sort_by_key(|(member, place)| {
         let turn = match place {
             Joining::Learner => 0,
-            Joining::Added => 1,
+            Joining::Added(_) => 1,
             Joining::Failed(_) | Joining::Unlisted => 2,
         };
         (turn, member.name)
     });
     let listed = cluster.members.keys().filter(|host| match joining.get(*host) {
-        None | Some(Joining::Learner | Joining::Added) => true,
+        None | Some(Joining::Learner | Joining::Added(_)) => true,
         Some(Joining::Failed(_) | Joining::Unlisted) => false,
     });
     let (listed, cluster_id) = (listed.collect(), view.now.cluster_id.clone());
@@ -88,14 +86,14 @@ fn waits(
     cluster: &ClusterSpec,
     view: &View<'_>,
     members: &[MemberContext<'_>],
-    joining: &BTreeMap<&HostName, Joining>,
+    newcomers: &[(&MemberContext<'_>, &Joining)],
     scope: &Scope<'_>,
 ) -> Option<String> {
     if scope.changes == Changes::Stopped {
         return Some("a blocked finding stops membership changes in this cluster".to_owned());
     }
     let list = view.listed()?;
-    let failed = failed(joining);
+    let failed = failed(newcomers);
     let answers = |listed: &ListedMember| {
         view.answers().any(|(_, etcd)| etcd.member_id == listed.id && etcd.leader.is_some())
     };
@@ -111,7 +109,9 @@ fn waits(
     }
     let elsewhere = cluster.members.iter().filter(|(host, spec)| {
         let url = [spec.member.peer_url().to_string()];
-        let is_failed = matches!(joining.get(*host), Some(Joining::Failed(_)));
+        let is_failed = newcomers
+            .iter()
+            .any(|(member, place)| member.name == *host && matches!(place, Joining::Failed(_)));
         let listed = membership::entry(cluster, list, host).filter(|_| !is_failed);
         listed.is_some_and(|listed| listed.peer_urls != url)
     });
@@ -122,13 +122,15 @@ fn waits(
             elsewhere.join(", ")
         ));
     }
-    let hosts: Vec<&str> = joining
-        .keys()
-        .filter(|host| scope.selects(host))
-        .filter(|host| !members.iter().any(|member| member.name == **host))
-        .map(|host| host.as_str())
-        .collect();
-    (!hosts.is_empty()).then(|| format!("quorate has not checked {}", hosts.join(", ")))
+    let new = newcomers.iter().map(|(member, _)| *member);
+    if let Some(finding) = runtime::waits_for_kubelet(cluster, new) {
+        return Some(finding.message);
+    }
+    let is_full = |alarm: &String| alarm.contains("NOSPACE");
+    view.now.alarms.iter().any(is_full).then(|| {
+        "the cluster has a NOSPACE alarm, and nobody can prove it healthy while it takes no writes"
+            .to_owned()
+    })
 }
 
 /// How many of so many voters a quorum needs.
@@ -136,30 +138,29 @@ fn majority(voters: usize) -> usize {
     Quorum { voters, healthy: 0 }.size()
 }
 
-fn failed<'j>(joining: &'j BTreeMap<&HostName, Joining>) -> Vec<&'j str> {
-    let id = |place: &'j Joining| match place {
+fn failed<'j>(newcomers: &[(&MemberContext<'_>, &'j Joining)]) -> Vec<&'j str> {
+    let id = |(_, place): &(&MemberContext<'_>, &'j Joining)| match place {
         Joining::Failed(id) => Some(id.as_str()),
-        Joining::Unlisted | Joining::Added | Joining::Learner => None,
+        Joining::Unlisted | Joining::Added(_) | Joining::Learner => None,
     };
-    joining.values().filter_map(id).collect()
+    newcomers.iter().filter_map(id).collect()
 }
 
 /// Restarts come after the new members: each of the two counts on all others.
-pub(crate) fn before_restarts(joins: &Joins<'_, '_>, candidates: &[Candidate<'_, '_>]) -> Finding {
-    let names = |hosts: Vec<&HostName>| -> String {
-        hosts.iter().map(|host| host.as_str()).collect::<Vec<_>>().join(", ")
-    };
-    let cluster = joins.newcomers.first().map(|(member, _)| member.cluster.name.clone());
+pub(crate) fn before_restarts(
+    cluster: &ClusterSpec,
+    joining: &BTreeMap<&HostName, Joining>,
+    what: &str,
+) -> Finding {
+    let names: Vec<&str> = joining.keys().map(|host| host.as_str()).collect();
     Finding {
         code: FindingCode::RollWaits,
         host: None,
-        cluster,
-        message: format!(
-            "the restart of {} waits until {} has joined",
-            names(candidates.iter().map(Candidate::host).collect()),
-            names(joins.hosts().collect())
+        cluster: Some(cluster.name.clone()),
+        message: format!("{what}, which waits until {} has joined", names.join(", ")),
+        hint: Some(
+            "apply this plan and plan again, or take the new members out of `members`".to_owned(),
         ),
-        hint: Some("plan again after this apply".to_owned()),
     }
 }
 
@@ -194,12 +195,20 @@ impl Joins<'_, '_> {
         }
         let mut listed = self.listed.clone();
         let mut healthy = self.others.len();
-        let mut restarted = BTreeSet::new();
         for (member, place) in &self.newcomers {
             listed.insert(member.name);
+            if matches!(place, Joining::Unlisted) && has_traces(member) {
+                report.one_way.push(format!(
+                    "what an earlier member of cluster {} left on {} is archived in {}",
+                    member.cluster.name,
+                    member.name,
+                    member.wanted.member.layout().archive_dir()
+                ));
+            }
             steps.extend(self.join(member, place, &listed, &before)?);
-            steps.extend(self.finalized(member, &listed, &restarted, &steps)?);
-            restarted = BTreeSet::from([member.id(Verb::Rejoin)]);
+            if member.runtime() == Runtime::Systemd {
+                steps.extend(form::settled(member)?);
+            }
             before = BTreeSet::from([member.id(Verb::Promote)]);
             (voters, healthy) = (voters + 1, healthy + 1);
             report.quorum.push(QuorumNote {
@@ -212,41 +221,10 @@ impl Joins<'_, '_> {
         Ok(steps)
     }
 
-    /// The unit or pod that never starts without its log. A pod is restarted for it: one after the other, and when all
-    /// of them vote.
-    fn finalized(
-        &self,
-        member: &MemberContext<'_>,
-        listed: &BTreeSet<&HostName>,
-        before: &BTreeSet<StepId>,
-        planned: &[Step],
-    ) -> Result<Vec<Step>, RenderError> {
-        let last = form::settled(member)?;
-        if member.runtime() == Runtime::Systemd {
-            return Ok(last);
-        }
-        let is_started = planned.iter().any(|step| step.id == member.id(Verb::Start));
-        let by = runtime::launch(member, FormationState::Existing)?;
-        let by = if is_started {
-            let joining = joining_spec(member, listed).pod(FormationState::Joining)?;
-            by.in_place_of(joining.identity())
-        } else {
-            by
-        };
-        let last = last.into_iter().map(|step| match step.kind {
-            StepKind::RestartMember { .. } => {
-                Step { kind: StepKind::RestartMember { by: by.clone() }, ..step }
-            }
-            _ => step,
-        });
-        Ok(last
-            .map(|step| step.after([member.id(Verb::Marker)]).after(before.iter().cloned()))
-            .collect())
-    }
-
     fn remove(&self, member: &MemberContext<'_>, id: &str, needed: usize) -> Step {
         let kind = StepKind::RemoveMember {
             id: id.to_owned(),
+            endpoint: member.wanted.member.loopback_client_url().to_string(),
             others: self.others.clone(),
             version: member.cluster.version,
         };
@@ -303,7 +281,12 @@ impl Joins<'_, '_> {
         let peer_url = member.wanted.member.peer_url().to_string();
         let mut steps = Vec::new();
         let is_new = matches!(place, Joining::Failed(_) | Joining::Unlisted);
-        let leaves = is_new && (matches!(place, Joining::Failed(_)) || has_traces(member));
+        let leaves = match place {
+            Joining::Failed(_) => true,
+            Joining::Unlisted => has_traces(member),
+            Joining::Added(id) => is_of_another(member, id),
+            Joining::Learner => false,
+        };
         if leaves {
             let kind = StepKind::ForgetMember {
                 peer_url: peer_url.clone(),
@@ -325,9 +308,15 @@ impl Joins<'_, '_> {
         }
         let wanted = joining_spec(member, listed);
         let newcomer = MemberContext { wanted: &wanted, settled: Default::default(), ..*member };
-        if !member.facts.is_up() || leaves {
-            steps.extend(runtime::prepared(&newcomer, FormationState::Joining, None)?);
-            let by = runtime::launch(&newcomer, FormationState::Joining)?;
+        // With a log of its own it starts as every member does.
+        let state = match member.facts.has_log() && !leaves {
+            true => FormationState::Existing,
+            false => FormationState::Joining,
+        };
+        let is_started = !member.facts.is_up() || leaves;
+        if is_started {
+            steps.extend(runtime::prepared(&newcomer, state, None)?);
+            let by = runtime::launch(&newcomer, state)?;
             let by = if leaves { by.from_nothing() } else { by };
             let kind = StepKind::StartMember { by };
             let step = newcomer.step(Verb::Start, Action::Run, kind, member.why_wanted());
@@ -337,6 +326,22 @@ impl Joins<'_, '_> {
                     .after(before.iter().cloned())
                     .after(runtime::kubelet_for_start(member)),
             );
+        }
+        if member.runtime() == Runtime::StaticPod {
+            let joins = is_started && state == FormationState::Joining;
+            let by = runtime::launch(member, FormationState::Existing)?;
+            let identity = newcomer.wanted.pod(FormationState::Joining)?.identity().to_owned();
+            let wanted = member.wanted_text(FormationState::Existing, None)?;
+            let is_final = |text: &str| runtime::is_same_pod(text, &wanted);
+            let by = if joins { by.in_place_of(&identity) } else { by };
+            if joins || (!is_started && !member.text().is_some_and(is_final)) {
+                let note = "a pod has no witness: before it votes, it can't start without its log";
+                let why = Why::Safety { note: note.to_owned() };
+                let kind = StepKind::RestartMember { by };
+                let step = member.step(Verb::Restart, Action::Run, kind, why);
+                let first = [member.id(Verb::Start)];
+                steps.push(step.guarded(Guard::HasLog).after(before.iter().cloned()).after(first));
+            }
         }
         let kind = StepKind::PromoteMember {
             endpoint: member.wanted.member.loopback_client_url().to_string(),
@@ -370,6 +375,11 @@ fn joining_spec(member: &MemberContext<'_>, listed: &BTreeSet<&HostName>) -> Mem
     let formation = Formation::Existing { initial_cluster };
     let rendered = Member { formation, ..member.wanted.member.clone() };
     MemberSpec { member: rendered, ..member.wanted.clone() }
+}
+
+/// Whether what is on the host is known to be another member's than the one of this id.
+fn is_of_another(member: &MemberContext<'_>, id: &str) -> bool {
+    member.facts.marker.known().is_some_and(|marker| marker.member_id != id)
 }
 
 /// Whether an earlier member left something on the host that a new one must not start with.

@@ -11,7 +11,9 @@ use templates::{RenderError, head, pod};
 use crate::decide::assess::{self, View};
 use crate::decide::form;
 use crate::decide::formed::Reform;
+use crate::decide::join;
 use crate::decide::member_context::MemberContext;
+use crate::decide::membership;
 use crate::decide::planner::{judge, members};
 use crate::decide::roll;
 use crate::decide::runtime;
@@ -114,6 +116,12 @@ pub(crate) fn turns(
             report.held.push(keeps(cluster.spec, &kept));
         }
         let Some(scope) = &cluster.scope else { continue };
+        let joining = membership::joining(cluster.spec, &cluster.view, policy);
+        if !joining.is_empty() {
+            report.held.push(join::before_restarts(cluster.spec, &joining, &needs));
+            changes.retain(|host, _| !here.contains(host));
+            continue;
+        }
         let choices = (policy, scope);
         let hosts = (&here[..], None);
         if let Some(finding) = roll::waits(&cluster.view, &cluster.members, choices, hosts, &needs)

@@ -37,7 +37,9 @@ pub(crate) fn check(
     joining: &BTreeMap<&HostName, Joining>,
     report: &mut PlanReport,
 ) {
-    for (host, why) in lost(view).filter(|(host, _)| !joining.contains_key(host)) {
+    // A learner that lost its log is one as well: etcd sends it only what it should not have yet.
+    let is_lost = |host: &HostName| matches!(joining.get(host), None | Some(Joining::Learner));
+    for (host, why) in lost(view).filter(|(host, _)| is_lost(host)) {
         let token_is_gone = view.members.get(host).is_some_and(|member| member.token.is_absent());
         let message = if view.listed().is_none() && token_is_gone {
             format!(

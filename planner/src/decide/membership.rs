@@ -12,18 +12,18 @@ use crate::facts::{ListedMember, MemberFacts};
 use crate::policy::Policy;
 use crate::quorum::Quorum;
 use crate::report::{Finding, FindingCode, Formation, PlanReport};
-use crate::spec::ClusterSpec;
+use crate::spec::{ClusterSpec, SiteSpec};
 use crate::stops::Stops;
 
 /// How far a member is on its way to be a voter.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) enum Joining {
-    /// The list has it as a voter that failed, by this id. It is removed first.
+    /// The list has it, it failed, and the operator has it replaced. It is removed first, by this id.
     Failed(String),
     /// The list does not have it.
     Unlisted,
-    /// It was added, and never started.
-    Added,
+    /// It was added under this id, and never started.
+    Added(String),
     /// It gets the data, and has no vote.
     Learner,
 }
@@ -39,13 +39,13 @@ pub(crate) fn joining<'a>(
     };
     let place = |host: &HostName| match entry(cluster, list, host) {
         None => Some(Joining::Unlisted),
-        // Of one that was there from the beginning the list has the name.
-        Some(listed) if listed.name.is_empty() => Some(Joining::Added),
-        Some(listed) if listed.learner => Some(Joining::Learner),
-        Some(listed) => {
-            let is_failed = policy.replace.contains(host) && has_failed(view, host);
-            is_failed.then(|| Joining::Failed(listed.id.clone()))
+        Some(listed) if policy.replace.contains(host) && has_failed(view, host) => {
+            Some(Joining::Failed(listed.id.clone()))
         }
+        // Of one that was there from the beginning the list has the name.
+        Some(listed) if listed.name.is_empty() => Some(Joining::Added(listed.id.clone())),
+        Some(listed) if listed.learner => Some(Joining::Learner),
+        Some(_) => None,
     };
     cluster.members.keys().filter_map(|host| Some((host, place(host)?))).collect()
 }
@@ -87,6 +87,7 @@ pub(crate) fn survivors<'v>(
 
 /// Refuses to replace what has not failed, and what the others can't do without.
 pub(crate) fn check(
+    spec: &SiteSpec,
     cluster: &ClusterSpec,
     view: &View<'_>,
     policy: &Policy,
@@ -94,8 +95,13 @@ pub(crate) fn check(
 ) {
     let joining = joining(cluster, view, policy);
     let asked = cluster.members.keys().filter(|host| policy.replace.contains(*host));
-    for host in asked.filter(|host| !joining.contains_key(host)) {
-        let (why, hint) = refusal(cluster, view, host);
+    for host in asked.filter(|host| policy.selection.takes_host(host)) {
+        let refused = match joining.get(host) {
+            None => Some(refusal(cluster, view, host)),
+            Some(Joining::Failed(_)) => unnamed(spec, view, policy, host),
+            Some(Joining::Unlisted | Joining::Added(_) | Joining::Learner) => None,
+        };
+        let Some((why, hint)) = refused else { continue };
         let finding = Finding {
             code: FindingCode::ReplaceRefused,
             host: Some(host.clone()),
@@ -109,7 +115,7 @@ pub(crate) fn check(
         .values()
         .filter_map(|place| match place {
             Joining::Failed(id) => Some(id.as_str()),
-            Joining::Unlisted | Joining::Added | Joining::Learner => None,
+            Joining::Unlisted | Joining::Added(_) | Joining::Learner => None,
         })
         .collect();
     let Some(list) = view.listed().filter(|_| !failed.is_empty()) else { return };
@@ -129,6 +135,25 @@ pub(crate) fn check(
         };
         report.block(finding, [Stops::Cluster(cluster.name.clone())]);
     }
+}
+
+/// A host may have members of several clusters that do not run. One that has its log is replaced only where its cluster
+/// is named too.
+fn unnamed(
+    spec: &SiteSpec,
+    view: &View<'_>,
+    policy: &Policy,
+    host: &HostName,
+) -> Option<(String, String)> {
+    let has_log = view.members.get(host).is_some_and(|member| member.has_log());
+    let clusters = spec.clusters.values().filter(|cluster| cluster.members.contains_key(host));
+    let is_one_of_many = clusters.count() > 1 && policy.selection.clusters.is_empty();
+    (has_log && is_one_of_many).then(|| {
+        let why = "it has its log, and the host has members of several clusters";
+        let hint = "if it may only be stopped: quorate apply, without --replace\n\
+                    to replace this one: give --cluster as well";
+        (why.to_owned(), hint.to_owned())
+    })
 }
 
 /// Why a member can't be replaced, and what to do.

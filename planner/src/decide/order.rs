@@ -78,10 +78,20 @@ const WITHIN: &[(Of, &[Of])] = &[
     (Word(Rejoin), &[Word(Restart), Word(Start)]),
     (Word(Back), &[Word(Kubelet)]),
     // A new member of a formed cluster.
-    (Word(RemoveMember), &[Release, Word(Certificates)]),
+    (Word(RemoveMember), &[Account, Release, Word(Kubelet), Word(Directories), Word(Certificates)]),
     (Word(ForgetMember), &[Release, Word(Certificates), Word(RemoveMember)]),
-    (Word(AddLearner), &[Release, Word(Certificates), Word(ForgetMember)]),
-    (Word(Promote), &[Word(AddLearner), Word(Start)]),
+    (
+        Word(AddLearner),
+        &[
+            Account,
+            Release,
+            Word(Kubelet),
+            Word(Directories),
+            Word(Certificates),
+            Word(ForgetMember),
+        ],
+    ),
+    (Word(Promote), &[Word(AddLearner), Word(Start), Word(Restart)]),
     // What a formed cluster still needs, and what it no longer does.
     (Word(FinalizeUnit), &[Word(Marker)]),
     (Word(ForgetDiscovery), &[Word(Marker), Word(Unit), Word(FinalizeUnit), Word(Rejoin)]),

@@ -99,7 +99,7 @@ pub(crate) fn judge(
 ) {
     preflight::check(spec, cluster, view, facts, policy, report);
     identity::check(spec, cluster, view, policy, report);
-    membership::check(cluster, view, policy, report);
+    membership::check(spec, cluster, view, policy, report);
     ca_end::check(cluster, view.now.formation, facts.observed_at, report);
     bootstrap::check(cluster, view, report);
     formed::check(cluster, view, policy, report);

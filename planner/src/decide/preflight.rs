@@ -13,6 +13,7 @@ mod unit;
 use inventories::{ClusterName, HostName};
 
 use crate::decide::assess::View;
+use crate::decide::membership::{self, Joining};
 use crate::decide::unknowns;
 use crate::facts::{HostFacts, Observed, SiteFacts};
 use crate::policy::Policy;
@@ -28,6 +29,8 @@ struct Subject<'a> {
     name: &'a HostName,
     facts: &'a HostFacts,
     formation: Formation,
+    /// Whether it is yet to join a formed cluster, and nothing of it runs.
+    joins: bool,
 }
 
 impl Subject<'_> {
@@ -46,9 +49,10 @@ impl Subject<'_> {
         Stops::Host(self.name.clone())
     }
 
-    /// What is in the way of forming the cluster stops the cluster, and no other one on the host.
+    /// What is in the way of forming the cluster stops the cluster, and no other one on the host. What is in the way of
+    /// a new member stops that member.
     fn forming(&self) -> Stops {
-        Stops::Cluster(self.cluster.name.clone())
+        if self.joins { self.its_member() } else { Stops::Cluster(self.cluster.name.clone()) }
     }
 
     /// What keeps the member's process from its files stops all that is done for the member.
@@ -77,9 +81,11 @@ pub(crate) fn check(
     report: &mut PlanReport,
 ) {
     let formation = view.now.formation;
+    let joining = membership::joining(cluster, view, policy);
     for (name, member) in &cluster.members {
         let Some(Observed::Known(host)) = facts.hosts.get(name) else { continue };
-        let subject = Subject { spec, cluster, member, name, facts: host, formation };
+        let joins = matches!(joining.get(name), Some(Joining::Unlisted | Joining::Failed(_)));
+        let subject = Subject { spec, cluster, member, name, facts: host, formation, joins };
         host::check(&subject, policy, report);
         kubelet::check(&subject, report);
         parents::check(&subject, report);

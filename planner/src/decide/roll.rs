@@ -16,6 +16,7 @@ use crate::decide::runtime;
 use crate::plan::{Action, FormationState, Guard, Others, Step, StepId, StepKind, Verb, Why};
 use crate::policy::Policy;
 use crate::report::{Finding, FindingCode, PlanReport, QuorumNote};
+use crate::spec::ClusterSpec;
 use crate::stops::{Changes, Scope};
 use reasons::{Reason, reasons};
 
@@ -29,6 +30,11 @@ impl<'a> Candidate<'_, 'a> {
     /// Its host.
     pub(crate) fn host(&self) -> &'a HostName {
         self.member.name
+    }
+
+    /// Its cluster.
+    pub(crate) fn cluster(&self) -> &'a ClusterSpec {
+        self.member.cluster
     }
 }
 

@@ -195,6 +195,8 @@ pub enum StepKind {
     RemoveMember {
         /// Its member id, in hex.
         id: String,
+        /// The member's own client URL, where nothing may answer.
+        endpoint: String,
         /// The other members' names and client URLs.
         others: BTreeMap<HostName, String>,
         /// The release whose client asks them.

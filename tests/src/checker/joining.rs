@@ -126,7 +126,10 @@ fn promoted_out_of_turn(reading: &Reading<'_>, promote: &Step) -> Vec<String> {
     let mut found: Vec<String> =
         found.iter().map(|start| format!("{}: it comes before {start}", promote.id)).collect();
     let is_last = |kind: &StepKind| {
-        matches!(kind, StepKind::WriteMarker { .. }) || renders(kind, FormationState::Existing)
+        let formed = FormationState::Existing;
+        // A pod has no witness, so it is to start only with its log before it votes.
+        matches!(kind, StepKind::WriteMarker { .. })
+            || matches!(kind, StepKind::WriteUnit { formation, .. } if *formation == formed)
     };
     let last = reading.makers(promote, &is_last).into_iter();
     let early = last.filter(|step| !reading.is_before(promote, step));

@@ -125,7 +125,11 @@ impl<'a> Reading<'a> {
             | Effect::Leadership
             | Effect::Connections => BTreeSet::new(),
             Effect::Files if !self.runs_as_another(step) => BTreeSet::new(),
-            Effect::Down if !self.takes_down(step) || self.is_leftover(step) => BTreeSet::new(),
+            Effect::Down
+                if !self.takes_down(step) || self.is_leftover(step) || self.has_no_vote(step) =>
+            {
+                BTreeSet::new()
+            }
             Effect::Files | Effect::Down => {
                 step.cluster().iter().map(|name| self.name_of(name)).collect()
             }
@@ -149,6 +153,12 @@ impl<'a> Reading<'a> {
     fn is_leftover(&self, step: &Step) -> bool {
         let StepKind::StopOldRuntime { from, .. } = &step.kind else { return false };
         self.seen(step).is_some_and(|member| member.runs_by() != Some(*from))
+    }
+
+    /// Whether the member of a step is promoted only later: nobody counts on it.
+    pub(super) fn has_no_vote(&self, step: &Step) -> bool {
+        let promotes = |kind: &StepKind| matches!(kind, StepKind::PromoteMember { .. });
+        self.makers(step, &promotes).iter().any(|promote| self.is_before(step, promote))
     }
 
     fn name_of(&self, name: &ClusterName) -> &'a ClusterName {

@@ -179,7 +179,8 @@ fn replaces(reading: &Reading<'_>, step: &Step) -> bool {
             | StepKind::ForgetMember { .. }
             | StepKind::AddLearner { .. }
             | StepKind::PromoteMember { .. }
-    ) || promotions.any(|promotion| reading.is_before(promotion, step))
+    ) || reading.has_no_vote(step)
+        || promotions.any(|promotion| reading.is_before(promotion, step))
 }
 
 /// Whether a step changes a cluster, by itself or with all pods of a host.

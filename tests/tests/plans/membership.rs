@@ -117,7 +117,12 @@ impl Site {
         let spec = &self.spec.clusters[&cluster(0)];
         let (peer_url, version, others) = (self.peer_url(), spec.version, BTreeMap::new());
         match verb {
-            "remove-member" => StepKind::RemoveMember { id: id.to_owned(), others, version },
+            "remove-member" => StepKind::RemoveMember {
+                id: id.to_owned(),
+                endpoint: "https://127.0.0.1:2379".to_owned(),
+                others,
+                version,
+            },
             "forget-member" => StepKind::ForgetMember { peer_url, others, version },
             "add-learner" => StepKind::AddLearner { peer_url, others, version },
             "promote" => {

@@ -101,7 +101,12 @@ fn steps(spec: &SiteSpec, facts: &mut SiteFacts) -> Vec<Step> {
         Guard::OthersHealthy { clusters: BTreeMap::from([(cluster.name.clone(), counted)]) };
     let asks = || (others.clone(), version);
     let (remove, forget, add, promote) = (asks(), asks(), asks(), asks());
-    let remove = StepKind::RemoveMember { id: row.id, others: remove.0, version: remove.1 };
+    let remove = StepKind::RemoveMember {
+        id: row.id,
+        endpoint: "https://127.0.0.1:2379".to_owned(),
+        others: remove.0,
+        version: remove.1,
+    };
     let forget =
         StepKind::ForgetMember { peer_url: peer_url.clone(), others: forget.0, version: forget.1 };
     let add = StepKind::AddLearner { peer_url: peer_url.clone(), others: add.0, version: add.1 };

@@ -21,13 +21,16 @@ const LONGEST: u64 = 6 * 60 * 60;
 
 pub(crate) fn remove(
     step: &MemberStep<'_>,
-    id: &str,
+    (id, endpoint): (&str, &str),
     others: &BTreeMap<HostName, String>,
     version: EtcdVersion,
 ) -> Result<Call, Failure> {
     let args = Arguments::new()
         .with_etcdctl(&step.layout, version)
         .with("id", id)
+        .with("own", endpoint)
+        .with("unit", step.layout.unit_name())
+        .with("data", step.layout.data_dir())
         .with("seconds", SETTLE)
         .with_words("others", others.values());
     Ok(patient(guarded(step, script::REMOVE_MEMBER, args)?, SETTLE))
@@ -117,7 +120,7 @@ mod tests {
         let others = ["etcd-1", "etcd-2"].map(|name| (name.parse().unwrap(), format!("of-{name}")));
         let others = BTreeMap::from(others);
         let calls = [
-            (remove(&step, "c3", &others, version), SETTLE),
+            (remove(&step, ("c3", "https://127.0.0.1:2379"), &others, version), SETTLE),
             (forget(&step, "peer", &others, version), pods::END),
             (add_learner(&step, "peer", &others, version), SETTLE),
             (promote(&step, "own", "peer", (&others, version)), LONGEST),

@@ -57,6 +57,10 @@ pub(crate) fn run_pod(
         .with("identity", manifest.identity())
         .with("seen", seen)
         .with("running", running)
+        .with(
+            "wal",
+            if formation == FormationState::Joining { layout.wal_dir() } else { String::new() },
+        )
         .with("settled", SETTLED)
         .with("user", manifest.account())
         .with("group", manifest.account())

@@ -19,7 +19,7 @@ pub(super) fn check(subject: &Subject<'_>, policy: &Policy, report: &mut PlanRep
     checksum(subject, report);
     clock(subject, policy, report);
     owner(subject, report);
-    if subject.formation != Formation::Formed {
+    if subject.formation != Formation::Formed || subject.joins {
         size(subject, policy, report);
         room(subject, report);
         neighbours(subject, report);

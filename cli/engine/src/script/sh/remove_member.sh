@@ -1,9 +1,14 @@
 # shellcheck shell=sh
-# ETCDCTL CACERT CERT KEY ID SECONDS OTHERS: has the others remove the member ID from the cluster's list. One that
-# answers where clients find it has not failed, whatever this host shows: a login may lead to another machine.
+# ETCDCTL CACERT CERT KEY ID OWN UNIT DATA_DIR SECONDS OTHERS: has the others remove the member ID from the cluster's
+# list. One that answers where clients find it, or that runs on this host, has not failed: it may have come up since the
+# plan, and a login may lead to another machine.
 
-takes 'etcdctl cacert cert key id seconds others' "$@"
+takes 'etcdctl cacert cert key id own unit data seconds others' "$@"
 tools="$etcdctl $cacert $cert $key"
+
+is_gone() {
+    case $line_end$list in *"$line_end$id, "*) return 1 ;; esac
+}
 
 # who_answers: the client URL at which the member itself answers; fails where it answers nowhere.
 who_answers() {
@@ -11,7 +16,7 @@ who_answers() {
         read_member "$line"
         [ "$member_id" = "$id" ] || continue
         # shellcheck disable=SC2046
-        set -- $(printf '%s\n' "$clients" | tr ',' ' ')
+        set -- $(printf '%s\n' "$clients" | tr ',' ' ') "$own"
         for client; do
             # shellcheck disable=SC2086
             said=$(ask $tools --endpoints="$client" endpoint status 2>/dev/null) || continue
@@ -28,13 +33,31 @@ LIST
 }
 
 # waits 130 s: eight others asked for their list, and the member itself
-if hear && client=$(who_answers); then
+end=$(($(now) + seconds))
+until hear; do
+    [ "$(now)" -lt "$end" ] || fail "no other member says who is a member: $unheard"
+    sleep 1
+done
+if is_gone; then already; fi
+if client=$(who_answers); then
     refuse "member $id answers at $client, so it has not failed"
 fi
 
-is_gone() {
-    case $line_end$list in *"$line_end$id, "*) return 1 ;; esac
+# runs: its processes on this host.
+runs() {
+    main=$(of_unit "$unit" MainPID) || fail "systemd does not say whether $unit runs"
+    pods=$(etcds_of "$data" "$unit") || fail "systemd does not say what runs of $unit"
+    [ "${main:-0}" = 0 ] || printf '%s\n' "$main"
+    [ -z "$pods" ] || printf '%s\n' "$pods"
 }
+
+pids=$(runs)
+if [ -n "$pids" ]; then
+    # One that ends soon after each start has failed.
+    # waits 5 s
+    sleep 5
+    [ "$(runs)" != "$pids" ] || refuse "the member runs here again, so it has not failed"
+fi
 
 # waits 145 s beyond: eight others asked for their list, one told and asked again
 see_to is_gone "$seconds" "the cluster still lists member $id" remove "$id"

@@ -1,12 +1,13 @@
 # shellcheck shell=sh
-# MANIFEST DATA_DIR UNIT POD IDENTITY SEEN RUNNING SETTLED USER GROUP SECONDS END PULL KEPT IMAGE, payload: the manifest. Puts it
+# MANIFEST DATA_DIR UNIT POD IDENTITY SEEN RUNNING WAL SETTLED USER GROUP SECONDS END PULL KEPT IMAGE, payload: the manifest. Puts it
 # where the kubelet looks, in the place of the pod that runs, and sees it through its first moments: there is a
 # process that comes from this manifest. SEEN is what may lie there: the sha256 of the manifest that the plan saw,
 # `absent`, or `identity:` and the identity of the manifest that the same plan wrote before. A pod that runs from
-# another manifest `ends` first or, as RUNNING says, `stays`, once it has run for SETTLED seconds. The old manifest is
+# another manifest `ends` first or, as RUNNING says, `stays`, once it has run for SETTLED seconds. Where WAL is not
+# empty, the pod is to have a log there. The old manifest is
 # put back where its pod does not end, and where no process of the new one was ever seen.
 
-takes 'manifest data unit pod identity seen running settled user group seconds end_seconds pull_seconds kept image' "$@"
+takes 'manifest data unit pod identity seen running wal settled user group seconds end_seconds pull_seconds kept image' "$@"
 
 now() { cut -d. -f1 /proc/uptime; }
 
@@ -91,7 +92,7 @@ while [ "$(now)" -lt "$end" ]; do
     found=$(etcd_from "$identity" "$data" "$unit") || found=
     if [ -n "$found" ] && [ "$found" = "$process" ]; then
         steady=$((steady + 1))
-        if [ "$steady" -ge 5 ]; then
+        if [ "$steady" -ge 5 ] && { [ -z "$wal" ] || log_in "$wal"; }; then
             forget_kept "$kept"
             changed
         fi

@@ -61,6 +61,7 @@ fn run_pod_for<'a>(
         identity.to_owned(),
         seen.to_owned(),
         running.to_owned(),
+        String::new(),
         "2".to_owned(),
         "root".to_owned(),
         "root".to_owned(),
