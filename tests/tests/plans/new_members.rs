@@ -1,10 +1,15 @@
 //! Members that join a formed cluster: wherever an apply is killed, the next ones finish, and each plan on the way is
 //! one that the checker accepts.
 
-use inventories::inventory::Runtime;
-use planner::{Plan, Policy, SiteSpec, plan};
+use std::collections::{BTreeMap, BTreeSet};
+
+use inventories::inventory::{CgroupDriver, Runtime};
+use planner::facts::{DataDirectory, DataOrigin, Observed};
+use planner::report::FindingCode;
+use planner::{Plan, Policy, SiteSpec, Step, StepKind, plan};
 use quorate_tests::checker::violations;
 use quorate_tests::fault::Fault;
+use quorate_tests::seen::{known, member};
 use quorate_tests::sim::{Crash, Repeat};
 use quorate_tests::site::{Shape, host, plain};
 use quorate_tests::story::{apply_with, formed};
@@ -115,4 +120,90 @@ fn only_a_failed_member_is_replaced() {
     world.strike(&host("etcd-2"), Fault::DiskLost).unwrap();
     world.strike(&host("etcd-3"), Fault::DiskLost).unwrap();
     assert!(refused(&world, "etcd-2").contains("no member that knows a leader"));
+}
+
+fn codes(plan: &Plan) -> Vec<FindingCode> {
+    let blocked = plan.report.blocked.iter().map(|blocked| blocked.finding.code);
+    blocked.chain(plan.report.held.iter().map(|finding| finding.code)).collect()
+}
+
+/// Each takes members down or counts on all of them, and the kubelet's turn would wait for what waits for it.
+#[test]
+fn kubelets_and_restarts_take_their_turns_after_the_new_members() {
+    let alone = |driver| Shape { kubelet: Some(driver), ..shape(3, Runtime::StaticPod) };
+    let small = Shape { clusters: vec![1], ..alone(CgroupDriver::Systemd) };
+    let (world, spec) = small.world();
+    let world = formed(world, &spec);
+    let wanted = Shape { quota: Some(4 << 30), ..alone(CgroupDriver::Cgroupfs) };
+    let wanted = wanted.spec(&world.authorities);
+    let first = sound(&world, &wanted, &Policy::default());
+    assert_eq!(codes(&first), [FindingCode::RollWaits, FindingCode::RollWaits]);
+    assert!(first.steps.iter().any(|step| matches!(step.kind, StepKind::PromoteMember { .. })));
+    let world = applied(world, &wanted, &Policy::default(), None);
+    assert_eq!(codes(&sound(&world, &wanted, &Policy::default())), []);
+}
+
+/// As after an address was changed by hand and the old member left in the list: it counts for the quorum.
+#[test]
+fn a_second_member_of_one_name_stops_restarts() {
+    let (world, spec) = shape(3, Runtime::Systemd).world();
+    let world = formed(world, &spec);
+    let wanted = Shape { quota: Some(4 << 30), ..shape(3, Runtime::Systemd) };
+    let wanted = wanted.spec(&world.authorities);
+    for url in ["https://10.99.0.1:2380", "https://10.0.0.1:2380"] {
+        let mut facts = world.observe(&wanted);
+        for name in ["etcd-1", "etcd-2", "etcd-3"] {
+            let etcd = known(&mut member(&mut facts, name).etcd);
+            let list = known(&mut etcd.members);
+            let mut second = list.iter().find(|row| row.name == "etcd-2").unwrap().clone();
+            (second.id, second.peer_urls) = ("0123456789abcdef".to_owned(), vec![url.to_owned()]);
+            list.insert(0, second);
+        }
+        let plan = plan(&wanted, &facts, &Policy::default()).unwrap();
+        assert!(codes(&plan).contains(&FindingCode::ChangingMembers), "{plan:#?}");
+        assert!(!plan.steps.iter().any(|step| step.kind.disrupts()), "{plan:#?}");
+    }
+}
+
+/// It has no vote, so it can be removed as a failed voter is.
+#[test]
+fn a_learner_whose_disk_died_is_replaced_as_well() {
+    let small = Shape { clusters: vec![1], ..shape(3, Runtime::Systemd) };
+    let (world, spec) = small.world();
+    let world = formed(world, &spec);
+    let wanted = shape(3, Runtime::Systemd).spec(&world.authorities);
+    let steps = sound(&world, &wanted, &Policy::default()).steps;
+    let is_start = |step: &Step| step.kind.is_start() && *step.host() == host("etcd-2");
+    let start = steps.iter().position(is_start).unwrap();
+    let mut world = applied(world, &wanted, &Policy::default(), Some(Crash::After(start)));
+    world.strike(&host("etcd-2"), Fault::DiskLost).unwrap();
+    finished(world, &wanted, &replacing("etcd-2"));
+}
+
+/// Somebody else's data is not set aside without a word.
+#[test]
+fn a_new_member_does_not_take_a_disk_that_holds_something() {
+    let small = Shape { clusters: vec![1], ..shape(3, Runtime::Systemd) };
+    let (world, spec) = small.world();
+    let world = formed(world, &spec);
+    let wanted = shape(3, Runtime::Systemd).spec(&world.authorities);
+    let mut facts = world.observe(&wanted);
+    let data = DataDirectory { empty: false, ..empty_directory() };
+    member(&mut facts, "etcd-2").data = Observed::Known(data);
+    let plan = plan(&wanted, &facts, &Policy::default()).unwrap();
+    assert!(codes(&plan).contains(&FindingCode::ForeignData), "{plan:#?}");
+    assert!(!plan.steps.iter().any(|step| *step.host() == host("etcd-2")), "{plan:#?}");
+}
+
+fn empty_directory() -> DataDirectory {
+    DataDirectory {
+        mode: 0o700,
+        owner: "etcd".to_owned(),
+        group: "etcd".to_owned(),
+        empty: true,
+        wal: false,
+        owners: BTreeSet::new(),
+        origin: DataOrigin::default(),
+        archives: BTreeMap::new(),
+    }
 }
