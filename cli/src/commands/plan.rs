@@ -86,7 +86,13 @@ fn how_to_apply(context: &Context, arguments: &PlanArgs, plan: &Plan) {
     let hash = fingerprint::hash(plan);
     let command = match &arguments.out {
         Some(path) => format!("quorate apply {}", path.display()),
-        None => format!("quorate apply --expect {}", fingerprint::short(&hash)),
+        None => {
+            format!(
+                "quorate apply{} --expect {}",
+                arguments.policy.words(),
+                fingerprint::short(&hash)
+            )
+        }
     };
     context.terminal.say(&format!("To perform exactly these actions: {command}"));
 }

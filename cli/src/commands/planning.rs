@@ -1,6 +1,7 @@
 //! Looking at the hosts and planning: what `plan`, `apply`, `graph` and `status` begin with.
 
 use std::collections::BTreeSet;
+use std::fmt;
 use std::time::{Duration, Instant};
 
 use clap::Args;
@@ -68,6 +69,16 @@ impl PolicyArgs {
         Self { selection: SelectionArgs::of_clusters(clusters), ..Self::default() }
     }
 
+    /// The same as words of a command line, each after a blank.
+    pub(super) fn words(&self) -> String {
+        let Self { allow_outage, allow_reform, allow_slow_disk, replace, selection } = self;
+        words("--allow-outage", allow_outage)
+            + &words("--allow-reform", allow_reform)
+            + &words("--allow-slow-disk", allow_slow_disk)
+            + &words("--replace", replace)
+            + &selection.words()
+    }
+
     /// The policy, for clusters that the site has.
     pub(super) fn policy(&self, spec: &SiteSpec) -> Result<Policy, CliError> {
         let set = |clusters: &[ClusterName]| clusters.iter().cloned().collect();
@@ -81,6 +92,11 @@ impl PolicyArgs {
         };
         of_the_site(policy, spec)
     }
+}
+
+/// A flag that may be given again, with each of its values.
+pub(super) fn words(flag: &str, values: &[impl fmt::Display]) -> String {
+    values.iter().map(|value| format!(" {flag} {value}")).collect()
 }
 
 /// A policy all of whose clusters and hosts the site has.

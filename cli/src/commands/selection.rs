@@ -4,6 +4,7 @@ use clap::Args;
 use inventories::{ClusterName, HostName};
 use planner::{Selection, SiteSpec};
 
+use super::planning::words;
 use crate::error::CliError;
 use crate::exit::ExitCode;
 use crate::site::clusters_of;
@@ -23,6 +24,11 @@ impl SelectionArgs {
     /// These clusters, on all of their hosts.
     pub(super) fn of_clusters(clusters: &[ClusterName]) -> Self {
         Self { cluster: clusters.to_vec(), host: Vec::new() }
+    }
+
+    /// The same as words of a command line, each after a blank.
+    pub(super) fn words(&self) -> String {
+        words("--cluster", &self.cluster) + &words("--host", &self.host)
     }
 
     /// The selection.

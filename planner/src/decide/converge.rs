@@ -88,7 +88,11 @@ pub(crate) fn steps(
                 (None, Some(retire)) => Turn::Move(retire),
                 (None, None) if restarting.contains(member.name) => Turn::Held,
                 // What runs lists the members that are listed.
-                (None, None) if !scope.may_change(member.name) || joins_wait => {
+                (None, None)
+                    if !scope.may_change(member.name)
+                        || joins_wait
+                        || may_be_learner(view, member) =>
+                {
                     match may_start(member, scope) {
                         true => Turn::AsIs,
                         false => Turn::Held,
@@ -98,7 +102,8 @@ pub(crate) fn steps(
                 (None, None) => Turn::None,
             };
             steps.extend(repair(member, &turn, scope)?);
-            unmarked.extend(member.facts.marker.is_absent().then_some(member));
+            let is_marked = !member.facts.marker.is_absent() || may_be_learner(view, member);
+            unmarked.extend((!is_marked).then_some(member));
         } else if scope.changes == Changes::Allowed && scope.may_change(member.name) {
             steps.extend(form::late(member, members, &turns)?);
             turns = BTreeSet::from([member.id(Verb::Rejoin)]);
@@ -169,6 +174,16 @@ fn provable<'a>(
     let is_quorum = running.len() >= view.now.quorum.size();
     let proven: BTreeSet<&HostName> = running.into_iter().filter(at_version).collect();
     (is_quorum && !proven.is_empty()).then_some(proven)
+}
+
+/// Whether the member has the unit or pod of one that joins, and nobody says whether it is a voter by now.
+fn may_be_learner(view: &View<'_>, member: &MemberContext<'_>) -> bool {
+    let joins = |text: &str| {
+        let list = text.split("--initial-cluster=").nth(1).and_then(|rest| rest.lines().next());
+        text.contains("--initial-cluster-state=existing")
+            && list.is_some_and(|list| list.contains(','))
+    };
+    view.listed().is_none() && member.text().is_some_and(joins)
 }
 
 /// Whether a member that is down may be started: with the settings that are wanted, or where these are

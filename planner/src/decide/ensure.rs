@@ -186,6 +186,21 @@ pub(crate) fn generation(member: &MemberContext<'_>, swap: Swap) -> Step {
     member.step(Verb::Certificates, Action::Update, kind, Why::Unfinished)
 }
 
+/// Writes and enables the unit whatever is there.
+pub(crate) fn written_unit(
+    member: &MemberContext<'_>,
+    state: FormationState,
+) -> Result<Step, RenderError> {
+    let path = member.wanted.member.layout().unit_file();
+    let sha256 = match member.facts.files.get(&path) {
+        Some(Observed::Known(seen)) => Some(seen.sha256.clone()),
+        _ => None,
+    };
+    let kind = StepKind::WriteUnit { text: member.unit(state)?.into_owned(), formation: state };
+    let step = member.step(Verb::Unit, Action::Update, kind, member.why_wanted());
+    Ok(step.guarded(Guard::FileIs { path, sha256 }))
+}
+
 /// The unit's text, its attributes, and that systemd has read and enabled it. `token` is the one
 /// that a unit of a new cluster must hold.
 pub(crate) fn unit(

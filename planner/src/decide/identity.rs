@@ -198,6 +198,8 @@ struct Formed {
     name: String,
     id: Option<String>,
     peer_urls: Vec<String>,
+    /// Whether it is known to have no vote.
+    learner: bool,
 }
 
 /// The members as etcd lists them; where no member that knows a leader answers, as the units and
@@ -210,6 +212,7 @@ fn formed_members(cluster: &ClusterSpec, view: &View<'_>) -> Option<Vec<Formed>>
                 .map_or_else(|| member.name.clone(), ToString::to_string),
             id: Some(member.id.clone()),
             peer_urls: member.peer_urls.clone(),
+            learner: member.learner,
         };
         return Some(listed.iter().map(formed).collect());
     }
@@ -220,7 +223,8 @@ fn formed_members(cluster: &ClusterSpec, view: &View<'_>) -> Option<Vec<Formed>>
         .find_map(|(_, member)| head::members(text_of(cluster, member)?))?;
     let formed = |entry: &str| {
         let (name, url) = entry.split_once('=')?;
-        Some(Formed { name: name.to_owned(), id: None, peer_urls: vec![url.to_owned()] })
+        let peer_urls = vec![url.to_owned()];
+        Some(Formed { name: name.to_owned(), id: None, peer_urls, learner: false })
     };
     list.split(',').map(formed).collect()
 }
@@ -243,7 +247,7 @@ fn members(
         formed.iter().map(|member| (member.name.as_str(), member)).collect();
     let mut taken: BTreeSet<&str> = BTreeSet::new();
     let wanted: BTreeSet<&str> = cluster.members.keys().map(HostName::as_str).collect();
-    let mut differences = Vec::new();
+    let (mut differences, mut spare) = (Vec::new(), Vec::new());
     let mut stops = kept(cluster);
     let is_missing =
         |host: &&HostName| !running.contains_key(host.as_str()) && !joining.contains_key(*host);
@@ -264,13 +268,26 @@ fn members(
         if is_wanted(name, member) && (name.is_empty() || taken.insert(name)) {
             continue;
         }
-        let name = if name.is_empty() { "an unstarted member" } else { name };
         let id = member.id.as_ref().map_or(String::new(), |id| format!(" ({id})"));
-        differences.push(format!("{name}{id} is a member, but not in `members`"));
+        let what = match (name.is_empty(), member.learner) {
+            (true, _) => format!("an unstarted member{id} at {}", member.peer_urls.join(", ")),
+            (false, true) => format!("the learner {name}{id}"),
+            (false, false) => format!("{name}{id}"),
+        };
+        differences.push(format!("{what} is a member, but not in `members`"));
+        if let Some(id) = member.id.as_ref().filter(|_| member.learner) {
+            spare.push(format!("quorate etcdctl --cluster {} -- member remove {id}", cluster.name));
+        }
     }
     if !differences.is_empty() {
         let message = format!("the members differ: {}", differences.join("; "));
-        report.block(unsupported(cluster, "members", FindingCode::ChangingMembers, message), stops);
+        let mut finding = unsupported(cluster, "members", FindingCode::ChangingMembers, message);
+        // A learner has no vote, so nothing depends on it.
+        for command in spare {
+            let hint = finding.hint.get_or_insert_default();
+            *hint = format!("{hint}\nto remove the learner, which has no vote: {command}");
+        }
+        report.block(finding, stops);
     }
     for (host, member) in &cluster.members {
         let url = member.member.peer_url().to_string();

@@ -11,11 +11,10 @@ use crate::decide::assess::View;
 use crate::decide::ensure;
 use crate::decide::form;
 use crate::decide::member_context::MemberContext;
-use crate::decide::membership::{self, Joining, survivors};
+use crate::decide::membership::{self, Joining, majority, survivors};
 use crate::decide::runtime;
 use crate::facts::ListedMember;
 use crate::plan::{Action, FormationState, Guard, Others, Step, StepId, StepKind, Swap, Verb, Why};
-use crate::quorum::Quorum;
 use crate::report::{Finding, FindingCode, PlanReport, QuorumNote};
 use crate::spec::{ClusterSpec, MemberSpec};
 use crate::stops::{Changes, Scope};
@@ -25,6 +24,8 @@ pub(crate) struct Joins<'p, 'a> {
     newcomers: Vec<(&'p MemberContext<'a>, &'p Joining)>,
     /// The client URLs of the voters that answer.
     others: BTreeMap<HostName, String>,
+    /// How many of these a quorum needs when the first failed one is removed: enough after the others, too.
+    needed: usize,
     /// The hosts of the members that are listed and have not failed.
     listed: BTreeSet<&'a HostName>,
     cluster_id: Option<String>,
@@ -60,7 +61,7 @@ pub(crate) fn ready<'p, 'a>(
         });
         return None;
     }
-    let (healthy, _) = survivors(view, list, &failed(&newcomers));
+    let (healthy, needed) = survivors(view, list, &failed(&newcomers));
     let url =
         |host: &HostName| cluster.members.get(host).map(|m| m.member.client_url().to_string());
     let others = healthy.into_iter().filter_map(|host| Some((host.clone(), url(host)?))).collect();
@@ -78,7 +79,7 @@ pub(crate) fn ready<'p, 'a>(
         Some(Joining::Failed(_) | Joining::Unlisted) => false,
     });
     let (listed, cluster_id) = (listed.collect(), view.now.cluster_id.clone());
-    Some(Joins { newcomers, others, listed, cluster_id })
+    Some(Joins { newcomers, others, needed, listed, cluster_id })
 }
 
 /// Why nobody can join now.
@@ -133,11 +134,6 @@ fn waits(
     })
 }
 
-/// How many of so many voters a quorum needs.
-fn majority(voters: usize) -> usize {
-    Quorum { voters, healthy: 0 }.size()
-}
-
 fn failed<'j>(newcomers: &[(&MemberContext<'_>, &'j Joining)]) -> Vec<&'j str> {
     let id = |(_, place): &(&MemberContext<'_>, &'j Joining)| match place {
         Joining::Failed(id) => Some(id.as_str()),
@@ -179,23 +175,24 @@ impl Joins<'_, '_> {
     ) -> Result<Vec<Step>, RenderError> {
         let mut steps = Vec::new();
         let mut before = after.clone();
+        let votes = |id: &String| {
+            let mut list = view.listed().into_iter().flatten();
+            list.any(|listed| listed.id == *id && !listed.learner)
+        };
         let mut voters = view.now.quorum.voters;
-        // Of the cluster as it is after the first removal: what is enough then is enough after the others.
-        let needed = majority(voters.saturating_sub(1));
         // All failed ones go first: etcd adds nobody while a member that it lists is not connected.
         for (member, place) in &self.newcomers {
             steps.extend(prepared(member));
             if let Joining::Failed(id) = place {
-                voters = voters.saturating_sub(1);
-                let step = self.remove(member, id, needed).after(before.iter().cloned());
+                voters = voters.saturating_sub(usize::from(votes(id)));
+                let step = self.remove(member, id).after(before.iter().cloned());
                 before = BTreeSet::from([step.id.clone()]);
                 steps.push(step);
-                self.note_removal(member, id, needed, report);
+                self.note_removal(member, id, report);
             }
         }
         let mut listed = self.listed.clone();
-        let mut healthy = self.others.len();
-        for (member, place) in &self.newcomers {
+        for (up, (member, place)) in (self.others.len() + 1..).zip(&self.newcomers) {
             listed.insert(member.name);
             if matches!(place, Joining::Unlisted) && has_traces(member) {
                 report.one_way.push(format!(
@@ -210,18 +207,19 @@ impl Joins<'_, '_> {
                 steps.extend(form::settled(member)?);
             }
             before = BTreeSet::from([member.id(Verb::Promote)]);
-            (voters, healthy) = (voters + 1, healthy + 1);
+            // One that somebody added by hand may be a voter already.
+            voters += usize::from(!matches!(place, Joining::Added(id) if votes(id)));
             report.quorum.push(QuorumNote {
                 cluster: member.cluster.name.clone(),
                 what: format!("add {}, as a learner and then as a voter", member.name),
-                up: healthy,
+                up,
                 needed: majority(voters),
             });
         }
         Ok(steps)
     }
 
-    fn remove(&self, member: &MemberContext<'_>, id: &str, needed: usize) -> Step {
+    fn remove(&self, member: &MemberContext<'_>, id: &str) -> Step {
         let kind = StepKind::RemoveMember {
             id: id.to_owned(),
             endpoint: member.wanted.member.loopback_client_url().to_string(),
@@ -232,7 +230,7 @@ impl Joins<'_, '_> {
             Why::Drift { changes: vec!["the member failed, and --replace names it".to_owned()] };
         let others = Others {
             members: self.others.clone(),
-            needed,
+            needed: self.needed,
             version: member.cluster.version,
             cluster_id: self.cluster_id.clone(),
         };
@@ -245,18 +243,12 @@ impl Joins<'_, '_> {
             .after(prepared)
     }
 
-    fn note_removal(
-        &self,
-        member: &MemberContext<'_>,
-        id: &str,
-        needed: usize,
-        report: &mut PlanReport,
-    ) {
+    fn note_removal(&self, member: &MemberContext<'_>, id: &str, report: &mut PlanReport) {
         report.quorum.push(QuorumNote {
             cluster: member.cluster.name.clone(),
             what: format!("remove the failed {}", member.name),
             up: self.others.len(),
-            needed,
+            needed: self.needed,
         });
         let log =
             if member.facts.has_log() { "; its log is still there, so a start may do" } else { "" };
@@ -315,7 +307,12 @@ impl Joins<'_, '_> {
         };
         let is_started = !member.facts.is_up() || leaves;
         if is_started {
-            steps.extend(runtime::prepared(&newcomer, state, None)?);
+            // What was forgotten is also disabled.
+            let step = match runtime::prepared(&newcomer, state, None)? {
+                None if leaves => runtime::written(&newcomer, state)?,
+                step => step,
+            };
+            steps.extend(step);
             let by = runtime::launch(&newcomer, state)?;
             let by = if leaves { by.from_nothing() } else { by };
             let kind = StepKind::StartMember { by };

@@ -71,17 +71,24 @@ fn has_failed(view: &View<'_>, host: &HostName) -> bool {
     !view.strangers.contains(host) && view.members.get(host).is_some_and(is_down)
 }
 
+/// How many of so many voters a quorum needs.
+pub(crate) fn majority(voters: usize) -> usize {
+    Quorum { voters, healthy: 0 }.size()
+}
+
 /// The other voters that answer and know a leader, and how many of them the cluster needs once one is removed.
 pub(crate) fn survivors<'v>(
     view: &'v View<'_>,
     list: &[ListedMember],
     failed: &[&str],
 ) -> (Vec<&'v HostName>, usize) {
-    let voters = list.iter().filter(|listed| !listed.learner).count();
+    let voters = || list.iter().filter(|listed| !listed.learner);
     let healthy = view.answers().filter(|(_, etcd)| {
         etcd.leader.is_some() && !etcd.learner && !failed.contains(&etcd.member_id.as_str())
     });
-    let needed = Quorum { voters: voters.saturating_sub(1), healthy: 0 }.size();
+    // A learner that goes leaves as many voters as there are.
+    let goes = voters().any(|voter| failed.contains(&voter.id.as_str()));
+    let needed = majority(voters().count() - usize::from(goes));
     (healthy.map(|(host, _)| host).collect(), needed)
 }
 
@@ -111,6 +118,9 @@ pub(crate) fn check(
         };
         report.block(finding, [Stops::Cluster(cluster.name.clone())]);
     }
+    report
+        .warnings
+        .extend(joining.iter().filter_map(|(host, place)| not_a_voter(cluster, host, place)));
     let failed: Vec<&str> = joining
         .values()
         .filter_map(|place| match place {
@@ -131,10 +141,17 @@ pub(crate) fn check(
                 healthy.len(),
                 if healthy.len() == 1 { "is" } else { "are" }
             ),
-            hint: Some("bring the other members back first".to_owned()),
+            hint: Some(match &unseen(view)[..] {
+                [] => "bring the other members back first".to_owned(),
+                hosts => format!("nobody knows how these are: make {} reachable", hosts.join(", ")),
+            }),
         };
         report.block(finding, [Stops::Cluster(cluster.name.clone())]);
     }
+}
+
+fn unseen<'v>(view: &'v View<'_>) -> Vec<&'v str> {
+    view.unseen.iter().map(|host| host.as_str()).collect()
 }
 
 /// A host may have members of several clusters that do not run. One that has its log is replaced only where its cluster
@@ -153,6 +170,23 @@ fn unnamed(
         let hint = "if it may only be stopped: quorate apply, without --replace\n\
                     to replace this one: give --cluster as well";
         (why.to_owned(), hint.to_owned())
+    })
+}
+
+/// Says of a member that is on its way how far it is: another run may have stopped there.
+fn not_a_voter(cluster: &ClusterSpec, host: &HostName, place: &Joining) -> Option<Finding> {
+    let (is, does) = match place {
+        Joining::Failed(_) => return None,
+        Joining::Unlisted => ("the cluster does not list this member", "adds it"),
+        Joining::Added(_) => ("the cluster lists this member, which has not started", "starts it"),
+        Joining::Learner => ("this member is a learner", "makes it a voter when it has caught up"),
+    };
+    Some(Finding {
+        code: FindingCode::NotAVoter,
+        host: Some(host.clone()),
+        cluster: Some(cluster.name.clone()),
+        message: format!("{is}: it does not count for the quorum"),
+        hint: Some(format!("quorate apply {does}, as soon as nothing blocks that")),
     })
 }
 
@@ -179,6 +213,7 @@ fn refusal(cluster: &ClusterSpec, view: &View<'_>, host: &HostName) -> (String, 
     }
     let hint = format!(
         "to see how it does: quorate status --cluster {}\n\
+         if it hangs, stop its process on the host first\n\
          if an earlier run has replaced it already: quorate apply, without --replace",
         cluster.name
     );

@@ -89,6 +89,17 @@ pub(crate) fn prepared(
     }
 }
 
+/// The same, although what is there is as wanted: another step of the plan takes the unit out of systemd's hands.
+pub(crate) fn written(
+    member: &MemberContext<'_>,
+    state: FormationState,
+) -> Result<Option<Step>, RenderError> {
+    match member.runtime() {
+        Runtime::Systemd => ensure::written_unit(member, state).map(Some),
+        Runtime::StaticPod => Ok(None),
+    }
+}
+
 /// What starts the member.
 pub(crate) fn launch(
     member: &MemberContext<'_>,

@@ -124,6 +124,8 @@ codes! {
     NoSystemd = "no-systemd",
     /// A cluster of the inventory is on a host that is not among its `members`.
     NotAMember = "not-a-member",
+    /// A member of the inventory is not a voter of the formed cluster.
+    NotAVoter = "not-a-voter",
     /// The host also runs parts of Kubernetes.
     NotDedicated = "not-dedicated",
     /// A cluster that the inventory does not name is on the host.

@@ -153,7 +153,8 @@ impl World {
 /// Nothing is left by which the host would take part again as the member that it was. Its data is kept beside, and its
 /// unit stays, but does not start at boot.
 fn forget(member: &mut SimMember) -> Done {
-    let enabled = member.loaded.as_mut().is_some_and(|(_, enabled)| std::mem::take(enabled));
+    // A unit that is neither enabled nor runs is only a file: systemd lets go of it.
+    let enabled = member.loaded.take().is_some_and(|(_, enabled)| enabled);
     let anything = enabled
         | member.process.take().is_some()
         | member.manifest.take().is_some()

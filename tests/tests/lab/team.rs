@@ -128,7 +128,7 @@ pub(crate) fn a_terminated_apply_ends_its_running_steps_and_the_next_one_goes_on
         let steps = 1 + part * 6 + seeded.below(6);
         println!("SIGTERM after {steps} steps");
         let run = terminated_after(&stage, steps, 1).ends(130);
-        run.says("Interrupt received").says("Run quorate apply again");
+        run.says("Interrupt received").says("Run the same apply again");
         let plan = stage.run(&["plan"]).ends(0).says(": interrupted");
         plan.does_not_say("locked by");
         stage.run(&["history"]).ends(0).says("done").does_not_say("failed");

@@ -207,3 +207,18 @@ fn empty_directory() -> DataDirectory {
         archives: BTreeMap::new(),
     }
 }
+
+/// The unit of an earlier try is on the host, as it is to be: what was forgotten is disabled, and has to be enabled again.
+#[test]
+fn a_replacement_of_a_replacement_writes_the_unit_again() {
+    let (world, spec) = shape(3, Runtime::Systemd).world();
+    let mut world = formed(world, &spec);
+    world.strike(&host("etcd-2"), Fault::DiskLost).unwrap();
+    let steps = sound(&world, &spec, &replacing("etcd-2")).steps;
+    let is_start = |step: &Step| step.kind.is_start() && *step.host() == host("etcd-2");
+    let start = steps.iter().position(is_start).unwrap();
+    let mut world = applied(world, &spec, &replacing("etcd-2"), Some(Crash::After(start)));
+    world.strike(&host("etcd-2"), Fault::DiskLost).unwrap();
+    let world = applied(world, &spec, &replacing("etcd-2"), None);
+    assert!(sound(&world, &spec, &Policy::default()).is_empty());
+}

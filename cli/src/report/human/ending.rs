@@ -96,7 +96,7 @@ fn failure(ending: &Ending<'_>, style: Style) -> String {
     for (name, now) in &ending.now {
         let _ = writeln!(text, "{}", cluster_now(name, now, style));
     }
-    text.push_str("Run quorate apply again: it continues from here.\n");
+    text.push_str("Run the same apply again: it continues from here.\n");
     text
 }
 

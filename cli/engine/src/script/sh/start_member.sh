@@ -87,7 +87,8 @@ if [ "$pid" != 0 ]; then
     esac
 fi
 
-systemctl reset-failed "$unit"
+# systemd may have let go of a unit that is only a file.
+systemctl reset-failed "$unit" 2>/dev/null || true
 look
 before=$restarts
 rm -f -- "$restart_due"
