@@ -43,7 +43,7 @@ fn an_older_inventory_is_refused_again_and_again() {
     stage.run(&["apply", "--yes"]).ends(0);
     stage.run(&["plan"]).ends(0).says("formed.toml is not committed");
     commit(&stage, "formed");
-    stage.run(&["plan", "--refresh-only"]).ends(0).says("Nothing moved");
+    stage.run(&["plan", "--refresh-only"]).ends(0).says("Nothing changed");
     stage.edit(|text| format!("{text}# two\n"));
     loosen(&stage.host(1));
     stage.run(&["plan", "--refresh-only", "--detailed-exitcode"]).ends(2).says("0644");

@@ -44,9 +44,10 @@ impl Members {
     #[track_caller]
     pub(crate) fn expect_whole(&self, stage: &Stage) {
         let host = stage.host(1);
-        let status: Value =
-            serde_json::from_str(&self.etcdctl(&host, "endpoint status --cluster -w json"))
-                .unwrap();
+        // Hosts that were rebooted, or whose disks are busy, may be in an election for longer than etcdctl waits.
+        let asked = self.command("endpoint status --cluster -w json");
+        eventually("the members answer", || host.ssh(&asked).unwrap().status.success());
+        let status: Value = serde_json::from_str(&on(&host, &asked)).unwrap();
         let members = status.as_array().unwrap();
         assert_eq!(members.len(), self.count, "{status:#}");
         let each = |path: &[&str]| -> BTreeSet<String> {
