@@ -6,6 +6,7 @@ use inventories::HostName;
 
 use crate::decide::down::why_down;
 use crate::decide::formed::{Elsewhere, Reform};
+use crate::decide::membership::{self, Joining};
 use crate::decide::{machines, readdress};
 use crate::facts::{ALARM, EtcdFacts, ListedMember, MemberFacts, Observed, SiteFacts};
 use crate::quorum::{NEAR, Quorum};
@@ -20,6 +21,8 @@ pub(crate) struct View<'a> {
     pub(crate) unseen: BTreeSet<&'a HostName>,
     /// Members whose machines have none of their addresses, as these say: a login may lead elsewhere.
     pub(crate) strangers: BTreeSet<&'a HostName>,
+    /// Members that are yet to become voters, by host.
+    pub(crate) joining: BTreeMap<&'a HostName, Joining>,
     /// What other hosts say of the cluster.
     pub(crate) elsewhere: Elsewhere<'a>,
     /// The summary, as reports show it.
@@ -62,11 +65,16 @@ impl<'a> View<'a> {
 
 /// How a cluster is now, for whoever does not plan.
 pub fn cluster_now(spec: &ClusterSpec, facts: &SiteFacts) -> ClusterNow {
-    assess(spec, facts, Reform::Refused).now
+    assess(spec, facts, Reform::Refused, &BTreeSet::new()).now
 }
 
-/// Assesses one cluster.
-pub(crate) fn assess<'a>(spec: &'a ClusterSpec, facts: &'a SiteFacts, reform: Reform) -> View<'a> {
+/// Assesses one cluster. `replace` are the hosts whose failed members the operator has replaced.
+pub(crate) fn assess<'a>(
+    spec: &'a ClusterSpec,
+    facts: &'a SiteFacts,
+    reform: Reform,
+    replace: &BTreeSet<HostName>,
+) -> View<'a> {
     let mut members = BTreeMap::new();
     let mut unseen = BTreeSet::new();
     for host in spec.members.keys() {
@@ -112,7 +120,11 @@ pub(crate) fn assess<'a>(spec: &'a ClusterSpec, facts: &'a SiteFacts, reform: Re
         alarms: alarms(&answers),
     };
     let strangers = members.keys().copied().filter(|host| machines::is_stranger(spec, facts, host));
-    View { strangers: strangers.collect(), members, unseen, elsewhere, now }
+    let strangers = strangers.collect();
+    let joining = BTreeMap::new();
+    let mut view = View { strangers, joining, members, unseen, elsewhere, now };
+    view.joining = membership::joining(spec, &view, replace);
+    view
 }
 
 /// A cluster counts as formed from the first sign that it ever had a quorum: from then on its data

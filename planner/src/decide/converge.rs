@@ -12,7 +12,6 @@ use crate::decide::ensure;
 use crate::decide::form;
 use crate::decide::join;
 use crate::decide::member_context::MemberContext;
-use crate::decide::membership;
 use crate::decide::order;
 use crate::decide::readdress;
 use crate::decide::roll;
@@ -35,19 +34,17 @@ pub(crate) fn steps(
     (policy, scope): (&Policy, &Scope<'_>),
     report: &mut PlanReport,
 ) -> Result<Vec<Step>, RenderError> {
-    let all = members.first().map(|first| membership::joining(first.cluster, view, policy));
-    let on_their_way = all.unwrap_or_default();
-    let joins = join::ready(view, members, &on_their_way, scope, report);
-    let is_joining = |host: &HostName| on_their_way.contains_key(host);
+    let joins = join::ready(view, members, scope, report);
+    let is_joining = |host: &HostName| view.joining.contains_key(host);
     let mut candidates = roll::candidates(members, scope);
     candidates.retain(|candidate| !is_joining(candidate.host()));
     let restarting: BTreeSet<&HostName> =
         candidates.iter().map(|candidate| candidate.host()).collect();
-    let joins_wait = joins.is_none() && !on_their_way.is_empty();
-    if let Some(first) = candidates.first().filter(|_| !on_their_way.is_empty()) {
+    let joins_wait = joins.is_none() && !view.joining.is_empty();
+    if let Some(first) = candidates.first().filter(|_| !view.joining.is_empty()) {
         let names: Vec<&str> = candidates.iter().map(|one| one.host().as_str()).collect();
         let what = format!("a restart is due on {}", names.join(", "));
-        report.held.push(join::before_restarts(first.cluster(), &on_their_way, &what));
+        report.held.push(join::before_restarts(first.cluster(), view, &what));
         candidates.clear();
     }
     // A member that is down is started and the cluster proven before another one is taken down.

@@ -191,14 +191,16 @@ pub(crate) fn written_unit(
     member: &MemberContext<'_>,
     state: FormationState,
 ) -> Result<Step, RenderError> {
-    let path = member.wanted.member.layout().unit_file();
-    let sha256 = match member.facts.files.get(&path) {
-        Some(Observed::Known(seen)) => Some(seen.sha256.clone()),
-        _ => None,
-    };
     let kind = StepKind::WriteUnit { text: member.unit(state)?.into_owned(), formation: state };
     let step = member.step(Verb::Unit, Action::Update, kind, member.why_wanted());
-    Ok(step.guarded(Guard::FileIs { path, sha256 }))
+    Ok(step.guarded(unit_is_as_seen(member)))
+}
+
+/// Nobody changed the unit since it was looked at.
+fn unit_is_as_seen(member: &MemberContext<'_>) -> Guard {
+    let path = member.wanted.member.layout().unit_file();
+    let seen = member.facts.files.get(&path).and_then(Observed::known);
+    Guard::FileIs { sha256: seen.map(|seen| seen.sha256.clone()), path }
 }
 
 /// The unit's text, its attributes, and that systemd has read and enabled it. `token` is the one
@@ -216,10 +218,8 @@ pub(crate) fn unit(
         _ => Cow::Borrowed(text.as_str()),
     };
     let mut changes = Vec::new();
-    let mut guard = Guard::FileIs { path: path.clone(), sha256: None };
     match observed {
         Observed::Known(seen) => {
-            guard = Guard::FileIs { path: path.clone(), sha256: Some(seen.sha256.clone()) };
             changes.extend(difference::of_text(&path, seen.text.as_deref(), &bound));
             changes.extend(attribute_changes(&path, (0o644, "root", "root"), seen));
         }
@@ -243,7 +243,7 @@ pub(crate) fn unit(
     }
     let (action, why) = action_for(&changes, member, observed.is_absent());
     let kind = StepKind::WriteUnit { text: text.into_owned(), formation: state };
-    Ok(Some(member.step(Verb::Unit, action, kind, why).guarded(guard)))
+    Ok(Some(member.step(Verb::Unit, action, kind, why).guarded(unit_is_as_seen(member))))
 }
 
 /// Nothing that quorate did not write, and nobody named in the inventory, is in the unit's own folder; what

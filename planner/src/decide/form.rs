@@ -174,12 +174,8 @@ fn identity(text: &str) -> Vec<&str> {
     text.lines().map(|line| line.trim().trim_end_matches('\\').trim()).filter(flag).collect()
 }
 
-/// Everything that a member needs before its cluster starts.
-fn prepare(
-    member: &MemberContext<'_>,
-    token: Option<&BootstrapToken>,
-    start_over: bool,
-) -> Result<Vec<Step>, RenderError> {
+/// All that a new member needs on its host, but what starts it.
+pub(crate) fn beside_runtime(member: &MemberContext<'_>) -> Vec<Step> {
     let mut steps: Vec<Step> = Vec::new();
     steps.extend(ensure::register_host(member));
     steps.extend(ensure::account(member));
@@ -187,6 +183,16 @@ fn prepare(
     steps.extend(runtime::kubelet(member));
     steps.extend(ensure::directories_of(member));
     steps.extend(ensure::certificates(member, Swap::AtOnce));
+    steps
+}
+
+/// Everything that a member needs before its cluster starts.
+fn prepare(
+    member: &MemberContext<'_>,
+    token: Option<&BootstrapToken>,
+    start_over: bool,
+) -> Result<Vec<Step>, RenderError> {
+    let mut steps = beside_runtime(member);
     steps.extend(discovery::trust(member));
     let token = if start_over { None } else { token };
     steps.extend(runtime::prepared(member, FormationState::New, token)?);

@@ -9,10 +9,8 @@ use templates::head;
 use templates::layout::{PkiFile, ReleaseLayout};
 
 use crate::decide::assess::View;
-use crate::decide::membership::Joining;
-use crate::decide::{lost, membership, readdress};
+use crate::decide::{lost, readdress};
 use crate::facts::{ListedMember, MemberFacts, Observed};
-use crate::policy::Policy;
 use crate::report::{Finding, FindingCode, Formation, PlanReport};
 use crate::spec::{Authority, ClusterSpec, MemberSpec, SiteSpec};
 use crate::stops::Stops;
@@ -22,18 +20,16 @@ pub(crate) fn check(
     spec: &SiteSpec,
     cluster: &ClusterSpec,
     view: &View<'_>,
-    policy: &Policy,
     report: &mut PlanReport,
 ) {
     authorities(cluster, view, report);
     markers(spec, cluster, view, report);
     if view.now.formation == Formation::Formed {
-        let joining = membership::joining(cluster, view, policy);
         one_cluster(cluster, view, report);
-        members(cluster, view, &joining, report);
+        members(cluster, view, report);
         client_urls(cluster, view, report);
         version(cluster, view, report);
-        lost::check(cluster, view, &joining, report);
+        lost::check(cluster, view, report);
     }
 }
 
@@ -236,12 +232,7 @@ fn text_of<'a>(cluster: &ClusterSpec, member: &'a MemberFacts) -> Option<&'a str
     text(layout.unit_file()).or_else(|| text(layout.pod_manifest()))
 }
 
-fn members(
-    cluster: &ClusterSpec,
-    view: &View<'_>,
-    joining: &BTreeMap<&HostName, Joining>,
-    report: &mut PlanReport,
-) {
+fn members(cluster: &ClusterSpec, view: &View<'_>, report: &mut PlanReport) {
     let Some(formed) = formed_members(cluster, view) else { return };
     let running: BTreeMap<&str, &Formed> =
         formed.iter().map(|member| (member.name.as_str(), member)).collect();
@@ -249,8 +240,9 @@ fn members(
     let wanted: BTreeSet<&str> = cluster.members.keys().map(HostName::as_str).collect();
     let (mut differences, mut spare) = (Vec::new(), Vec::new());
     let mut stops = kept(cluster);
-    let is_missing =
-        |host: &&HostName| !running.contains_key(host.as_str()) && !joining.contains_key(*host);
+    let is_missing = |host: &&HostName| {
+        !running.contains_key(host.as_str()) && !view.joining.contains_key(*host)
+    };
     for host in cluster.members.keys().filter(is_missing) {
         differences.push(format!("{host} is not a member yet"));
         stops.push(Stops::Member(host.clone(), cluster.name.clone()));
@@ -258,7 +250,7 @@ fn members(
     let is_wanted = |name: &str, member: &Formed| {
         let is_it = |host: &HostName| {
             let url = &cluster.members[host].member.peer_url().to_string();
-            joining.contains_key(host) && member.peer_urls.contains(url)
+            view.joining.contains_key(host) && member.peer_urls.contains(url)
         };
         wanted.contains(name) || (name.is_empty() && cluster.members.keys().any(is_it))
     };

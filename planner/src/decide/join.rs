@@ -14,7 +14,7 @@ use crate::decide::member_context::MemberContext;
 use crate::decide::membership::{self, Joining, majority, survivors};
 use crate::decide::runtime;
 use crate::facts::ListedMember;
-use crate::plan::{Action, FormationState, Guard, Others, Step, StepId, StepKind, Swap, Verb, Why};
+use crate::plan::{Action, FormationState, Guard, Others, Step, StepId, StepKind, Verb, Why};
 use crate::report::{Finding, FindingCode, PlanReport, QuorumNote};
 use crate::spec::{ClusterSpec, MemberSpec};
 use crate::stops::{Changes, Scope};
@@ -33,9 +33,8 @@ pub(crate) struct Joins<'p, 'a> {
 
 /// The members that can join now. Why the others can't is held in the report.
 pub(crate) fn ready<'p, 'a>(
-    view: &View<'_>,
+    view: &'p View<'_>,
     members: &'p [MemberContext<'a>],
-    joining: &'p BTreeMap<&'a HostName, Joining>,
     scope: &Scope<'_>,
     report: &mut PlanReport,
 ) -> Option<Joins<'p, 'a>> {
@@ -44,7 +43,7 @@ pub(crate) fn ready<'p, 'a>(
     let mut newcomers: Vec<(&MemberContext<'_>, &Joining)> = members
         .iter()
         .filter(|member| scope.may_change(member.name))
-        .filter_map(|member| Some((member, joining.get(member.name)?)))
+        .filter_map(|member| Some((member, view.joining.get(member.name)?)))
         .collect();
     // What closes the others is a finding of its own.
     if newcomers.is_empty() {
@@ -74,7 +73,7 @@ pub(crate) fn ready<'p, 'a>(
         };
         (turn, member.name)
     });
-    let listed = cluster.members.keys().filter(|host| match joining.get(*host) {
+    let listed = cluster.members.keys().filter(|host| match view.joining.get(*host) {
         None | Some(Joining::Learner | Joining::Added(_)) => true,
         Some(Joining::Failed(_) | Joining::Unlisted) => false,
     });
@@ -112,7 +111,7 @@ fn waits(
         let url = [spec.member.peer_url().to_string()];
         let is_failed = newcomers
             .iter()
-            .any(|(member, place)| member.name == *host && matches!(place, Joining::Failed(_)));
+            .any(|(member, place)| member.name == *host && place.failed().is_some());
         let listed = membership::entry(cluster, list, host).filter(|_| !is_failed);
         listed.is_some_and(|listed| listed.peer_urls != url)
     });
@@ -135,20 +134,12 @@ fn waits(
 }
 
 fn failed<'j>(newcomers: &[(&MemberContext<'_>, &'j Joining)]) -> Vec<&'j str> {
-    let id = |(_, place): &(&MemberContext<'_>, &'j Joining)| match place {
-        Joining::Failed(id) => Some(id.as_str()),
-        Joining::Unlisted | Joining::Added(_) | Joining::Learner => None,
-    };
-    newcomers.iter().filter_map(id).collect()
+    newcomers.iter().filter_map(|(_, place)| place.failed()).collect()
 }
 
 /// Restarts come after the new members: each of the two counts on all others.
-pub(crate) fn before_restarts(
-    cluster: &ClusterSpec,
-    joining: &BTreeMap<&HostName, Joining>,
-    what: &str,
-) -> Finding {
-    let names: Vec<&str> = joining.keys().map(|host| host.as_str()).collect();
+pub(crate) fn before_restarts(cluster: &ClusterSpec, view: &View<'_>, what: &str) -> Finding {
+    let names: Vec<&str> = view.joining.keys().map(|host| host.as_str()).collect();
     Finding {
         code: FindingCode::RollWaits,
         host: None,
@@ -182,7 +173,7 @@ impl Joins<'_, '_> {
         let mut voters = view.now.quorum.voters;
         // All failed ones go first: etcd adds nobody while a member that it lists is not connected.
         for (member, place) in &self.newcomers {
-            steps.extend(prepared(member));
+            steps.extend(form::beside_runtime(member));
             if let Joining::Failed(id) = place {
                 voters = voters.saturating_sub(usize::from(votes(id)));
                 let step = self.remove(member, id).after(before.iter().cloned());
@@ -235,12 +226,9 @@ impl Joins<'_, '_> {
             cluster_id: self.cluster_id.clone(),
         };
         let clusters = BTreeMap::from([(member.cluster.name.clone(), others)]);
-        let prepared =
-            [member.release_id(), member.id(Verb::Directories), member.id(Verb::Certificates)];
         member
             .step(Verb::RemoveMember, Action::Delete, kind, why)
             .guarded(Guard::OthersHealthy { clusters })
-            .after(prepared)
     }
 
     fn note_removal(&self, member: &MemberContext<'_>, id: &str, report: &mut PlanReport) {
@@ -351,18 +339,6 @@ impl Joins<'_, '_> {
         steps.push(step.guarded(Guard::HasLog).after(before.iter().cloned()));
         Ok(steps)
     }
-}
-
-/// What is on the host before the list changes: nothing of it starts a member.
-fn prepared(member: &MemberContext<'_>) -> Vec<Step> {
-    let mut steps: Vec<Step> = Vec::new();
-    steps.extend(ensure::register_host(member));
-    steps.extend(ensure::account(member));
-    steps.extend(ensure::release(member));
-    steps.extend(runtime::kubelet(member));
-    steps.extend(ensure::directories_of(member));
-    steps.extend(ensure::certificates(member, Swap::AtOnce));
-    steps
 }
 
 /// The member as it is rendered while it joins: with the list that etcd compares with its own.

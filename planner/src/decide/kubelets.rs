@@ -13,7 +13,6 @@ use crate::decide::form;
 use crate::decide::formed::Reform;
 use crate::decide::join;
 use crate::decide::member_context::MemberContext;
-use crate::decide::membership;
 use crate::decide::planner::{judge, members};
 use crate::decide::roll;
 use crate::decide::runtime;
@@ -42,7 +41,7 @@ impl<'a> Cluster<'a> {
         policy: &'a Policy,
         blocked: &[Blocked],
     ) -> Self {
-        let view = assess::assess(cluster, facts, Reform::Refused);
+        let view = assess::assess(cluster, facts, Reform::Refused, &policy.replace);
         let members = members(spec, cluster, &view, facts);
         let scope = Scope::of(cluster, view.now.formation, &policy.selection, blocked);
         Self { spec: cluster, view, members, scope }
@@ -116,9 +115,8 @@ pub(crate) fn turns(
             report.held.push(keeps(cluster.spec, &kept));
         }
         let Some(scope) = &cluster.scope else { continue };
-        let joining = membership::joining(cluster.spec, &cluster.view, policy);
-        if !joining.is_empty() {
-            report.held.push(join::before_restarts(cluster.spec, &joining, &needs));
+        if !cluster.view.joining.is_empty() {
+            report.held.push(join::before_restarts(cluster.spec, &cluster.view, &needs));
             changes.retain(|host, _| !here.contains(host));
             continue;
         }
@@ -162,7 +160,7 @@ fn blocked(
 ) -> Vec<Blocked> {
     let mut blocked = report.blocked.clone();
     for cluster in spec.clusters.values().filter(|cluster| !policy.selection.takes(cluster)) {
-        let view = assess::assess(cluster, facts, Reform::Refused);
+        let view = assess::assess(cluster, facts, Reform::Refused, &policy.replace);
         let mut of_it = PlanReport::default();
         judge(spec, cluster, &view, facts, policy, &mut of_it);
         blocked.extend(of_it.blocked);

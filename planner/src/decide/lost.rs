@@ -1,7 +1,7 @@
 //! Members that lost their memory: an empty disk under an old member id. Such a member would vote against what it
 //! had acknowledged, so it is reported, and never started again.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeSet;
 
 use inventories::HostName;
 
@@ -21,7 +21,7 @@ impl SiteFacts {
     pub fn hosts_of_lost_members(&self, spec: &SiteSpec) -> BTreeSet<HostName> {
         let mut hosts = BTreeSet::new();
         for cluster in spec.clusters.values() {
-            let view = assess::assess(cluster, self, Reform::Refused);
+            let view = assess::assess(cluster, self, Reform::Refused, &BTreeSet::new());
             if view.now.formation == Formation::Formed {
                 hosts.extend(lost(&view).map(|(host, _)| host.clone()));
             }
@@ -31,42 +31,23 @@ impl SiteFacts {
 }
 
 /// Reports each lost member of a formed cluster.
-pub(crate) fn check(
-    cluster: &ClusterSpec,
-    view: &View<'_>,
-    joining: &BTreeMap<&HostName, Joining>,
-    report: &mut PlanReport,
-) {
+pub(crate) fn check(cluster: &ClusterSpec, view: &View<'_>, report: &mut PlanReport) {
     // A learner that lost its log is one as well: etcd sends it only what it should not have yet.
-    let is_lost = |host: &HostName| matches!(joining.get(host), None | Some(Joining::Learner));
+    let is_lost = |host: &HostName| matches!(view.joining.get(host), None | Some(Joining::Learner));
     for (host, why) in lost(view).filter(|(host, _)| is_lost(host)) {
-        let token_is_gone = view.members.get(host).is_some_and(|member| member.token.is_absent());
-        let message = if view.listed().is_none() && token_is_gone {
-            format!(
-                "{why}, and no member answers, so quorate can't tell whether it ever had one; a member that \
-                 lost its log must not start again as the same member"
-            )
+        let (code, message, hint) = if view.strangers.contains(host) {
+            let message = "the machine that its login leads to has none of the member's addresses and nothing \
+                           of the member";
+            (FindingCode::OtherMachine, message.to_owned(), machines::hint(host))
         } else {
-            format!("{why}, so it must not start again as the same member")
+            (FindingCode::LostMember, message(view, host, why), hint(view, host))
         };
-        let finding = if view.strangers.contains(host) {
-            Finding {
-                code: FindingCode::OtherMachine,
-                host: Some(host.clone()),
-                cluster: Some(cluster.name.clone()),
-                message: "the machine that its login leads to has none of the member's addresses and nothing \
-                          of the member"
-                    .to_owned(),
-                hint: Some(machines::hint(host)),
-            }
-        } else {
-            Finding {
-                code: FindingCode::LostMember,
-                host: Some(host.clone()),
-                cluster: Some(cluster.name.clone()),
-                message,
-                hint: Some(hint(view, host)),
-            }
+        let finding = Finding {
+            code,
+            host: Some(host.clone()),
+            cluster: Some(cluster.name.clone()),
+            message,
+            hint: Some(hint),
         };
         let stops = [
             Stops::Member(host.clone(), cluster.name.clone()),
@@ -74,6 +55,18 @@ pub(crate) fn check(
         ];
         report.block(finding, stops);
     }
+}
+
+/// Why a lost member must not start.
+fn message(view: &View<'_>, host: &HostName, why: &str) -> String {
+    let token_is_gone = view.members.get(host).is_some_and(|member| member.token.is_absent());
+    if view.listed().is_none() && token_is_gone {
+        return format!(
+            "{why}, and no member answers, so quorate can't tell whether it ever had one; a member that \
+             lost its log must not start again as the same member"
+        );
+    }
+    format!("{why}, so it must not start again as the same member")
 }
 
 /// What to do about a lost member.
@@ -101,7 +94,7 @@ fn lost<'v>(view: &'v View<'_>) -> impl Iterator<Item = (&'v HostName, &'static 
     })
 }
 
-/// Whether the look was taken while a member began its log. One that may only go on with a log begins none:
+/// Whether the member was starting its log when its host was looked at. One that may only resume a log starts none:
 /// a kubelet starts it again and again, and each time it ends.
 fn begins_its_log(member: &MemberFacts) -> bool {
     let settled = "--initial-cluster-state=existing";

@@ -2,7 +2,7 @@
 //! not have as voters, and failed ones that the operator has replaced. The list decides; the inventory says what is
 //! wanted.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use inventories::HostName;
 
@@ -28,18 +28,28 @@ pub(crate) enum Joining {
     Learner,
 }
 
+impl Joining {
+    /// The id of a member that failed.
+    pub(crate) fn failed(&self) -> Option<&str> {
+        match self {
+            Joining::Failed(id) => Some(id),
+            Joining::Unlisted | Joining::Added(_) | Joining::Learner => None,
+        }
+    }
+}
+
 /// The members that are on their way, by host. Nobody is while no member that knows a leader says who is listed.
 pub(crate) fn joining<'a>(
     cluster: &'a ClusterSpec,
     view: &View<'_>,
-    policy: &Policy,
+    replace: &BTreeSet<HostName>,
 ) -> BTreeMap<&'a HostName, Joining> {
     let Some(list) = view.listed().filter(|_| view.now.formation == Formation::Formed) else {
         return BTreeMap::new();
     };
     let place = |host: &HostName| match entry(cluster, list, host) {
         None => Some(Joining::Unlisted),
-        Some(listed) if policy.replace.contains(host) && has_failed(view, host) => {
+        Some(listed) if replace.contains(host) && has_failed(view, host) => {
             Some(Joining::Failed(listed.id.clone()))
         }
         // Of one that was there from the beginning the list has the name.
@@ -100,10 +110,9 @@ pub(crate) fn check(
     policy: &Policy,
     report: &mut PlanReport,
 ) {
-    let joining = joining(cluster, view, policy);
     let asked = cluster.members.keys().filter(|host| policy.replace.contains(*host));
     for host in asked.filter(|host| policy.selection.takes_host(host)) {
-        let refused = match joining.get(host) {
+        let refused = match view.joining.get(host) {
             None => Some(refusal(cluster, view, host)),
             Some(Joining::Failed(_)) => unnamed(spec, view, policy, host),
             Some(Joining::Unlisted | Joining::Added(_) | Joining::Learner) => None,
@@ -120,14 +129,8 @@ pub(crate) fn check(
     }
     report
         .warnings
-        .extend(joining.iter().filter_map(|(host, place)| not_a_voter(cluster, host, place)));
-    let failed: Vec<&str> = joining
-        .values()
-        .filter_map(|place| match place {
-            Joining::Failed(id) => Some(id.as_str()),
-            Joining::Unlisted | Joining::Added(_) | Joining::Learner => None,
-        })
-        .collect();
+        .extend(view.joining.iter().filter_map(|(host, place)| not_a_voter(cluster, host, place)));
+    let failed: Vec<&str> = view.joining.values().filter_map(Joining::failed).collect();
     let Some(list) = view.listed().filter(|_| !failed.is_empty()) else { return };
     let (healthy, needed) = survivors(view, list, &failed);
     if healthy.len() < needed {

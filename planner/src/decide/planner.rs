@@ -67,7 +67,7 @@ fn decide(
     machines::check(facts, &judged, &mut report);
     let mut views = Vec::new();
     for cluster in policy.selection.of(spec) {
-        let view = assess::assess(cluster, facts, Reform::of(cluster, policy));
+        let view = assess::assess(cluster, facts, Reform::of(cluster, policy), &policy.replace);
         judge(spec, cluster, &view, facts, policy, &mut report);
         let waits = view.waits_for().filter_map(|host| view.elsewhere.unseen.get_key_value(host));
         report.unseen.extend(waits.map(|(host, why)| ((*host).clone(), (*why).to_owned())));
@@ -98,7 +98,7 @@ pub(crate) fn judge(
     report: &mut PlanReport,
 ) {
     preflight::check(spec, cluster, view, facts, policy, report);
-    identity::check(spec, cluster, view, policy, report);
+    identity::check(spec, cluster, view, report);
     membership::check(spec, cluster, view, policy, report);
     ca_end::check(cluster, view.now.formation, facts.observed_at, report);
     bootstrap::check(cluster, view, report);

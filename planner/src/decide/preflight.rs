@@ -13,7 +13,7 @@ mod unit;
 use inventories::{ClusterName, HostName};
 
 use crate::decide::assess::View;
-use crate::decide::membership::{self, Joining};
+use crate::decide::membership::Joining;
 use crate::decide::unknowns;
 use crate::facts::{HostFacts, Observed, SiteFacts};
 use crate::policy::Policy;
@@ -81,10 +81,9 @@ pub(crate) fn check(
     report: &mut PlanReport,
 ) {
     let formation = view.now.formation;
-    let joining = membership::joining(cluster, view, policy);
     for (name, member) in &cluster.members {
         let Some(Observed::Known(host)) = facts.hosts.get(name) else { continue };
-        let joins = matches!(joining.get(name), Some(Joining::Unlisted | Joining::Failed(_)));
+        let joins = matches!(view.joining.get(name), Some(Joining::Unlisted | Joining::Failed(_)));
         let subject = Subject { spec, cluster, member, name, facts: host, formation, joins };
         host::check(&subject, policy, report);
         kubelet::check(&subject, report);

@@ -14,7 +14,7 @@ pub struct Account {
     pub login_shell: String,
     /// Primary group.
     pub group: String,
-    /// All groups that its processes have.
+    /// All groups that its processes have. Looked at only where a folder above a member tells them apart.
     pub groups: BTreeSet<String>,
     /// Numbers of both, which a pod is given.
     pub ids: Ids,

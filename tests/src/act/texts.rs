@@ -1,4 +1,4 @@
-//! Units and manifests: what is written of them, and what of an old runtime is taken away.
+//! Units and manifests: how steps write them, and how they remove an old runtime.
 
 use engine::hosts::StepErrorKind;
 use inventories::inventory::Runtime;

@@ -169,7 +169,7 @@ fn forbidden_of(reading: &Reading<'_>, step: &Step, cluster: &ClusterSpec) -> Op
     None
 }
 
-/// Whether a step takes a lost member out of its cluster and lets it join anew, or is done to the one that took its place.
+/// Whether a step removes a lost member from its cluster or lets a new one join, or serves the one that took its place.
 fn replaces(reading: &Reading<'_>, step: &Step) -> bool {
     let is_promotion = |kind: &StepKind| matches!(kind, StepKind::PromoteMember { .. });
     let mut promotions = reading.makers(step, &is_promotion).into_iter();
