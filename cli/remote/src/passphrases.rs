@@ -79,7 +79,7 @@ pub enum NoPassphrase {
     /// Whoever was asked pressed Ctrl-C.
     #[error("interrupted")]
     Interrupted,
-    /// Somebody is being asked already. Whoever waited for the answer would let the time run out that a host gives.
+    /// A person is being asked something else. Waiting for that would use up the time that the host gives a login.
     #[error("another question is open")]
     Busy,
     /// Each that was given was wrong.

@@ -13,7 +13,7 @@ mod releases;
 mod torn;
 
 use std::fs;
-use std::os::unix::fs::symlink;
+use std::os::unix::fs::{PermissionsExt as _, symlink};
 use std::path::Path;
 use std::process::Command;
 use std::time::SystemTime;
@@ -222,9 +222,18 @@ fn the_groups_of_an_account_are_seen() {
         executable(Path::new(&tree.path(&format!("/bin/{name}"))), &format!("#!/bin/sh\n{text}\n"));
     }
     for shell in SHELLS {
-        let facts = tree.facts(shell);
-        let account = facts.account(&AccountName::default()).known().expect("an account");
-        assert_eq!(account.groups, ["etcd", "storage"].map(str::to_owned).into());
+        let groups = |mode: u32| {
+            let folder = fs::Permissions::from_mode(mode);
+            fs::set_permissions(tree.path("/opt"), folder).expect("a mode");
+            let facts = tree.facts(shell);
+            facts.account(&AccountName::default()).known().expect("an account").groups.clone()
+        };
+        for mode in [0o750, 0o705] {
+            assert_eq!(groups(mode), ["etcd", "storage"].map(str::to_owned).into(), "{mode:o}");
+        }
+        for mode in [0o755, 0o700] {
+            assert!(groups(mode).is_empty(), "{mode:o}: they tell nothing");
+        }
     }
 }
 

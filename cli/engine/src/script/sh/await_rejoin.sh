@@ -19,8 +19,6 @@ is_ready() {
     fi
 }
 
-now() { cut -d. -f1 /proc/uptime; }
-
 # Together with this member, so many others are a quorum: one of them has every entry that counts.
 enough=$((($# + 1) / 2)) goal=
 

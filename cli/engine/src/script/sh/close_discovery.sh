@@ -28,10 +28,6 @@ elif [ -n "$known" ]; then
     said=$(ask_service del --prefix "$(registry "${known%% *}")") || unanswered "$said"
     moved=yes
 fi
-if [ -e "$note" ]; then
-    rm -f -- "$note"
-    sync "${note%/*}"
-    moved=yes
-fi
+take_away "$note"
 [ "$moved" = yes ] || already
 changed

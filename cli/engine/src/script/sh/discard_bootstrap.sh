@@ -27,10 +27,6 @@ fi
 end_pod "$manifest" "$data" "$unit" "$end_seconds" "$kept"
 archive_data "$data"
 # The token goes last: as long as it is there, what is left of the data is known to be ours.
-if [ -e "$token" ]; then
-    rm -f -- "$token"
-    sync "${token%/*}"
-    moved=yes
-fi
+take_away "$token"
 [ "$moved" = yes ] || already
 changed

@@ -120,11 +120,7 @@ accounts() {
         entry=$(getent passwd "$account")
         say "account:$account" "$? $entry"
         gid=${entry#*:*:*:}
-        if [ -n "$entry" ]; then
-            say "group:$account" "$(getent group "${gid%%:*}")"
-            # systemd gives a process all of them.
-            say "groups:$account" "$(id -Gn -- "$account")"
-        fi
+        [ -z "$entry" ] || say "group:$account" "$(getent group "${gid%%:*}")"
     done
 }
 
@@ -319,7 +315,7 @@ files() {
     stats=$(stat -c '%f %i.%s.%Y.%Z %s %U/%u %G/%g %b %B %N' -- $looked$passed$binaries$logs 2>&1)
     say stat "$stats"
     set -- $looked$passed$binaries$logs
-    hash='' show='' total=0 closed=''
+    hash='' show='' total=0 closed='' by_group=''
     IFS=$nl
     for line in $stats; do
         path=$1
@@ -329,9 +325,15 @@ files() {
         size=${line%% *}
         case $mode in
         8???) ;;
-        4??[02468ace])
-            # Not everybody may enter it: an access control list may still let etcd in.
-            case "$above$passed " in *" $path "*) closed="$closed $path" ;; esac
+        4???)
+            case "$above$passed " in
+            *" $path "*)
+                # Not everybody may enter it: an access control list may still let etcd in.
+                case $mode in *[02468ace]) closed="$closed $path" ;; esac
+                # Of its group and of everybody, one alone may.
+                case $mode in *[13578ace]) by_group=yes ;; esac
+                ;;
+            esac
             continue
             ;;
         *) continue ;;
@@ -358,6 +360,8 @@ files() {
     done
     unset IFS
     [ -z "$closed" ] || { listed=$(getfacl -pE -- $closed) && say acls "$listed"; }
+    # systemd gives a process all groups of its account.
+    [ -z "$by_group" ] || for account in $accounts; do say "groups:$account" "$(id -Gn -- "$account")"; done
     [ -z "$hash" ] || say sha256 "$(sha256sum -- $hash)"
     [ -n "$show" ] || return 0
     texts=$(cat -- $show && echo .)

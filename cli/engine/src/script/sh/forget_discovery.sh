@@ -4,12 +4,7 @@
 takes 'ca_file password_file' "$@"
 
 moved=no
-for file in "$ca_file" "$password_file"; do
-    if [ -e "$file" ]; then
-        rm -f -- "$file"
-        sync "${file%/*}"
-        moved=yes
-    fi
-done
+take_away "$ca_file"
+take_away "$password_file"
 [ "$moved" = yes ] || already
 changed

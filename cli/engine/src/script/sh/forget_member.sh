@@ -39,12 +39,6 @@ archive_data "$data"
 
 # The data goes before what says that it was in a quorum: what is left of a member that was is never taken for a new
 # one. And the token goes last, see discard_bootstrap.sh.
-for file in "$due" "$witness" "$marker" "$token"; do
-    if [ -e "$file" ]; then
-        rm -f -- "$file"
-        sync "${file%/*}"
-        moved=yes
-    fi
-done
+for file in "$due" "$witness" "$marker" "$token"; do take_away "$file"; done
 [ "$moved" = yes ] || already
 changed

@@ -2,8 +2,6 @@
 # What the other members say of who is a member, and what they are told about it. They are in `others`, and `tools`
 # is how they are asked.
 
-now() { cut -d. -f1 /proc/uptime; }
-
 # list_at ENDPOINT: sets `list` to the list of members as this one has it, and `goal` to how far its log is. Fails
 # where it is not to be believed, and adds to `unheard` why: only a member that has a leader knows the newest change.
 # shellcheck disable=SC2034 # Not every script asks how far the log is.

@@ -32,6 +32,18 @@ ticks() {
     tick=$((${tick%.*} * 100 + 1${tick#*.} - 100))
 }
 
+# now: the same clock in whole seconds, for times that a script waits.
+now() { cut -d. -f1 /proc/uptime; }
+
+# take_away FILE: removes it where it is there, and says so in $moved.
+take_away() {
+    if [ -e "$1" ]; then
+        rm -f -- "$1"
+        sync "${1%/*}"
+        moved=yes
+    fi
+}
+
 # note OUTCOME: one line of the journal; what comes after an outcome is not noted. An end says how long it took.
 note() {
     if [ -n "$journal_line" ] && [ "$1" = begun ]; then

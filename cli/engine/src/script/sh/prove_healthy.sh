@@ -36,7 +36,6 @@ done
 
 # waits 80 s beyond: nine members are asked for their status one after the other, and seven questions are for all
 everywhere="--endpoints=$endpoints"
-now() { cut -d. -f1 /proc/uptime; }
 end=$(($(now) + seconds))
 while answer "$everywhere" -w json endpoint health && [ "$status" != 0 ]; do
     [ "$(now)" -lt "$end" ] || break

@@ -9,8 +9,6 @@
 
 takes 'manifest data unit pod identity seen running wal settled user group seconds end_seconds pull_seconds kept image' "$@"
 
-now() { cut -d. -f1 /proc/uptime; }
-
 gone_wrong() {
     printf 'failed %s\n' "$1"
     words_of_pod "$pod"

@@ -6,8 +6,6 @@
 takes 'pki etcdctl cacert cert key own seconds names' "$@"
 tools="$etcdctl $cacert $cert $key"
 
-now() { cut -d. -f1 /proc/uptime; }
-
 # waits 5 s beyond: the last question
 end=$(($(now) + seconds))
 # shellcheck disable=SC2086
