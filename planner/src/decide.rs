@@ -18,6 +18,8 @@ pub(crate) mod formed;
 pub(crate) mod identity;
 pub(crate) mod join;
 pub(crate) mod kubelets;
+pub(crate) mod leave;
+pub(crate) mod leaving;
 pub(crate) mod lost;
 pub(crate) mod machines;
 pub(crate) mod member_context;

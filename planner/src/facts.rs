@@ -73,12 +73,11 @@ impl<T> Observed<T> {
 pub struct SiteFacts {
     /// When the look began, by the operator's clock: the planner has no clock of its own.
     pub observed_at: OffsetDateTime,
-    /// One answer a host, for every host that a cluster of the plan uses.
+    /// One answer a host, for every host that a cluster of the plan uses, or used: see [`SiteFacts::leaving`].
     pub hosts: BTreeMap<HostName, Observed<HostFacts>>,
     /// Hosts whose login leads to a machine that is not theirs: see [`SiteFacts::told_apart`].
     pub misled: BTreeMap<HostName, Misled>,
     /// For each host of the inventory that no cluster uses: the clusters that are, or may be, formed there.
-    /// Asked only while a cluster shows nothing of being formed on its own hosts; else unknown.
     pub bystanders: BTreeMap<HostName, Observed<BTreeSet<String>>>,
 }
 

@@ -22,7 +22,7 @@ mod verb;
 pub use effect::{Effect, Leaves};
 pub use id::{Scope, StepId, StepIdError};
 pub use kind::{DiscoveryService, Fetch, StepKind};
-pub use launch::{FormationState, Launch, Replaced, RunningPod};
+pub use launch::{FormationState, Launch, Leaver, Replaced, RunningPod};
 pub use trial::{Silence, Swap};
 pub use verb::Verb;
 

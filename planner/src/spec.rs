@@ -1,6 +1,7 @@
 //! The desired state: the inventory expanded, member by member, with nothing left optional.
 
 use std::collections::{BTreeMap, BTreeSet};
+use std::net::IpAddr;
 
 use inventories::inventory::{
     self, Arch, Cluster, Host, Kubelet, Place, ReleaseSource, Runtime, San,
@@ -26,6 +27,8 @@ pub struct SiteSpec {
     pub clusters: BTreeMap<ClusterName, ClusterSpec>,
     /// Hosts of the inventory that no cluster uses.
     pub bystanders: BTreeSet<HostName>,
+    /// Where each host of the inventory is found, whoever uses it.
+    pub addresses: BTreeMap<HostName, Addresses>,
     /// Archives: where from, and their pinned digests.
     pub release: ReleaseSpec,
 }
@@ -35,6 +38,15 @@ impl SiteSpec {
     pub fn hosts(&self) -> BTreeSet<&HostName> {
         self.clusters.values().flat_map(|cluster| cluster.members.keys()).collect()
     }
+}
+
+/// Where a host is found, and where its members listen.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Addresses {
+    client: IpAddr,
+    peer: IpAddr,
+    client_listen: IpAddr,
+    peer_listen: IpAddr,
 }
 
 /// Where release archives come from.
@@ -74,6 +86,9 @@ pub struct ClusterSpec {
     pub kubelet: Option<Kubelet>,
     /// Members by host.
     pub members: BTreeMap<HostName, MemberSpec>,
+    /// Members that it no longer names and that are still there, as quorate set them up: see
+    /// [`SiteFacts::leaving`](crate::SiteFacts::leaving). An inventory alone has none.
+    pub(crate) former: BTreeMap<HostName, MemberSpec>,
     /// The cluster whose client CA signs here.
     pub client_ca: ClusterName,
     /// The public halves of its CAs, as they lie beside the inventory.
@@ -97,6 +112,21 @@ impl ClusterSpec {
             (name.clone(), url.to_string())
         };
         self.members.iter().map(url).collect()
+    }
+
+    /// A member of this cluster as it is set up on a host of these addresses.
+    pub(crate) fn member_on(&self, host: &HostName, addresses: &Addresses) -> Option<MemberSpec> {
+        let any = self.members.values().next()?;
+        let member = Member {
+            name: host.clone(),
+            client_address: addresses.client,
+            peer_address: addresses.peer,
+            client_listen_address: addresses.client_listen,
+            peer_listen_address: addresses.peer_listen,
+            ..any.member.clone()
+        };
+        // It gets no certificate any more.
+        Some(MemberSpec { member, bootstrap: any.bootstrap.clone(), leaves: Vec::new() })
     }
 
     /// Where a setting is written; the cluster's own place where it is a default.
@@ -191,10 +221,19 @@ pub fn expand(
     let used: BTreeSet<&HostName> =
         inventory.clusters.values().flat_map(|cluster| &cluster.members).collect();
     let bystanders = inventory.hosts.keys().filter(|host| !used.contains(host)).cloned().collect();
+    let addresses = |host: &Host| Addresses {
+        client: host.address,
+        peer: host.peer_address,
+        client_listen: host.listen_address,
+        peer_listen: host.peer_listen_address,
+    };
+    let addresses =
+        inventory.hosts.iter().map(|(name, host)| (name.clone(), addresses(host))).collect();
     Ok(SiteSpec {
         site: inventory.site.name.clone(),
         clusters,
         bystanders,
+        addresses,
         release: ReleaseSpec {
             source: inventory.release.source.clone(),
             proxy: inventory.release.proxy.clone(),
@@ -247,6 +286,7 @@ fn expand_cluster(
         runtime: cluster.runtime,
         kubelet: cluster.kubelet.clone(),
         members,
+        former: BTreeMap::new(),
         client_ca: cluster.client_ca.clone(),
         authorities,
         formed: Observed::Absent,

@@ -219,6 +219,9 @@ impl World {
                 self.await_rejoin(step, &version.to_string(), pod.as_deref())
             }
             StepKind::RemoveMember { id, .. } => self.remove_member(step, id),
+            StepKind::SaveSnapshot { .. } => self.save_snapshot(step),
+            StepKind::RemoveListed { id, leaver, .. } => self.remove_listed(step, id, *leaver),
+            StepKind::RetireMember { peer_url, .. } => self.retire_member(step, peer_url),
             StepKind::ForgetMember { peer_url, .. } => self.forget_member(step, peer_url),
             StepKind::AddLearner { peer_url, .. } => self.add_learner(step, peer_url),
             StepKind::PromoteMember { peer_url, .. } => self.promote_member(step, peer_url),

@@ -56,9 +56,13 @@ fn guards_stand_where_they_must(reading: &Reading<'_>) -> Vec<String> {
         StepKind::StartMember { .. } => {
             matches!(step.guard, Guard::HasLog | Guard::HasLogOrNeverFormed)
         }
-        StepKind::RemoveMember { id, .. } => joining::counts_the_rest(reading, step, id),
+        StepKind::RemoveMember { id, .. } | StepKind::RemoveListed { id, .. } => {
+            joining::counts_the_rest(reading, step, id)
+        }
         // Its script asks the others itself.
-        StepKind::ForgetMember { .. } => step.guard == Guard::Nothing,
+        StepKind::ForgetMember { .. } | StepKind::RetireMember { .. } => {
+            step.guard == Guard::Nothing
+        }
         StepKind::WriteMarker { .. }
         | StepKind::ListByAddress { .. }
         | StepKind::CloseDiscovery { .. }
@@ -75,6 +79,7 @@ fn guards_stand_where_they_must(reading: &Reading<'_>) -> Vec<String> {
         | StepKind::WriteManifest { .. }
         | StepKind::MoveDropIns { .. }
         | StepKind::NoteRestart
+        | StepKind::SaveSnapshot { .. }
         | StepKind::MoveLeader { .. }
         | StepKind::AddLearner { .. }
         | StepKind::PromoteMember { .. }
@@ -82,7 +87,9 @@ fn guards_stand_where_they_must(reading: &Reading<'_>) -> Vec<String> {
         | StepKind::ProveHealthy { .. } => true,
     };
     let may_take_down = |step: &&Step| {
-        let harmless = step.guard == Guard::NeverFormed || step.kind.is_start();
+        let harmless = step.guard == Guard::NeverFormed
+            || step.kind.is_start()
+            || joining::is_off_the_list(reading, step);
         harmless
             || (step.kind.disrupts() && reading.ends_a_bootstrap(step))
             || reading.reaches(step).iter().all(|cluster| reading.keeps_quorum(step, cluster))

@@ -279,8 +279,10 @@ pub fn data_of_a_quorum_stays(before: &World, step: &Step, after: &World) -> Res
             let was_in_one = id.is_some_and(|id| before.published.contains(&id));
             let is_forgotten = || {
                 let archived = now.map_or(&[][..], |now| &now.archived[..]);
-                let forgets = matches!(step.kind, StepKind::ForgetMember { .. })
-                    && (name, Some(cluster)) == (step.host(), step.cluster());
+                let forgets = matches!(
+                    step.kind,
+                    StepKind::ForgetMember { .. } | StepKind::RetireMember { .. }
+                ) && (name, Some(cluster)) == (step.host(), step.cluster());
                 let set_aside =
                     |old: &Log| before.is_removed(old) && archived.contains(old) && log.is_none();
                 forgets && member.log.as_ref().is_some_and(set_aside)

@@ -55,7 +55,17 @@ impl World {
             None => panic!("the world has no host {name}"),
         };
         let bystanders = spec.bystanders.iter().map(|name| (name.clone(), traces(name))).collect();
-        SiteFacts { observed_at: self.now, hosts, misled: BTreeMap::new(), bystanders }
+        let misled = BTreeMap::new();
+        let mut seen = SiteFacts { observed_at: self.now, hosts, misled, bystanders };
+        if let Some(leaving) = seen.leaving(spec) {
+            let look = |name: &HostName| match &self.hosts[name] {
+                host if host.reachable => Observed::Known(self.host_facts(name, host, &leaving)),
+                _ => Observed::Unknown("connect: timed out".to_owned()),
+            };
+            let hosts = leaving.hosts().into_iter();
+            seen.add_leaving(hosts.map(|name| (name.clone(), look(name))).collect());
+        }
+        seen
     }
 
     fn host_facts(&self, name: &HostName, host: &SimHost, spec: &SiteSpec) -> HostFacts {

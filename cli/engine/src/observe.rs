@@ -79,9 +79,12 @@ pub async fn observe(pool: &Arc<Pool>, spec: &SiteSpec, timed: Timed) -> SiteFac
         seen.hosts.extend(look_at(pool, again).await);
         seen = seen.told_apart(spec);
     }
-    let SiteFacts { mut hosts, misled, .. } = seen;
-    let (reached, bystanders) =
-        tokio::join!(reach::ask(pool, spec, &hosts, timed), bystanders::ask(pool, spec, &hosts),);
+    seen.bystanders = bystanders::ask(pool, spec).await;
+    if let Some(leaving) = seen.leaving(spec) {
+        seen.add_leaving(look_at(pool, Request::all(&leaving)).await);
+    }
+    let SiteFacts { mut hosts, misled, bystanders, .. } = seen;
+    let reached = reach::ask(pool, spec, &hosts, timed).await;
     for (host, found) in reached {
         if let Some(Observed::Known(facts)) = hosts.get_mut(&host) {
             let times = found.iter().filter_map(|(peer, found)| Some((*peer, found.round_trip?)));

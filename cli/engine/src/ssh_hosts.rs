@@ -152,6 +152,15 @@ impl SshHosts {
             StepKind::RemoveMember { id, endpoint, others, version } => {
                 membership::remove(step, (id, endpoint), others, *version)?
             }
+            StepKind::SaveSnapshot { endpoint, version } => {
+                membership::save_snapshot(step, endpoint, *version)?
+            }
+            StepKind::RemoveListed { id, leaver, peer_url, others, version } => {
+                membership::remove_listed(step, (id, *leaver, peer_url), others, *version)?
+            }
+            StepKind::RetireMember { peer_url, others, version } => {
+                membership::retire(step, peer_url, others, *version)?
+            }
             StepKind::ForgetMember { peer_url, others, version } => {
                 membership::forget(step, peer_url, others, *version)?
             }

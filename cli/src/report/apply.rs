@@ -71,7 +71,9 @@ impl<'a> Ending<'a> {
         let now: BTreeMap<_, _> = self
             .clusters(spec)
             .filter(|cluster| self.plan.steps.iter().any(|step| concerns(step, cluster)))
-            .map(|cluster| (cluster.name.clone(), cluster_now(cluster, facts)))
+            .filter_map(|cluster| {
+                Some((cluster.name.clone(), cluster_now(spec, &cluster.name, facts)?))
+            })
             .collect();
         self.now = now;
     }

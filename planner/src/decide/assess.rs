@@ -2,16 +2,17 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use inventories::HostName;
+use inventories::{ClusterName, HostName};
 
 use crate::decide::down::why_down;
 use crate::decide::formed::{Elsewhere, Reform};
+use crate::decide::leaving::{self, Leaving};
 use crate::decide::membership::{self, Joining};
 use crate::decide::{machines, readdress};
 use crate::facts::{ALARM, EtcdFacts, ListedMember, MemberFacts, Observed, SiteFacts};
 use crate::quorum::{NEAR, Quorum};
 use crate::report::{ClusterNow, Formation, Led};
-use crate::spec::ClusterSpec;
+use crate::spec::{ClusterSpec, SiteSpec};
 
 /// A cluster's members as they were seen, and what follows from it.
 pub(crate) struct View<'a> {
@@ -23,6 +24,8 @@ pub(crate) struct View<'a> {
     pub(crate) strangers: BTreeSet<&'a HostName>,
     /// Members that are yet to become voters, by host.
     pub(crate) joining: BTreeMap<&'a HostName, Joining>,
+    /// Members that `members` no longer names, by host.
+    pub(crate) leaving: BTreeMap<&'a HostName, Leaving<'a>>,
     /// What other hosts say of the cluster.
     pub(crate) elsewhere: Elsewhere<'a>,
     /// The summary, as reports show it.
@@ -43,7 +46,7 @@ impl<'a> View<'a> {
 
     /// The member list, as a member that knows a leader has it.
     pub(crate) fn listed(&self) -> Option<&'a Vec<ListedMember>> {
-        list(&self.answers().collect())
+        list(self.answers().map(|(_, etcd)| etcd))
     }
 
     /// Whether the member on this host ever took part in the cluster. One that a stopped bootstrap
@@ -63,9 +66,25 @@ impl<'a> View<'a> {
     }
 }
 
-/// How a cluster is now, for whoever does not plan.
-pub fn cluster_now(spec: &ClusterSpec, facts: &SiteFacts) -> ClusterNow {
-    assess(spec, facts, Reform::Refused, &BTreeSet::new()).now
+/// How a cluster is now, for whoever does not plan; `None` where the site has no such cluster.
+pub fn cluster_now(
+    spec: &SiteSpec,
+    cluster: &ClusterName,
+    facts: &SiteFacts,
+) -> Option<ClusterNow> {
+    let spec = leaving::with_former(spec, facts);
+    let cluster = spec.clusters.get(cluster)?;
+    Some(assess(cluster, facts, Reform::Refused, &BTreeSet::new()).now)
+}
+
+/// The member list of a cluster, as a member that knows a leader has it.
+pub(crate) fn listed<'a>(
+    spec: &ClusterSpec,
+    facts: &'a SiteFacts,
+) -> Option<&'a Vec<ListedMember>> {
+    let etcd =
+        |host: &HostName| facts.hosts.get(host)?.known()?.clusters.get(&spec.name)?.etcd.known();
+    list(spec.members.keys().filter_map(etcd))
 }
 
 /// Assesses one cluster. `replace` are the hosts whose failed members the operator has replaced.
@@ -88,8 +107,13 @@ pub(crate) fn assess<'a>(
             }
         }
     }
-    let answers: BTreeMap<&HostName, &EtcdFacts> =
+    let mut answers: BTreeMap<&HostName, &EtcdFacts> =
         members.iter().filter_map(|(host, facts)| Some((*host, facts.etcd.known()?))).collect();
+    let list = list(answers.values().copied());
+    let leaving = leaving::leaving(spec, facts, list.map(Vec::as_slice));
+    // Until it is removed it has its vote.
+    let listed = leaving.iter().filter(|(_, one)| one.is_listed());
+    answers.extend(listed.filter_map(|(host, one)| Some((*host, one.facts?.etcd.known()?))));
     let healthy = answers.values().filter(|etcd| etcd.leader.is_some() && !etcd.learner).count();
     let elsewhere = Elsewhere::of(spec, facts);
     let formation = match (formation(&members, &unseen), reform) {
@@ -105,12 +129,12 @@ pub(crate) fn assess<'a>(
     let now = ClusterNow {
         formation,
         cluster_id: cluster_id(&members, &answers),
-        quorum: Quorum { voters: voters(spec, &answers), healthy },
+        quorum: Quorum { voters: voters(spec, list), healthy },
         unseen: unseen.len(),
         leader,
         led,
         down: match formation {
-            Formation::Formed => down(spec, &members, &answers),
+            Formation::Formed => down(spec, &members, &answers, list),
             // What was never there is not down.
             Formation::Absent | Formation::Begun | Formation::Elsewhere | Formation::Unknown => {
                 BTreeMap::new()
@@ -122,7 +146,7 @@ pub(crate) fn assess<'a>(
     let strangers = members.keys().copied().filter(|host| machines::is_stranger(spec, facts, host));
     let strangers = strangers.collect();
     let joining = BTreeMap::new();
-    let mut view = View { strangers, joining, members, unseen, elsewhere, now };
+    let mut view = View { strangers, joining, leaving, members, unseen, elsewhere, now };
     view.joining = membership::joining(spec, &view, replace);
     view
 }
@@ -167,14 +191,13 @@ fn cluster_id(
 }
 
 /// etcd's own list counts, where a member that knows a leader has one; else the inventory.
-fn voters(spec: &ClusterSpec, answers: &BTreeMap<&HostName, &EtcdFacts>) -> usize {
-    list(answers)
-        .map_or(spec.members.len(), |list| list.iter().filter(|member| !member.learner).count())
+fn voters(spec: &ClusterSpec, list: Option<&Vec<ListedMember>>) -> usize {
+    list.map_or(spec.members.len(), |list| list.iter().filter(|member| !member.learner).count())
 }
 
 /// The member list, as a member that knows a leader has it.
-fn list<'a>(answers: &BTreeMap<&HostName, &'a EtcdFacts>) -> Option<&'a Vec<ListedMember>> {
-    answers.values().filter(|etcd| etcd.leader.is_some()).find_map(|etcd| etcd.members.known())
+fn list<'a>(mut answers: impl Iterator<Item = &'a EtcdFacts>) -> Option<&'a Vec<ListedMember>> {
+    answers.find_map(|etcd| etcd.members.known().filter(|_| etcd.leader.is_some()))
 }
 
 /// The leader need not be asked: those that follow it know its id, and their list its name.
@@ -195,7 +218,8 @@ fn leader(
     if let Some((host, _)) = answers.iter().find(|(_, etcd)| etcd.member_id == *id) {
         return (Some((*host).clone()), Led::Itself);
     }
-    let listed = list(answers).and_then(|list| list.iter().find(|member| member.id == *id));
+    let listed = list(answers.values().copied())
+        .and_then(|list| list.iter().find(|member| member.id == *id));
     let named = listed.and_then(|listed| {
         let by_name = spec.members.keys().find(|host| host.as_str() == listed.name);
         by_name.or_else(|| readdress::listed_by_dns(spec, listed))
@@ -225,10 +249,10 @@ fn down(
     spec: &ClusterSpec,
     members: &BTreeMap<&HostName, &MemberFacts>,
     answers: &BTreeMap<&HostName, &EtcdFacts>,
+    list: Option<&Vec<ListedMember>>,
 ) -> BTreeMap<HostName, String> {
     // What etcd's own list does not name was never there, and is not down. An unstarted member has no
     // name in it.
-    let list = list(answers);
     let is_listed = |host: &HostName| {
         let url = spec.members.get(host).map(|wanted| wanted.member.peer_url().to_string());
         list.is_none_or(|list| {

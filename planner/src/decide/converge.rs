@@ -10,7 +10,9 @@ use crate::decide::assess::View;
 use crate::decide::discovery;
 use crate::decide::ensure;
 use crate::decide::form;
-use crate::decide::join;
+use crate::decide::join::{self, Joins};
+use crate::decide::leave::{self, Leaves};
+use crate::decide::leaving::Leaving;
 use crate::decide::member_context::MemberContext;
 use crate::decide::order;
 use crate::decide::readdress;
@@ -34,17 +36,22 @@ pub(crate) fn steps(
     (policy, scope): (&Policy, &Scope<'_>),
     report: &mut PlanReport,
 ) -> Result<Vec<Step>, RenderError> {
-    let joins = join::ready(view, members, scope, report);
+    let leaves = leave::ready(view, members, scope, report);
+    let joins = join::ready(view, members, scope, leaves.as_ref(), report);
     let is_joining = |host: &HostName| view.joining.contains_key(host);
     let mut candidates = roll::candidates(members, scope);
     candidates.retain(|candidate| !is_joining(candidate.host()));
     let restarting: BTreeSet<&HostName> =
         candidates.iter().map(|candidate| candidate.host()).collect();
-    let joins_wait = joins.is_none() && !view.joining.is_empty();
-    if let Some(first) = candidates.first().filter(|_| !view.joining.is_empty()) {
-        let names: Vec<&str> = candidates.iter().map(|one| one.host().as_str()).collect();
-        let what = format!("a restart is due on {}", names.join(", "));
-        report.held.push(join::before_restarts(first.cluster(), view, &what));
+    let leave_listed = view.leaving.values().any(Leaving::is_listed);
+    let members_wait =
+        (joins.is_none() && !view.joining.is_empty()) || (leaves.is_none() && leave_listed);
+    let names: Vec<&str> = candidates.iter().map(|one| one.host().as_str()).collect();
+    let what = format!("a restart is due on {}", names.join(", "));
+    if let Some(first) = candidates.first()
+        && let Some(waits) = join::before_restarts(first.cluster(), view, &what)
+    {
+        report.held.push(waits);
         candidates.clear();
     }
     // A member that is down is started and the cluster proven before another one is taken down.
@@ -87,7 +94,7 @@ pub(crate) fn steps(
                 // What runs lists the members that are listed.
                 (None, None)
                     if !scope.may_change(member.name)
-                        || joins_wait
+                        || members_wait
                         || may_be_learner(view, member) =>
                 {
                     match may_start(member, scope) {
@@ -109,21 +116,32 @@ pub(crate) fn steps(
     if scope.changes == Changes::Allowed {
         steps.extend(unaddressed(view, members, scope, &steps));
     }
+    let mut before = elsewhere.clone();
+    if let Some(leaves) = &leaves {
+        let failed = leaves.first(view, elsewhere, report);
+        before.extend(failed.iter().map(|step| step.id.clone()));
+        steps.extend(failed);
+    }
     if let Some(joins) = &joins {
-        steps.extend(joins.steps(view, elsewhere, report)?);
+        steps.extend(joins.steps(view, &before, report)?);
         unmarked
             .extend(members.iter().filter(|member| joins.hosts().any(|host| host == member.name)));
     }
+    if let Some(leaves) = &leaves {
+        steps.extend(leave_last(view, leaves, joins.as_ref(), &before, report));
+    }
+    leave::save_first(view, members, scope, &mut steps, report);
     report.held.extend(stuck);
     let starts = steps.iter().any(|step| step.kind.is_start());
-    if (starts || !unmarked.is_empty())
+    let removals = leaves.as_ref().map(Leaves::removals).unwrap_or_default();
+    if (starts || !unmarked.is_empty() || !removals.is_empty())
         && let Some(prover) = prover
         && let Some(proven) = provable(prover.cluster, view, members, scope, |host| {
             !is_joining(host)
                 || joins.as_ref().is_some_and(|joins| joins.hosts().any(|one| one == host))
         })
     {
-        steps.push(form::prove(prover, |host| proven.contains(host)));
+        steps.push(form::prove(prover, |host| proven.contains(host)).after(removals));
         if members.iter().any(|member| member.facts.forbids_us()) {
             report.clients.push(format!(
                 "cluster {}: etcd's own authentication refuses quorate's test key; that refusal proves a quorum too",
@@ -143,6 +161,32 @@ pub(crate) fn steps(
         selection::without_proof(&mut steps);
     }
     Ok(steps)
+}
+
+/// The steps that remove the members that still serve: after all that are to take their places have a vote.
+fn leave_last(
+    view: &View<'_>,
+    leaves: &Leaves<'_, '_>,
+    joins: Option<&Joins<'_, '_>>,
+    before: &BTreeSet<StepId>,
+    report: &mut PlanReport,
+) -> Vec<Step> {
+    let joined = joins.map(Joins::urls).unwrap_or_default();
+    let mut steps = Vec::new();
+    let cluster = leaves.cluster();
+    if joined.len() == view.joining.len() {
+        let promotes =
+            joined.keys().map(|host| StepId::for_member(host, &cluster.name, Verb::Promote));
+        let after = before.iter().cloned().chain(promotes).collect();
+        steps.extend(leaves.last(view, &joined, &after, report));
+        leave::told(view, cluster, report);
+    } else {
+        report.held.extend(leaves.after_joins(view));
+    }
+    let mut there: BTreeSet<StepId> = steps.iter().map(|step| step.id.clone()).collect();
+    there.extend(before.iter().cloned());
+    steps.extend(leaves.retire().into_iter().filter(|step| step.after.is_subset(&there)));
+    steps
 }
 
 /// The members by which the cluster can be proven healthy once the starts of the plan are done; `None`

@@ -9,6 +9,7 @@ use templates::head;
 use templates::layout::{PkiFile, ReleaseLayout};
 
 use crate::decide::assess::View;
+use crate::decide::leaving::Place;
 use crate::decide::{lost, readdress};
 use crate::facts::{ListedMember, MemberFacts, Observed};
 use crate::report::{Finding, FindingCode, Formation, PlanReport};
@@ -260,6 +261,9 @@ fn members(cluster: &ClusterSpec, view: &View<'_>, report: &mut PlanReport) {
         if is_wanted(name, member) && (name.is_empty() || taken.insert(name)) {
             continue;
         }
+        if leaves(view, member) {
+            continue;
+        }
         let id = member.id.as_ref().map_or(String::new(), |id| format!(" ({id})"));
         let what = match (name.is_empty(), member.learner) {
             (true, _) => format!("an unstarted member{id} at {}", member.peer_urls.join(", ")),
@@ -300,6 +304,15 @@ fn members(cluster: &ClusterSpec, view: &View<'_>, report: &mut PlanReport) {
             );
         }
     }
+}
+
+/// Whether the inventory still has the host of this member, so that it can be removed.
+fn leaves(view: &View<'_>, member: &Formed) -> bool {
+    let is_it = |place: &Place| match place {
+        Place::Listed { id, .. } => member.id.as_ref() == Some(id),
+        Place::Removed => false,
+    };
+    view.leaving.values().any(|one| is_it(&one.place))
 }
 
 /// A running process shows where it serves clients, and is asked there. Steps would ask it where the inventory says.

@@ -5,11 +5,13 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use inventories::HostName;
 use inventories::inventory::Runtime;
-use templates::{Formation, Member, RenderError};
+use templates::{Formation, Member, PeerUrl, RenderError};
 
 use crate::decide::assess::View;
 use crate::decide::ensure;
 use crate::decide::form;
+use crate::decide::leave::{self, Leaves};
+use crate::decide::leaving::Place;
 use crate::decide::member_context::MemberContext;
 use crate::decide::membership::{self, Joining, majority, survivors};
 use crate::decide::runtime;
@@ -29,6 +31,10 @@ pub(crate) struct Joins<'p, 'a> {
     /// The hosts of the members that are listed and have not failed.
     listed: BTreeSet<&'a HostName>,
     cluster_id: Option<String>,
+    /// Members that are listed and leave after all have joined, and where their peers find them.
+    leaving: BTreeMap<HostName, PeerUrl>,
+    /// How many have a vote when the first one joins.
+    voters: usize,
 }
 
 /// The members that can join now. Why the others can't is held in the report.
@@ -36,6 +42,7 @@ pub(crate) fn ready<'p, 'a>(
     view: &'p View<'_>,
     members: &'p [MemberContext<'a>],
     scope: &Scope<'_>,
+    leaves: Option<&Leaves<'_, '_>>,
     report: &mut PlanReport,
 ) -> Option<Joins<'p, 'a>> {
     let cluster = members.first()?.cluster;
@@ -49,7 +56,8 @@ pub(crate) fn ready<'p, 'a>(
     if newcomers.is_empty() {
         return None;
     }
-    if let Some(why) = waits(cluster, view, members, &newcomers, scope) {
+    let leaves_first: Vec<&str> = leaves.into_iter().flat_map(Leaves::failed).collect();
+    if let Some(why) = waits(cluster, view, members, (&newcomers, &leaves_first), scope) {
         let names: Vec<&str> = newcomers.iter().map(|(member, _)| member.name.as_str()).collect();
         report.held.push(Finding {
             code: FindingCode::JoinWaits,
@@ -78,7 +86,15 @@ pub(crate) fn ready<'p, 'a>(
         Some(Joining::Failed(_) | Joining::Unlisted) => false,
     });
     let (listed, cluster_id) = (listed.collect(), view.now.cluster_id.clone());
-    Some(Joins { newcomers, others, needed, listed, cluster_id })
+    let leave_last = view.leaving.iter().filter(|(_, one)| match &one.place {
+        Place::Listed { id, .. } => !leaves_first.contains(&id.as_str()),
+        Place::Removed => false,
+    });
+    let leaving = leave_last.map(|(host, one)| ((*host).clone(), one.wanted.member.peer_url()));
+    let gone = list.iter().filter(|row| !row.learner && leaves_first.contains(&row.id.as_str()));
+    let voters = view.now.quorum.voters.saturating_sub(gone.count());
+    let leaving = leaving.collect();
+    Some(Joins { newcomers, others, needed, listed, cluster_id, leaving, voters })
 }
 
 /// Why nobody can join now.
@@ -86,16 +102,22 @@ fn waits(
     cluster: &ClusterSpec,
     view: &View<'_>,
     members: &[MemberContext<'_>],
-    newcomers: &[(&MemberContext<'_>, &Joining)],
+    (newcomers, leaves_first): (&[(&MemberContext<'_>, &Joining)], &[&str]),
     scope: &Scope<'_>,
 ) -> Option<String> {
     if scope.changes == Changes::Stopped {
         return Some("a blocked finding stops membership changes in this cluster".to_owned());
     }
     let list = view.listed()?;
-    let failed = failed(newcomers);
+    if let Some(why) = leave::even(cluster) {
+        return Some(why);
+    }
+    let mut failed = failed(newcomers);
+    failed.extend(leaves_first);
+    let leaving = view.leaving.values().filter_map(|one| one.facts?.etcd.known());
+    let all: Vec<_> = view.answers().map(|(_, etcd)| etcd).chain(leaving).collect();
     let answers = |listed: &ListedMember| {
-        view.answers().any(|(_, etcd)| etcd.member_id == listed.id && etcd.leader.is_some())
+        all.iter().any(|etcd| etcd.member_id == listed.id && etcd.leader.is_some())
     };
     let silent = list.iter().filter(|listed| !listed.learner && !listed.name.is_empty());
     let silent = silent.filter(|listed| !failed.contains(&listed.id.as_str()) && !answers(listed));
@@ -137,22 +159,43 @@ fn failed<'j>(newcomers: &[(&MemberContext<'_>, &'j Joining)]) -> Vec<&'j str> {
     newcomers.iter().filter_map(|(_, place)| place.failed()).collect()
 }
 
-/// Restarts come after the new members: each of the two counts on all others.
-pub(crate) fn before_restarts(cluster: &ClusterSpec, view: &View<'_>, what: &str) -> Finding {
-    let names: Vec<&str> = view.joining.keys().map(|host| host.as_str()).collect();
-    Finding {
+/// Restarts come after the new members, and after those that leave: each of them counts on all others.
+pub(crate) fn before_restarts(
+    cluster: &ClusterSpec,
+    view: &View<'_>,
+    what: &str,
+) -> Option<Finding> {
+    let names = |hosts: Vec<&HostName>| {
+        let names: Vec<&str> = hosts.into_iter().map(HostName::as_str).collect();
+        (!names.is_empty()).then(|| names.join(", "))
+    };
+    let joins = names(view.joining.keys().copied().collect());
+    let listed = view.leaving.iter().filter(|(_, one)| one.is_listed());
+    let leaves = names(listed.map(|(host, _)| *host).collect());
+    let until: Vec<String> = [
+        joins.map(|names| format!("{names} has joined")),
+        leaves.map(|names| format!("{names} is removed")),
+    ]
+    .into_iter()
+    .flatten()
+    .collect();
+    (!until.is_empty()).then(|| Finding {
         code: FindingCode::RollWaits,
         host: None,
         cluster: Some(cluster.name.clone()),
-        message: format!("{what}, which waits until {} has joined", names.join(", ")),
-        hint: Some(
-            "apply this plan and plan again, or take the new members out of `members`".to_owned(),
-        ),
-    }
+        message: format!("{what}, which waits until {}", until.join(" and ")),
+        hint: Some("apply this plan and plan again, or put `members` back".to_owned()),
+    })
 }
 
 impl Joins<'_, '_> {
-    /// The hosts of those that join.
+    /// Where clients find those that join.
+    pub(crate) fn urls(&self) -> BTreeMap<HostName, String> {
+        let url = |member: &MemberContext<'_>| member.wanted.member.client_url().to_string();
+        self.newcomers.iter().map(|(member, _)| (member.name.clone(), url(member))).collect()
+    }
+
+    /// Their hosts.
     pub(crate) fn hosts(&self) -> impl Iterator<Item = &HostName> {
         self.newcomers.iter().map(|(member, _)| member.name)
     }
@@ -170,7 +213,7 @@ impl Joins<'_, '_> {
             let mut list = view.listed().into_iter().flatten();
             list.any(|listed| listed.id == *id && !listed.learner)
         };
-        let mut voters = view.now.quorum.voters;
+        let mut voters = self.voters;
         // All failed ones go first: etcd adds nobody while a member that it lists is not connected.
         for (member, place) in &self.newcomers {
             steps.extend(form::beside_runtime(member));
@@ -183,7 +226,8 @@ impl Joins<'_, '_> {
             }
         }
         let mut listed = self.listed.clone();
-        for (up, (member, place)) in (self.others.len() + 1..).zip(&self.newcomers) {
+        let up = self.others.len() + self.leaving.len() + 1;
+        for (up, (member, place)) in (up..).zip(&self.newcomers) {
             listed.insert(member.name);
             if matches!(place, Joining::Unlisted) && has_traces(member) {
                 report.one_way.push(format!(
@@ -208,6 +252,16 @@ impl Joins<'_, '_> {
             });
         }
         Ok(steps)
+    }
+
+    /// The member as it is rendered while it joins: with the list that etcd compares with its own.
+    fn spec_of(&self, member: &MemberContext<'_>, listed: &BTreeSet<&HostName>) -> MemberSpec {
+        let mut initial_cluster = member.wanted.member.formation.initial_cluster().clone();
+        initial_cluster.retain(|host, _| listed.contains(host));
+        initial_cluster.extend(self.leaving.clone());
+        let formation = Formation::Existing { initial_cluster };
+        let rendered = Member { formation, ..member.wanted.member.clone() };
+        MemberSpec { member: rendered, ..member.wanted.clone() }
     }
 
     fn remove(&self, member: &MemberContext<'_>, id: &str) -> Step {
@@ -286,7 +340,7 @@ impl Joins<'_, '_> {
             let step = member.step(Verb::AddLearner, Action::Create, kind, member.why_wanted());
             steps.push(step.after(before.iter().cloned()));
         }
-        let wanted = joining_spec(member, listed);
+        let wanted = self.spec_of(member, listed);
         let newcomer = MemberContext { wanted: &wanted, settled: Default::default(), ..*member };
         // With a log of its own it starts as every member does.
         let state = match member.facts.has_log() && !leaves {
@@ -339,15 +393,6 @@ impl Joins<'_, '_> {
         steps.push(step.guarded(Guard::HasLog).after(before.iter().cloned()));
         Ok(steps)
     }
-}
-
-/// The member as it is rendered while it joins: with the list that etcd compares with its own.
-fn joining_spec(member: &MemberContext<'_>, listed: &BTreeSet<&HostName>) -> MemberSpec {
-    let mut initial_cluster = member.wanted.member.formation.initial_cluster().clone();
-    initial_cluster.retain(|host, _| listed.contains(host));
-    let formation = Formation::Existing { initial_cluster };
-    let rendered = Member { formation, ..member.wanted.member.clone() };
-    MemberSpec { member: rendered, ..member.wanted.clone() }
 }
 
 /// Whether what is on the host is known to be another member's than the one of this id.

@@ -115,8 +115,8 @@ pub(crate) fn turns(
             report.held.push(keeps(cluster.spec, &kept));
         }
         let Some(scope) = &cluster.scope else { continue };
-        if !cluster.view.joining.is_empty() {
-            report.held.push(join::before_restarts(cluster.spec, &cluster.view, &needs));
+        if let Some(waits) = join::before_restarts(cluster.spec, &cluster.view, &needs) {
+            report.held.push(waits);
             changes.retain(|host, _| !here.contains(host));
             continue;
         }

@@ -16,8 +16,8 @@ use Of::{Account, Release, Word};
 use Verb::{
     AddLearner, Back, Certificates, CloseDiscovery, Directories, Discard, DropIns, FinalizeUnit,
     ForgetDiscovery, ForgetMember, Kubelet, ListByAddress, Marker, MoveLeader, Note, OpenDiscovery,
-    Promote, Prove, RegisterHost, Rejoin, RemoveMember, Restart, Start, StopOldRuntime, Token,
-    Trial, TrustDiscovery, Unit,
+    Promote, Prove, RegisterHost, Rejoin, RemoveMember, Restart, SaveSnapshot, Start,
+    StopOldRuntime, Token, Trial, TrustDiscovery, Unit,
 };
 
 /// What a step waits for among the steps of its own member and of its host.
@@ -77,6 +77,8 @@ const WITHIN: &[(Of, &[Of])] = &[
     ),
     (Word(Rejoin), &[Word(Restart), Word(Start)]),
     (Word(Back), &[Word(Kubelet)]),
+    // Before anybody is removed.
+    (Word(SaveSnapshot), &[Account, Release, Word(Kubelet), Word(Directories), Word(Certificates)]),
     // A new member of a formed cluster.
     (Word(RemoveMember), &[Account, Release, Word(Kubelet), Word(Directories), Word(Certificates)]),
     (Word(ForgetMember), &[Release, Word(Certificates), Word(RemoveMember)]),
@@ -178,8 +180,9 @@ mod tests {
     }
 
     /// The verbs that wait for nothing by the table. Some come first; the turns of [`crate::decide::kubelets`] and
-    /// [`crate::decide::roll`] say when the others come.
-    const NO_ROW: &[Verb] = &[RegisterHost, Discard, Verb::Manifest, Verb::HandOver, Note];
+    /// [`crate::decide::roll`], and [`crate::decide::leave`], say when the others come.
+    const NO_ROW: &[Verb] =
+        &[RegisterHost, Discard, Verb::Manifest, Verb::HandOver, Note, Verb::Retire];
 
     #[test]
     fn each_verb_has_a_row_or_is_known_to_need_none() {

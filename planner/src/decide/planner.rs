@@ -11,12 +11,12 @@ use crate::decide::assess::{self, View};
 use crate::decide::formed::{self, Reform};
 use crate::decide::member_context::MemberContext;
 use crate::decide::{
-    archives, bootstrap, ca_end, converge, discovery, form, identity, kubelets, machines,
+    archives, bootstrap, ca_end, converge, discovery, form, identity, kubelets, leaving, machines,
     membership, order, preflight, unknowns,
 };
 use crate::facts::{Observed, SiteFacts};
 use crate::graph::{self, CycleError};
-use crate::plan::{Plan, Step, StepId, StepKind};
+use crate::plan::{Plan, Step, StepId, StepKind, Verb};
 use crate::policy::Policy;
 use crate::report::{Finding, FindingCode, Formation, PlanReport};
 use crate::selection::{self, Selection};
@@ -41,6 +41,7 @@ pub fn plan(spec: &SiteSpec, facts: &SiteFacts, policy: &Policy) -> Result<Plan,
     let selection = &policy.selection;
     let facts = &*machines::told_apart(spec, facts);
     let spec = &*discovery::with_ports(spec, facts);
+    let spec = &*leaving::with_former(spec, facts);
     let (steps, mut report) = decide(spec, facts, policy)?;
     if !selection.is_everything() {
         let all = Policy { selection: Selection::default(), ..policy.clone() };
@@ -83,7 +84,7 @@ fn decide(
         steps.extend(planned);
         report.clusters.insert(cluster.name.clone(), view.now);
     }
-    unmanaged(spec, facts, &judged, &mut report);
+    unmanaged(spec, facts, &judged, &steps, &mut report);
     order::complete(&mut steps, spec);
     Ok((merged(steps), report))
 }
@@ -231,12 +232,19 @@ fn unmanaged(
     spec: &SiteSpec,
     facts: &SiteFacts,
     judged: &BTreeSet<&HostName>,
+    steps: &[Step],
     report: &mut PlanReport,
 ) {
+    let leaves = |host: &HostName, cluster: &str| {
+        let is_it = |step: &Step| step.host() == host && step.id.verb == Verb::Retire;
+        steps
+            .iter()
+            .any(|step| is_it(step) && step.cluster().is_some_and(|c| c.as_str() == cluster))
+    };
     for (name, host) in facts.hosts.iter().filter(|(name, _)| judged.contains(name)) {
         let Observed::Known(host) = host else { continue };
         archives::check(name, host, facts.observed_at, report);
-        for cluster in &host.other_clusters {
+        for cluster in host.other_clusters.iter().filter(|cluster| !leaves(name, cluster)) {
             let (code, message) = match spec.clusters.keys().find(|known| known.as_str() == cluster)
             {
                 None => (

@@ -81,6 +81,9 @@ impl StepKind {
             | StepKind::MoveLeader { .. }
             | StepKind::RestartMember { .. }
             | StepKind::RemoveMember { .. }
+            | StepKind::SaveSnapshot { .. }
+            | StepKind::RemoveListed { .. }
+            | StepKind::RetireMember { .. }
             | StepKind::ForgetMember { .. }
             | StepKind::AddLearner { .. }
             | StepKind::PromoteMember { .. }
@@ -100,6 +103,7 @@ impl StepKind {
             | StepKind::NoteRestart
             | StepKind::AwaitRejoin { .. }
             | StepKind::ProveHealthy { .. }
+            | StepKind::SaveSnapshot { .. }
             // Of a member that is down, and of one that has no vote yet.
             | StepKind::RemoveMember { .. }
             | StepKind::AddLearner { .. }
@@ -112,7 +116,8 @@ impl StepKind {
             | StepKind::TrustDiscovery { .. }
             | StepKind::WriteUnit { .. }
             | StepKind::MoveDropIns { .. } => Effect::NextStart,
-            StepKind::MoveLeader { .. } => Effect::Leadership,
+            // The one that goes may lead; of those that stay none goes down.
+            StepKind::MoveLeader { .. } | StepKind::RemoveListed { .. } => Effect::Leadership,
             StepKind::InstallCertificates { .. }
             | StepKind::TryCertificates { .. }
             | StepKind::ListByAddress { .. } => Effect::Connections,
@@ -122,6 +127,7 @@ impl StepKind {
             | StepKind::RestartMember { .. }
             | StepKind::StopOldRuntime { .. }
             | StepKind::ForgetMember { .. }
+            | StepKind::RetireMember { .. }
             | StepKind::DiscardBootstrap => Effect::Down,
             StepKind::StandaloneKubelet { .. } => Effect::EveryPod,
         }

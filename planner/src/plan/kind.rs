@@ -10,7 +10,7 @@ use serde::Serialize;
 use templates::member::Access;
 use templates::{Manifest, UnitText};
 
-use super::{FormationState, Launch, Silence, Swap};
+use super::{FormationState, Launch, Leaver, Silence, Swap};
 use crate::layout::Directory;
 
 /// What a step does. Everything that doing needs is here, except secrets and random values, which
@@ -198,6 +198,36 @@ pub enum StepKind {
         /// The member's own client URL, where nothing may answer.
         endpoint: String,
         /// The other members' names and client URLs.
+        others: BTreeMap<HostName, String>,
+        /// The release whose client asks them.
+        version: EtcdVersion,
+    },
+    /// Saves a snapshot of the cluster's data on this host, and proves it whole. It is the only one that is kept here.
+    SaveSnapshot {
+        /// The member's own client URL.
+        endpoint: String,
+        /// The release whose client asks it.
+        version: EtcdVersion,
+    },
+    /// Removes a member that `members` no longer names from the cluster's list. This host asks the others to.
+    RemoveListed {
+        /// Its member id, in hex.
+        id: String,
+        /// What it still does.
+        leaver: Leaver,
+        /// Where its peers find it.
+        peer_url: String,
+        /// The other members' names and client URLs.
+        others: BTreeMap<HostName, String>,
+        /// The release whose client asks them.
+        version: EtcdVersion,
+    },
+    /// Takes a member that the cluster no longer lists off its host, which stays: stops it, archives its data, and
+    /// removes all else that quorate wrote for it.
+    RetireMember {
+        /// The member's peer URL.
+        peer_url: String,
+        /// The members' names and client URLs.
         others: BTreeMap<HostName, String>,
         /// The release whose client asks them.
         version: EtcdVersion,

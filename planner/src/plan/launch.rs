@@ -22,6 +22,17 @@ pub enum Launch {
     },
 }
 
+/// What a member still does that is about to be removed.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum Leaver {
+    /// It serves: where it leads, another member takes over first.
+    Serves,
+    /// It is down. If it answers after all, it is left alone: it has come up since the plan, or is cut off from us
+    /// alone.
+    Failed,
+}
+
 /// What happens to a pod of the member that runs when another manifest is to take its place.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize)]
 #[serde(rename_all = "kebab-case")]

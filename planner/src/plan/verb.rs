@@ -15,6 +15,8 @@ macro_rules! verbs {
             Account(AccountName),
             /// Installs this release on the host.
             InstallEtcd(EtcdVersion),
+            /// Removes the member of this id, in hex, from the cluster's list.
+            RemoveListed(String),
             $($(#[$doc])* $verb,)*
         }
 
@@ -28,6 +30,7 @@ macro_rules! verbs {
                     Verb::Account(name) if name.is_default() => Cow::Borrowed(ACCOUNT),
                     Verb::Account(name) => Cow::Owned(format!("{ACCOUNT}-{name}")),
                     Verb::InstallEtcd(version) => Cow::Owned(format!("{INSTALL}{version}")),
+                    Verb::RemoveListed(id) => Cow::Owned(format!("{REMOVE}{id}")),
                     $(Verb::$verb => Cow::Borrowed($text),)*
                 }
             }
@@ -37,6 +40,7 @@ macro_rules! verbs {
 
 const ACCOUNT: &str = "account";
 const INSTALL: &str = "install-etcd-";
+const REMOVE: &str = "remove-";
 
 verbs! {
     /// Registers the host as the site's.
@@ -91,6 +95,10 @@ verbs! {
     ListByAddress = "list-by-address",
     /// Removes a failed member from the cluster's list.
     RemoveMember = "remove-member",
+    /// Saves a snapshot before a member is removed.
+    SaveSnapshot = "save-snapshot",
+    /// Takes a removed member off its host.
+    Retire = "retire",
     /// Archives what a removed member left on its host.
     ForgetMember = "forget-member",
     /// Adds the member to the cluster's list as a learner.
@@ -114,7 +122,12 @@ impl Verb {
             };
             return name.map(Verb::Account);
         }
-        Self::WORDS.iter().find(|verb| verb.name() == text).cloned()
+        if let Some(word) = Self::WORDS.iter().find(|verb| verb.name() == text) {
+            return Some(word.clone());
+        }
+        let id = text.strip_prefix(REMOVE)?;
+        let is_hex = |byte: u8| byte.is_ascii_digit() || (b'a'..=b'f').contains(&byte);
+        (!id.is_empty() && id.bytes().all(is_hex)).then(|| Verb::RemoveListed(id.to_owned()))
     }
 
     /// Whether its step serves the whole host, and not one member.

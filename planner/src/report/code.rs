@@ -148,6 +148,8 @@ codes! {
     PeerUntried = "peer-untried",
     /// Another process uses a port that the member needs.
     PortTaken = "port-taken",
+    /// A member that `members` no longer names can't be removed now.
+    RemovalWaits = "removal-waits",
     /// A member that --replace names can't be replaced.
     ReplaceRefused = "replace-refused",
     /// A restart is planned while an alarm is raised.

@@ -5,7 +5,7 @@ use pki::LeafRequest;
 use templates::member::Access;
 
 use super::counted;
-use crate::plan::{Fetch, FormationState, Launch, StepKind};
+use crate::plan::{Fetch, FormationState, Launch, Leaver, StepKind};
 
 /// What a step does, in one line without a full stop.
 pub fn describe(kind: &StepKind) -> String {
@@ -121,6 +121,18 @@ pub fn describe(kind: &StepKind) -> String {
         }
         StepKind::RemoveMember { id, .. } => {
             format!("remove the failed member {id} from the cluster")
+        }
+        StepKind::SaveSnapshot { .. } => {
+            "save a snapshot of the cluster on this host, and prove it whole".to_owned()
+        }
+        StepKind::RemoveListed { id, leaver: Leaver::Serves, peer_url, .. } => {
+            format!("remove member {id} at {peer_url} from the cluster; if it leads, another one takes over first")
+        }
+        StepKind::RemoveListed { id, leaver: Leaver::Failed, peer_url, .. } => {
+            format!("remove the failed member {id} at {peer_url} from the cluster")
+        }
+        StepKind::RetireMember { .. } => {
+            "stop the removed member, archive its data, and remove its unit or pod and its certificates".to_owned()
         }
         StepKind::ForgetMember { .. } => {
             "archive what the removed member left on the host".to_owned()

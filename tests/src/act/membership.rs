@@ -4,6 +4,7 @@
 use engine::hosts::{Done, StepErrorKind};
 use inventories::ClusterName;
 use planner::Step;
+use planner::plan::Leaver;
 
 use super::{Act, changed, cluster_of, failed, member};
 use crate::log::{Log, id_when_added};
@@ -45,6 +46,36 @@ impl World {
             }
         }
         Ok(Done::Changed)
+    }
+
+    /// Saves what the cluster has, as a member in its quorum knows it. Nothing in the world depends on it.
+    pub(super) fn save_snapshot(&self, step: &Step) -> Act {
+        self.asked(cluster_of(step))?;
+        Ok(Done::Changed)
+    }
+
+    /// Removes a member of another host. One that is to have failed, and runs, is left alone.
+    pub(super) fn remove_listed(&mut self, step: &Step, id: &str, leaver: Leaver) -> Act {
+        if leaver == Leaver::Failed && self.runs(cluster_of(step), id) {
+            return Err(StepErrorKind::Guard(format!("member {id} answers")));
+        }
+        self.remove_member(step, id)
+    }
+
+    /// Takes a removed member off its host with all that quorate wrote for it.
+    pub(super) fn retire_member(&mut self, step: &Step, peer_url: &str) -> Act {
+        let done = self.forget_member(step, peer_url)?;
+        let Some(host) = self.hosts.get_mut(step.host()) else { return failed("no host") };
+        let member = member(host, step);
+        let kept = SimMember {
+            directories: member.directories,
+            owner: member.owner,
+            archived: std::mem::take(&mut member.archived),
+            ..SimMember::default()
+        };
+        let written = member.unit.is_some() || member.generation.is_some();
+        *member = kept;
+        Ok(if written { Done::Changed } else { done })
     }
 
     /// Takes what a removed member left off its host. A member that the others list, and that started, is none.

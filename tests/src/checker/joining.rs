@@ -62,6 +62,9 @@ fn lists_others(unit: &str) -> bool {
 /// Whether so many of the others must answer that they hold a quorum without the member that goes.
 pub(super) fn counts_the_rest(reading: &Reading<'_>, remove: &Step, id: &str) -> bool {
     let cluster = reading.cluster(remove);
+    let row = list(reading, cluster).and_then(|rows| rows.iter().find(|row| row.id == id));
+    let gone = row.map(|row| row.name.as_str()).filter(|name| !name.is_empty());
+    let gone = gone.unwrap_or(remove.host().as_str());
     let rest = match list(reading, cluster) {
         Some(rows) => rows.iter().filter(|row| row.id != id && !row.learner).count(),
         None => cluster.members.len().saturating_sub(1),
@@ -70,8 +73,22 @@ pub(super) fn counts_the_rest(reading: &Reading<'_>, remove: &Step, id: &str) ->
     clusters.get(&cluster.name).is_some_and(|others| {
         others.needed > rest / 2
             && others.members.len() >= others.needed
-            && !others.members.contains_key(remove.host())
+            && others.members.keys().all(|host| host.as_str() != gone)
     })
+}
+
+/// Whether a step takes a member off its host that its cluster does not list, or no longer does by then.
+pub(super) fn is_off_the_list(reading: &Reading<'_>, step: &Step) -> bool {
+    let StepKind::RetireMember { peer_url, .. } = &step.kind else { return false };
+    let Some(rows) = list(reading, reading.cluster(step)) else { return false };
+    let is_it =
+        |row: &&ListedMember| row.name == step.host().as_str() || row.peer_urls.contains(peer_url);
+    let removed_before = |row: &ListedMember| {
+        let removes =
+            |kind: &StepKind| matches!(kind, StepKind::RemoveListed { id, .. } if *id == row.id);
+        reading.steps(removes).iter().any(|removal| reading.is_before(removal, step))
+    };
+    rows.iter().filter(is_it).all(removed_before)
 }
 
 /// A member that joins has nothing to forget: nothing on its host says that it took part, or what does goes first; and

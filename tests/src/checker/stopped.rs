@@ -77,6 +77,9 @@ fn changes(kind: &StepKind) -> bool {
         | StepKind::ForgetDiscovery
         | StepKind::DiscardBootstrap
         | StepKind::RemoveMember { .. }
+        | StepKind::SaveSnapshot { .. }
+        | StepKind::RemoveListed { .. }
+        | StepKind::RetireMember { .. }
         | StepKind::ForgetMember { .. }
         | StepKind::AddLearner { .. }
         | StepKind::PromoteMember { .. }

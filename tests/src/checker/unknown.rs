@@ -38,7 +38,9 @@ fn touches_unknown(reading: &Reading<'_>, step: &Step) -> bool {
             member.is_some_and(|m| is_unknown(&m.token) || is_unknown(&m.data))
         }
         // Whether there is anything to set aside.
-        StepKind::ForgetMember { .. } => member.is_some_and(|m| is_unknown(&m.data)),
+        StepKind::ForgetMember { .. } | StepKind::RetireMember { .. } => {
+            member.is_some_and(|m| is_unknown(&m.data))
+        }
         StepKind::WriteUnit { .. } => layout.is_some_and(|layout| file(layout.unit_file())),
         StepKind::WriteMarker { .. } => member.is_some_and(|m| is_unknown(&m.marker)),
         StepKind::StandaloneKubelet { .. } => is_unknown(&host.kubelet),
@@ -64,7 +66,9 @@ fn touches_unknown(reading: &Reading<'_>, step: &Step) -> bool {
         StepKind::MoveDropIns { .. } | StepKind::NoteRestart => {
             member.is_some_and(|m| is_unknown(&m.unit))
         }
-        StepKind::MoveLeader { .. }
+        StepKind::SaveSnapshot { .. }
+        | StepKind::RemoveListed { .. }
+        | StepKind::MoveLeader { .. }
         | StepKind::TryCertificates { .. }
         | StepKind::ListByAddress { .. }
         | StepKind::RemoveMember { .. }

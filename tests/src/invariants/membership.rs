@@ -41,6 +41,8 @@ pub(super) fn of_action(before: &World, step: &Step, after: &World) -> Result<()
 pub fn changes_membership(kind: &StepKind) -> bool {
     match kind {
         StepKind::RemoveMember { .. }
+        | StepKind::RemoveListed { .. }
+        | StepKind::RetireMember { .. }
         | StepKind::ForgetMember { .. }
         | StepKind::AddLearner { .. }
         | StepKind::PromoteMember { .. } => true,
@@ -62,6 +64,7 @@ pub fn changes_membership(kind: &StepKind) -> bool {
         | StepKind::StartMember { .. }
         | StepKind::StopOldRuntime { .. }
         | StepKind::MoveDropIns { .. }
+        | StepKind::SaveSnapshot { .. }
         | StepKind::MoveLeader { .. }
         | StepKind::RestartMember { .. }
         | StepKind::AwaitRejoin { .. }

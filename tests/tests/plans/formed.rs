@@ -21,7 +21,7 @@ fn site(shape: &Shape) -> (SiteSpec, SiteFacts) {
 #[test]
 fn a_learner_is_no_voter_that_is_up() {
     let (spec, mut facts) = site(&plain(3));
-    let now = |facts: &SiteFacts| cluster_now(&spec.clusters[&cluster(0)], facts).quorum.healthy;
+    let now = |facts: &SiteFacts| cluster_now(&spec, &cluster(0), facts).unwrap().quorum.healthy;
     assert_eq!(now(&facts), 3);
     known(&mut member(&mut facts, "etcd-2").etcd).learner = true;
     assert_eq!(now(&facts), 2);
@@ -31,7 +31,7 @@ fn a_learner_is_no_voter_that_is_up() {
 fn down(runtime: Runtime, change: fn(&mut MemberFacts)) -> String {
     let (spec, mut facts) = site(&Shape { runtime, ..plain(3) });
     change(member(&mut facts, "etcd-2"));
-    let mut now = cluster_now(&spec.clusters[&cluster(0)], &facts);
+    let mut now = cluster_now(&spec, &cluster(0), &facts).unwrap();
     now.down.remove(&host("etcd-2")).unwrap()
 }
 

@@ -1,18 +1,17 @@
 //! The inventory's hosts that no cluster uses: whether they carry traces of one that was formed.
 //!
-//! A cluster may have been theirs before its `members` named others. So they are asked while one of the
-//! clusters may have to be formed, and cost nothing once all are.
+//! A cluster may have been theirs before its `members` named others: then it must not be formed again, and what is
+//! left of a member there is taken away.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
 use inventories::HostName;
 use planner::SiteSpec;
-use planner::facts::{HostFacts, Observed};
+use planner::facts::Observed;
 use tokio::task::JoinSet;
 
 use super::host;
-use super::reach::is_formed;
 use super::request::Request;
 use crate::pool::Pool;
 
@@ -20,13 +19,7 @@ use crate::pool::Pool;
 pub(super) async fn ask(
     pool: &Arc<Pool>,
     spec: &SiteSpec,
-    hosts: &BTreeMap<HostName, Observed<HostFacts>>,
 ) -> BTreeMap<HostName, Observed<BTreeSet<String>>> {
-    if spec.clusters.values().all(|cluster| is_formed(cluster, hosts)) {
-        let why = "not asked: every cluster is formed";
-        let unasked = |host: &HostName| (host.clone(), Observed::Unknown(why.to_owned()));
-        return spec.bystanders.iter().map(unasked).collect();
-    }
     let mut asking = JoinSet::new();
     for host in spec.bystanders.iter().cloned() {
         let pool = Arc::clone(pool);

@@ -10,10 +10,13 @@ use crate::script::{
     call::{Arguments, guarded, patient},
     failure::Failure,
 };
+use planner::plan::Leaver;
 use remote::Call;
 
 /// How long the others may take to make a change, in seconds: for five after an election a leader refuses it.
 const SETTLE: u64 = 20;
+/// How long a snapshot may take, in seconds: the largest database on a slow disk.
+const SAVING: u64 = 30 * 60;
 /// How long a learner may show no progress, in seconds.
 const PATIENCE: u64 = 300;
 /// How long one that gets on may take, in seconds: the largest database over a slow line.
@@ -34,6 +37,64 @@ pub(crate) fn remove(
         .with("seconds", SETTLE)
         .with_words("others", others.values());
     Ok(patient(guarded(step, script::REMOVE_MEMBER, args)?, SETTLE))
+}
+
+pub(crate) fn save_snapshot(
+    step: &MemberStep<'_>,
+    endpoint: &str,
+    version: EtcdVersion,
+) -> Result<Call, Failure> {
+    let args = Arguments::new()
+        .with_etcdctl(&step.layout, version)
+        .with("own", endpoint)
+        .with("data", step.layout.data_dir())
+        .with("seconds", SAVING);
+    Ok(patient(guarded(step, script::SAVE_SNAPSHOT, args)?, SAVING))
+}
+
+pub(crate) fn remove_listed(
+    step: &MemberStep<'_>,
+    (id, leaver, peer_url): (&str, Leaver, &str),
+    others: &BTreeMap<HostName, String>,
+    version: EtcdVersion,
+) -> Result<Call, Failure> {
+    let leaver = match leaver {
+        Leaver::Serves => "serves",
+        Leaver::Failed => "failed",
+    };
+    let args = Arguments::new()
+        .with_etcdctl(&step.layout, version)
+        .with("id", id)
+        .with("leaver", leaver)
+        .with("urls", peer_url)
+        .with("seconds", SETTLE)
+        .with_words("others", others.values());
+    Ok(patient(guarded(step, script::REMOVE_LISTED, args)?, SETTLE))
+}
+
+pub(crate) fn retire(
+    step: &MemberStep<'_>,
+    peer_url: &str,
+    others: &BTreeMap<HostName, String>,
+    version: EtcdVersion,
+) -> Result<Call, Failure> {
+    let layout = &step.layout;
+    let args = Arguments::new()
+        .with_etcdctl(layout, version)
+        .with("url", peer_url)
+        .with("unit", layout.unit_name())
+        .with("unit_file", layout.unit_file())
+        .with("config", layout.config_dir())
+        .with("data", layout.data_dir())
+        .with("token", layout.token_file())
+        .with("marker", layout.marker())
+        .with("witness", layout.quorum_witness())
+        .with("due", layout.restart_due())
+        .with("manifest", layout.pod_manifest())
+        .with("end_seconds", pods::END)
+        .with("kept", layout.kept_manifest())
+        .with_words("others", others.values());
+    Ok(patient(guarded(step, script::RETIRE_MEMBER, args)?, pods::END))
 }
 
 pub(crate) fn forget(
@@ -121,6 +182,8 @@ mod tests {
         let others = BTreeMap::from(others);
         let calls = [
             (remove(&step, ("c3", "https://127.0.0.1:2379"), &others, version), SETTLE),
+            (remove_listed(&step, ("c3", Leaver::Serves, "peer"), &others, version), SETTLE),
+            (retire(&step, "peer", &others, version), pods::END),
             (forget(&step, "peer", &others, version), pods::END),
             (add_learner(&step, "peer", &others, version), SETTLE),
             (promote(&step, "own", "peer", (&others, version)), LONGEST),

@@ -58,7 +58,7 @@ pub(super) fn fence(lock: &Lock, planned: &Planned, record: &Applied) -> Fence {
     }
 }
 
-/// Every host of the plan's clusters that was seen; of each cluster a majority at least.
+/// Every host of the plan's clusters that was seen, of each cluster a majority at least; and whatever else it touches.
 pub(super) fn hosts(planned: &Planned) -> Result<BTreeSet<HostName>, CliError> {
     let touched: BTreeSet<&HostName> = planned.plan.steps.iter().map(|step| step.host()).collect();
     let mut hosts = BTreeSet::new();
@@ -81,6 +81,8 @@ pub(super) fn hosts(planned: &Planned) -> Result<BTreeSet<HostName>, CliError> {
         }
         hosts.extend(seen.into_iter().cloned());
     }
+    // A member that leaves is on a host that its cluster no longer names.
+    hosts.extend(touched.into_iter().cloned());
     Ok(hosts)
 }
 
