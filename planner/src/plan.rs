@@ -16,6 +16,7 @@ mod effect;
 mod id;
 mod kind;
 mod launch;
+mod signers;
 mod trial;
 mod verb;
 
@@ -23,6 +24,7 @@ pub use effect::{Effect, Leaves};
 pub use id::{Scope, StepId, StepIdError};
 pub use kind::{DiscoveryService, Fetch, StepKind};
 pub use launch::{FormationState, Launch, Leaver, Replaced, RunningPod};
+pub use signers::{Signer, Signers};
 pub use trial::{Silence, Swap};
 pub use verb::Verb;
 

@@ -86,8 +86,8 @@ impl World {
                 let old = host.releases.insert(*version, sha256.clone());
                 Ok(changed(old.as_ref() != Some(sha256)))
             }
-            StepKind::InstallCertificates { leaves, client_ca, account, swap } => {
-                self.install_certificates(step, leaves, (client_ca, account), *swap)
+            StepKind::InstallCertificates { leaves, signers, account, swap } => {
+                self.install_certificates(step, leaves, (signers, account), *swap)
             }
             StepKind::TryCertificates { silence, .. } => self.try_certificates(step, *silence),
             StepKind::PrepareDirectories { directories } => {

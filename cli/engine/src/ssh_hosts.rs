@@ -95,9 +95,9 @@ impl SshHosts {
             StepKind::PrepareDirectories { directories } => {
                 host::prepare_directories(step, directories)?
             }
-            StepKind::InstallCertificates { leaves, client_ca, account, swap } => {
+            StepKind::InstallCertificates { leaves, signers, account, swap } => {
                 let now = OffsetDateTime::now_utc();
-                let wanted = certificates::Wanted { leaves, client_ca, account, swap: *swap };
+                let wanted = certificates::Wanted { leaves, signers, account, swap: *swap };
                 certificates::install(step, &self.issuers, &wanted, now)?
             }
             StepKind::TryCertificates { endpoint, client, peer, from, version, silence } => {

@@ -270,11 +270,9 @@ fn open(
 ) -> Result<OpenAuthorities, CliError> {
     let mut wanted = BTreeSet::new();
     for step in &planned.plan.steps {
-        if let (StepKind::InstallCertificates { client_ca, .. }, Some(cluster)) =
-            (&step.kind, step.cluster())
-        {
-            wanted.insert((cluster.clone(), CaKind::Peer));
-            wanted.insert((client_ca.clone(), CaKind::Client));
+        if let StepKind::InstallCertificates { signers, .. } = &step.kind {
+            wanted.insert((signers.peer.cluster.clone(), CaKind::Peer));
+            wanted.insert((signers.client.cluster.clone(), CaKind::Client));
         }
     }
     let now = OffsetDateTime::now_utc();

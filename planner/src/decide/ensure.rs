@@ -3,6 +3,7 @@
 
 use std::borrow::Cow;
 
+use inventories::ClusterName;
 use inventories::inventory::{ReleaseSource, Runtime};
 use templates::layout::{self, NO_LOGIN, ReleaseLayout};
 use templates::{BootstrapToken, RenderError};
@@ -13,7 +14,10 @@ use crate::decide::drop_ins;
 use crate::decide::member_context::MemberContext;
 use crate::facts::{Account, DataDirectory, DropIn, FileFacts, Observed};
 use crate::layout::{Directory, directories};
-use crate::plan::{Action, Fetch, FormationState, Guard, Step, StepId, StepKind, Swap, Verb, Why};
+use crate::plan::{
+    Action, Fetch, FormationState, Guard, Signer, Signers, Step, StepId, StepKind, Swap, Verb, Why,
+};
+use crate::spec::Authority;
 
 impl Step {
     pub(crate) fn guarded(self, guard: Guard) -> Self {
@@ -172,18 +176,28 @@ pub(crate) fn certificates(member: &MemberContext<'_>, swap: Swap) -> Option<Ste
         return None;
     }
     let (action, why) = action_for(&changes, member, member.facts.pki_generation.is_absent());
-    Some(Step { action, why, ..generation(member, swap) })
+    Some(Step { action, why, ..generation(member, swap)? })
 }
 
-/// The step that issues a member's certificates, whatever is there.
-pub(crate) fn generation(member: &MemberContext<'_>, swap: Swap) -> Step {
+/// The step that issues a member's certificates, whatever is there; `None` where a CA is not beside the inventory, which
+/// is a finding of its own.
+pub(crate) fn generation(member: &MemberContext<'_>, swap: Swap) -> Option<Step> {
+    let cluster = member.cluster;
+    let signer = |of: &ClusterName, authority: &Option<Authority>| {
+        let issuer = authority.as_ref()?.facts.fingerprint.to_string();
+        Some(Signer::alone(of.clone(), issuer))
+    };
+    let signers = Signers {
+        peer: signer(&cluster.name, &cluster.authorities.peer)?,
+        client: signer(&cluster.client_ca, &cluster.authorities.client)?,
+    };
     let kind = StepKind::InstallCertificates {
         leaves: member.wanted.leaves.clone(),
-        client_ca: member.cluster.client_ca.clone(),
+        signers,
         account: member.account().clone(),
         swap,
     };
-    member.step(Verb::Certificates, Action::Update, kind, Why::Unfinished)
+    Some(member.step(Verb::Certificates, Action::Update, kind, Why::Unfinished))
 }
 
 /// Writes and enables the unit whatever is there.

@@ -25,7 +25,7 @@ pub(crate) fn steps(
         members.iter().copied().partition(|member| member.facts.is_up());
     // What nobody tried before the member went down is replaced, and proven with its start.
     let unfinished = |member: &MemberContext<'_>| {
-        is_untried(member).then(|| ensure::generation(member, Swap::AtOnce))
+        if is_untried(member) { ensure::generation(member, Swap::AtOnce) } else { None }
     };
     let at_once = |member: &&MemberContext<'_>| {
         ensure::certificates(member, Swap::AtOnce).or_else(|| unfinished(member))

@@ -4,13 +4,13 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::net::SocketAddr;
 
 use inventories::inventory::{Arch, ReleaseSource, Runtime};
-use inventories::{AccountName, ClusterName, EtcdVersion, HostName, SiteName};
+use inventories::{AccountName, EtcdVersion, HostName, SiteName};
 use pki::LeafRequest;
 use serde::Serialize;
 use templates::member::Access;
 use templates::{Manifest, UnitText};
 
-use super::{FormationState, Launch, Leaver, Silence, Swap};
+use super::{FormationState, Launch, Leaver, Signers, Silence, Swap};
 use crate::layout::Directory;
 
 /// What a step does. Everything that doing needs is here, except secrets and random values, which
@@ -50,8 +50,8 @@ pub enum StepKind {
     InstallCertificates {
         /// The certificates of the generation.
         leaves: Vec<LeafRequest>,
-        /// The cluster whose client CA signs; its peer CA is its own.
-        client_ca: ClusterName,
+        /// Who signs them, and whom the member trusts.
+        signers: Signers,
         /// Whose the keys are.
         account: AccountName,
         /// How they come into use.

@@ -4,14 +4,14 @@ use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use engine::hosts::{Done, StepErrorKind};
-use inventories::{AccountName, ClusterName};
+use inventories::AccountName;
 use pki::{CertificateAuthority, LeafKind, LeafRequest, Sha256Digest};
 use planner::Step;
-use planner::plan::{Silence, Swap};
+use planner::plan::{Signers, Silence, Swap};
 use templates::layout::PkiFile;
 use time::OffsetDateTime;
 
-use super::{Act, changed, cluster_of, failed, in_directories, member};
+use super::{Act, changed, failed, in_directories, member};
 use crate::world::{Generation, World};
 
 impl World {
@@ -20,14 +20,20 @@ impl World {
         &mut self,
         step: &Step,
         leaves: &[LeafRequest],
-        (client_ca, account): (&ClusterName, &AccountName),
+        (signers, account): (&Signers, &AccountName),
         swap: Swap,
     ) -> Act {
         let (now, broken) = (self.now, self.issues_broken);
         let issued = Arc::clone(&self.issued);
         let authorities = Arc::clone(&self.authorities);
-        let peer = &authorities[cluster_of(step)].peer;
-        let client = &authorities[client_ca].client;
+        let peer = &authorities[&signers.peer.cluster].peer;
+        let client = &authorities[&signers.client.cluster].client;
+        for (signer, authority) in [(&signers.peer, peer), (&signers.client, client)] {
+            let fingerprint = authority.certificate().facts().fingerprint.to_string();
+            if signer.issuer != fingerprint || signer.trusted != [fingerprint] {
+                return failed("the CA is not the one of the plan");
+            }
+        }
         let Some(host) = self.hosts.get_mut(step.host()) else { return failed("no host") };
         let Some(owner) = host.accounts.get(account).copied() else {
             return failed("chown: invalid user");

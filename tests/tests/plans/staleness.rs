@@ -10,7 +10,7 @@ use planner::facts::{
 };
 use planner::{SiteSpec, fingerprint};
 use quorate_tests::seen::{self, known};
-use quorate_tests::site::{Shape, plain};
+use quorate_tests::site::{Shape, authorities, plain};
 use quorate_tests::story::formed;
 
 use crate::planned;
@@ -253,4 +253,15 @@ fn a_file_that_changed_in_any_way_makes_a_plan_stale() {
         });
         assert!(moved.iter().any(|line| line.contains(path)), "{path}: {moved:?}");
     }
+}
+
+#[test]
+fn another_ca_beside_the_inventory_makes_another_plan() {
+    let shape = plain(3);
+    let (world, spec) = shape.world();
+    let facts = world.observe(&spec);
+    let others = shape.spec(&authorities(1));
+    let hash = |spec: &SiteSpec| fingerprint::hash(&planned(spec, &facts));
+    assert_eq!(hash(&spec), hash(&spec.clone()));
+    assert_ne!(hash(&spec), hash(&others));
 }

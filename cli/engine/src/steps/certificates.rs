@@ -5,7 +5,7 @@ use std::sync::Arc;
 
 use inventories::{AccountName, ClusterName};
 use pki::{CaKind, CertificateAuthority, LeafKind, LeafRequest, Sha256Digest, bundle};
-use planner::plan::Swap;
+use planner::plan::{Signer, Signers, Swap};
 use templates::layout::PkiFile;
 use time::OffsetDateTime;
 use time::macros::format_description;
@@ -25,18 +25,30 @@ impl Issuers {
         self.0.insert((cluster, authority.kind()), authority);
     }
 
-    fn get(&self, cluster: &ClusterName, kind: CaKind) -> Result<&CertificateAuthority, Failure> {
-        self.0.get(&(cluster.clone(), kind)).ok_or_else(|| {
+    /// The CA that a plan names. Another one beside the inventory by now signs nothing.
+    fn get(&self, signer: &Signer, kind: CaKind) -> Result<&CertificateAuthority, Failure> {
+        let Signer { cluster, issuer, trusted } = signer;
+        let authority = self.0.get(&(cluster.clone(), kind)).ok_or_else(|| {
             let why = format!("the {kind} CA of cluster {cluster} is not open");
             Failure::local(why).hinted("give the identity that opens it: --identity FILE")
-        })
+        })?;
+        if fingerprint(authority) != *issuer || trusted != std::slice::from_ref(issuer) {
+            let why =
+                format!("the {kind} CA of cluster {cluster} in pki/ is not the one of the plan");
+            return Err(Failure::local(why).hinted("plan again"));
+        }
+        Ok(authority)
     }
+}
+
+fn fingerprint(authority: &CertificateAuthority) -> String {
+    authority.certificate().facts().fingerprint.to_string()
 }
 
 /// What a generation must be.
 pub(crate) struct Wanted<'a> {
     pub(crate) leaves: &'a [LeafRequest],
-    pub(crate) client_ca: &'a ClusterName,
+    pub(crate) signers: &'a Signers,
     pub(crate) account: &'a AccountName,
     pub(crate) swap: Swap,
 }
@@ -48,10 +60,9 @@ pub(crate) fn install(
     wanted: &Wanted<'_>,
     now: OffsetDateTime,
 ) -> Result<Call, Failure> {
-    let Wanted { leaves, client_ca, account, swap } = *wanted;
+    let Wanted { leaves, signers, account, swap } = *wanted;
     let layout = &step.layout;
-    let cluster = step.cluster;
-    let mut contents = issue(issuers, cluster, client_ca, leaves, now)?;
+    let mut contents = issue(issuers, signers, leaves, now)?;
 
     let swap = match swap {
         Swap::AtOnce => "at-once",
@@ -101,13 +112,12 @@ impl Content {
 
 fn issue(
     issuers: &Issuers,
-    cluster: &ClusterName,
-    client_ca: &ClusterName,
+    signers: &Signers,
     leaves: &[LeafRequest],
     now: OffsetDateTime,
 ) -> Result<BTreeMap<PkiFile, Content>, Failure> {
-    let peer = issuers.get(cluster, CaKind::Peer)?;
-    let client = issuers.get(client_ca, CaKind::Client)?;
+    let peer = issuers.get(&signers.peer, CaKind::Peer)?;
+    let client = issuers.get(&signers.client, CaKind::Client)?;
     let trusted = |authority: &CertificateAuthority| {
         Content::public(bundle::write([authority.certificate()]))
     };
@@ -139,4 +149,42 @@ fn generation_name(now: OffsetDateTime) -> Result<String, Failure> {
     let mut random = [0; 4];
     getrandom::fill(&mut random).map_err(Failure::local)?;
     Ok(format!("{time}-{:08x}", u32::from_be_bytes(random)))
+}
+
+#[cfg(test)]
+mod tests {
+    use inventories::SiteName;
+    use time::macros::datetime;
+
+    use super::*;
+
+    const NOW: OffsetDateTime = datetime!(2026-11-23 12:00 UTC);
+
+    fn ca(kind: CaKind, cluster: &ClusterName) -> CertificateAuthority {
+        let site: SiteName = "lab".parse().unwrap();
+        CertificateAuthority::generate(kind, &site, cluster, NOW).unwrap()
+    }
+
+    #[test]
+    fn only_the_cas_that_the_plan_names_sign() {
+        let cluster: ClusterName = "main".parse().unwrap();
+        let (peer, client) = (ca(CaKind::Peer, &cluster), ca(CaKind::Client, &cluster));
+        let named = |authority| Signer::alone(cluster.clone(), fingerprint(authority));
+        let signers = Signers { peer: named(&peer), client: named(&client) };
+        let leaves = [LeafRequest::health_check()];
+
+        let mut issuers = Issuers::default();
+        let closed = issue(&issuers, &signers, &leaves, NOW).map(|_| ()).unwrap_err();
+        assert!(format!("{closed:?}").contains("is not open"), "{closed:?}");
+
+        issuers.insert(cluster.clone(), peer);
+        issuers.insert(cluster.clone(), client);
+        let issued = issue(&issuers, &signers, &leaves, NOW).unwrap();
+        assert!(issued.contains_key(&PkiFile::HealthcheckCert));
+
+        // Somebody made a new one since the plan.
+        issuers.insert(cluster.clone(), ca(CaKind::Client, &cluster));
+        let other = issue(&issuers, &signers, &leaves, NOW).map(|_| ()).unwrap_err();
+        assert!(format!("{other:?}").contains("is not the one of the plan"), "{other:?}");
+    }
 }
