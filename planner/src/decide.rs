@@ -20,6 +20,7 @@ pub(crate) mod join;
 pub(crate) mod kubelets;
 pub(crate) mod leave;
 pub(crate) mod leaving;
+pub(crate) mod locks;
 pub(crate) mod lost;
 pub(crate) mod machines;
 pub(crate) mod member_context;

@@ -28,6 +28,7 @@ pub use decide::ca_end::{CaEnd, HasEnded};
 pub use decide::certificates::attributes;
 pub use decide::down::{missing_files, why_down};
 pub use decide::formed::{FormedRecord, record_path, records};
+pub use decide::locks::{TooFewToLock, hosts_to_lock};
 pub use decide::planner::{PlanError, plan};
 pub use decide::preflight::cost;
 pub use decide::runtime::MANIFEST_ATTRIBUTES;

@@ -6,7 +6,7 @@ use std::sync::Arc;
 
 use inventories::HostName;
 use planner::facts::Applied;
-use planner::{Observed, fingerprint};
+use planner::fingerprint;
 use templates::layout::{JOURNAL_FILE, LOCK_FILE};
 use time::OffsetDateTime;
 use time::format_description::well_known::Rfc3339;
@@ -58,32 +58,12 @@ pub(super) fn fence(lock: &Lock, planned: &Planned, record: &Applied) -> Fence {
     }
 }
 
-/// Every host of the plan's clusters that was seen, of each cluster a majority at least; and whatever else it touches.
+/// The hosts that the plan needs for itself.
 pub(super) fn hosts(planned: &Planned) -> Result<BTreeSet<HostName>, CliError> {
-    let touched: BTreeSet<&HostName> = planned.plan.steps.iter().map(|step| step.host()).collect();
-    let mut hosts = BTreeSet::new();
-    for cluster in planned.plan.selection.of(&planned.spec) {
-        if !cluster.members.keys().any(|member| touched.contains(member)) {
-            continue;
-        }
-        let is_seen =
-            |host: &&HostName| matches!(planned.facts.hosts.get(*host), Some(Observed::Known(_)));
-        let seen: Vec<&HostName> = cluster.members.keys().filter(is_seen).collect();
-        if seen.len() <= cluster.members.len() / 2 {
-            let message = format!(
-                "only {} of the {} hosts of cluster {} can be locked; apply needs more than half",
-                seen.len(),
-                cluster.members.len(),
-                cluster.name
-            );
-            return Err(CliError::new(ExitCode::Blocked, message)
-                .hint("somebody else could be at work on the others: make them reachable"));
-        }
-        hosts.extend(seen.into_iter().cloned());
-    }
-    // A member that leaves is on a host that its cluster no longer names.
-    hosts.extend(touched.into_iter().cloned());
-    Ok(hosts)
+    planner::hosts_to_lock(&planned.plan, &planned.spec, &planned.facts).map_err(|too_few| {
+        CliError::new(ExitCode::Blocked, too_few)
+            .hint("somebody else could be at work on the others: make them reachable")
+    })
 }
 
 fn claim(planned: &Planned) -> Claim {
