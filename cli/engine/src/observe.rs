@@ -31,6 +31,7 @@ mod services;
 #[cfg(test)]
 mod tests;
 mod units;
+mod unread;
 mod wal;
 mod words;
 
@@ -136,7 +137,7 @@ async fn look(pool: &Pool, host: &HostName, request: &Request) -> Observed<HostF
         match seen {
             Ok(seen) if seen.torn && looks < MOST_LOOKS => looks += 1,
             Ok(seen) => return Observed::Known(seen.facts),
-            Err(why) => return Observed::Unknown(why),
+            Err(why) => return Observed::Unknown(why.to_string()),
         }
     }
 }

@@ -13,6 +13,7 @@ use tokio::task::JoinSet;
 
 use super::host;
 use super::request::Request;
+use super::unread::observed;
 use crate::pool::Pool;
 
 /// Asks each of them which clusters are, or may be, formed there.
@@ -26,10 +27,7 @@ pub(super) async fn ask(
         asking.spawn(async move {
             let request = Request::empty();
             let seen = match super::ask(&pool, &host, &request).await {
-                Ok((reply, _)) => match host::traces(&request, &reply) {
-                    Ok(traces) => Observed::Known(traces),
-                    Err(why) => Observed::Unknown(why),
-                },
+                Ok((reply, _)) => observed(host::traces(&request, &reply)),
                 Err(error) => Observed::Unknown(super::unreached(&error)),
             };
             (host, seen)

@@ -3,6 +3,7 @@
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
 use super::records::Records;
+use super::unread::Unread;
 
 /// When a call was sent and when its reply was here, by our clock.
 #[derive(Debug, Clone, Copy)]
@@ -20,7 +21,7 @@ pub(super) struct Skew {
 
 /// The host reads its clock first and last. What passes on the host between the two is not on the
 /// way, so a slow look blurs nothing.
-pub(super) fn skew(records: &Records, span: Span) -> Result<Skew, String> {
+pub(super) fn skew(records: &Records, span: Span) -> Result<Skew, Unread> {
     let read = |key| seconds(records.need(key, "what time it is")?);
     let (first, last) = (read("clock-first")?, read("clock-last")?);
     let (sent, received) = (micros(span.sent), micros(span.received));
@@ -30,8 +31,8 @@ pub(super) fn skew(records: &Records, span: Span) -> Result<Skew, String> {
 }
 
 /// `SECONDS.NANOSECONDS` in microseconds.
-fn seconds(text: &str) -> Result<i64, String> {
-    let odd = || "the host's clock can't be read".to_owned();
+fn seconds(text: &str) -> Result<i64, Unread> {
+    let odd = || Unread::odd("the host's clock can't be read");
     let (whole, fraction) = text.trim().split_once('.').ok_or_else(odd)?;
     let whole: i64 = whole.parse().map_err(|_| odd())?;
     let micros: i64 = fraction.get(..6).and_then(|digits| digits.parse().ok()).ok_or_else(odd)?;

@@ -11,6 +11,7 @@ use templates::layout::ReleaseLayout;
 use super::files::{Files, Inode};
 use super::records::Records;
 use super::request::Request;
+use super::unread::Unread;
 use super::wal;
 use remote::clean;
 
@@ -97,10 +98,10 @@ pub(super) struct Room {
 }
 
 /// Reads how much room there is.
-pub(super) fn room(records: &Records, files: &Files, request: &Request) -> Result<Room, String> {
+pub(super) fn room(records: &Records, files: &Files, request: &Request) -> Result<Room, Unread> {
     let said = records.need("room", "how much room its disks have")?;
     let free = |path: &str| {
-        free(said, path).ok_or_else(|| format!("the host did not say how much room {path} has"))
+        free(said, path).ok_or_else(|| Unread::Silent(format!("how much room {path} has")))
     };
     let mut data = u64::MAX;
     for member in &request.members {

@@ -6,6 +6,7 @@ use planner::facts::{FileFacts, Observed};
 use sha2::{Digest as _, Sha256};
 
 use super::records::Records;
+use super::unread::Unread;
 use remote::clean;
 
 /// The format of `stat` in `facts.sh` has this many words; the last is a name, which may hold blanks.
@@ -69,13 +70,14 @@ impl Inode {
 impl Files {
     /// Reads the records of files. Where `stat` did not say one line for each path nobody can tell
     /// which line is whose.
-    pub(super) fn read(records: &Records) -> Result<Self, String> {
+    pub(super) fn read(records: &Records) -> Result<Self, Unread> {
         let asked = records.need("files", "what its files are")?.split_whitespace();
         let said = records.need("stat", "what its files are")?;
         let asked: Vec<&str> = asked.collect();
         let lines: Vec<&str> = said.lines().collect();
         if asked.len() != lines.len() {
-            return Err(format!("stat spoke of {} files, not {}", lines.len(), asked.len()));
+            let why = format!("stat spoke of {} files, not {}", lines.len(), asked.len());
+            return Err(Unread::Odd(why));
         }
         let paths: BTreeMap<String, Observed<Inode>> = asked
             .into_iter()

@@ -11,6 +11,7 @@ use super::clock::{self, Span};
 use super::files::Files;
 use super::records::Records;
 use super::request::Request;
+use super::unread::Unread;
 use super::{
     acls, applied, data, kubelet, machine, member, names, network, processes, releases, units,
 };
@@ -24,21 +25,19 @@ pub(super) struct Seen {
 }
 
 /// Reads a reply. An error is why the host counts as not seen.
-pub(super) fn read(request: &Request, reply: &Reply, span: Span) -> Result<Seen, String> {
+pub(super) fn read(request: &Request, reply: &Reply, span: Span) -> Result<Seen, Unread> {
     seen(request, &records(reply)?, span)
 }
 
-fn records(reply: &Reply) -> Result<Records, String> {
+fn records(reply: &Reply) -> Result<Records, Unread> {
     if reply.status != 0 {
-        let said =
-            if reply.stderr.is_empty() { String::new() } else { format!(": {}", reply.stderr) };
-        return Err(format!("the look ended with status {}{said}", reply.status));
+        return Err(Unread::Ended { status: reply.status, stderr: reply.stderr.clone() });
     }
-    Records::parse(&reply.stdout).map_err(|error| error.to_string())
+    Ok(Records::parse(&reply.stdout)?)
 }
 
 /// Puts the records together.
-pub(super) fn seen(request: &Request, records: &Records, span: Span) -> Result<Seen, String> {
+pub(super) fn seen(request: &Request, records: &Records, span: Span) -> Result<Seen, Unread> {
     let files = Files::read(records)?;
     let skew = clock::skew(records, span)?;
     let room = data::room(records, &files, request)?;
@@ -89,7 +88,7 @@ pub(super) fn seen(request: &Request, records: &Records, span: Span) -> Result<S
 }
 
 /// The clusters that are, or may be, formed on a host that no cluster uses.
-pub(super) fn traces(request: &Request, reply: &Reply) -> Result<BTreeSet<String>, String> {
+pub(super) fn traces(request: &Request, reply: &Reply) -> Result<BTreeSet<String>, Unread> {
     others(request, &records(reply)?)
 }
 
@@ -161,7 +160,7 @@ fn at_boot(records: &Records) -> BTreeSet<AtBoot> {
     .collect()
 }
 
-fn others(request: &Request, records: &Records) -> Result<BTreeSet<String>, String> {
+fn others(request: &Request, records: &Records) -> Result<BTreeSet<String>, Unread> {
     let asked: BTreeSet<&str> =
         request.members.iter().map(|member| member.cluster.as_str()).collect();
     let marked = records.need("marked", "which clusters it carries")?;

@@ -8,6 +8,7 @@ use planner::facts::{Machine, Observed, Selinux};
 use super::clock::Skew;
 use super::data::Room;
 use super::records::Records;
+use super::unread::Unread;
 use remote::clean;
 
 /// What the steps and the looks run.
@@ -54,7 +55,7 @@ pub(super) fn tools() -> impl Iterator<Item = &'static str> {
 
 /// Reads what the host said of itself. Whatever is missing makes the host unknown: no guess at it
 /// would be safe.
-pub(super) fn read(records: &Records, skew: Skew, room: Room) -> Result<Machine, String> {
+pub(super) fn read(records: &Records, skew: Skew, room: Room) -> Result<Machine, Unread> {
     let found: BTreeSet<&str> =
         records.need("tools", "which programs it has")?.split_whitespace().collect();
     let missing = NEEDED.into_iter().filter(|tool| !found.contains(tool));
@@ -67,9 +68,9 @@ pub(super) fn read(records: &Records, skew: Skew, room: Room) -> Result<Machine,
         selinux: selinux(records.text("selinux")),
         missing_tools: missing.map(str::to_owned).collect(),
         cores: cores(records.need("cpus", "how many processors it has")?)
-            .ok_or("the host's list of processors can't be read")?,
+            .ok_or_else(|| Unread::odd("the host's list of processors can't be read"))?,
         memory: memory(records.need("memory", "how much memory it has")?)
-            .ok_or("the host's amount of memory can't be read")?,
+            .ok_or_else(|| Unread::odd("the host's amount of memory can't be read"))?,
         data_free: room.data,
         release_free: room.release,
         clock_skew_ms: skew.skew_ms,

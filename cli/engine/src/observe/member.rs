@@ -9,6 +9,7 @@ use templates::{BootstrapToken, Layout, Member};
 
 use super::files::Files;
 use super::records::Records;
+use super::unread::{Unread, observed};
 use super::{data, request, units, words};
 use crate::etcd::{self, EtcdctlError};
 
@@ -48,15 +49,8 @@ pub(super) fn read(
     }
 }
 
-fn parsed<T>(text: Observed<&str>, parse: impl Fn(&str) -> Result<T, String>) -> Observed<T> {
-    match text {
-        Observed::Known(text) => match parse(text) {
-            Ok(value) => Observed::Known(value),
-            Err(why) => Observed::Unknown(why),
-        },
-        Observed::Absent => Observed::Absent,
-        Observed::Unknown(why) => Observed::Unknown(why),
-    }
+fn parsed<T>(text: Observed<&str>, parse: impl Fn(&str) -> Result<T, Unread>) -> Observed<T> {
+    text.and_then(|text| observed(parse(text)))
 }
 
 /// A note names the start that it is about: the process of a later one is not meant. If it also says how often
@@ -76,16 +70,18 @@ fn is_meant(note: &str, unit: &UnitFacts) -> bool {
     start == unit.invocation || times.parse().is_ok_and(|times: u32| unit.restarts > times)
 }
 
-fn marker(text: &str) -> Result<Marker, String> {
-    let marker: Marker = serde_json::from_str(text).map_err(|error| error.to_string())?;
+fn marker(text: &str) -> Result<Marker, Unread> {
+    let marker: Marker =
+        serde_json::from_str(text).map_err(|error| Unread::odd(error.to_string()))?;
     if marker.format != Marker::FORMAT {
         let known = Marker::FORMAT;
-        return Err(format!("it is of format {}, and this quorate knows {known}", marker.format));
+        let why = format!("it is of format {}, and this quorate knows {known}", marker.format);
+        return Err(Unread::Odd(why));
     }
     // Other hosts are asked whether they are of this cluster, by these very words.
     for (word, id) in [("cluster_id", &marker.cluster_id), ("member_id", &marker.member_id)] {
         if !is_id(id) {
-            return Err(format!("its {word} is not etcd's id in hex"));
+            return Err(Unread::odd(format!("its {word} is not etcd's id in hex")));
         }
     }
     Ok(marker)
@@ -97,8 +93,8 @@ fn is_id(id: &str) -> bool {
     (1..=16).contains(&id.len()) && id.bytes().all(is_digit)
 }
 
-fn token(text: &str) -> Result<BootstrapToken, String> {
-    text.trim_end().parse().map_err(|error| format!("it {error}"))
+fn token(text: &str) -> Result<BootstrapToken, Unread> {
+    text.trim_end().parse().map_err(|error| Unread::odd(format!("it {error}")))
 }
 
 fn file_facts(files: &Files, member: &Member) -> BTreeMap<String, Observed<FileFacts>> {

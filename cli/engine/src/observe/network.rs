@@ -6,6 +6,7 @@ use std::net::{IpAddr, Ipv6Addr};
 use planner::facts::{Listener, Observed};
 
 use super::records::Records;
+use super::unread::{Unread, observed};
 use remote::clean;
 
 /// The sockets in state LISTEN. Absent where the host was not asked, because each member there has its ports.
@@ -14,15 +15,12 @@ pub(super) fn listeners(records: &Records) -> Observed<Vec<Listener>> {
         return Observed::Absent;
     }
     let said = records.need("listeners", "which ports are taken");
-    match said.and_then(|said| said.lines().map(listener).collect()) {
-        Ok(listeners) => Observed::Known(listeners),
-        Err(why) => Observed::Unknown(why),
-    }
+    observed(said.and_then(|said| said.lines().map(listener).collect()))
 }
 
 /// `LISTEN 0 4096 127.0.0.1:2379 0.0.0.0:* users:(("etcd",pid=7,fd=9))`
-fn listener(line: &str) -> Result<Listener, String> {
-    let odd = || format!("ss said what can't be read: {}", clean(line.as_bytes()));
+fn listener(line: &str) -> Result<Listener, Unread> {
+    let odd = || Unread::odd(format!("ss said what can't be read: {}", clean(line.as_bytes())));
     let local = line.split_whitespace().nth(3).ok_or_else(odd)?;
     let (address, port) = local.rsplit_once(':').ok_or_else(odd)?;
     let address = address.trim_matches(['[', ']']);

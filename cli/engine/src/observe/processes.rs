@@ -5,6 +5,7 @@ use std::collections::BTreeSet;
 use planner::facts::EtcdProcess;
 
 use super::records::Records;
+use super::unread::Unread;
 use remote::clean;
 
 const ETCD: &str = "etcd";
@@ -40,14 +41,14 @@ pub(super) struct Processes {
 }
 
 /// Reads the list: a line `PID NAME`, the process's cgroups, an empty line.
-pub(super) fn read(records: &Records) -> Result<Processes, String> {
+pub(super) fn read(records: &Records) -> Result<Processes, Unread> {
     let said = records.need("processes", "what runs on it")?;
     let mut processes = Processes::default();
     for entry in said.split("\n\n").map(str::trim).filter(|entry| !entry.is_empty()) {
         let (head, cgroups) = entry.split_once('\n').unwrap_or((entry, ""));
-        let (pid, name) =
-            head.split_once(' ').ok_or("the host's list of processes can't be read")?;
-        let pid: u32 = pid.parse().map_err(|_| "the host's list of processes can't be read")?;
+        let odd = || Unread::odd("the host's list of processes can't be read");
+        let (pid, name) = head.split_once(' ').ok_or_else(odd)?;
+        let pid: u32 = pid.parse().map_err(|_| odd())?;
         let unit = unit_of(cgroups);
         if name == ETCD {
             processes.etcd.push(EtcdProcess { pid, unit });
@@ -79,7 +80,7 @@ fn unit_of(cgroups: &str) -> Option<String> {
 mod tests {
     use super::*;
 
-    fn processes(said: &str) -> Result<Processes, String> {
+    fn processes(said: &str) -> Result<Processes, Unread> {
         let reply = format!("processes {}\n{said}\n", said.len());
         read(&Records::parse(reply.as_bytes()).unwrap())
     }

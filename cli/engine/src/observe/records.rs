@@ -4,6 +4,8 @@
 
 use std::collections::BTreeMap;
 
+use super::unread::Unread;
+
 /// The records of one reply.
 #[derive(Debug, PartialEq, Eq)]
 pub(super) struct Records(BTreeMap<String, Vec<u8>>);
@@ -40,8 +42,8 @@ impl Records {
     }
 
     /// The text of a record that can't be done without; `what` it tells stands in the reason.
-    pub(super) fn need(&self, key: &str, what: &str) -> Result<&str, String> {
-        self.text(key).ok_or_else(|| format!("the host did not say {what}"))
+    pub(super) fn need(&self, key: &str, what: &str) -> Result<&str, Unread> {
+        self.text(key).ok_or_else(|| Unread::Silent(what.to_owned()))
     }
 
     /// What the host spoke of.

@@ -6,6 +6,7 @@ use std::time::Duration;
 use planner::facts::{DropIn, Observed, UnitFacts};
 
 use super::records::Records;
+use super::unread::Unread;
 use remote::clean;
 
 /// The facts of each unit that was asked for, in that order.
@@ -17,22 +18,22 @@ pub(super) fn read(records: &Records, asked: &[String]) -> Vec<Observed<UnitFact
             let read = |(unit, block): (&String, &str)| read_unit(unit, block, uptime);
             asked.iter().zip(blocks).map(read).collect()
         }
-        Err(why) => asked.iter().map(|_| Observed::Unknown(why.clone())).collect(),
+        Err(why) => asked.iter().map(|_| Observed::Unknown(why.to_string())).collect(),
     }
 }
 
-fn blocks(records: &Records, count: usize) -> Result<Vec<&str>, String> {
+fn blocks(records: &Records, count: usize) -> Result<Vec<&str>, Unread> {
     let said = records.need("units", "what its units do")?;
     let (status, said) = said.split_once(' ').unwrap_or((said, ""));
     if status != "0" {
         let why = clean(said.lines().next().unwrap_or_default().as_bytes());
-        return Err(format!("systemctl failed: {why}"));
+        return Err(Unread::odd(format!("systemctl failed: {why}")));
     }
     let blocks: Vec<&str> = said.trim_matches('\n').split("\n\n").collect();
     if blocks.len() == count {
         Ok(blocks)
     } else {
-        Err(format!("systemctl spoke of {} units, not {count}", blocks.len()))
+        Err(Unread::odd(format!("systemctl spoke of {} units, not {count}", blocks.len())))
     }
 }
 
@@ -45,11 +46,13 @@ fn read_unit(unit: &str, block: &str, uptime: Option<Duration>) -> Observed<Unit
     let property =
         |name: &str| block.lines().find_map(|line| line.strip_prefix(name)?.strip_prefix('='));
     let need = |name: &str| {
-        property(name).ok_or_else(|| format!("systemctl did not say the {name} of {unit}"))
+        property(name)
+            .ok_or_else(|| Unread::odd(format!("systemctl did not say the {name} of {unit}")))
     };
     let read = || {
         if need("Id")? != unit {
-            return Err(format!("{unit} is another name of {}", clean(need("Id")?.as_bytes())));
+            let other = clean(need("Id")?.as_bytes());
+            return Err(Unread::odd(format!("{unit} is another name of {other}")));
         }
         let pid = need("MainPID")?;
         // A unit whose file was removed under a running process is still a unit.
@@ -62,7 +65,9 @@ fn read_unit(unit: &str, block: &str, uptime: Option<Duration>) -> Observed<Unit
             enabled: need("UnitFileState")? == "enabled",
             needs_reload: need("NeedDaemonReload")? == "yes",
             invocation: clean(need("InvocationID")?.as_bytes()),
-            main_pid: pid.parse().map_err(|_| format!("systemctl said an odd pid of {unit}"))?,
+            main_pid: pid
+                .parse()
+                .map_err(|_| Unread::odd(format!("systemctl said an odd pid of {unit}")))?,
             restarts: property("NRestarts")
                 .and_then(|count| count.parse().ok())
                 .unwrap_or_default(),
@@ -75,7 +80,7 @@ fn read_unit(unit: &str, block: &str, uptime: Option<Duration>) -> Observed<Unit
     match read() {
         Ok(Some(facts)) => Observed::Known(facts),
         Ok(None) => Observed::Absent,
-        Err(why) => Observed::Unknown(why),
+        Err(why) => Observed::Unknown(why.to_string()),
     }
 }
 

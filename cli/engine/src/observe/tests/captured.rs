@@ -6,6 +6,7 @@ use planner::facts::{HostFacts, Machine};
 use proptest::prelude::*;
 use templates::layout::PkiFile;
 
+use super::super::unread::Unread;
 use super::{Records, host, layout, member, now, request_of};
 use test_kit::hostile;
 
@@ -14,7 +15,7 @@ fn captured() -> Records {
     Records::parse(include_bytes!("../captured/formed.txt")).expect("records")
 }
 
-fn captured_facts(records: &Records) -> Result<HostFacts, String> {
+fn captured_facts(records: &Records) -> Result<HostFacts, Unread> {
     let request = request_of(
         r#"
         [site]
