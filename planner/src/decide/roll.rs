@@ -251,7 +251,10 @@ pub(crate) fn move_leader(member: &MemberContext<'_>) -> Step {
     member.step(Verb::MoveLeader, Action::Run, kind, why)
 }
 
-fn rejoin(member: &MemberContext<'_>, alarms: BTreeSet<String>) -> Result<Step, RenderError> {
+pub(crate) fn rejoin(
+    member: &MemberContext<'_>,
+    alarms: BTreeSet<String>,
+) -> Result<Step, RenderError> {
     let (version, pod) = (member.cluster.version, runtime::pod_identity(member)?);
     Ok(await_return(Verb::Rejoin, member, version, alarms, pod))
 }

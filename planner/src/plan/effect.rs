@@ -80,6 +80,7 @@ impl StepKind {
             | StepKind::MoveDropIns { .. }
             | StepKind::MoveLeader { .. }
             | StepKind::RestartMember { .. }
+            | StepKind::Defragment { .. }
             | StepKind::RemoveMember { .. }
             | StepKind::ForgetMember { .. }
             | StepKind::AddLearner { .. }
@@ -122,6 +123,8 @@ impl StepKind {
             | StepKind::RestartMember { .. }
             | StepKind::StopOldRuntime { .. }
             | StepKind::ForgetMember { .. }
+            // A member that rewrites its database answers nobody meanwhile.
+            | StepKind::Defragment { .. }
             | StepKind::DiscardBootstrap => Effect::Down,
             StepKind::StandaloneKubelet { .. } => Effect::EveryPod,
         }

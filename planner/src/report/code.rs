@@ -72,6 +72,10 @@ codes! {
     DiskTooSmall = "disk-too-small",
     /// quorate could not time the disk.
     DiskUntimed = "disk-untimed",
+    /// A member's database is not worth defragmenting.
+    DefragNotWorthIt = "defrag-not-worth-it",
+    /// A defragmentation waits because it is not safe now.
+    DefragWaits = "defrag-waits",
     /// DNS on the host does not match the inventory.
     Dns = "dns",
     /// A foreign unit or static pod will start an etcd at the next boot.
@@ -98,6 +102,8 @@ codes! {
     KubeletElsewhere = "kubelet-elsewhere",
     /// The host's kubelet runs already, and quorate did not set it up.
     KubeletServes = "kubelet-serves",
+    /// A plan for maintenance leaves out what the inventory asks for.
+    LeftForApply = "left-for-apply",
     /// The host has little memory.
     LittleMemory = "little-memory",
     /// A member's data or log is gone.

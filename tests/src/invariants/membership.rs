@@ -64,6 +64,7 @@ pub fn changes_membership(kind: &StepKind) -> bool {
         | StepKind::MoveDropIns { .. }
         | StepKind::MoveLeader { .. }
         | StepKind::RestartMember { .. }
+        | StepKind::Defragment { .. }
         | StepKind::AwaitRejoin { .. }
         | StepKind::ListByAddress { .. }
         | StepKind::ProveHealthy { .. }
