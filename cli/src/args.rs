@@ -5,8 +5,8 @@ use std::path::PathBuf;
 use clap::{ArgAction, Args, Parser, Subcommand};
 
 use crate::commands::{
-    apply, archives, client_cert, completions, dns, etcdctl, graph, history, init, pki, plan,
-    release, schema, status, trust, unlock,
+    apply, archives, client_cert, completions, defrag, dns, etcdctl, graph, history, init, pki,
+    plan, release, schema, status, trust, unlock,
 };
 use crate::terminal::ColorChoice;
 
@@ -128,6 +128,16 @@ pub enum Command {
     /// two applies apart: the second one names who holds it.
     #[command(after_long_help = examples::APPLY)]
     Apply(apply::ApplyArgs),
+    /// Give back the free pages of the members' databases
+    ///
+    /// A database never shrinks by itself. Looks at all members, and rewrites the database of each that has many free
+    /// pages: one member at a time, the leader last, and only while every member of its cluster is healthy. The plan is
+    /// shown first; nothing else that is due is done.
+    ///
+    /// A member answers nobody while its database is rewritten. Where that takes longer than 20 s, and wherever the
+    /// member is a pod, it is stopped for it and started again. How long each stood still is printed.
+    #[command(after_long_help = examples::DEFRAG)]
+    Defrag(defrag::DefragArgs),
     /// Show how the clusters are
     ///
     /// Looks at all hosts and shows each cluster: its members, who leads, how many more may fail, what is

@@ -19,6 +19,7 @@ pub mod apply;
 pub mod archives;
 pub mod client_cert;
 pub mod completions;
+pub mod defrag;
 pub mod dns;
 pub mod etcdctl;
 pub mod graph;
@@ -121,6 +122,7 @@ fn dispatch(context: &Context, command: Command) -> Result<u8, CliError> {
         Command::Validate => validate::run(context)?,
         Command::Plan(arguments) => plan::run(context, &arguments)?,
         Command::Apply(arguments) => apply::run(context, &arguments)?,
+        Command::Defrag(arguments) => defrag::run(context, &arguments)?,
         Command::Status(arguments) => status::run(context, &arguments)?,
         Command::Etcdctl(arguments) => return etcdctl::run(context, &arguments),
         Command::ClientCert(arguments) => client_cert::run(context, &arguments)?,

@@ -23,7 +23,7 @@ use remote::passphrases::{NoPassphrase, Passphrases, Tried};
 const LARGEST_IDENTITY: u64 = 64 * 1024;
 
 /// The operator's keys.
-#[derive(Debug, Args)]
+#[derive(Debug, Default, Args)]
 pub struct IdentityArgs {
     /// A private key that opens the sealed CA keys: an age identity file or an OpenSSH private key.
     /// May be given several times. Default: the key in ~/.ssh that is a recipient of [pki]

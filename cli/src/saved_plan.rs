@@ -6,6 +6,7 @@ use std::fs;
 use std::path::Path;
 
 use inventories::{ClusterName, HostName, SiteName};
+use planner::report::Purpose;
 use planner::{Plan, Policy, Selection, SiteFacts, fingerprint};
 use serde::{Deserialize, Serialize};
 
@@ -132,10 +133,10 @@ impl SavedPlan {
         if moved.is_empty() {
             moved.push("what the steps do: the inventory or quorate itself has changed".to_owned());
         }
-        Err(stale(&format!(
-            "the saved plan is stale; since it was made:\n  {}",
-            moved.join("\n  ")
-        )))
+        Err(stale(
+            &format!("the saved plan is stale; since it was made:\n  {}", moved.join("\n  ")),
+            plan,
+        ))
     }
 }
 
@@ -145,14 +146,20 @@ pub fn expect(plan: &Plan, expected: &str) -> Result<(), CliError> {
     if expected.len() >= fingerprint::short(&hash).len() && hash.starts_with(expected) {
         return Ok(());
     }
-    Err(stale(&format!(
+    let message = format!(
         "the plan is {}, and {expected} was expected: something has changed since it was reviewed",
         fingerprint::short(&hash)
-    )))
+    );
+    Err(stale(&message, plan))
 }
 
-fn stale(message: &str) -> CliError {
-    CliError::new(ExitCode::Stale, message.to_owned()).hint("review the current plan: quorate plan")
+fn stale(message: &str, plan: &Plan) -> CliError {
+    let command = match plan.report.purpose {
+        Purpose::Inventory => "quorate plan",
+        Purpose::Defragment => "quorate defrag --dry-run",
+    };
+    CliError::new(ExitCode::Stale, message.to_owned())
+        .hint(format!("review the current plan: {command}"))
 }
 
 #[cfg(test)]

@@ -12,6 +12,7 @@ use serde::ser::SerializeStruct as _;
 use crate::report::PlanReport;
 use crate::selection::Selection;
 
+mod defragment;
 mod effect;
 mod id;
 mod kind;
@@ -20,6 +21,7 @@ mod signers;
 mod trial;
 mod verb;
 
+pub use defragment::{BYTES_A_SECOND, DatabaseSize, DefragRule, DefragWay, LONGEST_ONLINE};
 pub use effect::{Effect, Leaves};
 pub use id::{Scope, StepId, StepIdError};
 pub use kind::{DiscoveryService, Fetch, StepKind};

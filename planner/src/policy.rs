@@ -5,6 +5,7 @@ use std::time::Duration;
 
 use inventories::{ClusterName, HostName};
 
+use crate::plan::DefragRule;
 use crate::selection::Selection;
 
 /// What the operator allows, and where preflight draws its lines.
@@ -31,8 +32,17 @@ pub struct Policy {
     pub allow_reform: BTreeSet<ClusterName>,
     /// Hosts whose failed members are replaced by new ones.
     pub replace: BTreeSet<HostName>,
+    /// What is done instead of what the inventory asks for.
+    pub maintenance: Option<Maintenance>,
     /// What the plan is narrowed to.
     pub selection: Selection,
+}
+
+/// Work that no inventory asks for, but an operator. A plan for it holds nothing else.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Maintenance {
+    /// Databases are rewritten without their free pages.
+    Defragment(DefragRule),
 }
 
 /// Bytes that etcd's write-ahead log needs besides the database: 64 MB a file, one being filled and
@@ -71,6 +81,7 @@ impl Default for Policy {
             allow_outage: BTreeSet::new(),
             allow_reform: BTreeSet::new(),
             replace: BTreeSet::new(),
+            maintenance: None,
             selection: Selection::default(),
         }
     }

@@ -15,6 +15,9 @@ pub use code::FindingCode;
 /// Everything that a reader of the plan must know besides its steps.
 #[derive(Debug, Clone, PartialEq, Eq, Default, Serialize)]
 pub struct PlanReport {
+    /// What the plan is for.
+    #[serde(skip)]
+    pub purpose: Purpose,
     /// How each cluster is now.
     pub clusters: BTreeMap<ClusterName, ClusterNow>,
     /// The applies that hosts remember as their last, newest first.
@@ -41,6 +44,16 @@ pub struct PlanReport {
     pub one_way: Vec<String>,
     /// What clients will notice.
     pub clients: Vec<String>,
+}
+
+/// What a plan is for.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub enum Purpose {
+    /// The hosts become what the inventory says.
+    #[default]
+    Inventory,
+    /// Databases are rewritten without their free pages.
+    Defragment,
 }
 
 /// The last apply of these hosts.

@@ -3,6 +3,7 @@
 
 mod certificates;
 mod cluster;
+mod defrag;
 mod discovery;
 pub(crate) mod join;
 mod membership;
@@ -214,6 +215,7 @@ impl World {
                 self.settle();
                 self.start_unit(step)
             }
+            StepKind::Defragment { way, rule, .. } => self.defragment(step, *way, *rule),
             StepKind::AwaitRejoin { version, others, pod, .. } => {
                 assert!(!others.contains_key(step.host()), "{} waits for itself", step.id);
                 self.await_rejoin(step, &version.to_string(), pod.as_deref())
@@ -268,7 +270,7 @@ impl World {
             step.id
         );
         there.manifest = Some(text.to_owned());
-        there.process = None;
+        (there.process, there.kept) = (None, None);
         // The old leader no longer leads; the others elect.
         self.settle();
         let others = self.clone();

@@ -130,6 +130,7 @@ fn changes(kind: &StepKind) -> bool {
     matches!(
         kind,
         StepKind::RestartMember { .. }
+            | StepKind::Defragment { .. }
             | StepKind::StopOldRuntime { .. }
             | StepKind::MoveLeader { .. }
             | StepKind::NoteRestart

@@ -1,6 +1,7 @@
 //! An independent reading of a plan: it shares types with the planner, and no code. Whatever the
 //! planner decides, a plan that breaks one of these rules is a defect.
 
+mod defrag;
 mod forming;
 mod joining;
 mod reading;
@@ -25,6 +26,7 @@ pub fn violations(plan: &Plan, spec: &SiteSpec, facts: &SiteFacts) -> Vec<String
         found.extend(starts_have_what_they_need(&reading));
         found.extend(restarts_come_one_by_one(&reading));
         found.extend(certificates_are_tried_one_by_one(&reading));
+        found.extend(defrag::violations(&reading));
         found.extend(forming::violations(&reading));
         found.extend(joining::violations(&reading));
         found.extend(unknown::violations(&reading));
@@ -81,6 +83,7 @@ fn guards_stand_where_they_must(reading: &Reading<'_>) -> Vec<String> {
         | StepKind::NoteRestart
         | StepKind::SaveSnapshot { .. }
         | StepKind::MoveLeader { .. }
+        | StepKind::Defragment { .. }
         | StepKind::AddLearner { .. }
         | StepKind::PromoteMember { .. }
         | StepKind::AwaitRejoin { .. }

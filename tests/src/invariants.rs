@@ -396,7 +396,7 @@ fn taken_down<'w>(
         let runs = now.is_some_and(|member| member.process.is_some());
         member.process.is_some()
             && reaches(step, cluster, member, host)
-            && (did == Some(Done::Changed) || !runs)
+            && (did.is_some_and(Done::changed) || !runs)
     };
     host.members.iter().filter(is_down).map(|(cluster, _)| cluster).collect()
 }

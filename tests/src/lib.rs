@@ -23,6 +23,7 @@ pub mod act;
 pub mod blockade;
 pub mod cases;
 pub mod checker;
+pub mod database;
 pub mod drift;
 pub mod fault;
 pub mod invariants;

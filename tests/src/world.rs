@@ -10,6 +10,7 @@ use templates::BootstrapToken;
 use templates::layout::PkiFile;
 use time::OffsetDateTime;
 
+use crate::database::Database;
 use crate::invariants::{self, Broken};
 pub use crate::log::Log;
 use crate::registry::{self, Registry};
@@ -77,6 +78,8 @@ pub struct SimHost {
     pub images: bool,
     /// What quorate had it stand alone by: its drop-in and its configuration.
     pub standalone: Option<(String, String)>,
+    /// Bytes that are free for a copy of a database.
+    pub room: u64,
     /// Installed releases, with the digest of their archive.
     pub releases: BTreeMap<EtcdVersion, String>,
     /// What is there of each cluster.
@@ -94,6 +97,7 @@ impl SimHost {
             accounts: BTreeMap::new(),
             kubelet: true,
             images: true,
+            room: 1 << 40,
             standalone: None,
             releases: BTreeMap::new(),
             members: BTreeMap::new(),
@@ -152,6 +156,10 @@ pub struct SimMember {
     pub marker: Option<Marker>,
     /// How many entries of its cluster's log it has yet to apply.
     pub behind: u64,
+    /// How large its database is.
+    pub database: Database,
+    /// The copy of its manifest, while the manifest is taken away.
+    pub kept: Option<String>,
 }
 
 /// Why a unit's process ends soon after each start.
@@ -347,6 +355,7 @@ impl World {
                 let rows: Vec<_> =
                     rows.map(|row| (&row.name, &row.peer_url, row.learner)).collect();
                 put("listed", format!("{rows:?}"));
+                put("kept", format!("{:?}", member.kept));
                 put("marked", member.marker.is_some().to_string());
             }
         }

@@ -47,8 +47,8 @@ pub enum Event {
         outcome: Outcome,
         /// How long it took; zero where it not started.
         elapsed: Duration,
-        /// What of it is not known.
-        note: Option<&'static str>,
+        /// What else is to be told of it: what is not known, or how long a member stood still.
+        note: Option<String>,
         /// Why it failed.
         error: Option<crate::hosts::StepError>,
     },

@@ -95,7 +95,8 @@ pub async fn execute<H: Hosts>(
         };
         let (outcome, note, error) = match result {
             Ok(Done::Changed) => (Outcome::Done, None, None),
-            Ok(Done::Partly(note)) => (Outcome::Done, Some(note), None),
+            Ok(Done::Partly(note)) => (Outcome::Done, Some(note.to_owned()), None),
+            Ok(Done::Defragmented(came)) => (Outcome::Done, Some(came.to_string()), None),
             Ok(Done::Already) => (Outcome::AlreadyDone, None, None),
             Err(error) => (Outcome::Failed, None, Some(error)),
         };

@@ -3,6 +3,7 @@
 use std::collections::BTreeMap;
 use std::fmt;
 use std::future::Future;
+use std::time::Duration;
 
 use inventories::{ClusterName, HostName};
 use planner::{SiteFacts, SiteSpec, Step};
@@ -108,6 +109,43 @@ pub enum Done {
     Already,
     /// What it says, as far as it could be done; the rest is not known.
     Partly(&'static str),
+    /// A member's database was rewritten without its free pages.
+    Defragmented(Defragmented),
+}
+
+/// What came of a defragmentation.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Defragmented {
+    /// How long the member answered nobody.
+    pub stood_still: Duration,
+    /// Bytes of the database before.
+    pub before: u64,
+    /// And after.
+    pub after: u64,
+}
+
+impl Done {
+    /// Whether it changed something.
+    pub fn changed(self) -> bool {
+        match self {
+            Done::Changed | Done::Partly(_) | Done::Defragmented(_) => true,
+            Done::Already => false,
+        }
+    }
+}
+
+impl fmt::Display for Defragmented {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let Self { stood_still, before, after } = self;
+        let megabytes = |bytes: &u64| *bytes as f64 / 1e6;
+        write!(
+            f,
+            "the member stood still for {:.2} s; its database went from {:.1} MB to {:.1} MB",
+            stood_still.as_secs_f64(),
+            megabytes(before),
+            megabytes(after)
+        )
+    }
 }
 
 /// Why a step failed, on which host.

@@ -23,7 +23,7 @@ use crate::script::{answer, failure::Failure};
 use crate::sessions::member_log;
 use crate::steps::certificates::Issuers;
 use crate::steps::{
-    MemberStep, bootstrap, certificates, discovery, host, marker, membership, pods, proof,
+    MemberStep, bootstrap, certificates, defrag, discovery, host, marker, membership, pods, proof,
     recording, release, roll, trial, unit,
 };
 
@@ -144,6 +144,11 @@ impl SshHosts {
             | StepKind::RestartMember {
                 by: Launch::Pod { manifest, formation, replaces, running },
             } => pods::run_pod(step, manifest, *formation, (replaces, *running), bindings)?,
+            StepKind::Defragment { way, endpoint, rule, version } => {
+                let connection = self.connection(step).await?;
+                let wanted = defrag::Wanted { way: *way, endpoint, rule: *rule, version: *version };
+                return defrag::run(step, &wanted, &connection).await;
+            }
             StepKind::AwaitRejoin { endpoint, others, version, alarms, pod } => {
                 let wanted =
                     roll::Rejoin { endpoint, version: *version, alarms, pod: pod.as_deref() };

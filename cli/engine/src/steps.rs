@@ -2,6 +2,7 @@
 
 pub(crate) mod bootstrap;
 pub mod certificates;
+pub(crate) mod defrag;
 pub(crate) mod discovery;
 pub(crate) mod host;
 pub(crate) mod marker;

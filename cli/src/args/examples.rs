@@ -39,6 +39,13 @@ Exit codes:
   9  applied, and something else is blocked or held back
 docs/exit-codes.md has all of them.";
 
+pub(super) const DEFRAG: &str = "\
+Examples:
+  quorate defrag --dry-run               what it would do, and why not
+  quorate defrag --cluster main
+  quorate defrag --min-free-mb 20        where less is worth it
+  quorate defrag --yes --json            every night: asks nothing, one JSON object per line";
+
 pub(super) const STATUS: &str = "\
 Examples:
   quorate status

@@ -2,7 +2,7 @@
 
 use std::cell::RefCell;
 use std::collections::BTreeSet;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use clap::Args;
@@ -12,7 +12,7 @@ use planner::{SiteFacts, StepKind, fingerprint};
 use time::OffsetDateTime;
 
 use super::hosts::HostAccess;
-use super::planning::{self, Planned, PolicyArgs};
+use super::planning::{self, Asked, Planned, PolicyArgs};
 use super::{Context, approval};
 use crate::error::CliError;
 use crate::exit::ExitCode;
@@ -41,60 +41,103 @@ pub struct ApplyArgs {
     /// A plan that `quorate plan --out` saved: exactly that is applied, without asking
     #[arg(value_name = "PLAN", conflicts_with_all = ["expect", "allow_outage", "allow_reform", "allow_slow_disk", "replace", "cluster", "host"])]
     saved: Option<PathBuf>,
+    /// How it is approved.
+    #[command(flatten)]
+    consent: ConsentArgs,
+    /// Print what is done as one JSON object per line
+    #[arg(long, requires = "yes")]
+    json: bool,
+    /// What opens the CAs.
+    #[command(flatten)]
+    identity: IdentityArgs,
+    /// What is allowed.
+    #[command(flatten)]
+    policy: PolicyArgs,
+}
+
+/// How a plan is approved, the same for every command that changes hosts by one.
+#[derive(Debug, Args)]
+pub(super) struct ConsentArgs {
     /// The hash of the plan that was reviewed: no other is applied
     #[arg(long, value_name = "HASH")]
     expect: Option<String>,
     /// Apply the plan without asking; the plan is made and shown all the same
     #[arg(short, long)]
     yes: bool,
-    /// Print what is done as one JSON object per line
-    #[arg(long, requires = "yes")]
-    json: bool,
     /// The site's name, for sites whose inventory says confirm = true
     #[arg(long, value_name = "SITE")]
     confirm: Option<String>,
-    /// What opens the CAs.
-    #[command(flatten)]
-    identity: IdentityArgs,
     /// Apply an inventory that is not committed
     #[arg(long)]
     allow_dirty: bool,
     /// Apply an older commit of the inventory than the one that was applied last
     #[arg(long)]
     allow_older: bool,
-    /// What is allowed.
-    #[command(flatten)]
-    policy: PolicyArgs,
+}
+
+/// What a command wants done on the hosts.
+pub(super) struct Order<'a> {
+    pub(super) asked: Asked<'a>,
+    /// The plan that was saved, and that is done instead of a new one.
+    pub(super) saved: Option<&'a Path>,
+    pub(super) consent: &'a ConsentArgs,
+    pub(super) identity: &'a IdentityArgs,
+    pub(super) output: Output,
+}
+
+/// Who is told.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Output {
+    People,
+    Json,
+}
+
+impl Output {
+    /// What `--json` says.
+    pub(super) fn of(json: bool) -> Self {
+        if json { Output::Json } else { Output::People }
+    }
 }
 
 pub(super) fn run(context: &Context, arguments: &ApplyArgs) -> Result<ExitCode, CliError> {
-    let reporter = RefCell::new(if arguments.json {
-        Reporter::json(&context.terminal)
-    } else {
-        Reporter::human(&context.terminal)
+    let order = Order {
+        asked: Asked::Inventory(&arguments.policy),
+        saved: arguments.saved.as_deref(),
+        consent: &arguments.consent,
+        identity: &arguments.identity,
+        output: Output::of(arguments.json),
+    };
+    carry_out(context, &order)
+}
+
+/// Looks, plans, asks, and does it.
+pub(super) fn carry_out(context: &Context, order: &Order<'_>) -> Result<ExitCode, CliError> {
+    let reporter = RefCell::new(match order.output {
+        Output::Json => Reporter::json(&context.terminal),
+        Output::People => Reporter::human(&context.terminal),
     });
-    let ended = context.block_on(apply(context, arguments, &reporter)).and_then(|ended| ended);
+    let ended = context.block_on(apply(context, order, &reporter)).and_then(|ended| ended);
     reporter.borrow_mut().end(&ended);
     ended
 }
 
 async fn apply(
     context: &Context,
-    arguments: &ApplyArgs,
+    order: &Order<'_>,
     reporter: &RefCell<Reporter<'_>>,
 ) -> Result<ExitCode, CliError> {
     let mut interrupts = Interrupts::listen().map_err(CliError::failed)?;
     let site = Site::load(&context.inventory)?;
     reporter.borrow_mut().warnings(&site.warnings);
-    approval::confirm_site(&site.inventory.site, arguments.confirm.as_deref())?;
+    approval::confirm_site(&site.inventory.site, order.consent.confirm.as_deref())?;
     let checkout = Checkout::of(&site);
-    if arguments.allow_dirty {
+    if order.consent.allow_dirty {
         checkout.warnings().iter().for_each(|warning| context.terminal.warn(warning));
     } else {
         checkout.refuse_dirty()?;
     }
     let access = HostAccess::of(context, &site)?;
-    let run = Run { context, arguments, reporter, site, checkout, access };
+    let run = Run { context, order, reporter, site, checkout, access };
     match run.approve(&mut interrupts).await? {
         Approval::Nothing(code) => Ok(code),
         Approval::Given(approved) => run.perform(*approved, &mut interrupts).await,
@@ -104,7 +147,7 @@ async fn apply(
 /// One apply: what stays as it is from the first look to the end.
 struct Run<'a, 'r> {
     context: &'a Context,
-    arguments: &'a ApplyArgs,
+    order: &'a Order<'a>,
     reporter: &'a RefCell<Reporter<'r>>,
     site: Site,
     checkout: Checkout,
@@ -145,12 +188,13 @@ struct Locked<'a> {
 impl Run<'_, '_> {
     /// Looks, plans, shows and asks.
     async fn approve(&self, interrupts: &mut Interrupts) -> Result<Approval, CliError> {
-        let Self { context, arguments, reporter, site, checkout, access } = self;
+        let Self { context, order, reporter, site, checkout, access } = self;
+        let consent = order.consent;
         let spec = site.spec()?;
-        let saved = arguments.saved.as_deref().map(SavedPlan::read).transpose()?;
+        let saved = order.saved.map(SavedPlan::read).transpose()?;
         let policy = match &saved {
             Some(saved) => planning::of_the_site(saved.policy(), &spec)?,
-            None => arguments.policy.policy(&spec)?,
+            None => order.asked.policy(&spec)?,
         };
         let hosts = access.hosts();
         let looking = planning::make(context, spec, &hosts, policy, Timed::Forming);
@@ -160,20 +204,20 @@ impl Run<'_, '_> {
         if let Some(saved) = &saved {
             saved.check(&planned.plan, &planned.facts)?;
         }
-        if let Some(expected) = &arguments.expect {
+        if let Some(expected) = &consent.expect {
             saved_plan::expect(&planned.plan, expected)?;
         }
         if planned.plan.steps.is_empty() {
             return Ok(Approval::Nothing(code));
         }
         // Under the lock it is asked again; here it costs nobody an answer.
-        refuse_older(checkout, arguments, &locked::hosts(&planned)?, &planned.facts)?;
+        refuse_older(checkout, consent, &locked::hosts(&planned)?, &planned.facts)?;
         discovery::passwords(site, &planned.plan)?;
-        if !arguments.yes && saved.is_none() {
+        if !consent.yes && saved.is_none() {
             interrupts.give_way(approval::ask(&context.terminal, QUESTION)).await?;
         }
-        let authorities = open(context, arguments, site, &planned)?;
-        let review = if arguments.yes && saved.is_none() && arguments.expect.is_none() {
+        let authorities = open(context, order.identity, site, &planned)?;
+        let review = if consent.yes && saved.is_none() && consent.expect.is_none() {
             Review::Unreviewed
         } else {
             Review::Reviewed
@@ -217,7 +261,7 @@ impl Run<'_, '_> {
         // Who holds it is us.
         planned.plan.report.locked.clear();
         let held = lock.generations.keys().cloned().collect();
-        refuse_older(&self.checkout, self.arguments, &held, &planned.facts)?;
+        refuse_older(&self.checkout, self.order.consent, &held, &planned.facts)?;
         if fingerprint::hash(&planned.plan) != fingerprint::hash(&before.plan) {
             if review == Review::Reviewed {
                 let reviewed = SavedPlan::of(&before.plan, &before.facts, &before.policy);
@@ -264,7 +308,7 @@ impl Run<'_, '_> {
 /// Opens the CAs that the plan's certificates are issued by; none where it issues none.
 fn open(
     context: &Context,
-    arguments: &ApplyArgs,
+    identity: &IdentityArgs,
     site: &Site,
     planned: &Planned,
 ) -> Result<OpenAuthorities, CliError> {
@@ -276,18 +320,18 @@ fn open(
         }
     }
     let now = OffsetDateTime::now_utc();
-    keys::open(site, wanted, &arguments.identity, &context.terminal, &context.passphrases, now)
+    keys::open(site, wanted, identity, &context.terminal, &context.passphrases, now)
 }
 
 /// Refuses to go back to an inventory that is older than what these hosts were given last.
 fn refuse_older(
     checkout: &Checkout,
-    arguments: &ApplyArgs,
+    consent: &ConsentArgs,
     hosts: &BTreeSet<HostName>,
     facts: &SiteFacts,
 ) -> Result<(), CliError> {
     match checkout.known() {
-        Some(provenance) if !arguments.allow_older => {
+        Some(provenance) if !consent.allow_older => {
             provenance.refuse_older(&planning::commits(hosts, facts)?)
         }
         Some(_) | None => Ok(()),

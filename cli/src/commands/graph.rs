@@ -3,7 +3,7 @@
 use clap::{Args, ValueEnum};
 use planner::text;
 
-use super::planning::PolicyArgs;
+use super::planning::{Asked, PolicyArgs};
 use super::{Context, plan};
 use crate::error::CliError;
 use crate::exit::ExitCode;
@@ -30,7 +30,7 @@ enum Format {
 }
 
 pub(super) fn run(context: &Context, arguments: &GraphArgs) -> Result<ExitCode, CliError> {
-    let plan = plan::make(context, &arguments.policy, Timed::Forming)?.plan;
+    let plan = plan::make(context, &Asked::Inventory(&arguments.policy), Timed::Forming)?.plan;
     let code = verdict(&plan);
     if code != ExitCode::Done {
         let blocked = text::blocked(&plan.report.blocked, context.terminal.message_style());

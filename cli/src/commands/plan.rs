@@ -7,7 +7,7 @@ use planner::{Plan, fingerprint, text};
 
 use super::Context;
 use super::hosts::HostAccess;
-use super::planning::{self, Planned, PolicyArgs};
+use super::planning::{self, Asked, Planned, PolicyArgs};
 use crate::error::CliError;
 use crate::exit::ExitCode;
 use crate::interrupt::Interrupts;
@@ -45,7 +45,8 @@ pub struct PlanArgs {
 
 pub(super) fn run(context: &Context, arguments: &PlanArgs) -> Result<ExitCode, CliError> {
     let timed = if arguments.refresh_only { Timed::Nothing } else { Timed::Forming };
-    let planned = make(context, &arguments.policy, timed).inspect_err(|error| {
+    let asked = Asked::Inventory(&arguments.policy);
+    let planned = make(context, &asked, timed).inspect_err(|error| {
         if arguments.json {
             json::print_error(&context.terminal, error);
         }
@@ -87,11 +88,8 @@ fn how_to_apply(context: &Context, arguments: &PlanArgs, plan: &Plan) {
     let command = match &arguments.out {
         Some(path) => format!("quorate apply {}", path.display()),
         None => {
-            format!(
-                "quorate apply{} --expect {}",
-                arguments.policy.words(),
-                fingerprint::short(&hash)
-            )
+            let asked = Asked::Inventory(&arguments.policy);
+            format!("{} --expect {}", asked.command(), fingerprint::short(&hash))
         }
     };
     context.terminal.say(&format!("To perform exactly these actions: {command}"));
@@ -100,14 +98,14 @@ fn how_to_apply(context: &Context, arguments: &PlanArgs, plan: &Plan) {
 /// Looks and plans, and changes nothing.
 pub(super) fn make(
     context: &Context,
-    allowed: &PolicyArgs,
+    asked: &Asked<'_>,
     timed: Timed,
 ) -> Result<Planned, CliError> {
     let site = context.site()?;
     let checkout = Checkout::of(&site);
     checkout.warnings().iter().for_each(|warning| context.terminal.warn(warning));
     let spec = site.spec()?;
-    let policy = allowed.policy(&spec)?;
+    let policy = asked.policy(&spec)?;
     context.block_on(async {
         let access = HostAccess::of(context, &site)?;
         let hosts = access.hosts();

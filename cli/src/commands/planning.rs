@@ -10,6 +10,7 @@ use planner::facts::Commit;
 use planner::{Observed, Plan, Policy, SiteFacts, SiteSpec, plan};
 
 use super::Context;
+use super::defrag::DefragPolicyArgs;
 use super::selection::{self, SelectionArgs};
 use crate::error::CliError;
 use crate::exit::ExitCode;
@@ -40,6 +41,32 @@ impl Planned {
     ) -> Result<Self, CliError> {
         let facts = observe(context, &self.spec, hosts, Timed::Nothing).await;
         Self::of(self.spec.clone(), self.policy.clone(), facts.measured_by(&self.facts))
+    }
+}
+
+/// What is to be planned.
+pub(super) enum Asked<'a> {
+    /// What the inventory asks for.
+    Inventory(&'a PolicyArgs),
+    /// Databases are to be rewritten.
+    Defragment(&'a DefragPolicyArgs),
+}
+
+impl Asked<'_> {
+    /// The policy, for clusters that the site has.
+    pub(super) fn policy(&self, spec: &SiteSpec) -> Result<Policy, CliError> {
+        match self {
+            Asked::Inventory(allowed) => allowed.policy(spec),
+            Asked::Defragment(allowed) => allowed.policy(spec),
+        }
+    }
+
+    /// The command that does what was planned, without the rest of its flags.
+    pub(super) fn command(&self) -> String {
+        match self {
+            Asked::Inventory(allowed) => format!("quorate apply{}", allowed.words()),
+            Asked::Defragment(allowed) => format!("quorate defrag{}", allowed.words()),
+        }
     }
 }
 

@@ -3,7 +3,7 @@
 use clap::Args;
 use inventories::ClusterName;
 
-use super::planning::PolicyArgs;
+use super::planning::{Asked, PolicyArgs};
 use super::{Context, plan};
 use crate::error::CliError;
 use crate::exit::ExitCode;
@@ -28,7 +28,7 @@ pub struct StatusArgs {
 pub(super) fn run(context: &Context, arguments: &StatusArgs) -> Result<ExitCode, CliError> {
     let timed = if arguments.preflight { Timed::All } else { Timed::Nothing };
     let allowed = PolicyArgs::of_clusters(&arguments.cluster);
-    let planned = plan::make(context, &allowed, timed).inspect_err(|error| {
+    let planned = plan::make(context, &Asked::Inventory(&allowed), timed).inspect_err(|error| {
         if arguments.json {
             json::print_error(&context.terminal, error);
         }

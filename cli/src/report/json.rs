@@ -121,7 +121,7 @@ impl<'a> Stream<'a> {
             }
             Event::StepFinished { id, outcome, elapsed, note, error } => {
                 self.running.remove(id);
-                self.finished(id, outcome, *elapsed, *note);
+                self.finished(id, outcome, *elapsed, note.as_deref());
                 if let Some(error) = error {
                     self.failed(id, error);
                 }

@@ -168,6 +168,7 @@ impl<'a> PlanDocument<'a> {
     pub fn new(plan: &'a Plan, code: ExitCode) -> Self {
         let Plan { site, selection, steps, report } = plan;
         let PlanReport {
+            purpose: _,
             clusters,
             last_applies,
             locked,

@@ -212,14 +212,18 @@ fn turn(
     let handed_over: Vec<StepId> = steps.iter().map(|step| step.id.clone()).collect();
     let change = change.guarded(guard).after(before.iter().cloned()).after(handed_over);
     for (cluster, member) in pods {
-        steps.push(back(member, roll::known_alarms(&cluster.members)));
+        steps.push(as_it_lies_there(Verb::Back, member, roll::known_alarms(&cluster.members)));
     }
     steps.push(change);
     steps
 }
 
 /// Waits for a member: the kubelet runs it from the manifest that lies there now.
-fn back(member: &MemberContext<'_>, alarms: BTreeSet<String>) -> Step {
+pub(crate) fn as_it_lies_there(
+    verb: Verb,
+    member: &MemberContext<'_>,
+    alarms: BTreeSet<String>,
+) -> Step {
     let manifest = runtime::manifest_text(member).unwrap_or_default();
     let version = head::version(manifest).and_then(|version| version.parse().ok());
     let version = version.unwrap_or(member.cluster.version);
@@ -228,7 +232,7 @@ fn back(member: &MemberContext<'_>, alarms: BTreeSet<String>) -> Step {
         (None, Some(process)) => process.manifest.clone(),
         (None, None) => String::new(),
     };
-    roll::await_return(Verb::Back, member, version, alarms, Some(identity))
+    roll::await_return(verb, member, version, alarms, Some(identity))
 }
 
 /// What it means for the quorums.

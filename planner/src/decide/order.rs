@@ -14,10 +14,10 @@ enum Of {
 
 use Of::{Account, Release, Word};
 use Verb::{
-    AddLearner, Back, Certificates, CloseDiscovery, Directories, Discard, DropIns, FinalizeUnit,
-    ForgetDiscovery, ForgetMember, Kubelet, ListByAddress, Marker, MoveLeader, Note, OpenDiscovery,
-    Promote, Prove, RegisterHost, Rejoin, RemoveMember, Restart, SaveSnapshot, Start,
-    StopOldRuntime, Token, Trial, TrustDiscovery, Unit,
+    AddLearner, Back, Certificates, CloseDiscovery, Defragment, Directories, Discard, DropIns,
+    FinalizeUnit, ForgetDiscovery, ForgetMember, Kubelet, ListByAddress, Marker, MoveLeader, Note,
+    OpenDiscovery, Promote, Prove, RegisterHost, Rejoin, RemoveMember, Restart, SaveSnapshot,
+    Start, StopOldRuntime, Token, Trial, TrustDiscovery, Unit,
 };
 
 /// What a step waits for among the steps of its own member and of its host.
@@ -75,7 +75,8 @@ const WITHIN: &[(Of, &[Of])] = &[
             Word(DropIns),
         ],
     ),
-    (Word(Rejoin), &[Word(Restart), Word(Start)]),
+    (Word(Defragment), &[Word(MoveLeader)]),
+    (Word(Rejoin), &[Word(Restart), Word(Start), Word(Defragment)]),
     (Word(Back), &[Word(Kubelet)]),
     // Before anybody is removed.
     (Word(SaveSnapshot), &[Account, Release, Word(Kubelet), Word(Directories), Word(Certificates)]),
@@ -106,6 +107,7 @@ const ACROSS: &[(Verb, &[Verb])] = &[
     (OpenDiscovery, &[Token, Discard]),
     (AddLearner, &[RemoveMember]),
     (Prove, &[Start, Promote]),
+    (Defragment, &[Start, Prove]),
     (ListByAddress, &[Prove]),
     (Marker, &[Prove, ListByAddress]),
     (CloseDiscovery, &[Prove, Marker]),

@@ -12,7 +12,7 @@ use crate::decide::formed::{self, Reform};
 use crate::decide::member_context::MemberContext;
 use crate::decide::{
     archives, bootstrap, ca_end, converge, discovery, form, identity, kubelets, leaving, machines,
-    membership, order, preflight, unknowns,
+    maintenance, membership, order, preflight, unknowns,
 };
 use crate::facts::{Observed, SiteFacts};
 use crate::graph::{self, CycleError};
@@ -53,11 +53,42 @@ pub fn plan(spec: &SiteSpec, facts: &SiteFacts, policy: &Policy) -> Result<Plan,
 }
 
 /// What is to be done for the selected clusters, and what was found, blocked or not.
-fn decide(
+pub(super) fn decide(
     spec: &SiteSpec,
     facts: &SiteFacts,
     policy: &Policy,
 ) -> Result<(BTreeMap<StepId, Step>, PlanReport), RenderError> {
+    if let Some(maintenance) = policy.maintenance {
+        return maintenance::decide(spec, facts, policy, maintenance);
+    }
+    let Assessed { judged, views, mut report } = assessed(spec, facts, policy);
+    // What is blocked is known before anything is planned.
+    let mut steps = kubelets::turns(spec, facts, policy, &mut report)?;
+    let mut disruptive: Vec<Step> = ends(&steps);
+    for (cluster, view) in views {
+        let after = sharing_hosts(cluster, &disruptive);
+        let planned = cluster_steps(spec, cluster, &view, facts, &after, policy, &mut report)?;
+        disruptive.extend(ends(&planned));
+        steps.extend(planned);
+        report.clusters.insert(cluster.name.clone(), view.now);
+    }
+    unmanaged(spec, facts, &judged, &steps, &mut report);
+    Ok((ordered(steps, spec), report))
+}
+
+/// The selected clusters as they are, and everything that was found about them and their hosts.
+pub(super) struct Assessed<'a> {
+    /// The hosts that the plan speaks of.
+    pub(super) judged: BTreeSet<&'a HostName>,
+    pub(super) views: Vec<(&'a ClusterSpec, View<'a>)>,
+    pub(super) report: PlanReport,
+}
+
+pub(super) fn assessed<'a>(
+    spec: &'a SiteSpec,
+    facts: &'a SiteFacts,
+    policy: &'a Policy,
+) -> Assessed<'a> {
     let judged = policy.selection.judged_hosts(spec);
     let mut report = PlanReport {
         last_applies: since::last_applies(facts, &judged),
@@ -74,19 +105,13 @@ fn decide(
         report.unseen.extend(waits.map(|(host, why)| ((*host).clone(), (*why).to_owned())));
         views.push((cluster, view));
     }
-    // What is blocked is known before anything is planned.
-    let mut steps = kubelets::turns(spec, facts, policy, &mut report)?;
-    let mut disruptive: Vec<Step> = ends(&steps);
-    for (cluster, view) in views {
-        let after = sharing_hosts(cluster, &disruptive);
-        let planned = cluster_steps(spec, cluster, &view, facts, &after, policy, &mut report)?;
-        disruptive.extend(ends(&planned));
-        steps.extend(planned);
-        report.clusters.insert(cluster.name.clone(), view.now);
-    }
-    unmanaged(spec, facts, &judged, &steps, &mut report);
+    Assessed { judged, views, report }
+}
+
+/// Steps by name, each with all that it waits for.
+pub(super) fn ordered(mut steps: Vec<Step>, spec: &SiteSpec) -> BTreeMap<StepId, Step> {
     order::complete(&mut steps, spec);
-    Ok((merged(steps), report))
+    merged(steps)
 }
 
 /// Adds everything that was found about one cluster to the report.
@@ -108,7 +133,7 @@ pub(crate) fn judge(
 }
 
 /// The steps that end the turn of a member.
-fn ends(steps: &[Step]) -> Vec<Step> {
+pub(super) fn ends(steps: &[Step]) -> Vec<Step> {
     let is_end = |step: &&Step| matches!(step.kind, StepKind::AwaitRejoin { .. });
     steps.iter().filter(is_end).cloned().collect()
 }
@@ -187,7 +212,7 @@ pub(crate) fn members<'a>(
 }
 
 /// The ends of restarts, of clusters planned before, that share a host with this one.
-fn sharing_hosts(cluster: &ClusterSpec, disruptive: &[Step]) -> BTreeSet<StepId> {
+pub(super) fn sharing_hosts(cluster: &ClusterSpec, disruptive: &[Step]) -> BTreeSet<StepId> {
     let clusters: BTreeSet<_> = disruptive
         .iter()
         .filter(|step| cluster.members.contains_key(step.host()))
@@ -228,7 +253,7 @@ fn unseen(facts: &SiteFacts, judged: &BTreeSet<&HostName>) -> BTreeMap<HostName,
 }
 
 /// What the inventory no longer names is reported, and left alone.
-fn unmanaged(
+pub(super) fn unmanaged(
     spec: &SiteSpec,
     facts: &SiteFacts,
     judged: &BTreeSet<&HostName>,

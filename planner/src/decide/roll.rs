@@ -251,7 +251,10 @@ pub(crate) fn move_leader(member: &MemberContext<'_>) -> Step {
     member.step(Verb::MoveLeader, Action::Run, kind, why)
 }
 
-fn rejoin(member: &MemberContext<'_>, alarms: BTreeSet<String>) -> Result<Step, RenderError> {
+pub(crate) fn rejoin(
+    member: &MemberContext<'_>,
+    alarms: BTreeSet<String>,
+) -> Result<Step, RenderError> {
     let (version, pod) = (member.cluster.version, runtime::pod_identity(member)?);
     Ok(await_return(Verb::Rejoin, member, version, alarms, pod))
 }
@@ -304,7 +307,10 @@ fn held(
             host: None,
             cluster: Some(cluster.name.clone()),
             message: format!("{needs}, but the cluster has a NOSPACE alarm"),
-            hint: Some("raise quota-backend-bytes, or compact, defragment and disarm first".into()),
+            hint: Some(
+                "raise quota-backend-bytes, or compact, run quorate defrag, and disarm first"
+                    .into(),
+            ),
         });
     }
     if let Some(finding) = runtime::waits_for_kubelet(cluster, candidates.iter().map(|c| c.member))

@@ -80,6 +80,7 @@ impl StepKind {
             | StepKind::MoveDropIns { .. }
             | StepKind::MoveLeader { .. }
             | StepKind::RestartMember { .. }
+            | StepKind::Defragment { .. }
             | StepKind::RemoveMember { .. }
             | StepKind::SaveSnapshot { .. }
             | StepKind::RemoveListed { .. }
@@ -128,6 +129,8 @@ impl StepKind {
             | StepKind::StopOldRuntime { .. }
             | StepKind::ForgetMember { .. }
             | StepKind::RetireMember { .. }
+            // A member that rewrites its database answers nobody meanwhile.
+            | StepKind::Defragment { .. }
             | StepKind::DiscardBootstrap => Effect::Down,
             StepKind::StandaloneKubelet { .. } => Effect::EveryPod,
         }

@@ -10,7 +10,7 @@ use serde::Serialize;
 use templates::member::Access;
 use templates::{Manifest, UnitText};
 
-use super::{FormationState, Launch, Leaver, Signers, Silence, Swap};
+use super::{DefragRule, DefragWay, FormationState, Launch, Leaver, Signers, Silence, Swap};
 use crate::layout::Directory;
 
 /// What a step does. Everything that doing needs is here, except secrets and random values, which
@@ -161,6 +161,18 @@ pub enum StepKind {
         /// What starts it again.
         by: Launch,
     },
+    /// Rewrites the member's database without its free pages, if that is still worth it, and waits for the member's
+    /// own linearizable read.
+    Defragment {
+        /// How.
+        way: DefragWay,
+        /// The member's own client URL.
+        endpoint: String,
+        /// When it is worth it: asked again at the moment of doing.
+        rule: DefragRule,
+        /// The release that the member runs, whose tools do it.
+        version: EtcdVersion,
+    },
     /// Waits until a restarted member is back: it answers, has caught up with the log, and there is
     /// no alarm that was not there before.
     AwaitRejoin {
@@ -281,7 +293,12 @@ impl StepKind {
 
     /// Whether it takes a running member down, if only for a moment.
     pub fn disrupts(&self) -> bool {
-        matches!(self, StepKind::RestartMember { .. } | StepKind::StopOldRuntime { .. })
+        matches!(
+            self,
+            StepKind::RestartMember { .. }
+                | StepKind::StopOldRuntime { .. }
+                | StepKind::Defragment { .. }
+        )
     }
 }
 

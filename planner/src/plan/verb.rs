@@ -85,6 +85,8 @@ verbs! {
     Note = "note",
     /// Restarts the member.
     Restart = "restart",
+    /// Rewrites the member's database without its free pages.
+    Defragment = "defragment",
     /// Waits until a restarted member is back.
     Rejoin = "rejoin",
     /// Waits until a member is back after its kubelet's turn.

@@ -66,6 +66,10 @@ codes! {
     ClosedParent = "closed-parent",
     /// etcd raised a CORRUPT alarm.
     Corrupt = "corrupt",
+    /// A member's database is not worth defragmenting.
+    DefragNotWorthIt = "defrag-not-worth-it",
+    /// A defragmentation waits because it is not safe now.
+    DefragWaits = "defrag-waits",
     /// The record by which the cluster was formed is still at the discovery service.
     Discovery = "discovery",
     /// A file system of the host has too little space.
@@ -98,6 +102,8 @@ codes! {
     KubeletElsewhere = "kubelet-elsewhere",
     /// The host's kubelet runs already, and quorate did not set it up.
     KubeletServes = "kubelet-serves",
+    /// A plan for maintenance leaves out what the inventory asks for.
+    LeftForApply = "left-for-apply",
     /// The host has little memory.
     LittleMemory = "little-memory",
     /// A member's data or log is gone.

@@ -5,7 +5,7 @@ use pki::LeafRequest;
 use templates::member::Access;
 
 use super::counted;
-use crate::plan::{Fetch, FormationState, Launch, Leaver, StepKind};
+use crate::plan::{DefragWay, Fetch, FormationState, Launch, Leaver, StepKind};
 
 /// What a step does, in one line without a full stop.
 pub fn describe(kind: &StepKind) -> String {
@@ -108,6 +108,12 @@ pub fn describe(kind: &StepKind) -> String {
         StepKind::RestartMember { by: Launch::Unit } => "restart the member".to_owned(),
         StepKind::RestartMember { by: Launch::Pod { .. } } => {
             "replace the member's pod, as one of a formed cluster".to_owned()
+        }
+        StepKind::Defragment { way: DefragWay::Online, .. } => {
+            "defragment the database; the member does not answer meanwhile".to_owned()
+        }
+        StepKind::Defragment { way: DefragWay::Stopped(_), .. } => {
+            "stop the member, defragment its database, and start it again".to_owned()
         }
         StepKind::AwaitRejoin { .. } => {
             "wait until it answers, has caught up, and no new alarm is raised".to_owned()

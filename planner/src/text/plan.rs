@@ -7,7 +7,7 @@ use inventories::{ClusterName, HostName};
 
 use super::{Paint, Style, blocked, describe, narrowed, now, since};
 use crate::plan::{Action, PlaceRef, Plan, Step, Why};
-use crate::report::Finding;
+use crate::report::{Finding, Purpose};
 
 /// Renders a plan.
 pub fn plan(plan: &Plan, style: Style) -> String {
@@ -149,6 +149,8 @@ fn summary(plan: &Plan, style: Style) -> String {
     if plan.steps.is_empty() {
         let text = if !plan.report.unseen.is_empty() {
             "No changes on the hosts that could be checked."
+        } else if plan.report.purpose == Purpose::Defragment {
+            "No changes. No database is worth defragmenting."
         } else if plan.selection.is_everything() {
             "No changes. Your clusters match the inventory."
         } else {

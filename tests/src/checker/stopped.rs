@@ -69,6 +69,7 @@ fn changes(kind: &StepKind) -> bool {
         StepKind::RestartMember { .. }
         | StepKind::StopOldRuntime { .. }
         | StepKind::MoveLeader { .. }
+        | StepKind::Defragment { .. }
         | StepKind::NoteRestart
         | StepKind::StoreToken
         | StepKind::TrustDiscovery { .. }

@@ -62,6 +62,9 @@ fn touches_unknown(reading: &Reading<'_>, step: &Step) -> bool {
         StepKind::RestartMember { by: Launch::Pod { replaces: Replaced::Manifest(_), .. } } => {
             false
         }
+        StepKind::Defragment { .. } => {
+            member.is_some_and(|m| is_unknown(&m.unit) || is_unknown(&m.pod) || is_unknown(&m.data))
+        }
         StepKind::RestartMember { .. } => member.is_some_and(|m| is_unknown(&m.running)),
         StepKind::MoveDropIns { .. } | StepKind::NoteRestart => {
             member.is_some_and(|m| is_unknown(&m.unit))

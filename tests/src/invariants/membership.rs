@@ -67,6 +67,7 @@ pub fn changes_membership(kind: &StepKind) -> bool {
         | StepKind::SaveSnapshot { .. }
         | StepKind::MoveLeader { .. }
         | StepKind::RestartMember { .. }
+        | StepKind::Defragment { .. }
         | StepKind::AwaitRejoin { .. }
         | StepKind::ListByAddress { .. }
         | StepKind::ProveHealthy { .. }

@@ -135,6 +135,7 @@ impl Hash for HostState {
             accounts,
             kubelet,
             images,
+            room: _,
             standalone,
             releases,
             members,

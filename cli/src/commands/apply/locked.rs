@@ -7,6 +7,7 @@ use std::sync::Arc;
 use inventories::HostName;
 use planner::facts::Applied;
 use planner::fingerprint;
+use planner::report::Purpose;
 use templates::layout::{JOURNAL_FILE, LOCK_FILE};
 use time::OffsetDateTime;
 use time::format_description::well_known::Rfc3339;
@@ -69,13 +70,17 @@ pub(super) fn hosts(planned: &Planned) -> Result<BTreeSet<HostName>, CliError> {
 fn claim(planned: &Planned) -> Claim {
     let named = |key: &str| std::env::var(key).ok().filter(|value| !value.is_empty());
     let hash = fingerprint::hash(&planned.plan);
+    let work = match planned.plan.report.purpose {
+        Purpose::Inventory => "apply",
+        Purpose::Defragment => "defrag",
+    };
     let job = named("CI_JOB_URL").map(|url| format!(", {url}")).unwrap_or_default();
     let now = OffsetDateTime::now_utc();
     let since = now.replace_nanosecond(0).unwrap_or(now);
     Claim {
         owner: actor(),
         since: since.format(&Rfc3339).unwrap_or_default(),
-        why: one_line(&format!("apply of plan {}{job}", fingerprint::short(&hash))),
+        why: one_line(&format!("{work} of plan {}{job}", fingerprint::short(&hash))),
     }
 }
 

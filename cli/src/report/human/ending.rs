@@ -4,6 +4,7 @@
 use std::fmt::Write as _;
 
 use planner::progress::Outcome;
+use planner::report::Purpose;
 use planner::text::{self, Paint, Style, cluster_now};
 use planner::{Plan, SiteSpec, Step};
 
@@ -37,14 +38,18 @@ fn left(plan: &Plan, style: Style) -> String {
 fn success(ending: &Ending<'_>, spec: &SiteSpec, style: Style) -> String {
     let count = ending.count();
     let (head, paint) = match ending.plan().report.refused().next() {
-        None => ("Apply complete!", Paint::Green),
-        Some(_) => ("Applied everything that can be applied now:", Paint::Yellow),
+        None => (format!("{} complete!", work(ending)), Paint::Green),
+        Some(_) => ("Applied everything that can be applied now:".to_owned(), Paint::Yellow),
     };
     let totals = format!(
         "{} {} added, {} changed, {} destroyed.",
         head, count.add, count.change, count.destroy
     );
     let mut text = format!("\n{}{}\n\n", style.paint(paint, &totals), time(ending));
+    if ending.plan().report.purpose == Purpose::Defragment {
+        text.push_str("Next:\n  quorate status\n");
+        return text;
+    }
     for cluster in ending.clusters(spec) {
         let name = &cluster.name;
         let _ = writeln!(text, "Endpoints of {name}: {}", endpoints(cluster).join(","));
@@ -85,19 +90,31 @@ fn failure(ending: &Ending<'_>, style: Style) -> String {
         let _ = writeln!(text, "finished: {}", names(&finished));
     }
     let head = match (ending.code(), ending.changed()) {
-        (ExitCode::Interrupted, _) => "Apply interrupted.",
-        (ExitCode::Partial, Changed::Something) => "Apply failed; some steps were applied.",
+        (ExitCode::Interrupted, _) => "interrupted.",
+        (ExitCode::Partial, Changed::Something) => "failed; some steps were applied.",
         (ExitCode::Partial, Changed::Nothing) => {
-            "Apply failed; the step that failed may have changed something."
+            "failed; the step that failed may have changed something."
         }
-        _ => "Apply failed; nothing was changed.",
+        _ => "failed; nothing was changed.",
     };
-    let _ = writeln!(text, "\n{}{}", style.paint(Paint::Red, head), time(ending));
+    let head = format!("{} {head}", work(ending));
+    let _ = writeln!(text, "\n{}{}", style.paint(Paint::Red, &head), time(ending));
     for (name, now) in &ending.now {
         let _ = writeln!(text, "{}", cluster_now(name, now, style));
     }
-    text.push_str("Run the same apply again: it continues from here.\n");
+    text.push_str(match ending.plan().report.purpose {
+        Purpose::Inventory => "Run the same apply again: it continues from here.\n",
+        Purpose::Defragment => "Run the same command again: it continues from here.\n",
+    });
     text
+}
+
+/// What came to its end.
+fn work(ending: &Ending<'_>) -> &'static str {
+    match ending.plan().report.purpose {
+        Purpose::Inventory => "Apply",
+        Purpose::Defragment => "Defragmentation",
+    }
 }
 
 fn names(steps: &[&Step]) -> String {

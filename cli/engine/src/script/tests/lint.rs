@@ -9,7 +9,7 @@ use remote::lean;
 /// Those that look, which are no steps.
 const LOOKS: [&str; 2] = [crate::observe::SCRIPT, include_str!("../sh/cost.sh")];
 
-pub(super) const ALL: [&str; 42] = [
+pub(super) const ALL: [&str; 44] = [
     ADD_LEARNER,
     FORGET_MEMBER,
     PROMOTE_MEMBER,
@@ -40,6 +40,8 @@ pub(super) const ALL: [&str; 42] = [
     RESTART_MEMBER,
     REGISTER_HOST,
     CREATE_ACCOUNT,
+    DEFRAGMENT,
+    DEFRAGMENT_STOPPED,
     DISCARD_BOOTSTRAP,
     INSTALL_CERTIFICATES,
     INSTALL_RELEASE,
