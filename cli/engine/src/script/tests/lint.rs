@@ -9,7 +9,7 @@ use remote::lean;
 /// Those that look, which are no steps.
 const LOOKS: [&str; 2] = [crate::observe::SCRIPT, include_str!("../sh/cost.sh")];
 
-pub(super) const ALL: [&str; 42] = [
+pub(super) const ALL: [&str; 43] = [
     ADD_LEARNER,
     FORGET_MEMBER,
     PROMOTE_MEMBER,
@@ -47,6 +47,7 @@ pub(super) const ALL: [&str; 42] = [
     PROVE_HEALTHY,
     READ_IDENTITY,
     READ_JOURNAL,
+    SAVE_SNAPSHOT,
     START_MEMBER,
     STORE_TOKEN,
     SUDO_RECORDS,
