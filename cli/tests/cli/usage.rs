@@ -2,7 +2,7 @@
 
 use crate::sandbox::{Sandbox, snapshot};
 
-const COMMANDS: [&[&str]; 21] = [
+const COMMANDS: [&[&str]; 27] = [
     &[],
     &["init"],
     &["trust"],
@@ -20,6 +20,12 @@ const COMMANDS: [&[&str]; 21] = [
     &["archives"],
     &["archives", "list"],
     &["archives", "purge"],
+    &["snapshot"],
+    &["snapshot", "take"],
+    &["snapshot", "list"],
+    &["snapshot", "get"],
+    &["snapshot", "verify"],
+    &["snapshot", "prune"],
     &["graph"],
     &["schema"],
     &["completions"],
