@@ -339,7 +339,7 @@ fn no_part_of_a_sealed_stream_is_taken_for_the_whole() {
     {
         assert!(opened(&sealed[..cut], ED25519.0).is_err(), "cut at {cut}");
     }
-    let mut longer = sealed.clone();
+    let mut longer = sealed;
     longer.push(0);
     assert!(opened(&longer, ED25519.0).is_err());
 }

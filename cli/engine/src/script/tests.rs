@@ -18,5 +18,6 @@ mod pods;
 mod recording;
 mod release;
 mod silence;
+mod snapshots;
 mod starts;
 mod waits;

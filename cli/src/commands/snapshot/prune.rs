@@ -53,13 +53,12 @@ pub(super) fn run(
             code = ExitCode::Failed;
         }
     }
-    match (mode, count) {
-        (_, 0) => context.terminal.say("Nothing to delete."),
-        (Mode::Show, _) => {
-            context.terminal.say("Nothing was deleted. Delete these: quorate snapshot prune --yes")
-        }
-        (Mode::Delete(_), _) => {}
-    }
+    let last = match (mode, count) {
+        (_, 0) => Some("Nothing to delete."),
+        (Mode::Show, _) => Some("Nothing was deleted. Delete these: quorate snapshot prune --yes"),
+        (Mode::Delete(_), _) => None,
+    };
+    last.into_iter().for_each(|text| context.terminal.say(text));
     Ok(code)
 }
 

@@ -103,7 +103,7 @@ fn each_flaw_is_said_as_it_is() {
     assert!(said.starts_with("the stored file is damaged: it has 100 bytes instead of"), "{said}");
     let said = why(b"", &sidecar);
     assert!(said.starts_with("the stored file is damaged: it has 0 bytes"), "{said}");
-    let mut flipped = sealed.clone();
+    let mut flipped = sealed;
     flipped[500] ^= 1;
     let said = why(&flipped, &sidecar);
     assert_eq!(said, "the stored file is damaged: its sha256 is not the one in the sidecar");
