@@ -95,6 +95,7 @@ mod tests {
         let weeks = ["2026-11-15 23:00", "2026-11-22 23:59", "2026-11-29 14:20"];
         assert_eq!(kept(&copies, keep(0, 0, 9)), weeks);
         assert_eq!(kept(&copies, keep(1, 1, 1)), ["2026-11-29 14:20"]);
+        assert_eq!(kept(&copies, keep(0, 0, 0)), ["2026-11-29 14:20"], "the newest always stays");
     }
 
     #[test]

@@ -79,7 +79,7 @@ fn write(stored: impl io::Read, known: &Sidecar, form: &Form, out: &Path) -> Res
 fn tell(context: &Context, form: &Form, known: &Sidecar, out: &Path) {
     let (path, version) = (out.display(), &known.etcd_version);
     context.terminal.say(&match form {
-        Form::Sealed => format!("{path} is the sealed backup, as it was stored. Open it: age -d -i KEY {path}"),
+        Form::Sealed => format!("{path} is the sealed backup, as it was stored. Open it: age -d -i KEY -o backup.db {path}"),
         Form::Opened(_) => format!(
             "{path} is the snapshot of etcd {version}. It holds every Secret of cluster {}: delete it when it has served.",
             known.cluster

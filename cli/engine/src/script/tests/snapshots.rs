@@ -11,7 +11,7 @@ use test_kit::executable::executable;
 const ETCDCTL: &str = r#"#!/bin/sh
 for path; do :; done
 [ -p "$path.part" ] || { echo "not a pipe" >&2; exit 64; }
-head -c 1000000 /dev/zero >"$path.part" || exit 9
+timeout 60 head -c 1000000 /dev/zero >"$path.part" || exit 9
 echo "$*"
 env | grep -v -e '^PWD=' -e '^_=' -e '^SHLVL=' -e '^OLDPWD='
 echo "Error: could not fsync snapshot: sync $path.part: invalid argument" >&2
