@@ -6,7 +6,7 @@ use clap::{ArgAction, Args, Parser, Subcommand};
 
 use crate::commands::{
     apply, archives, client_cert, completions, defrag, dns, etcdctl, graph, history, init, pki,
-    plan, release, schema, status, trust, unlock,
+    plan, release, schema, snapshot, status, trust, unlock,
 };
 use crate::terminal::ColorChoice;
 
@@ -180,6 +180,12 @@ pub enum Command {
     /// show what is there, on all hosts, and delete it.
     #[command(subcommand)]
     Archives(archives::ArchivesCommand),
+    /// Take, list, open and delete backups
+    ///
+    /// A backup is a snapshot of a cluster's data, sealed for people's age or SSH keys, with a sidecar that says what it
+    /// is. Targets and recipients are in the inventory: [clusters.NAME.backups].
+    #[command(subcommand)]
+    Snapshot(snapshot::SnapshotCommand),
     /// Free the lock of an apply that is gone
     ///
     /// An apply that was killed frees its lock at the next apply, which checks that it is dead. Use this where

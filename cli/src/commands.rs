@@ -29,6 +29,7 @@ pub mod pki;
 pub mod plan;
 pub mod release;
 pub mod schema;
+pub mod snapshot;
 pub mod status;
 pub mod trust;
 pub mod unlock;
@@ -130,6 +131,7 @@ fn dispatch(context: &Context, command: Command) -> Result<u8, CliError> {
         Command::Pki(command) => pki::run(context, &command)?,
         Command::Release(command) => release::run(context, &command)?,
         Command::Archives(command) => archives::run(context, &command)?,
+        Command::Snapshot(command) => snapshot::run(context, &command)?,
         Command::History(arguments) => history::run(context, &arguments)?,
         Command::Unlock(arguments) => unlock::run(context, &arguments)?,
         Command::Graph(arguments) => graph::run(context, &arguments)?,

@@ -7,7 +7,7 @@ use std::io::Read as _;
 use std::path::{Path, PathBuf};
 
 use clap::Args;
-use inventories::{ClusterName, Inventory};
+use inventories::ClusterName;
 use pki::seal::IdentityError;
 use pki::{CaKind, CertificateAuthority, Identity, Recipient};
 use time::OffsetDateTime;
@@ -49,7 +49,13 @@ pub fn open(
         sealed |= site.authorities.is_sealed(cluster, *kind)?;
     }
     let identities = if sealed {
-        identities(&site.inventory, arguments, terminal, passphrases)?
+        identities(
+            &site.inventory.pki.recipients,
+            Sealed::CaKeys,
+            arguments,
+            terminal,
+            passphrases,
+        )?
     } else {
         Vec::new()
     };
@@ -61,22 +67,49 @@ pub fn open(
     Ok(open)
 }
 
-fn identities(
-    inventory: &Inventory,
+/// What identities are wanted for.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Sealed {
+    /// The keys of CAs.
+    CaKeys,
+    /// A backup.
+    Backup,
+}
+
+impl Sealed {
+    fn words(self) -> (&'static str, &'static str) {
+        match self {
+            Sealed::CaKeys => {
+                ("the CA keys are sealed, and no key that opens them is here", "[pki]")
+            }
+            Sealed::Backup => (
+                "the backup is sealed, and no key that opens it is here",
+                "[clusters.NAME.backups] or [pki]",
+            ),
+        }
+    }
+}
+
+/// The operator's keys that open what is sealed for these recipients.
+pub fn identities(
+    recipients: &[String],
+    sealed: Sealed,
     arguments: &IdentityArgs,
     terminal: &Terminal,
     passphrases: &Passphrases,
 ) -> Result<Vec<Identity>, CliError> {
     let mut files = arguments.files.clone();
     if files.is_empty() {
-        files = usual(&inventory.pki.recipients);
+        files = usual(recipients);
         for file in &files {
-            terminal.say_more(&format!("opening the CA keys with {}", file.display()));
+            terminal.say_more(&format!("opening what is sealed with {}", file.display()));
         }
     }
     if files.is_empty() {
-        return Err(CliError::failed("the CA keys are sealed, and no key that opens them is here")
-            .hint("give the private key of one of the recipients in [pki]: --identity FILE"));
+        let (message, place) = sealed.words();
+        let hint =
+            format!("give the private key of one of the recipients in {place}: --identity FILE");
+        return Err(CliError::failed(message).hint(hint));
     }
     files.iter().map(|file| identity(file, passphrases)).collect()
 }

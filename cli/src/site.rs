@@ -69,6 +69,11 @@ impl Site {
         folder_of(&self.path)
     }
 
+    /// Where a path of the inventory leads: relative ones begin at its folder, and `~/` at the home.
+    pub fn resolve(&self, path: &Path) -> PathBuf {
+        rebased(path, self.folder())
+    }
+
     /// The files that the site is read from and that everybody may see: what belongs into git.
     pub fn public_files(&self) -> Vec<PathBuf> {
         let services = self.inventory.clusters.values().filter_map(|cluster| {
@@ -143,11 +148,7 @@ pub fn folder_of(path: &Path) -> &Path {
 
 /// Relative paths of files begin at the inventory's folder, and `~/` at the home.
 fn with_rebased_paths(mut inventory: Inventory, folder: &Path) -> Inventory {
-    let home = env::home_dir();
-    let rebase = |path: &PathBuf| match (path.strip_prefix("~"), &home) {
-        (Ok(rest), Some(home)) => home.join(rest),
-        (Ok(_), None) | (Err(_), _) => folder.join(path),
-    };
+    let rebase = |path: &PathBuf| rebased(path, folder);
     for host in inventory.hosts.values_mut() {
         let files = host.ssh.identity_files.iter().map(rebase).collect();
         host.ssh.identity_files = files;
@@ -164,6 +165,13 @@ fn with_rebased_paths(mut inventory: Inventory, folder: &Path) -> Inventory {
         }
     }
     inventory
+}
+
+fn rebased(path: &Path, folder: &Path) -> PathBuf {
+    match (path.strip_prefix("~"), env::home_dir()) {
+        (Ok(rest), Some(home)) => home.join(rest),
+        (Ok(_), None) | (Err(_), _) => folder.join(path),
+    }
 }
 
 fn read_included(path: &Path, main: &Source) -> (Vec<Source>, Vec<Diagnostic>) {

@@ -7,6 +7,7 @@ use std::path::PathBuf;
 use std::time::Duration;
 
 use crate::account::AccountName;
+use crate::backups::Backups;
 use crate::discovery::{DiscoveryV2, DiscoveryV3, DnsSrv};
 use crate::names::{ClusterName, HostName, SiteName};
 use crate::systemd::Systemd;
@@ -149,6 +150,8 @@ pub struct Cluster {
     pub ports: Ports,
     /// The cluster whose client CA signs this cluster's client and server certificates; itself unless set.
     pub client_ca: ClusterName,
+    /// Where backups go; `None` where none are wanted.
+    pub backups: Option<Backups>,
     /// The operator's own etcd flags, defaults merged in, sorted by name.
     pub flags: BTreeMap<String, Flag>,
     /// Where the cluster is declared.

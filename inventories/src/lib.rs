@@ -18,6 +18,7 @@ mod structure;
 mod syntax;
 
 pub mod account;
+pub mod backups;
 pub mod diagnostic;
 pub mod discovery;
 pub mod draft;
@@ -30,6 +31,7 @@ pub mod systemd;
 pub mod version;
 
 pub use account::AccountName;
+pub use backups::{BackupTarget, Backups, Keep};
 pub use diagnostic::{Diagnostic, Severity};
 pub use discovery::{DiscoveryV2, DiscoveryV3, DnsSrv};
 pub use flag::{FlagCheck, FlagProblem};

@@ -97,9 +97,11 @@ pub(crate) fn inventory(
     }
     let raw_clusters = raw_clusters.unwrap_or(&no_clusters);
     let known = host::Known { written: raw_hosts };
-    let clusters = cluster::clusters(raw_clusters, &cluster_defaults, &known, check_flag, report);
+    let raw_pki = main.pki.as_ref();
+    let clusters =
+        cluster::clusters(raw_clusters, &cluster_defaults, &known, raw_pki, check_flag, report);
 
-    let pki = main.pki.as_ref().map(|raw| pki::settings(raw, report));
+    let pki = raw_pki.map(|raw| pki::settings(raw, report));
     let release = files.layers(|main| main.release.as_ref(), |file| file.release.as_ref());
     release::every_version_is_pinned(&release, &clusters, report);
     let image = image::image(&release, &clusters, report);

@@ -12,10 +12,12 @@ use serde::Deserialize;
 
 use crate::systemd::{SANDBOX, SETTINGS};
 
+mod backups;
 mod json;
 pub(crate) mod reference;
 mod value;
 
+pub(crate) use backups::{Backups, Keep};
 pub(crate) use json::{included_schema, inventory_schema};
 pub(crate) use value::{FlagText, Loc, OneOrMany};
 
@@ -208,6 +210,8 @@ pub(crate) struct Cluster {
     /// The cluster whose client CA this cluster shares, so that one client certificate opens both.
     /// Default: a client CA of its own.
     pub(crate) client_ca: Option<Loc<String>>,
+    /// Sealed copies of the cluster's data, which `quorate snapshot take` makes. Default: no backups.
+    pub(crate) backups: Option<Loc<Backups>>,
     /// Any flag that this etcd version knows, without the dashes. Flags for addresses, data and
     /// certificates are quorate's own.
     pub(crate) etcd: Option<BTreeMap<Loc<String>, Loc<FlagText>>>,

@@ -1,4 +1,5 @@
-//! Sealing CA keys with age, for people's age or SSH keys, so that they can lie in git.
+//! Sealing CA keys with age, for people's age or SSH keys, so that they can lie in git; and whole streams, for
+//! backups.
 //!
 //! A sealed text is different every time, for the same key too: seal when the key or the recipients
 //! change, never on every run.
@@ -12,9 +13,11 @@ use crate::secret::CaKey;
 
 mod identity;
 mod recipient;
+mod stream;
 
 pub use identity::{Identity, IdentityError};
 pub use recipient::{Recipient, RecipientError};
+pub use stream::{Sealer, StreamError, open_stream};
 
 const ARMOR: &str = "-----BEGIN AGE ENCRYPTED FILE-----";
 

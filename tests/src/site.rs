@@ -230,6 +230,7 @@ impl Shape {
             bootstrap: self.way.bootstrap(number),
             ports: Ports { client: 2379 + offset, peer: 2380 + offset, metrics: 2381 + offset },
             client_ca: cluster(0),
+            backups: None,
             flags: flags.into_iter().collect(),
             place: Place { file: "quorate.toml".to_owned(), line: 20 },
             places: BTreeMap::new(),

@@ -32,13 +32,14 @@ fn dependencies_point_one_way() {
 }
 
 /// Folders of the engine, each with those that it may use.
-const ENGINE: [(&str, &[&str]); 9] = [
+const ENGINE: [(&str, &[&str]); 10] = [
     ("etcd", &[]),
     ("release", &[]),
     ("pool", &[]),
     ("script", &["etcd"]),
     ("lock", &["pool", "script"]),
     ("observe", &["etcd", "lock", "pool", "script"]),
+    ("backups", &["etcd", "pool", "script", "sessions"]),
     ("sessions", &["etcd", "lock", "pool", "script"]),
     ("steps", &["etcd", "lock", "pool", "release", "script", "sessions"]),
     ("ssh_hosts", &["lock", "observe", "pool", "release", "script", "sessions", "steps"]),

@@ -9,10 +9,12 @@
 //! - [`lock`]: who may change the hosts, and the locked connections that steps go over.
 //! - `steps`: what each kind of step does, one file a subject.
 //! - [`sessions`]: what is done on a host and is no step.
+//! - [`backups`]: sealed snapshots in folders of the operator's side.
 //! - [`discovery_v2`]: services that make URLs at which members find each other.
 //! - [`release`]: release archives on the operator's side.
 //! - [`ssh_hosts`]: the hosts over SSH: what production runs.
 
+pub mod backups;
 pub mod bind;
 pub mod discovery_v2;
 pub mod etcd;

@@ -80,6 +80,7 @@ pub(crate) const SAVE_SNAPSHOT: &str = script!("save_snapshot");
 pub(crate) const RESTART_MEMBER: &str = script!("restart_member");
 pub(crate) const STOP_OLD_RUNTIME: &str = script!("stop_old_runtime");
 pub(crate) const RUN_POD: &str = script!("run_pod");
+pub(crate) const STREAM_SNAPSHOT: &str = script!("stream_snapshot");
 pub(crate) const STANDALONE_KUBELET: &str = script!("standalone_kubelet");
 pub(crate) const START_MEMBER: &str = script!("start_member");
 pub(crate) const STORE_TOKEN: &str = script!("store_token");

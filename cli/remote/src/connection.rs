@@ -1,6 +1,7 @@
 //! The async face of a host: log in once, run scripts, ask whom it reaches.
 
 use std::fmt;
+use std::io::PipeWriter;
 use std::net::SocketAddr;
 use std::sync::{Arc, OnceLock};
 use std::time::Duration;
@@ -16,6 +17,7 @@ use super::host_key::{Fingerprint, HostKey};
 use super::host_trust::groups;
 use super::login::{greet, login, resolve};
 use super::probe::{Probed, Prober};
+use super::stream::Output;
 use super::target::Target;
 use super::worker::Handle;
 
@@ -99,7 +101,17 @@ impl Connection {
     /// [`RemoteError::outcome_unknown`] holds, the host must be looked at before anything is done
     /// again. Dropping the future stops listening, not the script.
     pub async fn run(&self, call: Call) -> Result<Reply, RemoteError> {
-        self.inner.worker.run(call).await
+        self.inner.worker.run(call, Output::Reply).await
+    }
+
+    /// Runs a script that also streams: what it writes to its file descriptor 3 goes into `out` as it comes, in
+    /// bounded memory, and no faster than somebody reads it there. The reply is that of [`Self::run`], and comes once
+    /// `out` has taken all of the stream.
+    ///
+    /// # Errors
+    /// As of [`Self::run`]. Without a reply nothing says that what went into `out` is whole.
+    pub async fn stream(&self, call: Call, out: PipeWriter) -> Result<Reply, RemoteError> {
+        self.inner.worker.run(call, Output::Streamed(out)).await
     }
 
     /// Whether the host can open a TCP connection to `address`, and how long it took to learn that.

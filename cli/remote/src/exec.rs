@@ -8,10 +8,11 @@ use tokio::sync::oneshot;
 
 use super::call::{Call, Reply};
 use super::error::{RemoteError, SudoRefusal};
-use super::frame::{FrameError, FrameReader};
+use super::frame::FrameError;
 use super::link::{is_broken, would_block};
 use super::outgoing::Outgoing;
 use super::script;
+use super::stream::{Incoming, Output};
 use super::text::Tail;
 
 /// How long the end of stderr and the exit status may trail behind a complete reply.
@@ -34,7 +35,7 @@ pub(crate) struct Exec {
     answer: Option<oneshot::Sender<Result<Reply, RemoteError>>>,
     outgoing: Outgoing,
     stdin_closed: bool,
-    frame: FrameReader,
+    incoming: Incoming,
     stderr: Tail,
     started: Instant,
     deadline: Instant,
@@ -72,14 +73,17 @@ impl Exec {
         call: &Call,
         user: &str,
         sudo: bool,
+        output: Output,
         answer: oneshot::Sender<Result<Reply, RemoteError>>,
     ) -> Option<Self> {
-        let prepare = || -> Result<(String, Outgoing), RemoteError> {
-            let nonce = nonce().map_err(|error| RemoteError::Session { why: error.to_string() })?;
-            let outgoing = Outgoing::new(call, &nonce)?;
-            Ok((nonce, outgoing))
+        let prepare = || -> Result<(Incoming, Outgoing), RemoteError> {
+            let failed = |why: String| RemoteError::Session { why };
+            let nonce = nonce().map_err(|error| failed(error.to_string()))?;
+            let outgoing = Outgoing::new(call, &nonce, &output)?;
+            let incoming = Incoming::new(nonce, call.max_reply, output);
+            Ok((incoming.map_err(|error| failed(error.to_string()))?, outgoing))
         };
-        let (nonce, outgoing) = match prepare() {
+        let (incoming, outgoing) = match prepare() {
             Ok(prepared) => prepared,
             Err(error) => {
                 // The caller may have stopped waiting.
@@ -94,7 +98,7 @@ impl Exec {
             answer: Some(answer),
             outgoing,
             stdin_closed: false,
-            frame: FrameReader::new(nonce, call.max_reply),
+            incoming,
             stderr: Tail::default(),
             started,
             deadline: started + call.deadline,
@@ -225,10 +229,10 @@ impl Exec {
         traffic.sent = self.write(&mut channel)?;
         // Both streams, in turn: a server that cannot get rid of stderr sends no stdout either.
         traffic.received = self.read(&mut channel)?;
-        if self.frame.is_finished() && self.give_up.is_none() {
+        if self.incoming.is_finished() && self.give_up.is_none() {
             self.give_up = Some(Instant::now() + GRACE);
         }
-        let over = channel.eof()
+        let over = (channel.eof() && self.incoming.has_handed_on())
             || self.answer.is_none()
             || self.give_up.is_some_and(|give_up| Instant::now() >= give_up);
         if over {
@@ -238,7 +242,8 @@ impl Exec {
             return Ok(Step::Moved);
         }
         self.stage = Stage::Talking(channel);
-        Ok(if traffic.sent + traffic.received > 0 { Step::Moved } else { Step::Blocked })
+        let moved = traffic.sent + traffic.received > 0 || !self.incoming.has_handed_on();
+        Ok(if moved { Step::Moved } else { Step::Blocked })
     }
 
     fn write(&mut self, channel: &mut Channel) -> Result<usize, ssh2::Error> {
@@ -270,9 +275,9 @@ impl Exec {
         let mut buffer = [0; CHUNK];
         let mut total = 0;
         let mut errors = channel.stderr();
-        while total < STEP_BYTES {
+        while total < STEP_BYTES && self.incoming.has_room() {
             let out = take(channel.read(&mut buffer))?;
-            self.frame.push(&buffer[..out]);
+            self.incoming.push(&buffer[..out]);
             let err = take(errors.read(&mut buffer))?;
             self.stderr.push(&buffer[..err]);
             total += out + err;
@@ -316,13 +321,11 @@ impl Exec {
     }
 
     fn answer_complete(&mut self) {
-        if self.frame.is_complete() {
-            let frame = std::mem::replace(&mut self.frame, FrameReader::new(String::new(), 0));
-            if let Ok(frame) = frame.into_frame() {
-                let reply =
-                    Reply { status: frame.status, stdout: frame.body, stderr: self.stderr.text() };
-                self.send(Ok(reply));
-            }
+        if self.incoming.is_complete()
+            && let Ok(frame) = self.incoming.take_frame()
+        {
+            let stderr = self.stderr.text();
+            self.send(Ok(Reply { status: frame.status, stdout: frame.body, stderr }));
         }
     }
 
@@ -330,8 +333,7 @@ impl Exec {
         if self.answer.is_none() {
             return;
         }
-        let frame = std::mem::replace(&mut self.frame, FrameReader::new(String::new(), 0));
-        let why = match frame.into_frame() {
+        let why = match self.incoming.take_frame() {
             Err(why) => why,
             Ok(_) => FrameError::Cut,
         };

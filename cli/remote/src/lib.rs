@@ -38,6 +38,7 @@ mod proxy;
 mod script;
 mod second_factor;
 mod silence;
+mod stream;
 mod target;
 #[cfg(any(test, feature = "test-server"))]
 pub mod test_server;

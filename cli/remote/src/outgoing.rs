@@ -3,6 +3,7 @@
 use super::call::{Call, Payload};
 use super::error::Progress;
 use super::script::{self, NulError};
+use super::stream::Output;
 
 /// A position in the bytes of one run. The payload is never copied.
 pub(crate) struct Outgoing {
@@ -16,9 +17,9 @@ pub(crate) struct Outgoing {
 
 impl Outgoing {
     /// The bytes of `call`, none of them sent.
-    pub(crate) fn new(call: &Call, nonce: &str) -> Result<Self, NulError> {
+    pub(crate) fn new(call: &Call, nonce: &str, output: &Output) -> Result<Self, NulError> {
         Ok(Self {
-            head: script::head(call, nonce)?,
+            head: script::head(call, nonce, output)?,
             blobs: call.payload.lengths().count(),
             payload: call.payload.clone(),
             tail: script::tail(nonce),
@@ -76,12 +77,12 @@ mod tests {
             max_reply: 0,
         };
         let nonce = "n";
-        let mut expected = script::head(&call, nonce).unwrap();
+        let mut expected = script::head(&call, nonce, &Output::Reply).unwrap();
         let head = expected.len();
         expected.extend(b"onetwo");
         expected.extend(script::tail(nonce));
         for piece in [1, 2, 7, 10_000] {
-            let mut outgoing = Outgoing::new(&call, nonce).unwrap();
+            let mut outgoing = Outgoing::new(&call, nonce, &Output::Reply).unwrap();
             let mut sent = Vec::new();
             loop {
                 let expected =

@@ -6,6 +6,7 @@
 //! script that was cut off on its way is a syntax error and not a shorter script.
 
 use super::call::Call;
+use super::stream::Output;
 
 /// What a root login runs. The login shell parses it before `sh` does, so it keeps to what sh,
 /// bash, dash, zsh, fish and csh read alike: words, spaces and one pair of single quotes without
@@ -33,8 +34,8 @@ pub fn quote(text: &str) -> Result<String, NulError> {
 }
 
 /// Everything before the payload: the length line and the script.
-pub(crate) fn head(call: &Call, nonce: &str) -> Result<Vec<u8>, NulError> {
-    let script = wrap(call, nonce)?;
+pub(crate) fn head(call: &Call, nonce: &str, output: &Output) -> Result<Vec<u8>, NulError> {
+    let script = wrap(call, nonce, output)?;
     Ok(format!("{}\n{script}", script.len()).into_bytes())
 }
 
@@ -56,7 +57,7 @@ pub(crate) fn tail(nonce: &str) -> Vec<u8> {
     format!("\n{nonce}\n").into_bytes()
 }
 
-fn wrap(call: &Call, nonce: &str) -> Result<String, NulError> {
+fn wrap(call: &Call, nonce: &str, output: &Output) -> Result<String, NulError> {
     let mut args = String::new();
     for arg in &call.args {
         args.push(' ');
@@ -70,6 +71,12 @@ fn wrap(call: &Call, nonce: &str) -> Result<String, NulError> {
         .collect();
     let script = lean(call.script);
     let limit = call.max_reply + STATUS_ROOM;
+    let (opened, closed) = match output {
+        Output::Reply => (String::new(), ""),
+        Output::Streamed(_) => {
+            (format!("printf '\nQUORATE-STREAM %s\n' {nonce}\nexec 3>&1\n"), "exec 3>&-\n")
+        }
+    };
     Ok(format!(
         r#"{{
 LC_ALL=C; export LC_ALL
@@ -82,8 +89,8 @@ whole() {{ IFS= read -r quorate_line && [ -z "$quorate_line" ] && IFS= read -r q
 {blobs}quorate_script() {{
 {script}
 }}
-quorate_out=$( {{ ( quorate_script{args} ); printf '\n%s.' "$?"; }} | head -c {limit} )
-if [ "${{#quorate_out}}" -ge {limit} ]; then
+{opened}quorate_out=$( {{ ( quorate_script{args} ); printf '\n%s.' "$?"; }} | head -c {limit} )
+{closed}if [ "${{#quorate_out}}" -ge {limit} ]; then
 printf '\nQUORATE-BEGIN %s over\n' {nonce}
 else
 quorate_nl='

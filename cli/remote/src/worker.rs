@@ -16,6 +16,7 @@ use super::error::{Progress, RemoteError};
 use super::exec::{Exec, Step};
 use super::link::{Link, PROBES, Unread, wait};
 use super::silence::Silence;
+use super::stream::Output;
 use super::target::Target;
 
 /// sshd's default `MaxSessions`. A server that allows fewer refuses, and the limit follows.
@@ -37,17 +38,17 @@ type Answer = oneshot::Sender<Result<Reply, RemoteError>>;
 
 /// A script that was not taken up yet. Where it never is, because the thread ends, whoever asked hears
 /// that nothing was begun.
-struct Asked(Option<(Call, Answer)>);
+struct Asked(Option<(Call, Output, Answer)>);
 
 impl Asked {
-    fn take(mut self) -> Option<(Call, Answer)> {
+    fn take(mut self) -> Option<(Call, Output, Answer)> {
         self.0.take()
     }
 }
 
 impl Drop for Asked {
     fn drop(&mut self) {
-        if let Some((_, answer)) = self.0.take() {
+        if let Some((_, _, answer)) = self.0.take() {
             let why = "it was closed before".to_owned();
             let _ = answer.send(Err(RemoteError::Lost { why, progress: Progress::NotStarted }));
         }
@@ -89,11 +90,11 @@ impl Handle {
     }
 
     /// Runs a script and waits for its outcome.
-    pub(crate) async fn run(&self, call: Call) -> Result<Reply, RemoteError> {
+    pub(crate) async fn run(&self, call: Call, output: Output) -> Result<Reply, RemoteError> {
         let (answer, answered) = oneshot::channel();
         let (bytes, within_s) = (call.payload.lengths().sum::<usize>(), call.deadline.as_secs());
         debug!(bytes, within_s, "awaiting the reply of a script");
-        let asked = Asked(Some((call, answer)));
+        let asked = Asked(Some((call, output, answer)));
         // A request that nobody takes answers by itself.
         if self.requests.send(Request::Run(asked)).is_ok() {
             self.ring();
@@ -179,7 +180,7 @@ impl Worker {
         // Refused from here on, instead of never answered.
         while let Ok(request) = self.inbox.try_recv() {
             if let Request::Run(asked) = request
-                && let Some((_, answer)) = asked.take()
+                && let Some((_, _, answer)) = asked.take()
             {
                 let error =
                     RemoteError::Lost { why: end.why.clone(), progress: Progress::NotStarted };
@@ -224,11 +225,12 @@ impl Worker {
         loop {
             match self.inbox.try_recv() {
                 Ok(Request::Run(asked)) => {
-                    let Some((call, answer)) = asked.take() else { continue };
+                    let Some((call, output, answer)) = asked.take() else { continue };
                     if self.runs.is_empty() {
                         self.silence.broken();
                     }
-                    self.runs.extend(Exec::new(&call, &self.target.user, self.target.sudo, answer));
+                    let (user, sudo) = (&self.target.user, self.target.sudo);
+                    self.runs.extend(Exec::new(&call, user, sudo, output, answer));
                 }
                 Ok(Request::Close(done)) => {
                     return Err(End { why: "it was closed by us".to_owned(), done: Some(done) });

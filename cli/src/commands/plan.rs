@@ -3,11 +3,13 @@
 use std::path::PathBuf;
 
 use clap::Args;
+use inventories::ClusterName;
 use planner::{Plan, fingerprint, text};
 
 use super::Context;
 use super::hosts::HostAccess;
 use super::planning::{self, Asked, Planned, PolicyArgs};
+use super::snapshot::freshness;
 use crate::error::CliError;
 use crate::exit::ExitCode;
 use crate::interrupt::Interrupts;
@@ -17,6 +19,7 @@ use crate::report::plan_document::PlanDocument;
 use crate::report::verdict::{self, verdict};
 use crate::saved_plan::SavedPlan;
 use engine::hosts::Timed;
+use time::OffsetDateTime;
 
 mod refresh;
 
@@ -62,10 +65,11 @@ pub(super) fn run(context: &Context, arguments: &PlanArgs) -> Result<ExitCode, C
     if let Some(path) = &arguments.out {
         SavedPlan::of(plan, &planned.facts, &planned.policy).write(path)?;
     }
+    let shown = planned.shown();
     if arguments.json {
-        json::print_document(&context.terminal, &PlanDocument::new(plan, code))?;
+        json::print_document(&context.terminal, &PlanDocument::new(&shown, code))?;
     } else {
-        context.terminal.print(&text::plan(plan, context.terminal.style()));
+        context.terminal.print(&text::plan(&shown, context.terminal.style()));
         if arguments.diff {
             context.terminal.print(&text::files(plan, &planned.facts, context.terminal.style()));
         }
@@ -113,7 +117,10 @@ pub(super) fn make(
         let planned =
             interrupts.give_way(planning::make(context, spec, &hosts, policy, timed)).await;
         access.say_cost(&context.terminal).await;
-        let planned = planned?;
+        let mut planned = planned?;
+        let Planned { spec, policy, .. } = &planned;
+        let selected = |name: &ClusterName| policy.selection.of(spec).any(|c| c.name == *name);
+        planned.beside = freshness::findings(&site, selected, OffsetDateTime::now_utc());
         if let Err(error) = newer_than(&checkout, &planned) {
             context.terminal.warn(&provenance::warning(&error));
         }

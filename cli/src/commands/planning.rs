@@ -7,6 +7,7 @@ use std::time::{Duration, Instant};
 use clap::Args;
 use inventories::{ClusterName, HostName};
 use planner::facts::Commit;
+use planner::report::Finding;
 use planner::{Observed, Plan, Policy, SiteFacts, SiteSpec, plan};
 
 use super::Context;
@@ -25,12 +26,21 @@ pub(super) struct Planned {
     pub(super) facts: SiteFacts,
     pub(super) plan: Plan,
     pub(super) policy: Policy,
+    /// What was found on this machine. It decides nothing on the hosts, so no plan holds it.
+    pub(super) beside: Vec<Finding>,
 }
 
 impl Planned {
     fn of(spec: SiteSpec, policy: Policy, facts: SiteFacts) -> Result<Self, CliError> {
         let plan = plan(&spec, &facts, &policy).map_err(CliError::failed)?;
-        Ok(Self { spec, facts, plan, policy })
+        Ok(Self { spec, facts, plan, policy, beside: Vec::new() })
+    }
+
+    /// The plan as it is shown, with what was found on this machine.
+    pub(super) fn shown(&self) -> Plan {
+        let mut plan = self.plan.clone();
+        plan.report.warnings.extend(self.beside.iter().cloned());
+        plan
     }
 
     /// Looks once more, and plans the same again. What was measured then is not measured again.

@@ -5,6 +5,7 @@ use schemars::JsonSchema;
 use schemars::generate::SchemaSettings;
 use serde_json::Value;
 
+use super::snapshot::list;
 use super::{Context, archives, history};
 use crate::error::CliError;
 use crate::exit::ExitCode;
@@ -38,6 +39,8 @@ enum Document {
     History,
     /// What `archives list --json` prints
     Archives,
+    /// What `snapshot list --json` prints
+    Snapshots,
     /// A line of what `apply --json` prints
     Events,
     /// What is printed in the place of a document where there is none
@@ -52,6 +55,7 @@ pub(super) fn run(context: &Context, arguments: &SchemaArgs) -> Result<ExitCode,
         Document::Status => printed::<Status>(),
         Document::History => printed::<Vec<history::Entry>>(),
         Document::Archives => printed::<Vec<archives::Entry>>(),
+        Document::Snapshots => printed::<Vec<list::Entry>>(),
         Document::Events => printed::<EventLine<'_>>(),
         Document::Error => printed::<ErrorDocument<'_>>(),
     };

@@ -33,7 +33,7 @@ pub(super) fn run(context: &Context, arguments: &StatusArgs) -> Result<ExitCode,
             json::print_error(&context.terminal, error);
         }
     })?;
-    let status = Status::of(&planned.spec, &planned.facts, &planned.plan.report, timed);
+    let status = Status::of(&planned.spec, &planned.facts, &planned.shown().report, timed);
     let code = status.code();
     if arguments.json {
         json::print_document(&context.terminal, &status)?;

@@ -14,6 +14,7 @@ mod sandbox;
 mod schemas;
 mod selection;
 mod signals;
+mod snapshots;
 mod terminal;
 mod trace;
 mod usage;

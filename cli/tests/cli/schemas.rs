@@ -21,7 +21,7 @@ use crate::sandbox::Sandbox;
 
 const PAGE: &str = include_str!("../../../docs/json.md");
 
-fn schema(of: &str) -> Value {
+pub(crate) fn schema(of: &str) -> Value {
     let ended = Sandbox::new().run(&["schema", of]);
     assert_eq!(ended.code, 0, "{}", ended.stderr);
     serde_json::from_str(&ended.stdout).unwrap()
@@ -121,14 +121,18 @@ fn the_page_names_every_event_every_key_and_the_versions() {
         ("status", "The status"),
         ("history", "The history"),
         ("archives", "The archives"),
+        ("snapshots", "The backups"),
         ("error", "An error"),
         ("events", "The events of an apply"),
     ] {
         let schema = schema(of);
         let text = section(title);
         assert!(text.contains(&format!("quorate schema {of}")), "{title}: no word of its schema");
-        let keys =
-            if ["history", "archives"].contains(&of) { &schema["$defs"]["Entry"] } else { &schema };
+        let keys = if ["history", "archives", "snapshots"].contains(&of) {
+            &schema["$defs"]["Entry"]
+        } else {
+            &schema
+        };
         for key in keys["properties"].as_object().unwrap().keys() {
             assert!(text.contains(&format!("| `{key}` |")), "{title}: {key} is missing");
         }
@@ -154,6 +158,7 @@ fn the_examples_of_the_page_are_as_their_schemas_say() {
                 "The status" => "status",
                 "The history" => "history",
                 "The archives" => "archives",
+                "The backups" => "snapshots",
                 "An error" => "error",
                 "The events of an apply" => "events",
                 _ => panic!("{title} has an example and no schema"),
@@ -167,7 +172,7 @@ fn the_examples_of_the_page_are_as_their_schemas_say() {
             examples += 1;
         }
     }
-    assert_eq!(examples, 7);
+    assert_eq!(examples, 8);
 }
 
 fn types(schema: &Value) -> BTreeSet<String> {

@@ -2,7 +2,7 @@
 
 use crate::sandbox::{Sandbox, snapshot};
 
-const COMMANDS: [&[&str]; 22] = [
+const COMMANDS: [&[&str]; 28] = [
     &[],
     &["init"],
     &["trust"],
@@ -21,6 +21,12 @@ const COMMANDS: [&[&str]; 22] = [
     &["archives"],
     &["archives", "list"],
     &["archives", "purge"],
+    &["snapshot"],
+    &["snapshot", "take"],
+    &["snapshot", "list"],
+    &["snapshot", "get"],
+    &["snapshot", "verify"],
+    &["snapshot", "prune"],
     &["graph"],
     &["schema"],
     &["completions"],

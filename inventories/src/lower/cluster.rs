@@ -4,6 +4,7 @@ use std::collections::BTreeMap;
 
 use super::{Layer, flags, host, name, ports, version};
 use crate::account::AccountName;
+use crate::backups::Backups;
 use crate::escape::escape;
 use crate::flag::FlagCheck;
 use crate::inventory::{Bootstrap, Cluster, Flag, Kubelet, Place, Runtime};
@@ -14,6 +15,7 @@ use crate::systemd::Systemd;
 use crate::version::EtcdVersion;
 
 mod account;
+mod backups;
 mod bootstrap;
 mod client_ca;
 mod kubelet;
@@ -74,6 +76,7 @@ pub(super) struct Lowered {
     systemd: Systemd,
     bootstrap: Option<Bootstrap>,
     client_ca: Option<ClusterName>,
+    backups: Option<Backups>,
     flags: BTreeMap<String, Flag>,
     place: Place,
     places: BTreeMap<String, Place>,
@@ -84,6 +87,7 @@ pub(super) fn clusters(
     written: &BTreeMap<Loc<String>, schema::Cluster>,
     defaults: &Defaults,
     hosts: &host::Known<'_>,
+    pki: Option<&Loc<schema::Pki>>,
     check_flag: FlagCheck,
     report: &mut Report<'_>,
 ) -> Vec<Lowered> {
@@ -93,6 +97,7 @@ pub(super) fn clusters(
         .into_iter()
         .map(|(name, raw)| Lowered {
             client_ca: client_ca::read(name, raw, written, report),
+            backups: backups::read(raw.backups.as_ref(), pki, report),
             ..cluster(name, raw, defaults, hosts, check_flag, report)
         })
         .collect::<Vec<_>>();
@@ -146,6 +151,7 @@ fn cluster(
         systemd: systemd::read(raw.systemd.as_ref(), runtime, report),
         bootstrap,
         client_ca: None,
+        backups: None,
         flags: flags::check(&set, known, check_flag, report),
         place: report.place(&at),
         at,
@@ -198,6 +204,7 @@ fn places(
         ("systemd", raw.systemd.as_ref().map(|raw| own(raw.span()))),
         ("members", raw.members.as_ref().map(|raw| own(raw.span()))),
         ("bootstrap", raw.bootstrap.as_ref().map(|raw| own(raw.span()))),
+        ("backups", raw.backups.as_ref().map(|raw| own(raw.span()))),
         ("client-ca", raw.client_ca.as_ref().map(|raw| own(raw.span()))),
         ("ports.client", port(ports.and_then(|ports| ports.client.as_ref()))),
         ("ports.peer", port(ports.and_then(|ports| ports.peer.as_ref()))),
@@ -219,6 +226,7 @@ pub(super) fn finished(clusters: Vec<Lowered>) -> BTreeMap<ClusterName, Cluster>
             bootstrap: lowered.bootstrap?,
             ports: lowered.ports.ports,
             client_ca: lowered.client_ca?,
+            backups: lowered.backups,
             flags: lowered.flags,
             place: lowered.place,
             places: lowered.places,

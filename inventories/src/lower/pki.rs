@@ -9,21 +9,7 @@ mod recipient;
 
 pub(super) fn settings(raw: &Loc<schema::Pki>, report: &mut Report<'_>) -> PkiSettings {
     let written = raw.recipients.as_ref();
-    let mut recipients = Vec::new();
-    for text in written.iter().flat_map(|list| list.iter()) {
-        let at = At::new(0, text.span());
-        if secret::is_private_key(text) {
-            report.hide(&at);
-            let message = "this is a private key: anyone who has read this file can open what is sealed for it";
-            let hint = "make a new key, and write the public one: `age-keygen -y FILE` prints it";
-            report.add(Finding::error("plain-secret", &at, message).hint(hint));
-        } else if let Err(hint) = recipient::check(text) {
-            let message = "this is not a public key of age or SSH";
-            report.add(Finding::error("recipient", &at, message).hint(hint));
-        } else {
-            recipients.push(text.value().clone());
-        }
-    }
+    let recipients = written.map(|list| recipients(list, report)).unwrap_or_default();
     let plain_keys = raw.plain_keys.as_ref().is_some_and(|plain| *plain.value());
     let none = written.is_none_or(|list| list.is_empty());
     if none && !plain_keys && !report.has_hole(&["pki"]) {
@@ -44,4 +30,24 @@ pub(super) fn settings(raw: &Loc<schema::Pki>, report: &mut Report<'_>) -> PkiSe
         );
     }
     PkiSettings { recipients, plain_keys }
+}
+
+/// The public keys of a list; those that are none have been reported.
+pub(super) fn recipients(written: &[Loc<String>], report: &mut Report<'_>) -> Vec<String> {
+    let mut recipients = Vec::new();
+    for text in written {
+        let at = At::new(0, text.span());
+        if secret::is_private_key(text) {
+            report.hide(&at);
+            let message = "this is a private key: anyone who has read this file can open what is sealed for it";
+            let hint = "make a new key, and write the public one: `age-keygen -y FILE` prints it";
+            report.add(Finding::error("plain-secret", &at, message).hint(hint));
+        } else if let Err(hint) = recipient::check(text) {
+            let message = "this is not a public key of age or SSH";
+            report.add(Finding::error("recipient", &at, message).hint(hint));
+        } else {
+            recipients.push(text.value().clone());
+        }
+    }
+    recipients
 }

@@ -1,9 +1,10 @@
 //! CA keys sealed for people's keys, and what does not open them.
 
-use std::io::Write as _;
+use std::io::{Read as _, Write as _};
 
 use age::secrecy::{ExposeSecret as _, SecretString};
-use pki::seal::{IdentityError, RecipientError, SealError, UnsealError, seal, unseal};
+use pki::seal::{IdentityError, RecipientError, SealError, StreamError, UnsealError};
+use pki::seal::{Sealer, open_stream, seal, unseal};
 use pki::store::{StoreError, StoredAuthority};
 use pki::{CaKind, CertificateAuthority, Identity, Passphrase, Recipient, StoredKey};
 
@@ -297,4 +298,48 @@ fn no_error_and_no_debug_text_repeats_a_piece_of_a_key() {
             }
         }
     }
+}
+
+/// What is longer than the chunks that age seals one by one.
+fn sealed_stream(public: &str) -> (Vec<u8>, Vec<u8>) {
+    let plain: Vec<u8> =
+        (0..200_000_u32).map(|n| (n.wrapping_mul(2_654_435_761) >> 24) as u8).collect();
+    let mut sealer = Sealer::new(&[recipient(public)], Vec::new()).unwrap();
+    for piece in plain.chunks(777) {
+        sealer.write_all(piece).unwrap();
+    }
+    (plain, sealer.finish().unwrap())
+}
+
+fn opened(sealed: &[u8], secret: &str) -> Result<Vec<u8>, StreamError> {
+    let mut plain = Vec::new();
+    open_stream(sealed, &[identity(secret)])?.read_to_end(&mut plain)?;
+    Ok(plain)
+}
+
+#[test]
+fn a_stream_opens_for_its_recipients_and_for_nobody_else() {
+    let (secret, public) = age_pair();
+    for (secret, public) in [(secret.as_str(), public.as_str()), ED25519] {
+        let (plain, sealed) = sealed_stream(public);
+        assert_eq!(opened(&sealed, secret).unwrap(), plain);
+        let stranger = age_pair().0;
+        let refused = opened(&sealed, &stranger);
+        assert!(matches!(refused, Err(StreamError::NoneFits { identities: 1 })), "{refused:?}");
+        assert!(matches!(open_stream(&*sealed, &[]).err(), Some(StreamError::NoIdentity)));
+    }
+    assert!(matches!(Sealer::new(&[], Vec::new()).err(), Some(StreamError::NoRecipients)));
+}
+
+#[test]
+fn no_part_of_a_sealed_stream_is_taken_for_the_whole() {
+    let (_, sealed) = sealed_stream(ED25519.1);
+    for cut in
+        (0..300).chain((300..sealed.len()).step_by(997)).chain(sealed.len() - 20..sealed.len())
+    {
+        assert!(opened(&sealed[..cut], ED25519.0).is_err(), "cut at {cut}");
+    }
+    let mut longer = sealed;
+    longer.push(0);
+    assert!(opened(&longer, ED25519.0).is_err());
 }

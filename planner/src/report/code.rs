@@ -140,6 +140,8 @@ codes! {
     NotKnown = "not-known",
     /// An archive on the host is older than 30 days.
     OldArchive = "old-archive",
+    /// The newest good backup of a cluster is older than the inventory allows.
+    OldBackup = "old-backup",
     /// The host's systemd is too old.
     OldSystemd = "old-systemd",
     /// The member's certificates are from another CA than the inventory's.

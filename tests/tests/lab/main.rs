@@ -23,6 +23,7 @@ macro_rules! scenarios {
     };
 }
 
+mod backups;
 mod client_certificates;
 mod cost;
 mod crash_points;

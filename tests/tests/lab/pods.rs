@@ -28,6 +28,7 @@ fn pids(stage: &Stage) -> Vec<String> {
 /// Every scenario that has members of either kind.
 fn scenarios() -> Vec<Scenario> {
     let all = [
+        crate::backups::SCENARIOS,
         crate::client_certificates::SCENARIOS,
         crate::crash_points::SCENARIOS,
         crate::day_two::SCENARIOS,

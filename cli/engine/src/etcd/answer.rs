@@ -24,6 +24,8 @@ pub enum EtcdctlError {
 pub(super) struct Header {
     pub(super) cluster_id: Number,
     pub(super) member_id: Number,
+    #[serde(default)]
+    pub(super) revision: Number,
 }
 
 /// The answer is the last line that can be read as one.

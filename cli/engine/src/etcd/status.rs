@@ -12,6 +12,8 @@ use remote::clean;
 pub struct EndpointStatus {
     /// The endpoint, as it was asked for.
     pub endpoint: String,
+    /// The revision that its data had reached.
+    pub revision: u64,
     /// What it said. The member list is another question, so it is unknown here.
     pub facts: EtcdFacts,
 }
@@ -77,7 +79,8 @@ impl Row {
             forbids_us: false,
             members: Observed::Unknown("the member list was not asked for".to_owned()),
         };
-        EndpointStatus { endpoint: clean(self.endpoint.as_bytes()), facts }
+        let revision = status.header.revision.0;
+        EndpointStatus { endpoint: clean(self.endpoint.as_bytes()), revision, facts }
     }
 }
 

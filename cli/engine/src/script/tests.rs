@@ -19,5 +19,6 @@ mod pods;
 mod recording;
 mod release;
 mod silence;
+mod snapshots;
 mod starts;
 mod waits;

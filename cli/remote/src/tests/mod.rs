@@ -11,6 +11,7 @@ mod reach;
 mod runs;
 mod second_factors;
 mod shells;
+mod streams;
 mod trouble;
 mod user_certificates;
 mod wakeups;

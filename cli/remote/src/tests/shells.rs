@@ -7,6 +7,7 @@ use std::process::{Command, Output, Stdio};
 use super::runs::hostile;
 use crate::frame::{Frame, FrameError, FrameReader};
 use crate::script::{EXEC, EXEC_SUDO, head, tail};
+use crate::stream;
 use crate::test_server::{Sshd, call, run};
 use crate::{Call, Payload};
 use test_kit::executable::executable;
@@ -29,7 +30,7 @@ fn installed(shell: &str) -> bool {
 }
 
 fn stream(call: &Call, blobs: &[&[u8]]) -> Vec<u8> {
-    let mut bytes = head(call, NONCE).unwrap();
+    let mut bytes = head(call, NONCE, &stream::Output::Reply).unwrap();
     bytes.extend(blobs.concat());
     bytes.extend(tail(NONCE));
     bytes
@@ -108,7 +109,7 @@ fn no_part_of_a_script_that_was_cut_off_is_run() {
             "echo first > \"$1\"\nfor word in a b; do echo $word >> \"$1\"; done\necho last >> \"$1\"",
         )
     };
-    let input = head(&asked, NONCE).unwrap();
+    let input = head(&asked, NONCE, &stream::Output::Reply).unwrap();
     for sh in ["dash", "bash"] {
         let host = host_with(sh);
         // Every byte in turn takes a minute. The last newline closes nothing that is still open.
@@ -127,7 +128,7 @@ fn a_payload_that_was_cut_off_is_not_whole() {
     let asked =
         Call { payload: Payload::new().with(*b"12345"), ..call("recv \"$blob1\"; whole; exit $?") };
     let input = stream(&asked, &[b"12345"]);
-    let script = head(&asked, NONCE).unwrap().len();
+    let script = head(&asked, NONCE, &stream::Output::Reply).unwrap().len();
     let host = host_with("dash");
     for cut in script..input.len() {
         let status =

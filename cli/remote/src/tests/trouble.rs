@@ -183,7 +183,7 @@ fn with_sudo(script: &str) -> Sshd {
     sshd
 }
 
-fn through(sshd: &Sshd, cable: &Cable) -> Target {
+pub(super) fn through(sshd: &Sshd, cable: &Cable) -> Target {
     let target = sshd.target();
     sshd.know(&format!("[127.0.0.1]:{} {}", cable.port, sshd.host_key("ed25519")));
     Target { port: cable.port, ..target }

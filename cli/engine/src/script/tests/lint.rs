@@ -9,7 +9,7 @@ use remote::lean;
 /// Those that look, which are no steps.
 const LOOKS: [&str; 2] = [crate::observe::SCRIPT, include_str!("../sh/cost.sh")];
 
-pub(super) const ALL: [&str; 44] = [
+pub(super) const ALL: [&str; 45] = [
     ADD_LEARNER,
     FORGET_MEMBER,
     PROMOTE_MEMBER,
@@ -49,6 +49,7 @@ pub(super) const ALL: [&str; 44] = [
     PROVE_HEALTHY,
     READ_IDENTITY,
     READ_JOURNAL,
+    STREAM_SNAPSHOT,
     START_MEMBER,
     STORE_TOKEN,
     SUDO_RECORDS,

@@ -1,0 +1,323 @@
+//! A snapshot from a member's host, sealed on its way here, into every store. Plaintext is in memory and nowhere else,
+//! a piece at a time.
+
+use std::io::{self, PipeReader, Read as _, Write as _};
+use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
+
+use inventories::{EtcdVersion, HostName};
+use pki::Recipient;
+use pki::seal::{Sealer, StreamError};
+use remote::{Call, Connection, Payload, RemoteError, Reply, clean};
+use templates::Layout;
+use tokio::task::JoinHandle;
+use zeroize::Zeroizing;
+
+use super::fan_out::{Copy, FanOut, Written};
+use super::name::BackupId;
+use super::open::{OpenError, copy_sealed};
+use super::sidecar::Sidecar;
+use super::store::{Staged, Store};
+use super::trailer::{Measure, Measured, TrailerError};
+use crate::pool::Pool;
+use crate::script::call::{Arguments, call};
+use crate::script::{self, answer};
+
+/// What is sealed at a time, as much as a pipe holds.
+const PIECE: usize = 64 * 1024;
+
+/// What is taken.
+#[derive(Debug)]
+pub struct Order<'a> {
+    /// The host of the member that is asked.
+    pub host: &'a HostName,
+    /// Where the member's files are.
+    pub layout: &'a Layout,
+    /// The release whose etcdctl asks.
+    pub version: EtcdVersion,
+    /// The member's client URL on its host.
+    pub endpoint: &'a str,
+    /// Who can open the backup.
+    pub recipients: &'a [Recipient],
+    /// Where it goes.
+    pub stores: &'a [Store],
+    /// What it is called.
+    pub id: &'a BackupId,
+    /// How many bytes have come, for whoever shows it.
+    pub progress: &'a Arc<AtomicU64>,
+}
+
+/// What became of the backup in one store.
+#[derive(Debug)]
+pub struct Kept {
+    /// The store.
+    pub store: Store,
+    /// Whether it is there, and was read back.
+    pub outcome: Result<(), KeepError>,
+}
+
+/// A backup that was taken; in each store it may have failed.
+#[derive(Debug)]
+pub struct Taken {
+    /// What is known of it.
+    pub sidecar: Sidecar,
+    /// Where it is.
+    pub kept: Vec<Kept>,
+}
+
+/// Why there is no backup. Nothing of it is in any store.
+#[derive(Debug, thiserror::Error)]
+pub enum TakeError {
+    /// The connection failed.
+    #[error(transparent)]
+    Remote(#[from] RemoteError),
+    /// The host could not do it; in its own words.
+    #[error("the host could not take the snapshot: {0}")]
+    Host(String),
+    /// etcdctl failed.
+    #[error("etcdctl ended with status {status}: {words}")]
+    Etcdctl {
+        /// Its exit status.
+        status: u8,
+        /// What it said last.
+        words: String,
+    },
+    /// What came is no whole snapshot.
+    #[error(transparent)]
+    Trailer(#[from] TrailerError),
+    /// It could not be sealed.
+    #[error(transparent)]
+    Seal(#[from] StreamError),
+    /// Every store failed.
+    #[error("no target took the backup: {}", .0.join("; "))]
+    NoTarget(Vec<String>),
+    /// A thread of this program fell over.
+    #[error("the sealing stopped without a verdict")]
+    Stopped,
+    /// The operator said stop.
+    #[error("interrupted; nothing was stored")]
+    Interrupted,
+}
+
+/// Why a store does not have the backup.
+#[derive(Debug, thiserror::Error)]
+pub enum KeepError {
+    /// It could not be written.
+    #[error("it could not be written")]
+    Write(#[source] io::Error),
+    /// What is there is not what was written.
+    #[error("it was written, and reads back differently")]
+    ReadBack(#[source] OpenError),
+}
+
+/// Sizes and sums, which are known last.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Sizes {
+    /// Of the snapshot, in bytes.
+    pub size: u64,
+    /// Of the snapshot, in hex.
+    pub sha256: String,
+    /// Of the sealed file, in bytes.
+    pub sealed_size: u64,
+    /// Of the sealed file, in hex.
+    pub sealed_sha256: String,
+}
+
+/// Takes a snapshot and stores it. `describe` fills the sidecar once sizes and sums are known. Where `stop` ends first,
+/// nothing is stored; once the whole snapshot is here, it is stored all the same.
+///
+/// # Errors
+/// The snapshot is not whole, or could not be sealed or stored anywhere.
+pub async fn take(
+    pool: &Pool,
+    order: &Order<'_>,
+    describe: impl FnOnce(Sizes) -> Sidecar,
+    stop: impl Future<Output = ()>,
+) -> Result<Taken, TakeError> {
+    let connection = pool.connection(order.host).await?;
+    take_over(&connection, save(order), order, describe, stop).await
+}
+
+async fn take_over(
+    connection: &Connection,
+    save: Call,
+    order: &Order<'_>,
+    describe: impl FnOnce(Sizes) -> Sidecar,
+    stop: impl Future<Output = ()>,
+) -> Result<Taken, TakeError> {
+    let (stream, out) = io::pipe().map_err(StreamError::from)?;
+    let mut sealing = Sealing::start(order, stream);
+    // Once this is over nobody writes into the pipe, and so the sealing ends.
+    let received = receive(connection.stream(save, out), &mut sealing, stop).await;
+    let sealed = sealing.end().await;
+    let Sealed { measured, written } = match received {
+        Received::Reply(reply) => {
+            ended(&reply?)?;
+            sealed?
+        }
+        Received::Nothing => return Err(sealed.err().unwrap_or(TakeError::Stopped)),
+        Received::Stop => return Err(TakeError::Interrupted),
+    };
+    measured.trailer?;
+    let sidecar = describe(Sizes {
+        size: measured.size,
+        sha256: measured.sha256,
+        sealed_size: written.size,
+        sealed_sha256: written.sha256,
+    });
+    store(order.id, sidecar, written.copies).await
+}
+
+/// How the wait for a host's reply ended.
+enum Received {
+    Reply(Result<Reply, RemoteError>),
+    /// The sealing failed first.
+    Nothing,
+    Stop,
+}
+
+async fn receive(
+    streaming: impl Future<Output = Result<Reply, RemoteError>>,
+    sealing: &mut Sealing,
+    stop: impl Future<Output = ()>,
+) -> Received {
+    let mut streaming = std::pin::pin!(streaming);
+    tokio::select! {
+        reply = &mut streaming => Received::Reply(reply),
+        () = sealing.wait() => match sealing.has_failed() {
+            true => Received::Nothing,
+            // The stream ends a moment before the reply comes.
+            false => Received::Reply(streaming.await),
+        },
+        () = stop => Received::Stop,
+    }
+}
+
+fn save(order: &Order<'_>) -> Call {
+    let args = Arguments::new().with_etcdctl(order.layout, order.version);
+    call(script::STREAM_SNAPSHOT, args.with("endpoint", order.endpoint), Payload::new())
+}
+
+/// Whether etcdctl came to its end. Since 3.4 it fails at the very end, because a pipe can't be fsynced.
+fn ended(reply: &Reply) -> Result<(), TakeError> {
+    let said = answer::read(reply).map_err(|failure| {
+        let words = failure.words.iter().map(|word| format!("; {word}"));
+        TakeError::Host(failure.kind.to_string() + &words.collect::<String>())
+    })?;
+    let (first, words) = said.body.split_once('\n').unwrap_or((&said.body, ""));
+    let status = first.strip_prefix("status ").and_then(|status| status.parse().ok());
+    let status = status.ok_or_else(|| TakeError::Host("its answer has no status".to_owned()))?;
+    let last = words.lines().map(str::trim).rfind(|line| line.starts_with("Error: "));
+    let only_unsynced = last.is_some_and(|line| {
+        let is_sync = line.starts_with("Error: sync ")
+            || line.starts_with("Error: could not fsync snapshot: ");
+        is_sync && line.ends_with(": invalid argument")
+    });
+    if status == 0 || status == 5 && only_unsynced {
+        return Ok(());
+    }
+    let words =
+        last.or(words.lines().rfind(|line| !line.trim().is_empty())).unwrap_or("it said nothing");
+    Err(TakeError::Etcdctl { status, words: clean(words.as_bytes()) })
+}
+
+/// The thread that seals what comes.
+struct Sealing {
+    thread: JoinHandle<Result<Sealed, TakeError>>,
+    ended: Option<Result<Sealed, TakeError>>,
+}
+
+/// A snapshot as it came, and its sealed copies.
+struct Sealed {
+    measured: Measured,
+    written: Written,
+}
+
+impl Sealing {
+    fn start(order: &Order<'_>, stream: PipeReader) -> Self {
+        let (stores, name) = (order.stores.to_vec(), order.id.object());
+        let (recipients, progress) = (order.recipients.to_vec(), Arc::clone(order.progress));
+        let work = move || {
+            let mut copies = FanOut::into(&stores, &name);
+            match seal(stream, &recipients, &mut copies, &progress) {
+                Ok(measured) => Ok(Sealed { measured, written: copies.finish() }),
+                Err(_) if !copies.has_any() => Err(TakeError::NoTarget(copies.troubles())),
+                Err(error) => Err(error.into()),
+            }
+        };
+        Self { thread: tokio::task::spawn_blocking(work), ended: None }
+    }
+
+    async fn wait(&mut self) {
+        if self.ended.is_none() {
+            let ended = (&mut self.thread).await;
+            self.ended = Some(ended.unwrap_or(Err(TakeError::Stopped)));
+        }
+    }
+
+    fn has_failed(&self) -> bool {
+        self.ended.as_ref().is_some_and(Result::is_err)
+    }
+
+    async fn end(mut self) -> Result<Sealed, TakeError> {
+        self.wait().await;
+        self.ended.unwrap_or(Err(TakeError::Stopped))
+    }
+}
+
+fn seal(
+    mut stream: PipeReader,
+    recipients: &[Recipient],
+    copies: &mut FanOut,
+    progress: &AtomicU64,
+) -> Result<Measured, StreamError> {
+    let mut sealer = Sealer::new(recipients, copies)?;
+    let mut measure = Measure::default();
+    let mut buffer = Zeroizing::new(vec![0; PIECE]);
+    loop {
+        let count = stream.read(&mut buffer)?;
+        if count == 0 {
+            break;
+        }
+        measure.update(&buffer[..count]);
+        sealer.write_all(&buffer[..count])?;
+        progress.fetch_add(count as u64, Ordering::Relaxed);
+    }
+    sealer.finish()?;
+    Ok(measure.finish())
+}
+
+/// Gives the copies their names, reads each back, and writes its sidecar last.
+async fn store(id: &BackupId, sidecar: Sidecar, copies: Vec<Copy>) -> Result<Taken, TakeError> {
+    let id = id.clone();
+    let work = move || {
+        let keep = |Copy { store, staged }| {
+            let outcome = keep(&store, staged, &id, &sidecar);
+            Kept { store, outcome }
+        };
+        let kept = copies.into_iter().map(keep).collect();
+        Taken { sidecar, kept }
+    };
+    tokio::task::spawn_blocking(work).await.map_err(|_| TakeError::Stopped)
+}
+
+fn keep(
+    store: &Store,
+    staged: io::Result<Staged>,
+    id: &BackupId,
+    sidecar: &Sidecar,
+) -> Result<(), KeepError> {
+    staged.and_then(Staged::publish).map_err(KeepError::Write)?;
+    let stored = store.open(&id.object()).map_err(OpenError::Read);
+    let read_back = stored.and_then(|file| copy_sealed(file, sidecar, &mut io::sink()));
+    if let Err(why) = read_back {
+        // Ours, and of no use to anybody; without a sidecar it is no backup either way.
+        let _ = store.remove(&id.object());
+        return Err(KeepError::ReadBack(why));
+    }
+    let text = sidecar.text().map_err(io::Error::other).map_err(KeepError::Write)?;
+    store.put(&id.sidecar(), text.as_bytes()).map_err(KeepError::Write)
+}
+
+#[cfg(test)]
+mod tests;

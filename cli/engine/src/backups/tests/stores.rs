@@ -1,0 +1,101 @@
+//! What lies in a folder, and what never appears there.
+
+use std::io::Write as _;
+use std::os::unix::fs::PermissionsExt as _;
+
+use inventories::{ClusterName, SiteName};
+use tempfile::TempDir;
+use time::macros::datetime;
+
+use super::{id, sidecar, snapshot};
+use crate::backups::catalog::{self, State};
+use crate::backups::{BackupId, Store};
+
+fn store(folder: &TempDir) -> Store {
+    Store::Folder { name: "file:backups".to_owned(), path: folder.path().join("backups") }
+}
+
+fn names(folder: &TempDir) -> Vec<String> {
+    let entries = std::fs::read_dir(folder.path().join("backups")).unwrap();
+    let mut names: Vec<String> =
+        entries.map(|entry| entry.unwrap().file_name().into_string().unwrap()).collect();
+    names.sort();
+    names
+}
+
+fn put(store: &Store, id: &BackupId) {
+    let plain = snapshot(1);
+    store.put(&id.object(), &plain).unwrap();
+    let text = sidecar(id, &plain, &plain).text().unwrap();
+    store.put(&id.sidecar(), text.as_bytes()).unwrap();
+}
+
+fn states(store: &Store) -> Vec<(BackupId, String)> {
+    let (site, cluster) = (SiteName::new("prod").unwrap(), ClusterName::new("main").unwrap());
+    let copies = catalog::copies(store, &site, &cluster).unwrap();
+    let said = |state: &State| match state {
+        State::Good(_) => "good".to_owned(),
+        State::Unfinished => "unfinished".to_owned(),
+        State::Broken(flaw) => flaw.to_string(),
+    };
+    copies.into_iter().map(|copy| (copy.id.clone(), said(&copy.state))).collect()
+}
+
+#[test]
+fn a_file_appears_whole_for_its_owner_alone_and_replaces_none() {
+    let folder = tempfile::tempdir().unwrap();
+    let store = store(&folder);
+    let mut staged = store.stage("one").unwrap();
+    staged.write_all(b"half").unwrap();
+    assert_eq!(names(&folder), [".one.part"]);
+    drop(staged);
+    assert!(names(&folder).is_empty());
+    store.put("one", b"first").unwrap();
+    let mode = |path| std::fs::metadata(path).unwrap().permissions().mode() & 0o777;
+    assert_eq!(mode(folder.path().join("backups/one")), 0o600);
+    assert_eq!(mode(folder.path().join("backups")), 0o700);
+    let error = store.put("one", b"second").unwrap_err();
+    assert_eq!(error.kind(), std::io::ErrorKind::AlreadyExists);
+    assert_eq!(store.read("one", 100).unwrap(), b"first");
+    assert_eq!(names(&folder), ["one"]);
+    assert!(store.read("one", 4).is_err());
+}
+
+#[test]
+fn a_folder_that_is_not_there_holds_no_backup() {
+    let folder = tempfile::tempdir().unwrap();
+    assert!(states(&store(&folder)).is_empty());
+}
+
+#[test]
+fn what_is_not_whole_is_named_as_such() {
+    let folder = tempfile::tempdir().unwrap();
+    let store = store(&folder);
+    let times =
+        (0..6).map(|hour| id(datetime!(2026-11-29 00:00 UTC) + time::Duration::hours(hour)));
+    let ids: Vec<BackupId> = times.collect();
+    ids.iter().take(4).for_each(|id| put(&store, id));
+    store.remove(&ids[1].sidecar()).unwrap();
+    store.remove(&ids[2].object()).unwrap();
+    let path = |name: String| folder.path().join("backups").join(name);
+    std::fs::write(path(ids[3].object()), "short").unwrap();
+    std::fs::write(path(format!(".{}.part", ids[4].object())), "").unwrap();
+    store.put(&ids[5].object(), b"x").unwrap();
+    store.put(&ids[5].sidecar(), b"{}").unwrap();
+    // Others' files, a link of our name, and the backup of another cluster.
+    std::fs::write(path("notes.json".to_owned()), "{}").unwrap();
+    let link = id(datetime!(2026-11-29 12:00 UTC));
+    std::os::unix::fs::symlink("/dev/zero", path(link.object())).unwrap();
+    let events = ids[0].object().replace(".main.", ".events.");
+    std::fs::write(path(events), "").unwrap();
+    let expected = [
+        "good",
+        "unfinished",
+        "its file is gone: only the sidecar is there",
+        "its file has 5 bytes, and 544 were written",
+        "unfinished",
+        "its sidecar is damaged",
+    ];
+    let expected: Vec<_> = ids.into_iter().zip(expected.map(str::to_owned)).collect();
+    assert_eq!(states(&store), expected);
+}

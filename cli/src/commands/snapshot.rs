@@ -1,0 +1,177 @@
+//! `quorate snapshot`: sealed copies of clusters' data, in folders of this machine.
+
+use std::path::PathBuf;
+
+use clap::{Args, Subcommand};
+use engine::backups::{BackupId, Store};
+use inventories::{Backups, ClusterName};
+
+use super::Context;
+use crate::error::CliError;
+use crate::exit::ExitCode;
+use crate::keys::IdentityArgs;
+use crate::site::Site;
+
+pub(super) mod freshness;
+pub(super) mod list;
+
+mod get;
+mod prune;
+mod take;
+mod verify;
+
+/// What to do with backups.
+#[derive(Debug, Subcommand)]
+pub enum SnapshotCommand {
+    /// Take a snapshot, seal it, and store it in every target
+    ///
+    /// Streams a snapshot from a healthy follower over SSH, checks it by its checksum, and seals it on its way
+    /// for the recipients of the inventory. Plaintext touches no disk. Afterwards it reads every stored copy back.
+    ///
+    /// The leader is asked only if no follower is fit. Without a quorum it is the member with the highest index, and
+    /// the backup says so.
+    #[command(
+        after_long_help = "Examples:\n  quorate snapshot take\n  quorate snapshot take --cluster main"
+    )]
+    Take {
+        /// The cluster; may be left out where the inventory has one
+        #[arg(long, value_name = "NAME")]
+        cluster: Option<ClusterName>,
+    },
+    /// List the backups in all targets
+    ///
+    /// Names broken and unfinished ones as such. Reads no content: `quorate snapshot verify` does.
+    #[command(
+        after_long_help = "Examples:\n  quorate snapshot list\n  quorate snapshot list --cluster main --json"
+    )]
+    List {
+        /// Only those of this cluster (may be given again)
+        #[arg(long, value_name = "NAME")]
+        cluster: Vec<ClusterName>,
+        /// Print one JSON document
+        #[arg(long)]
+        json: bool,
+    },
+    /// Copy a backup out of its target, sealed or opened
+    ///
+    /// Compares it with its sidecar before the file gets its name, and overwrites nothing. With --open, the file
+    /// is the plaintext snapshot, mode 0600: it holds every Secret of the cluster.
+    #[command(
+        after_long_help = "Examples:\n  quorate snapshot get prod.main.20261129T140500Z.5f0c9a1b2c3d4e5f --out backup.age\n  quorate snapshot get prod.main.20261129T140500Z.5f0c9a1b2c3d4e5f --open --identity key.txt --out backup.db"
+    )]
+    Get(GetArgs),
+    /// Open a backup and check everything about it, without writing it anywhere
+    ///
+    /// Reads every copy of it, compares size and sha256 of the sealed file and of the snapshot with the sidecar, and
+    /// checks the snapshot's own checksum. It does not start etcd from it.
+    #[command(
+        after_long_help = "Examples:\n  quorate snapshot verify prod.main.20261129T140500Z.5f0c9a1b2c3d4e5f --identity key.txt"
+    )]
+    Verify {
+        /// The backup, as `quorate snapshot list` names it
+        #[arg(value_name = "ID")]
+        id: BackupId,
+        /// What opens it.
+        #[command(flatten)]
+        identity: IdentityArgs,
+    },
+    /// Delete backups that the inventory's `keep` has no place for
+    ///
+    /// Shows them, and deletes them with --yes alone. The newest good backup of each target is always kept, and is read
+    /// and compared with its sidecar before anything is deleted. What a stopped run left unfinished goes after a day.
+    /// Broken backups and files of others stay.
+    #[command(
+        after_long_help = "Examples:\n  quorate snapshot prune\n  quorate snapshot prune --cluster main --yes"
+    )]
+    Prune {
+        /// Only those of this cluster (may be given again)
+        #[arg(long, value_name = "NAME")]
+        cluster: Vec<ClusterName>,
+        /// Delete them
+        #[arg(short, long)]
+        yes: bool,
+        /// The site's name, for sites whose inventory says confirm = true
+        #[arg(long, value_name = "SITE")]
+        confirm: Option<String>,
+    },
+}
+
+/// Arguments of `quorate snapshot get`.
+#[derive(Debug, Args)]
+pub struct GetArgs {
+    /// The backup, as `quorate snapshot list` names it
+    #[arg(value_name = "ID")]
+    id: BackupId,
+    /// The file to write, which must not be there yet
+    #[arg(long, value_name = "FILE")]
+    out: PathBuf,
+    /// Write the plaintext snapshot
+    #[arg(long)]
+    open: bool,
+    /// What opens it.
+    #[command(flatten)]
+    identity: IdentityArgs,
+}
+
+pub(super) fn run(context: &Context, command: &SnapshotCommand) -> Result<ExitCode, CliError> {
+    match command {
+        SnapshotCommand::Take { cluster } => take::run(context, cluster.as_ref()),
+        SnapshotCommand::List { cluster, json } => list::run(context, cluster, *json),
+        SnapshotCommand::Get(arguments) => get::run(context, arguments),
+        SnapshotCommand::Verify { id, identity } => verify::run(context, id, identity),
+        SnapshotCommand::Prune { cluster, yes, confirm } => {
+            let mode =
+                if *yes { prune::Mode::Delete(confirm.as_deref()) } else { prune::Mode::Show };
+            prune::run(context, cluster, mode)
+        }
+    }
+}
+
+/// What the inventory says of a cluster's backups.
+fn settings<'a>(site: &'a Site, cluster: &ClusterName) -> Result<&'a Backups, CliError> {
+    let known = &site.inventory.clusters;
+    let found = known.get(cluster).ok_or_else(|| {
+        let names: Vec<&str> = known.keys().map(ClusterName::as_str).collect();
+        let message = format!("the inventory has no cluster {cluster}");
+        CliError::new(ExitCode::Usage, message)
+            .hint(format!("the inventory has: {}", names.join(", ")))
+    })?;
+    found.backups.as_ref().ok_or_else(|| {
+        let message = format!("the inventory names no place for backups of cluster {cluster}");
+        let hint = format!("write: [clusters.{cluster}.backups]\nto = [\"file:backups/\"]");
+        CliError::new(ExitCode::Inventory, message).hint(hint)
+    })
+}
+
+/// The clusters that a command is about, each with its backups: those that were named, or all that have any.
+fn chosen<'a>(
+    site: &'a Site,
+    named: &'a [ClusterName],
+) -> Result<Vec<(&'a ClusterName, &'a Backups)>, CliError> {
+    if !named.is_empty() {
+        return named.iter().map(|name| Ok((name, settings(site, name)?))).collect();
+    }
+    let clusters = site.inventory.clusters.iter();
+    let all: Vec<_> =
+        clusters.filter_map(|(name, cluster)| Some((name, cluster.backups.as_ref()?))).collect();
+    match (all.is_empty(), site.inventory.clusters.keys().next()) {
+        (true, Some(first)) => settings(site, first).map(|_| all),
+        _ => Ok(all),
+    }
+}
+
+/// The places where a cluster's backups are.
+fn stores(site: &Site, backups: &Backups) -> Vec<Store> {
+    backups.to.iter().map(|target| Store::of(target, |path| site.resolve(path))).collect()
+}
+
+/// What the inventory says of the cluster that a backup is of.
+fn settings_of<'a>(site: &'a Site, id: &BackupId) -> Result<&'a Backups, CliError> {
+    let own = &site.inventory.site.name;
+    if id.site != *own {
+        let message =
+            format!("{id} is a backup of site {}, and this inventory is of {own}", id.site);
+        return Err(CliError::new(ExitCode::Usage, message).hint("name its inventory: -i PATH"));
+    }
+    settings(site, &id.cluster)
+}

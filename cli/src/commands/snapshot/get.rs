@@ -1,0 +1,88 @@
+//! `quorate snapshot get`
+
+use std::io::{self, Write};
+use std::path::Path;
+
+use engine::backups::Sidecar;
+use engine::backups::open::{OpenError, copy_sealed, open_snapshot};
+use engine::backups::store::Staged;
+use pki::Identity;
+
+use super::verify::{copies_of, hint_of};
+use super::{GetArgs, settings_of};
+use crate::commands::Context;
+use crate::error::{CliError, While};
+use crate::exit::ExitCode;
+use crate::keys::{self, Sealed};
+use crate::site::folder_of;
+
+/// What is written.
+enum Form {
+    Sealed,
+    Opened(Vec<Identity>),
+}
+
+pub(super) fn run(context: &Context, arguments: &GetArgs) -> Result<ExitCode, CliError> {
+    let GetArgs { id, out, open, identity } = arguments;
+    let site = context.site()?;
+    let backups = settings_of(&site, id)?;
+    if out.symlink_metadata().is_ok() {
+        let message = format!("{} is there already", out.display());
+        return Err(CliError::failed(message).hint("name another file, or remove this one"));
+    }
+    let copies = copies_of(context, &site, id)?;
+    let form = if *open {
+        let recipients = &backups.recipients;
+        let (terminal, passphrases) = (&context.terminal, &context.passphrases);
+        let opened = keys::identities(recipients, Sealed::Backup, identity, terminal, passphrases)?;
+        Form::Opened(opened)
+    } else {
+        Form::Sealed
+    };
+    let mut failure = None;
+    for (store, known) in &copies {
+        let stored = store.open(&id.object()).map_err(OpenError::Read);
+        match stored.and_then(|stored| write(stored, known, &form, out)) {
+            Ok(()) => {
+                tell(context, &form, known, out);
+                return Ok(ExitCode::Done);
+            }
+            Err(error) => {
+                let hint = hint_of(&error);
+                let doing = format!("{}: {id} was not written", store.name());
+                let error = CliError::failed(While::new(doing, error)).maybe_hint(hint);
+                if let Some(earlier) = failure.replace(error) {
+                    context.terminal.error(&earlier);
+                }
+            }
+        }
+    }
+    // Without any good copy there is nothing to try, which has been said by then.
+    Err(failure.unwrap_or_else(|| CliError::failed(format!("{id} has no good copy"))))
+}
+
+/// Writes it under another name, and gives it its own once it was compared to the last byte.
+fn write(stored: impl io::Read, known: &Sidecar, form: &Form, out: &Path) -> Result<(), OpenError> {
+    let Some(name) = out.file_name().and_then(|name| name.to_str()) else {
+        let error = io::Error::new(io::ErrorKind::InvalidInput, "its path names no file");
+        return Err(OpenError::Write(error));
+    };
+    let part = format!(".{name}.{}.part", std::process::id());
+    let mut staged = Staged::create(folder_of(out), &part, name).map_err(OpenError::Write)?;
+    match form {
+        Form::Sealed => copy_sealed(stored, known, &mut staged)?,
+        Form::Opened(identities) => open_snapshot(stored, known, identities, &mut staged)?,
+    }
+    staged.flush().and_then(|()| staged.publish()).map_err(OpenError::Write)
+}
+
+fn tell(context: &Context, form: &Form, known: &Sidecar, out: &Path) {
+    let (path, version) = (out.display(), &known.etcd_version);
+    context.terminal.say(&match form {
+        Form::Sealed => format!("{path} is the sealed backup, as it was stored. Open it: age -d -i KEY -o backup.db {path}"),
+        Form::Opened(_) => format!(
+            "{path} is the snapshot of etcd {version}. It holds every Secret of cluster {}: delete it when it has served.",
+            known.cluster
+        ),
+    });
+}

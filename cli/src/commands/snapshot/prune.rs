@@ -1,0 +1,153 @@
+//! `quorate snapshot prune`
+
+use std::io;
+
+use engine::backups::catalog::{self, Copy};
+use engine::backups::name::part_of;
+use engine::backups::open::{OpenError, copy_sealed};
+use engine::backups::retention::{Pruning, pruning};
+use engine::backups::{BackupId, Store};
+use inventories::{ClusterName, Keep};
+use time::OffsetDateTime;
+
+use super::list::age;
+use super::{chosen, stores};
+use crate::commands::{Context, approval};
+use crate::error::{CliError, While};
+use crate::exit::ExitCode;
+use crate::site::Site;
+
+/// What is done.
+#[derive(Debug, Clone, Copy)]
+pub(super) enum Mode<'a> {
+    /// It is shown.
+    Show,
+    /// It is deleted; the site's name, where the operator gave it.
+    Delete(Option<&'a str>),
+}
+
+/// A store, what lies there, and what becomes of it.
+struct Decided {
+    store: Store,
+    copies: Vec<Copy>,
+    pruning: Pruning,
+}
+
+pub(super) fn run(
+    context: &Context,
+    named: &[ClusterName],
+    mode: Mode<'_>,
+) -> Result<ExitCode, CliError> {
+    let site = context.site()?;
+    if let Mode::Delete(confirmed) = mode {
+        approval::confirm_site(&site.inventory.site, confirmed)?;
+    }
+    let decided = decide(&site, named, OffsetDateTime::now_utc())?;
+    let (mut count, mut code) = (0, ExitCode::Done);
+    for decided in &decided {
+        count += show(context, decided, OffsetDateTime::now_utc());
+        if let Mode::Delete(_) = mode
+            && let Err(error) = delete(context, decided)
+        {
+            context.terminal.error(&error);
+            code = ExitCode::Failed;
+        }
+    }
+    let last = match (mode, count) {
+        (_, 0) => Some("Nothing to delete."),
+        (Mode::Show, _) => Some("Nothing was deleted. Delete these: quorate snapshot prune --yes"),
+        (Mode::Delete(_), _) => None,
+    };
+    last.into_iter().for_each(|text| context.terminal.say(text));
+    Ok(code)
+}
+
+/// Looks at every store before anything is deleted in one.
+fn decide(
+    site: &Site,
+    named: &[ClusterName],
+    now: OffsetDateTime,
+) -> Result<Vec<Decided>, CliError> {
+    let mut all = Vec::new();
+    for (cluster, backups) in chosen(site, named)? {
+        let keep = backups.keep.ok_or_else(|| no_keep(cluster))?;
+        for store in stores(site, backups) {
+            all.push(decide_one(site, cluster, store, keep, now)?);
+        }
+    }
+    Ok(all)
+}
+
+fn decide_one(
+    site: &Site,
+    cluster: &ClusterName,
+    store: Store,
+    keep: Keep,
+    now: OffsetDateTime,
+) -> Result<Decided, CliError> {
+    let copies = catalog::copies(&store, &site.inventory.site.name, cluster).map_err(|error| {
+        CliError::failed(While::new(format!("cannot read {}", store.name()), error))
+    })?;
+    let pruning = pruning(&copies, keep, now);
+    Ok(Decided { store, copies, pruning })
+}
+
+fn no_keep(cluster: &ClusterName) -> CliError {
+    let message = format!("the inventory does not say how many backups of {cluster} to keep");
+    let hint = format!(
+        "write under [clusters.{cluster}.backups]: keep = {{ hourly = 24, daily = 14, weekly = 8 }}"
+    );
+    CliError::new(ExitCode::Inventory, message).hint(hint)
+}
+
+/// Prints what goes; how many that are.
+fn show(context: &Context, decided: &Decided, now: OffsetDateTime) -> usize {
+    let Decided { store, pruning: Pruning { kept: _, surplus, abandoned }, .. } = decided;
+    let line = |id: &BackupId, what: &str| {
+        let age = age(now - id.time);
+        context.terminal.print(&format!("{}: {id}, {age} old{what}\n", store.name()));
+    };
+    surplus.iter().for_each(|id| line(id, ""));
+    abandoned.iter().for_each(|id| line(id, ", unfinished"));
+    surplus.len() + abandoned.len()
+}
+
+fn delete(context: &Context, decided: &Decided) -> Result<(), CliError> {
+    let Decided { store, pruning: Pruning { kept, surplus, abandoned }, .. } = decided;
+    if !surplus.is_empty() {
+        newest_is_whole(decided, kept.last()).map_err(|error| {
+            let message =
+                format!("nothing is deleted in {}: its newest backup is not good", store.name());
+            CliError::failed(While::new(message, error))
+                .hint("take a new one: quorate snapshot take")
+        })?;
+    }
+    for id in surplus.iter().chain(abandoned) {
+        remove(store, id).map_err(|error| {
+            let message = format!("{}: {id} could not be deleted", store.name());
+            CliError::failed(While::new(message, error))
+        })?;
+        context.terminal.say(&format!("{}: deleted {id}", store.name()));
+    }
+    Ok(())
+}
+
+/// Reads what is to stay, so that it is never the last good one that goes.
+fn newest_is_whole(decided: &Decided, newest: Option<&BackupId>) -> Result<(), OpenError> {
+    let Decided { store, copies, .. } = decided;
+    let newest = copies.iter().find(|copy| Some(&copy.id) == newest);
+    let Some((id, known)) = newest.and_then(|copy| Some((&copy.id, copy.sidecar()?))) else {
+        return Err(OpenError::Read(io::Error::other("there is none")));
+    };
+    let stored = store.open(&id.object()).map_err(OpenError::Read)?;
+    copy_sealed(stored, known, &mut io::sink())
+}
+
+/// The sidecar goes first: what is left of a run that was stopped is no backup.
+fn remove(store: &Store, id: &BackupId) -> io::Result<()> {
+    let (object, sidecar) = (id.object(), id.sidecar());
+    for name in [sidecar.clone(), object.clone(), part_of(&sidecar), part_of(&object)] {
+        store.remove(&name)?;
+    }
+    Ok(())
+}

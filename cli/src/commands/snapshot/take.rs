@@ -1,0 +1,228 @@
+//! `quorate snapshot take`
+
+use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
+use std::time::Duration;
+
+use engine::backups::sidecar::{FORMAT, Grade, Member};
+use engine::backups::source::{Choice, NoSource, Source, choose};
+use engine::backups::take::{self, Kept, Order, Sizes, TakeError, Taken};
+use engine::backups::{BackupId, Sidecar, ask};
+use inventories::ClusterName;
+use pki::Recipient;
+use planner::facts::Observed;
+use planner::spec::ClusterSpec;
+use remote::RemoteError;
+use templates::Layout;
+use time::OffsetDateTime;
+use time::format_description::well_known::Rfc3339;
+
+use super::{settings, stores};
+use crate::commands::Context;
+use crate::commands::actor::actor;
+use crate::commands::hosts::HostAccess;
+use crate::error::{CliError, While};
+use crate::exit::ExitCode;
+use crate::interrupt::Interrupts;
+use crate::provenance::{Checkout, Provenance};
+use crate::report::columns::bytes;
+use crate::report::human::Spinner;
+use crate::site::{Site, choose_cluster};
+use crate::terminal::Terminal;
+
+pub(super) fn run(context: &Context, named: Option<&ClusterName>) -> Result<ExitCode, CliError> {
+    let site = context.site()?;
+    let spec = site.spec()?;
+    let cluster = choose_cluster(&spec, named)?;
+    let backups = settings(&site, &cluster.name)?;
+    let recipients = recipients(&backups.recipients)?;
+    let stores = stores(&site, backups);
+    let id = BackupId::draw(&site.inventory.site.name, &cluster.name, OffsetDateTime::now_utc())
+        .map_err(|error| CliError::failed(format!("cannot draw a random name: {error}")))?;
+    let taken = context.block_on(async {
+        let mut interrupts = Interrupts::listen().map_err(CliError::failed)?;
+        let access = HostAccess::of(context, &site)?;
+        let asking = async {
+            let answers = ask::every_status(&access.pool, cluster).await;
+            let source = choose(&answers, formed(cluster)).map_err(no_source)?;
+            let about = ask::about(&access.pool, cluster, &source.host).await;
+            Ok((source, about))
+        };
+        let (source, about) = interrupts.give_way(asking).await?;
+        announce(&context.terminal, cluster, &source);
+        let progress = Arc::new(AtomicU64::new(0));
+        let order = Order {
+            host: &source.host,
+            layout: &Layout::of(&cluster.name),
+            version: cluster.version,
+            endpoint: &cluster
+                .endpoints_from(&source.host)
+                .remove(&source.host)
+                .unwrap_or_default(),
+            recipients: &recipients,
+            stores: &stores,
+            id: &id,
+            progress: &progress,
+        };
+        let describe = |sizes| sidecar(&site, &id, &source, about, sizes);
+        let taking = take::take(&access.pool, &order, describe, interrupts.next());
+        watched(&context.terminal, &source, &progress, taking).await.map_err(not_taken)
+    })??;
+    Ok(tell(&context.terminal, &id, &taken))
+}
+
+fn recipients(written: &[String]) -> Result<Vec<Recipient>, CliError> {
+    let parse = |text: &String| {
+        Recipient::parse(text).map_err(|error| {
+            let doing = format!("cannot seal backups for {text}");
+            CliError::new(ExitCode::Inventory, While::new(doing, error))
+        })
+    };
+    written.iter().map(parse).collect()
+}
+
+fn formed(cluster: &ClusterSpec) -> Option<&str> {
+    match &cluster.formed {
+        Observed::Known(record) => Some(&record.cluster_id),
+        Observed::Absent | Observed::Unknown(_) => None,
+    }
+}
+
+fn no_source(error: NoSource) -> CliError {
+    let kind = match &error {
+        NoSource::Silent(_) => ExitCode::Unreachable,
+        NoSource::Split(_) | NoSource::Other { .. } | NoSource::Unfit => ExitCode::Blocked,
+    };
+    CliError::new(kind, error).hint("look at the cluster: quorate status")
+}
+
+/// Says who is asked, and what that means.
+fn announce(terminal: &Terminal, cluster: &ClusterSpec, source: &Source) {
+    let (name, host) = (&cluster.name, &source.host);
+    let why = match source.choice {
+        Choice::Follower => "a follower",
+        Choice::Leader => "the leader, because no follower is fit",
+        Choice::HighestIndex => "the member with the highest index",
+    };
+    terminal.say(&format!("Taking a snapshot of cluster {name} from {host}, {why}."));
+    if !source.has_quorum() {
+        terminal.warn(&format!(
+            "cluster {name} has no quorum: members that did not answer may hold later writes"
+        ));
+    }
+}
+
+/// Shows how much has come until it is done.
+async fn watched<T>(
+    terminal: &Terminal,
+    source: &Source,
+    progress: &AtomicU64,
+    work: impl Future<Output = T>,
+) -> T {
+    let spinner = Spinner::new(terminal);
+    let all = bytes(source.status.facts.db_size);
+    let mut work = std::pin::pin!(work);
+    let done = loop {
+        let so_far = bytes(progress.load(Ordering::Relaxed));
+        spinner.draw(&format!("{}: {so_far} of about {all}", source.host));
+        tokio::select! {
+            done = &mut work => break done,
+            () = tokio::time::sleep(Duration::from_millis(100)) => {}
+        }
+    };
+    terminal.clear();
+    done
+}
+
+fn sidecar(
+    site: &Site,
+    id: &BackupId,
+    source: &Source,
+    about: ask::About,
+    sizes: Sizes,
+) -> Sidecar {
+    let facts = &source.status.facts;
+    let ask::About { members, alarms, authentication } = about;
+    let listed = members.iter().flatten().find(|member| member.id == facts.member_id);
+    let name = listed.map_or(source.host.to_string(), |member| member.name.clone());
+    let Sizes { size, sha256, sealed_size, sealed_sha256 } = sizes;
+    Sidecar {
+        format: FORMAT,
+        id: id.to_string(),
+        site: id.site.to_string(),
+        cluster: id.cluster.to_string(),
+        cluster_id: facts.cluster_id.clone(),
+        member: Member { id: facts.member_id.clone(), name },
+        members,
+        quorum: source.has_quorum(),
+        revision: source.status.revision,
+        raft_index: facts.raft_applied,
+        raft_term: facts.raft_term,
+        alarms,
+        authentication,
+        etcd_version: facts.version.clone(),
+        size,
+        sha256,
+        sealed_size,
+        sealed_sha256,
+        time: id.time.format(&Rfc3339).unwrap_or_default(),
+        by: actor(),
+        commit: commit(site),
+        grade: Grade::Stored,
+        digest: String::new(),
+    }
+}
+
+/// The commit of the inventory, and whether the inventory is that commit's.
+fn commit(site: &Site) -> Option<String> {
+    let checkout = Checkout::of(site);
+    let provenance = checkout.known()?;
+    let dirty = if Provenance::is_dirty(provenance) { "-dirty" } else { "" };
+    Some(format!("{}{dirty}", provenance.commit))
+}
+
+fn not_taken(error: TakeError) -> CliError {
+    let kind = match &error {
+        TakeError::Interrupted => ExitCode::Interrupted,
+        TakeError::Remote(_) => ExitCode::Unreachable,
+        _ => ExitCode::Failed,
+    };
+    let hint = match &error {
+        TakeError::Remote(error) => RemoteError::hint(error),
+        TakeError::Etcdctl { .. } | TakeError::Trailer(_) | TakeError::Host(_) => Some(
+            "nothing was stored; earlier backups are as they were: quorate snapshot list"
+                .to_owned(),
+        ),
+        _ => None,
+    };
+    CliError::new(kind, error).maybe_hint(hint)
+}
+
+/// Says where the backup is, and where it is not.
+fn tell(terminal: &Terminal, id: &BackupId, taken: &Taken) -> ExitCode {
+    let mut stored = 0;
+    for Kept { store, outcome } in &taken.kept {
+        match outcome {
+            Ok(()) => {
+                stored += 1;
+                terminal.say(&format!("{}: stored and read back", store.name()));
+            }
+            Err(error) => {
+                let cause = std::error::Error::source(error).map(|cause| format!(": {cause}"));
+                let cause = cause.unwrap_or_default();
+                terminal.warn(&format!("{}: no backup: {error}{cause}", store.name()));
+            }
+        }
+    }
+    if stored == 0 {
+        terminal.warn("no target has the backup; earlier ones are as they were");
+        return ExitCode::Failed;
+    }
+    let Sidecar { size, revision, .. } = &taken.sidecar;
+    terminal.say(&format!(
+        "{} at revision {revision} or later. Nobody has opened or restored it yet: quorate snapshot verify {id}",
+        bytes(*size)
+    ));
+    terminal.print(&format!("{id}\n"));
+    if stored == taken.kept.len() { ExitCode::Done } else { ExitCode::Partial }
+}
