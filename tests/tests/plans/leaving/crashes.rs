@@ -113,8 +113,8 @@ fn one_apply_is_enough() {
     for (members, wanted) in [(3, &[1, 2, 4][..]), (3, &[2, 3, 4]), (5, &[1, 3, 5]), (3, &[2])] {
         for repeat in [Repeat::Once, Repeat::Twice] {
             let site = Site::of(Runtime::Systemd, members, wanted);
-            let world = site.world.clone();
-            let policy = Policy::default();
+            let (world, policy) = (site.world.clone(), Policy::default());
+            site.plan();
             let (done, report) = apply_with(world, &site.wanted, &policy, 4, None, repeat);
             assert_eq!(report.failed().count(), 0, "{}", done.story.join("\n"));
             is_reached(&done, &site.wanted);
