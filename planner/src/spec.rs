@@ -43,10 +43,14 @@ impl SiteSpec {
 /// Where a host is found, and where its members listen.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Addresses {
-    client: IpAddr,
-    peer: IpAddr,
-    client_listen: IpAddr,
-    peer_listen: IpAddr,
+    /// Where clients and the other hosts reach its members.
+    pub client: IpAddr,
+    /// Where the other members reach them.
+    pub peer: IpAddr,
+    /// Where they listen for clients.
+    pub client_listen: IpAddr,
+    /// Where they listen for the other members.
+    pub peer_listen: IpAddr,
 }
 
 /// Where release archives come from.

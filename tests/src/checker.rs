@@ -4,6 +4,7 @@
 mod defrag;
 mod forming;
 mod joining;
+mod leaving;
 mod reading;
 mod stopped;
 mod unknown;
@@ -29,6 +30,7 @@ pub fn violations(plan: &Plan, spec: &SiteSpec, facts: &SiteFacts) -> Vec<String
         found.extend(defrag::violations(&reading));
         found.extend(forming::violations(&reading));
         found.extend(joining::violations(&reading));
+        found.extend(leaving::violations(&reading));
         found.extend(unknown::violations(&reading));
         found.extend(stopped::violations(&reading));
     }
@@ -58,9 +60,8 @@ fn guards_stand_where_they_must(reading: &Reading<'_>) -> Vec<String> {
         StepKind::StartMember { .. } => {
             matches!(step.guard, Guard::HasLog | Guard::HasLogOrNeverFormed)
         }
-        StepKind::RemoveMember { id, .. } | StepKind::RemoveListed { id, .. } => {
-            joining::counts_the_rest(reading, step, id)
-        }
+        StepKind::RemoveMember { id, .. } => joining::counts_the_rest(reading, step, id),
+        StepKind::RemoveListed { id, .. } => leaving::counts_the_rest(reading, step, id),
         // Its script asks the others itself.
         StepKind::ForgetMember { .. } | StepKind::RetireMember { .. } => {
             step.guard == Guard::Nothing
@@ -92,7 +93,7 @@ fn guards_stand_where_they_must(reading: &Reading<'_>) -> Vec<String> {
     let may_take_down = |step: &&Step| {
         let harmless = step.guard == Guard::NeverFormed
             || step.kind.is_start()
-            || joining::is_off_the_list(reading, step);
+            || leaving::is_off_the_list(reading, step);
         harmless
             || (step.kind.disrupts() && reading.ends_a_bootstrap(step))
             || reading.reaches(step).iter().all(|cluster| reading.keeps_quorum(step, cluster))
@@ -146,7 +147,7 @@ fn restarts_come_one_by_one(reading: &Reading<'_>) -> Vec<String> {
     let turns: Vec<(&Step, BTreeSet<&ClusterName>)> = reading
         .steps(|kind| kind.effect().takes_down() && !kind.is_start())
         .into_iter()
-        .filter(|step| step.guard != Guard::NeverFormed)
+        .filter(|step| step.guard != Guard::NeverFormed && !leaving::is_off_the_list(reading, step))
         .map(|step| (step, reading.reaches(step)))
         .collect();
     let waits = |first: &Step, second: &Step, cluster: &ClusterName| {

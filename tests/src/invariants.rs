@@ -74,7 +74,8 @@ pub fn no_more_than_its_effect(before: &World, step: &Step, after: &World) -> Re
             let process = now.members.get(cluster).and_then(|member| member.process.as_ref());
             let ended = member.process.is_some() && member.process.as_ref() != process;
             let unready = || is_unready(before, step, cluster, member);
-            let said = name == step.host() && (reaches(step, cluster, member, host) || unready());
+            let here = || reaches(step, cluster, member, host) || unready();
+            let said = (name == step.host() && here()) || removes(step, cluster, member);
             if ended && !said {
                 let effect = step.kind.effect();
                 let what = format!("{} ended {cluster} on {name}, and says {effect:?}", step.id);
@@ -83,6 +84,12 @@ pub fn no_more_than_its_effect(before: &World, step: &Step, after: &World) -> Re
         }
     }
     Ok(())
+}
+
+/// Whether a step takes this member out of its cluster's list: it hears of that, and ends.
+fn removes(step: &Step, cluster: &ClusterName, member: &SimMember) -> bool {
+    let StepKind::RemoveListed { id, .. } = &step.kind else { return false };
+    step.cluster() == Some(cluster) && member.log.as_ref().is_some_and(|log| log.member_id() == *id)
 }
 
 /// I1: what we do never turns a quorum into none, also not for the moment of a restart. An outage

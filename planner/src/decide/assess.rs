@@ -134,7 +134,12 @@ pub(crate) fn assess<'a>(
         leader,
         led,
         down: match formation {
-            Formation::Formed => down(spec, &members, &answers, list),
+            Formation::Formed => {
+                let leaving = leaving.iter().filter(|(_, one)| one.is_listed());
+                let leaving = leaving.filter_map(|(host, one)| Some((*host, one.facts?)));
+                let all = members.iter().map(|(host, facts)| (*host, *facts)).chain(leaving);
+                down(spec, &all.collect(), &answers, list)
+            }
             // What was never there is not down.
             Formation::Absent | Formation::Begun | Formation::Elsewhere | Formation::Unknown => {
                 BTreeMap::new()

@@ -10,10 +10,11 @@ use crate::decide::assess::View;
 use crate::decide::discovery;
 use crate::decide::ensure;
 use crate::decide::form;
-use crate::decide::join::{self, Joins};
-use crate::decide::leave::{self, Leaves};
+use crate::decide::join;
+use crate::decide::leave;
 use crate::decide::leaving::Leaving;
 use crate::decide::member_context::MemberContext;
+use crate::decide::membership::{self, majority};
 use crate::decide::order;
 use crate::decide::readdress;
 use crate::decide::roll;
@@ -43,13 +44,12 @@ pub(crate) fn steps(
     candidates.retain(|candidate| !is_joining(candidate.host()));
     let restarting: BTreeSet<&HostName> =
         candidates.iter().map(|candidate| candidate.host()).collect();
-    let leave_listed = view.leaving.values().any(Leaving::is_listed);
-    let members_wait =
-        (joins.is_none() && !view.joining.is_empty()) || (leaves.is_none() && leave_listed);
+    let members_wait = (joins.is_none() && !view.joining.is_empty())
+        || (leaves.is_none() && view.leaving.values().any(Leaving::is_listed));
     let names: Vec<&str> = candidates.iter().map(|one| one.host().as_str()).collect();
     let what = format!("a restart is due on {}", names.join(", "));
     if let Some(first) = candidates.first()
-        && let Some(waits) = join::before_restarts(first.cluster(), view, &what)
+        && let Some(waits) = membership::before_restarts(first.cluster(), view, &what)
     {
         report.held.push(waits);
         candidates.clear();
@@ -118,9 +118,9 @@ pub(crate) fn steps(
     }
     let mut before = elsewhere.clone();
     if let Some(leaves) = &leaves {
-        let failed = leaves.first(view, elsewhere, report);
-        before.extend(failed.iter().map(|step| step.id.clone()));
-        steps.extend(failed);
+        let first = leaves.first(view, elsewhere, report);
+        before.extend(first.iter().map(|step| step.id.clone()));
+        steps.extend(first);
     }
     if let Some(joins) = &joins {
         steps.extend(joins.steps(view, &before, report)?);
@@ -128,15 +128,19 @@ pub(crate) fn steps(
             .extend(members.iter().filter(|member| joins.hosts().any(|host| host == member.name)));
     }
     if let Some(leaves) = &leaves {
-        steps.extend(leave_last(view, leaves, joins.as_ref(), &before, report));
+        steps.extend(leaves.last(view, joins.as_ref(), &before, report));
+        let retired = leaves.retire(&steps);
+        steps.extend(retired);
     }
     leave::save_first(view, members, scope, &mut steps, report);
     report.held.extend(stuck);
     let starts = steps.iter().any(|step| step.kind.is_start());
-    let removals = leaves.as_ref().map(Leaves::removals).unwrap_or_default();
+    let removals = steps.iter().filter(|step| matches!(step.kind, StepKind::RemoveListed { .. }));
+    let removals: BTreeSet<StepId> = removals.map(|step| step.id.clone()).collect();
+    let quorum = majority(leave::voters_left(view, &steps));
     if (starts || !unmarked.is_empty() || !removals.is_empty())
         && let Some(prover) = prover
-        && let Some(proven) = provable(prover.cluster, view, members, scope, |host| {
+        && let Some(proven) = provable(prover.cluster, quorum, members, scope, |host| {
             !is_joining(host)
                 || joins.as_ref().is_some_and(|joins| joins.hosts().any(|one| one == host))
         })
@@ -163,38 +167,12 @@ pub(crate) fn steps(
     Ok(steps)
 }
 
-/// The steps that remove the members that still serve: after all that are to take their places have a vote.
-fn leave_last(
-    view: &View<'_>,
-    leaves: &Leaves<'_, '_>,
-    joins: Option<&Joins<'_, '_>>,
-    before: &BTreeSet<StepId>,
-    report: &mut PlanReport,
-) -> Vec<Step> {
-    let joined = joins.map(Joins::urls).unwrap_or_default();
-    let mut steps = Vec::new();
-    let cluster = leaves.cluster();
-    if joined.len() == view.joining.len() {
-        let promotes =
-            joined.keys().map(|host| StepId::for_member(host, &cluster.name, Verb::Promote));
-        let after = before.iter().cloned().chain(promotes).collect();
-        steps.extend(leaves.last(view, &joined, &after, report));
-        leave::told(view, cluster, report);
-    } else {
-        report.held.extend(leaves.after_joins(view));
-    }
-    let mut there: BTreeSet<StepId> = steps.iter().map(|step| step.id.clone()).collect();
-    there.extend(before.iter().cloned());
-    steps.extend(leaves.retire().into_iter().filter(|step| step.after.is_subset(&there)));
-    steps
-}
-
 /// The members by which the cluster can be proven healthy once the starts of the plan are done; `None`
 /// where they can't be a quorum. A member that something blocked keeps down is not one of them, nor one
 /// that runs another version until its restart.
 fn provable<'a>(
     cluster: &'a ClusterSpec,
-    view: &View<'_>,
+    quorum: usize,
     members: &[MemberContext<'_>],
     scope: &Scope<'_>,
     will_vote: impl Fn(&HostName) -> bool,
@@ -212,7 +190,7 @@ fn provable<'a>(
     };
     let voters = cluster.members.keys().filter(|host| will_vote(host));
     let running: BTreeSet<&HostName> = voters.filter(will_run).collect();
-    let is_quorum = running.len() >= view.now.quorum.size();
+    let is_quorum = running.len() >= quorum;
     let proven: BTreeSet<&HostName> = running.into_iter().filter(at_version).collect();
     (is_quorum && !proven.is_empty()).then_some(proven)
 }

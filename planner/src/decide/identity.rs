@@ -1,15 +1,16 @@
 //! Whether the hosts and the inventory speak of the same cluster: its CAs, its id, its members.
 
+mod version;
+
 use std::borrow::Cow;
 use std::collections::{BTreeMap, BTreeSet};
 
 use inventories::HostName;
 use pki::{CaKind, CertFacts};
 use templates::head;
-use templates::layout::{PkiFile, ReleaseLayout};
+use templates::layout::PkiFile;
 
 use crate::decide::assess::View;
-use crate::decide::leaving::Place;
 use crate::decide::{lost, readdress};
 use crate::facts::{ListedMember, MemberFacts, Observed};
 use crate::report::{Finding, FindingCode, Formation, PlanReport};
@@ -29,7 +30,7 @@ pub(crate) fn check(
         one_cluster(cluster, view, report);
         members(cluster, view, report);
         client_urls(cluster, view, report);
-        version(cluster, view, report);
+        version::check(cluster, view, report);
         lost::check(cluster, view, report);
     }
 }
@@ -239,7 +240,7 @@ fn members(cluster: &ClusterSpec, view: &View<'_>, report: &mut PlanReport) {
         formed.iter().map(|member| (member.name.as_str(), member)).collect();
     let mut taken: BTreeSet<&str> = BTreeSet::new();
     let wanted: BTreeSet<&str> = cluster.members.keys().map(HostName::as_str).collect();
-    let (mut differences, mut spare) = (Vec::new(), Vec::new());
+    let (mut differences, mut strangers) = (Vec::new(), Vec::new());
     let mut stops = kept(cluster);
     let is_missing = |host: &&HostName| {
         !running.contains_key(host.as_str()) && !view.joining.contains_key(*host)
@@ -271,17 +272,18 @@ fn members(cluster: &ClusterSpec, view: &View<'_>, report: &mut PlanReport) {
             (false, false) => format!("{name}{id}"),
         };
         differences.push(format!("{what} is a member, but not in `members`"));
-        if let Some(id) = member.id.as_ref().filter(|_| member.learner) {
-            spare.push(format!("quorate etcdctl --cluster {} -- member remove {id}", cluster.name));
-        }
+        strangers.extend(member.id.as_ref());
     }
     if !differences.is_empty() {
         let message = format!("the members differ: {}", differences.join("; "));
         let mut finding = unsupported(cluster, "members", FindingCode::ChangingMembers, message);
-        // A learner has no vote, so nothing depends on it.
-        for command in spare {
-            let hint = finding.hint.get_or_insert_default();
-            *hint = format!("{hint}\nto remove the learner, which has no vote: {command}");
+        if view.listed().is_none() {
+            let restore = finding.hint.get_or_insert_default();
+            *restore = format!(
+                "bring the members back that run the cluster now\nor until then: {restore}"
+            );
+        } else if strangers.len() == differences.len() {
+            finding.hint = Some(remove_hint(cluster, &strangers));
         }
         report.block(finding, stops);
     }
@@ -306,13 +308,20 @@ fn members(cluster: &ClusterSpec, view: &View<'_>, report: &mut PlanReport) {
     }
 }
 
+/// How members go whose hosts the inventory does not have.
+fn remove_hint(cluster: &ClusterSpec, ids: &[&String]) -> String {
+    let remove =
+        |id: &&String| format!("quorate etcdctl --cluster {} -- member remove {id}", cluster.name);
+    let commands: Vec<String> = ids.iter().map(remove).collect();
+    format!(
+        "if nobody needs it: {}\nor name its host in [hosts], and quorate apply removes it",
+        commands.join("\n")
+    )
+}
+
 /// Whether the inventory still has the host of this member, so that it can be removed.
 fn leaves(view: &View<'_>, member: &Formed) -> bool {
-    let is_it = |place: &Place| match place {
-        Place::Listed { id, .. } => member.id.as_ref() == Some(id),
-        Place::Removed => false,
-    };
-    view.leaving.values().any(|one| is_it(&one.place))
+    member.id.is_some() && view.leaving.values().any(|one| one.id() == member.id.as_deref())
 }
 
 /// A running process shows where it serves clients, and is asked there. Steps would ask it where the inventory says.
@@ -339,41 +348,6 @@ fn kept(cluster: &ClusterSpec) -> Vec<Stops> {
     let settings = |host: &HostName| Stops::Settings(host.clone(), cluster.name.clone());
     let settings = cluster.members.keys().map(settings);
     settings.chain([Stops::Changes(cluster.name.clone())]).collect()
-}
-
-/// Another patch of the same minor is a roll. Another minor is an upgrade with gates of its own.
-fn version(cluster: &ClusterSpec, view: &View<'_>, report: &mut PlanReport) {
-    let minor = format!("{}.", cluster.version.minor());
-    let others: Vec<String> = view
-        .members
-        .iter()
-        .filter(|(host, member)| view.was_member(host, member))
-        .filter_map(|(host, member)| Some((host, version_of(cluster, member)?)))
-        .filter(|(_, version)| !version.starts_with(&minor))
-        .map(|(host, version)| format!("{host} runs {version}"))
-        .collect();
-    if !others.is_empty() {
-        let message =
-            format!("the inventory wants etcd {}, but {}", cluster.version, others.join(", "));
-        let finding = unsupported(cluster, "version", FindingCode::ChangingVersion, message);
-        report.block(finding, kept(cluster));
-    }
-}
-
-/// What a member runs, or would run if it were started.
-fn version_of<'a>(cluster: &ClusterSpec, member: &'a MemberFacts) -> Option<&'a str> {
-    if let Some(etcd) = member.etcd.known() {
-        return Some(&etcd.version);
-    }
-    let text = text_of(cluster, member)?;
-    match text.lines().find_map(|line| line.strip_prefix("ExecStart=")) {
-        Some(command) => {
-            let etcd = command.split(' ').find_map(|word| word.strip_prefix(ReleaseLayout::ROOT));
-            etcd?.strip_prefix('/')?.split('/').next()
-        }
-        // The image of a pod may be named by its digest, which tells no version.
-        None => head::version(text),
-    }
 }
 
 fn unsupported(

@@ -11,7 +11,6 @@ use crate::decide::assess::View;
 use crate::decide::ensure;
 use crate::decide::form;
 use crate::decide::leave::{self, Leaves};
-use crate::decide::leaving::Place;
 use crate::decide::member_context::MemberContext;
 use crate::decide::membership::{self, Joining, majority, survivors};
 use crate::decide::runtime;
@@ -56,15 +55,16 @@ pub(crate) fn ready<'p, 'a>(
     if newcomers.is_empty() {
         return None;
     }
-    let leaves_first: Vec<&str> = leaves.into_iter().flat_map(Leaves::failed).collect();
+    let leaves_first: Vec<&str> = leaves.into_iter().flat_map(Leaves::first_ids).collect();
     if let Some(why) = waits(cluster, view, members, (&newcomers, &leaves_first), scope) {
         let names: Vec<&str> = newcomers.iter().map(|(member, _)| member.name.as_str()).collect();
+        let again = || "resolve this, and plan again".to_owned();
         report.held.push(Finding {
             code: FindingCode::JoinWaits,
             host: None,
             cluster: Some(cluster.name.clone()),
             message: format!("{} can't join now: {why}", names.join(", ")),
-            hint: Some("resolve this, and plan again".to_owned()),
+            hint: Some(leave::even(cluster).map_or_else(again, |(_, hint)| hint)),
         });
         return None;
     }
@@ -86,10 +86,10 @@ pub(crate) fn ready<'p, 'a>(
         Some(Joining::Failed(_) | Joining::Unlisted) => false,
     });
     let (listed, cluster_id) = (listed.collect(), view.now.cluster_id.clone());
-    let leave_last = view.leaving.iter().filter(|(_, one)| match &one.place {
-        Place::Listed { id, .. } => !leaves_first.contains(&id.as_str()),
-        Place::Removed => false,
-    });
+    let leave_last = view
+        .leaving
+        .iter()
+        .filter(|(_, one)| one.id().is_some_and(|id| !leaves_first.contains(&id)));
     let leaving = leave_last.map(|(host, one)| ((*host).clone(), one.wanted.member.peer_url()));
     let gone = list.iter().filter(|row| !row.learner && leaves_first.contains(&row.id.as_str()));
     let voters = view.now.quorum.voters.saturating_sub(gone.count());
@@ -109,7 +109,7 @@ fn waits(
         return Some("a blocked finding stops membership changes in this cluster".to_owned());
     }
     let list = view.listed()?;
-    if let Some(why) = leave::even(cluster) {
+    if let Some((why, _)) = leave::even(cluster) {
         return Some(why);
     }
     let mut failed = failed(newcomers);
@@ -157,35 +157,6 @@ fn waits(
 
 fn failed<'j>(newcomers: &[(&MemberContext<'_>, &'j Joining)]) -> Vec<&'j str> {
     newcomers.iter().filter_map(|(_, place)| place.failed()).collect()
-}
-
-/// Restarts come after the new members, and after those that leave: each of them counts on all others.
-pub(crate) fn before_restarts(
-    cluster: &ClusterSpec,
-    view: &View<'_>,
-    what: &str,
-) -> Option<Finding> {
-    let names = |hosts: Vec<&HostName>| {
-        let names: Vec<&str> = hosts.into_iter().map(HostName::as_str).collect();
-        (!names.is_empty()).then(|| names.join(", "))
-    };
-    let joins = names(view.joining.keys().copied().collect());
-    let listed = view.leaving.iter().filter(|(_, one)| one.is_listed());
-    let leaves = names(listed.map(|(host, _)| *host).collect());
-    let until: Vec<String> = [
-        joins.map(|names| format!("{names} has joined")),
-        leaves.map(|names| format!("{names} is removed")),
-    ]
-    .into_iter()
-    .flatten()
-    .collect();
-    (!until.is_empty()).then(|| Finding {
-        code: FindingCode::RollWaits,
-        host: None,
-        cluster: Some(cluster.name.clone()),
-        message: format!("{what}, which waits until {}", until.join(" and ")),
-        hint: Some("apply this plan and plan again, or put `members` back".to_owned()),
-    })
 }
 
 impl Joins<'_, '_> {

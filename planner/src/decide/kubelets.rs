@@ -11,8 +11,8 @@ use templates::{RenderError, head, pod};
 use crate::decide::assess::{self, View};
 use crate::decide::form;
 use crate::decide::formed::Reform;
-use crate::decide::join;
 use crate::decide::member_context::MemberContext;
+use crate::decide::membership;
 use crate::decide::planner::{judge, members};
 use crate::decide::roll;
 use crate::decide::runtime;
@@ -115,7 +115,7 @@ pub(crate) fn turns(
             report.held.push(keeps(cluster.spec, &kept));
         }
         let Some(scope) = &cluster.scope else { continue };
-        if let Some(waits) = join::before_restarts(cluster.spec, &cluster.view, &needs) {
+        if let Some(waits) = membership::before_restarts(cluster.spec, &cluster.view, &needs) {
             report.held.push(waits);
             changes.retain(|host, _| !here.contains(host));
             continue;

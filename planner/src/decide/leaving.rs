@@ -4,11 +4,13 @@
 use std::borrow::Cow;
 use std::collections::{BTreeMap, BTreeSet};
 
-use inventories::{ClusterName, HostName};
+use inventories::{ClusterName, HostName, SiteName};
 
 use crate::decide::{assess, readdress};
 use crate::facts::{HostFacts, ListedMember, MemberFacts, Observed, SiteFacts};
-use crate::spec::{ClusterSpec, MemberSpec, SiteSpec};
+use crate::plan::Leaver;
+use crate::spec::{Addresses, ClusterSpec, MemberSpec, SiteSpec};
+use templates::PeerUrl;
 
 /// A member that is to leave.
 pub(crate) struct Leaving<'a> {
@@ -16,6 +18,8 @@ pub(crate) struct Leaving<'a> {
     pub(crate) place: Place,
     /// What its host says of it; `None` where it could not be looked at.
     pub(crate) facts: Option<&'a MemberFacts>,
+    /// Whose the host is, where it was looked at.
+    pub(crate) site: Option<&'a Observed<SiteName>>,
 }
 
 /// How far it is on its way out.
@@ -45,8 +49,24 @@ impl Leaving<'_> {
         match facts.etcd.known() {
             Some(etcd) if etcd.leader.is_some() => State::Serves,
             Some(_) => State::Hangs,
-            None if facts.running.known().is_some() && self.votes() => State::Hangs,
+            None if facts.is_up() || !facts.running.is_absent() => State::Hangs,
             None => State::Failed,
+        }
+    }
+
+    /// What its removal has to heed. One without a vote may go whatever it does.
+    pub(crate) fn leaver(&self) -> Leaver {
+        match self.state() {
+            State::Failed if self.votes() => Leaver::Failed,
+            State::Failed | State::Hangs | State::Serves => Leaver::Serves,
+        }
+    }
+
+    /// The id under which the list has it.
+    pub(crate) fn id(&self) -> Option<&str> {
+        match &self.place {
+            Place::Listed { id, .. } => Some(id),
+            Place::Removed => None,
         }
     }
 
@@ -155,15 +175,13 @@ fn host_of<'s>(
     cluster: &ClusterSpec,
     row: &ListedMember,
 ) -> Option<&'s HostName> {
-    let name = spec.addresses.keys().find(|host| host.as_str() == row.name);
-    if name.is_some() || !row.name.is_empty() {
-        return name;
+    if !row.name.is_empty() {
+        return spec.addresses.get_key_value(row.name.as_str()).map(|(host, _)| host);
     }
-    let is_there = |host: &HostName, at| {
-        let member = cluster.member_on(host, at);
-        member.is_some_and(|it| row.peer_urls.contains(&it.member.peer_url().to_string()))
-    };
-    spec.addresses.iter().find(|(host, at)| is_there(host, at)).map(|(host, _)| host)
+    let port = cluster.members.values().next()?.member.ports.peer;
+    let is_there =
+        |at: &Addresses| row.peer_urls.contains(&PeerUrl::new(at.peer, port).to_string());
+    spec.addresses.iter().find(|(_, at)| is_there(at)).map(|(host, _)| host)
 }
 
 /// The members that leave, by host.
@@ -175,7 +193,8 @@ pub(crate) fn leaving<'a>(
     let Some(list) = list else { return BTreeMap::new() };
     let one = |(host, wanted): (&'a HostName, &'a MemberSpec)| {
         let seen = facts.hosts.get(host).and_then(Observed::known);
-        let facts = seen.and_then(|seen| seen.clusters.get(&cluster.name));
+        let (site, facts) =
+            (seen.map(|seen| &seen.site), seen.and_then(|seen| seen.clusters.get(&cluster.name)));
         let url = wanted.member.peer_url().to_string();
         let is_it = |row: &&ListedMember| {
             row.name == host.as_str() || (row.name.is_empty() && row.peer_urls.contains(&url))
@@ -188,7 +207,7 @@ pub(crate) fn leaving<'a>(
             },
             None => Place::Removed,
         };
-        (host, Leaving { wanted, place, facts })
+        (host, Leaving { wanted, place, facts, site })
     };
     cluster.former.iter().map(one).collect()
 }

@@ -102,6 +102,35 @@ pub(crate) fn survivors<'v>(
     (healthy.map(|(host, _)| host).collect(), needed)
 }
 
+/// Restarts come after the new members, and after those that leave: each of them counts on all others.
+pub(crate) fn before_restarts(
+    cluster: &ClusterSpec,
+    view: &View<'_>,
+    what: &str,
+) -> Option<Finding> {
+    let names = |hosts: Vec<&HostName>| {
+        let names: Vec<&str> = hosts.into_iter().map(HostName::as_str).collect();
+        (!names.is_empty()).then(|| names.join(", "))
+    };
+    let joins = names(view.joining.keys().copied().collect());
+    let listed = view.leaving.iter().filter(|(_, one)| one.is_listed());
+    let leaves = names(listed.map(|(host, _)| *host).collect());
+    let until: Vec<String> = [
+        joins.map(|names| format!("{names} has joined")),
+        leaves.map(|names| format!("{names} is removed")),
+    ]
+    .into_iter()
+    .flatten()
+    .collect();
+    (!until.is_empty()).then(|| Finding {
+        code: FindingCode::RollWaits,
+        host: None,
+        cluster: Some(cluster.name.clone()),
+        message: format!("{what}, which waits until {}", until.join(" and ")),
+        hint: Some("apply this plan and plan again, or put `members` back".to_owned()),
+    })
+}
+
 /// Refuses to replace what has not failed, and what the others can't do without.
 pub(crate) fn check(
     spec: &SiteSpec,

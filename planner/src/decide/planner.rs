@@ -101,6 +101,7 @@ pub(super) fn assessed<'a>(
     for cluster in policy.selection.of(spec) {
         let view = assess::assess(cluster, facts, Reform::of(cluster, policy), &policy.replace);
         judge(spec, cluster, &view, facts, policy, &mut report);
+        report.unseen.extend(unseen(facts, &view.leaving.keys().copied().collect()));
         let waits = view.waits_for().filter_map(|host| view.elsewhere.unseen.get_key_value(host));
         report.unseen.extend(waits.map(|(host, why)| ((*host).clone(), (*why).to_owned())));
         views.push((cluster, view));
@@ -260,16 +261,21 @@ pub(super) fn unmanaged(
     steps: &[Step],
     report: &mut PlanReport,
 ) {
+    let retires = steps.iter().filter(|step| step.id.verb == Verb::Retire);
+    let retires = retires.filter_map(|step| Some((step.host(), step.cluster()?.as_str())));
+    let retires: BTreeSet<(&HostName, &str)> = retires.collect();
+    let waits = report.held.iter().filter(|held| held.code == FindingCode::RemovalWaits);
+    let waits: BTreeSet<String> =
+        waits.filter_map(|held| Some(held.cluster.as_ref()?.to_string())).collect();
     let leaves = |host: &HostName, cluster: &str| {
-        let is_it = |step: &Step| step.host() == host && step.id.verb == Verb::Retire;
-        steps
-            .iter()
-            .any(|step| is_it(step) && step.cluster().is_some_and(|c| c.as_str() == cluster))
+        let is_former = |cluster: &ClusterSpec| cluster.former.contains_key(host);
+        retires.contains(&(host, cluster))
+            || (waits.contains(cluster) && spec.clusters.get(cluster).is_some_and(is_former))
     };
     for (name, host) in facts.hosts.iter().filter(|(name, _)| judged.contains(name)) {
         let Observed::Known(host) = host else { continue };
         archives::check(name, host, facts.observed_at, report);
-        for cluster in host.other_clusters.iter().filter(|cluster| !leaves(name, cluster)) {
+        for cluster in host.other_clusters.iter().filter(|other| !leaves(name, other)) {
             let (code, message) = match spec.clusters.keys().find(|known| known.as_str() == cluster)
             {
                 None => (

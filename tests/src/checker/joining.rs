@@ -3,7 +3,7 @@
 use std::collections::BTreeSet;
 
 use planner::facts::ListedMember;
-use planner::plan::{FormationState, Guard, Launch};
+use planner::plan::{FormationState, Guard, Launch, Leaver};
 use planner::spec::ClusterSpec;
 use planner::{Step, StepKind};
 use templates::Layout;
@@ -62,9 +62,6 @@ fn lists_others(unit: &str) -> bool {
 /// Whether so many of the others must answer that they hold a quorum without the member that goes.
 pub(super) fn counts_the_rest(reading: &Reading<'_>, remove: &Step, id: &str) -> bool {
     let cluster = reading.cluster(remove);
-    let row = list(reading, cluster).and_then(|rows| rows.iter().find(|row| row.id == id));
-    let gone = row.map(|row| row.name.as_str()).filter(|name| !name.is_empty());
-    let gone = gone.unwrap_or(remove.host().as_str());
     let rest = match list(reading, cluster) {
         Some(rows) => rows.iter().filter(|row| row.id != id && !row.learner).count(),
         None => cluster.members.len().saturating_sub(1),
@@ -73,22 +70,8 @@ pub(super) fn counts_the_rest(reading: &Reading<'_>, remove: &Step, id: &str) ->
     clusters.get(&cluster.name).is_some_and(|others| {
         others.needed > rest / 2
             && others.members.len() >= others.needed
-            && others.members.keys().all(|host| host.as_str() != gone)
+            && !others.members.contains_key(remove.host())
     })
-}
-
-/// Whether a step takes a member off its host that its cluster does not list, or no longer does by then.
-pub(super) fn is_off_the_list(reading: &Reading<'_>, step: &Step) -> bool {
-    let StepKind::RetireMember { peer_url, .. } = &step.kind else { return false };
-    let Some(rows) = list(reading, reading.cluster(step)) else { return false };
-    let is_it =
-        |row: &&ListedMember| row.name == step.host().as_str() || row.peer_urls.contains(peer_url);
-    let removed_before = |row: &ListedMember| {
-        let removes =
-            |kind: &StepKind| matches!(kind, StepKind::RemoveListed { id, .. } if *id == row.id);
-        reading.steps(removes).iter().any(|removal| reading.is_before(removal, step))
-    };
-    rows.iter().filter(is_it).all(removed_before)
 }
 
 /// A member that joins has nothing to forget: nothing on its host says that it took part, or what does goes first; and
@@ -117,7 +100,7 @@ fn added_too_early(reading: &Reading<'_>, add: &Step) -> Vec<String> {
             .flat_map(|is| not_before(reading, add, is))
             .collect();
     // On whichever host it failed.
-    let removals = reading.steps(is_removal).into_iter();
+    let removals = reading.steps(goes_first).into_iter();
     let removals = removals.filter(|step| step.cluster() == add.cluster());
     late.extend(
         removals.filter(|step| !reading.is_before(step, add)).map(|step| step.id.to_string()),
@@ -161,7 +144,10 @@ fn not_before(reading: &Reading<'_>, of: &Step, is: &dyn Fn(&StepKind) -> bool) 
 }
 
 /// The list of a cluster, as the first member said that has one.
-fn list<'a>(reading: &Reading<'a>, cluster: &ClusterSpec) -> Option<&'a Vec<ListedMember>> {
+pub(super) fn list<'a>(
+    reading: &Reading<'a>,
+    cluster: &ClusterSpec,
+) -> Option<&'a Vec<ListedMember>> {
     let etcd = cluster.members.keys().filter_map(|host| {
         reading.member(host, &cluster.name)?.etcd.known().filter(|etcd| etcd.leader.is_some())
     });
@@ -180,6 +166,11 @@ fn is_awaited(reading: &Reading<'_>, start: &Step) -> bool {
 
 fn is_removal(kind: &StepKind) -> bool {
     matches!(kind, StepKind::RemoveMember { .. })
+}
+
+/// Whether a kind removes a member that failed.
+fn goes_first(kind: &StepKind) -> bool {
+    is_removal(kind) || matches!(kind, StepKind::RemoveListed { leaver: Leaver::Failed, .. })
 }
 
 fn is_forget(kind: &StepKind) -> bool {

@@ -219,7 +219,9 @@ fn is_unlisted(reading: &Reading<'_>, cluster: &ClusterSpec, host: &HostName) ->
         cluster.members.keys().filter_map(|one| reading.member(one, &cluster.name)?.etcd.known());
     let mut lists =
         answers.filter(|etcd| etcd.leader.is_some()).filter_map(|etcd| etcd.members.known());
-    let url = cluster.members[host].member.peer_url().to_string();
+    // What is left of a member that leaves, `leaving` sees to.
+    let Some(wanted) = cluster.members.get(host) else { return true };
+    let url = wanted.member.peer_url().to_string();
     lists.next().is_some_and(|list| list.iter().all(|listed| !listed.peer_urls.contains(&url)))
 }
 

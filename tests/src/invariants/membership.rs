@@ -2,6 +2,7 @@
 
 use std::collections::BTreeMap;
 
+use planner::plan::Leaver;
 use planner::{Step, StepKind};
 
 use super::{Broken, broken};
@@ -113,7 +114,7 @@ pub fn new_members_have_no_vote(before: &World, step: &Step, after: &World) -> R
 }
 
 /// I4: a failed member is removed before another one is added, so that no member counts that can't answer. What is
-/// removed is a failed one: no voter that runs.
+/// removed is a failed one, no voter that runs; only one that leaves may serve until then.
 pub fn removal_comes_before_addition(
     before: &World,
     step: &Step,
@@ -123,7 +124,8 @@ pub fn removal_comes_before_addition(
         |listed: &Listed| step.cluster().is_some_and(|cluster| before.runs(cluster, &listed.id));
     for Change { id, before, after } in changes(before, after) {
         let mut gone = before.iter().filter(|(member, _)| !after.contains_key(*member));
-        if let Some((member, _)) = gone.find(|(_, was)| !was.learner && runs(was)) {
+        let serves = matches!(step.kind, StepKind::RemoveListed { leaver: Leaver::Serves, .. });
+        if let Some((member, _)) = gone.find(|(_, was)| !serves && !was.learner && runs(was)) {
             let what = format!("{} removed {member} of {id}, which runs and votes", step.id);
             return broken("I4 (remove before add)", what);
         }

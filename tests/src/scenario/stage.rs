@@ -15,6 +15,7 @@ use templates::layout::PkiFile;
 
 use super::hosts;
 use super::twist::{Twist, What, Write};
+use crate::fault::Fault;
 use crate::site::{Shape, Way, authorities, cluster, host, plain, spec_of};
 use crate::world::{Log, Until, World};
 
@@ -55,9 +56,10 @@ impl Stage {
     ///
     /// - The site: `site members=N [clusters=N] [hosts=N] [version=V] [ipv6] [dns|v3|v3-user|self-hosted|v2] [static-pod]`.
     /// - The inventory, after that: `inventory version V|runtime R|static|members H…|members-of C H…|address H ADDRESS|
-    ///   listen-address H ADDRESS|flag NAME NUMBER|name SITE|no-ca C|new-ca|no-checksum|without C|from-file|no-record C`.
+    ///   listen-address H ADDRESS|flag NAME NUMBER|name SITE|no-ca C|new-ca|no-checksum|without C|without-host H|from-file|
+    ///   no-record C`.
     /// - What DNS says, from then on: `dns port H PORT|without H|stranger NAME PORT|address H ADDRESS|nothing`.
-    /// - What happens to hosts: `host H unreachable|reachable|new`, `stop H`, `wipe H`, `restored H`,
+    /// - What happens to hosts: `host H unreachable|reachable|slow|dead|back|new`, `stop H`, `wipe H`, `restored H`,
     ///   `other-ca H`, `other-site H`, `marker H site NAME|cluster-id ID|unreadable`, `remove-unit H`, `kubelet H on|off`,
     ///   `images H on|off`,
     ///   `edit-manifest H`, `loops H WORDS`, `cause-gone H`, `starts-again H`.
@@ -201,6 +203,15 @@ impl Scene {
         match *words {
             ["host", _, "unreachable"] => state.reachable = false,
             ["host", _, "reachable"] => state.reachable = true,
+            ["host", _, "slow"] => state.slow = true,
+            ["host", _, "dead"] => {
+                let died = self.world.strike(&host(name), Fault::Down);
+                return died.map_err(|broken| broken.to_string());
+            }
+            ["host", _, "back"] => {
+                let back = self.world.mend(&host(name));
+                return back.map_err(|broken| broken.to_string());
+            }
             ["host", _, "new"] => **state = crate::world::SimHost::empty(),
             ["stop", _] => members.for_each(|member| member.process = None),
             ["wipe", _] => members.for_each(|member| (member.process, member.log) = (None, None)),

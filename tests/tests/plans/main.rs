@@ -10,6 +10,7 @@ mod formed;
 mod formed_once;
 mod interplay;
 mod kubelets;
+mod leaving;
 mod locks;
 mod machines;
 mod membership;

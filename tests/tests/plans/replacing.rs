@@ -120,7 +120,9 @@ fn steps(spec: &SiteSpec, facts: &mut SiteFacts) -> Vec<Step> {
         StepKind::ProveHealthy { endpoints: cluster.endpoints_from(&host("etcd-2")), version };
     let marker = StepKind::WriteMarker { endpoint, version, formed_by: "static".to_owned() };
     let is_as_seen = Guard::FileIs { path, sha256: Some(seen) };
+    let save = StepKind::SaveSnapshot { endpoint: "https://127.0.0.1:2379".to_owned(), version };
     let all = [
+        ("save-snapshot", save, Guard::Nothing),
         ("remove-member", remove, counts),
         ("forget-member", forget, Guard::Nothing),
         ("add-learner", add, Guard::Nothing),
@@ -138,7 +140,8 @@ fn steps(spec: &SiteSpec, facts: &mut SiteFacts) -> Vec<Step> {
     let mut steps: Vec<Step> = Vec::new();
     for (verb, kind, guard) in all {
         let after = steps.last().map(|step| step.id.clone()).into_iter().collect();
-        let id = format!("etcd-2/c0/{verb}").parse().unwrap();
+        let host = if verb == "save-snapshot" { "etcd-1" } else { "etcd-2" };
+        let id = format!("{host}/c0/{verb}").parse().unwrap();
         steps.push(Step { id, action: Action::Run, kind, guard, after, why: Why::Unfinished });
     }
     steps
@@ -198,11 +201,24 @@ fn a_member_that_is_listed_and_never_started_may_join() {
     for verb in ["add-learner", "remove-member"] {
         case.remove(verb);
     }
+    case.plan.steps.retain(|step| step.id != *"etcd-1/c0/save-snapshot");
+    case.plan
+        .steps
+        .iter_mut()
+        .for_each(|step| step.after.retain(|id| *id != *"etcd-1/c0/save-snapshot"));
     case.rejected("etcd-2/c0/start: the cluster does not list it yet");
     let row = case.list().iter_mut().find(|row| row.name == "etcd-2").unwrap();
     row.name.clear();
     row.learner = true;
     assert_eq!(case.found(), [""; 0]);
+}
+
+#[test]
+fn nobody_is_removed_before_a_snapshot_is_saved() {
+    let mut case = Case::replacing();
+    case.plan.steps.retain(|step| step.id != *"etcd-1/c0/save-snapshot");
+    case.step("remove-member").after.clear();
+    case.rejected("etcd-2/c0/remove-member: no snapshot is saved before");
 }
 
 #[test]

@@ -127,7 +127,8 @@ mod tests {
         for _ in 0..5 {
             well.recv().await.unwrap();
         }
-        hanging.recv().await.unwrap();
+        // A thousand times as long as a renewal may take.
+        timeout(Duration::from_secs(1), hanging.recv()).await.unwrap().unwrap();
         assert_eq!(*keeper.lost.borrow(), None);
     }
 

@@ -78,6 +78,9 @@ impl Scene {
             ["without", name] => {
                 inventory.clusters.remove(&cluster_name(name)?);
             }
+            ["without-host", name] => {
+                inventory.hosts.remove(&host(name));
+            }
             ["no-record", name] => {
                 self.records.remove(&cluster_name(name)?);
             }
