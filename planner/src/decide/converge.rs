@@ -183,9 +183,8 @@ fn leave_last(
     } else {
         report.held.extend(leaves.after_joins(view));
     }
-    let mut there: BTreeSet<StepId> = steps.iter().map(|step| step.id.clone()).collect();
-    there.extend(before.iter().cloned());
-    steps.extend(leaves.retire().into_iter().filter(|step| step.after.is_subset(&there)));
+    let removed = steps.iter().map(|step| step.id.clone()).chain(before.iter().cloned()).collect();
+    steps.extend(leaves.retire(&removed));
     steps
 }
 

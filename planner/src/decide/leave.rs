@@ -61,10 +61,13 @@ pub(crate) fn ready<'p, 'a>(
         let listed = listed.iter().copied();
         listed.filter(move |(_, one)| one.state() == state).collect::<Vec<_>>()
     };
+    let mut serving = of(State::Serves);
+    // The leader last: it hands over to one that stays.
+    serving.sort_by_key(|(_, one)| one.leads());
     Some(Leaves {
         asker,
         failed: of(State::Failed),
-        serving: of(State::Serves),
+        serving,
         left: taken().filter(|(_, one)| one.place == Place::Removed).collect(),
         stay: stay(cluster, view),
         cluster_id: view.now.cluster_id.clone(),
@@ -222,11 +225,16 @@ impl Leaves<'_, '_> {
         self.remove(&self.serving, Leaver::Serves, (stay, voters), after, report)
     }
 
-    /// The steps that take what was removed off its host, where that can be reached, one after the other.
-    pub(crate) fn retire(&self) -> Vec<Step> {
+    /// The steps that take what was removed off its host, where that can be reached, one after the other. `removed` are
+    /// the removals of this plan.
+    pub(crate) fn retire(&self, removed: &BTreeSet<StepId>) -> Vec<Step> {
         let all = self.failed.iter().chain(&self.serving).chain(&self.left);
         let mut steps: Vec<Step> = Vec::new();
         for (host, one) in all.filter(|(_, one)| one.facts.is_some()) {
+            let removal = self.removal(one);
+            if removal.as_ref().is_some_and(|id| !removed.contains(id)) {
+                continue;
+            }
             let kind = StepKind::RetireMember {
                 peer_url: one.wanted.member.peer_url().to_string(),
                 others: self.stay.clone(),
@@ -235,7 +243,7 @@ impl Leaves<'_, '_> {
             let id = StepId::for_member(host, &self.asker.cluster.name, Verb::Retire);
             let step = self.asker.step(Verb::Retire, Action::Delete, kind, why(one));
             let before = steps.last().map(|step| step.id.clone());
-            steps.push(Step { id, ..step }.after(self.removal(one).into_iter().chain(before)));
+            steps.push(Step { id, ..step }.after(removal.into_iter().chain(before)));
         }
         steps
     }

@@ -50,6 +50,12 @@ impl Leaving<'_> {
         }
     }
 
+    /// Whether it is the leader.
+    pub(crate) fn leads(&self) -> bool {
+        let etcd = self.facts.and_then(|facts| facts.etcd.known());
+        etcd.is_some_and(|etcd| etcd.leader.as_ref() == Some(&etcd.member_id))
+    }
+
     /// Whether it has a vote.
     pub(crate) fn votes(&self) -> bool {
         matches!(self.place, Place::Listed { learner: false, .. })

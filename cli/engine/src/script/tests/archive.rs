@@ -134,7 +134,10 @@ fn one_archive_is_purged_and_the_journal_says_by_whom() {
         assert_eq!(bench.done(&purging), "changed");
         assert!(bench.read("journal").ends_with("\"outcome\":\"done\"}\n"));
         let left = bench.entries();
-        assert!(!left.iter().any(|path| path.starts_with("root/main/archived/20261128T12")), "{left:?}");
+        assert!(
+            !left.iter().any(|path| path.starts_with("root/main/archived/20261128T12")),
+            "{left:?}"
+        );
         assert!(bench.path("root/main/archived/not an archive").exists());
         assert_eq!(bench.done(&purging), "already");
         let snapshot = "20261128T130000Z-snapshot.db";
