@@ -60,7 +60,10 @@ pub(crate) fn ready<'p, 'a>(
         return None;
     };
     let goes_first = |one: &Leaving<'_>| !one.votes() || one.state() == State::Failed;
-    let (first, last) = listed.into_iter().partition(|(_, one)| goes_first(one));
+    let (first, mut last): (Vec<One<'_>>, Vec<_>) =
+        listed.into_iter().partition(|(_, one)| goes_first(one));
+    // The leader last: it hands over to one that stays.
+    last.sort_by_key(|(_, one)| one.leads());
     let (stay, cluster_id) = (stay(cluster, view), view.now.cluster_id.clone());
     Some(Leaves { asker, first, last, removed, stay, cluster_id })
 }

@@ -54,11 +54,12 @@ impl Leaving<'_> {
         }
     }
 
-    /// What its removal has to heed. One without a vote may go whatever it does.
+    /// What its removal has to heed.
     pub(crate) fn leaver(&self) -> Leaver {
         match self.state() {
-            State::Failed if self.votes() => Leaver::Failed,
-            State::Failed | State::Hangs | State::Serves => Leaver::Serves,
+            _ if !self.votes() => Leaver::NoVote,
+            State::Failed => Leaver::Failed,
+            State::Hangs | State::Serves => Leaver::Serves,
         }
     }
 
@@ -68,6 +69,12 @@ impl Leaving<'_> {
             Place::Listed { id, .. } => Some(id),
             Place::Removed => None,
         }
+    }
+
+    /// Whether it is the leader.
+    pub(crate) fn leads(&self) -> bool {
+        let etcd = self.facts.and_then(|facts| facts.etcd.known());
+        etcd.is_some_and(|etcd| etcd.leader.as_ref() == Some(&etcd.member_id))
     }
 
     /// Whether it has a vote.

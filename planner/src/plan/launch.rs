@@ -28,6 +28,8 @@ pub enum Launch {
 pub enum Leaver {
     /// It serves: where it leads, another member takes over first.
     Serves,
+    /// It has no vote, so it may go whatever it does.
+    NoVote,
     /// It is down. If it answers after all, it is left alone: it has come up since the plan, or is cut off from us
     /// alone.
     Failed,

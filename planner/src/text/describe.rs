@@ -134,6 +134,9 @@ pub fn describe(kind: &StepKind) -> String {
         StepKind::RemoveListed { id, leaver: Leaver::Serves, peer_url, .. } => {
             format!("remove member {id} at {peer_url} from the cluster; if it leads, another one takes over first")
         }
+        StepKind::RemoveListed { id, leaver: Leaver::NoVote, peer_url, .. } => {
+            format!("remove member {id} at {peer_url}, which has no vote, from the cluster")
+        }
         StepKind::RemoveListed { id, leaver: Leaver::Failed, peer_url, .. } => {
             format!("remove the failed member {id} at {peer_url} from the cluster")
         }

@@ -8,6 +8,7 @@ use crate::harness::{Members, NEWEST, Stage, Writer, eventually, on, options};
 
 scenarios! {
     a_failed_member_is_replaced,
+    members_move_to_other_hosts,
 }
 
 /// The machine is installed again. The apply that replaces its member is killed when the cluster has the new one as a
@@ -35,6 +36,118 @@ pub(crate) fn a_failed_member_is_replaced(runtime: Runtime) {
     assert_eq!(members.id(&stage.host(1)), cluster);
     assert_ne!(member_id(&members, &stage.host(2)), old);
     expect_settled(&stage, &members);
+}
+
+/// One that leads is swapped for another host, in two applies as the first is killed, and then that one, which is off,
+/// for the first again.
+pub(crate) fn members_move_to_other_hosts(runtime: Runtime) {
+    let stage = Stage::formed("m-swap", 4, &SiteOptions { members: Some(3), ..options(runtime) });
+    let members = Members::of_main(NEWEST, 3);
+    let (one, three, four) = (stage.host(1), stage.host(3), stage.host(4));
+    let cluster = members.id(&one);
+    lead(&members, &stage, &three);
+    let writer = Writer::start(&stage);
+
+    rename(&stage, "etcd-3", "etcd-4");
+    let plan = stage.run(&["plan"]).ends(0);
+    plan.says("add etcd-4, as a learner").says("remove etcd-3").says("save a snapshot");
+    let mut apply = stage.command(&["apply", "--yes"]).spawn().unwrap();
+    eventually("the new member is a learner", || {
+        members.etcdctl(&one, "member list").contains("true")
+    });
+    apply.kill().unwrap();
+    apply.wait().unwrap();
+    let swapped = stage.run(&["apply", "--yes"]).ends(0).took;
+    expect_names(&members, &one, &["etcd-1", "etcd-2", "etcd-4"]);
+    expect_retired(&three);
+    stage.expect_nothing_to_do();
+
+    four.kill().unwrap();
+    rename(&stage, "etcd-4", "etcd-3");
+    let back = stage.run(&["apply", "--yes"]).ends(0).took;
+    expect_names(&members, &one, &["etcd-1", "etcd-2", "etcd-3"]);
+    four.boot().unwrap();
+    stage.run(&["plan"]).ends(0).says("etcd-4").says("archive its data");
+    stage.run(&["apply", "--yes"]).ends(0);
+    expect_names(&members, &one, &["etcd-1", "etcd-2", "etcd-3"]);
+    expect_retired(&four);
+    stage.expect_nothing_to_do();
+
+    let written = writer.finish();
+    written.expect_all_there(&members, &stage);
+    written.note(&format!(
+        "swapped in {:.1} s, and for a dead one in {:.1} s",
+        swapped.as_secs_f64(),
+        back.as_secs_f64()
+    ));
+    assert_eq!(members.id(&one), cluster);
+    members.expect_whole(&stage);
+}
+
+/// The hosts that leave are those that come again.
+#[test]
+fn a_cluster_shrinks_to_one_and_grows_again() {
+    let stage = Stage::formed("m-shrink", 3, &SiteOptions::default());
+    let members = Members::of_main(NEWEST, 3);
+    let all = "\"etcd-1\", \"etcd-2\", \"etcd-3\"";
+    lead(&members, &stage, &stage.host(2));
+    let writer = Writer::start(&stage);
+    stage.edit(|text| text.replace(all, "\"etcd-1\""));
+    // It is killed once one is removed.
+    let mut apply = stage.command(&["apply", "--yes"]).spawn().unwrap();
+    eventually("one is removed", || {
+        members.etcdctl(&stage.host(1), "member list").lines().count() < 3
+    });
+    apply.kill().unwrap();
+    apply.wait().unwrap();
+    let shrunk = stage.run(&["apply", "--yes"]).ends(0).took;
+    expect_names(&members, &stage.host(1), &["etcd-1"]);
+    [2, 3].iter().for_each(|number| expect_retired(&stage.host(*number)));
+    stage.expect_nothing_to_do();
+    stage.run(&["archives", "list"]).ends(0).says("-snapshot.db");
+    stage.edit(|text| text.replace("members = [\"etcd-1\"]", &format!("members = [{all}]")));
+    let grown = stage.run(&["apply", "--yes"]).ends(0).took;
+    let written = writer.finish();
+    written.expect_all_there(&members, &stage);
+    let (shrunk, grown) = (shrunk.as_secs_f64(), grown.as_secs_f64());
+    written.note(&format!("shrunk to 1 in {shrunk:.1} s, grown to 3 in {grown:.1} s"));
+    members.expect_whole(&stage);
+    stage.expect_nothing_to_do();
+}
+
+/// Names another host in `members`.
+fn rename(stage: &Stage, from: &str, to: &str) {
+    let quoted = |name: &str| format!("\"etcd-1\", \"etcd-2\", \"{name}\"");
+    stage.edit(|text| text.replace(&quoted(from), &quoted(to)));
+}
+
+/// Makes a host's member the leader.
+fn lead(members: &Members, stage: &Stage, host: &Host) {
+    let id = member_id(members, host);
+    for one in stage.hosts() {
+        // Only the leader takes the order.
+        let _ = one.ssh(&members.command(&format!("move-leader {id}"))).unwrap();
+    }
+}
+
+/// The list has these members, each with a vote.
+#[track_caller]
+fn expect_names(members: &Members, host: &Host, names: &[&str]) {
+    let list = members.etcdctl(host, "member list");
+    let mut listed: Vec<&str> = list.lines().filter_map(|line| line.split(", ").nth(2)).collect();
+    listed.sort_unstable();
+    assert_eq!(listed, names, "{list}");
+    assert!(!list.contains("true"), "a learner is left: {list}");
+}
+
+/// Nothing of the member is on its host but its data, which is kept.
+#[track_caller]
+fn expect_retired(host: &Host) {
+    let gone = "! pgrep -x etcd && ! ls -d /etc/systemd/system/etcd-main.service* /etc/etcd/main \
+        /etc/kubernetes/manifests/etcd-main.yaml /var/lib/quorate/main /var/lib/etcd/main/member 2>/dev/null";
+    on(host, gone);
+    on(host, "ls -d /var/lib/etcd/main/archived/*Z-[0-9a-f]*/wal");
+    on(host, "test -x /opt/quorate/etcd/*/etcd && test -e /var/lib/quorate/site");
 }
 
 /// etcd 3.4 has learners, and etcdctl 3.4 other answers.

@@ -8,12 +8,15 @@ use crate::lock::{self, LockError};
 use crate::pool::Pool;
 use crate::script::{self, call::Arguments};
 
-/// The data directory of a member as it was at some moment.
+/// How the name of a snapshot ends, which is a file.
+const SNAPSHOT: &str = "-snapshot.db";
+
+/// The data of a member as it was at some moment: its directory, or a snapshot.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
 pub struct Archive {
     /// The cluster that it was a member of. The inventory need not know it any more.
     pub cluster: String,
-    /// Its folder's name: when it was set aside, and the member's id.
+    /// Its name: when it was set aside, and the member's id or `snapshot.db`.
     pub name: String,
     /// How much room it takes.
     pub bytes: u64,
@@ -67,7 +70,7 @@ fn read(said: &str) -> Result<Vec<Archive>, &str> {
         let is_name = |text: &str| {
             !text.is_empty() && text.chars().all(|c| c.is_ascii_alphanumeric() || c == '-')
         };
-        if !is_name(cluster) || !is_name(name) {
+        if !is_name(cluster) || !is_name(name.strip_suffix(SNAPSHOT).unwrap_or(name)) {
             return None;
         }
         let (cluster, name) = (cluster.to_owned(), name.to_owned());
@@ -85,6 +88,11 @@ mod tests {
         let archives = read("4096 main/20261128T120000Z-2baa8bd9efc286ee\n").unwrap();
         assert_eq!(archives[0].bytes, 4096);
         assert_eq!(archives[0].name, "20261128T120000Z-2baa8bd9efc286ee");
+        let snapshots = read("32 main/20261128T120000Z-snapshot.db\n").unwrap();
+        assert_eq!(snapshots[0].name, "20261128T120000Z-snapshot.db");
+        for bad in ["1 main/-snapshot.db", "1 main/a.db", "1 main/a-snapshot.db-snapshot.db"] {
+            assert_eq!(read(bad), Err(bad));
+        }
         for bad in ["4096 main", "x main/a", "1 main/../a", "1 ../a", "1 main/a b", "1 main/"] {
             assert_eq!(read(bad), Err(bad));
         }

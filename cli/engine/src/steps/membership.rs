@@ -12,6 +12,7 @@ use crate::script::{
 };
 use planner::plan::Leaver;
 use remote::Call;
+use templates::layout::moved_aside;
 
 /// How long the others may take to make a change, in seconds: for five after an election a leader refuses it.
 const SETTLE: u64 = 20;
@@ -60,6 +61,7 @@ pub(crate) fn remove_listed(
 ) -> Result<Call, Failure> {
     let leaver = match leaver {
         Leaver::Serves => "serves",
+        Leaver::NoVote => "no-vote",
         Leaver::Failed => "failed",
     };
     let args = Arguments::new()
@@ -84,12 +86,17 @@ pub(crate) fn retire(
         .with("url", peer_url)
         .with("unit", layout.unit_name())
         .with("unit_file", layout.unit_file())
+        .with("aside", moved_aside(&layout.drop_in_dir()))
         .with("config", layout.config_dir())
+        .with("pki", layout.pki_dir())
+        .with("ca_file", layout.discovery_ca())
         .with("data", layout.data_dir())
         .with("token", layout.token_file())
         .with("marker", layout.marker())
         .with("witness", layout.quorum_witness())
         .with("due", layout.restart_due())
+        .with("password", layout.discovery_password())
+        .with("note", layout.discovery_note())
         .with("manifest", layout.pod_manifest())
         .with("end_seconds", pods::END)
         .with("kept", layout.kept_manifest())

@@ -53,6 +53,17 @@ id_in() {
     done
 }
 
+# make_archive DATA_DIR: the folder for what is kept, for root alone.
+make_archive() {
+    archive=$1/archived
+    if [ -L "$archive" ] || { [ -e "$archive" ] && [ ! -d "$archive" ]; }; then
+        fail "$archive is not a directory"
+    fi
+    [ -d "$archive" ] || mkdir -m 0700 "$archive"
+    chown root:root "$archive"
+    chmod 0700 "$archive"
+}
+
 # archive_data DATA_DIR: sets aside what etcd has there.
 archive_data() {
     # The directory itself may be a mount point, and can't be moved.
@@ -66,15 +77,11 @@ archive_data() {
             [ ! -d "$dir" ] || [ "$(stat -c %m "$dir")" != "$dir" ] ||
                 fail "$dir is a mount point, so $member can't be moved to $archive: empty it yourself"
         done
-        if [ -L "$archive" ] || { [ -e "$archive" ] && [ ! -d "$archive" ]; }; then
-            fail "$archive is not a directory"
-        fi
-        [ -d "$archive" ] || mkdir -m 0700 "$archive"
-        chown root:root "$archive"
-        chmod 0700 "$archive"
+        make_archive "$1"
         id=$(id_in "$1")
         mv -T "$member" "$archive/$(date -u +%Y%m%dT%H%M%SZ)-${id:-unknown}"
         sync "$archive" "$1"
+        # shellcheck disable=SC2034 # A snapshot sets nothing aside.
         moved=yes
     fi
 }

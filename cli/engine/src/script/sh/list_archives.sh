@@ -9,9 +9,11 @@ for folder in "$root"/*/archived; do
     cluster=${folder%/archived} cluster=${cluster##*/}
     case $cluster in *[!a-z0-9-]*) continue ;; esac
     for path in "$folder"/*; do
-        case ${path##*/} in '*' | *[!A-Za-z0-9-]*) continue ;; esac
+        # A snapshot is a file; all else is a folder.
+        name=${path##*/}
+        case ${name%-snapshot.db} in '*' | '' | *[!A-Za-z0-9-]*) continue ;; esac
         size=$(du -s -B1 -- "$path") || fail "can't read how large $path is"
-        printf '%s %s/%s\n' "${size%%"$tab"*}" "$cluster" "${path##*/}"
+        printf '%s %s/%s\n' "${size%%"$tab"*}" "$cluster" "$name"
     done
 done
 already

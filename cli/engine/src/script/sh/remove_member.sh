@@ -6,32 +6,6 @@
 takes 'etcdctl cacert cert key id own unit data seconds others' "$@"
 tools="$etcdctl $cacert $cert $key"
 
-is_gone() {
-    case $line_end$list in *"$line_end$id, "*) return 1 ;; esac
-}
-
-# who_answers: the client URL at which the member itself answers; fails where it answers nowhere.
-who_answers() {
-    while IFS= read -r line; do
-        read_member "$line"
-        [ "$member_id" = "$id" ] || continue
-        # shellcheck disable=SC2046
-        set -- $(printf '%s\n' "$clients" | tr ',' ' ') "$own"
-        for client; do
-            # shellcheck disable=SC2086
-            said=$(ask $tools --endpoints="$client" endpoint status 2>/dev/null) || continue
-            number=$(printf '%s\n' "$said" | field MemberID)
-            if [ "$(printf '%x' "$number" 2>/dev/null)" = "$id" ]; then
-                printf '%s\n' "$client"
-                return 0
-            fi
-        done
-    done <<LIST
-$list
-LIST
-    return 1
-}
-
 # waits 130 s: eight others asked for their list, and the member itself
 end=$(($(now) + seconds))
 until hear; do

@@ -1,4 +1,132 @@
 # shellcheck shell=sh
-# ETCDCTL CACERT CERT KEY URL UNIT UNIT_FILE CONFIG DATA TOKEN MARKER WITNESS DUE MANIFEST END KEPT OTHERS: to be written.
+# ETCDCTL CACERT CERT KEY URL UNIT UNIT_FILE ASIDE CONFIG PKI_DIR CA_FILE DATA TOKEN MARKER WITNESS DUE PASSWORD NOTE MANIFEST END KEPT
+# OTHERS: takes a member that the cluster no longer lists off this host, which stays. Its data is kept below `archived` in
+# the data directory. What others put beside our files stays, but for their drop-ins of the unit, which go to ASIDE. The
+# marker goes last: as long as it is there, the next plan finds what is left.
 
-takes 'etcdctl cacert cert key url unit unit_file config data token marker witness due manifest end_seconds kept others' "$@"
+takes 'etcdctl cacert cert key url unit unit_file aside config pki ca_file data token marker witness due password note manifest end_seconds kept others' "$@"
+
+# any_etcdctl: the host may have been away while the cluster got another release.
+any_etcdctl() {
+    for client in "$etcdctl" "${etcdctl%/*/*}"/*/etcdctl; do
+        if [ -x "$client" ]; then
+            etcdctl=$client
+            return 0
+        fi
+    done
+    return 1
+}
+
+# can_ask: whether what it takes to ask the others is still here.
+can_ask() {
+    any_etcdctl && [ -e "$cacert" ] && [ -e "$cert" ] && [ -e "$key" ]
+}
+
+# is_off: whether nothing is left here that holds data, runs, or could run.
+is_off() {
+    [ ! -e "$data/member" ] && [ ! -L "$data/member" ] && [ ! -e "$unit_file" ] && [ ! -e "$manifest" ] || return 1
+    running=$(etcds_of "$data" "$unit") || return 1
+    main=$(of_unit "$unit" MainPID) || return 1
+    [ -z "$running" ] && [ "${main:-0}" = 0 ]
+}
+
+# is_unlisted: refuses while the others list the member whose data is here, or a started one in its place.
+is_unlisted() {
+    its_id=$(id_in "$data")
+    while IFS= read -r line; do
+        read_member "$line"
+        [ -z "$its_id" ] || [ "$member_id" != "$its_id" ] ||
+            refuse "the cluster still lists member $its_id, whose data is on this host"
+        case $state,$peers, in
+        unstarted,*) ;;
+        *",$url,"*) refuse "the cluster still lists a started member at $url" ;;
+        esac
+    done <<LIST
+$list
+LIST
+}
+
+# move_aside FOLDER TO: what somebody else put there is kept, where systemd does not see it.
+move_aside() {
+    [ -d "$1" ] && [ ! -L "$1" ] || return 0
+    for theirs in "$1"/* "$1"/.[!.]*; do
+        if [ -e "$theirs" ] || [ -L "$theirs" ]; then
+            parents_of "$2/x"
+            mv --backup=numbered -T "$theirs" "$2/${theirs##*/}"
+            sync "$2"
+        fi
+    done
+    rmdir "$1"
+    sync "${1%/*}"
+    moved=yes
+}
+
+# remove_unit: its file, and what systemd remembers of it.
+remove_unit() {
+    if [ -L "$unit_file" ]; then rm -f -- "$unit_file"; fi
+    take_away "$unit_file"
+    move_aside "$unit_file.d" "$aside"
+    if [ "$(of_unit "$unit" LoadState)" = loaded ]; then
+        systemctl daemon-reload
+        moved=yes
+    fi
+    systemctl reset-failed "$unit" 2>/dev/null || true
+}
+
+# remove_keys: the generations of certificates, and the folders above where nothing else is in them.
+remove_keys() {
+    swept "$pki/untried"
+    swept "$pki/current"
+    for entry in "$pki"/*; do
+        # A generation is known by its manifest: with another name first, it is known until all of it is gone.
+        swept "$pki/generation"
+        if [ ! -L "$entry" ] && [ -f "$entry/manifest" ]; then
+            mv -T "$entry" "$pki/.quorate-generation.retire"
+            moved=yes
+        fi
+    done
+    swept "$pki/generation"
+    [ ! -L "$pki/current" ] || rm -f -- "$pki/current"
+    take_away "$pki/untried"
+    take_away "$ca_file"
+    for folder in "$pki" "$config"; do
+        [ ! -d "$folder" ] || rmdir --ignore-fail-on-non-empty "$folder"
+    done
+    sync "${config%/*}"
+}
+
+if can_ask; then
+    tools="$etcdctl $cacert $cert $key"
+    # waits 120 s: eight others, three questions each
+    hear || refuse "no other member says who is a member: $unheard"
+    is_unlisted
+elif ! is_off; then
+    refuse "the others can't be asked whether this member is removed: $key or etcdctl is gone from this host, but the member's data, unit or pod is not. See that no member lists it (quorate etcdctl), then stop $unit and move $data/member away yourself"
+fi
+
+moved=no
+# What systemd does not say is no sign that nothing runs.
+state=$(of_unit "$unit" ActiveState)
+if [ "$state" != inactive ] && [ "$state" != failed ]; then
+    # waits 90 s: systemd's own time for a stop
+    systemctl stop "$unit"
+    moved=yes
+fi
+if [ "$(systemctl is-enabled "$unit" 2>/dev/null || true)" = enabled ]; then
+    systemctl disable --quiet "$unit"
+    moved=yes
+fi
+end_pod "$manifest" "$data" "$unit" "$end_seconds" "$kept"
+forget_kept "$kept"
+archive_data "$data"
+# A snapshot that was cut off holds Secrets too.
+[ -L "$data/archived" ] || swept "$data/archived/snapshot"
+remove_unit
+for file in "$due" "$witness" "$token" "$password" "$note"; do take_away "$file"; done
+# Without the keys nobody can ask: they go when nothing is left that the others' answer matters for.
+remove_keys
+take_away "$marker"
+state_dir=${marker%/*}
+[ ! -d "$state_dir" ] || rmdir --ignore-fail-on-non-empty "$state_dir"
+[ "$moved" = yes ] || already
+changed

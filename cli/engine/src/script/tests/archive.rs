@@ -95,6 +95,9 @@ fn archived(bench: &Bench) {
     std::fs::create_dir_all(bench.path("root/main/archived/20261128T120000Z-a1/wal")).unwrap();
     bench.write("root/main/archived/20261128T120000Z-a1/wal/0.wal", "x");
     std::fs::create_dir_all(bench.path("root/main/archived/not an archive")).unwrap();
+    std::fs::create_dir_all(bench.path("root/main/archived/.quorate-snapshot.aB3dE6")).unwrap();
+    bench.write("root/main/archived/20261128T130000Z-snapshot.db", "x");
+    bench.write("root/main/archived/notes.db", "x");
     std::fs::create_dir_all(bench.path("root/events/member")).unwrap();
     std::fs::create_dir_all(bench.path("elsewhere/20261128T120000Z-a1")).unwrap();
     symlink(bench.path("elsewhere"), bench.path("root/events/archived")).unwrap();
@@ -112,10 +115,13 @@ fn the_archives_of_every_cluster_are_listed_and_no_link_is_followed() {
         assert_eq!(bench.run(&list).stdout, b"already\n");
         archived(bench);
         let said = String::from_utf8(bench.run(&list).stdout).unwrap();
-        let [line, "already"] = said.lines().collect::<Vec<_>>()[..] else { panic!("{said}") };
-        let (bytes, name) = line.split_once(' ').unwrap();
-        assert_eq!(name, "main/20261128T120000Z-a1");
-        assert!(bytes.parse::<u64>().unwrap() > 0);
+        let [one, two, "already"] = said.lines().collect::<Vec<_>>()[..] else { panic!("{said}") };
+        let names = ["main/20261128T120000Z-a1", "main/20261128T130000Z-snapshot.db"];
+        for (line, wanted) in [one, two].into_iter().zip(names) {
+            let (bytes, name) = line.split_once(' ').unwrap();
+            assert_eq!(name, wanted);
+            assert!(bytes.parse::<u64>().unwrap() > 0);
+        }
     });
 }
 
@@ -128,9 +134,15 @@ fn one_archive_is_purged_and_the_journal_says_by_whom() {
         assert_eq!(bench.done(&purging), "changed");
         assert!(bench.read("journal").ends_with("\"outcome\":\"done\"}\n"));
         let left = bench.entries();
-        assert!(!left.iter().any(|path| path.starts_with("root/main/archived/2026")), "{left:?}");
+        assert!(
+            !left.iter().any(|path| path.starts_with("root/main/archived/20261128T12")),
+            "{left:?}"
+        );
         assert!(bench.path("root/main/archived/not an archive").exists());
         assert_eq!(bench.done(&purging), "already");
+        let snapshot = "20261128T130000Z-snapshot.db";
+        assert_eq!(bench.done(&purge(bench, "main").set("name", snapshot)), "changed");
+        assert!(!bench.path("root/main/archived").join(snapshot).exists());
     });
 }
 

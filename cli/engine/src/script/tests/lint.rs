@@ -9,11 +9,14 @@ use remote::lean;
 /// Those that look, which are no steps.
 const LOOKS: [&str; 2] = [crate::observe::SCRIPT, include_str!("../sh/cost.sh")];
 
-pub(super) const ALL: [&str; 45] = [
+pub(super) const ALL: [&str; 48] = [
     ADD_LEARNER,
     FORGET_MEMBER,
     PROMOTE_MEMBER,
+    REMOVE_LISTED,
     REMOVE_MEMBER,
+    RETIRE_MEMBER,
+    SAVE_SNAPSHOT,
     CLOSE_DISCOVERY,
     END_TRIAL,
     TRY_CERTIFICATES,

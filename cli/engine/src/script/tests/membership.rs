@@ -6,7 +6,10 @@ use remote::Reply;
 use test_kit::executable::executable;
 
 mod forget;
+mod leave;
 mod promote;
+mod retire;
+mod snapshot;
 
 /// A cluster that keeps its list in the file `list`, seen from its members. Each of them is a file `at-ENDPOINT` of
 /// its number and its leader's; one without a file is down. What the next changes get is in `replies`, a line each:
@@ -31,18 +34,28 @@ if ! [ -e "at-$endpoint" ]; then
     echo 'Error: context deadline exceeded' >&2
     exit 1
 fi
-read -r number leader index <"at-$endpoint"
+read -r number leader index learner <"at-$endpoint"
 case "$*" in
 *"endpoint status"*)
     [ "$format" = fields ] || exit 64
     printf '"MemberID" : %s\n"Leader" : %s\n"Version" : "%s"\n' "$number" "$leader" "$(cat version)"
     printf '"RaftIndex" : %s\n"RaftAppliedIndex" : %s\n' "$index" "$index"
+    printf '"IsLearner" : %s\n' "${learner:-false}"
     ;;
 *"endpoint health"*)
     [ ! -e "old-$endpoint" ] || { echo "$endpoint is unhealthy" >&2; exit 1; }
     ;;
 *"member list"*)
     if [ -e "old-$endpoint" ]; then cat "old-$endpoint"; else cat list; fi
+    ;;
+*" move-leader "*)
+    echo "$endpoint move-leader ${*##* move-leader }" >>asked
+    [ "$number" = "$leader" ] || { echo 'Error: no leader endpoint found' >&2; exit 1; }
+    [ ! -e keeps ] || { echo 'Error: etcdserver: request timed out' >&2; exit 1; }
+    for one in at-*; do
+        read -r number leader rest <"$one"
+        echo "$number $(printf %d "0x${*##* move-leader }") $rest" >"$one"
+    done
     ;;
 *" member "*)
     echo "$endpoint ${*##* member }" >>asked
