@@ -142,7 +142,7 @@ fn is_as_told(seen: Option<&MemberFacts>, row: &ListedMember, leaver: Leaver) ->
     let serves =
         |member: &MemberFacts| member.etcd.known().is_some_and(|etcd| etcd.leader.is_some());
     match leaver {
-        _ if row.learner => true,
+        Leaver::NoVote => row.learner,
         Leaver::Serves => seen.is_some_and(serves),
         Leaver::Failed => {
             seen.is_none_or(|member| member.etcd.known().is_none() && member.running.is_absent())
