@@ -14,6 +14,7 @@ use crate::decide::join::{self, Joins};
 use crate::decide::leave::{self, Leaves};
 use crate::decide::leaving::Leaving;
 use crate::decide::member_context::MemberContext;
+use crate::decide::membership::majority;
 use crate::decide::order;
 use crate::decide::readdress;
 use crate::decide::roll;
@@ -133,10 +134,14 @@ pub(crate) fn steps(
     leave::save_first(view, members, scope, &mut steps, report);
     report.held.extend(stuck);
     let starts = steps.iter().any(|step| step.kind.is_start());
-    let removals = leaves.as_ref().map(Leaves::removals).unwrap_or_default();
+    let removes = |step: &&Step| matches!(step.kind, StepKind::RemoveListed { .. });
+    let removals: BTreeSet<StepId> =
+        steps.iter().filter(removes).map(|step| step.id.clone()).collect();
+    let gone = leaves.as_ref().map_or(0, |leaves| leaves.votes(&removals));
+    let needed = majority(view.now.quorum.voters.saturating_sub(gone));
     if (starts || !unmarked.is_empty() || !removals.is_empty())
         && let Some(prover) = prover
-        && let Some(proven) = provable(prover.cluster, view, members, scope, |host| {
+        && let Some(proven) = provable(prover.cluster, needed, members, scope, |host| {
             !is_joining(host)
                 || joins.as_ref().is_some_and(|joins| joins.hosts().any(|one| one == host))
         })
@@ -189,11 +194,11 @@ fn leave_last(
 }
 
 /// The members by which the cluster can be proven healthy once the starts of the plan are done; `None`
-/// where they can't be a quorum. A member that something blocked keeps down is not one of them, nor one
+/// where they are fewer than are `needed`. A member that something blocked keeps down is not one of them, nor one
 /// that runs another version until its restart.
 fn provable<'a>(
     cluster: &'a ClusterSpec,
-    view: &View<'_>,
+    needed: usize,
     members: &[MemberContext<'_>],
     scope: &Scope<'_>,
     will_vote: impl Fn(&HostName) -> bool,
@@ -211,7 +216,7 @@ fn provable<'a>(
     };
     let voters = cluster.members.keys().filter(|host| will_vote(host));
     let running: BTreeSet<&HostName> = voters.filter(will_run).collect();
-    let is_quorum = running.len() >= view.now.quorum.size();
+    let is_quorum = running.len() >= needed;
     let proven: BTreeSet<&HostName> = running.into_iter().filter(at_version).collect();
     (is_quorum && !proven.is_empty()).then_some(proven)
 }

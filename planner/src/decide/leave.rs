@@ -248,10 +248,10 @@ impl Leaves<'_, '_> {
         steps
     }
 
-    /// Every step that takes somebody out of the list.
-    pub(crate) fn removals(&self) -> BTreeSet<StepId> {
-        let all = self.failed.iter().chain(&self.serving);
-        all.filter_map(|(_, one)| self.removal(one)).collect()
+    /// How many of those that these steps take out of the list have a vote.
+    pub(crate) fn votes(&self, removed: &BTreeSet<StepId>) -> usize {
+        let all = self.failed.iter().chain(&self.serving).filter(|(_, one)| one.votes());
+        all.filter_map(|(_, one)| self.removal(one)).filter(|id| removed.contains(id)).count()
     }
 
     fn removal(&self, one: &Leaving<'_>) -> Option<StepId> {
