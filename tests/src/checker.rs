@@ -144,6 +144,8 @@ fn restarts_come_one_by_one(reading: &Reading<'_>) -> Vec<String> {
         .steps(|kind| kind.effect().takes_down() && !kind.is_start())
         .into_iter()
         .filter(|step| step.guard != Guard::NeverFormed)
+        // Nobody counts on a member that was removed before.
+        .filter(|step| !matches!(step.kind, StepKind::RetireMember { .. }))
         .map(|step| (step, reading.reaches(step)))
         .collect();
     let waits = |first: &Step, second: &Step, cluster: &ClusterName| {
