@@ -26,6 +26,8 @@ pub(crate) struct View<'a> {
     pub(crate) joining: BTreeMap<&'a HostName, Joining>,
     /// Members that `members` no longer names, by host.
     pub(crate) leaving: BTreeMap<&'a HostName, Leaving<'a>>,
+    /// Hosts whose failed members the operator has replaced.
+    pub(crate) replaces: BTreeSet<HostName>,
     /// What other hosts say of the cluster.
     pub(crate) elsewhere: Elsewhere<'a>,
     /// The summary, as reports show it.
@@ -72,9 +74,8 @@ pub fn cluster_now(
     cluster: &ClusterName,
     facts: &SiteFacts,
 ) -> Option<ClusterNow> {
-    let spec = leaving::with_former(spec, facts);
-    let cluster = spec.clusters.get(cluster)?;
-    Some(assess(cluster, facts, Reform::Refused, &BTreeSet::new()).now)
+    let cluster = leaving::alone(spec, spec.clusters.get(cluster)?, facts);
+    Some(assess(&cluster, facts, Reform::Refused, &BTreeSet::new()).now)
 }
 
 /// The member list of a cluster, as a member that knows a leader has it.
@@ -151,7 +152,8 @@ pub(crate) fn assess<'a>(
     let strangers = members.keys().copied().filter(|host| machines::is_stranger(spec, facts, host));
     let strangers = strangers.collect();
     let joining = BTreeMap::new();
-    let mut view = View { strangers, joining, leaving, members, unseen, elsewhere, now };
+    let replaces = replace.clone();
+    let mut view = View { strangers, joining, leaving, replaces, members, unseen, elsewhere, now };
     view.joining = membership::joining(spec, &view, replace);
     view
 }

@@ -168,7 +168,7 @@ pub(crate) fn steps(
 }
 
 /// The members by which the cluster can be proven healthy once the starts of the plan are done; `None`
-/// where they can't be a quorum. A member that something blocked keeps down is not one of them, nor one
+/// where they are fewer than are `needed`. A member that something blocked keeps down is not one of them, nor one
 /// that runs another version until its restart.
 fn provable<'a>(
     cluster: &'a ClusterSpec,

@@ -56,7 +56,14 @@ pub(crate) fn ready<'p, 'a>(
         return None;
     }
     let leaves_first: Vec<&str> = leaves.into_iter().flat_map(Leaves::first_ids).collect();
-    if let Some(why) = waits(cluster, view, members, (&newcomers, &leaves_first), scope) {
+    // What somebody has begun is finished, and one that takes a failed one's place makes no difference.
+    let is_more = |(member, place): &(&MemberContext<'_>, &Joining)| {
+        **place == Joining::Unlisted && !view.replaces.contains(member.name)
+    };
+    let even = leave::even(cluster).filter(|_| newcomers.iter().any(is_more));
+    let (odd, hint) = even.unzip();
+    let why = || waits(cluster, view, members, (&newcomers, &leaves_first), scope);
+    if let Some(why) = odd.or_else(why) {
         let names: Vec<&str> = newcomers.iter().map(|(member, _)| member.name.as_str()).collect();
         let again = || "resolve this, and plan again".to_owned();
         report.held.push(Finding {
@@ -64,7 +71,7 @@ pub(crate) fn ready<'p, 'a>(
             host: None,
             cluster: Some(cluster.name.clone()),
             message: format!("{} can't join now: {why}", names.join(", ")),
-            hint: Some(leave::even(cluster).map_or_else(again, |(_, hint)| hint)),
+            hint: Some(hint.unwrap_or_else(again)),
         });
         return None;
     }
@@ -109,9 +116,6 @@ fn waits(
         return Some("a blocked finding stops membership changes in this cluster".to_owned());
     }
     let list = view.listed()?;
-    if let Some((why, _)) = leave::even(cluster) {
-        return Some(why);
-    }
     let mut failed = failed(newcomers);
     failed.extend(leaves_first);
     let leaving = view.leaving.values().filter_map(|one| one.facts?.etcd.known());

@@ -4,7 +4,7 @@
 use std::borrow::Cow;
 use std::collections::{BTreeMap, BTreeSet};
 
-use inventories::{ClusterName, HostName, SiteName};
+use inventories::{HostName, SiteName};
 
 use crate::decide::{assess, readdress};
 use crate::facts::{HostFacts, ListedMember, MemberFacts, Observed, SiteFacts};
@@ -118,21 +118,41 @@ impl SiteFacts {
 /// The desired state with the members of each cluster that leave, as they were set up.
 pub(crate) fn with_former<'s>(spec: &'s SiteSpec, facts: &SiteFacts) -> Cow<'s, SiteSpec> {
     let traces = traces(facts);
-    let former = |cluster: &ClusterSpec| {
-        let member = |host: &HostName| {
-            Some((host.clone(), cluster.member_on(host, spec.addresses.get(host)?)?))
-        };
-        hosts(spec, cluster, facts, &traces).into_iter().filter_map(member).collect()
-    };
-    let found: BTreeMap<ClusterName, BTreeMap<HostName, MemberSpec>> =
-        spec.clusters.values().map(|cluster| (cluster.name.clone(), former(cluster))).collect();
+    let found =
+        spec.clusters.values().map(|cluster| (cluster, former(spec, cluster, facts, &traces)));
+    let found: Vec<(&ClusterSpec, BTreeMap<HostName, MemberSpec>)> =
+        found.filter(|(_, former)| !former.is_empty()).collect();
     let mut spec = Cow::Borrowed(spec);
-    for (name, former) in found.into_iter().filter(|(_, former)| !former.is_empty()) {
-        if let Some(cluster) = spec.to_mut().clusters.get_mut(&name) {
+    for (cluster, former) in found {
+        if let Some(cluster) = spec.to_mut().clusters.get_mut(&cluster.name) {
             cluster.former = former;
         }
     }
     spec
+}
+
+/// One cluster in the same way.
+pub(crate) fn alone<'s>(
+    spec: &SiteSpec,
+    cluster: &'s ClusterSpec,
+    facts: &SiteFacts,
+) -> Cow<'s, ClusterSpec> {
+    let former = former(spec, cluster, facts, &traces(facts));
+    if former.is_empty() {
+        return Cow::Borrowed(cluster);
+    }
+    Cow::Owned(ClusterSpec { former, ..cluster.clone() })
+}
+
+fn former(
+    spec: &SiteSpec,
+    cluster: &ClusterSpec,
+    facts: &SiteFacts,
+    traces: &BTreeMap<&str, BTreeSet<&HostName>>,
+) -> BTreeMap<HostName, MemberSpec> {
+    let member =
+        |host: &HostName| Some((host.clone(), cluster.member_on(host, spec.addresses.get(host)?)?));
+    hosts(spec, cluster, facts, traces).into_iter().filter_map(member).collect()
 }
 
 /// For each cluster the hosts that have traces of it and that it was not asked for on.

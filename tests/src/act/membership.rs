@@ -54,12 +54,21 @@ impl World {
         Ok(Done::Changed)
     }
 
-    /// Removes a member of another host. One that is to have failed, and runs, is left alone.
+    /// Removes a member of another host. One that is to have failed, and runs, is left alone; so is one that was to
+    /// serve, and does not run.
     pub(super) fn remove_listed(&mut self, step: &Step, id: &str, leaver: Leaver) -> Act {
-        if leaver == Leaver::Failed && self.runs(cluster_of(step), id) {
-            return Err(StepErrorKind::Guard(format!("member {id} answers")));
+        let log = self.asked(cluster_of(step))?;
+        let listed = self.list_of(&log).into_iter().find(|listed| listed.id == id);
+        let Some(listed) = listed else { return Ok(Done::Already) };
+        let refuses = match leaver {
+            Leaver::Failed => self.runs(cluster_of(step), id).then_some("it answers"),
+            Leaver::Serves => (!self.runs(cluster_of(step), id)).then_some("it no longer answers"),
+            Leaver::NoVote => (!listed.learner).then_some("it has a vote by now"),
+        };
+        match refuses {
+            Some(why) => Err(StepErrorKind::Guard(format!("member {id}: {why}"))),
+            None => self.remove_member(step, id),
         }
-        self.remove_member(step, id)
     }
 
     /// Takes a removed member off its host with all that quorate wrote for it.
