@@ -69,6 +69,8 @@ pub fn changes_membership(kind: &StepKind) -> bool {
         | StepKind::RestartMember { .. }
         | StepKind::AwaitRejoin { .. }
         | StepKind::ListByAddress { .. }
+        // The same member, found elsewhere.
+        | StepKind::UpdatePeerUrl { .. }
         | StepKind::ProveHealthy { .. }
         | StepKind::WriteMarker { .. }
         | StepKind::NoteRestart => false,

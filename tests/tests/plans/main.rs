@@ -12,6 +12,7 @@ mod interplay;
 mod kubelets;
 mod machines;
 mod membership;
+mod moving;
 mod names;
 mod new_members;
 mod of_pods;

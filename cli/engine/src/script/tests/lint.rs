@@ -9,10 +9,11 @@ use remote::lean;
 /// Those that look, which are no steps.
 const LOOKS: [&str; 2] = [crate::observe::SCRIPT, include_str!("../sh/cost.sh")];
 
-pub(super) const ALL: [&str; 42] = [
+pub(super) const ALL: [&str; 43] = [
     ADD_LEARNER,
     FORGET_MEMBER,
     PROMOTE_MEMBER,
+    UPDATE_PEER_URL,
     REMOVE_MEMBER,
     CLOSE_DISCOVERY,
     END_TRIAL,
