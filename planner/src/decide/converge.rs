@@ -81,7 +81,10 @@ pub(crate) fn steps(
     after.extend(prover.map(|prover| prover.id(Verb::Prove)));
     let is_down = |member: &&MemberContext<'_>| !member.facts.is_up() && !is_joining(member.name);
     let down = members.iter().filter(is_down);
-    after.extend(down.flat_map(|member| [member.id(Verb::Start), member.id(Verb::Rejoin)]));
+    after.extend(down.flat_map(|member| {
+        let moved = member.wanted.moves_from.as_ref().map(|_| member.id(Verb::Rejoin));
+        std::iter::once(member.id(Verb::Start)).chain(moved)
+    }));
     // So is one that a stopped bootstrap left behind; as a pod it is restarted once itself.
     let late: Vec<&MemberContext<'_>> =
         taken().filter(|member| !view.was_member(member.name, member.facts)).collect();

@@ -236,6 +236,23 @@ pub(crate) fn before_removals(view: &View<'_>, members: &[MemberContext<'_>]) ->
 /// Nobody moves before the certificates of all that move name both places. `steps` are those of the certificates.
 pub(crate) fn before_moves(members: &[MemberContext<'_>], steps: &[Step]) -> Option<Finding> {
     let cluster = members.first()?.cluster;
+    let held = |message: String, hint: String| Finding {
+        code: FindingCode::RollWaits,
+        host: None,
+        cluster: Some(cluster.name.clone()),
+        message,
+        hint: Some(hint),
+    };
+    let unlisted = |member: &MemberContext<'_>| {
+        member.wanted.moves_from.as_ref().is_some_and(|from| !from.is_listed)
+    };
+    if members.iter().any(unlisted) && members.iter().any(|member| member.facts.forbids_us()) {
+        let message = "members move, but etcd's own authentication refuses quorate's certificate, and only root may \
+                       change a peer URL";
+        let place = cluster.place_of("members");
+        let hint = format!("restore the addresses in {}:{}", place.file, place.line);
+        return Some(held(message.to_owned(), hint));
+    }
     // Those of a process of another account come in its own turn, which is early enough where it alone moves.
     let alone = names(cluster).len() == 1;
     let lacks = |member: &&MemberContext<'_>| {
@@ -256,15 +273,10 @@ pub(crate) fn before_moves(members: &[MemberContext<'_>], steps: &[Step]) -> Opt
         false => format!("quorate apply --cluster {}", cluster.name),
     };
     let lacks: Vec<&str> = lacks.iter().map(|member| member.name.as_str()).collect();
-    (!lacks.is_empty()).then(|| Finding {
-        code: FindingCode::RollWaits,
-        host: None,
-        cluster: Some(cluster.name.clone()),
-        message: format!(
-            "members move, which waits until {} has certificates for its old and its new address",
-            lacks.join(", ")
-        ),
-        hint: Some(hint),
+    (!lacks.is_empty()).then(|| {
+        let lacks = lacks.join(", ");
+        let needs = "has certificates for its old and its new address";
+        held(format!("members move, which waits until {lacks} {needs}"), hint)
     })
 }
 
