@@ -27,6 +27,7 @@ pub(crate) mod machines;
 pub(crate) mod maintenance;
 pub(crate) mod member_context;
 pub(crate) mod membership;
+pub(crate) mod moving;
 pub(crate) mod order;
 pub(crate) mod origin;
 pub(crate) mod planner;

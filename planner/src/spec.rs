@@ -15,6 +15,7 @@ use templates::member::{Access, Bootstrap, V2Discovery, V3Discovery};
 use templates::{Formation, Manifest, Member, PeerUrl, RenderError, UnitText};
 
 use crate::decide::formed::FormedRecord;
+use crate::decide::moving::MovesFrom;
 use crate::facts::Observed;
 use crate::plan::FormationState;
 
@@ -130,7 +131,8 @@ impl ClusterSpec {
             ..any.member.clone()
         };
         // It gets no certificate any more.
-        Some(MemberSpec { member, bootstrap: any.bootstrap.clone(), leaves: Vec::new() })
+        let bootstrap = any.bootstrap.clone();
+        Some(MemberSpec { member, bootstrap, leaves: Vec::new(), moves_from: None })
     }
 
     /// Where a setting is written; the cluster's own place where it is a default.
@@ -148,6 +150,9 @@ pub struct MemberSpec {
     pub bootstrap: Bootstrap,
     /// Its certificates.
     pub leaves: Vec<LeafRequest>,
+    /// Where it is until it moves to where it is wanted: see [`crate::decide::moving`]. An inventory alone has nobody
+    /// who moves.
+    pub(crate) moves_from: Option<MovesFrom>,
 }
 
 impl MemberSpec {
@@ -281,7 +286,12 @@ fn expand_cluster(
             .map_err(|source| ExpandError { host: host_name.clone(), source })?;
         members.insert(
             host_name.clone(),
-            MemberSpec { member, bootstrap: bootstrap(&cluster.bootstrap), leaves },
+            MemberSpec {
+                member,
+                bootstrap: bootstrap(&cluster.bootstrap),
+                leaves,
+                moves_from: None,
+            },
         );
     }
     Ok(ClusterSpec {

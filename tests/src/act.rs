@@ -193,7 +193,9 @@ impl World {
                 drop_ins.retain(|file| !moves.contains_key(file));
                 Ok(changed(drop_ins.len() != before))
             }
-            StepKind::MoveLeader { others, .. } => self.move_leader(step, others),
+            StepKind::MoveLeader { endpoint, others, .. } => {
+                self.move_leader(step, (endpoint, others))
+            }
             StepKind::NoteRestart => {
                 let member = member(host, step);
                 let started = member.process.is_some() || member.loops.is_some();
@@ -216,9 +218,10 @@ impl World {
                 self.start_unit(step)
             }
             StepKind::Defragment { way, rule, .. } => self.defragment(step, *way, *rule),
-            StepKind::AwaitRejoin { version, others, pod, .. } => {
+            StepKind::AwaitRejoin { endpoint, version, others, pod, .. } => {
                 assert!(!others.contains_key(step.host()), "{} waits for itself", step.id);
-                self.await_rejoin(step, &version.to_string(), pod.as_deref())
+                let asked = (endpoint.as_str(), others);
+                self.await_rejoin(step, asked, &version.to_string(), pod.as_deref())
             }
             StepKind::RemoveMember { id, .. } => self.remove_member(step, id),
             StepKind::SaveSnapshot { .. } => self.save_snapshot(step),
@@ -226,6 +229,9 @@ impl World {
             StepKind::RetireMember { peer_url, .. } => self.retire_member(step, peer_url),
             StepKind::ForgetMember { peer_url, .. } => self.forget_member(step, peer_url),
             StepKind::AddLearner { peer_url, .. } => self.add_learner(step, peer_url),
+            StepKind::UpdatePeerUrl { id, peer_url, others, .. } => {
+                self.update_peer_url(step, (id, peer_url), others)
+            }
             StepKind::PromoteMember { peer_url, .. } => self.promote_member(step, peer_url),
             StepKind::ListByAddress { peer_url, .. } => self.list_by_address(step, peer_url),
             StepKind::ProveHealthy { endpoints, .. } => self.prove(step, endpoints),

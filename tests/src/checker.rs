@@ -5,6 +5,7 @@ mod defrag;
 mod forming;
 mod joining;
 mod leaving;
+mod moving;
 mod reading;
 mod stopped;
 mod unknown;
@@ -31,6 +32,7 @@ pub fn violations(plan: &Plan, spec: &SiteSpec, facts: &SiteFacts) -> Vec<String
         found.extend(forming::violations(&reading));
         found.extend(joining::violations(&reading));
         found.extend(leaving::violations(&reading));
+        found.extend(moving::violations(&reading));
         found.extend(unknown::violations(&reading));
         found.extend(stopped::violations(&reading));
     }
@@ -87,6 +89,7 @@ fn guards_stand_where_they_must(reading: &Reading<'_>) -> Vec<String> {
         | StepKind::Defragment { .. }
         | StepKind::AddLearner { .. }
         | StepKind::PromoteMember { .. }
+        | StepKind::UpdatePeerUrl { .. }
         | StepKind::AwaitRejoin { .. }
         | StepKind::ProveHealthy { .. } => true,
     };
@@ -177,9 +180,12 @@ fn certificates_are_tried_one_by_one(reading: &Reading<'_>) -> Vec<String> {
     let has_log = |step: &Step| {
         reading.seen(step).and_then(|member| member.data.known()).is_some_and(|data| data.wal)
     };
-    // A process of another account can't read them, and one whose folder was replaced can't see them: its
-    // restart, which is awaited, is their trial.
-    let cut_off = |step: &Step| reading.seen(step).is_some_and(|member| member.folder_replaced);
+    // A process of another account can't read them, and one whose folder was replaced can't see them; nobody reaches
+    // one whose address is gone: its restart, which is awaited, is their trial.
+    let cut_off = |step: &Step| {
+        reading.seen(step).is_some_and(|member| member.folder_replaced)
+            || moving::is_unreachable(reading, step)
+    };
     let serves = |step: &&Step| {
         let runs = reading.runs(step) && !reading.runs_as_another(step) && !cut_off(step);
         reading.is_formed(reading.cluster(step)) && runs && has_log(step)

@@ -102,7 +102,7 @@ impl World {
             let list = id.and_then(|id| self.lists.get(id)).into_iter().flatten();
             let mut mine = list.filter(|listed| listed.name == name.as_str());
             let was_in = |member: &str| {
-                id.is_some_and(|id| self.published.contains(&(id.clone(), member.to_owned())))
+                id.is_some_and(|id| self.published.contains_key(&(id.clone(), member.to_owned())))
             };
             mine.any(|listed| was_in(&listed.id))
         };

@@ -6,7 +6,7 @@
 
 mod membership;
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 use std::fmt;
 
 use engine::hosts::Done;
@@ -122,6 +122,7 @@ pub fn never_below_quorum(
 /// Whether the operator gave the quorum of a cluster up for the moment of a step, which its guard shows.
 fn may_be_lost(step: &Step, cluster: &ClusterName) -> bool {
     match (step.kind.effect(), &step.guard) {
+        (Effect::Connections, Guard::HasLog) if moves(step) => step.cluster() == Some(cluster),
         (Effect::Down | Effect::Files, Guard::HasLog) => step.cluster() == Some(cluster),
         (Effect::EveryPod, Guard::OthersHealthy { clusters }) => !clusters.contains_key(cluster),
         _ => false,
@@ -149,9 +150,12 @@ pub fn certificates_are_tried_one_by_one(
         return Ok(());
     }
     let quorate = before.quorate();
-    let serves = |member: &SimMember| {
+    // What nobody can reach is tried by its restart.
+    let running = before.running();
+    let serves = |name: &HostName, member: &SimMember| {
         let id = member.log.as_ref().map(|log| (cluster.clone(), log.cluster_id()));
-        member.process.is_some() && id.is_some_and(|id| quorate.contains(&id))
+        let is_found = |id| quorate.contains(id) && running[id].contains(name);
+        id.as_ref().is_some_and(is_found)
     };
     // Whatever it is called: they changed since the last trial, or nobody will try them.
     let unproven = |(name, member): (&HostName, &SimMember)| {
@@ -159,12 +163,12 @@ pub fn certificates_are_tried_one_by_one(
         let changed = was.is_none_or(|was| was.generation != member.generation);
         let is_seen = before.hosts.get(name).is_some_and(|host| host.reachable);
         let is = is_seen
-            && serves(member)
+            && serves(name, member)
             && (member.untried.is_some() || (name == step.host() && changed));
         is.then(|| name.to_string())
     };
     let unproven: Vec<String> = members(after, cluster).filter_map(unproven).collect();
-    let untried = |member: &SimMember| serves(member) && member.untried.is_none();
+    let untried = |member: &SimMember| serves(step.host(), member) && member.untried.is_none();
     let at_once = after.hosts.get(step.host()).and_then(|host| host.members.get(cluster));
     if unproven.len() > 1 || (!unproven.is_empty() && at_once.is_some_and(untried)) {
         let what = format!("{} left untried: {}", step.id, unproven.join(", "));
@@ -181,13 +185,20 @@ pub fn one_disruption_at_a_time(
     did: Option<Done>,
     after: &World,
 ) -> Result<(), Broken> {
+    let running = before.running();
+    let found: BTreeMap<&ClusterName, BTreeSet<&HostName>> =
+        running.iter().fold(BTreeMap::new(), |mut found, ((cluster, _), hosts)| {
+            found.entry(cluster).or_insert_with(BTreeSet::new).extend(hosts);
+            found
+        });
     for cluster in taken_down(before, step, did, after) {
         if may_be_lost(step, cluster) || step.guard == Guard::NeverFormed {
             continue;
         }
         let away = |(name, member): (&HostName, &SimMember)| {
             let caught_up = member.behind <= NEAR;
-            let up = member.process.is_some() && caught_up && !before.hosts[name].slow;
+            let is_found = || found.get(cluster).is_some_and(|hosts| hosts.contains(name));
+            let up = is_found() && caught_up && !before.hosts[name].slow;
             (name != step.host() && !up).then(|| name.to_string())
         };
         let away: Vec<String> = members(before, cluster).filter_map(away).collect();
@@ -283,7 +294,7 @@ pub fn data_of_a_quorum_stays(before: &World, step: &Step, after: &World) -> Res
             let now = after.hosts.get(name).and_then(|host| host.members.get(cluster));
             let log = now.and_then(|member| member.log.as_ref());
             let id = member.log.as_ref().map(|log| (log.cluster_id(), log.member_id()));
-            let was_in_one = id.is_some_and(|id| before.published.contains(&id));
+            let was_in_one = id.is_some_and(|id| before.published.contains_key(&id));
             let is_forgotten = || {
                 let archived = now.map_or(&[][..], |now| &now.archived[..]);
                 let forgets = matches!(
@@ -416,15 +427,18 @@ fn is_unready(before: &World, step: &Step, cluster: &ClusterName, member: &SimMe
         && !id.is_some_and(|id| before.quorate().contains(&id))
 }
 
+/// Whether a step has the others look for a member elsewhere.
+fn moves(step: &Step) -> bool {
+    matches!(step.kind, StepKind::UpdatePeerUrl { .. })
+}
+
 /// Whether what a step can do reaches a member of its host that serves.
 fn reaches(step: &Step, cluster: &ClusterName, member: &SimMember, host: &SimHost) -> bool {
     let is_its_own = step.cluster() == Some(cluster);
     match step.kind.effect() {
-        Effect::Nothing
-        | Effect::NextStart
-        | Effect::Unready
-        | Effect::Leadership
-        | Effect::Connections => false,
+        Effect::Nothing | Effect::NextStart | Effect::Unready | Effect::Leadership => false,
+        // Its peers look for it where it does not listen yet.
+        Effect::Connections => is_its_own && moves(step),
         Effect::Down => {
             is_its_own
                 && match &step.kind {

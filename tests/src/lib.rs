@@ -3,6 +3,7 @@
 //! - [`world`]: hosts, members and the rules of etcd and systemd that quorate leans on. Whatever a
 //!   real host would refuse is refused; a quorum lost by our own hand is a panic that names it.
 //! - [`log`], [`roster`]: what a member remembers of its cluster, and who is a member of it.
+//! - [`places`]: where members listen, and which addresses hosts have.
 //! - [`look`] and [`act`]: what observing and doing mean in that world.
 //! - [`fault`], [`drift`]: what goes wrong without our doing.
 //! - [`invariants`]: what must hold whatever happens, one function each.
@@ -32,6 +33,7 @@ pub mod look;
 pub mod membership;
 pub mod model;
 pub mod mutants;
+pub mod places;
 pub mod registry;
 pub mod roster;
 pub mod scenario;

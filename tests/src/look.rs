@@ -147,9 +147,9 @@ impl World {
                 .collect(),
             passed: BTreeMap::new(),
             entered: BTreeMap::new(),
-            addresses: Observed::Known(
-                mine.iter().flat_map(|(_, own)| own.member.listen_addresses()).collect(),
-            ),
+            addresses: Observed::Known(host.addresses.clone().unwrap_or_else(|| {
+                mine.iter().flat_map(|(_, own)| own.member.listen_addresses()).collect()
+            })),
             sources: peers.iter().filter_map(|at| Some((at.ip(), Observed::Known(own?)))).collect(),
             reach: peers.iter().map(|at| (*at, Reach::Refused)).collect(),
             round_trips: forming().flat_map(near).collect(),
@@ -264,19 +264,23 @@ impl World {
         if self.hosts[host].slow || !self.quorate().contains(&key) {
             return Observed::Unknown("context deadline exceeded".to_owned());
         }
-        let running = &self.running()[&key];
+        let nobody = BTreeSet::new();
+        let running = self.running();
+        if !running.get(&key).unwrap_or(&nobody).contains(host) && !self.is_removed(log) {
+            return Observed::Unknown("context deadline exceeded".to_owned());
+        }
         let id_of = |host: &HostName| {
             self.hosts[host].members[&spec.name].log.as_ref().map(|log| log.member_id())
         };
         // A member publishes its client URL once it is in the quorum for the first time.
-        let published = |id: &str| self.published.contains(&(key.1.clone(), id.to_owned()));
+        let published = |id: &str| self.published.get(&(key.1.clone(), id.to_owned()));
         let row = |listed: Listed| {
             let Listed { id, name, peer_url, learner } = listed;
             // A member that DNS named is known by a number until it tells its name.
             let by_dns = peer_url.trim_start_matches("https://").parse::<SocketAddr>().is_err();
             ListedMember {
-                name: if by_dns && !published(&id) { "0".to_owned() } else { name },
-                client_urls: published(&id).then(|| peer_url.clone()).into_iter().collect(),
+                name: if by_dns && published(&id).is_none() { "0".to_owned() } else { name },
+                client_urls: published(&id).cloned().into_iter().collect(),
                 peer_urls: vec![peer_url],
                 id,
                 learner,
@@ -284,7 +288,6 @@ impl World {
         };
         let list = self.list_of(log);
         let learner = list.iter().any(|listed| listed.id == log.member_id() && listed.learner);
-        assert!(running.contains(host), "a member that runs is among those that run");
         Observed::Known(EtcdFacts {
             cluster_id: log.cluster_id(),
             member_id: log.member_id(),

@@ -68,8 +68,9 @@ impl World {
         let mut running = Running::new();
         for (host, state) in &self.hosts {
             for (cluster, member) in &state.members {
-                if let (Some(_), Some(log)) = (&member.process, &member.log)
+                if let (Some(process), Some(log)) = (&member.process, &member.log)
                     && counts(log)
+                    && self.is_found(state, process, log)
                 {
                     let key = (cluster.clone(), log.cluster_id());
                     running.entry(key).or_default().insert(host.clone());

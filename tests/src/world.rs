@@ -1,6 +1,7 @@
 //! The state of the simulated hosts, and the rules that hold between them.
 
 use std::collections::{BTreeMap, BTreeSet};
+use std::net::IpAddr;
 use std::sync::{Arc, Mutex};
 
 use inventories::{AccountName, ClusterName, EtcdVersion, HostName, SiteName};
@@ -13,6 +14,7 @@ use time::OffsetDateTime;
 use crate::database::Database;
 use crate::invariants::{self, Broken};
 pub use crate::log::Log;
+use crate::places::advertised;
 use crate::registry::{self, Registry};
 use crate::roster::Listed;
 use crate::shared::Shared;
@@ -31,8 +33,9 @@ pub struct World {
     pub formed: BTreeMap<ClusterName, String>,
     /// Who leads each cluster that has a quorum.
     pub leaders: BTreeMap<ClusterName, HostName>,
-    /// Members that were in a quorum once, by cluster id and member id: the others keep what they published.
-    pub published: BTreeSet<(String, String)>,
+    /// Members that were in a quorum once, by cluster id and member id: the others keep what they published, which is
+    /// where clients find them.
+    pub published: BTreeMap<(String, String), String>,
     /// The member list of each cluster that ever had a quorum, by cluster id.
     pub lists: BTreeMap<String, Vec<Listed>>,
     /// How many members were ever added to a list: no two get one id.
@@ -65,6 +68,8 @@ pub struct SimHost {
     pub on: bool,
     /// Whether SSH gets through.
     pub reachable: bool,
+    /// Its addresses, where they are not simply what the inventory says.
+    pub addresses: Option<BTreeSet<IpAddr>>,
     /// Whether it answers too late: a step's effect happens and nobody hears of it in time, and its
     /// members count for raft but leave every question without an answer.
     pub slow: bool,
@@ -92,6 +97,7 @@ impl SimHost {
         Self {
             on: true,
             reachable: true,
+            addresses: None,
             slow: false,
             site: None,
             accounts: BTreeMap::new(),
@@ -240,7 +246,7 @@ impl World {
             hosts: hosts.into_iter().map(|name| (name, Shared::new(SimHost::empty()))).collect(),
             authorities,
             formed: BTreeMap::new(),
-            published: BTreeSet::new(),
+            published: BTreeMap::new(),
             lists: BTreeMap::new(),
             added: 0,
             zone: Zone::default(),
@@ -283,7 +289,10 @@ impl World {
             self.formed.entry(cluster.clone()).or_insert_with(|| id.clone());
             for name in &running[&key] {
                 let log = self.hosts[name].members[cluster].log.as_ref();
-                self.published.extend(log.map(|log| (id.clone(), log.member_id())));
+                let member = log.map(|log| (id.clone(), log.member_id()));
+                let process = self.hosts[name].members[cluster].process.as_deref();
+                let url = advertised(process.unwrap_or_default()).unwrap_or_default().to_owned();
+                self.published.extend(member.map(|member| (member, url)));
                 let Some(host) = self.hosts.get_mut(name) else { continue };
                 // Of a pod nobody witnesses it.
                 let is_news = |member: &SimMember| member.is_witnessed() || member.restarted;

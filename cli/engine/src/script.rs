@@ -43,6 +43,7 @@ pub(crate) fn waits(script: &str) -> Duration {
 }
 
 pub(crate) const ADD_LEARNER: &str = script!("add_learner", "others");
+pub(crate) const UPDATE_PEER_URL: &str = script!("update_peer_url", "others");
 pub(crate) const AWAIT_REJOIN: &str = script!("await_rejoin");
 pub(crate) const REGISTER_HOST: &str = script!("register_host");
 pub(crate) const CLOSE_DISCOVERY: &str = script!("close_discovery", "discovery");

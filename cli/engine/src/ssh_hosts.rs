@@ -172,6 +172,9 @@ impl SshHosts {
             StepKind::AddLearner { peer_url, others, version } => {
                 membership::add_learner(step, peer_url, others, *version)?
             }
+            StepKind::UpdatePeerUrl { id, peer_url, others, version } => {
+                membership::update_peer_url(step, (id, peer_url), others, *version)?
+            }
             StepKind::PromoteMember { endpoint, peer_url, others, version } => {
                 membership::promote(step, endpoint, peer_url, (others, *version))?
             }

@@ -15,6 +15,7 @@ use crate::decide::leave;
 use crate::decide::leaving::Leaving;
 use crate::decide::member_context::MemberContext;
 use crate::decide::membership::{self, majority};
+use crate::decide::moving;
 use crate::decide::order;
 use crate::decide::readdress;
 use crate::decide::roll;
@@ -37,15 +38,24 @@ pub(crate) fn steps(
     (policy, scope): (&Policy, &Scope<'_>),
     report: &mut PlanReport,
 ) -> Result<Vec<Step>, RenderError> {
-    let leaves = leave::ready(view, members, scope, report);
+    let leave_listed = view.leaving.values().any(Leaving::is_listed);
+    let leaves = match moving::before_removals(view, members) {
+        None => leave::ready(view, members, scope, report),
+        Some(waits) => {
+            report.held.push(waits);
+            None
+        }
+    };
     let joins = join::ready(view, members, scope, leaves.as_ref(), report);
     let is_joining = |host: &HostName| view.joining.contains_key(host);
     let mut candidates = roll::candidates(members, scope);
     candidates.retain(|candidate| !is_joining(candidate.host()));
     let restarting: BTreeSet<&HostName> =
         candidates.iter().map(|candidate| candidate.host()).collect();
-    let members_wait = (joins.is_none() && !view.joining.is_empty())
-        || (leaves.is_none() && view.leaving.values().any(Leaving::is_listed));
+    let members_wait =
+        (joins.is_none() && !view.joining.is_empty()) || (leaves.is_none() && leave_listed);
+    let members_stay =
+        !leave_listed && view.joining.is_empty() && scope.changes == Changes::Allowed;
     let names: Vec<&str> = candidates.iter().map(|one| one.host().as_str()).collect();
     let what = format!("a restart is due on {}", names.join(", "));
     if let Some(first) = candidates.first()
@@ -54,6 +64,17 @@ pub(crate) fn steps(
         report.held.push(waits);
         candidates.clear();
     }
+    let takes =
+        |member: &&MemberContext<'_>| scope.takes_host(member.name) && !is_joining(member.name);
+    let taken = || members.iter().filter(takes);
+    let old: Vec<&MemberContext<'_>> =
+        taken().filter(|member| view.was_member(member.name, member.facts)).collect();
+    let mut steps = trials::steps(view, &old, members, scope, report);
+    let moves_wait = moving::before_moves(members, &steps);
+    if let Some(waits) = &moves_wait {
+        report.held.push(waits.clone());
+        candidates.retain(|candidate| !candidate.moves());
+    }
     // A member that is down is started and the cluster proven before another one is taken down.
     let elsewhere = after;
     let mut after = after.clone();
@@ -61,13 +82,13 @@ pub(crate) fn steps(
     after.extend(prover.map(|prover| prover.id(Verb::Prove)));
     let is_down = |member: &&MemberContext<'_>| !member.facts.is_up() && !is_joining(member.name);
     let down = members.iter().filter(is_down);
-    after.extend(down.map(|member| member.id(Verb::Start)));
+    after.extend(down.flat_map(|member| {
+        let moved = member.wanted.moves_from.as_ref().map(|_| member.id(Verb::Rejoin));
+        std::iter::once(member.id(Verb::Start)).chain(moved)
+    }));
     // So is one that a stopped bootstrap left behind; as a pod it is restarted once itself.
-    let takes =
-        |member: &&MemberContext<'_>| scope.takes_host(member.name) && !is_joining(member.name);
-    let taken = members.iter().filter(takes);
     let late: Vec<&MemberContext<'_>> =
-        taken.filter(|member| !view.was_member(member.name, member.facts)).collect();
+        taken().filter(|member| !view.was_member(member.name, member.facts)).collect();
     let mut turns = after.clone();
     after.extend(late.iter().map(|member| member.id(Verb::Rejoin)));
     // And no member is taken down before the certificates of all are seen to work.
@@ -78,19 +99,21 @@ pub(crate) fn steps(
         order::complete(&mut roll, first.site);
     }
     let stuck = stuck(members, scope);
-    let mut steps = Vec::new();
+    let mut moves = moving::Turns::after(elsewhere, members);
     let mut unmarked = Vec::new();
-    let taken = members.iter().filter(takes);
-    let old: Vec<&MemberContext<'_>> =
-        taken.filter(|member| view.was_member(member.name, member.facts)).collect();
-    steps.extend(trials::steps(view, &old, members, scope, report));
-    for member in members.iter().filter(takes) {
+    for member in taken() {
         if view.was_member(member.name, member.facts) {
             let turn = |verb: Verb| roll.iter().find(|step| step.id == member.id(verb.clone()));
             let turn = match (turn(Verb::Restart), turn(Verb::StopOldRuntime)) {
                 (Some(restart), _) => Turn::Restart(restart),
                 (None, Some(retire)) => Turn::Move(retire),
                 (None, None) if restarting.contains(member.name) => Turn::Held,
+                (None, None)
+                    if (!members_stay || moves_wait.is_some())
+                        && member.wanted.moves_from.is_some() =>
+                {
+                    Turn::Held
+                }
                 // What runs lists the members that are listed.
                 (None, None)
                     if !scope.may_change(member.name)
@@ -105,7 +128,15 @@ pub(crate) fn steps(
                 (None, None) if stuck.is_some() && !member.facts.is_up() => Turn::Held,
                 (None, None) => Turn::None,
             };
-            steps.extend(repair(member, &turn, scope)?);
+            let mut repaired = repair(member, &turn, scope)?;
+            if let (Turn::None, false, Some(_)) =
+                (&turn, member.facts.is_up(), &member.wanted.moves_from)
+            {
+                let rejoin = roll::rejoin(member, roll::known_alarms(members), moves.moved())?;
+                moves.take(member, view, &mut repaired, rejoin);
+                report.clients.extend(moving::told(member));
+            }
+            steps.extend(repaired);
             let is_marked = !member.facts.marker.is_absent() || may_be_learner(view, member);
             unmarked.extend((!is_marked).then_some(member));
         } else if scope.changes == Changes::Allowed && scope.may_change(member.name) {
@@ -114,7 +145,7 @@ pub(crate) fn steps(
         }
     }
     if scope.changes == Changes::Allowed {
-        steps.extend(unaddressed(view, members, scope, &steps));
+        steps.extend(readdress::left(view, members, scope, &steps));
     }
     let mut before = elsewhere.clone();
     if let Some(leaves) = &leaves {
@@ -145,7 +176,8 @@ pub(crate) fn steps(
                 || joins.as_ref().is_some_and(|joins| joins.hosts().any(|one| one == host))
         })
     {
-        steps.push(form::prove(prover, |host| proven.contains(host)).after(removals));
+        let prove = form::prove(prover, moves.moved(), |host| proven.contains(host));
+        steps.push(prove.after(removals));
         if members.iter().any(|member| member.facts.forbids_us()) {
             report.clients.push(format!(
                 "cluster {}: etcd's own authentication refuses quorate's test key; that refusal proves a quorum too",
@@ -230,27 +262,6 @@ fn stuck(members: &[MemberContext<'_>], scope: &Scope<'_>) -> Option<Finding> {
     let finding = runtime::waits_for_kubelet(cluster, down)?;
     let message = format!("the members there can't be started: {}", finding.message);
     Some(Finding { message, ..finding })
-}
-
-/// The members that a stopped bootstrap left listed by their names in DNS.
-fn unaddressed(
-    view: &View<'_>,
-    members: &[MemberContext<'_>],
-    scope: &Scope<'_>,
-    planned: &[Step],
-) -> Vec<Step> {
-    let listed = |member: &&MemberContext<'_>| {
-        let url = readdress::url_in_dns(member.name, member.wanted);
-        let mut list = view.listed().into_iter().flatten();
-        list.any(|listed| url.as_ref().is_some_and(|url| listed.peer_urls == [url.clone()]))
-    };
-    let runs = |member: &&MemberContext<'_>| {
-        member.facts.is_up() || planned.iter().any(|step| step.id == member.id(Verb::Start))
-    };
-    let taken = members.iter().filter(|member| scope.takes_host(member.name));
-    let left = taken.filter(runs).filter(listed);
-    let unfinished = |step: Step| Step { why: Why::Unfinished, ..step };
-    readdress::steps(left).into_iter().map(unfinished).collect()
 }
 
 /// Whether a member is to be restarted in this plan.
@@ -340,6 +351,7 @@ fn files(member: &MemberContext<'_>, turn: &Turn<'_>) -> Vec<Step> {
             let own = [
                 member.id(Verb::Directories),
                 member.id(Verb::Certificates),
+                member.id(Verb::UpdatePeerUrl),
                 member.id(Verb::Unit),
             ];
             let before = down.after.iter().filter(|id| !own.contains(id));

@@ -11,7 +11,7 @@ use templates::RenderError;
 
 use crate::decide::assess::View;
 use crate::decide::member_context::MemberContext;
-use crate::decide::{kubelets, roll};
+use crate::decide::{kubelets, moving, roll};
 use crate::plan::{
     Action, DatabaseSize, DefragRule, DefragWay, Guard, LONGEST_ONLINE, Step, StepId, StepKind,
     Verb, Why,
@@ -220,7 +220,7 @@ impl Due<'_> {
 
 fn hand_over(member: &MemberContext<'_>) -> Step {
     let note = "the leader is defragmented last, and hands over first".to_owned();
-    Step { why: Why::Safety { note }, ..roll::move_leader(member) }
+    Step { why: Why::Safety { note }, ..roll::move_leader(member, &BTreeSet::new()) }
 }
 
 fn defragment(
@@ -232,7 +232,7 @@ fn defragment(
     let Candidate { member, database, way } = candidate;
     let kind = StepKind::Defragment {
         way: *way,
-        endpoint: member.wanted.member.loopback_client_url().to_string(),
+        endpoint: moving::loopback(member.wanted),
         rule,
         version: member.cluster.version,
     };
@@ -245,7 +245,7 @@ fn defragment(
     let guard = if costs_quorum(view) && policy.allow_outage.contains(&member.cluster.name) {
         Guard::HasLog
     } else {
-        roll::others_healthy([(*member, view.now.cluster_id.clone())])
+        roll::others_healthy([(*member, view.now.cluster_id.clone())], &BTreeSet::new())
     };
     member.step(Verb::Defragment, Action::Run, kind, why).guarded(guard)
 }
@@ -257,14 +257,15 @@ fn rejoin(
     let (member, alarms) = (candidate.member, roll::known_alarms(members));
     match (candidate.database, candidate.way) {
         // This plan starts it, from what is wanted.
-        (None, _) => roll::rejoin(member, alarms),
+        (None, _) => roll::rejoin(member, alarms, &BTreeSet::new()),
         // It comes back from what lies there.
         (Some(_), DefragWay::Stopped(Runtime::StaticPod)) => {
             Ok(kubelets::as_it_lies_there(Verb::Rejoin, member, alarms))
         }
         (Some(_), DefragWay::Online | DefragWay::Stopped(Runtime::Systemd)) => {
             let version = member.cluster.version;
-            Ok(roll::await_return(Verb::Rejoin, member, version, alarms, None))
+            let asked = moving::asked(member);
+            Ok(roll::await_return(Verb::Rejoin, member, asked, version, alarms, None))
         }
     }
 }

@@ -12,6 +12,7 @@ use crate::decide::bootstrap;
 use crate::decide::discovery;
 use crate::decide::ensure;
 use crate::decide::member_context::MemberContext;
+use crate::decide::moving;
 use crate::decide::order;
 use crate::decide::origin;
 use crate::decide::readdress;
@@ -280,7 +281,7 @@ fn settle(
     report: &mut PlanReport,
 ) -> Result<Vec<Step>, RenderError> {
     let Some(first) = members.first() else { return Ok(Vec::new()) };
-    let mut steps = vec![prove(first, |_| true)];
+    let mut steps = vec![prove(first, &BTreeSet::new(), |_| true)];
     steps.extend(readdress::steps(members));
     let mut before: Vec<StepId> = members.iter().map(|member| member.id(Verb::Marker)).collect();
     before.extend(after.iter().cloned());
@@ -303,9 +304,19 @@ fn settle(
     Ok(steps)
 }
 
-/// Proves the cluster healthy, seen from one member's host, as far as its members can be healthy.
-pub(crate) fn prove(from: &MemberContext<'_>, can_be: impl Fn(&HostName) -> bool) -> Step {
+/// Proves the cluster healthy, seen from one member's host, as far as its members can be healthy. Those in `moved`
+/// have moved by then.
+pub(crate) fn prove(
+    from: &MemberContext<'_>,
+    moved: &BTreeSet<&HostName>,
+    can_be: impl Fn(&HostName) -> bool,
+) -> Step {
     let mut endpoints = from.cluster.endpoints_from(from.name);
+    if !moving::names(from.cluster).is_empty() {
+        let own = endpoints.remove(from.name).filter(|_| moved.contains(from.name));
+        endpoints = moving::client_urls(from.cluster, moved);
+        endpoints.insert(from.name.clone(), own.unwrap_or_else(|| moving::loopback(from.wanted)));
+    }
     endpoints.retain(|name, _| can_be(name));
     let kind = StepKind::ProveHealthy { endpoints, version: from.cluster.version };
     let why = Why::Safety { note: "a process that runs is not yet a cluster".to_owned() };

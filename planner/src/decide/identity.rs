@@ -11,7 +11,7 @@ use templates::head;
 use templates::layout::PkiFile;
 
 use crate::decide::assess::View;
-use crate::decide::{lost, readdress};
+use crate::decide::{lost, moving, readdress};
 use crate::facts::{ListedMember, MemberFacts, Observed};
 use crate::report::{Finding, FindingCode, Formation, PlanReport};
 use crate::spec::{Authority, ClusterSpec, MemberSpec, SiteSpec};
@@ -221,7 +221,10 @@ fn formed_members(cluster: &ClusterSpec, view: &View<'_>) -> Option<Vec<Formed>>
         .find_map(|(_, member)| head::members(text_of(cluster, member)?))?;
     let formed = |entry: &str| {
         let (name, url) = entry.split_once('=')?;
-        let peer_urls = vec![url.to_owned()];
+        // A unit names where its own member is; the others may move after it was written.
+        let own = view.members.iter().find(|(host, _)| host.as_str() == name);
+        let own = own.and_then(|(_, member)| moving::peer_url_in(text_of(cluster, member)?));
+        let peer_urls = vec![own.unwrap_or(url).to_owned()];
         Some(Formed { name: name.to_owned(), id: None, peer_urls, learner: false })
     };
     list.split(',').map(formed).collect()
@@ -291,6 +294,7 @@ fn members(cluster: &ClusterSpec, view: &View<'_>, report: &mut PlanReport) {
         let url = member.member.peer_url().to_string();
         if let Some(running) = running.get(host.as_str())
             && running.peer_urls != [url.clone()]
+            && member.moves_from.is_none()
             && readdress::url_in_dns(host, member).is_none_or(|name| running.peer_urls != [name])
         {
             let message = format!(
@@ -300,10 +304,7 @@ fn members(cluster: &ClusterSpec, view: &View<'_>, report: &mut PlanReport) {
             let mut stops = kept(cluster);
             // Its certificates would name the new address alone.
             stops.push(Stops::Member(host.clone(), cluster.name.clone()));
-            report.block(
-                unsupported(cluster, "members", FindingCode::ChangingAddress, message),
-                stops,
-            );
+            report.block(moving::refused(cluster, view, message), stops);
         }
     }
 }
@@ -331,14 +332,15 @@ fn client_urls(cluster: &ClusterSpec, view: &View<'_>, report: &mut PlanReport) 
         let running = view.members.get(host)?.running.known()?;
         let now = running.iter().find_map(|argument| argument.strip_prefix(flag))?;
         let wanted = member.member.client_url().to_string();
-        (now != wanted)
+        (now != wanted && member.moves_from.is_none())
             .then(|| format!("{host} serves clients at {now}, and the inventory says {wanted}"))
     };
     let elsewhere: Vec<String> = cluster.members.iter().filter_map(elsewhere).collect();
     if !elsewhere.is_empty() {
-        let message = elsewhere.join("; ");
-        let finding = unsupported(cluster, "members", FindingCode::ChangingAddress, message);
-        report.block(finding, kept(cluster));
+        report.block(moving::refused(cluster, view, elsewhere.join("; ")), kept(cluster));
+    }
+    for taken in moving::taken(cluster, view) {
+        report.block(taken, kept(cluster));
     }
 }
 

@@ -139,12 +139,12 @@ fn waits(
             .iter()
             .any(|(member, place)| member.name == *host && place.failed().is_some());
         let listed = membership::entry(cluster, list, host).filter(|_| !is_failed);
-        listed.is_some_and(|listed| listed.peer_urls != url)
+        spec.moves_from.is_some() || listed.is_some_and(|listed| listed.peer_urls != url)
     });
     let elsewhere: Vec<&str> = elsewhere.map(|(host, _)| host.as_str()).collect();
     if !elsewhere.is_empty() {
         return Some(format!(
-            "the cluster lists {} at another peer URL than the inventory has",
+            "{} is a member at another address or port than the inventory has",
             elsewhere.join(", ")
         ));
     }

@@ -13,6 +13,7 @@ use crate::decide::form;
 use crate::decide::formed::Reform;
 use crate::decide::member_context::MemberContext;
 use crate::decide::membership;
+use crate::decide::moving;
 use crate::decide::planner::{judge, members};
 use crate::decide::roll;
 use crate::decide::runtime;
@@ -115,7 +116,8 @@ pub(crate) fn turns(
             report.held.push(keeps(cluster.spec, &kept));
         }
         let Some(scope) = &cluster.scope else { continue };
-        if let Some(waits) = membership::before_restarts(cluster.spec, &cluster.view, &needs) {
+        let waits = membership::before_restarts(cluster.spec, &cluster.view, &needs);
+        if let Some(waits) = waits.or_else(|| moving::holds(cluster.spec, &needs)) {
             report.held.push(waits);
             changes.retain(|host, _| !here.contains(host));
             continue;
@@ -196,11 +198,15 @@ fn turn(
     policy: &Policy,
 ) -> Vec<Step> {
     let mut steps = Vec::new();
+    // A kubelet waits until all have moved.
+    let nobody = BTreeSet::new();
     for (cluster, member) in pods {
         let leads = cluster.view.now.leader.as_ref() == Some(member.name);
         if leads && cluster.spec.members.len() > 1 {
             let id = member.id(Verb::HandOver);
-            steps.push(Step { id, ..roll::move_leader(member) }.after(before.iter().cloned()));
+            steps.push(
+                Step { id, ..roll::move_leader(member, &nobody) }.after(before.iter().cloned()),
+            );
         }
     }
     let guarded = pods.iter().filter(|(cluster, _)| {
@@ -208,6 +214,7 @@ fn turn(
     });
     let guard: Guard = roll::others_healthy(
         guarded.map(|(cluster, member)| (*member, cluster.view.now.cluster_id.clone())),
+        &nobody,
     );
     let handed_over: Vec<StepId> = steps.iter().map(|step| step.id.clone()).collect();
     let change = change.guarded(guard).after(before.iter().cloned()).after(handed_over);
@@ -232,7 +239,7 @@ pub(crate) fn as_it_lies_there(
         (None, Some(process)) => process.manifest.clone(),
         (None, None) => String::new(),
     };
-    roll::await_return(verb, member, version, alarms, Some(identity))
+    roll::await_return(verb, member, moving::asked(member), version, alarms, Some(identity))
 }
 
 /// What it means for the quorums.

@@ -63,9 +63,12 @@ impl MemberContext<'_> {
     }
 
     /// Whether its process still has the configuration folder that was replaced, and sees nothing of what is
-    /// written to the new one.
+    /// written to the new one; or whether nobody can reach it any more where it listens, so that no connection to it
+    /// would show what certificates are worth.
     pub(crate) fn is_cut_off(&self) -> bool {
-        self.facts.is_up() && self.facts.folder_replaced
+        let moves_from = self.wanted.moves_from.as_ref();
+        let is_away = moves_from.is_some_and(|from| from.is_cut_off);
+        self.facts.is_up() && (self.facts.folder_replaced || is_away)
     }
 
     /// The name of a step of this member.

@@ -17,7 +17,7 @@ use Verb::{
     AddLearner, Back, Certificates, CloseDiscovery, Defragment, Directories, Discard, DropIns,
     FinalizeUnit, ForgetDiscovery, ForgetMember, Kubelet, ListByAddress, Marker, MoveLeader, Note,
     OpenDiscovery, Promote, Prove, RegisterHost, Rejoin, RemoveMember, Restart, SaveSnapshot,
-    Start, StopOldRuntime, Token, Trial, TrustDiscovery, Unit,
+    Start, StopOldRuntime, Token, Trial, TrustDiscovery, Unit, UpdatePeerUrl,
 };
 
 /// What a step waits for among the steps of its own member and of its host.
@@ -43,6 +43,7 @@ const WITHIN: &[(Of, &[Of])] = &[
             Word(ForgetMember),
             Word(Token),
             Word(StopOldRuntime),
+            Word(UpdatePeerUrl),
             Word(Note),
         ],
     ),
@@ -56,11 +57,25 @@ const WITHIN: &[(Of, &[Of])] = &[
             Word(StopOldRuntime),
             Word(ForgetMember),
             Word(AddLearner),
+            Word(UpdatePeerUrl),
             Word(Unit),
             Word(DropIns),
         ],
     ),
     (Word(MoveLeader), &[Account, Release, Word(Kubelet)]),
+    // A member that moves: its peers look for it elsewhere from then on.
+    (
+        Word(UpdatePeerUrl),
+        &[
+            Account,
+            Release,
+            Word(Kubelet),
+            Word(Directories),
+            Word(Certificates),
+            Word(Trial),
+            Word(MoveLeader),
+        ],
+    ),
     (
         Word(Restart),
         &[
@@ -70,6 +85,7 @@ const WITHIN: &[(Of, &[Of])] = &[
             Word(Directories),
             Word(Certificates),
             Word(MoveLeader),
+            Word(UpdatePeerUrl),
             Word(Note),
             Word(Unit),
             Word(DropIns),

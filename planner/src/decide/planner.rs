@@ -12,7 +12,7 @@ use crate::decide::formed::{self, Reform};
 use crate::decide::member_context::MemberContext;
 use crate::decide::{
     archives, bootstrap, ca_end, converge, discovery, form, identity, kubelets, leaving, machines,
-    maintenance, membership, order, preflight, unknowns,
+    maintenance, membership, moving, order, preflight, unknowns,
 };
 use crate::facts::{Observed, SiteFacts};
 use crate::graph::{self, CycleError};
@@ -42,6 +42,7 @@ pub fn plan(spec: &SiteSpec, facts: &SiteFacts, policy: &Policy) -> Result<Plan,
     let facts = &*machines::told_apart(spec, facts);
     let spec = &*discovery::with_ports(spec, facts);
     let spec = &*leaving::with_former(spec, facts);
+    let spec = &*moving::with_places(spec, facts);
     let (steps, mut report) = decide(spec, facts, policy)?;
     if !selection.is_everything() {
         let all = Policy { selection: Selection::default(), ..policy.clone() };

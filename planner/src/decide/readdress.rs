@@ -5,10 +5,12 @@
 use inventories::HostName;
 use templates::Bootstrap;
 
+use crate::decide::assess::View;
 use crate::decide::member_context::MemberContext;
 use crate::facts::ListedMember;
 use crate::plan::{Action, Guard, Step, StepId, StepKind, Verb, Why};
 use crate::spec::{ClusterSpec, MemberSpec};
+use crate::stops::Scope;
 
 /// The peer URL that a member has from its bootstrap, where that was another than its own.
 pub(crate) fn url_in_dns(host: &HostName, member: &MemberSpec) -> Option<String> {
@@ -47,4 +49,25 @@ pub(crate) fn steps<'a>(members: impl IntoIterator<Item = &'a MemberContext<'a>>
         steps.push(step.guarded(Guard::HasLog).after(before));
     }
     steps
+}
+
+/// The members that a stopped bootstrap left listed by their names in DNS.
+pub(crate) fn left(
+    view: &View<'_>,
+    members: &[MemberContext<'_>],
+    scope: &Scope<'_>,
+    planned: &[Step],
+) -> Vec<Step> {
+    let listed = |member: &&MemberContext<'_>| {
+        let url = url_in_dns(member.name, member.wanted);
+        let mut list = view.listed().into_iter().flatten();
+        list.any(|listed| url.as_ref().is_some_and(|url| listed.peer_urls == [url.clone()]))
+    };
+    let runs = |member: &&MemberContext<'_>| {
+        member.facts.is_up() || planned.iter().any(|step| step.id == member.id(Verb::Start))
+    };
+    let taken = members.iter().filter(|member| scope.takes_host(member.name));
+    let left = taken.filter(runs).filter(listed);
+    let unfinished = |step: Step| Step { why: Why::Unfinished, ..step };
+    steps(left).into_iter().map(unfinished).collect()
 }

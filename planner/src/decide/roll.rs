@@ -1,6 +1,7 @@
 //! Restarts: which members need one, in which order, and what must hold for each. One member at a
 //! time, the leader last, and the next only when the last is back and caught up.
 
+mod held;
 mod reasons;
 
 use std::collections::{BTreeMap, BTreeSet};
@@ -12,12 +13,15 @@ use crate::decide::assess::View;
 use crate::decide::converge;
 use crate::decide::ensure;
 use crate::decide::member_context::MemberContext;
+use crate::decide::moving;
 use crate::decide::runtime;
 use crate::plan::{Action, FormationState, Guard, Others, Step, StepId, StepKind, Verb, Why};
 use crate::policy::Policy;
-use crate::report::{Finding, FindingCode, PlanReport, QuorumNote};
+use crate::report::{PlanReport, QuorumNote};
 use crate::spec::ClusterSpec;
-use crate::stops::{Changes, Scope};
+use crate::stops::Scope;
+use held::held;
+pub(crate) use held::waits;
 use reasons::{Reason, reasons};
 
 /// A member that needs a restart, and why.
@@ -30,6 +34,11 @@ impl<'a> Candidate<'_, 'a> {
     /// Its host.
     pub(crate) fn host(&self) -> &'a HostName {
         self.member.name
+    }
+
+    /// Whether it moves to another address or port.
+    pub(crate) fn moves(&self) -> bool {
+        self.member.wanted.moves_from.is_some()
     }
 
     /// Its cluster.
@@ -72,25 +81,32 @@ pub(crate) fn steps(
     }
     let leader = view.now.leader.clone();
     candidates.sort_by_key(|candidate| {
-        let answers = candidate.member.facts.etcd.known().is_some();
-        (answers, Some(candidate.member.name) == leader.as_ref(), candidate.member.name)
+        let serves = !view.now.down.contains_key(candidate.member.name);
+        (serves, Some(candidate.member.name) == leader.as_ref(), candidate.member.name)
     });
     let outage = policy.allow_outage.contains(&cluster.name);
     // Members that are down are started, and the cluster proven, before the first restart.
     let started = members.iter().filter(|member| is_started(member, scope)).count();
     let mut steps = Vec::new();
     let mut before = after.clone();
+    // What was down has moved by then.
+    let mut moved: BTreeSet<&HostName> =
+        members.iter().filter(|member| is_started(member, scope)).map(|one| one.name).collect();
     let mut healthy = view.now.quorum.healthy + started;
     for candidate in &candidates {
         let member = candidate.member;
         let answers = member.facts.etcd.known().is_some();
         let leads = answers && leader.as_ref() == Some(member.name) && cluster.members.len() > 1;
-        steps.extend(restart(candidate, view, members, &before, leads, outage)?);
+        steps.extend(restart(candidate, view, members, (&before, &moved), leads, outage)?);
+        moved.insert(member.name);
         // One that is down takes nobody away, and the next one waits until it is back.
         let is_down = view.now.down.contains_key(member.name);
         report.quorum.push(QuorumNote {
             cluster: cluster.name.clone(),
-            what: format!("restart {}", member.name),
+            what: match member.wanted.moves_from {
+                Some(_) => format!("move {}", member.name),
+                None => format!("restart {}", member.name),
+            },
             up: healthy.saturating_sub(usize::from(!is_down)),
             needed: view.now.quorum.size(),
         });
@@ -98,6 +114,7 @@ pub(crate) fn steps(
         if leads {
             report.clients.push(handover(member));
         }
+        report.clients.extend(moving::told(member));
         before = BTreeSet::from([member.id(Verb::Rejoin)]);
     }
     report.clients.push(format!(
@@ -111,7 +128,7 @@ fn restart(
     candidate: &Candidate<'_, '_>,
     view: &View<'_>,
     members: &[MemberContext<'_>],
-    before: &BTreeSet<StepId>,
+    (before, moved): (&BTreeSet<StepId>, &BTreeSet<&HostName>),
     leads: bool,
     outage: bool,
 ) -> Result<Vec<Step>, RenderError> {
@@ -124,7 +141,7 @@ fn restart(
     steps.extend(ensure::drop_ins(member).map(|step| step.after(before.iter().cloned())));
     let files = [member.id(Verb::Directories), member.id(Verb::Certificates)];
     if leads {
-        let step = move_leader(member).after(before.iter().cloned());
+        let step = move_leader(member, moved).after(before.iter().cloned());
         // Where its files are about to be taken from it, the leader hands over before.
         let first = member.runs_as_another().is_none().then_some(files.clone());
         steps.push(step.after(first.into_iter().flatten()));
@@ -134,8 +151,10 @@ fn restart(
     let guard = if outage {
         Guard::HasLog
     } else {
-        others_healthy([(member, view.now.cluster_id.clone())])
+        others_healthy([(member, view.now.cluster_id.clone())], moved)
     };
+    let update = moving::update(member, moved, guard.clone());
+    steps.extend(update.map(|step| step.after(before.iter().cloned())));
     match member.leftover().filter(|from| member.facts.runs_by() == Some(*from)) {
         None => {
             let kind = StepKind::RestartMember { by: runtime::launch(member, SETTLED)? };
@@ -156,6 +175,7 @@ fn restart(
                 member.release_id(),
                 member.host_id(Verb::Kubelet),
                 member.id(Verb::MoveLeader),
+                member.id(Verb::UpdatePeerUrl),
                 member.id(Verb::Note),
                 member.id(Verb::DropIns),
             ];
@@ -165,7 +185,7 @@ fn restart(
             steps.push(member.step(Verb::Start, Action::Run, kind, why).guarded(Guard::HasLog));
         }
     }
-    steps.push(rejoin(member, known_alarms(members))?);
+    steps.push(rejoin(member, known_alarms(members), moved)?);
     Ok(steps)
 }
 
@@ -206,37 +226,40 @@ const SETTLED: FormationState = FormationState::Existing;
 pub(crate) fn settle(member: &MemberContext<'_>, why: Why) -> Result<Vec<Step>, RenderError> {
     let voters = member.cluster.members.len();
     let mut steps = Vec::new();
+    let nobody = BTreeSet::new();
     if voters > 1 {
-        steps.push(move_leader(member));
+        steps.push(move_leader(member, &nobody));
     }
     // Nobody relies yet on a cluster that a restart must cost its quorum.
-    let guard = if voters > 2 { others_healthy([(member, None)]) } else { Guard::HasLog };
+    let guard = if voters > 2 { others_healthy([(member, None)], &nobody) } else { Guard::HasLog };
     let kind = StepKind::RestartMember { by: runtime::settling(member)? };
     let restart = member.step(Verb::Restart, Action::Run, kind, why).guarded(guard);
     steps.push(restart);
-    steps.push(rejoin(member, BTreeSet::new())?);
+    steps.push(rejoin(member, BTreeSet::new(), &nobody)?);
     Ok(steps)
 }
 
-/// The other members' names and client URLs.
-fn others(member: &MemberContext<'_>) -> BTreeMap<HostName, String> {
-    let members = member.cluster.members.iter().filter(|(name, _)| *name != member.name);
-    members.map(|(name, member)| (name.clone(), member.member.client_url().to_string())).collect()
+/// The other members' names and client URLs, once those have moved that are in `moved`.
+fn others(member: &MemberContext<'_>, moved: &BTreeSet<&HostName>) -> BTreeMap<HostName, String> {
+    let mut others = moving::client_urls(member.cluster, moved);
+    others.remove(member.name);
+    others
 }
 
 /// All others hold the quorum while this member is down.
 pub(crate) fn others_healthy<'p, 'a: 'p>(
     members: impl IntoIterator<Item = (&'p MemberContext<'a>, Option<String>)>,
+    moved: &BTreeSet<&HostName>,
 ) -> Guard {
     let clusters = members.into_iter().map(|(member, cluster_id)| {
-        let (members, version) = (others(member), member.cluster.version);
+        let (members, version) = (others(member, moved), member.cluster.version);
         let others = Others { needed: members.len(), members, version, cluster_id };
         (member.cluster.name.clone(), others)
     });
     Guard::OthersHealthy { clusters: clusters.collect() }
 }
 
-pub(crate) fn move_leader(member: &MemberContext<'_>) -> Step {
+pub(crate) fn move_leader(member: &MemberContext<'_>, moved: &BTreeSet<&HostName>) -> Step {
     let note = if member.facts.forbids_us() {
         "etcd's own authentication will refuse it; then the others elect a leader when this one stops"
     } else {
@@ -244,31 +267,34 @@ pub(crate) fn move_leader(member: &MemberContext<'_>) -> Step {
     };
     let why = Why::Safety { note: note.to_owned() };
     let kind = StepKind::MoveLeader {
-        endpoint: member.wanted.member.loopback_client_url().to_string(),
-        others: others(member),
+        endpoint: moving::loopback(member.wanted),
+        others: others(member, moved),
         version: member.cluster.version,
     };
     member.step(Verb::MoveLeader, Action::Run, kind, why)
 }
 
+/// Waits until a member that was restarted, or that moved while it was down, is back.
 pub(crate) fn rejoin(
     member: &MemberContext<'_>,
     alarms: BTreeSet<String>,
+    moved: &BTreeSet<&HostName>,
 ) -> Result<Step, RenderError> {
+    let wanted = member.wanted.member.loopback_client_url().to_string();
     let (version, pod) = (member.cluster.version, runtime::pod_identity(member)?);
-    Ok(await_return(Verb::Rejoin, member, version, alarms, pod))
+    Ok(await_return(Verb::Rejoin, member, (wanted, others(member, moved)), version, alarms, pod))
 }
 
 /// Waits until a member that was down is back, from this version and this pod.
 pub(crate) fn await_return(
     verb: Verb,
     member: &MemberContext<'_>,
+    (endpoint, others): (String, BTreeMap<HostName, String>),
     version: EtcdVersion,
     alarms: BTreeSet<String>,
     pod: Option<String>,
 ) -> Step {
-    let endpoint = member.wanted.member.loopback_client_url().to_string();
-    let kind = StepKind::AwaitRejoin { endpoint, others: others(member), version, alarms, pod };
+    let kind = StepKind::AwaitRejoin { endpoint, others, version, alarms, pod };
     let why = Why::Safety { note: "the next member waits until this one is back".to_owned() };
     member.step(verb, Action::Check, kind, why)
 }
@@ -284,106 +310,4 @@ pub(crate) fn known_alarms<'p, 'a: 'p>(
 /// Whether this plan starts the member, which is down.
 pub(crate) fn is_started(member: &MemberContext<'_>, scope: &Scope<'_>) -> bool {
     !member.facts.is_up() && converge::may_start(member, scope)
-}
-
-/// Why the restarts of a cluster can't start now.
-fn held(
-    view: &View<'_>,
-    members: &[MemberContext<'_>],
-    candidates: &[Candidate<'_, '_>],
-    (policy, scope): (&Policy, &Scope<'_>),
-) -> Option<Finding> {
-    let cluster = members.first()?.cluster;
-    let names: Vec<&str> = candidates.iter().map(|c| c.member.name.as_str()).collect();
-    let verb = if names.len() == 1 { "needs" } else { "need" };
-    let needs = format!("{} {verb} a restart", names.join(", "));
-    let out_of_space = view.now.alarms.iter().any(|alarm| alarm.contains("NOSPACE"));
-    let raises_quota = |candidate: &Candidate<'_, '_>| {
-        candidate.reasons.iter().any(|reason| reason.is_about("quota-backend-bytes"))
-    };
-    if out_of_space && !candidates.iter().all(raises_quota) {
-        return Some(Finding {
-            code: FindingCode::RollUnderAlarm,
-            host: None,
-            cluster: Some(cluster.name.clone()),
-            message: format!("{needs}, but the cluster has a NOSPACE alarm"),
-            hint: Some(
-                "raise quota-backend-bytes, or compact, run quorate defrag, and disarm first"
-                    .into(),
-            ),
-        });
-    }
-    if let Some(finding) = runtime::waits_for_kubelet(cluster, candidates.iter().map(|c| c.member))
-    {
-        return Some(Finding { message: format!("{needs}, but {}", finding.message), ..finding });
-    }
-    let hosts: Vec<&HostName> = candidates.iter().map(Candidate::host).collect();
-    // It restarts first, while all others hold the quorum: waiting for itself, it would wait for ever.
-    let mut down =
-        candidates.iter().map(Candidate::host).filter(|host| view.now.down.contains_key(*host));
-    let alone = down.next().filter(|_| view.now.down.len() == 1);
-    waits(view, members, (policy, scope), (&hosts, alone), &needs)
-}
-
-/// Why the members on these hosts can't be taken down now. `needs` says what would take them down.
-pub(crate) fn waits(
-    view: &View<'_>,
-    members: &[MemberContext<'_>],
-    (policy, scope): (&Policy, &Scope<'_>),
-    (hosts, alone): (&[&HostName], Option<&HostName>),
-    needs: &str,
-) -> Option<Finding> {
-    let cluster = members.first()?.cluster;
-    let hold = |code, message: String, hint: String| {
-        Some(Finding {
-            code,
-            host: None,
-            cluster: Some(cluster.name.clone()),
-            message,
-            hint: Some(hint),
-        })
-    };
-    if scope.changes == Changes::Stopped {
-        return hold(
-            FindingCode::RollWaits,
-            format!("{needs}, but a blocked finding stops restarts in this cluster"),
-            format!("resolve what is blocked for {} above", cluster.name),
-        );
-    }
-    if policy.allow_outage.contains(&cluster.name) {
-        return None;
-    }
-    if view.now.quorum.voters <= 2 {
-        return hold(
-            FindingCode::NeedsOutage,
-            format!("{needs}, and a restart costs this cluster its quorum while it lasts"),
-            format!("quorate apply --allow-outage {}", cluster.name),
-        );
-    }
-    let started = |host: &HostName| {
-        members.iter().any(|member| member.name == host && is_started(member, scope))
-    };
-    let unseen = view.unseen.iter().map(|host| format!("{host} is unreachable"));
-    let unhealthy = view.now.down.keys().filter(|host| !started(host) && Some(*host) != alone);
-    // It may itself be taken down, and nobody else meanwhile.
-    let late = view.now.late.iter().filter(|(host, _)| hosts.iter().any(|other| other != host));
-    let late = late.map(|(host, (applied, of))| {
-        format!("{host} has applied {applied} of {of} entries of the log")
-    });
-    let unhealthy = unhealthy.map(|host| format!("{host} is not healthy"));
-    let missing: Vec<String> = unseen.chain(unhealthy).chain(late).collect();
-    if !missing.is_empty() {
-        return hold(
-            FindingCode::RollWaits,
-            format!(
-                "{needs}, but {}; quorate never takes a second member down",
-                missing.join(", ")
-            ),
-            format!(
-                "bring it back first, or accept an outage: quorate apply --allow-outage {}",
-                cluster.name
-            ),
-        );
-    }
-    None
 }

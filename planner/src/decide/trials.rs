@@ -8,6 +8,7 @@ use inventories::HostName;
 use crate::decide::assess::View;
 use crate::decide::ensure;
 use crate::decide::member_context::MemberContext;
+use crate::decide::moving;
 use crate::plan::{Action, Silence, Step, StepId, StepKind, Swap, Verb, Why};
 use crate::report::{Finding, FindingCode, PlanReport};
 use crate::stops::Scope;
@@ -91,14 +92,16 @@ fn trial(member: &MemberContext<'_>, all: &[MemberContext<'_>]) -> Step {
     let from = other.into_iter().map(|other| other.name.clone());
     let silence = if answers(member) { Silence::Fails } else { Silence::SaysNothing };
     // A host may not reach the address by which NAT leads others to it.
-    let (client, peer) = match &other {
-        Some(_) => (etcd.client_url(), etcd.peer_url()),
-        None => (etcd.client_listen_url(), etcd.peer_listen_url()),
+    let (client, peer) = match (&other, &member.wanted.moves_from) {
+        // It has not moved yet.
+        (_, Some(from)) => (from.client, from.peer),
+        (Some(_), None) => (etcd.client_url().socket(), etcd.peer_url().socket()),
+        (None, None) => (etcd.client_listen_url().socket(), etcd.peer_listen_url().socket()),
     };
     let kind = StepKind::TryCertificates {
-        endpoint: etcd.loopback_client_url().to_string(),
-        client: client.socket(),
-        peer: peer.socket(),
+        endpoint: moving::loopback(member.wanted),
+        client,
+        peer,
         from: from.chain([member.name.clone()]).collect(),
         version: member.cluster.version,
         silence,

@@ -88,6 +88,7 @@ impl StepKind {
             | StepKind::ForgetMember { .. }
             | StepKind::AddLearner { .. }
             | StepKind::PromoteMember { .. }
+            | StepKind::UpdatePeerUrl { .. }
             | StepKind::ListByAddress { .. } => Leaves::Something,
         }
     }
@@ -121,6 +122,7 @@ impl StepKind {
             StepKind::MoveLeader { .. } | StepKind::RemoveListed { .. } => Effect::Leadership,
             StepKind::InstallCertificates { .. }
             | StepKind::TryCertificates { .. }
+            | StepKind::UpdatePeerUrl { .. }
             | StepKind::ListByAddress { .. } => Effect::Connections,
             StepKind::PrepareDirectories { .. } => Effect::Files,
             // Another manifest ends the pod of the one before.

@@ -263,6 +263,17 @@ pub enum StepKind {
         /// The release whose client asks them.
         version: EtcdVersion,
     },
+    /// Has the cluster list a member that moves at the peer URL that it is about to have.
+    UpdatePeerUrl {
+        /// The member's id.
+        id: String,
+        /// Where its peers will find it.
+        peer_url: String,
+        /// The names and client URLs of the members that are asked: the others, or the only one itself.
+        others: BTreeMap<HostName, String>,
+        /// The release whose client asks them.
+        version: EtcdVersion,
+    },
     /// Waits until the learner has caught up, and makes it a voter.
     PromoteMember {
         /// The member's own client URL.

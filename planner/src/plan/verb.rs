@@ -107,6 +107,8 @@ verbs! {
     AddLearner = "add-learner",
     /// Makes the learner a voter.
     Promote = "promote",
+    /// Lists the member at the peer URL that it moves to.
+    UpdatePeerUrl = "update-peer-url",
     /// Writes what the cluster is.
     Marker = "marker",
 }

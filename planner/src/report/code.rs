@@ -54,7 +54,7 @@ codes! {
     CaEnds = "ca-ends",
     /// The hosts' certificates are from a CA that the inventory lacks.
     CaNotHere = "ca-not-here",
-    /// The inventory gives a member of a formed cluster another address.
+    /// Members of a formed cluster can't move to the addresses or ports of the inventory.
     ChangingAddress = "changing-address",
     /// The inventory lists other members than the formed cluster has.
     ChangingMembers = "changing-members",

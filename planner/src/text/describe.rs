@@ -149,6 +149,9 @@ pub fn describe(kind: &StepKind) -> String {
         StepKind::AddLearner { peer_url, .. } => {
             format!("add the member at {peer_url} to the cluster, as a learner")
         }
+        StepKind::UpdatePeerUrl { id, peer_url, .. } => {
+            format!("list member {id} at {peer_url}, where its peers look for it from now on")
+        }
         StepKind::PromoteMember { .. } => {
             "wait until the learner has caught up, and make it a voter".to_owned()
         }

@@ -30,7 +30,9 @@ impl World {
             !host.slow && host.members.get(cluster).is_some_and(|member| member.behind <= NEAR)
         };
         let others_up = |up: &BTreeSet<HostName>| {
-            others.members.keys().filter(|other| up.contains(*other)).filter(answers).count()
+            let at_home = |(other, url): &(&HostName, &String)| self.serves_at(other, cluster, url);
+            let others = others.members.iter().filter(at_home).map(|(other, _)| other);
+            others.filter(|other| up.contains(*other)).filter(answers).count()
         };
         let healthy = up.map_or(0, others_up);
         if healthy >= others.needed {
@@ -48,7 +50,13 @@ impl World {
         let answers = |host: &HostName| self.hosts.get(host).is_some_and(|host| !host.slow);
         let of_cluster: Vec<_> = quorate.iter().filter(|(name, _)| name == cluster).collect();
         match of_cluster[..] {
-            [key] if endpoints.keys().all(|host| answers(host) && voting[key].contains(host)) => {
+            [key]
+                if endpoints.iter().all(|(host, url)| {
+                    answers(host)
+                        && voting[key].contains(host)
+                        && self.serves_at(host, cluster, url)
+                }) =>
+            {
                 Ok(Done::Changed)
             }
             [_] => failed("not every member answers"),
@@ -80,26 +88,47 @@ impl World {
     }
 
     /// Another member leads, where this one does.
-    pub(super) fn move_leader(&mut self, step: &Step, others: &BTreeMap<HostName, String>) -> Act {
+    pub(super) fn move_leader(
+        &mut self,
+        step: &Step,
+        (endpoint, others): (&str, &BTreeMap<HostName, String>),
+    ) -> Act {
         let cluster = cluster_of(step);
         if self.leaders.get(cluster) != Some(step.host()) {
             return Ok(Done::Already);
+        }
+        if !self.serves_at(step.host(), cluster, endpoint) {
+            return failed("the member does not answer");
         }
         // One of another bootstrap bears the name, and is no member of this cluster.
         let quorate = self.quorate();
         let voting = self.voting();
         let members = quorate.iter().find(|(name, _)| name == cluster);
         let members = members.map(|key| &voting[key]);
-        let mut followers =
-            others.keys().filter(|other| members.is_some_and(|all| all.contains(*other)));
+        let followers = others.iter().filter(|(other, url)| self.serves_at(other, cluster, url));
+        let mut followers = followers
+            .map(|(other, _)| other)
+            .filter(|other| members.is_some_and(|all| all.contains(*other)));
         let Some(next) = followers.next() else { return failed("no member to lead") };
         self.leaders.insert(cluster.clone(), next.clone());
         Ok(Done::Changed)
     }
 
     /// The member runs what it is to run, and has caught up.
-    pub(super) fn await_rejoin(&self, step: &Step, version: &str, pod: Option<&str>) -> Act {
+    pub(super) fn await_rejoin(
+        &self,
+        step: &Step,
+        (endpoint, others): (&str, &BTreeMap<HostName, String>),
+        version: &str,
+        pod: Option<&str>,
+    ) -> Act {
         let cluster = cluster_of(step);
+        let asked = |(host, url): (&HostName, &String)| self.serves_at(host, cluster, url);
+        if !self.serves_at(step.host(), cluster, endpoint)
+            || (!others.is_empty() && !others.iter().any(asked))
+        {
+            return failed("nobody answers");
+        }
         let running = self.running();
         let quorate = self.quorate();
         let Some(key) = quorate.iter().find(|(name, _)| name == cluster) else {

@@ -1,8 +1,10 @@
 //! Steps that change who is a member, by the rules of etcd with its strict check of reconfigurations. The host asks the
 //! other members, so each of them needs a cluster of that name with a quorum.
 
+use std::collections::BTreeMap;
+
 use engine::hosts::{Done, StepErrorKind};
-use inventories::ClusterName;
+use inventories::{ClusterName, HostName};
 use planner::Step;
 use planner::plan::Leaver;
 
@@ -146,6 +148,37 @@ impl World {
         };
         self.change_list(&log, promote);
         Ok(Done::Changed)
+    }
+
+    /// Lists a member at the peer URL that it moves to.
+    pub(super) fn update_peer_url(
+        &mut self,
+        step: &Step,
+        (id, peer_url): (&str, &str),
+        others: &BTreeMap<HostName, String>,
+    ) -> Act {
+        let log = self.asked(cluster_of(step))?;
+        let voting = self.voting();
+        let key = (cluster_of(step).clone(), log.cluster_id());
+        let answers = |(host, url): (&HostName, &String)| {
+            voting[&key].contains(host) && self.serves_at(host, cluster_of(step), url)
+        };
+        if !others.iter().any(answers) {
+            return failed("no other member says who is a member");
+        }
+        let list = self.list_of(&log);
+        if list.iter().any(|listed| listed.id != id && listed.peer_url == peer_url) {
+            return failed("Peer URLs already exists");
+        }
+        let Some(listed) = list.iter().find(|listed| listed.id == id) else {
+            return failed("etcdserver: member not found");
+        };
+        let done = changed(listed.peer_url != peer_url);
+        self.change_list(&log, |list| {
+            let it = list.iter_mut().filter(|listed| listed.id == id);
+            it.for_each(|listed| peer_url.clone_into(&mut listed.peer_url));
+        });
+        Ok(done)
     }
 
     /// Has the cluster list the member of this host at another peer URL.

@@ -12,6 +12,9 @@ use crate::log::Log;
 use crate::registry::{Registry, begin};
 use crate::world::{SimHost, SimMember, World, is_pod};
 
+/// What etcd says where it is to listen on an address that its host does not have.
+const NO_ADDRESS: &str = "bind: cannot assign requested address";
+
 /// What a kubelet does with a manifest. A pod that is to form a cluster has no witness: on an empty disk
 /// its etcd asks the others whether it was there before, and if none answers it starts from scratch.
 pub(super) fn start_pod(
@@ -26,6 +29,9 @@ pub(super) fn start_pod(
     let Some(text) = member.manifest.clone() else { return failed("no manifest") };
     if member.generation.is_none() {
         return failed("MountVolume.SetUp failed: hostPath type check failed");
+    }
+    if !world.hosts[name].has_address_for(&text) {
+        return failed(NO_ADDRESS);
     }
     let uid = runs_as(&text);
     is_denied(member, uid)?;
@@ -51,7 +57,7 @@ pub(super) fn start_pod(
             .running()
             .get(&(cluster.clone(), id.clone()))
             .is_some_and(|hosts| hosts.iter().any(|host| host != name));
-        if others && world.published.contains(&(id, log.member_id())) {
+        if others && world.published.contains_key(&(id, log.member_id())) {
             return failed("member has already been bootstrapped");
         }
         was_removed(Some(&log), world)?;
@@ -111,6 +117,9 @@ fn start(
     let Some((unit, _)) = member.loaded.clone() else { return failed("Unit not found") };
     if member.generation.is_none() {
         return failed("open /etc/etcd: no such file or directory");
+    }
+    if !world.hosts[name].has_address_for(&unit) {
+        return failed(NO_ADDRESS);
     }
     let Some(account) = number_of(&world.hosts[name].accounts, user_in(&unit)) else {
         return failed("217/USER: No such user");

@@ -84,6 +84,7 @@ fn changes(kind: &StepKind) -> bool {
         | StepKind::ForgetMember { .. }
         | StepKind::AddLearner { .. }
         | StepKind::PromoteMember { .. }
+        | StepKind::UpdatePeerUrl { .. }
         | StepKind::ListByAddress { .. } => true,
         StepKind::RegisterHost { .. }
         | StepKind::CreateAccount { .. }

@@ -77,6 +77,7 @@ fn touches_unknown(reading: &Reading<'_>, step: &Step) -> bool {
         | StepKind::RemoveMember { .. }
         | StepKind::AddLearner { .. }
         | StepKind::PromoteMember { .. }
+        | StepKind::UpdatePeerUrl { .. }
         | StepKind::AwaitRejoin { .. }
         | StepKind::ProveHealthy { .. } => false,
     }

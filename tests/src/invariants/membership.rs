@@ -71,6 +71,8 @@ pub fn changes_membership(kind: &StepKind) -> bool {
         | StepKind::Defragment { .. }
         | StepKind::AwaitRejoin { .. }
         | StepKind::ListByAddress { .. }
+        // The same member, found elsewhere.
+        | StepKind::UpdatePeerUrl { .. }
         | StepKind::ProveHealthy { .. }
         | StepKind::WriteMarker { .. }
         | StepKind::NoteRestart => false,

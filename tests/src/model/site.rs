@@ -117,7 +117,7 @@ struct Seen {
 struct ClusterState {
     formed: BTreeMap<ClusterName, String>,
     leaders: BTreeMap<ClusterName, HostName>,
-    published: BTreeSet<(String, String)>,
+    published: BTreeMap<(String, String), String>,
     lists: BTreeMap<String, Vec<Listed>>,
     added: u64,
 }
@@ -130,6 +130,7 @@ impl Hash for HostState {
         let SimHost {
             on,
             reachable,
+            addresses,
             slow,
             site,
             accounts,
@@ -142,7 +143,7 @@ impl Hash for HostState {
         } = &*self.0;
         (on, reachable, slow, site.is_some(), accounts, kubelet, images, releases.len())
             .hash(state);
-        standalone.hash(state);
+        (addresses, standalone).hash(state);
         for member in members.values() {
             (member.directories, member.generation.is_some(), member.quorum_seen).hash(state);
             (&member.unit, member.process.is_some(), member.marker.is_some()).hash(state);

@@ -56,13 +56,13 @@ impl Stage {
     ///
     /// - The site: `site members=N [clusters=N] [hosts=N] [version=V] [ipv6] [dns|v3|v3-user|self-hosted|v2] [static-pod]`.
     /// - The inventory, after that: `inventory version V|runtime R|static|members H…|members-of C H…|address H ADDRESS|
-    ///   listen-address H ADDRESS|flag NAME NUMBER|name SITE|no-ca C|new-ca|no-checksum|without C|without-host H|from-file|
-    ///   no-record C`.
+    ///   listen-address H ADDRESS|peer-address H ADDRESS|client-port PORT|peer-port PORT|flag NAME NUMBER|name SITE|
+    ///   no-ca C|new-ca|no-checksum|without C|without-host H|from-file|no-record C`.
     /// - What DNS says, from then on: `dns port H PORT|without H|stranger NAME PORT|address H ADDRESS|nothing`.
     /// - What happens to hosts: `host H unreachable|reachable|slow|dead|back|new`, `stop H`, `wipe H`, `restored H`,
     ///   `other-ca H`, `other-site H`, `marker H site NAME|cluster-id ID|unreadable`, `remove-unit H`, `kubelet H on|off`,
     ///   `images H on|off`,
-    ///   `edit-manifest H`, `loops H WORDS`, `cause-gone H`, `starts-again H`.
+    ///   `edit-manifest H`, `loops H WORDS`, `cause-gone H`, `starts-again H`, `addresses H ADDRESS…`.
     /// - What is so on hosts: `listener H PORT PROCESS`, `disk H SIZE [releases]`, `clock H ±Ns`,
     ///   `cores H N`, `memory H SIZE`, `arch H NAME`, `systemd H VERSION|none`, `missing H TOOL`,
     ///   `no-downloader H`, `foreign-etcd H [UNIT]`, `has H ADDRESS|none`, `at-boot H UNIT|PATH`, `service H UNIT`, `source H ADDRESS|none|unknown`,
@@ -225,6 +225,12 @@ impl Scene {
             ["cause-gone", _] => members
                 .filter_map(|member| member.loops.as_mut())
                 .for_each(|loops| loops.until = Until::NextStart),
+            ["addresses", name, ref addresses @ ..] => {
+                let addresses: Result<Vec<_>, _> =
+                    addresses.iter().map(|address| parsed(address)).collect();
+                self.world.renumber(&host(name), addresses?);
+                return Ok(());
+            }
             ["starts-again", name] => {
                 return self.world.start_again(&host(name)).map_err(|broken| broken.to_string());
             }

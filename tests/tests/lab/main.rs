@@ -41,6 +41,7 @@ mod login_shells;
 mod lost_connections;
 mod lost_memory;
 mod membership;
+mod moves;
 mod nat;
 mod pods;
 mod refusals;

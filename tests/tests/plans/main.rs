@@ -14,6 +14,7 @@ mod leaving;
 mod locks;
 mod machines;
 mod membership;
+mod moving;
 mod names;
 mod new_members;
 mod of_pods;

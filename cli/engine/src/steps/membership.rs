@@ -142,6 +142,21 @@ pub(crate) fn add_learner(
     Ok(patient(guarded(step, script::ADD_LEARNER, args)?, SETTLE))
 }
 
+pub(crate) fn update_peer_url(
+    step: &MemberStep<'_>,
+    (id, peer_url): (&str, &str),
+    others: &BTreeMap<HostName, String>,
+    version: EtcdVersion,
+) -> Result<Call, Failure> {
+    let args = Arguments::new()
+        .with_etcdctl(&step.layout, version)
+        .with("id", id)
+        .with("url", peer_url)
+        .with("seconds", SETTLE)
+        .with_words("others", others.values());
+    Ok(patient(guarded(step, script::UPDATE_PEER_URL, args)?, SETTLE))
+}
+
 pub(crate) fn promote(
     step: &MemberStep<'_>,
     endpoint: &str,
@@ -193,6 +208,7 @@ mod tests {
             (retire(&step, "peer", &others, version), pods::END),
             (forget(&step, "peer", &others, version), pods::END),
             (add_learner(&step, "peer", &others, version), SETTLE),
+            (update_peer_url(&step, ("c3", "peer"), &others, version), SETTLE),
             (promote(&step, "own", "peer", (&others, version)), LONGEST),
         ];
         for (call, seconds) in calls {

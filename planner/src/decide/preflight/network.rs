@@ -3,9 +3,13 @@
 use std::collections::BTreeSet;
 use std::net::{IpAddr, SocketAddr};
 
+use inventories::inventory::San;
+use pki::{LeafKind, LeafRequest};
+
 use super::Subject;
 use crate::facts::{Listener, MemberFacts, Observed, Reach};
 use crate::report::{FindingCode, Formation, PlanReport};
+use crate::stops::Stops;
 
 pub(super) fn check(subject: &Subject<'_>, report: &mut PlanReport) {
     ports(subject, report);
@@ -14,6 +18,7 @@ pub(super) fn check(subject: &Subject<'_>, report: &mut PlanReport) {
         no_address(subject, *address, report);
     }
     if subject.formation == Formation::Formed {
+        sources_of_moves(subject, report);
         return;
     }
     for (name, peer) in &subject.cluster.members {
@@ -21,7 +26,8 @@ pub(super) fn check(subject: &Subject<'_>, report: &mut PlanReport) {
             let address = peer.member.peer_url().socket();
             // Where the member can't listen, it matters little from where it would speak.
             if lacks.is_empty() {
-                source_address(subject, address, report);
+                let own = &subject.member.member.addresses();
+                source_address(subject, address, (own, &subject.forming()), report);
             }
             reach(subject, address, report);
         }
@@ -135,9 +141,33 @@ fn collides(listener: &Listener, wanted: SocketAddr) -> bool {
     listener.port == wanted.port() && same_address
 }
 
-/// Peers refuse a connection whose source address is not in the other's certificate.
-fn source_address(subject: &Subject<'_>, peer: SocketAddr, report: &mut PlanReport) {
-    let own = subject.member.member.addresses();
+/// Where a member moves, the others speak to it from an address that their certificates name by then.
+fn sources_of_moves(subject: &Subject<'_>, report: &mut PlanReport) {
+    let is_peer = |leaf: &&LeafRequest| leaf.kind() == LeafKind::Peer;
+    let sans = subject.member.leaves.iter().filter(is_peer).flat_map(LeafRequest::sans);
+    let named: BTreeSet<IpAddr> = sans
+        .filter_map(|san| match san {
+            San::Ip(address) => Some(*address),
+            San::Dns(_) => None,
+        })
+        .collect();
+    let stops = Stops::Changes(subject.cluster.name.clone());
+    for (name, peer) in &subject.cluster.members {
+        if name != subject.name && peer.moves_from.is_some() {
+            let address = peer.member.peer_url().socket();
+            source_address(subject, address, (&named, &stops), report);
+        }
+    }
+}
+
+/// Peers refuse a connection whose source address is not in the other's certificate. `own` are those that this
+/// member's names.
+fn source_address(
+    subject: &Subject<'_>,
+    peer: SocketAddr,
+    (own, stops): (&BTreeSet<IpAddr>, &Stops),
+    report: &mut PlanReport,
+) {
     match subject.facts.sources.get(&peer.ip()) {
         Some(Observed::Known(source)) if !own.contains(source) => {
             let message = format!(
@@ -147,13 +177,13 @@ fn source_address(subject: &Subject<'_>, peer: SocketAddr, report: &mut PlanRepo
             );
             let hint = "set `peer-address` to the address that reaches the peers";
             let finding = subject.finding(FindingCode::SourceAddress, message, hint);
-            report.block(finding, [subject.forming()]);
+            report.block(finding, [stops.clone()]);
         }
         Some(Observed::Known(_)) => {}
         Some(Observed::Absent) => {
             let message = format!("there is no route to {}", peer.ip());
             let hint = "check this host's addresses and routes";
-            report.block(subject.finding(FindingCode::NoRoute, message, hint), [subject.forming()]);
+            report.block(subject.finding(FindingCode::NoRoute, message, hint), [stops.clone()]);
         }
         Some(Observed::Unknown(why)) => report.warnings.push(subject.finding(
             FindingCode::SourceUnknown,

@@ -55,6 +55,8 @@ pub(super) enum Reason {
     Noted,
     /// Its process has the number of an account that is no longer etcd's.
     Account { is: u32, wanted: AccountName },
+    /// It runs where it is wanted, and the cluster lists it elsewhere.
+    Listed { at: String },
 }
 
 impl Reason {
@@ -69,6 +71,7 @@ impl Reason {
             Reason::Unit(_) | Reason::DropIn(_) => true,
             Reason::Flag { .. }
             | Reason::Account { .. }
+            | Reason::Listed { .. }
             | Reason::Version { .. }
             | Reason::Noted
             | Reason::Folder(_)
@@ -104,6 +107,9 @@ impl fmt::Display for Reason {
             Reason::Account { is, wanted } => {
                 write!(f, "restart needed because its process has uid {is}, which is not {wanted}'s")
             }
+            Reason::Listed { at } => {
+                write!(f, "restart needed because its peers look for it at {at}")
+            }
             Reason::DropIn(path) => write!(f, "restart needed because of the drop-in {path}"),
             Reason::Manifest => f.write_str("restart needed because the pod changed"),
             Reason::Unsettled => {
@@ -135,6 +141,10 @@ pub(super) fn reasons(member: &MemberContext<'_>) -> Vec<Reason> {
     {
         let (is, wanted) = (etcd.version.clone(), member.cluster.version);
         reasons.push(Reason::Version { is, wanted });
+    }
+    let unlisted = member.wanted.moves_from.as_ref().filter(|from| !from.is_listed);
+    if let Some(from) = unlisted.filter(|_| reasons.is_empty()) {
+        reasons.push(Reason::Listed { at: from.listed_at.clone() });
     }
     let account = |is| Reason::Account { is, wanted: member.account().clone() };
     reasons.extend(member.runs_as_another().map(account));

@@ -46,6 +46,17 @@ impl Scene {
                 };
                 (host.listen_address, host.peer_listen_address) = (address, address);
             }
+            ["peer-address", name, address] => {
+                let address = parsed(address)?;
+                let Some(host) = inventory.hosts.get_mut(&host(name)) else {
+                    return Err(format!("the inventory has no host {name}"));
+                };
+                (host.peer_address, host.peer_listen_address) = (address, address);
+            }
+            ["peer-port", port] => {
+                let port = parsed(port)?;
+                inventory.clusters.values_mut().for_each(|cluster| cluster.ports.peer = port);
+            }
             ["client-port", port] => {
                 let port = parsed(port)?;
                 inventory.clusters.values_mut().for_each(|cluster| cluster.ports.client = port);

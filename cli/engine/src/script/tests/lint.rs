@@ -9,11 +9,12 @@ use remote::lean;
 /// Those that look, which are no steps.
 const LOOKS: [&str; 2] = [crate::observe::SCRIPT, include_str!("../sh/cost.sh")];
 
-pub(super) const ALL: [&str; 48] = [
+pub(super) const ALL: [&str; 49] = [
     ADD_LEARNER,
     FORGET_MEMBER,
     PROMOTE_MEMBER,
     REMOVE_LISTED,
+    UPDATE_PEER_URL,
     REMOVE_MEMBER,
     RETIRE_MEMBER,
     SAVE_SNAPSHOT,

@@ -10,6 +10,7 @@ mod leave;
 mod promote;
 mod retire;
 mod snapshot;
+mod update_peer_url;
 
 /// A cluster that keeps its list in the file `list`, seen from its members. Each of them is a file `at-ENDPOINT` of
 /// its number and its leader's; one without a file is down. What the next changes get is in `replies`, a line each:
@@ -24,7 +25,7 @@ for word; do
     esac
     case "$before" in
     add) name=$word ;;
-    remove | promote) id=$word ;;
+    remove | promote | update) id=$word ;;
     esac
     case "$word" in --peer-urls=*) url=${word#--peer-urls=} ;; esac
     before=$word
@@ -77,6 +78,11 @@ case "$*" in
     *"member add"*" --learner "*)
         ! grep -qF ", $url, " list || { echo 'Error: Peer URLs already exists' >&2; exit 1; }
         echo "d4, unstarted, , $url, , true" >>list
+        ;;
+    *"member update"*)
+        grep -q "^$id, " list || { echo 'Error: etcdserver: member not found' >&2; exit 1; }
+        ! grep -qF ", $url, " list || { echo 'Error: Peer URLs already exists' >&2; exit 1; }
+        sed -i "/^$id, /s#, https://[^ ]*:2380[^ ]*, #, $url, #" list
         ;;
     *"member promote"*) sed -i "/^$id, /s/true\$/false/" list ;;
     *) exit 64 ;;

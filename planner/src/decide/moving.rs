@@ -1,0 +1,350 @@
+//! Members of a formed cluster to which the inventory gives another address or port. The cluster's own list, and the
+//! process, say where a member is; the inventory says where it shall be. It moves in its turn among the restarts: the
+//! cluster lists it at the new peer URL, and then its process starts there.
+//!
+//! Its certificates name both places until all have moved. etcd compares the source address of a peer's connection with
+//! the addresses in the peer's certificate; and a member that has moved to another network speaks to one that has not
+//! from its old address there, as that one speaks to it from its new one. The next apply issues certificates that name
+//! the new places alone.
+
+mod turns;
+
+use std::borrow::Cow;
+use std::collections::{BTreeMap, BTreeSet};
+use std::net::{IpAddr, SocketAddr};
+
+use inventories::HostName;
+use inventories::inventory::San;
+use pki::{LeafKind, LeafRequest};
+use templates::layout::PkiFile;
+
+use crate::decide::assess::{self, View};
+use crate::decide::certificates;
+use crate::decide::leaving::Leaving;
+use crate::decide::member_context::MemberContext;
+use crate::decide::readdress;
+use crate::facts::{HostFacts, ListedMember, MemberFacts, Observed, SiteFacts};
+use crate::plan::{Action, Guard, Step, StepKind, Verb, Why};
+use crate::report::{Finding, FindingCode};
+use crate::spec::{ClusterSpec, MemberSpec, SiteSpec};
+pub(crate) use turns::Turns;
+
+/// Where a member is that moves.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) struct MovesFrom {
+    /// etcd's id of it.
+    pub(crate) id: String,
+    /// Where clients find it.
+    pub(crate) client: SocketAddr,
+    /// Where its process says that peers find it.
+    pub(crate) peer: SocketAddr,
+    /// Its client URL for programs on its host.
+    pub(crate) loopback: String,
+    /// The peer URL that the cluster lists it at.
+    pub(crate) listed_at: String,
+    /// Whether that is its new one already: an earlier run stopped after that.
+    pub(crate) is_listed: bool,
+    /// Whether its host no longer has the address at which its process listens for peers.
+    pub(crate) is_cut_off: bool,
+}
+
+/// The desired state with the places of members that move, and certificates for both places.
+pub(crate) fn with_places<'s>(spec: &'s SiteSpec, facts: &SiteFacts) -> Cow<'s, SiteSpec> {
+    let mut spec = Cow::Borrowed(spec);
+    let names: Vec<_> = spec.clusters.keys().cloned().collect();
+    for name in names {
+        let found = moves(&spec.clusters[&name], facts);
+        if found.is_empty() {
+            continue;
+        }
+        let Some(cluster) = spec.to_mut().clusters.get_mut(&name) else { continue };
+        for (host, member) in &mut cluster.members {
+            member.moves_from = found.get(host).cloned();
+            let seen = facts.hosts.get(host).and_then(Observed::known);
+            if let Some(seen) = seen
+                && let Some(own) = seen.clusters.get(&name)
+            {
+                keep_addresses(member, seen, own);
+            }
+        }
+    }
+    spec
+}
+
+/// The members of a cluster that move. While nobody that knows a leader says who is listed, nobody can.
+fn moves(cluster: &ClusterSpec, facts: &SiteFacts) -> BTreeMap<HostName, MovesFrom> {
+    let Some(list) = assess::listed(cluster, facts) else { return BTreeMap::new() };
+    let moves = |(host, wanted): (&HostName, &MemberSpec)| {
+        let listed = list.iter().find(|listed| listed.name == host.as_str() && !listed.learner)?;
+        let seen = facts.hosts.get(host).and_then(Observed::known);
+        let own = seen.and_then(|seen| seen.clusters.get(&cluster.name));
+        Some((host.clone(), moves_from(host, wanted, listed, (seen, own))?))
+    };
+    cluster.members.iter().filter_map(moves).collect()
+}
+
+fn moves_from(
+    host: &HostName,
+    wanted: &MemberSpec,
+    listed: &ListedMember,
+    (seen, own): (Option<&HostFacts>, Option<&MemberFacts>),
+) -> Option<MovesFrom> {
+    // What is listed by a name, or at several URLs, quorate did not list.
+    let [listed_at] = &listed.peer_urls[..] else { return None };
+    if readdress::url_in_dns(host, wanted).as_ref() == Some(listed_at) {
+        return None;
+    }
+    let (listed_url, listed_at, member) = (listed_at, socket(listed_at)?, &wanted.member);
+    let running = own.and_then(|own| own.running.known()).map(Vec::as_slice).unwrap_or_default();
+    let flag = |name: &str| running.iter().find_map(|argument| argument.strip_prefix(name));
+    let shown = |name: &str| flag(name).and_then(socket);
+    // One that a stopped bootstrap left behind never took part, and starts where it is listed.
+    if running.is_empty() && listed.client_urls.is_empty() {
+        return None;
+    }
+    let client = shown("--advertise-client-urls=")
+        .or_else(|| listed.client_urls.iter().find_map(|url| socket(url)));
+    let loopback = flag("--listen-client-urls=")
+        .and_then(|urls| urls.split(',').find(|url| url.starts_with("https://127.0.0.1:")));
+    let listens = shown("--listen-peer-urls=").unwrap_or(listed_at).ip();
+    let is_cut_off = seen.and_then(|seen| seen.addresses.known()).is_some_and(|has| {
+        let translated = member.peer_address != member.peer_listen_address;
+        !has.contains(&listens) && !listens.is_unspecified() && !translated
+    });
+    let from = MovesFrom {
+        id: listed.id.clone(),
+        client: client.unwrap_or(member.client_url().socket()),
+        peer: shown("--initial-advertise-peer-urls=").unwrap_or(listed_at),
+        loopback: loopback
+            .map_or_else(|| member.loopback_client_url().to_string(), ToOwned::to_owned),
+        listed_at: listed_url.clone(),
+        is_listed: listed_at == member.peer_url().socket(),
+        is_cut_off,
+    };
+    let is_there = from.is_listed
+        && from.client == member.client_url().socket()
+        && from.peer == member.peer_url().socket()
+        && from.loopback == member.loopback_client_url().to_string();
+    (!is_there).then_some(from)
+}
+
+/// The address and port of a member's URL.
+fn socket(url: &str) -> Option<SocketAddr> {
+    url.strip_prefix("https://")?.parse().ok()
+}
+
+/// The peer URL in a unit or pod. That of a bootstrap by DNS is a name, which its head has as an address.
+pub(crate) fn peer_url_in(text: &str) -> Option<&str> {
+    let flag = text.split_once("--initial-advertise-peer-urls=")?.1;
+    let url = flag.split(['"', '\'', '\\', '\n', ' ']).next()?;
+    socket(url).map(|_| url)
+}
+
+/// Certificates keep the addresses that they name and that the host still has: the member is found there, or speaks
+/// from there, until all have moved.
+fn keep_addresses(member: &mut MemberSpec, seen: &HostFacts, own: &MemberFacts) {
+    let etcd = &member.member;
+    let translated = etcd.client_address != etcd.client_listen_address
+        || etcd.peer_address != etcd.peer_listen_address;
+    let is_there = |address: &IpAddr| {
+        translated || seen.addresses.known().is_none_or(|has| has.contains(address))
+    };
+    let from = member.moves_from.iter().flat_map(|from| [from.client.ip(), from.peer.ip()]);
+    let from: BTreeSet<IpAddr> = from.filter(is_there).collect();
+    let named = |file: PkiFile| {
+        let sans = own.certificate(file).map(|facts| facts.sans).unwrap_or_default();
+        let address = |san| match san {
+            San::Ip(address) => Some(address),
+            San::Dns(_) => None,
+        };
+        sans.into_iter().filter_map(address).filter(is_there).collect::<Vec<_>>()
+    };
+    let keeps = |leaf: &LeafRequest| {
+        let named = match leaf.kind() {
+            LeafKind::Server => named(PkiFile::ServerCert),
+            LeafKind::Peer => named(PkiFile::PeerCert),
+            LeafKind::HealthCheck | LeafKind::Client => return leaf.clone(),
+        };
+        let sans: Vec<San> = named.into_iter().chain(from.iter().copied()).map(San::Ip).collect();
+        leaf.clone().also_for(&sans).unwrap_or_else(|_| leaf.clone())
+    };
+    member.leaves = member.leaves.iter().map(keeps).collect();
+}
+
+/// The hosts of the members of a cluster that move.
+pub(crate) fn names(cluster: &ClusterSpec) -> Vec<&HostName> {
+    let moves = cluster.members.iter().filter(|(_, member)| member.moves_from.is_some());
+    moves.map(|(host, _)| host).collect()
+}
+
+/// What is held back until all members are where the inventory has them; `what` says it.
+pub(crate) fn holds(cluster: &ClusterSpec, what: &str) -> Option<Finding> {
+    let names: Vec<&str> = names(cluster).iter().map(|host| host.as_str()).collect();
+    (!names.is_empty()).then(|| Finding {
+        code: FindingCode::RollWaits,
+        host: None,
+        cluster: Some(cluster.name.clone()),
+        message: format!("{what}, which waits until {} has moved", names.join(", ")),
+        hint: Some("apply this plan and plan again".to_owned()),
+    })
+}
+
+/// A change that can't be made now.
+pub(crate) fn refused(cluster: &ClusterSpec, view: &View<'_>, message: String) -> Finding {
+    let place = cluster.place_of("members");
+    let back = format!("restore the running values in {}:{}", place.file, place.line);
+    let hint = match view.listed() {
+        Some(_) => back,
+        None => format!(
+            "a member moves only while the others are a quorum, and no member that knows a leader answers\n\
+             give the hosts their former addresses beside the new ones until all members have moved: ip address add\n\
+             where that is impossible: restore a snapshot\n\
+             to undo the change: {back}"
+        ),
+    };
+    Finding {
+        code: FindingCode::ChangingAddress,
+        host: None,
+        cluster: Some(cluster.name.clone()),
+        message,
+        hint: Some(hint),
+    }
+}
+
+/// The members whose new peer URL the cluster lists for another member.
+pub(crate) fn taken(cluster: &ClusterSpec, view: &View<'_>) -> Vec<Finding> {
+    let taken = |(host, member): (&HostName, &MemberSpec)| {
+        let from = member.moves_from.as_ref()?;
+        let url = member.member.peer_url().to_string();
+        let is_there =
+            |listed: &&ListedMember| listed.id != from.id && listed.peer_urls.contains(&url);
+        let other = &view.listed()?.iter().find(is_there)?.name;
+        let message = format!("{host} can't move to {url}, where the cluster lists {other}");
+        let hint = format!("move {other} first, to an address that no member has");
+        Some(Finding { hint: Some(hint), ..refused(cluster, view, message) })
+    };
+    cluster.members.iter().filter_map(taken).collect()
+}
+
+/// Removals wait until all have moved: those that stay are asked where the inventory has them.
+pub(crate) fn before_removals(view: &View<'_>, members: &[MemberContext<'_>]) -> Option<Finding> {
+    let leaves = view.leaving.values().any(Leaving::is_listed);
+    let first = members.first().filter(|_| leaves)?;
+    holds(first.cluster, "a member is to be removed")
+}
+
+/// Nobody moves before the certificates of all that move name both places. `steps` are those of the certificates.
+pub(crate) fn before_moves(members: &[MemberContext<'_>], steps: &[Step]) -> Option<Finding> {
+    let cluster = members.first()?.cluster;
+    let held = |message: String, hint: String| Finding {
+        code: FindingCode::RollWaits,
+        host: None,
+        cluster: Some(cluster.name.clone()),
+        message,
+        hint: Some(hint),
+    };
+    let unlisted = |member: &MemberContext<'_>| {
+        member.wanted.moves_from.as_ref().is_some_and(|from| !from.is_listed)
+    };
+    if members.iter().any(unlisted) && members.iter().any(|member| member.facts.forbids_us()) {
+        let message = "members move, but etcd's own authentication refuses quorate's certificate, and only root may \
+                       change a peer URL";
+        let place = cluster.place_of("members");
+        let hint = format!("restore the addresses in {}:{}", place.file, place.line);
+        return Some(held(message.to_owned(), hint));
+    }
+    // Those of a process of another account come in its own turn, which is early enough where it alone moves.
+    let alone = names(cluster).len() == 1;
+    let in_its_turn = |member: &MemberContext<'_>| {
+        member.is_cut_off() || (alone && member.runs_as_another().is_some())
+    };
+    let are_planned = |member: &MemberContext<'_>| {
+        certificates::changes(member, member.now).is_empty()
+            || steps.iter().any(|step| step.id == member.id(Verb::Certificates))
+    };
+    let lacks = |member: &&MemberContext<'_>| {
+        member.wanted.moves_from.is_some() && !in_its_turn(member) && !are_planned(member)
+    };
+    let lacks: Vec<&MemberContext<'_>> = members.iter().filter(lacks).collect();
+    let place = cluster.place_of("members");
+    let hint = match lacks.iter().any(|member| member.runs_as_another().is_some()) {
+        true => format!(
+            "its process runs as another account than etcd's: restore the addresses in {}:{}, apply, and change them \
+             again",
+            place.file, place.line
+        ),
+        false => format!("quorate apply --cluster {}", cluster.name),
+    };
+    let lacks: Vec<&str> = lacks.iter().map(|member| member.name.as_str()).collect();
+    (!lacks.is_empty()).then(|| {
+        let lacks = lacks.join(", ");
+        let needs = "has certificates for its old and its new address";
+        held(format!("members move, which waits until {lacks} {needs}"), hint)
+    })
+}
+
+/// Where each member serves clients once these have moved. Nobody else has.
+pub(crate) fn client_urls(
+    cluster: &ClusterSpec,
+    moved: &BTreeSet<&HostName>,
+) -> BTreeMap<HostName, String> {
+    let url = |(host, member): (&HostName, &MemberSpec)| {
+        let from = member.moves_from.as_ref().filter(|_| !moved.contains(host));
+        let url = from.map_or_else(
+            || member.member.client_url().to_string(),
+            |from| format!("https://{}", from.client),
+        );
+        (host.clone(), url)
+    };
+    cluster.members.iter().map(url).collect()
+}
+
+/// A member's client URL for a program on its host, before it moves.
+pub(crate) fn loopback(member: &MemberSpec) -> String {
+    let wanted = || member.member.loopback_client_url().to_string();
+    member.moves_from.as_ref().map_or_else(wanted, |from| from.loopback.clone())
+}
+
+/// Where a member that stays where it is is asked on its own host, and where the others are.
+pub(crate) fn asked(member: &MemberContext<'_>) -> (String, BTreeMap<HostName, String>) {
+    let mut others = client_urls(member.cluster, &BTreeSet::new());
+    others.remove(member.name);
+    (loopback(member.wanted), others)
+}
+
+/// Lists the member at the peer URL that it moves to; nothing where it is listed there. Its peers look for it at the
+/// new URL from then on, so the step is guarded as the restart that follows.
+pub(crate) fn update(
+    member: &MemberContext<'_>,
+    moved: &BTreeSet<&HostName>,
+    guard: Guard,
+) -> Option<Step> {
+    let from = member.wanted.moves_from.as_ref().filter(|from| !from.is_listed)?;
+    let mut others = client_urls(member.cluster, moved);
+    match others.len() {
+        1 => others.insert(member.name.clone(), from.loopback.clone()),
+        _ => others.remove(member.name),
+    };
+    let peer_url = member.wanted.member.peer_url().to_string();
+    let change = format!("peer URL: {} -> {peer_url}", from.listed_at);
+    let kind = StepKind::UpdatePeerUrl {
+        id: from.id.clone(),
+        peer_url,
+        others,
+        version: member.cluster.version,
+    };
+    let why = Why::Drift { changes: vec![change] };
+    Some(member.step(Verb::UpdatePeerUrl, Action::Update, kind, why).guarded(guard))
+}
+
+/// What clients must learn of a move.
+pub(crate) fn told(member: &MemberContext<'_>) -> Option<String> {
+    let from = member.wanted.moves_from.as_ref()?;
+    let (old, new) = (from.client, member.wanted.member.client_url());
+    (old != new.socket()).then(|| {
+        format!(
+            "{} of cluster {} answers at {new} from its restart on; change API servers that name https://{old}",
+            member.name, member.cluster.name
+        )
+    })
+}
