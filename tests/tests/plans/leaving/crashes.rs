@@ -9,7 +9,9 @@ const RUNTIMES: [Runtime; 2] = [Runtime::Systemd, Runtime::StaticPod];
 fn crashed(site: &Site) -> impl Iterator<Item = (Crash, World)> + '_ {
     let (before, wanted) = (site.members(&site.before), site.members(&site.wanted));
     let most = before.union(&wanted).count();
-    let crashes = (0..site.plan().steps.len()).map(Crash::After);
+    let plan = site.plan();
+    assert!(changes(&plan) > 0, "{plan:#?}");
+    let crashes = (0..plan.steps.len()).map(Crash::After);
     let worlds =
         crashes.map(|crash| (crash, applied(site.world.clone(), &site.wanted, Some(crash))));
     worlds.inspect(move |(crash, world)| {
