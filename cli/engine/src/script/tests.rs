@@ -4,6 +4,7 @@ mod archive;
 mod arguments;
 pub(crate) mod bench;
 mod certificates;
+mod defrag;
 mod discovery;
 mod files;
 mod guards;

@@ -19,7 +19,7 @@ pays() {
 
 # has_room: whether a copy of what is in use fits beside the database; else says why not in `no_room`.
 has_room() {
-    free=$(df -B1 --output=avail -- "$data" | sed -n '2s/ //gp') || free=
+    free=$(df -B1 --output=avail -- "$data" | sed -n '2{s/ //g;p;}') || free=
     is_number "$free" || free=0
     # shellcheck disable=SC2034 # Not every script refuses.
     no_room="the copy of the database needs $in_use bytes, and $free are free on the file system of $data"

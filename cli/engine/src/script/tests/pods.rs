@@ -9,11 +9,11 @@ use super::bench::{Bench, Run, mode, on_each_shell};
 use crate::script::{RUN_POD, STOP_OLD_RUNTIME, WRITE_MANIFEST};
 use remote::test_server::wait_for;
 
-const MANIFEST: &str = "folder/manifests/etcd-main.yaml";
+pub(super) const MANIFEST: &str = "folder/manifests/etcd-main.yaml";
 /// An etcd that runs until somebody ends it.
 const ETCD: &str = "while :; do sleep 0.05; done";
 /// Where a manifest is kept while it is replaced.
-const KEPT: &str = "kept";
+pub(super) const KEPT: &str = "kept";
 
 /// As much of a manifest as the scripts and this kubelet read.
 fn manifest(identity: &str, more: &str) -> String {
@@ -24,11 +24,11 @@ fn manifest(identity: &str, more: &str) -> String {
 }
 
 /// The same, as it stands on a host where the account is root's.
-fn written(identity: &str, more: &str) -> String {
+pub(super) fn written(identity: &str, more: &str) -> String {
     manifest(identity, more).replace("\"@UID_OF_ETCD@\"", "0").replace("\"@GID_OF_ETCD@\"", "0")
 }
 
-fn host(bench: &Bench, kubelet: &str) {
+pub(super) fn host(bench: &Bench, kubelet: &str) {
     // Of the unit there is no process.
     bench.program(
         "systemctl",
@@ -42,7 +42,7 @@ fn host(bench: &Bench, kubelet: &str) {
     std::fs::create_dir_all(bench.path("folder/manifests")).unwrap();
 }
 
-fn run_pod<'a>(bench: &Bench, identity: &str, more: &str, seen: &str) -> Run<'a> {
+pub(super) fn run_pod<'a>(bench: &Bench, identity: &str, more: &str, seen: &str) -> Run<'a> {
     run_pod_for(bench, (identity, more), seen, 10, "ends")
 }
 
@@ -109,7 +109,7 @@ impl Drop for Pod {
 }
 
 /// Lets a kubelet work while something is done. Comments are nothing to it.
-fn with_kubelet<T>(bench: &Bench, act: impl FnOnce() -> T) -> T {
+pub(super) fn with_kubelet<T>(bench: &Bench, act: impl FnOnce() -> T) -> T {
     let over = AtomicBool::new(false);
     let pod_in = |text: &str| {
         let lines = text.lines().filter(|line| !line.starts_with('#'));
@@ -156,7 +156,7 @@ fn started(bench: &Bench, pod: &str) -> Child {
 }
 
 /// How many processes the kubelet started.
-fn starts(bench: &Bench) -> usize {
+pub(super) fn starts(bench: &Bench) -> usize {
     std::fs::read_to_string(bench.path("starts")).map_or(0, |text| text.len())
 }
 
