@@ -2,13 +2,14 @@
 
 use crate::sandbox::{Sandbox, snapshot};
 
-const COMMANDS: [&[&str]; 21] = [
+const COMMANDS: [&[&str]; 22] = [
     &[],
     &["init"],
     &["trust"],
     &["validate"],
     &["plan"],
     &["apply"],
+    &["defrag"],
     &["status"],
     &["etcdctl"],
     &["client-cert"],
@@ -51,6 +52,10 @@ fn a_wrong_command_line_is_a_usage_error() {
         &["init", "a@10.0.0.1", "-i", "new.toml", "--recipient", "AGE-SECRET-KEY-1QQ"],
         &["init", "a@10.0.0.1", "--plain-keys", "--recipient", crate::sandbox::RECIPIENT],
         &["apply", "--json"],
+        &["defrag", "--json"],
+        &["defrag", "--dry-run", "--yes"],
+        &["defrag", "--dry-run", "--expect", "5b7a60c90d3a"],
+        &["defrag", "--min-free-percent", "101"],
         &["client-cert", "--cn", "../x", "--out", "d"],
         &["client-cert", "--cn", "x", "--out", "d", "--cluster", "other"],
         &["release", "pin", "3.3.27"],

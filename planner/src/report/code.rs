@@ -66,16 +66,16 @@ codes! {
     ClosedParent = "closed-parent",
     /// etcd raised a CORRUPT alarm.
     Corrupt = "corrupt",
+    /// A member's database is not worth defragmenting.
+    DefragNotWorthIt = "defrag-not-worth-it",
+    /// A defragmentation waits because it is not safe now.
+    DefragWaits = "defrag-waits",
     /// The record by which the cluster was formed is still at the discovery service.
     Discovery = "discovery",
     /// A file system of the host has too little space.
     DiskTooSmall = "disk-too-small",
     /// quorate could not time the disk.
     DiskUntimed = "disk-untimed",
-    /// A member's database is not worth defragmenting.
-    DefragNotWorthIt = "defrag-not-worth-it",
-    /// A defragmentation waits because it is not safe now.
-    DefragWaits = "defrag-waits",
     /// DNS on the host does not match the inventory.
     Dns = "dns",
     /// A foreign unit or static pod will start an etcd at the next boot.

@@ -1,5 +1,6 @@
 //! What a scenario plays on, and what its commands do there.
 
+mod databases;
 mod desired;
 mod run;
 
@@ -65,7 +66,9 @@ impl Stage {
     ///   `no-downloader H`, `foreign-etcd H [UNIT]`, `has H ADDRESS|none`, `at-boot H UNIT|PATH`, `service H UNIT`, `source H ADDRESS|none|unknown`,
     ///   `reach H TO silent|untried`, `site-unknown H`, `foreign-data H`, `data-unknown H`,
     ///   `synced-write H Nms|stuck|impossible`, `apart H TO Nms`, `damaged H FILE`, `login H TO`, `crossed H TO`, `copy H OF`, `alarm H NAME`, `answers-as H CLUSTER-ID`.
-    /// - What the operator allows from then on: `allow slow-disk C`, `allow reform C`.
+    /// - Databases: `database H MB MB-IN-USE`, `room H SIZE`, and `left-stopped H`, by a defragmentation that was killed.
+    /// - What the operator asks for from then on: `maintain defrag|nothing`.
+    /// - What the operator allows from then on: `allow slow-disk C`, `allow reform C`, `allow outage C`.
     /// - Certificates: `age DAYS` lets time pass, `issue broken|sound` says what is issued from then on.
     /// - Questions: `plan`, `findings` of it, `same-plan` as last time, `steps`, `hosts`, `apply [killed-before=STEP|killed-after=STEP|lost=STEP]`.
     ///
@@ -82,6 +85,7 @@ impl Stage {
             ["plan"] => Ok(masked(&text::plan(&scene.plan(), Style::Plain))),
             ["findings"] => Ok(findings(&scene.plan())),
             ["same-plan"] => Ok(scene.compare()),
+            ["maintain", what] => scene.maintain(what).map(|()| String::new()),
             ["allow", ref words @ ..] => scene.allow(words).map(|()| String::new()),
             ["steps"] => Ok(run::steps(&scene.plan())),
             ["hosts"] => Ok(hosts::describe(&scene.world)),
@@ -179,6 +183,7 @@ impl Scene {
         }
         let (clusters, cluster) = match *words {
             ["slow-disk", cluster] => (&mut self.policy.allow_slow_disk, cluster),
+            ["outage", cluster] => (&mut self.policy.allow_outage, cluster),
             ["reform", cluster] => (&mut self.policy.allow_reform, cluster),
             _ => return Err("nobody can allow that".to_owned()),
         };
@@ -215,6 +220,7 @@ impl Scene {
             ["remove-unit", _] => members.for_each(|member| {
                 (member.unit, member.loaded, member.process) = (None, None, None);
             }),
+            ["database" | "room" | "left-stopped", ..] => return self.of_databases(words),
             ["images", _, "on"] => state.images = true,
             ["images", _, "off"] => state.images = false,
             ["kubelet", _, "on"] => state.kubelet = true,

@@ -27,6 +27,7 @@ mod client_certificates;
 mod cost;
 mod crash_points;
 mod day_two;
+mod defrag;
 mod discovery;
 mod discovery_services;
 mod earlier_program;

@@ -31,6 +31,7 @@ fn scenarios() -> Vec<Scenario> {
         crate::client_certificates::SCENARIOS,
         crate::crash_points::SCENARIOS,
         crate::day_two::SCENARIOS,
+        crate::defrag::SCENARIOS,
         crate::discovery::SCENARIOS,
         crate::discovery_services::SCENARIOS,
         crate::earlier_program::SCENARIOS,

@@ -1,0 +1,115 @@
+//! Databases give their free pages back, while a client writes.
+
+use std::collections::BTreeMap;
+
+use quorate_lab::SiteOptions;
+use quorate_lab::releases::Version;
+use quorate_lab::site::Runtime;
+
+use crate::harness::{Members, NEWEST, Stage, Writer, on, options};
+
+scenarios! {
+    databases_are_defragmented_under_a_writer,
+}
+
+/// Units rewrite their databases while they run; pods are stopped for it.
+pub(crate) fn databases_are_defragmented_under_a_writer(runtime: Runtime) {
+    let stage = Stage::formed("d-all", 3, &options(runtime));
+    let members = Members::of_main(NEWEST, 3);
+    let cluster = members.id(&stage.host(1));
+    stage.run(&["defrag", "--dry-run"]).ends(0).says("No database is worth defragmenting");
+    fill(&stage, &members, "gone", 60);
+    empty(&stage, &members, "gone");
+    let rule = ["--min-free-mb", "20"];
+    let plan = stage.run(&["defrag", "--dry-run", rule[0], rule[1]]).ends(0);
+    let way = match runtime {
+        Runtime::Systemd => "defragment the database; the member does not answer",
+        Runtime::StaticPod => "stop the member, defragment its database, and start it again",
+    };
+    let plan = plan.says(way).says("2 up, 2 needed, margin 0").says("hand leadership");
+    plan.says("quorate defrag --min-free-mb 20 --expect ");
+    let before = sizes(&stage);
+    let writer = Writer::start(&stage);
+    let run = stage.run(&["defrag", "--yes", rule[0], rule[1]]).ends(0);
+    let written = writer.finish();
+    let run = run.says("Defragmentation complete!").says("the member stood still for");
+    told(&run.text(), "defragmented");
+    written.expect_all_there(&members, &stage);
+    written.note(&format!("defragmented three members in {:.1} s", run.took.as_secs_f64()));
+    expect_smaller(&before, &sizes(&stage));
+    assert_eq!(members.id(&stage.host(1)), cluster);
+    members.expect_whole(&stage);
+    stage.run(&["defrag", "--yes", rule[0], rule[1]]).ends(0).says("No database is worth");
+    stage.expect_nothing_to_do();
+    stage.run(&["history"]).ends(0).says("defragment");
+}
+
+/// 3.4 has no etcdutl: its etcdctl rewrites a database that nobody has open.
+#[test]
+fn large_databases_are_defragmented_while_their_members_are_stopped() {
+    for version in [Version::new(3, 4, 23), NEWEST] {
+        let options = SiteOptions { version, ..SiteOptions::default() };
+        let stage = Stage::formed("d-large", 3, &options);
+        let members = Members::of_main(version, 3);
+        fill(&stage, &members, "kept", 410);
+        fill(&stage, &members, "gone", 200);
+        empty(&stage, &members, "gone");
+        let plan = stage.run(&["defrag", "--dry-run"]).ends(0);
+        plan.says("stop the member, defragment its database");
+        let before = sizes(&stage);
+        let writer = Writer::start(&stage);
+        let run = stage.run(&["defrag", "--yes"]).ends(0);
+        let written = writer.finish();
+        told(&run.text(), &format!("{version} stopped"));
+        written.expect_all_there(&members, &stage);
+        written.note(&format!("stopped, {version}: {:.1} s", run.took.as_secs_f64()));
+        expect_smaller(&before, &sizes(&stage));
+        members.expect_whole(&stage);
+        let owner = "stat -c %U /var/lib/etcd/main/member/snap/db";
+        assert_eq!(on(&stage.host(1), owner), "etcd");
+        stage.expect_nothing_to_do();
+    }
+}
+
+/// Writes so many values of a megabyte.
+fn fill(stage: &Stage, members: &Members, name: &str, megabytes: u32) {
+    let put = members.command(&format!("put {name}/$n </tmp/value >/dev/null"));
+    on(
+        &stage.host(1),
+        &format!(
+            "head -c 1000000 /dev/zero | tr '\\0' x >/tmp/value; \
+             n=0; while [ $n -lt {megabytes} ]; do {put} || exit 1; n=$((n + 1)); done; rm /tmp/value"
+        ),
+    );
+}
+
+/// Deletes them, and has etcd forget them.
+fn empty(stage: &Stage, members: &Members, name: &str) {
+    members.etcdctl(&stage.host(1), &format!("del {name}/ --prefix"));
+    let said = members.etcdctl(&stage.host(1), "endpoint status -w json");
+    let status: serde_json::Value = serde_json::from_str(&said).unwrap();
+    let revision = &status[0]["Status"]["header"]["revision"];
+    members.etcdctl(&stage.host(1), &format!("compact --physical {revision}"));
+}
+
+/// Bytes of each member's database.
+fn sizes(stage: &Stage) -> BTreeMap<String, u64> {
+    let json = stage.run(&["status", "--json"]).ends(0).json();
+    let members = json["clusters"]["main"]["members"].as_object().unwrap();
+    let size = |member: &serde_json::Value| member["db_size_bytes"].as_u64().unwrap();
+    members.iter().map(|(host, member)| (host.clone(), size(member))).collect()
+}
+
+#[track_caller]
+fn expect_smaller(before: &BTreeMap<String, u64>, after: &BTreeMap<String, u64>) {
+    assert_eq!(after.len(), 3, "{after:?}");
+    let smaller = |host: &str| after[host] + 20_000_000 < before[host];
+    assert!(after.keys().all(|host| smaller(host)), "{before:?} -> {after:?}");
+}
+
+/// Shows how long each member stood still.
+fn told(said: &str, what: &str) {
+    let lines: Vec<&str> = said.lines().filter(|line| line.contains("stood still")).collect();
+    assert_eq!(lines.len(), 3, "{said}");
+    lines.iter().for_each(|line| println!("{what}: {}", line.trim()));
+}
