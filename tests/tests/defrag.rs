@@ -211,6 +211,15 @@ fn the_way_is_chosen_by_what_runs_the_member_and_how_long_it_takes() {
     assert_eq!(way(&pods, 1), DefragWay::Stopped(Runtime::StaticPod));
 }
 
+/// etcd's own authentication refuses quorate's certificate; the tool of the release asks nobody.
+#[test]
+fn where_etcd_refuses_us_every_member_is_stopped_for_it() {
+    let (world, spec) = bloated(&plain(3));
+    let mut facts = world.observe(&spec);
+    quorate_tests::seen::known(&mut member(&mut facts, "etcd-1").etcd).forbids_us = true;
+    assert_eq!(ways(&planned(&spec, &facts)), [DefragWay::Stopped(Runtime::Systemd); 3]);
+}
+
 /// Sizes move with each write: a plan that was reviewed is not another one because of that.
 #[test]
 fn a_database_that_grows_makes_no_other_plan() {

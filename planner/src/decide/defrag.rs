@@ -79,6 +79,8 @@ fn candidates<'p, 'a>(
     report: &mut PlanReport,
 ) -> Vec<Candidate<'p, 'a>> {
     let mut candidates = Vec::new();
+    // Only the leader was asked.
+    let refuses = members.iter().any(|member| member.facts.forbids_us());
     for member in members.iter().filter(|member| scope.may_change(member.name)) {
         let database = member.facts.etcd.known().map(DatabaseSize::from);
         match database {
@@ -86,12 +88,11 @@ fn candidates<'p, 'a>(
                 report.waiting.push(told::not_worth_it(member, database, rule));
             }
             Some(database) => {
-                let way = way(member, database);
+                let way = if refuses { stopped(member) } else { way(member, database) };
                 candidates.push(Candidate { member, database: Some(database), way });
             }
             None if started.contains(member.name) => {
-                let way = DefragWay::Stopped(member.runtime());
-                candidates.push(Candidate { member, database, way });
+                candidates.push(Candidate { member, database, way: stopped(member) });
             }
             // Why it does not answer holds the others up.
             None => {}
@@ -100,19 +101,22 @@ fn candidates<'p, 'a>(
     candidates
 }
 
+/// By the release's tool, which asks etcd for nothing.
+fn stopped(member: &MemberContext<'_>) -> DefragWay {
+    DefragWay::Stopped(member.facts.runs_by().unwrap_or(member.runtime()))
+}
+
 /// How the database of a member is rewritten.
 fn way(member: &MemberContext<'_>, database: DatabaseSize) -> DefragWay {
-    match member.facts.runs_by().unwrap_or(member.runtime()) {
-        // A kubelet whose probe stays without an answer ends the pod in the middle of it.
-        Runtime::StaticPod => DefragWay::Stopped(Runtime::StaticPod),
-        Runtime::Systemd
-            if database.estimate() > LONGEST_ONLINE
-                || loses_its_index_online(member.cluster.version)
-                || member.facts.forbids_us() =>
+    let is_quick = database.estimate() <= LONGEST_ONLINE;
+    match stopped(member) {
+        DefragWay::Stopped(Runtime::Systemd)
+            if is_quick && !loses_its_index_online(member.cluster.version) =>
         {
-            DefragWay::Stopped(Runtime::Systemd)
+            DefragWay::Online
         }
-        Runtime::Systemd => DefragWay::Online,
+        // A kubelet whose probe stays without an answer ends the pod in the middle of it.
+        stopped => stopped,
     }
 }
 

@@ -307,7 +307,10 @@ fn held(
             host: None,
             cluster: Some(cluster.name.clone()),
             message: format!("{needs}, but the cluster has a NOSPACE alarm"),
-            hint: Some("raise quota-backend-bytes, or compact, defragment and disarm first".into()),
+            hint: Some(
+                "raise quota-backend-bytes, or compact, run quorate defrag, and disarm first"
+                    .into(),
+            ),
         });
     }
     if let Some(finding) = runtime::waits_for_kubelet(cluster, candidates.iter().map(|c| c.member))

@@ -122,7 +122,7 @@ const TABLE: &[(&[&str], &str, &str)] = &[
     (
         &["database space exceeded"],
         "the database is full",
-        "compact, then quorate etcdctl -- defrag --cluster, then quorate etcdctl -- alarm disarm",
+        "compact, then quorate defrag, then quorate etcdctl -- alarm disarm",
     ),
     (
         &["detected disallowed custom content in v2store", "illegal v2store content"],
