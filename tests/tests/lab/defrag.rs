@@ -6,7 +6,7 @@ use quorate_lab::SiteOptions;
 use quorate_lab::releases::Version;
 use quorate_lab::site::Runtime;
 
-use crate::harness::{Members, NEWEST, Stage, Writer, on, options};
+use crate::harness::{Members, NEWEST, Stage, Writer, eventually, on, options};
 
 scenarios! {
     databases_are_defragmented_under_a_writer,
@@ -69,6 +69,39 @@ fn large_databases_are_defragmented_while_their_members_are_stopped() {
         assert_eq!(on(&stage.host(1), owner), "etcd");
         stage.expect_nothing_to_do();
     }
+}
+
+/// Its manifest is taken away at that moment: no kubelet brings the pod back.
+#[test]
+fn a_pod_whose_host_lost_its_power_in_the_middle_comes_back() {
+    let stage = Stage::formed("d-power", 3, &options(Runtime::StaticPod));
+    let members = Members::of_main(NEWEST, 3);
+    fill(&stage, &members, "gone", 60);
+    empty(&stage, &members, "gone");
+    let rule = ["--min-free-mb", "20"];
+    let plan = stage.run(&["defrag", "--dry-run", "--json", rule[0], rule[1]]).ends(0).json();
+    let steps = plan["steps"].as_array().unwrap();
+    let is_first =
+        |step: &&serde_json::Value| step["id"].as_str().unwrap().ends_with("/defragment");
+    let first = steps.iter().find(is_first).unwrap()["host"].as_str().unwrap().to_owned();
+    let host = stage.hosts().into_iter().find(|host| host.name() == first).unwrap();
+    let before = sizes(&stage);
+    let mut run = stage.command(&["defrag", "--yes", rule[0], rule[1]]).spawn().unwrap();
+    let manifest = "/etc/kubernetes/manifests/etcd-main.yaml";
+    on(&host, &format!("while [ -e {manifest} ]; do sleep 0.01; done"));
+    run.kill().unwrap();
+    run.wait().unwrap();
+    host.reboot().unwrap();
+    let there = on(&host, &format!("[ -e {manifest} ] && echo there || echo gone"));
+    println!("after the power came back, the manifest of {first} is {there}");
+    let run = stage.run(&["defrag", "--yes", rule[0], rule[1]]);
+    println!("the next run: {:?}\n{}", run.code, run.text());
+    eventually("the rest is done", || {
+        stage.run(&["defrag", "--yes", rule[0], rule[1]]).text().contains("No database is worth")
+    });
+    expect_smaller(&before, &sizes(&stage));
+    members.expect_whole(&stage);
+    stage.expect_nothing_to_do();
 }
 
 /// Writes so many values of a megabyte.
