@@ -46,8 +46,9 @@ impl From<&EtcdFacts> for DatabaseSize {
 /// How many bytes in use a defragmentation copies in a second, at worst.
 ///
 /// Measured on a virtual disk with ext4, etcd 3.6.16: 401 MB in values of 100 kB in 1.2 s, 413 MB in values of 900 B in
-/// 1.9 s, by the member and by `etcdutl` alike; with 3.4.23, 80 MB in 0.3 s. Free pages cost nothing: 11 MB in use of a file of 403 MB took 0.1 s. A slow disk
-/// that the log of a busy member shares writes a tenth of that, and a cold file is read at no more.
+/// 1.9 s, by the member and by `etcdutl` alike; with 3.4.23, 80 MB in 0.3 s. Free pages cost nothing: 11 MB in use of a file of 403 MB took 0.1 s. On
+/// three hosts that shared such a disk and two busy cores, members with 411 MB in use were away for 10 to 24 s, their
+/// stop and start included.
 pub const BYTES_A_SECOND: u64 = 20_000_000;
 
 /// Where the estimate is longer, the member is stopped for it. Longer than this no client waits for a member: it is to
