@@ -108,7 +108,8 @@ pub struct HostFacts {
     /// Of directories above the members' that not everybody may enter: the accounts that an access control list
     /// lets in. Empty where the host does not say.
     pub entered: BTreeMap<String, BTreeSet<String>>,
-    /// Which of the addresses asked for the host itself has: those of the members of its clusters.
+    /// Which of these addresses the host itself has: those that the inventory gives to the members of its clusters, and
+    /// those at which its own members' processes listen for peers.
     pub addresses: Observed<BTreeSet<IpAddr>>,
     /// For each peer address asked for: the source address that this host uses to reach it.
     pub sources: BTreeMap<IpAddr, Observed<IpAddr>>,

@@ -1,7 +1,7 @@
 //! What observing the simulated world gives.
 
 use std::collections::{BTreeMap, BTreeSet};
-use std::net::SocketAddr;
+use std::net::{IpAddr, SocketAddr};
 use std::time::Duration;
 
 use inventories::inventory::{Arch, Runtime};
@@ -19,6 +19,7 @@ use templates::layout::{MANIFESTS, PkiFile, ReleaseLayout};
 use templates::pod::Ids;
 use templates::{Layout, head};
 
+use crate::places::listens_for_peers;
 use crate::roster::Listed;
 use crate::world::{Generation, Log, SimHost, SimMember, World, is_pod};
 
@@ -147,10 +148,11 @@ impl World {
                 .collect(),
             passed: BTreeMap::new(),
             entered: BTreeMap::new(),
-            addresses: Observed::Known(host.addresses.clone().unwrap_or_else(|| {
-                mine.iter().flat_map(|(_, own)| own.member.listen_addresses()).collect()
-            })),
-            sources: peers.iter().filter_map(|at| Some((at.ip(), Observed::Known(own?)))).collect(),
+            addresses: Observed::Known(addresses(host, &mine)),
+            sources: peers
+                .iter()
+                .filter_map(|at| Some((at.ip(), Observed::Known(source(host, at.ip(), own?)))))
+                .collect(),
             reach: peers.iter().map(|at| (*at, Reach::Refused)).collect(),
             round_trips: forming().flat_map(near).collect(),
             disks: forming().map(|cluster| (cluster.name.clone(), QUICK)).collect(),
@@ -309,6 +311,28 @@ impl World {
             },
         })
     }
+}
+
+/// Those that the host is asked for: of the inventory, and where its processes listen.
+fn addresses(host: &SimHost, mine: &[(&ClusterSpec, &MemberSpec)]) -> BTreeSet<IpAddr> {
+    let wanted = mine.iter().flat_map(|(_, own)| own.member.listen_addresses());
+    let Some(has) = &host.addresses else { return wanted.collect() };
+    let asked = mine.iter().flat_map(|(cluster, _)| cluster.members.values());
+    let asked = asked.flat_map(|member| member.member.addresses());
+    let processes = host.members.values().filter_map(|member| member.process.as_deref());
+    let listens = processes.filter_map(listens_for_peers).map(|at| at.ip());
+    asked.chain(listens).filter(|address| has.contains(address)).collect()
+}
+
+/// From where a host speaks to another one: from its address in that network, or else from its first.
+fn source(host: &SimHost, to: IpAddr, own: IpAddr) -> IpAddr {
+    let network = |address: &IpAddr| match address {
+        IpAddr::V4(address) => address.octets()[..3].to_vec(),
+        IpAddr::V6(address) => address.octets()[..8].to_vec(),
+    };
+    let has = host.addresses.iter().flatten();
+    let near = has.clone().find(|address| network(address) == network(&to));
+    near.or(has.clone().next()).copied().unwrap_or(own)
 }
 
 /// The clusters that are, or may be, formed here: of a pod nobody witnesses that it was in a quorum.

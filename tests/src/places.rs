@@ -20,7 +20,8 @@ pub(crate) fn advertised(text: &str) -> Option<&str> {
     flag(text, "--advertise-client-urls=")
 }
 
-fn listens_for_peers(text: &str) -> Option<SocketAddr> {
+/// Where the process of a unit or pod listens for peers.
+pub(crate) fn listens_for_peers(text: &str) -> Option<SocketAddr> {
     socket(flag(text, "--listen-peer-urls=")?)
 }
 

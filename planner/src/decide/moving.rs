@@ -15,7 +15,7 @@ use std::net::{IpAddr, SocketAddr};
 
 use inventories::HostName;
 use inventories::inventory::San;
-use pki::{LeafKind, LeafRequest};
+use pki::LeafKind;
 use templates::layout::PkiFile;
 
 use crate::decide::assess::{self, View};
@@ -54,17 +54,27 @@ pub(crate) fn with_places<'s>(spec: &'s SiteSpec, facts: &SiteFacts) -> Cow<'s, 
     let names: Vec<_> = spec.clusters.keys().cloned().collect();
     for name in names {
         let found = moves(&spec.clusters[&name], facts);
-        if found.is_empty() {
-            continue;
-        }
-        let Some(cluster) = spec.to_mut().clusters.get_mut(&name) else { continue };
-        for (host, member) in &mut cluster.members {
-            member.moves_from = found.get(host).cloned();
-            let seen = facts.hosts.get(host).and_then(Observed::known);
+        let hosts: Vec<HostName> = spec.clusters[&name].members.keys().cloned().collect();
+        for host in hosts {
+            let known = &spec.clusters[&name].members[&host];
+            let seen = facts.hosts.get(&host).and_then(Observed::known);
+            if found.is_empty() && seen.is_none_or(|seen| speaks_as_wanted(known, seen)) {
+                continue;
+            }
+            let mut member = known.clone();
+            member.moves_from = found.get(&host).cloned();
             if let Some(seen) = seen
                 && let Some(own) = seen.clusters.get(&name)
             {
-                keep_addresses(member, seen, own);
+                keep_source(&mut member, seen, own);
+                if !found.is_empty() {
+                    keep_addresses(&mut member, own);
+                }
+            }
+            if member != *known
+                && let Some(cluster) = spec.to_mut().clusters.get_mut(&name)
+            {
+                cluster.members.insert(host, member);
             }
         }
     }
@@ -106,11 +116,10 @@ fn moves_from(
         .or_else(|| listed.client_urls.iter().find_map(|url| socket(url)));
     let loopback = flag("--listen-client-urls=")
         .and_then(|urls| urls.split(',').find(|url| url.starts_with("https://127.0.0.1:")));
-    let listens = shown("--listen-peer-urls=").unwrap_or(listed_at).ip();
-    let is_cut_off = seen.and_then(|seen| seen.addresses.known()).is_some_and(|has| {
-        let translated = member.peer_address != member.peer_listen_address;
-        !has.contains(&listens) && !listens.is_unspecified() && !translated
-    });
+    // Whether the host has other addresses of before, nobody asked it.
+    let listens = shown("--listen-peer-urls=").map(|at| at.ip());
+    let has = seen.and_then(|seen| seen.addresses.known());
+    let is_cut_off = listens.zip(has).is_some_and(|(at, has)| !has.contains(&at));
     let from = MovesFrom {
         id: listed.id.clone(),
         client: client.unwrap_or(member.client_url().socket()),
@@ -140,35 +149,55 @@ pub(crate) fn peer_url_in(text: &str) -> Option<&str> {
     socket(url).map(|_| url)
 }
 
-/// Certificates keep the addresses that they name and that the host still has: the member is found there, or speaks
-/// from there, until all have moved.
-fn keep_addresses(member: &mut MemberSpec, seen: &HostFacts, own: &MemberFacts) {
-    let etcd = &member.member;
-    let translated = etcd.client_address != etcd.client_listen_address
-        || etcd.peer_address != etcd.peer_listen_address;
-    let is_there = |address: &IpAddr| {
-        translated || seen.addresses.known().is_none_or(|has| has.contains(address))
-    };
+/// Certificates keep the addresses that they name until all have moved: members are found there, or speak from there.
+/// What a cut-off member left is of no use to anybody.
+fn keep_addresses(member: &mut MemberSpec, own: &MemberFacts) {
+    if member.moves_from.as_ref().is_some_and(|from| from.is_cut_off) {
+        return;
+    }
     let from = member.moves_from.iter().flat_map(|from| [from.client.ip(), from.peer.ip()]);
-    let from: BTreeSet<IpAddr> = from.filter(is_there).collect();
-    let named = |file: PkiFile| {
-        let sans = own.certificate(file).map(|facts| facts.sans).unwrap_or_default();
-        let address = |san| match san {
-            San::Ip(address) => Some(address),
-            San::Dns(_) => None,
-        };
-        sans.into_iter().filter_map(address).filter(is_there).collect::<Vec<_>>()
-    };
-    let keeps = |leaf: &LeafRequest| {
-        let named = match leaf.kind() {
-            LeafKind::Server => named(PkiFile::ServerCert),
-            LeafKind::Peer => named(PkiFile::PeerCert),
-            LeafKind::HealthCheck | LeafKind::Client => return leaf.clone(),
-        };
-        let sans: Vec<San> = named.into_iter().chain(from.iter().copied()).map(San::Ip).collect();
-        leaf.clone().also_for(&sans).unwrap_or_else(|_| leaf.clone())
-    };
-    member.leaves = member.leaves.iter().map(keeps).collect();
+    let from: BTreeSet<IpAddr> = from.collect();
+    for (kind, file) in
+        [(LeafKind::Server, PkiFile::ServerCert), (LeafKind::Peer, PkiFile::PeerCert)]
+    {
+        keep(member, kind, named(own, file).chain(from.iter().copied()));
+    }
+}
+
+/// A host that has several addresses may speak to its peers from one of before. Its certificate keeps that as long as
+/// it does.
+fn keep_source(member: &mut MemberSpec, seen: &HostFacts, own: &MemberFacts) {
+    if speaks_as_wanted(member, seen) {
+        return;
+    }
+    let sources = || seen.sources.values().filter_map(Observed::known);
+    let kept: Vec<IpAddr> = named(own, PkiFile::PeerCert)
+        .filter(|named| sources().any(|source| source == named))
+        .collect();
+    keep(member, LeafKind::Peer, kept.into_iter());
+}
+
+/// Whether a host speaks to its peers from addresses that the inventory gives to its member.
+fn speaks_as_wanted(member: &MemberSpec, seen: &HostFacts) -> bool {
+    let addresses = member.member.addresses();
+    seen.sources.values().filter_map(Observed::known).all(|source| addresses.contains(source))
+}
+
+/// The addresses that a certificate on the host names.
+fn named(own: &MemberFacts, file: PkiFile) -> impl Iterator<Item = IpAddr> {
+    let sans = own.certificate(file).map(|facts| facts.sans).unwrap_or_default();
+    sans.into_iter().filter_map(|san| match san {
+        San::Ip(address) => Some(address),
+        San::Dns(_) => None,
+    })
+}
+
+/// Names these addresses in a certificate too.
+fn keep(member: &mut MemberSpec, kind: LeafKind, addresses: impl Iterator<Item = IpAddr>) {
+    let sans: Vec<San> = addresses.map(San::Ip).collect();
+    for leaf in member.leaves.iter_mut().filter(|leaf| leaf.kind() == kind) {
+        *leaf = leaf.clone().also_for(&sans).unwrap_or_else(|_| leaf.clone());
+    }
 }
 
 /// The hosts of the members of a cluster that move.

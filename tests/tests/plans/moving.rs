@@ -228,9 +228,9 @@ fn a_member_whose_host_has_only_the_new_address_moves_too() {
             let expected = ["update-peer-url", turn, "rejoin"];
             assert_eq!(moves(&site.plan()), expected.map(|verb| format!("etcd-2/c0/{verb}")));
             after_every_crash(&site, &Policy::default());
-            // Nothing is left that names the old address.
+            // Nobody asked the host of one that is down whether it has its old address.
             let (done, _) = apply(site.world.clone(), &site.spec(), 4, None, Repeat::Once);
-            assert!(plan_of(&done, &site.spec()).is_empty());
+            assert_eq!(plan_of(&done, &site.spec()).is_empty(), runs);
         }
     }
 }

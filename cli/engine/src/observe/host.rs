@@ -72,7 +72,11 @@ pub(super) fn seen(request: &Request, records: &Records, span: Span) -> Result<S
         releases: releases.collect(),
         passed: passed(records, &files),
         entered: acls::entered(records),
-        addresses: network::addresses(records, &request.addresses),
+        addresses: network::addresses(
+            records,
+            &request.addresses,
+            request.members.iter().map(|member| &member.cluster),
+        ),
         sources: network::sources(records, &request.peers),
         reach: BTreeMap::new(),
         round_trips: BTreeMap::new(),

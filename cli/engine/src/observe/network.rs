@@ -3,6 +3,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::net::{IpAddr, Ipv6Addr};
 
+use inventories::ClusterName;
 use planner::facts::{Listener, Observed};
 
 use super::records::Records;
@@ -37,12 +38,19 @@ fn listener(line: &str) -> Result<Listener, Unread> {
     Ok(Listener { address, port: port.parse().map_err(|_| odd())?, process, pid })
 }
 
-/// Which of these addresses the host itself has.
-pub(super) fn addresses(records: &Records, asked: &BTreeSet<IpAddr>) -> Observed<BTreeSet<IpAddr>> {
+/// Which of these addresses the host itself has, and of those at which its members listen now.
+pub(super) fn addresses<'a>(
+    records: &Records,
+    asked: &BTreeSet<IpAddr>,
+    clusters: impl Iterator<Item = &'a ClusterName>,
+) -> Observed<BTreeSet<IpAddr>> {
     match records.text("addresses") {
         Some(said) => {
             let own = said.split_whitespace().filter_map(|address| address.parse().ok());
-            Observed::Known(own.filter(|address| asked.contains(address)).collect())
+            let stays = clusters
+                .filter_map(|name| records.text(&format!("stays:{name}"))?.trim().parse().ok());
+            let own = own.filter(|address| asked.contains(address));
+            Observed::Known(own.chain(stays).collect())
         }
         None => Observed::Unknown("the host did not say its addresses".to_owned()),
     }
@@ -108,6 +116,18 @@ mod tests {
     fn said(key: &str, text: &str) -> Records {
         let reply = format!("forming 3\nyes\n{key} {}\n{text}\n", text.len());
         Records::parse(reply.as_bytes()).unwrap()
+    }
+
+    /// The inventory has another address by now, and nobody asks for this one by name.
+    #[test]
+    fn a_host_has_the_address_at_which_its_member_still_listens() {
+        let asked = BTreeSet::from(["10.0.0.9".parse().unwrap()]);
+        let clusters = ["main", "events"].map(|name| name.parse().unwrap());
+        let reply = "addresses 18\n10.0.0.9 127.0.0.1\nstays:main 8\n10.0.0.1\n";
+        let records = Records::parse(reply.as_bytes()).unwrap();
+        let has = addresses(&records, &asked, clusters.iter());
+        let wanted = ["10.0.0.9", "10.0.0.1"].map(|address| address.parse().unwrap());
+        assert_eq!(has, Observed::Known(BTreeSet::from(wanted)));
     }
 
     #[test]

@@ -178,9 +178,8 @@ processes() {
     say processes "$found"
 }
 
-# Who else is on the host: routes matter until a cluster is formed, and ports while a member does not have all of
-# its own. Which of the members' addresses
-# are its own matters always: the kernel has a local route to each of those.
+# Who else is on the host: ports matter while a member does not have all of its own. From where peers are spoken to
+# matters always, and which of the members' addresses are the host's: the kernel has a local route to each of those.
 network() {
     said=
     [ -z "$routes$addresses" ] ||
@@ -205,8 +204,8 @@ network() {
     done
     say forming "$forming$unplaced"
     [ -z "$forming$unplaced" ] || { listeners=$(ss -Hltnp) && say listeners "$listeners"; }
-    [ -n "$forming" ] || return 0
     [ -z "$routes" ] || say routes "$said"
+    [ -n "$forming" ] || return 0
     [ -z "$names" ] || names
 }
 
@@ -437,6 +436,18 @@ listens() {
     esac
 }
 
+# Whether the host still has the address at which the process listens for peers, where the inventory has another one.
+stays() {
+    case $words in *--listen-peer-urls=https://*) ;; *) return ;; esac
+    at=${words#*--listen-peer-urls=https://}
+    at=${at%%--*}
+    at=${at%:*} at=${at#[}
+    at=${at%]}
+    case $at in '' | *[!0-9A-Fa-f.:]*) return ;; esac
+    case " $own " in *" $at "*) return ;; esac
+    case $(ip -oneline route get "$at" 2>/dev/null) in "local "*) say "stays:$name" "$at" ;; esac
+}
+
 etcd() {
     if [ ! -x "$etcdctl" ]; then
         set +f
@@ -505,6 +516,7 @@ running() {
         esac
         say "argv:$name" "$(base64 -w 0 "/proc/$pid/cmdline")"
         listens
+        stays
         while IFS= read -r line; do
             case $line in Uid:*) say "uid:$name" "${line#Uid:}" ;; esac
         done <"/proc/$pid/status"
