@@ -16,7 +16,7 @@ use pki::{StoredAuthority, StoredKey};
 use planner::spec::{Authorities, Authority};
 use time::OffsetDateTime;
 
-use crate::error::{CliError, While};
+use crate::error::{CliError, ErrorContext};
 use crate::exit::ExitCode;
 
 /// Far more than any CA's file holds; a larger one is another file.
@@ -117,7 +117,7 @@ impl AuthorityFolder {
         stored.open(identities, now).map_err(|error| {
             let hint = error.hint();
             let doing = format!("cannot use the {kind} CA of cluster {cluster}");
-            CliError::failed(While::new(doing, error)).maybe_hint(hint)
+            CliError::failed(ErrorContext::new(doing, error)).maybe_hint(hint)
         })
     }
 
@@ -146,7 +146,7 @@ impl AuthorityFolder {
         StoredAuthority::from_files(kind, found).map_err(|error| {
             let hint = error.hint();
             let doing = format!("the CA files in {} don't fit", folder.display());
-            CliError::new(ExitCode::Inventory, While::new(doing, error)).hint(hint)
+            CliError::new(ExitCode::Inventory, ErrorContext::new(doing, error)).hint(hint)
         })
     }
 
@@ -183,7 +183,7 @@ impl AuthorityFolder {
         self.write(cluster, &authorities, keeping)
             .map_err(|error| {
                 let doing = format!("cannot write the CAs to {}", self.of(cluster).display());
-                CliError::failed(While::new(doing, error))
+                CliError::failed(ErrorContext::new(doing, error))
             })
             .map(|()| Born::Made)
     }
@@ -295,5 +295,8 @@ fn text(path: &Path, bytes: Vec<u8>) -> Result<String, CliError> {
 }
 
 fn bad_file(path: &Path, error: impl Into<Box<dyn std::error::Error + Send + Sync>>) -> CliError {
-    CliError::new(ExitCode::Inventory, While::new(format!("cannot use {}", path.display()), error))
+    CliError::new(
+        ExitCode::Inventory,
+        ErrorContext::new(format!("cannot use {}", path.display()), error),
+    )
 }

@@ -8,7 +8,7 @@ use clap::Parser as _;
 use clap::error::ErrorKind;
 
 use crate::args::{Cli, Command};
-use crate::error::{CliError, While};
+use crate::error::{CliError, ErrorContext};
 use crate::exit::ExitCode;
 use crate::site::Site;
 use crate::terminal::{Terminal, Verbosity, ask_passphrase};
@@ -108,7 +108,7 @@ impl Context {
         let runtime = tokio::runtime::Builder::new_current_thread()
             .enable_all()
             .build()
-            .map_err(|error| CliError::failed(While::new("cannot start", error)))?;
+            .map_err(|error| CliError::failed(ErrorContext::new("cannot start", error)))?;
         let done = runtime.block_on(work);
         // A thread that still reads stdin must not keep the process.
         runtime.shutdown_background();
@@ -149,7 +149,7 @@ fn finish(terminal: &Terminal, ended: Result<u8, CliError>) -> u8 {
     });
     match terminal.finish() {
         Some(trouble) => {
-            let error = CliError::failed(While::new("cannot write the output", trouble));
+            let error = CliError::failed(ErrorContext::new("cannot write the output", trouble));
             terminal.error(&error);
             // What was done counts more than that it could not be said.
             if code == ExitCode::Done.number() { error.kind.number() } else { code }

@@ -73,25 +73,25 @@ impl fmt::Display for CliError {
 
 /// Says what was being done when an error arose.
 #[derive(Debug)]
-pub struct While {
+pub struct ErrorContext {
     doing: String,
     source: Box<dyn Error + Send + Sync>,
 }
 
-impl While {
+impl ErrorContext {
     /// `doing` is a lower-case fragment such as `cannot read quorate.toml`.
     pub fn new(doing: impl Into<String>, source: impl Into<Box<dyn Error + Send + Sync>>) -> Self {
         Self { doing: doing.into(), source: source.into() }
     }
 }
 
-impl fmt::Display for While {
+impl fmt::Display for ErrorContext {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str(&self.doing)
     }
 }
 
-impl Error for While {
+impl Error for ErrorContext {
     fn source(&self) -> Option<&(dyn Error + 'static)> {
         Some(&*self.source)
     }
@@ -104,7 +104,7 @@ mod tests {
     #[test]
     fn the_chain_names_every_cause_once() {
         let root = std::io::Error::other("no such file");
-        let error = CliError::failed(While::new("cannot read a.toml", root));
+        let error = CliError::failed(ErrorContext::new("cannot read a.toml", root));
         assert_eq!(error.to_string(), "cannot read a.toml: no such file");
     }
 }

@@ -13,7 +13,7 @@ use pki::{CaKind, CertificateAuthority, Identity, Recipient};
 use time::OffsetDateTime;
 use zeroize::Zeroizing;
 
-use crate::error::{CliError, While};
+use crate::error::{CliError, ErrorContext};
 use crate::exit::ExitCode;
 use crate::site::Site;
 use crate::terminal::Terminal;
@@ -140,8 +140,8 @@ fn identity(file: &Path, passphrases: &Passphrases) -> Result<Identity, CliError
     let mut text = Zeroizing::new(String::with_capacity(LARGEST_IDENTITY as usize));
     File::open(file)
         .and_then(|opened| opened.take(LARGEST_IDENTITY).read_to_string(&mut text))
-        .map_err(|error| CliError::new(ExitCode::Failed, While::new(doing(), error)))?;
-    let failed = |error: IdentityError| CliError::failed(While::new(doing(), error));
+        .map_err(|error| CliError::new(ExitCode::Failed, ErrorContext::new(doing(), error)))?;
+    let failed = |error: IdentityError| CliError::failed(ErrorContext::new(doing(), error));
     match Identity::parse(&text, None) {
         Err(IdentityError::PassphraseNeeded) => {}
         other => return other.map_err(failed),
@@ -161,7 +161,7 @@ fn identity(file: &Path, passphrases: &Passphrases) -> Result<Identity, CliError
         }
         Err(why) => {
             let doing = format!("{}: {}", doing(), IdentityError::PassphraseNeeded);
-            Err(CliError::failed(While::new(doing, why)).hint(
+            Err(CliError::failed(ErrorContext::new(doing, why)).hint(
                 "run it at a terminal, or let a program answer: SSH_ASKPASS=PROGRAM SSH_ASKPASS_REQUIRE=force",
             ))
         }

@@ -13,7 +13,7 @@ use std::path::{Path, PathBuf};
 
 use planner::facts::Commit;
 
-use crate::error::{CliError, While};
+use crate::error::{CliError, ErrorContext};
 use crate::exit::ExitCode;
 use crate::site::Site;
 use git::git;
@@ -94,7 +94,7 @@ impl Checkout {
             Self::At(provenance) => provenance.refuse_dirty(),
             Self::Unknown(why) => {
                 let doing = "can't tell from git whether the inventory is committed";
-                Err(CliError::new(ExitCode::Blocked, While::new(doing, why.clone()))
+                Err(CliError::new(ExitCode::Blocked, ErrorContext::new(doing, why.clone()))
                     .hint("let git read this folder, or apply without this check: --allow-dirty"))
             }
         }

@@ -6,7 +6,7 @@ use std::path::Path;
 
 use inventories::edit::EditError;
 
-use crate::error::{CliError, While};
+use crate::error::{CliError, ErrorContext};
 use crate::exit::ExitCode;
 use crate::site::read_text;
 
@@ -16,12 +16,12 @@ pub fn rewrite(
     edit: impl FnOnce(&str) -> Result<String, EditError>,
 ) -> Result<(), CliError> {
     let doing = || format!("cannot change {}", path.display());
-    let failed = |error: io::Error| CliError::failed(While::new(doing(), error));
+    let failed = |error: io::Error| CliError::failed(ErrorContext::new(doing(), error));
     // Where the path is a symlink, the file behind it is the one to change.
     let file = fs::canonicalize(path).map_err(failed)?;
     let before = read_text(&file).map_err(failed)?;
     let after = edit(&before)
-        .map_err(|error| CliError::new(ExitCode::Inventory, While::new(doing(), error)))?;
+        .map_err(|error| CliError::new(ExitCode::Inventory, ErrorContext::new(doing(), error)))?;
     if after == before {
         return Ok(());
     }

@@ -10,7 +10,7 @@ use planner::report::Purpose;
 use planner::{Plan, Policy, Selection, SiteFacts, fingerprint};
 use serde::{Deserialize, Serialize};
 
-use crate::error::{CliError, While};
+use crate::error::{CliError, ErrorContext};
 use crate::exit::ExitCode;
 use remote::bounded;
 
@@ -98,17 +98,19 @@ impl SavedPlan {
     pub fn write(&self, path: &Path) -> Result<(), CliError> {
         let doing = || format!("cannot save the plan to {}", path.display());
         let text = serde_json::to_string_pretty(self)
-            .map_err(|error| CliError::failed(While::new(doing(), error)))?;
-        fs::write(path, text + "\n").map_err(|error| CliError::failed(While::new(doing(), error)))
+            .map_err(|error| CliError::failed(ErrorContext::new(doing(), error)))?;
+        fs::write(path, text + "\n")
+            .map_err(|error| CliError::failed(ErrorContext::new(doing(), error)))
     }
 
     /// Reads a file that `write` wrote.
     pub fn read(path: &Path) -> Result<Self, CliError> {
         let doing = || format!("cannot read the plan in {}", path.display());
-        let trouble = |error| CliError::failed(While::new(doing(), error));
+        let trouble = |error| CliError::failed(ErrorContext::new(doing(), error));
         let bytes = bounded::read(path, MAX_BYTES).map_err(trouble)?;
         let saved: Self = serde_json::from_slice(&bytes).map_err(|error| {
-            CliError::failed(While::new(doing(), error)).hint("quorate plan --out FILE writes one")
+            CliError::failed(ErrorContext::new(doing(), error))
+                .hint("quorate plan --out FILE writes one")
         })?;
         if saved.format_version != FORMAT {
             let version = saved.format_version;

@@ -11,7 +11,7 @@ use planner::SiteSpec;
 use planner::spec::ClusterSpec;
 
 use crate::authorities::AuthorityFolder;
-use crate::error::{CliError, While};
+use crate::error::{CliError, ErrorContext};
 use crate::exit::ExitCode;
 use crate::formed_record;
 
@@ -209,7 +209,7 @@ pub fn read_text(path: &Path) -> io::Result<String> {
 fn unreadable(path: &Path, error: io::Error) -> CliError {
     let missing = error.kind() == io::ErrorKind::NotFound;
     let doing = format!("cannot read the inventory {}", path.display());
-    let error = CliError::new(ExitCode::Inventory, While::new(doing, error));
+    let error = CliError::new(ExitCode::Inventory, ErrorContext::new(doing, error));
     if missing {
         error
             .hint("write one with: quorate init USER@HOST…")

@@ -11,7 +11,7 @@ use planner::text::Style;
 use tracing_subscriber::EnvFilter;
 use tracing_subscriber::fmt::writer::BoxMakeWriter;
 
-use crate::error::{CliError, While};
+use crate::error::{CliError, ErrorContext};
 use crate::exit::ExitCode;
 use crate::terminal::{print_trace, safe};
 
@@ -28,7 +28,7 @@ pub fn start(verbose: u8, file: Option<&Path>) -> Result<(), CliError> {
     let Some(wanted) = wanted else { return Ok(()) };
     let filter = EnvFilter::try_new(&wanted).map_err(|error| {
         let doing = format!("cannot read {VARIABLE}={wanted}");
-        let error = CliError::new(ExitCode::Usage, While::new(doing, error));
+        let error = CliError::new(ExitCode::Usage, ErrorContext::new(doing, error));
         error.hint(format!("such as {VARIABLE}=debug, or {VARIABLE}={EVERYTHING}"))
     })?;
     let writer = match file {
@@ -36,7 +36,10 @@ pub fn start(verbose: u8, file: Option<&Path>) -> Result<(), CliError> {
         Some(path) => {
             let opened = OpenOptions::new().create(true).append(true).mode(0o600).open(path);
             let file = opened.map_err(|error| {
-                CliError::failed(While::new(format!("cannot write to {}", path.display()), error))
+                CliError::failed(ErrorContext::new(
+                    format!("cannot write to {}", path.display()),
+                    error,
+                ))
             })?;
             BoxMakeWriter::new(Mutex::new(file))
         }

@@ -2,7 +2,7 @@
 
 use inventories::inventory::Site;
 
-use crate::error::{CliError, While};
+use crate::error::{CliError, ErrorContext};
 use crate::exit::ExitCode;
 use crate::terminal::Terminal;
 
@@ -34,7 +34,7 @@ pub(super) async fn ask(terminal: &Terminal, question: &str) -> Result<(), CliEr
     let answer = terminal
         .ask("  Enter a value: ")
         .await
-        .map_err(|error| CliError::failed(While::new("cannot read the answer", error)))?;
+        .map_err(|error| CliError::failed(ErrorContext::new("cannot read the answer", error)))?;
     if answer.as_deref() == Some("yes") {
         Ok(())
     } else {

@@ -12,7 +12,7 @@ use time::OffsetDateTime;
 
 use super::Context;
 use crate::authorities::create;
-use crate::error::{CliError, While};
+use crate::error::{CliError, ErrorContext};
 use crate::exit::ExitCode;
 use crate::keys::{self, IdentityArgs};
 use crate::report::endpoints;
@@ -57,7 +57,7 @@ pub(super) fn run(context: &Context, arguments: &ClientCertArgs) -> Result<ExitC
         authority.issue(&LeafRequest::client(&arguments.cn), now).map_err(CliError::failed)?;
     files.write(&authority, &leaf).map_err(|error| {
         let doing = format!("cannot write to {}", arguments.out.display());
-        CliError::failed(While::new(doing, error))
+        CliError::failed(ErrorContext::new(doing, error))
     })?;
 
     let terminal = &context.terminal;

@@ -6,7 +6,7 @@ use planner::spec::ClusterSpec;
 
 use super::Context;
 use super::hosts::HostAccess;
-use crate::error::{CliError, While};
+use crate::error::{CliError, ErrorContext};
 use crate::exit::ExitCode;
 use crate::interrupt::Interrupts;
 use crate::site::choose_cluster;
@@ -89,7 +89,7 @@ async fn ask(
                 NoAnswer::Remote(error) => error.hint(),
                 NoAnswer::NotRun(_) => None,
             };
-            CliError::failed(While::new(host.to_string(), error)).maybe_hint(hint)
+            CliError::failed(ErrorContext::new(host.to_string(), error)).maybe_hint(hint)
         });
     }
     let reasons: Vec<String> =

@@ -9,7 +9,7 @@ use inventories::inventory::Ssh;
 use inventories::{HostName, SiteName};
 
 use super::Context;
-use crate::error::{CliError, While};
+use crate::error::{CliError, ErrorContext};
 use crate::exit::ExitCode;
 use crate::keys::OpenAuthorities;
 use crate::site::Site;
@@ -125,7 +125,7 @@ pub(super) fn login(name: &HostName, ssh: &Ssh, operator: &Operator) -> Result<T
     target(ssh, operator).map_err(|error| {
         let hint = error.hint();
         let doing = format!("host {name} has no login");
-        let error = CliError::new(ExitCode::Inventory, While::new(doing, error));
+        let error = CliError::new(ExitCode::Inventory, ErrorContext::new(doing, error));
         hint.into_iter().fold(error, CliError::hint)
     })
 }

@@ -13,7 +13,7 @@ use pki::Recipient;
 use super::Context;
 use super::pki::make_authorities;
 use crate::authorities::create;
-use crate::error::{CliError, While};
+use crate::error::{CliError, ErrorContext};
 use crate::exit::ExitCode;
 use crate::keys::public_half;
 use crate::provenance::is_in_git;
@@ -70,11 +70,11 @@ pub(super) fn run(context: &Context, arguments: &InitArgs) -> Result<ExitCode, C
     let site = Site::of_text(path, draft::inventory(&draft))?;
     draft.sha256 = sums(&site, arguments.version, terminal);
     create(path, draft::inventory(&draft).as_bytes(), 0o644).map_err(|error| {
-        CliError::failed(While::new(format!("cannot write {}", path.display()), error))
+        CliError::failed(ErrorContext::new(format!("cannot write {}", path.display()), error))
     })?;
     terminal.print(&format!("wrote {}", path.display()));
     ignored::write(folder_of(path), terminal)
-        .map_err(|error| CliError::failed(While::new("cannot write .gitignore", error)))?;
+        .map_err(|error| CliError::failed(ErrorContext::new("cannot write .gitignore", error)))?;
 
     make_authorities(&site.inventory, &site.authorities, terminal)?;
     let pin = if draft.sha256.is_empty() {
@@ -120,7 +120,7 @@ fn keys(arguments: &InitArgs, terminal: &Terminal) -> Result<DraftKeys, CliError
 fn recipient(text: &str) -> Result<String, CliError> {
     Recipient::parse(text)
         .map(|key| key.to_string())
-        .map_err(|error| CliError::new(ExitCode::Usage, While::new("--recipient", error)))
+        .map_err(|error| CliError::new(ExitCode::Usage, ErrorContext::new("--recipient", error)))
 }
 
 /// The name of the folder that the inventory lies in, where that is a name for a site.
@@ -160,7 +160,7 @@ fn address(host: &str) -> Result<IpAddr, CliError> {
     let found: Vec<IpAddr> = (host, 22)
         .to_socket_addrs()
         .map_err(|error| {
-            CliError::failed(While::new(format!("cannot find the address of {host}"), error))
+            CliError::failed(ErrorContext::new(format!("cannot find the address of {host}"), error))
                 .hint("give the host's IP address instead of its name")
         })?
         .map(|address| address.ip())

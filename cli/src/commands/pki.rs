@@ -8,7 +8,7 @@ use time::OffsetDateTime;
 
 use super::Context;
 use crate::authorities::{AuthorityFolder, Born, Keeping};
-use crate::error::{CliError, While};
+use crate::error::{CliError, ErrorContext};
 use crate::exit::ExitCode;
 use crate::terminal::Terminal;
 
@@ -83,7 +83,7 @@ fn keeping(settings: &PkiSettings) -> Result<Keeping, CliError> {
     let recipient = |text: &String| {
         Recipient::parse(text).map_err(|error| {
             let doing = format!("[pki] recipients: {text:?}");
-            CliError::new(ExitCode::Inventory, While::new(doing, error))
+            CliError::new(ExitCode::Inventory, ErrorContext::new(doing, error))
         })
     };
     settings.recipients.iter().map(recipient).collect::<Result<_, _>>().map(Keeping::Sealed)

@@ -6,7 +6,7 @@ use inventories::edit::{self, EditError};
 use inventories::inventory::Arch;
 
 use super::Context;
-use crate::error::{CliError, While};
+use crate::error::{CliError, ErrorContext};
 use crate::exit::ExitCode;
 use crate::rewrite::rewrite;
 use crate::site::Site;
@@ -32,7 +32,7 @@ pub(super) fn run(context: &Context, command: &ReleaseCommand) -> Result<ExitCod
     let site = Site::of_text(path, pinned_to_anything(&Site::text(path)?, *version))?;
     let source = &site.inventory.release.source;
     let sums = fetch_sums(source, site.folder(), *version).map_err(|error| {
-        CliError::failed(While::new(format!("cannot pin etcd {version}"), error))
+        CliError::failed(ErrorContext::new(format!("cannot pin etcd {version}"), error))
     })?;
     rewrite(path, |text| {
         sums.iter().try_fold(text.to_owned(), |text, (arch, sha256)| {

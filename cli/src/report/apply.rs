@@ -26,7 +26,7 @@ pub enum Trace {
 
 /// How far an apply came, and why not further.
 #[derive(Debug)]
-pub struct Ending<'a> {
+pub struct ApplySummary<'a> {
     plan: &'a Plan,
     outcomes: BTreeMap<StepId, Outcome>,
     errors: BTreeMap<StepId, StepError>,
@@ -36,7 +36,7 @@ pub struct Ending<'a> {
     pub now: BTreeMap<ClusterName, ClusterNow>,
 }
 
-impl<'a> Ending<'a> {
+impl<'a> ApplySummary<'a> {
     /// An apply of which nothing has happened.
     pub fn of(plan: &'a Plan) -> Self {
         Self {
@@ -145,7 +145,7 @@ impl<'a> Ending<'a> {
         if self.count() == Count::default() { Changed::Nothing } else { Changed::Something }
     }
 
-    /// The exit code that this ending means.
+    /// The exit code that it means.
     pub fn code(&self) -> ExitCode {
         if self.is_complete() {
             return verdict::of_all_done(self.plan, self.changed());

@@ -12,10 +12,10 @@ use crate::terminal::Terminal;
 use engine::event::Event;
 use engine::hosts::StepError;
 
-mod ending;
+mod apply_summary;
 mod spinner;
 
-pub use ending::ending;
+pub use apply_summary::apply_summary;
 pub use spinner::Spinner;
 
 /// In a log, how long nothing may be said while steps run.

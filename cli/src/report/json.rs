@@ -17,7 +17,7 @@ use serde::Serialize;
 use time::OffsetDateTime;
 use time::format_description::well_known::Rfc3339;
 
-use super::apply::Ending;
+use super::apply::ApplySummary;
 use super::endpoints;
 use super::error_document::ErrorDocument;
 use super::event_line::{
@@ -182,13 +182,13 @@ impl<'a> Stream<'a> {
     }
 
     /// The totals, where the clusters are, and how they are now.
-    pub fn ending(&mut self, ending: &Ending<'_>, spec: &SiteSpec) {
-        self.summary("Apply", Operation::Apply, ending.count());
-        let endpoints = ending
+    pub fn apply_summary(&mut self, summary: &ApplySummary<'_>, spec: &SiteSpec) {
+        self.summary("Apply", Operation::Apply, summary.count());
+        let endpoints = summary
             .clusters(spec)
             .map(|cluster| (cluster.name.as_str(), endpoints(cluster)))
             .collect();
-        let clusters = ending.now.iter().map(|(name, now)| (name.as_str(), now.into())).collect();
+        let clusters = summary.now.iter().map(|(name, now)| (name.as_str(), now.into())).collect();
         let kind = EventKind::Outputs { outputs: Outputs { endpoints, clusters } };
         self.line(Level::Info, "the clusters' endpoints, and how they are now", kind);
     }

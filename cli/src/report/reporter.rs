@@ -3,7 +3,7 @@
 use inventories::Diagnostic;
 use planner::{Plan, SiteSpec, text};
 
-use super::apply::Ending;
+use super::apply::ApplySummary;
 use super::human::{self, Human};
 use super::json::Stream;
 use crate::error::CliError;
@@ -70,13 +70,13 @@ impl<'a> Reporter<'a> {
     }
 
     /// Every step has ended, or will never begin.
-    pub fn ending(&mut self, ending: &Ending<'_>, spec: &SiteSpec) {
+    pub fn apply_summary(&mut self, summary: &ApplySummary<'_>, spec: &SiteSpec) {
         match &mut self.audience {
             Audience::People(_) => {
                 self.terminal.clear();
-                self.terminal.print(&human::ending(ending, spec, self.terminal.style()));
+                self.terminal.print(&human::apply_summary(summary, spec, self.terminal.style()));
             }
-            Audience::Programs(stream) => stream.ending(ending, spec),
+            Audience::Programs(stream) => stream.apply_summary(summary, spec),
         }
     }
 

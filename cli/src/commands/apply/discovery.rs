@@ -11,7 +11,7 @@ use templates::member::{Access, V2Discovery};
 use zeroize::Zeroizing;
 
 use super::planning::Planned;
-use crate::error::{CliError, While};
+use crate::error::{CliError, ErrorContext};
 use crate::exit::ExitCode;
 use crate::site::Site;
 use engine::bind;
@@ -79,7 +79,7 @@ pub(super) async fn begin(planned: &Planned, bindings: &mut Bindings) -> Result<
         let token = asked.map_err(|error: DiscoveryError| {
             let hint = error.hint();
             let doing = format!("cluster {cluster} can't be formed by `discovery-v2`");
-            CliError::failed(While::new(doing, error)).hint(hint)
+            CliError::failed(ErrorContext::new(doing, error)).hint(hint)
         })?;
         if let Some(token) = token {
             bindings.tokens.insert(cluster.clone(), token);

@@ -13,7 +13,7 @@ use super::super::planning::{self, Planned};
 use crate::error::CliError;
 use crate::exit::ExitCode;
 use crate::interrupt::Interrupts;
-use crate::report::apply::{Ending, Trace};
+use crate::report::apply::{ApplySummary, Trace};
 use crate::report::reporter::Reporter;
 use engine::execute::{ApplyReport, execute};
 use engine::hosts::{Bindings, Hosts, Timed};
@@ -35,25 +35,25 @@ pub(super) async fn execute_plan<H: Hosts>(
     reporter: &RefCell<Reporter<'_>>,
 ) -> Result<Executed, CliError> {
     let begun = Instant::now();
-    let ending = RefCell::new(Ending::of(&planned.plan));
+    let summary = RefCell::new(ApplySummary::of(&planned.plan));
     let (stop, stopped) = watch::channel(false);
     let emit = |event| {
         reporter.borrow_mut().event(&event);
-        ending.borrow_mut().fold(event);
+        summary.borrow_mut().fold(event);
     };
     let doing = Arc::clone(&hosts);
     let work = execute(&planned.plan, doing, bindings, context.parallelism.steps, stopped, emit);
     let lost = drive(work, &stop, lock, interrupts, reporter).await?;
-    let mut ending = ending.into_inner();
-    ending.elapsed = begun.elapsed();
+    let mut summary = summary.into_inner();
+    summary.elapsed = begun.elapsed();
     let facts = look_back(context, &*hosts, planned, lock, interrupts).await;
-    ending.look_back(&planned.spec, &facts);
-    reporter.borrow_mut().ending(&ending, &planned.spec);
+    summary.look_back(&planned.spec, &facts);
+    reporter.borrow_mut().apply_summary(&summary, &planned.spec);
     if let Some(why) = lost {
         let message = format!("the lock was lost, so no further step was started: {why}");
-        return Err(CliError::new(ending.code().first(ExitCode::Locked), message));
+        return Err(CliError::new(summary.code().first(ExitCode::Locked), message));
     }
-    Ok(Executed { code: ending.code(), trace: ending.trace(), facts })
+    Ok(Executed { code: summary.code(), trace: summary.trace(), facts })
 }
 
 /// How the hosts are after an apply. Nothing is known where that takes too long, or somebody

@@ -11,7 +11,7 @@ use pki::Identity;
 use super::verify::{copies_of, hint_of};
 use super::{GetArgs, settings_of};
 use crate::commands::Context;
-use crate::error::{CliError, While};
+use crate::error::{CliError, ErrorContext};
 use crate::exit::ExitCode;
 use crate::keys::{self, Sealed};
 use crate::site::folder_of;
@@ -50,7 +50,7 @@ pub(super) fn run(context: &Context, arguments: &GetArgs) -> Result<ExitCode, Cl
             Err(error) => {
                 let hint = hint_of(&error);
                 let doing = format!("{}: {id} was not written", store.name());
-                let error = CliError::failed(While::new(doing, error)).maybe_hint(hint);
+                let error = CliError::failed(ErrorContext::new(doing, error)).maybe_hint(hint);
                 if let Some(earlier) = failure.replace(error) {
                     context.terminal.error(&earlier);
                 }

@@ -13,7 +13,7 @@ use time::OffsetDateTime;
 use super::list::age;
 use super::{chosen, stores};
 use crate::commands::{Context, approval};
-use crate::error::{CliError, While};
+use crate::error::{CliError, ErrorContext};
 use crate::exit::ExitCode;
 use crate::site::Site;
 
@@ -86,7 +86,7 @@ fn decide_one(
     now: OffsetDateTime,
 ) -> Result<Decided, CliError> {
     let copies = catalog::copies(&store, &site.inventory.site.name, cluster).map_err(|error| {
-        CliError::failed(While::new(format!("cannot read {}", store.name()), error))
+        CliError::failed(ErrorContext::new(format!("cannot read {}", store.name()), error))
     })?;
     let pruning = pruning(&copies, keep, now);
     Ok(Decided { store, copies, pruning })
@@ -118,14 +118,14 @@ fn delete(context: &Context, decided: &Decided) -> Result<(), CliError> {
         newest_is_whole(decided, kept.last()).map_err(|error| {
             let message =
                 format!("nothing is deleted in {}: its newest backup is not good", store.name());
-            CliError::failed(While::new(message, error))
+            CliError::failed(ErrorContext::new(message, error))
                 .hint("take a new one: quorate snapshot take")
         })?;
     }
     for id in surplus.iter().chain(abandoned) {
         remove(store, id).map_err(|error| {
             let message = format!("{}: {id} could not be deleted", store.name());
-            CliError::failed(While::new(message, error))
+            CliError::failed(ErrorContext::new(message, error))
         })?;
         context.terminal.say(&format!("{}: deleted {id}", store.name()));
     }

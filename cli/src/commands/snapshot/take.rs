@@ -21,7 +21,7 @@ use super::{settings, stores};
 use crate::commands::Context;
 use crate::commands::actor::actor;
 use crate::commands::hosts::HostAccess;
-use crate::error::{CliError, While};
+use crate::error::{CliError, ErrorContext};
 use crate::exit::ExitCode;
 use crate::interrupt::Interrupts;
 use crate::provenance::{Checkout, Provenance};
@@ -75,7 +75,7 @@ fn recipients(written: &[String]) -> Result<Vec<Recipient>, CliError> {
     let parse = |text: &String| {
         Recipient::parse(text).map_err(|error| {
             let doing = format!("cannot seal backups for {text}");
-            CliError::new(ExitCode::Inventory, While::new(doing, error))
+            CliError::new(ExitCode::Inventory, ErrorContext::new(doing, error))
         })
     };
     written.iter().map(parse).collect()

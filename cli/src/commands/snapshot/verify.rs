@@ -9,7 +9,7 @@ use pki::seal::StreamError;
 
 use super::{settings_of, stores};
 use crate::commands::Context;
-use crate::error::{CliError, While};
+use crate::error::{CliError, ErrorContext};
 use crate::exit::ExitCode;
 use crate::keys::{self, IdentityArgs, Sealed};
 use crate::report::columns::bytes;
@@ -40,7 +40,7 @@ pub(super) fn run(
             Err(error) => {
                 let hint = hint_of(&error);
                 let doing = format!("{name}: {id} is not good");
-                terminal.error(&CliError::failed(While::new(doing, error)).maybe_hint(hint));
+                terminal.error(&CliError::failed(ErrorContext::new(doing, error)).maybe_hint(hint));
                 code = ExitCode::Failed;
             }
         }

@@ -77,21 +77,21 @@ fn apply(report: PlanReport, ends: Vec<End>) -> ExitCode {
     if ends.is_empty() {
         return verdict::verdict(&plan(Vec::new(), report));
     }
-    ended(report, ends, |ending| ending.code())
+    ended(report, ends, |summary| summary.code())
 }
 
-fn ended<T>(report: PlanReport, ends: Vec<End>, of: impl Fn(&Ending<'_>) -> T) -> T {
+fn ended<T>(report: PlanReport, ends: Vec<End>, of: impl Fn(&ApplySummary<'_>) -> T) -> T {
     let named = |(number, end): (usize, &End)| step(&number.to_string(), end.0, end.1.clone());
     let plan = plan(ends.iter().enumerate().map(named).collect(), report);
-    let mut ending = Ending::of(&plan);
+    let mut summary = ApplySummary::of(&plan);
     for (number, (_, _, outcome, kind)) in ends.into_iter().enumerate() {
         let (host, words) = ("h".parse().unwrap(), Vec::new());
         let error = kind.map(|kind| StepError { host, kind, words, hint: None });
         let id = StepId::for_host(&number.to_string().parse().unwrap(), Verb::RegisterHost);
         let (elapsed, note) = (Duration::ZERO, None);
-        ending.fold(Event::StepFinished { id, outcome, elapsed, note, error });
+        summary.fold(Event::StepFinished { id, outcome, elapsed, note, error });
     }
-    of(&ending)
+    of(&summary)
 }
 
 fn shown(steps: usize, report: PlanReport) -> Plan {
@@ -250,7 +250,7 @@ fn rows() -> Vec<Row> {
 #[test]
 fn only_an_apply_that_certainly_changed_nothing_leaves_no_trace() {
     let looked = || (Action::Check, register_host(), Outcome::Done, None);
-    let trace = |ends| ended(PlanReport::default(), ends, |ending| ending.trace());
+    let trace = |ends| ended(PlanReport::default(), ends, |summary| summary.trace());
     for kind in [
         StepErrorKind::Local,
         StepErrorKind::Guard,
@@ -291,7 +291,7 @@ fn an_exit_code_says_that_nothing_was_changed_where_there_is_no_trace() {
         ] {
             let one = || vec![failed(kind.clone(), error)];
             let (code, trace) =
-                ended(PlanReport::default(), one(), |ending| (ending.code(), ending.trace()));
+                ended(PlanReport::default(), one(), |summary| (summary.code(), summary.trace()));
             let said = code == ExitCode::Failed;
             assert_eq!(said, trace == Trace::None, "{kind:?} {:?}", error(String::new()));
         }

@@ -10,17 +10,17 @@ use planner::{Plan, SiteSpec, Step};
 
 use super::why;
 use crate::exit::ExitCode;
-use crate::report::apply::Ending;
+use crate::report::apply::ApplySummary;
 use crate::report::endpoints;
 use crate::report::verdict::Changed;
 
 /// What to read when an apply is over, and what to run next.
-pub fn ending(ending: &Ending<'_>, spec: &SiteSpec, style: Style) -> String {
-    let mut text = match ending.is_complete() {
-        true => success(ending, spec, style),
-        false => failure(ending, style),
+pub fn apply_summary(summary: &ApplySummary<'_>, spec: &SiteSpec, style: Style) -> String {
+    let mut text = match summary.is_complete() {
+        true => success(summary, spec, style),
+        false => failure(summary, style),
     };
-    text += &left(ending.plan(), style);
+    text += &left(summary.plan(), style);
     text
 }
 
@@ -35,22 +35,22 @@ fn left(plan: &Plan, style: Style) -> String {
     format!("\n{head}\n{}\n", lines.join("\n"))
 }
 
-fn success(ending: &Ending<'_>, spec: &SiteSpec, style: Style) -> String {
-    let count = ending.count();
-    let (head, paint) = match ending.plan().report.refused().next() {
-        None => (format!("{} complete!", work(ending)), Paint::Green),
+fn success(summary: &ApplySummary<'_>, spec: &SiteSpec, style: Style) -> String {
+    let count = summary.count();
+    let (head, paint) = match summary.plan().report.refused().next() {
+        None => (format!("{} complete!", work(summary)), Paint::Green),
         Some(_) => ("Applied everything that can be applied now:".to_owned(), Paint::Yellow),
     };
     let totals = format!(
         "{} {} added, {} changed, {} destroyed.",
         head, count.add, count.change, count.destroy
     );
-    let mut text = format!("\n{}{}\n\n", style.paint(paint, &totals), time(ending));
-    if ending.plan().report.purpose == Purpose::Defragment {
+    let mut text = format!("\n{}{}\n\n", style.paint(paint, &totals), time(summary));
+    if summary.plan().report.purpose == Purpose::Defragment {
         text.push_str("Next:\n  quorate status\n");
         return text;
     }
-    for cluster in ending.clusters(spec) {
+    for cluster in summary.clusters(spec) {
         let name = &cluster.name;
         let _ = writeln!(text, "Endpoints of {name}: {}", endpoints(cluster).join(","));
     }
@@ -69,27 +69,27 @@ fn success(ending: &Ending<'_>, spec: &SiteSpec, style: Style) -> String {
     text
 }
 
-fn failure(ending: &Ending<'_>, style: Style) -> String {
+fn failure(summary: &ApplySummary<'_>, style: Style) -> String {
     let mut text = String::from("\n");
-    for (step, error) in ending.failures() {
+    for (step, error) in summary.failures() {
         let _ = writeln!(text, "{}: {}", style.paint(Paint::Red, "root cause"), step.id);
         for line in error.iter().flat_map(|error| why(error, style)) {
             let _ = writeln!(text, "    {line}");
         }
-        let skipped = ending.skipped_because_of(&step.id);
+        let skipped = summary.skipped_because_of(&step.id);
         if !skipped.is_empty() {
             let _ = writeln!(text, "    not started because of it: {}", names(&skipped));
         }
     }
-    let not_begun = ending.steps(|outcome| *outcome == Outcome::NotStarted);
+    let not_begun = summary.steps(|outcome| *outcome == Outcome::NotStarted);
     if !not_begun.is_empty() {
         let _ = writeln!(text, "not started because of the interrupt: {}", names(&not_begun));
     }
-    let finished = ending.steps(|outcome| matches!(outcome, Outcome::Done | Outcome::AlreadyDone));
+    let finished = summary.steps(|outcome| matches!(outcome, Outcome::Done | Outcome::AlreadyDone));
     if !finished.is_empty() {
         let _ = writeln!(text, "finished: {}", names(&finished));
     }
-    let head = match (ending.code(), ending.changed()) {
+    let head = match (summary.code(), summary.changed()) {
         (ExitCode::Interrupted, _) => "interrupted.",
         (ExitCode::Partial, Changed::Something) => "failed; some steps were applied.",
         (ExitCode::Partial, Changed::Nothing) => {
@@ -97,12 +97,12 @@ fn failure(ending: &Ending<'_>, style: Style) -> String {
         }
         _ => "failed; nothing was changed.",
     };
-    let head = format!("{} {head}", work(ending));
-    let _ = writeln!(text, "\n{}{}", style.paint(Paint::Red, &head), time(ending));
-    for (name, now) in &ending.now {
+    let head = format!("{} {head}", work(summary));
+    let _ = writeln!(text, "\n{}{}", style.paint(Paint::Red, &head), time(summary));
+    for (name, now) in &summary.now {
         let _ = writeln!(text, "{}", cluster_now(name, now, style));
     }
-    text.push_str(match ending.plan().report.purpose {
+    text.push_str(match summary.plan().report.purpose {
         Purpose::Inventory => "Run the same apply again: it continues from here.\n",
         Purpose::Defragment => "Run the same command again: it continues from here.\n",
     });
@@ -110,8 +110,8 @@ fn failure(ending: &Ending<'_>, style: Style) -> String {
 }
 
 /// What came to its end.
-fn work(ending: &Ending<'_>) -> &'static str {
-    match ending.plan().report.purpose {
+fn work(summary: &ApplySummary<'_>) -> &'static str {
+    match summary.plan().report.purpose {
         Purpose::Inventory => "Apply",
         Purpose::Defragment => "Defragmentation",
     }
@@ -122,6 +122,6 @@ fn names(steps: &[&Step]) -> String {
     names.join(", ")
 }
 
-fn time(ending: &Ending<'_>) -> String {
-    format!(" ({:.1} s)", ending.elapsed.as_secs_f64())
+fn time(summary: &ApplySummary<'_>) -> String {
+    format!(" ({:.1} s)", summary.elapsed.as_secs_f64())
 }
