@@ -86,6 +86,31 @@ fn a_member_is_asked_where_its_process_listens() {
     }
 }
 
+/// After a change of the inventory nobody asks for that address by name.
+#[test]
+fn a_host_says_whether_it_has_the_address_at_which_a_process_listens() {
+    let tree = Tree::new();
+    executable(&tree.root().join("etcd"), "#!/bin/sh\nread -r line\n");
+    let data = layout("main").data_dir();
+    std::fs::create_dir_all(tree.path(&data)).expect("a directory");
+    let own = format!("--data-dir={}", tree.path(&data));
+    for (listens, stays) in [
+        ("https://127.0.0.1:2380", Some("127.0.0.1")),
+        ("https://192.0.2.1:2380", None),
+        ("https://$(id):2380", None),
+        ("https://evil.example:1", None),
+    ] {
+        let listens = format!("--listen-peer-urls={listens}");
+        let mut running = etcd(&tree, &["--name=etcd-1", &own, &listens, "--log-level=info"]);
+        for shell in SHELLS {
+            let records = tree.records(shell);
+            assert_eq!(records.text("stays:main").map(str::trim), stays, "{shell:?}: {listens}");
+        }
+        drop(running.stdin.take());
+        running.wait().expect("its end");
+    }
+}
+
 /// etcd's own authentication concerns the whole cluster: one member is asked what it forbids us.
 #[test]
 fn the_leader_alone_is_asked_whether_it_lets_us_read() {
