@@ -128,14 +128,11 @@ pub enum Command {
     /// two applies apart: the second one names who holds it.
     #[command(after_long_help = examples::APPLY)]
     Apply(apply::ApplyArgs),
-    /// Give back the free pages of the members' databases
+    /// Reclaim disk space from the members' databases
     ///
-    /// A database never shrinks by itself. Looks at all members, and rewrites the database of each that has many free
-    /// pages: one member at a time, the leader last, and only while every member of its cluster is healthy. The plan is
-    /// shown first; nothing else that is due is done.
+    /// An etcd database never shrinks automatically. This rewrites the database of every member with many free pages: one member at a time, the leader last, and only while every member of its cluster is healthy. Shows the plan first. Does nothing else that the inventory asks for.
     ///
-    /// A member answers nobody while its database is rewritten. Where that takes longer than 20 s, and wherever the
-    /// member is a pod, it is stopped for it and started again. How long each stood still is printed.
+    /// A member answers nobody while its database is rewritten. If that may take longer than 20 s, or the member is a pod, quorate stops the member, rewrites the database and starts the member again. quorate prints how long each was unavailable.
     #[command(after_long_help = examples::DEFRAG)]
     Defrag(defrag::DefragArgs),
     /// Show how the clusters are
@@ -182,8 +179,7 @@ pub enum Command {
     Archives(archives::ArchivesCommand),
     /// Take, list, open and delete backups
     ///
-    /// A backup is a snapshot of a cluster's data, sealed for people's age or SSH keys, with a sidecar that says what it
-    /// is. Targets and recipients are in the inventory: [clusters.NAME.backups].
+    /// A backup is a snapshot of a cluster's data, sealed for age or SSH public keys, with a sidecar that describes it. Targets and recipients are in the inventory: [clusters.NAME.backups].
     #[command(subcommand)]
     Snapshot(snapshot::SnapshotCommand),
     /// Free the lock of an apply that is gone

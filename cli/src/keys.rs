@@ -25,8 +25,8 @@ const LARGEST_IDENTITY: u64 = 64 * 1024;
 /// The operator's keys.
 #[derive(Debug, Default, Args)]
 pub struct IdentityArgs {
-    /// A private key that opens the sealed CA keys: an age identity file or an OpenSSH private key.
-    /// May be given several times. Default: the key in ~/.ssh that is a recipient of [pki]
+    /// A private key that opens what is sealed: an age identity file or an OpenSSH private key.
+    /// May be given several times. Default: the key in ~/.ssh that is a recipient
     #[arg(long = "identity", value_name = "FILE")]
     pub files: Vec<PathBuf>,
 }

@@ -183,7 +183,7 @@ pub(crate) struct Cluster {
     #[schemars(regex(pattern = r"^3\.[4-7]\.(0|[1-9][0-9]*)$"))]
     pub(crate) version: Option<Loc<String>>,
     /// The hosts whose members form the cluster: 1 to 7. Prefer an odd number: an even number
-    /// survives no more failures than one member fewer, and the plan warns about it.
+    /// survives no more failures than one member fewer, and the plan warns about it. A formed cluster is not grown or shrunk to an even number.
     #[schemars(required, length(min = 1, max = 7))]
     pub(crate) members: Option<Loc<Vec<Loc<String>>>>,
     /// What keeps a member running: `"systemd"`, a unit of its own; or `"static-pod"`, a pod that the

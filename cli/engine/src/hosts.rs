@@ -140,7 +140,7 @@ impl fmt::Display for Defragmented {
         let megabytes = |bytes: &u64| *bytes as f64 / 1e6;
         write!(
             f,
-            "the member stood still for {:.2} s; its database went from {:.1} MB to {:.1} MB",
+            "the member was unavailable for {:.2} s; its database shrank from {:.1} MB to {:.1} MB",
             stood_still.as_secs_f64(),
             megabytes(before),
             megabytes(after)

@@ -27,7 +27,7 @@ pub struct ClientCertArgs {
     /// The folder to write ca.crt, NAME.crt and NAME.key into; nothing in it is overwritten
     #[arg(long, value_name = "DIR")]
     out: PathBuf,
-    /// The cluster; may be left out where the inventory has one
+    /// The cluster; optional if the inventory has only one
     #[arg(long, value_name = "NAME")]
     cluster: Option<ClusterName>,
     /// What opens the CA.

@@ -47,7 +47,7 @@ pub(super) struct DefragPolicyArgs {
         value_parser = clap::value_parser!(u8).range(0..=100)
     )]
     min_free_percent: u8,
-    /// Leave a database as it is unless so many MB of it are free
+    /// Leave a database as it is unless at least this many MB of it are free
     #[arg(
         long,
         value_name = "MB",
@@ -55,7 +55,7 @@ pub(super) struct DefragPolicyArgs {
         value_parser = clap::value_parser!(u64).range(0..=1_000_000)
     )]
     min_free_mb: u64,
-    /// Let this cluster lose its quorum while a member stands still (may be given again)
+    /// Let this cluster lose its quorum while a member is unavailable (may be given again)
     #[arg(long, value_name = "CLUSTER")]
     allow_outage: Vec<ClusterName>,
     /// What the plan is narrowed to.

@@ -17,7 +17,7 @@ use remote::RemoteError;
 /// Arguments of `quorate etcdctl`.
 #[derive(Debug, Args)]
 pub struct EtcdctlArgs {
-    /// The cluster; may be left out where the inventory has one
+    /// The cluster; optional if the inventory has only one
     #[arg(long, value_name = "NAME")]
     cluster: Option<ClusterName>,
     /// The member's host to run it on; otherwise the first that can be reached

@@ -41,7 +41,7 @@ enum Document {
     Archives,
     /// What `snapshot list --json` prints
     Snapshots,
-    /// A line of what `apply --json` prints
+    /// A line of what `apply --json` and `defrag --yes --json` print
     Events,
     /// What is printed in the place of a document where there is none
     Error,

@@ -28,19 +28,18 @@ pub enum SnapshotCommand {
     /// Streams a snapshot from a healthy follower over SSH, checks it by its checksum, and seals it on its way
     /// for the recipients of the inventory. Plaintext touches no disk. Afterwards it reads every stored copy back.
     ///
-    /// The leader is asked only if no follower is fit. Without a quorum it is the member with the highest index, and
-    /// the backup says so.
+    /// The leader is asked only if no follower is fit. Without a quorum, quorate asks the member with the highest applied index and marks the backup.
     #[command(
         after_long_help = "Examples:\n  quorate snapshot take\n  quorate snapshot take --cluster main"
     )]
     Take {
-        /// The cluster; may be left out where the inventory has one
+        /// The cluster; optional if the inventory has only one
         #[arg(long, value_name = "NAME")]
         cluster: Option<ClusterName>,
     },
     /// List the backups in all targets
     ///
-    /// Names broken and unfinished ones as such. Reads no content: `quorate snapshot verify` does.
+    /// Marks broken and unfinished backups. Does not read their content; `quorate snapshot verify` does.
     #[command(
         after_long_help = "Examples:\n  quorate snapshot list\n  quorate snapshot list --cluster main --json"
     )]
@@ -75,9 +74,9 @@ pub enum SnapshotCommand {
         #[command(flatten)]
         identity: IdentityArgs,
     },
-    /// Delete backups that the inventory's `keep` has no place for
+    /// Delete backups beyond what the inventory's `keep` retains
     ///
-    /// Shows them, and deletes them with --yes alone. The newest good backup of each target is always kept, and is read
+    /// Lists them, and deletes them only with --yes. The newest good backup of each target is always kept, and is read
     /// and compared with its sidecar before anything is deleted. What a stopped run left unfinished goes after a day.
     /// Broken backups and files of others stay.
     #[command(
@@ -137,7 +136,7 @@ fn settings<'a>(site: &'a Site, cluster: &ClusterName) -> Result<&'a Backups, Cl
             .hint(format!("the inventory has: {}", names.join(", ")))
     })?;
     found.backups.as_ref().ok_or_else(|| {
-        let message = format!("the inventory names no place for backups of cluster {cluster}");
+        let message = format!("the inventory has no backup targets for cluster {cluster}");
         let hint = format!("write: [clusters.{cluster}.backups]\nto = [\"file:backups/\"]");
         CliError::new(ExitCode::Inventory, message).hint(hint)
     })

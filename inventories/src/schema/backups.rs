@@ -28,13 +28,13 @@ pub(crate) struct Backups {
 #[derive(Debug, Default, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields, rename_all = "kebab-case")]
 pub(crate) struct Keep {
-    /// Hours, in UTC. Default: 0.
+    /// For how many hours, in UTC, the newest backup is kept. Default: 0.
     #[schemars(range(min = 0, max = 10_000))]
     pub(crate) hourly: Option<Loc<i64>>,
-    /// Days, in UTC. Default: 0.
+    /// For how many days, in UTC, the newest backup is kept. Default: 0.
     #[schemars(range(min = 0, max = 10_000))]
     pub(crate) daily: Option<Loc<i64>>,
-    /// Weeks, which start on Monday. Default: 0.
+    /// For how many weeks, from Monday in UTC, the newest backup is kept. Default: 0.
     #[schemars(range(min = 0, max = 10_000))]
     pub(crate) weekly: Option<Loc<i64>>,
 }

@@ -239,7 +239,7 @@ fn defragment(
     // Sizes move all the time: in a step they would make each plan another one.
     let change = match database {
         Some(_) => "its database has many free pages",
-        None => "how many free pages it has shows once it runs",
+        None => "its free pages are unknown until it runs",
     };
     let why = Why::Drift { changes: vec![change.to_owned()] };
     let guard = if costs_quorum(view) && policy.allow_outage.contains(&member.cluster.name) {

@@ -281,10 +281,11 @@ fn members(cluster: &ClusterSpec, view: &View<'_>, report: &mut PlanReport) {
         let message = format!("the members differ: {}", differences.join("; "));
         let mut finding = unsupported(cluster, "members", FindingCode::ChangingMembers, message);
         if view.listed().is_none() {
-            let restore = finding.hint.get_or_insert_default();
-            *restore = format!(
-                "bring the members back that run the cluster now\nor until then: {restore}"
-            );
+            let place = cluster.place_of("members");
+            finding.hint = Some(format!(
+                "bring back the members that run the cluster now\nor restore `members` in {}:{} until then",
+                place.file, place.line
+            ));
         } else if strangers.len() == differences.len() {
             finding.hint = Some(remove_hint(cluster, &strangers));
         }

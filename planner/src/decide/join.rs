@@ -144,7 +144,7 @@ fn waits(
     let elsewhere: Vec<&str> = elsewhere.map(|(host, _)| host.as_str()).collect();
     if !elsewhere.is_empty() {
         return Some(format!(
-            "{} is a member at another address or port than the inventory has",
+            "the inventory has another address or port for {}",
             elsewhere.join(", ")
         ));
     }

@@ -117,7 +117,9 @@ pub(crate) fn turns(
         }
         let Some(scope) = &cluster.scope else { continue };
         let waits = membership::before_restarts(cluster.spec, &cluster.view, &needs);
-        if let Some(waits) = waits.or_else(|| moving::holds(cluster.spec, &needs)) {
+        if let Some(waits) =
+            waits.or_else(|| moving::holds(cluster.spec, FindingCode::RollWaits, &needs))
+        {
             report.held.push(waits);
             changes.retain(|host, _| !here.contains(host));
             continue;

@@ -220,9 +220,7 @@ impl Leaves<'_, '_> {
         let data = match self.may_clear(one) {
             true => format!("its data is kept on {host} in {}", member.layout().archive_dir()),
             false => {
-                format!(
-                    "{host} can't be reached, so a later apply that reaches it archives the data"
-                )
+                format!("{host} is unreachable; the next apply that reaches it archives the data")
             }
         };
         report
@@ -266,8 +264,7 @@ pub(crate) fn save_first(
     };
     let Some(asker) = asker(view, members, scope) else {
         report.one_way.push(format!(
-            "cluster {}: no snapshot is saved before a member is removed: --host leaves out every member that could \
-             save one",
+            "cluster {}: a member is removed without a snapshot first: --host excludes every member that could save one",
             cluster.name
         ));
         return;

@@ -11,7 +11,7 @@ use crate::spec::SiteSpec;
 /// Somebody else could be at work on the hosts of a cluster that can't be locked.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 #[error(
-    "only {seen} of the {all} hosts of cluster {cluster} can be locked; apply needs more than half"
+    "only {seen} of the {all} hosts of cluster {cluster} can be locked; quorate needs more than half"
 )]
 pub struct TooFewToLock {
     /// The cluster.

@@ -116,8 +116,8 @@ pub(crate) fn before_restarts(
     let listed = view.leaving.iter().filter(|(_, one)| one.is_listed());
     let leaves = names(listed.map(|(host, _)| *host).collect());
     let until: Vec<String> = [
-        joins.map(|names| format!("{names} has joined")),
-        leaves.map(|names| format!("{names} is removed")),
+        joins.map(|names| format!("these have joined: {names}")),
+        leaves.map(|names| format!("these are removed: {names}")),
     ]
     .into_iter()
     .flatten()
@@ -126,7 +126,7 @@ pub(crate) fn before_restarts(
         code: FindingCode::RollWaits,
         host: None,
         cluster: Some(cluster.name.clone()),
-        message: format!("{what}, which waits until {}", until.join(" and ")),
+        message: format!("{what}, but not until {}", until.join(" and ")),
         hint: Some("apply this plan and plan again, or put `members` back".to_owned()),
     })
 }

@@ -207,26 +207,28 @@ pub(crate) fn names(cluster: &ClusterSpec) -> Vec<&HostName> {
 }
 
 /// What is held back until all members are where the inventory has them; `what` says it.
-pub(crate) fn holds(cluster: &ClusterSpec, what: &str) -> Option<Finding> {
+pub(crate) fn holds(cluster: &ClusterSpec, code: FindingCode, what: &str) -> Option<Finding> {
     let names: Vec<&str> = names(cluster).iter().map(|host| host.as_str()).collect();
     (!names.is_empty()).then(|| Finding {
-        code: FindingCode::RollWaits,
+        code,
         host: None,
         cluster: Some(cluster.name.clone()),
-        message: format!("{what}, which waits until {} has moved", names.join(", ")),
-        hint: Some("apply this plan and plan again".to_owned()),
+        message: format!("{what}, but not before these members have moved: {}", names.join(", ")),
+        hint: Some(
+            "apply this plan, if it has steps, and plan again; or change addresses and `members` in separate applies"
+                .to_owned(),
+        ),
     })
 }
 
 /// A change that can't be made now.
 pub(crate) fn refused(cluster: &ClusterSpec, view: &View<'_>, message: String) -> Finding {
-    let place = cluster.place_of("members");
-    let back = format!("restore the running values in {}:{}", place.file, place.line);
+    let back = format!("restore the former addresses and ports in {}", cluster.place.file);
     let hint = match view.listed() {
         Some(_) => back,
         None => format!(
-            "a member moves only while the others are a quorum, and no member that knows a leader answers\n\
-             give the hosts their former addresses beside the new ones until all members have moved: ip address add\n\
+            "members move only while the others have a quorum, and no member that answers knows a leader\n\
+             add the old addresses to the hosts until all members have moved: ip address add\n\
              where that is impossible: restore a snapshot\n\
              to undo the change: {back}"
         ),
@@ -259,7 +261,7 @@ pub(crate) fn taken(cluster: &ClusterSpec, view: &View<'_>) -> Vec<Finding> {
 pub(crate) fn before_removals(view: &View<'_>, members: &[MemberContext<'_>]) -> Option<Finding> {
     let leaves = view.leaving.values().any(Leaving::is_listed);
     let first = members.first().filter(|_| leaves)?;
-    holds(first.cluster, "a member is to be removed")
+    holds(first.cluster, FindingCode::RemovalWaits, "a member is to be removed")
 }
 
 /// Nobody moves before the certificates of all that move name both places. `steps` are those of the certificates.
@@ -278,8 +280,7 @@ pub(crate) fn before_moves(members: &[MemberContext<'_>], steps: &[Step]) -> Opt
     if members.iter().any(unlisted) && members.iter().any(|member| member.facts.forbids_us()) {
         let message = "members move, but etcd's own authentication refuses quorate's certificate, and only root may \
                        change a peer URL";
-        let place = cluster.place_of("members");
-        let hint = format!("restore the addresses in {}:{}", place.file, place.line);
+        let hint = format!("restore the former addresses in {}", cluster.place.file);
         return Some(held(message.to_owned(), hint));
     }
     // Those of a process of another account come in its own turn, which is early enough where it alone moves.
@@ -295,20 +296,20 @@ pub(crate) fn before_moves(members: &[MemberContext<'_>], steps: &[Step]) -> Opt
         member.wanted.moves_from.is_some() && !in_its_turn(member) && !are_planned(member)
     };
     let lacks: Vec<&MemberContext<'_>> = members.iter().filter(lacks).collect();
-    let place = cluster.place_of("members");
     let hint = match lacks.iter().any(|member| member.runs_as_another().is_some()) {
         true => format!(
-            "its process runs as another account than etcd's: restore the addresses in {}:{}, apply, and change them \
-             again",
-            place.file, place.line
+            "it still runs under its previous account. Restore the addresses in {}, apply, then change them again",
+            cluster.place.file
         ),
         false => format!("quorate apply --cluster {}", cluster.name),
     };
     let lacks: Vec<&str> = lacks.iter().map(|member| member.name.as_str()).collect();
     (!lacks.is_empty()).then(|| {
-        let lacks = lacks.join(", ");
-        let needs = "has certificates for its old and its new address";
-        held(format!("members move, which waits until {lacks} {needs}"), hint)
+        let message = format!(
+            "members are due to move, but these lack certificates for their old and new addresses: {}",
+            lacks.join(", ")
+        );
+        held(message, hint)
     })
 }
 
@@ -372,7 +373,7 @@ pub(crate) fn told(member: &MemberContext<'_>) -> Option<String> {
     let (old, new) = (from.client, member.wanted.member.client_url());
     (old != new.socket()).then(|| {
         format!(
-            "{} of cluster {} answers at {new} from its restart on; change API servers that name https://{old}",
+            "{} of cluster {} answers at {new} once it has started there; update API servers that use https://{old}",
             member.name, member.cluster.name
         )
     })

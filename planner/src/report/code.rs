@@ -56,7 +56,7 @@ codes! {
     CaNotHere = "ca-not-here",
     /// Members of a formed cluster can't move to the addresses or ports of the inventory.
     ChangingAddress = "changing-address",
-    /// The inventory lists other members than the formed cluster has.
+    /// The cluster has a member whose host the inventory lacks, or no member says who is listed.
     ChangingMembers = "changing-members",
     /// The inventory asks for another minor version than the formed cluster runs.
     ChangingVersion = "changing-version",

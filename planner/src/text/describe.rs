@@ -129,10 +129,10 @@ pub fn describe(kind: &StepKind) -> String {
             format!("remove the failed member {id} from the cluster")
         }
         StepKind::SaveSnapshot { .. } => {
-            "save a snapshot of the cluster on this host, and prove it whole".to_owned()
+            "save a snapshot of the cluster on this host, and verify its checksum".to_owned()
         }
         StepKind::RemoveListed { id, leaver: Leaver::Serves, peer_url, .. } => {
-            format!("remove member {id} at {peer_url} from the cluster; if it leads, another one takes over first")
+            format!("remove member {id} at {peer_url} from the cluster; a leader hands over first")
         }
         StepKind::RemoveListed { id, leaver: Leaver::NoVote, peer_url, .. } => {
             format!("remove member {id} at {peer_url}, which has no vote, from the cluster")
@@ -150,7 +150,7 @@ pub fn describe(kind: &StepKind) -> String {
             format!("add the member at {peer_url} to the cluster, as a learner")
         }
         StepKind::UpdatePeerUrl { id, peer_url, .. } => {
-            format!("list member {id} at {peer_url}, where its peers look for it from now on")
+            format!("change the peer URL of member {id} to {peer_url}")
         }
         StepKind::PromoteMember { .. } => {
             "wait until the learner has caught up, and make it a voter".to_owned()

@@ -43,7 +43,7 @@ pub enum Flaw {
     #[error("its sidecar cannot be read: {0}")]
     Unreadable(String),
     /// The file is shorter or longer.
-    #[error("its file has {size} bytes, and {expected} were written")]
+    #[error("its file has {size} bytes, but the sidecar says {expected}")]
     Size {
         /// How long it is.
         size: u64,

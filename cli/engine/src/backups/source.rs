@@ -50,7 +50,7 @@ pub enum NoSource {
     #[error("the members belong to different clusters: {}", .0.join(", "))]
     Split(Vec<String>),
     /// It is another cluster than the one that was formed.
-    #[error("the cluster's id is {found}, and {expected} was formed")]
+    #[error("the cluster's id is {found}, but this inventory formed {expected}")]
     Other {
         /// What the members say.
         found: String,

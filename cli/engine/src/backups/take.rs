@@ -92,7 +92,7 @@ pub enum TakeError {
     #[error("no target took the backup: {}", .0.join("; "))]
     NoTarget(Vec<String>),
     /// A thread of this program fell over.
-    #[error("the sealing stopped without a verdict")]
+    #[error("sealing stopped unexpectedly; this is a bug in quorate")]
     Stopped,
     /// The operator said stop.
     #[error("interrupted; nothing was stored")]

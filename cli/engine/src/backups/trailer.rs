@@ -31,7 +31,9 @@ pub enum TrailerError {
     #[error("the snapshot is empty")]
     Empty,
     /// Its length is not that of a database and a checksum.
-    #[error("the snapshot is cut short: its {size} bytes are not pages and a checksum")]
+    #[error(
+        "the snapshot is truncated: {size} bytes is not a whole number of pages plus a checksum"
+    )]
     Cut {
         /// How long it is.
         size: u64,

@@ -76,7 +76,7 @@ impl Files {
         let asked: Vec<&str> = asked.collect();
         let lines: Vec<&str> = said.lines().collect();
         if asked.len() != lines.len() {
-            let why = format!("stat spoke of {} files, not {}", lines.len(), asked.len());
+            let why = format!("stat listed {} files, expected {}", lines.len(), asked.len());
             return Err(Unread::Odd(why));
         }
         let paths: BTreeMap<String, Observed<Inode>> = asked

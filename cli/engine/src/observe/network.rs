@@ -21,7 +21,7 @@ pub(super) fn listeners(records: &Records) -> Observed<Vec<Listener>> {
 
 /// `LISTEN 0 4096 127.0.0.1:2379 0.0.0.0:* users:(("etcd",pid=7,fd=9))`
 fn listener(line: &str) -> Result<Listener, Unread> {
-    let odd = || Unread::odd(format!("ss said what can't be read: {}", clean(line.as_bytes())));
+    let odd = || Unread::odd(format!("cannot parse the output of ss: {}", clean(line.as_bytes())));
     let local = line.split_whitespace().nth(3).ok_or_else(odd)?;
     let (address, port) = local.rsplit_once(':').ok_or_else(odd)?;
     let address = address.trim_matches(['[', ']']);

@@ -33,7 +33,7 @@ fn blocks(records: &Records, count: usize) -> Result<Vec<&str>, Unread> {
     if blocks.len() == count {
         Ok(blocks)
     } else {
-        Err(Unread::odd(format!("systemctl spoke of {} units, not {count}", blocks.len())))
+        Err(Unread::odd(format!("systemctl listed {} units, expected {count}", blocks.len())))
     }
 }
 
@@ -67,7 +67,7 @@ fn read_unit(unit: &str, block: &str, uptime: Option<Duration>) -> Observed<Unit
             invocation: clean(need("InvocationID")?.as_bytes()),
             main_pid: pid
                 .parse()
-                .map_err(|_| Unread::odd(format!("systemctl said an odd pid of {unit}")))?,
+                .map_err(|_| Unread::odd(format!("systemctl printed an invalid pid for {unit}")))?,
             restarts: property("NRestarts")
                 .and_then(|count| count.parse().ok())
                 .unwrap_or_default(),

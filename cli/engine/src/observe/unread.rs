@@ -8,7 +8,7 @@ use super::records::RecordError;
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 pub(super) enum Unread {
     /// The script that looks did not come to its end.
-    #[error("the look ended with status {status}{}", after_colon(.stderr))]
+    #[error("the facts script ended with status {status}{}", after_colon(.stderr))]
     Ended {
         /// Its exit status.
         status: i32,

@@ -34,7 +34,7 @@ impl Issuers {
         })?;
         if fingerprint(authority) != *issuer || trusted != std::slice::from_ref(issuer) {
             let why =
-                format!("the {kind} CA of cluster {cluster} in pki/ is not the one of the plan");
+                format!("the {kind} CA of cluster {cluster} in pki/ is not the one in the plan");
             return Err(Failure::local(why).hinted("plan again"));
         }
         Ok(authority)
@@ -185,6 +185,6 @@ mod tests {
         // Somebody made a new one since the plan.
         issuers.insert(cluster.clone(), ca(CaKind::Client, &cluster));
         let other = issue(&issuers, &signers, &leaves, NOW).map(|_| ()).unwrap_err();
-        assert!(format!("{other:?}").contains("is not the one of the plan"), "{other:?}");
+        assert!(format!("{other:?}").contains("is not the one in the plan"), "{other:?}");
     }
 }

@@ -27,7 +27,7 @@ pub(super) fn run(context: &Context, arguments: &GetArgs) -> Result<ExitCode, Cl
     let site = context.site()?;
     let backups = settings_of(&site, id)?;
     if out.symlink_metadata().is_ok() {
-        let message = format!("{} is there already", out.display());
+        let message = format!("{} already exists", out.display());
         return Err(CliError::failed(message).hint("name another file, or remove this one"));
     }
     let copies = copies_of(context, &site, id)?;
@@ -81,7 +81,7 @@ fn tell(context: &Context, form: &Form, known: &Sidecar, out: &Path) {
     context.terminal.say(&match form {
         Form::Sealed => format!("{path} is the sealed backup, as it was stored. Open it: age -d -i KEY -o backup.db {path}"),
         Form::Opened(_) => format!(
-            "{path} is the snapshot of etcd {version}. It holds every Secret of cluster {}: delete it when it has served.",
+            "{path} is the snapshot of etcd {version}. It holds every Secret of cluster {}: delete it once you no longer need it.",
             known.cluster
         ),
     });

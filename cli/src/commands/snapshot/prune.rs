@@ -50,7 +50,8 @@ pub(super) fn run(
             && let Err(error) = delete(context, decided)
         {
             context.terminal.error(&error);
-            code = ExitCode::Failed;
+            // Some may be deleted by then.
+            code = ExitCode::Partial;
         }
     }
     let last = match (mode, count) {
@@ -116,8 +117,10 @@ fn delete(context: &Context, decided: &Decided) -> Result<(), CliError> {
     let Decided { store, pruning: Pruning { kept, surplus, abandoned }, .. } = decided;
     if !surplus.is_empty() {
         newest_is_whole(decided, kept.last()).map_err(|error| {
-            let message =
-                format!("nothing is deleted in {}: its newest backup is not good", store.name());
+            let message = format!(
+                "nothing was deleted in {}: its newest backup failed verification",
+                store.name()
+            );
             CliError::failed(ErrorContext::new(message, error))
                 .hint("take a new one: quorate snapshot take")
         })?;

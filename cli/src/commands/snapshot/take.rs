@@ -190,8 +190,7 @@ fn not_taken(error: TakeError) -> CliError {
     let hint = match &error {
         TakeError::Remote(error) => RemoteError::hint(error),
         TakeError::Etcdctl { .. } | TakeError::Trailer(_) | TakeError::Host(_) => Some(
-            "nothing was stored; earlier backups are as they were: quorate snapshot list"
-                .to_owned(),
+            "nothing was stored; earlier backups are unchanged: quorate snapshot list".to_owned(),
         ),
         _ => None,
     };
@@ -215,12 +214,12 @@ fn tell(terminal: &Terminal, id: &BackupId, taken: &Taken) -> ExitCode {
         }
     }
     if stored == 0 {
-        terminal.warn("no target has the backup; earlier ones are as they were");
+        terminal.warn("the backup was stored in no target; earlier backups are unchanged");
         return ExitCode::Failed;
     }
     let Sidecar { size, revision, .. } = &taken.sidecar;
     terminal.say(&format!(
-        "{} at revision {revision} or later. Nobody has opened or restored it yet: quorate snapshot verify {id}",
+        "{} at revision {revision} or later. Not verified yet: quorate snapshot verify {id}",
         bytes(*size)
     ));
     terminal.print(&format!("{id}\n"));

@@ -39,7 +39,7 @@ pub(super) fn run(
             )),
             Err(error) => {
                 let hint = hint_of(&error);
-                let doing = format!("{name}: {id} is not good");
+                let doing = format!("{name}: {id} failed verification");
                 terminal.error(&CliError::failed(ErrorContext::new(doing, error)).maybe_hint(hint));
                 code = ExitCode::Failed;
             }

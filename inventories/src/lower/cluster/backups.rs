@@ -43,12 +43,12 @@ fn targets(
         match target(text) {
             Err(hint) => {
                 let shown = escape(&text.chars().take(80).collect::<String>());
-                let message = format!("\"{shown}\" is not a place for backups");
+                let message = format!("\"{shown}\" is not a backup target");
                 report.add(Finding::error("backups", &at, message).hint(hint));
             }
             Ok(target) => match found.get(&target) {
                 Some(first) => {
-                    let message = "this place is named twice";
+                    let message = "this target is listed twice";
                     let finding =
                         Finding::error("backups", &at, message).related(first, "here too");
                     report.add(finding.hint("remove one of them"));
@@ -62,7 +62,7 @@ fn targets(
     }
     if written.is_none_or(|list| list.is_empty()) {
         let at = written.map_or(table.clone(), |list| At::new(0, list.span()));
-        let message = "`backups` names no place where they go";
+        let message = "`backups` has no target in `to`";
         let hint = "write: to = [\"file:backups/\"]";
         report.add(Finding::error("backups", &at, message).hint(hint).about_absence());
     }

@@ -20,7 +20,7 @@ pub(super) fn not_worth_it(
         host: Some(member.name.clone()),
         cluster: Some(member.cluster.name.clone()),
         message: format!(
-            "not defragmented: {}; worth it from {min_free_percent} % and {} free",
+            "not defragmented: {}; quorate wants at least {min_free_percent} % and {} free",
             sizes(database),
             bytes(min_free_bytes)
         ),
@@ -93,7 +93,7 @@ pub(super) fn needs_outage(cluster: &ClusterSpec, needs: &str) -> Finding {
         code: FindingCode::NeedsOutage,
         ..held(
             cluster,
-            format!("{needs}, and it costs this cluster its quorum while it lasts"),
+            format!("{needs}, but the cluster has no quorum while it runs"),
             format!("quorate defrag --allow-outage {}", cluster.name),
         )
     }

@@ -56,7 +56,7 @@ pub(super) fn nobody_asks() -> Waits {
 /// They stand in for members that can't join yet.
 pub(super) fn joins<'h>(join: impl Iterator<Item = &'h HostName>) -> Waits {
     let join: Vec<&str> = join.map(HostName::as_str).collect();
-    let why = format!("until {} has joined, the cluster needs it", join.join(", "));
+    let why = format!("the cluster needs it until these have joined: {}", join.join(", "));
     Waits::new(why, "resolve what keeps the new members from joining, and plan again")
 }
 
@@ -110,8 +110,9 @@ fn hangs(listed: &[One<'_>]) -> Option<Waits> {
     let hang: Vec<&str> = hang.map(|(host, _)| host.as_str()).collect();
     (!hang.is_empty()).then(|| {
         let names = hang.join(", ");
-        let why = format!("{names} runs and does not answer, so the others may still depend on it");
-        Waits::new(why, format!("wait until {names} answers, or stop it on its host"))
+        let why =
+            format!("no answer from {names}, still running; the cluster may depend on that vote");
+        Waits::new(why, format!("wait for an answer from {names}, or stop etcd there"))
     })
 }
 
@@ -140,9 +141,9 @@ fn unhealthy(cluster: &ClusterSpec, view: &View<'_>, listed: &[One<'_>]) -> Opti
     let serves = listed.iter().any(|(_, one)| one.votes() && one.state() == State::Serves);
     (serves && !missing.is_empty()).then(|| {
         let why = format!(
-            "while {} is not healthy, the cluster needs every member that is",
+            "not healthy: {}; until then the cluster needs every healthy member",
             missing.join(", ")
         );
-        Waits::new(why, "bring the members that stay back first")
+        Waits::new(why, "first bring back the members that stay")
     })
 }

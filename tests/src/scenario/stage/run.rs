@@ -8,7 +8,7 @@ use engine::hosts::Bindings;
 use planner::progress::Outcome;
 use planner::text::{self, Style};
 use planner::{Plan, StepId};
-use quorate::report::apply::Ending;
+use quorate::report::apply::ApplySummary;
 use quorate::report::human;
 use templates::BootstrapToken;
 
@@ -74,15 +74,15 @@ impl Scene {
     fn apply_losing(&mut self, plan: &Plan, bindings: Bindings, id: &str) -> Told {
         let number = position(plan, id)?;
         let spec = self.spec();
-        let mut ending = Ending::of(plan);
+        let mut summary = ApplySummary::of(plan);
         let sim = Sim::losing(self.world.clone(), BTreeMap::from([(number, Loss::Forever)]));
-        let (mut world, _) = execute_on(&sim, plan, bindings, 1, |event| ending.fold(event));
+        let (mut world, _) = execute_on(&sim, plan, bindings, 1, |event| summary.fold(event));
         if let Some(host) = world.hosts.get_mut(plan.steps[number].host()) {
             host.reachable = false;
         }
         self.world = world;
-        ending.look_back(&spec, &self.facts(&spec));
-        Ok(human::ending(&ending, &spec, Style::Plain))
+        summary.look_back(&spec, &self.facts(&spec));
+        Ok(human::apply_summary(&summary, &spec, Style::Plain))
     }
 
     /// Tokens that nobody drew yet are counted instead, so that ids are the same in every run.

@@ -24,7 +24,7 @@ heard=$(env -i GOMAXPROCS=1 GOGC=off "$etcdctl" --cacert="$cacert" --cert="$cert
 heard=$(printf '%s\n' "$heard" | tail -n 1)
 # waits 10 s beyond, twice
 await_service "$seconds" ||
-    fail "the member may still be at work: it answers no linearizable read since its defragmentation began: $told"
+    fail "the member may still be defragmenting: it has not answered a linearizable read since: $told"
 ticks
 sizes || fail "the member does not report the size of its database"
 # A client that gave up knows nothing: the size does.

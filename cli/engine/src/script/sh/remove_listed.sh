@@ -105,7 +105,7 @@ failed)
         # One that ends soon after each start has failed.
         sleep 5
         if url=$(who_listens); then
-            refuse "something still listens at $url, where member $id serves its peers, so it may not have failed: stop it, or wait until it answers, and plan again"
+            refuse "something still listens at $url, the peer URL of member $id, so the member may be running: stop it or wait until it answers, then plan again"
         fi
     fi
     ;;
@@ -113,7 +113,7 @@ serves)
     # waits 20 s: one that is busy is asked twice
     if ! client=$(who_answers); then
         sleep 1
-        client=$(who_answers) || refuse "member $id no longer answers, and one that failed goes before others join: plan again"
+        client=$(who_answers) || refuse "member $id no longer answers; a failed member must be removed before others join: plan again"
     fi
     if leads; then
         # waits 85 s: eight others, it is told for each, and the next one leads

@@ -101,7 +101,7 @@ if can_ask; then
     hear || refuse "no other member says who is a member: $unheard"
     is_unlisted
 elif ! is_off; then
-    refuse "the others can't be asked whether this member is removed: $key or etcdctl is gone from this host, but the member's data, unit or pod is not. See that no member lists it (quorate etcdctl), then stop $unit and move $data/member away yourself"
+    refuse "can't ask the other members whether this one is removed: $key or etcdctl is gone from this host, but the member's data, unit or pod is still here. Check with quorate etcdctl -- member list that it is not listed, then stop $unit and move $data/member away"
 fi
 
 moved=no

@@ -40,9 +40,9 @@ work=$(mktemp -d ./.quorate-snapshot.XXXXXX)
 # waits 10 s
 told=$(env -i GOMAXPROCS=1 "$etcdctl" --cacert="$cacert" --cert="$cert" --key="$key" --dial-timeout=5s \
     --command-timeout="${seconds}s" --endpoints="$own" snapshot save "$work/db" 2>&1) ||
-    fail "etcd saves no snapshot: $(printf '%s\n' "$told" | tail -n 1)"
+    fail "etcdctl could not save a snapshot: $(printf '%s\n' "$told" | tail -n 1)"
 # waits 300 s: all of it is read and written once more
-is_whole "$work/db" || fail "the snapshot that etcdctl wrote is not whole: its checksum does not fit"
+is_whole "$work/db" || fail "the snapshot that etcdctl wrote is damaged: its checksum does not match"
 name=$(date -u +%Y%m%dT%H%M%SZ)-snapshot.db
 chown root:root "$work/db"
 chmod 0600 "$work/db"
