@@ -35,6 +35,12 @@ pub struct SiteSpec {
 }
 
 impl SiteSpec {
+    /// Where a host of the inventory is found, and where it listens.
+    pub fn addresses_of(&self, host: &HostName) -> BTreeSet<IpAddr> {
+        let all = |at: &Addresses| [at.client, at.peer, at.client_listen, at.peer_listen];
+        self.addresses.get(host).map(all).into_iter().flatten().collect()
+    }
+
     /// Every host that a cluster uses.
     pub fn hosts(&self) -> BTreeSet<&HostName> {
         self.clusters.values().flat_map(|cluster| cluster.members.keys()).collect()

@@ -111,7 +111,8 @@ pub(crate) fn assess<'a>(
     let mut answers: BTreeMap<&HostName, &EtcdFacts> =
         members.iter().filter_map(|(host, facts)| Some((*host, facts.etcd.known()?))).collect();
     let list = list(answers.values().copied());
-    let leaving = leaving::leaving(spec, facts, list.map(Vec::as_slice));
+    let told: Vec<&EtcdFacts> = answers.values().copied().collect();
+    let leaving = leaving::leaving(spec, facts, list.map(Vec::as_slice), &told);
     // Until it is removed it has its vote.
     let listed = leaving.iter().filter(|(_, one)| one.is_listed());
     answers.extend(listed.filter_map(|(host, one)| Some((*host, one.facts?.etcd.known()?))));

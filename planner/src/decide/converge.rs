@@ -160,7 +160,7 @@ pub(crate) fn steps(
     }
     if let Some(leaves) = &leaves {
         steps.extend(leaves.last(view, joins.as_ref(), &before, report));
-        let retired = leaves.retire(&steps);
+        let retired = leaves.retire(&steps, report);
         steps.extend(retired);
     }
     leave::save_first(view, members, scope, &mut steps, report);

@@ -97,7 +97,7 @@ pub(crate) fn ready<'p, 'a>(
         .leaving
         .iter()
         .filter(|(_, one)| one.id().is_some_and(|id| !leaves_first.contains(&id)));
-    let leaving = leave_last.map(|(host, one)| ((*host).clone(), one.wanted.member.peer_url()));
+    let leaving = leave_last.filter_map(|(host, one)| Some(((*host).clone(), one.peer_url()?)));
     let gone = list.iter().filter(|row| !row.learner && leaves_first.contains(&row.id.as_str()));
     let voters = view.now.quorum.voters.saturating_sub(gone.count());
     let leaving = leaving.collect();
@@ -128,6 +128,17 @@ fn waits(
     let silent: Vec<&str> = silent.map(|listed| listed.name.as_str()).collect();
     if !silent.is_empty() {
         return Some(format!("etcd adds nobody while {} does not answer", silent.join(", ")));
+    }
+    let nowhere = view.leaving.iter().filter(|(_, one)| {
+        let stays = one.id().is_some_and(|id| !leaves_first.contains(&id));
+        stays && one.peer_url().is_none()
+    });
+    let nowhere: Vec<&str> = nowhere.map(|(host, _)| host.as_str()).collect();
+    if !nowhere.is_empty() {
+        return Some(format!(
+            "a new member must be given the peer URL of each other one, and the cluster lists several, or a name, for {}",
+            nowhere.join(", ")
+        ));
     }
     if members.iter().any(|member| member.facts.forbids_us()) {
         let why = "etcd's own authentication refuses quorate's certificate, and only root may add a member";

@@ -1,6 +1,7 @@
 //! Removing the members that `members` no longer names: one that failed before anybody joins, one that serves after
 //! all have joined. The others confirm before each removal that they can do without it. Then its host is cleared.
 
+mod clear;
 mod waits;
 
 use std::collections::{BTreeMap, BTreeSet};
@@ -12,8 +13,7 @@ use crate::decide::join::Joins;
 use crate::decide::leaving::{Leaving, Place, State};
 use crate::decide::member_context::MemberContext;
 use crate::decide::membership::majority;
-use crate::facts::Observed;
-use crate::plan::{Action, Guard, Others, Step, StepId, StepKind, Verb, Why};
+use crate::plan::{Action, Guard, Leaver, Others, Step, StepId, StepKind, Verb, Why};
 use crate::report::{PlanReport, QuorumNote};
 use crate::spec::ClusterSpec;
 use crate::stops::Scope;
@@ -63,7 +63,7 @@ pub(crate) fn ready<'p, 'a>(
     let (first, mut last): (Vec<One<'_>>, Vec<_>) =
         listed.into_iter().partition(|(_, one)| goes_first(one));
     // The leader last: it hands over to one that stays.
-    last.sort_by_key(|(_, one)| one.leads());
+    last.sort_by_key(|(_, one)| one.leads);
     let (stay, cluster_id) = (stay(cluster, view), view.now.cluster_id.clone());
     Some(Leaves { asker, first, last, removed, stay, cluster_id })
 }
@@ -132,32 +132,6 @@ impl Leaves<'_, '_> {
         self.remove(&self.last, (stay, voters), &after, report)
     }
 
-    /// The steps that clear the hosts of those that are removed by then, one after the other, where they can be reached.
-    pub(crate) fn retire(&self, planned: &[Step]) -> Vec<Step> {
-        let is_planned = |id: &StepId| planned.iter().any(|step| step.id == *id);
-        let all = self.first.iter().chain(&self.last).chain(&self.removed);
-        let all = all.filter(|(_, one)| self.removal(one).is_none_or(|id| is_planned(&id)));
-        let mut steps: Vec<Step> = Vec::new();
-        for (host, one) in all.filter(|(_, one)| self.may_clear(one)) {
-            let kind = StepKind::RetireMember {
-                peer_url: one.wanted.member.peer_url().to_string(),
-                others: self.stay.clone(),
-                version: self.asker.cluster.version,
-            };
-            let id = StepId::for_member(host, &self.asker.cluster.name, Verb::Retire);
-            let step = self.asker.step(Verb::Retire, Action::Delete, kind, why(host, one));
-            let before = steps.last().map(|step| step.id.clone());
-            steps.push(Step { id, ..step }.after(self.removal(one).into_iter().chain(before)));
-        }
-        steps
-    }
-
-    /// Whether its host was looked at, and is this site's.
-    fn may_clear(&self, one: &Leaving<'_>) -> bool {
-        let ours = |site: &Observed<_>| site.known() == Some(&self.asker.site.site);
-        one.facts.is_some() && one.site.is_some_and(ours)
-    }
-
     fn removal(&self, one: &Leaving<'_>) -> Option<StepId> {
         Some(self.asker.id(Verb::RemoveListed(one.id()?.to_owned())))
     }
@@ -173,7 +147,7 @@ impl Leaves<'_, '_> {
         let mut before = after.clone();
         let mut steps = Vec::new();
         for (number, (host, one)) in these.iter().enumerate() {
-            let Place::Listed { id, peer_url, .. } = &one.place else { continue };
+            let Place::Listed { id, peer_urls, .. } = &one.place else { continue };
             let later = these[number + 1..].iter().filter(|(_, one)| one.state() == State::Serves);
             let mut others: BTreeMap<_, _> = stay.clone().into_iter().chain(urls(later)).collect();
             // Its own member the asker asks where it is on every host.
@@ -185,13 +159,18 @@ impl Leaves<'_, '_> {
             let kind = StepKind::RemoveListed {
                 id: id.clone(),
                 leaver: one.leaver(),
-                peer_url: peer_url.clone(),
+                peer_url: peer_urls.join(","),
                 others: others.clone(),
                 version: self.asker.cluster.version,
             };
             let verb = Verb::RemoveListed(id.clone());
             let step = self.asker.step(verb, Action::Delete, kind, why(host, one));
-            let step = step.guarded(self.guard(others, needed)).after(before);
+            // Whoever serves can wait until all others do.
+            let asked = match one.leaver() {
+                Leaver::Serves => others.len(),
+                Leaver::Failed | Leaver::NoVote => needed,
+            };
+            let step = step.guarded(self.guard(others, asked)).after(before);
             before = BTreeSet::from([step.id.clone()]);
             steps.push(step);
         }
@@ -217,11 +196,9 @@ impl Leaves<'_, '_> {
         let what = format!("remove {host}, which `members` no longer names");
         report.quorum.push(QuorumNote { cluster: cluster.clone(), what, up, needed });
         let (member, id) = (&one.wanted.member, one.id().unwrap_or_default());
-        let data = match self.may_clear(one) {
-            true => format!("its data is kept on {host} in {}", member.layout().archive_dir()),
-            false => {
-                format!("{host} is unreachable; the next apply that reaches it archives the data")
-            }
+        let data = match self.left_alone(one) {
+            None => format!("its data is kept on {host} in {}", member.layout().archive_dir()),
+            Some(why) => format!("what {host} has of it stays there: {why}"),
         };
         report
             .one_way
@@ -230,7 +207,7 @@ impl Leaves<'_, '_> {
             report.clients.push(format!(
                 "cluster {cluster}: nothing answers at {} once {host} is removed; first remove it from \
                  --etcd-servers of the API servers",
-                member.client_url()
+                one.client_url()
             ));
         }
     }
@@ -281,12 +258,12 @@ pub(crate) fn save_first(
     steps.push(save);
 }
 
-/// The client URLs of those that vote.
+/// The client URLs of those that vote, by the cluster's list: the inventory may have others by now.
 fn urls<'l>(
     these: impl IntoIterator<Item = &'l One<'l>>,
 ) -> impl Iterator<Item = (HostName, String)> {
     let votes = these.into_iter().filter(|(_, one)| one.votes());
-    votes.map(|(host, one)| ((*host).clone(), one.wanted.member.client_url().to_string()))
+    votes.map(|(host, one)| ((*host).clone(), one.client_url()))
 }
 
 fn why(host: &HostName, one: &Leaving<'_>) -> Why {

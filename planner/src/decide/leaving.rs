@@ -3,11 +3,12 @@
 
 use std::borrow::Cow;
 use std::collections::{BTreeMap, BTreeSet};
+use std::net::SocketAddr;
 
 use inventories::{HostName, SiteName};
 
 use crate::decide::{assess, readdress};
-use crate::facts::{HostFacts, ListedMember, MemberFacts, Observed, SiteFacts};
+use crate::facts::{EtcdFacts, HostFacts, ListedMember, MemberFacts, Observed, SiteFacts};
 use crate::plan::Leaver;
 use crate::spec::{Addresses, ClusterSpec, MemberSpec, SiteSpec};
 use templates::PeerUrl;
@@ -16,17 +17,34 @@ use templates::PeerUrl;
 pub(crate) struct Leaving<'a> {
     pub(crate) wanted: &'a MemberSpec,
     pub(crate) place: Place,
-    /// What its host says of it; `None` where it could not be looked at.
+    /// What its host says of it; `None` where it could not be looked at, or has another member.
     pub(crate) facts: Option<&'a MemberFacts>,
     /// Whose the host is, where it was looked at.
     pub(crate) site: Option<&'a Observed<SiteName>>,
+    /// Whether what is on the host is its own.
+    pub(crate) found: Found,
+    /// Whether the others say that it leads.
+    pub(crate) leads: bool,
+}
+
+/// What was found on the host of a member that leaves.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Found {
+    /// What the member has there, or had.
+    Its,
+    /// Nothing, because the host could not be looked at.
+    Nothing,
+    /// What is another member's, or another cluster's of the same name.
+    Others,
+    /// Something that can't be read.
+    Unreadable,
 }
 
 /// How far it is on its way out.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) enum Place {
     /// The list has it, under this id and at this peer URL.
-    Listed { id: String, peer_url: String, learner: bool },
+    Listed { id: String, peer_urls: Vec<String>, client_url: Option<String>, learner: bool },
     /// The list does not have it any more, and its host still has what is left of it.
     Removed,
 }
@@ -45,12 +63,13 @@ pub(crate) enum State {
 impl Leaving<'_> {
     /// What it does.
     pub(crate) fn state(&self) -> State {
-        let Some(facts) = self.facts else { return State::Failed };
-        match facts.etcd.known() {
+        let etcd = self.facts.and_then(|facts| facts.etcd.known());
+        let runs = self.facts.is_some_and(|facts| facts.is_up() || !facts.running.is_absent());
+        match etcd {
             Some(etcd) if etcd.leader.is_some() => State::Serves,
-            Some(_) => State::Hangs,
-            None if facts.is_up() || !facts.running.is_absent() => State::Hangs,
-            None => State::Failed,
+            // One that leads has not failed, whatever is seen of it from here.
+            _ if etcd.is_some() || runs || self.leads => State::Hangs,
+            _ => State::Failed,
         }
     }
 
@@ -71,10 +90,21 @@ impl Leaving<'_> {
         }
     }
 
-    /// Whether it is the leader.
-    pub(crate) fn leads(&self) -> bool {
-        let etcd = self.facts.and_then(|facts| facts.etcd.known());
-        etcd.is_some_and(|etcd| etcd.leader.as_ref() == Some(&etcd.member_id))
+    /// Where clients find it, as the list says.
+    pub(crate) fn client_url(&self) -> String {
+        let wanted = || self.wanted.member.client_url().to_string();
+        match &self.place {
+            Place::Listed { client_url: Some(url), .. } => url.clone(),
+            Place::Listed { client_url: None, .. } | Place::Removed => wanted(),
+        }
+    }
+
+    /// Where its peers find it, as the list says; `None` where that is not one address.
+    pub(crate) fn peer_url(&self) -> Option<PeerUrl> {
+        let Place::Listed { peer_urls, .. } = &self.place else { return None };
+        let [url] = &peer_urls[..] else { return None };
+        let at: SocketAddr = url.strip_prefix("https://")?.parse().ok()?;
+        Some(PeerUrl::new(at.ip(), at.port()))
     }
 
     /// Whether it has a vote.
@@ -211,30 +241,73 @@ fn host_of<'s>(
     spec.addresses.iter().find(|(_, at)| is_there(at)).map(|(host, _)| host)
 }
 
-/// The members that leave, by host.
+/// The members that leave, by host; `answers` are those of the members that stay.
 pub(crate) fn leaving<'a>(
     cluster: &'a ClusterSpec,
     facts: &'a SiteFacts,
     list: Option<&[ListedMember]>,
+    answers: &[&EtcdFacts],
 ) -> BTreeMap<&'a HostName, Leaving<'a>> {
     let Some(list) = list else { return BTreeMap::new() };
     let one = |(host, wanted): (&'a HostName, &'a MemberSpec)| {
-        let seen = facts.hosts.get(host).and_then(Observed::known);
-        let (site, facts) =
-            (seen.map(|seen| &seen.site), seen.and_then(|seen| seen.clusters.get(&cluster.name)));
         let url = wanted.member.peer_url().to_string();
         let is_it = |row: &&ListedMember| {
             row.name == host.as_str() || (row.name.is_empty() && row.peer_urls.contains(&url))
         };
-        let place = match list.iter().find(is_it) {
-            Some(row) => Place::Listed {
-                id: row.id.clone(),
-                peer_url: row.peer_urls.join(","),
-                learner: row.learner,
-            },
-            None => Place::Removed,
+        let row = list.iter().find(is_it);
+        let place = row.map_or(Place::Removed, |row| Place::Listed {
+            id: row.id.clone(),
+            peer_urls: row.peer_urls.clone(),
+            client_url: row.client_urls.first().cloned(),
+            learner: row.learner,
+        });
+        let seen = facts.hosts.get(host).and_then(Observed::known);
+        let own = seen.and_then(|seen| seen.clusters.get(&cluster.name));
+        let is_his = |own: &MemberFacts| {
+            member_ids(own).all(|id| match row {
+                Some(row) => row.id == id,
+                None => list.iter().all(|row| row.id != id),
+            })
         };
-        (host, Leaving { wanted, place, facts, site })
+        let is_ours = |own: &MemberFacts| {
+            cluster_ids(own).all(|id| answers.iter().all(|etcd| etcd.cluster_id == id))
+        };
+        // A removed member knows no leader. One that does serves another cluster than the one that was asked.
+        let serves_others = |own: &MemberFacts| row.is_none() && knows_a_leader(own);
+        let found = match own {
+            None => Found::Nothing,
+            Some(own) if !is_his(own) || !is_ours(own) || serves_others(own) => Found::Others,
+            Some(own) if is_unreadable(own) => Found::Unreadable,
+            Some(_) => Found::Its,
+        };
+        let leader = row.map(|row| &row.id);
+        let leads = row.is_some() && answers.iter().any(|etcd| etcd.leader.as_ref() == leader);
+        let (facts, site) = (own.filter(|_| found != Found::Others), seen.map(|seen| &seen.site));
+        (host, Leaving { wanted, place, facts, site, found, leads })
     };
     cluster.former.iter().map(one).collect()
+}
+
+/// The member ids that a host has of a cluster.
+fn member_ids(own: &MemberFacts) -> impl Iterator<Item = &str> {
+    let marked = own.marker.known().map(|marker| marker.member_id.as_str());
+    marked.into_iter().chain(own.etcd.known().map(|etcd| etcd.member_id.as_str()))
+}
+
+/// The cluster ids that a host has under the cluster's name.
+fn cluster_ids(own: &MemberFacts) -> impl Iterator<Item = &str> {
+    let marked = own.marker.known().map(|marker| marker.cluster_id.as_str());
+    marked.into_iter().chain(own.etcd.known().map(|etcd| etcd.cluster_id.as_str()))
+}
+
+fn knows_a_leader(own: &MemberFacts) -> bool {
+    own.etcd.known().is_some_and(|etcd| etcd.leader.is_some())
+}
+
+/// What a removal from the host relies on.
+fn is_unreadable(own: &MemberFacts) -> bool {
+    matches!(own.data, Observed::Unknown(_))
+        || matches!(own.unit, Observed::Unknown(_))
+        || matches!(own.running, Observed::Unknown(_))
+        || matches!(own.marker, Observed::Unknown(_))
 }

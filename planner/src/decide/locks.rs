@@ -6,7 +6,7 @@ use inventories::{ClusterName, HostName};
 
 use crate::facts::{Observed, SiteFacts};
 use crate::plan::Plan;
-use crate::spec::SiteSpec;
+use crate::spec::{ClusterSpec, SiteSpec};
 
 /// Somebody else could be at work on the hosts of a cluster that can't be locked.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
@@ -33,7 +33,11 @@ pub fn hosts_to_lock(
     let is_seen = |host: &&HostName| matches!(facts.hosts.get(*host), Some(Observed::Known(_)));
     let mut hosts: BTreeSet<HostName> = touched.iter().map(|host| (*host).clone()).collect();
     let clusters = plan.selection.of(spec);
-    for cluster in clusters.filter(|it| it.members.keys().any(|host| touched.contains(host))) {
+    let of_step = |cluster: &ClusterSpec| {
+        plan.steps.iter().any(|step| step.cluster() == Some(&cluster.name))
+            || cluster.members.keys().any(|host| touched.contains(host))
+    };
+    for cluster in clusters.filter(|cluster| of_step(cluster)) {
         let seen: Vec<&HostName> = cluster.members.keys().filter(is_seen).collect();
         if seen.len() <= cluster.members.len() / 2 {
             let (seen, all) = (seen.len(), cluster.members.len());

@@ -276,7 +276,12 @@ pub(super) fn unmanaged(
     for (name, host) in facts.hosts.iter().filter(|(name, _)| judged.contains(name)) {
         let Observed::Known(host) = host else { continue };
         archives::check(name, host, facts.observed_at, report);
-        for cluster in host.other_clusters.iter().filter(|other| !leaves(name, other)) {
+        let told: BTreeSet<String> = (report.unmanaged.iter())
+            .filter(|finding| finding.host.as_ref() == Some(name))
+            .filter_map(|finding| Some(finding.cluster.as_ref()?.to_string()))
+            .collect();
+        let others = host.other_clusters.iter().filter(|other| !told.contains(*other));
+        for cluster in others.filter(|other| !leaves(name, other)) {
             let (code, message) = match spec.clusters.keys().find(|known| known.as_str() == cluster)
             {
                 None => (

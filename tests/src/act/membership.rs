@@ -93,7 +93,11 @@ impl World {
     pub(super) fn forget_member(&mut self, step: &Step, peer_url: &str) -> Act {
         let log = self.asked(cluster_of(step))?;
         let has_started = |listed: &Listed| listed.peer_url == peer_url && listed.has_started();
-        if self.list_of(&log).iter().any(has_started) {
+        let list = self.list_of(&log);
+        let here = self.hosts[step.host()].members.get(cluster_of(step));
+        let here = here.and_then(|member| member.log.as_ref()).map(Log::member_id);
+        let is_here = |listed: &Listed| here.as_ref() == Some(&listed.id);
+        if list.iter().any(|listed| has_started(listed) || is_here(listed)) {
             return Err(StepErrorKind::Guard("the others still list this member".to_owned()));
         }
         let Some(host) = self.hosts.get_mut(step.host()) else { return failed("no host") };

@@ -42,7 +42,8 @@ pub(super) fn fence(lock: &Lock, planned: &Planned, record: &Applied) -> Fence {
         let has = |at: &IpAddr| facts.addresses.known().is_some_and(|own| own.contains(at));
         let of_host = planned.spec.clusters.values().filter_map(|all| all.members.get(host));
         let addresses = of_host.flat_map(|at| at.member.addresses());
-        let address = addresses.into_iter().find(has);
+        // Of a member that leaves, only the inventory's hosts have them.
+        let address = addresses.chain(planned.spec.addresses_of(host)).find(has);
         Some(Machine { id: facts.machine.machine_id.known().cloned(), address })
     };
     Fence {

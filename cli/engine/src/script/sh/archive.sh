@@ -60,8 +60,11 @@ make_archive() {
         fail "$archive is not a directory"
     fi
     [ -d "$archive" ] || mkdir -m 0700 "$archive"
-    chown root:root "$archive"
-    chmod 0700 "$archive"
+    # etcd's account owns the folder above, and could put a link in its place: it is changed from inside.
+    (
+        cd -P -- "$archive" && [ "$(stat -c %d:%i .)" = "$(stat -c %d:%i -- "$archive")" ] || exit 1
+        chown root:root . && chmod 0700 .
+    ) || fail "$archive is not a directory of its own"
 }
 
 # archive_data DATA_DIR: sets aside what etcd has there.

@@ -95,6 +95,8 @@ if is_gone; then already; fi
 
 case $leaver in
 failed)
+    [ "$(printf '%x' "$leader" 2>/dev/null)" != "$id" ] ||
+        refuse "member $id leads the cluster, as $heard says, so it has not failed: plan again"
     if client=$(who_answers); then
         refuse "member $id answers at $client, so it has not failed: plan again"
     fi

@@ -33,6 +33,11 @@ is_off() {
 # is_unlisted: refuses while the others list the member whose data is here, or a started one in its place.
 is_unlisted() {
     its_id=$(id_in "$data")
+    [ -n "$its_id" ] || its_id=$(sed -n 's/.*"member_id": *"\([0-9a-f]*\)".*/\1/p' "$marker" 2>/dev/null) || its_id=
+    for log in "$data/member/wal"/*.wal; do
+        [ -n "$its_id" ] || [ ! -f "$log" ] ||
+            refuse "can't tell whose data is in $data: if no member lists it, stop $unit and move $data/member away"
+    done
     while IFS= read -r line; do
         read_member "$line"
         [ -z "$its_id" ] || [ "$member_id" != "$its_id" ] ||
@@ -122,9 +127,11 @@ archive_data "$data"
 # A snapshot that was cut off holds Secrets too.
 [ -L "$data/archived" ] || swept "$data/archived/snapshot"
 remove_unit
-for file in "$due" "$witness" "$token" "$password" "$note"; do take_away "$file"; done
+for file in "$due" "$token" "$password" "$note"; do take_away "$file"; done
 # Without the keys nobody can ask: they go when nothing is left that the others' answer matters for.
 remove_keys
+# The next plan knows the host by these.
+take_away "$witness"
 take_away "$marker"
 state_dir=${marker%/*}
 [ ! -d "$state_dir" ] || rmdir --ignore-fail-on-non-empty "$state_dir"
