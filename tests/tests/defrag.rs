@@ -322,7 +322,7 @@ fn an_outage_that_is_allowed_makes_no_member_of_three_less_careful() {
 fn a_host_without_room_for_the_copy_refuses_and_its_member_runs() {
     for runtime in RUNTIMES {
         let (mut world, spec) = bloated(&Shape { runtime, ..plain(3) });
-        world.hosts.get_mut("etcd-1").unwrap().room = 59_999_999;
+        world.hosts.get_mut("etcd-1").unwrap().room = 200_217_727;
         let (tried, report) = apply_with(world, &spec, &defrag(), 1, None, Repeat::Once);
         let failed: Vec<String> = report.failed().map(ToString::to_string).collect();
         assert_eq!(failed, ["etcd-1/c0/defragment"]);
