@@ -27,9 +27,10 @@ esac
 [ "$(cat pid)" != 0 ] || { echo "Error: connection refused" >&2; exit 1; }
 case "$*" in
 *"endpoint status -w json"*)
-    printf '[{"Endpoint":"own","Status":{"version":"3.6.16","dbSize":%s,"leader":7,"dbSizeInUse":%s}}]\n' \
-        "$(cat opened 2>/dev/null || cat size)" "$(cat in-use)"
+    printf '[{"Endpoint":"own","Status":{"header":{"member_id":%s},"version":"3.6.16","dbSize":%s,"leader":7,"dbSizeInUse":%s}}]\n' \
+        "$(cat id 2>/dev/null || echo 8)" "$(cat opened 2>/dev/null || cat size)" "$(cat in-use)"
     ;;
+*"member list"*) cat members ;;
 *"get --consistency=l"*)
     [ ! -e auth ] || { echo "Error: etcdserver: permission denied" >&2; exit 1; }
     busy=$(cat busy 2>/dev/null || echo 0)
@@ -65,6 +66,7 @@ pub(super) fn member(bench: &Bench, size: u64, in_use: u64, free: u64) {
     bench.write("mode", "works");
     bench.write("pid", "77");
     bench.write("calls", "");
+    bench.write("key", "");
     bench.program("df", "echo Avail; cat free");
 }
 
@@ -79,7 +81,7 @@ fn defragment_within(bench: &Bench, seconds: u32) -> (i32, String) {
         "ca".to_owned(),
         "cert".to_owned(),
         "key".to_owned(),
-        "own".to_owned(),
+        OWN.to_owned(),
         bench.arg("data"),
         "/quorate/defragment".to_owned(),
         "30".to_owned(),
@@ -194,5 +196,60 @@ fn a_refusal_of_etcds_own_authentication_is_an_answer() {
         member(bench, 400, 60, ENOUGH);
         bench.write("auth", "");
         assert_eq!(defragment(bench).0, 0);
+    });
+}
+
+/// A leader that stands still stays the leader, and holds up every write.
+#[test]
+fn a_member_that_was_elected_since_the_plan_is_not_made_to_stand_still() {
+    on_each_shell(|bench| {
+        member(bench, 400, 60, ENOUGH);
+        bench.write("id", "7");
+        bench.write("members", "7, started\n8, started\n");
+        let (status, said) = defragment(bench);
+        assert_eq!((status, bench.read("calls").as_str()), (80, ""), "{said}");
+        assert!(said.contains("was elected leader since"), "{said}");
+        bench.write("members", "7, started\n");
+        assert_eq!(defragment(bench).0, 0, "alone it always leads");
+    });
+}
+
+/// The member's database waits for whoever reads it, and everybody else for the member.
+#[test]
+fn a_member_from_which_a_snapshot_is_taken_is_left_alone() {
+    on_each_shell(|bench| {
+        member(bench, 400, 60, ENOUGH);
+        let refused = || {
+            let (status, said) = defragment(bench);
+            assert_eq!((status, bench.read("calls").as_str()), (80, ""), "{said}");
+            assert!(said.contains("a snapshot is being taken from this member"), "{said}");
+        };
+        // As the scripts of snapshots do.
+        let lock = std::fs::File::open(bench.path("key")).unwrap();
+        lock.lock_shared().unwrap();
+        refused();
+        drop(lock);
+
+        executable(&bench.path("by-hand/etcdctl"), "#!/bin/sh\nsleep 60 & wait\n");
+        let by_hand = |port: u16| {
+            let mut command = std::process::Command::new(bench.path("by-hand/etcdctl"));
+            command.arg(format!("--endpoints=https://127.0.0.1:{port}"));
+            command.args(["snapshot", "save", "s"]).stdout(std::process::Stdio::null());
+            command.spawn().unwrap()
+        };
+        let mut saves = by_hand(41379);
+        let is_named = || {
+            let name = std::fs::read_to_string(format!("/proc/{}/comm", saves.id()));
+            name.is_ok_and(|name| name == "etcdctl\n")
+        };
+        assert!(remote::test_server::wait_for(is_named));
+        refused();
+        saves.kill().unwrap();
+        saves.wait().unwrap();
+
+        let mut of_another = by_hand(41378);
+        assert_eq!(defragment(bench).0, 0);
+        of_another.kill().unwrap();
+        of_another.wait().unwrap();
     });
 }
