@@ -36,7 +36,9 @@ impl World {
         }
         match way {
             DefragWay::Online if !runs => return failed("the member answers no linearizable read"),
-            // It stays up and hears nobody: a leader is one no longer.
+            DefragWay::Online if self.leads_others(host, cluster) => {
+                return Err(StepErrorKind::Guard("the member leads since".to_owned()));
+            }
             DefragWay::Online => self.stand_still(host, cluster),
             DefragWay::Stopped(runtime) => {
                 if runtime == Runtime::StaticPod && !self.hosts[host].kubelet {
@@ -91,14 +93,22 @@ impl World {
         start_pod((step.host(), cluster_of(step)), there, &others, &mut self.registry)
     }
 
+    fn leads_others(&self, host: &HostName, cluster: &ClusterName) -> bool {
+        let mut voting = self.voting().into_iter().filter(|((name, _), _)| name == cluster);
+        self.leaders.get(cluster) == Some(host) && voting.any(|(_, members)| members.len() > 1)
+    }
+
+    /// It hears nobody, and raft goes on: a leader stays one.
     fn stand_still(&mut self, host: &HostName, cluster: &ClusterName) {
         let there = |world: &mut Self, process| {
             let host = world.hosts.get_mut(host).and_then(|host| host.members.get_mut(cluster));
             host.map(|member| std::mem::replace(&mut member.process, process))
         };
+        let leaders = self.leaders.clone();
         let process = there(self, None).flatten();
         self.settle();
         there(self, process);
+        self.leaders = leaders;
         self.settle();
     }
 
