@@ -114,6 +114,20 @@ fn one_member_after_the_other_and_the_leader_last() {
     }
 }
 
+/// Who leads may change at any moment.
+#[test]
+fn a_leader_that_was_elected_since_the_plan_is_left_to_the_next_run() {
+    let (world, spec) = bloated(&plain(3));
+    let crash = Some(Crash::After(1));
+    let (mut world, _) = apply_with(world, &spec, &defrag(), 1, crash, Repeat::Once);
+    world.leaders.insert(cluster(0), host("etcd-3"));
+    let plan = planned(&spec, &world.observe(&spec));
+    assert_eq!(turns(&plan).last(), Some(&"etcd-3"));
+    let (done, report) = apply_with(world, &spec, &defrag(), 1, None, Repeat::Once);
+    assert_eq!(report.failed().count(), 0, "{}", done.story.join("\n"));
+    is_done(&done);
+}
+
 /// What was killed between the stop and the start is a member that is down, and a pod without a manifest.
 #[test]
 fn a_run_that_is_killed_anywhere_is_finished_by_the_next() {
@@ -322,7 +336,7 @@ fn an_outage_that_is_allowed_makes_no_member_of_three_less_careful() {
 fn a_host_without_room_for_the_copy_refuses_and_its_member_runs() {
     for runtime in RUNTIMES {
         let (mut world, spec) = bloated(&Shape { runtime, ..plain(3) });
-        world.hosts.get_mut("etcd-1").unwrap().room = 59_999_999;
+        world.hosts.get_mut("etcd-1").unwrap().room = 200_217_727;
         let (tried, report) = apply_with(world, &spec, &defrag(), 1, None, Repeat::Once);
         let failed: Vec<String> = report.failed().map(ToString::to_string).collect();
         assert_eq!(failed, ["etcd-1/c0/defragment"]);

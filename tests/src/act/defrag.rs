@@ -11,13 +11,18 @@ use super::start::start_pod;
 use super::{Act, cluster_of, failed, member};
 use crate::world::World;
 
+/// For the copy, which is a bit larger, and for the log.
+fn room_for(in_use: u64) -> u64 {
+    in_use + in_use / 10 + (128 << 20)
+}
+
 impl World {
     /// What both scripts do, from their first question to their last.
     pub(super) fn defragment(&mut self, step: &Step, way: DefragWay, rule: DefragRule) -> Act {
         let (host, cluster) = (step.host(), cluster_of(step));
         let there = &self.hosts[host].members[cluster];
         let (runs, database) = (there.process.is_some(), there.database);
-        let has_room = self.hosts[host].room >= database.in_use;
+        let has_room = self.hosts[host].room >= room_for(database.in_use);
         if runs {
             if !self.serves(host, cluster) {
                 return failed("the member answers no linearizable read");
@@ -31,7 +36,9 @@ impl World {
         }
         match way {
             DefragWay::Online if !runs => return failed("the member answers no linearizable read"),
-            // It stays up and hears nobody: a leader is one no longer.
+            DefragWay::Online if self.leads_others(host, cluster) => {
+                return Err(StepErrorKind::Guard("the member leads since".to_owned()));
+            }
             DefragWay::Online => self.stand_still(host, cluster),
             DefragWay::Stopped(runtime) => {
                 if runtime == Runtime::StaticPod && !self.hosts[host].kubelet {
@@ -80,18 +87,28 @@ impl World {
         let others = self.clone();
         let Some(host) = self.hosts.get_mut(step.host()) else { return failed("no host") };
         let there = member(host, step);
-        there.manifest = there.kept.take().or(there.manifest.take());
+        if there.manifest.is_none() {
+            there.manifest = there.kept.take();
+        }
         start_pod((step.host(), cluster_of(step)), there, &others, &mut self.registry)
     }
 
+    fn leads_others(&self, host: &HostName, cluster: &ClusterName) -> bool {
+        let mut voting = self.voting().into_iter().filter(|((name, _), _)| name == cluster);
+        self.leaders.get(cluster) == Some(host) && voting.any(|(_, members)| members.len() > 1)
+    }
+
+    /// It hears nobody, and raft goes on: a leader stays one.
     fn stand_still(&mut self, host: &HostName, cluster: &ClusterName) {
         let there = |world: &mut Self, process| {
             let host = world.hosts.get_mut(host).and_then(|host| host.members.get_mut(cluster));
             host.map(|member| std::mem::replace(&mut member.process, process))
         };
+        let leaders = self.leaders.clone();
         let process = there(self, None).flatten();
         self.settle();
         there(self, process);
+        self.leaders = leaders;
         self.settle();
     }
 

@@ -103,13 +103,20 @@ fn unhealthy(reading: &Reading<'_>, step: &Step, cluster: &ClusterSpec) -> Vec<S
     ill.map(|host| format!("{}: {host} is not healthy", step.id)).collect()
 }
 
-/// A leader is asked to hand over before it stands still.
+/// A leader is asked to hand over before it stands still, and in its own turn: earlier, and it may lead again by then.
 fn hands_over_too_late(reading: &Reading<'_>, step: &Step) -> Option<String> {
     let etcd = reading.seen(step)?.etcd.known()?;
     let leads = etcd.leader.as_ref() == Some(&etcd.member_id);
     let alone = reading.cluster(step).members.len() == 1;
     let is_move = |kind: &StepKind| matches!(kind, StepKind::MoveLeader { .. });
     let moves = reading.makers(step, &is_move);
-    let moved = moves.iter().any(|first| reading.is_before(first, step));
+    let turns = reading.makers(step, &|kind| matches!(kind, StepKind::Defragment { .. }));
+    let moved = moves.iter().any(|first| {
+        let others = reading.steps(|kind| matches!(kind, StepKind::Defragment { .. }));
+        let mut others = others.into_iter().filter(|other| {
+            other.cluster() == step.cluster() && turns.iter().all(|own| own.id != other.id)
+        });
+        reading.is_before(first, step) && others.all(|other| reading.is_before(other, first))
+    });
     (leads && !alone && !moved).then(|| format!("{}: it leads, and nothing hands over", step.id))
 }

@@ -76,7 +76,7 @@ fn stopped(step: &MemberStep<'_>, wanted: &Wanted<'_>, runtime: Runtime) -> Resu
         .with("end_seconds", pods::END)
         .with("most", LONGEST);
     let call = call::guarded(step, script::DEFRAGMENT_STOPPED, args)?;
-    Ok(call::patient(call, LONGEST + pods::END + 2 * PATIENCE))
+    Ok(call::patient(call, LONGEST + 2 * pods::END + 2 * PATIENCE))
 }
 
 fn of_both(step: &MemberStep<'_>, wanted: &Wanted<'_>) -> Arguments {

@@ -17,13 +17,15 @@ pays() {
     [ "$pages" -ge "$bytes" ] && [ $((pages * 100)) -ge $((size * percent)) ]
 }
 
-# has_room: whether a copy of what is in use fits beside the database; else says why not in `no_room`.
+# has_room: whether a copy of what is in use fits beside the database; else says why not in `no_room`. The copy is a bit
+# larger than what it is a copy of, and the log goes on meanwhile.
 has_room() {
+    needed=$((in_use + in_use / 10 + 134217728))
     free=$(df -B1 --output=avail -- "$data" | sed -n '2{s/ //g;p;}') || free=
     is_number "$free" || free=0
     # shellcheck disable=SC2034 # Not every script refuses.
-    no_room="the copy of the database needs $in_use bytes, and $free are free on the file system of $data"
-    [ "$free" -ge "$in_use" ]
+    no_room="the copy of the database needs $needed bytes, and $free are free on the file system of $data"
+    [ "$free" -ge "$needed" ]
 }
 
 # serves: whether the member answers a read that a majority confirms. etcd's own authentication refuses it after that.

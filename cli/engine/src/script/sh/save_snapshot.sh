@@ -35,6 +35,10 @@ cd -- "$data/archived"
 swept ./snapshot
 room_for "$size"
 
+# See stream_snapshot.sh.
+exec 6<"${key%/current/*}"
+# waits 20 s
+flock -s -w 20 6 || refuse "the member is being defragmented: try again when it is done"
 work=$(mktemp -d ./.quorate-snapshot.XXXXXX)
 # Not as `ask_plain` asks: etcdctl keeps its memory small while all of the database passes through it.
 # waits 10 s

@@ -7,6 +7,10 @@
 # everything. Whoever reads the stream tells by its checksum whether it is whole.
 
 takes 'etcdctl cacert cert key endpoint' "$@"
+# A member that is defragmented under the stream answers nobody until its end: defragment.sh wants this alone.
+exec 6<"${key%/current/*}"
+# waits 20 s
+flock -s -w 20 6 || refuse "the member is being defragmented: try again when it is done"
 trap 'exit 1' HUP INT PIPE TERM
 work=$(mktemp -d /run/quorate-snapshot.XXXXXX)
 mkfifo "$work/s.part"

@@ -13,6 +13,7 @@ for path; do :; done
 [ -p "$path.part" ] || { echo "not a pipe" >&2; exit 64; }
 timeout 60 head -c 1000000 /dev/zero >"$path.part" || exit 9
 echo "$*"
+flock -n key true && echo "nobody holds the lock"
 env | grep -v -e '^PWD=' -e '^_=' -e '^SHLVL=' -e '^OLDPWD='
 echo "Error: could not fsync snapshot: sync $path.part: invalid argument" >&2
 exit 5
@@ -23,6 +24,7 @@ fn save(bench: &Bench, before: &str) -> Reply {
     let script = STREAM_SNAPSHOT.replace("/run/", &format!("{}/", bench.arg("")));
     let script = format!("{before}\n{script}");
     let etcdctl = bench.arg("etcdctl");
+    bench.write("key", "");
     let args = [etcdctl.as_str(), "ca", "cert", "key", "https://127.0.0.1:2379"];
     let begun = Instant::now();
     let reply = bench.run(&Run::unguarded(&script, &args));
@@ -49,6 +51,7 @@ fn all_of_it_arrives_and_nothing_stays() {
         assert!(lines[1].contains(" snapshot save "), "{said}");
         assert!(lines[2].starts_with("Error: could not fsync snapshot"), "{said}");
         assert_eq!(std::fs::read(bench.path("stream")).unwrap(), vec![0; 1_000_000]);
+        assert!(!said.contains("nobody holds the lock"), "{said}");
     });
 }
 

@@ -2,7 +2,7 @@
 
 use super::super::bench::{Bench, Run, on_each_shell};
 use super::super::pods;
-use super::member;
+use super::{ENOUGH, member};
 use crate::script;
 use remote::test_server::wait_for;
 use test_kit::executable::executable;
@@ -16,6 +16,7 @@ stop*)
     echo "systemd stops" >>calls
     [ ! -e stuck ] || exit 0
     echo 0 >pid
+    rm -f opened
     [ ! -e killed-after-stop ] || { rm killed-after-stop; kill -9 "$PPID"; }
     ;;
 start*) echo "systemd starts" >>calls; echo 78 >pid ;;
@@ -95,7 +96,7 @@ fn owner(bench: &Bench) -> String {
 #[test]
 fn a_unit_is_stopped_rewritten_as_its_account_and_started() {
     on_each_shell(|bench| {
-        host(bench, 60);
+        host(bench, ENOUGH);
         let (status, said) = defragment(bench, "systemd");
         assert_eq!(status, 0, "{said}");
         assert!(said.ends_with("before 400000000\nafter 60000000\nchanged\n"), "{said}");
@@ -109,11 +110,11 @@ fn a_unit_is_stopped_rewritten_as_its_account_and_started() {
 #[test]
 fn without_room_or_without_a_log_the_member_is_not_stopped() {
     on_each_shell(|bench| {
-        host(bench, 59);
+        host(bench, 200);
         let (status, said) = defragment(bench, "systemd");
         assert_eq!(status, 80, "{said}");
-        assert!(said.contains("needs 60000000 bytes, and 59000000 are free"), "{said}");
-        host(bench, 60);
+        assert!(said.contains("needs 200217728 bytes, and 200000000 are free"), "{said}");
+        host(bench, ENOUGH);
         std::fs::remove_file(bench.path("data/member/wal/0.wal")).unwrap();
         let (status, said) = defragment(bench, "systemd");
         assert_eq!(status, 80, "{said}");
@@ -125,7 +126,7 @@ fn without_room_or_without_a_log_the_member_is_not_stopped() {
 #[test]
 fn whatever_comes_of_the_tool_the_member_is_started() {
     on_each_shell(|bench| {
-        host(bench, 60);
+        host(bench, ENOUGH);
         bench.write("mode", "broken");
         let (status, said) = defragment(bench, "systemd");
         assert_eq!(status, 1);
@@ -136,9 +137,35 @@ fn whatever_comes_of_the_tool_the_member_is_started() {
 }
 
 #[test]
+fn a_tool_that_says_it_is_done_and_frees_nothing_is_a_failure() {
+    on_each_shell(|bench| {
+        host(bench, ENOUGH);
+        bench.write("mode", "useless");
+        let (status, said) = defragment(bench, "systemd");
+        assert_eq!(status, 1, "{said}");
+        assert!(said.contains("its database was not defragmented"), "{said}");
+        assert_eq!(bench.read("pid").trim(), "78");
+    });
+}
+
+/// It would run on a file that has no name any more.
+#[test]
+fn a_unit_that_somebody_starts_meanwhile_is_started_anew() {
+    on_each_shell(|bench| {
+        host(bench, ENOUGH);
+        bench.write("meanwhile", "echo 79 >pid");
+        let (status, said) = defragment(bench, "systemd");
+        assert_eq!(status, 0, "{said}");
+        assert!(said.ends_with("after 60000000\nchanged\n"), "{said}");
+        let last = calls(bench).split_off(2);
+        assert_eq!(last, ["systemd stops", "systemd starts"]);
+    });
+}
+
+#[test]
 fn a_member_that_does_not_stop_keeps_its_database() {
     on_each_shell(|bench| {
-        host(bench, 60);
+        host(bench, ENOUGH);
         bench.write("stuck", "");
         let (status, said) = defragment(bench, "systemd");
         assert_eq!(status, 1);
@@ -150,7 +177,7 @@ fn a_member_that_does_not_stop_keeps_its_database() {
 #[test]
 fn a_member_that_does_not_come_back_is_a_failure() {
     on_each_shell(|bench| {
-        host(bench, 60);
+        host(bench, ENOUGH);
         bench.program("systemctl", &SYSTEMCTL.replace("echo 78 >pid", "true"));
         let (status, said) = defragment_within(bench, "systemd", 1);
         assert_eq!(status, 1);
@@ -161,7 +188,7 @@ fn a_member_that_does_not_come_back_is_a_failure() {
 #[test]
 fn a_unit_that_a_killed_try_left_stopped_is_finished_and_started() {
     on_each_shell(|bench| {
-        host(bench, 60);
+        host(bench, ENOUGH);
         bench.write("killed-after-stop", "");
         let (status, _) = defragment(bench, "systemd");
         assert_ne!(status, 0);
@@ -196,7 +223,7 @@ esac
 
 fn pod(bench: &Bench) {
     pods::host(bench, "active");
-    host(bench, 60);
+    host(bench, ENOUGH);
     bench.program("systemctl", POD_PID);
     // The tool asks whether the member has the database open; here the list of processes says so.
     let tool =
@@ -219,6 +246,40 @@ fn a_pod_is_taken_away_rewritten_and_put_back_as_it_was() {
             assert!(wait_for(|| pods::starts(bench) == 2));
             assert_eq!(defragment(bench, "static-pod"), (0, "already\n".to_owned()));
         });
+    });
+}
+
+#[test]
+fn a_pod_that_somebody_puts_back_meanwhile_is_started_anew() {
+    on_each_shell(|bench| {
+        pod(bench);
+        let put = "cp kept folder/put; mv folder/put folder/manifests/etcd-main.yaml; \
+             while [ \"$(wc -c <starts)\" -lt 2 ]; do sleep 0.05; done; sleep 0.4; rm opened";
+        bench.write("meanwhile", put);
+        pods::with_kubelet(bench, || {
+            bench.done(&pods::run_pod(bench, "0a", "", "absent"));
+            assert!(wait_for(|| pods::starts(bench) == 1));
+            let (status, said) = defragment(bench, "static-pod");
+            assert_eq!(status, 0, "{said}");
+            assert_eq!(bench.read(pods::MANIFEST), pods::written("0a", ""));
+            assert!(wait_for(|| pods::starts(bench) == 3));
+        });
+    });
+}
+
+/// A copy that an earlier run left may be older than what lies there.
+#[test]
+fn a_manifest_that_is_in_place_stays() {
+    on_each_shell(|bench| {
+        pod(bench);
+        bench.write(pods::MANIFEST, &pods::written("0b", ""));
+        bench.write(pods::KEPT, &pods::written("0a", ""));
+        // The copy can't take its place.
+        bench.program("mv", "case \"$*\" in *kept) exit 1 ;; esac; exec /bin/mv \"$@\"");
+        let (status, said) = defragment(bench, "static-pod");
+        assert_eq!(status, 1, "{said}");
+        assert!(said.contains("can't copy"), "{said}");
+        assert_eq!(bench.read(pods::MANIFEST), pods::written("0b", ""));
     });
 }
 

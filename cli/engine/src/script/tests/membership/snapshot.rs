@@ -50,6 +50,7 @@ fn host(bench: &Bench) {
     executable(&bench.path("etcdctl"), ETCDCTL);
     std::fs::write(bench.path("snapshot"), whole()).unwrap();
     bench.write("size", "1024");
+    bench.write("key", "");
     std::fs::create_dir(bench.path("data")).unwrap();
     at(bench, "20261128T120000Z");
 }
@@ -61,7 +62,8 @@ fn at(bench: &Bench, stamp: &str) {
 fn save(bench: &Bench) -> Run<'static> {
     let etcdctl = bench.arg("etcdctl");
     let data = bench.arg("data");
-    let args = [etcdctl.as_str(), "ca", "cert", "key", "https://127.0.0.1:2379", &data, "1800"];
+    let key = bench.arg("key");
+    let args = [etcdctl.as_str(), "ca", "cert", &key, "https://127.0.0.1:2379", &data, "1800"];
     Run::unguarded(script::SAVE_SNAPSHOT, &args)
 }
 
