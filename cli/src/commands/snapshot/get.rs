@@ -39,7 +39,7 @@ pub(super) fn run(context: &Context, arguments: &GetArgs) -> Result<ExitCode, Cl
     } else {
         Form::Sealed
     };
-    let mut failure = None;
+    let mut left = copies.len();
     for (store, known) in &copies {
         let stored = store.open(&id.object()).map_err(OpenError::Read);
         match stored.and_then(|stored| write(stored, known, &form, out)) {
@@ -51,14 +51,17 @@ pub(super) fn run(context: &Context, arguments: &GetArgs) -> Result<ExitCode, Cl
                 let hint = hint_of(&error);
                 let doing = format!("{}: {id} was not written", store.name());
                 let error = CliError::failed(ErrorContext::new(doing, error)).maybe_hint(hint);
-                if let Some(earlier) = failure.replace(error) {
-                    context.terminal.error(&earlier);
+                left -= 1;
+                if left == 0 {
+                    return Err(error);
                 }
+                context.terminal.error(&error);
+                context.terminal.warn("trying the copy of another target");
             }
         }
     }
     // Without any good copy there is nothing to try, which has been said by then.
-    Err(failure.unwrap_or_else(|| CliError::failed(format!("{id} has no good copy"))))
+    Err(CliError::failed(format!("{id} has no good copy")))
 }
 
 /// Writes it under another name, and gives it its own once it was compared to the last byte.
