@@ -199,7 +199,7 @@ mod tests {
         let both = choose(&[member(1, 1, 1), foreign.clone()], None);
         assert!(matches!(both, Err(NoSource::Split(_))), "{both:?}");
         let other = choose(&[foreign], Some("c1")).unwrap_err();
-        assert_eq!(other.to_string(), "the cluster's id is c2, and c1 was formed");
+        assert_eq!(other.to_string(), "the cluster's id is c2, but this inventory formed c1");
         let nobody = choose(&[silent(1)], None).unwrap_err();
         assert_eq!(nobody.to_string(), "no member answers: etcd-1: connection refused");
     }

@@ -226,7 +226,7 @@ async fn what_is_not_whole_is_stored_nowhere() {
     let empty = GOOD.replace("cat db", ":");
     let never_opened = "echo 'Error: context deadline exceeded' >&2; exit 1";
     for (etcdctl, expected) in [
-        (cut.as_str(), "the snapshot is cut short"),
+        (cut.as_str(), "the snapshot is truncated"),
         (&altered, "the snapshot does not match the checksum"),
         (&killed, "etcdctl ended with status 137"),
         (&empty, "the snapshot is empty"),

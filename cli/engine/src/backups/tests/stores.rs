@@ -90,9 +90,9 @@ fn what_is_not_whole_is_named_as_such() {
     std::fs::write(path(events), "").unwrap();
     let expected = [
         "good",
-        "unfinished",
+        "it has no sidecar: it is being read back, or its sidecar was lost",
         "its file is gone: only the sidecar is there",
-        "its file has 5 bytes, and 544 were written",
+        "its file has 5 bytes, but the sidecar says 544",
         "unfinished",
         "its sidecar is damaged",
     ];
