@@ -304,6 +304,17 @@ fn plan_and_status_warn_about_an_old_backup_and_a_saved_plan_does_not_age_by_it(
     }
     assert!(!sandbox.run(&["plan", "--out", "saved"]).stdout.is_empty());
     assert!(!sandbox.read("saved").contains("old-backup"));
+    let ahead = put(&sandbox, -60, &["one", "two"]);
+    for command in [&["plan"][..], &["status"]] {
+        let said = sandbox.run(command).stdout;
+        assert!(said.contains("file:two has no good backup"), "{said}");
+        let future = format!("{ahead} in file:two is dated in the future and does not count");
+        assert!(said.contains(&future), "{said}");
+    }
+    for folder in ["one", "two"] {
+        fs::remove_file(sandbox.path(folder).join(ahead.object())).unwrap();
+        fs::remove_file(sandbox.path(folder).join(ahead.sidecar())).unwrap();
+    }
     put(&sandbox, 119, &["one", "two"]);
     for command in [&["plan"][..], &["status"]] {
         let said = sandbox.run(command).stdout;
