@@ -6,6 +6,7 @@ use std::sync::Arc;
 use inventories::HostName;
 use planner::spec::ClusterSpec;
 use remote::clean;
+use templates::layout::ReleaseLayout;
 use tokio::task::JoinSet;
 
 use super::sidecar::Member;
@@ -92,6 +93,15 @@ async fn said(
         NoAnswer::Remote(error) => error.to_string(),
         NoAnswer::NotRun(why) => clean(why.as_bytes()),
     })?;
+    // As `timeout` ends where there is no such program.
+    if matches!(answer.status, 126 | 127) {
+        let release = ReleaseLayout::of(cluster.version);
+        return Err(format!(
+            "etcdctl of etcd {}, which the inventory wants, is not installed there ({})",
+            cluster.version,
+            release.etcdctl()
+        ));
+    }
     let all = [answer.stderr, b"\n".to_vec(), answer.stdout].concat();
     Ok(String::from_utf8_lossy(&all).into_owned())
 }

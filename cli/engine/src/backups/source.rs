@@ -36,7 +36,9 @@ pub enum Choice {
     Follower,
     /// It leads, and no follower is fit.
     Leader,
-    /// There is no quorum, and it has applied more than the others that answer.
+    /// It follows and lags, and neither the leader nor another follower is fit.
+    Lagging,
+    /// It knows no leader, and neither does any other that is fit. It has applied most of them.
     HighestIndex,
 }
 
@@ -101,6 +103,7 @@ pub fn choose(answers: &[Answer], formed: Option<&str>) -> Result<Source, NoSour
         .or_else(|| {
             led().find(|(_, said)| leads(&said.facts)).map(|chosen| (chosen, Choice::Leader))
         })
+        .or_else(|| led().max_by_key(by_index).map(|chosen| (chosen, Choice::Lagging)))
         .or_else(|| fit().max_by_key(by_index).map(|chosen| (chosen, Choice::HighestIndex)));
     let ((host, status), choice) = chosen.ok_or(NoSource::Unfit)?;
     Ok(Source { host: (*host).clone(), status: (*status).clone(), choice })
@@ -117,9 +120,9 @@ fn is_fit(facts: &EtcdFacts) -> bool {
 }
 
 impl Source {
-    /// Whether the cluster had a quorum.
+    /// Whether the cluster had a quorum, as far as this member can tell: without one it knows no leader.
     pub fn has_quorum(&self) -> bool {
-        self.choice != Choice::HighestIndex
+        self.status.facts.leader.is_some()
     }
 }
 
@@ -191,6 +194,16 @@ mod tests {
         let split = [member(1, 0, 100), member(2, 0, 101), silent(3)];
         let source = choose(&split, None).unwrap();
         assert_eq!((source.host.as_str(), source.has_quorum()), ("etcd-2", false));
+    }
+
+    #[test]
+    fn a_follower_that_lags_has_a_quorum_all_the_same() {
+        let alone = changed(member(2, 1, 20_000), |facts| facts.raft_applied = 14_000);
+        let source = choose(&[silent(1), alone.clone(), silent(3)], None).unwrap();
+        assert_eq!((source.choice, source.has_quorum()), (Choice::Lagging, true));
+        // One that is cut off has applied more, and does not know whether there is a quorum.
+        let source = choose(&[silent(1), alone, member(3, 0, 15_000)], None).unwrap();
+        assert_eq!((source.host.as_str(), source.has_quorum()), ("etcd-2", true));
     }
 
     #[test]
