@@ -138,6 +138,7 @@ async fn without_any_target_there_is_no_backup() {
 /// A host whose etcdctl is a script, and the call that takes a snapshot there.
 struct Host {
     sshd: remote::test_server::Sshd,
+    cable: remote::test_server::Cable,
     root: TempDir,
 }
 
@@ -146,7 +147,8 @@ impl Host {
         let root = tempfile::tempdir().unwrap();
         executable(&root.path().join("etcdctl"), &format!("#!/bin/sh\n{etcdctl}\n"));
         std::fs::write(root.path().join("db"), snapshot(3000)).unwrap();
-        Self { sshd: remote::test_server::Sshd::start(), root }
+        let sshd = remote::test_server::Sshd::start();
+        Self { cable: remote::test_server::Cable::to(sshd.port), sshd, root }
     }
 
     /// What a stop of the streaming, or its end, leaves in the store.
@@ -160,7 +162,10 @@ impl Host {
         stop: impl Future<Output = ()>,
     ) -> (Result<(), TakeError>, Store) {
         let store_of = folder(&self.root, "backups");
-        let connection = self.sshd.connect().await;
+        let target = self.sshd.target();
+        let port = self.cable.port;
+        self.sshd.know(&format!("[127.0.0.1]:{port} {}", self.sshd.host_key("ed25519")));
+        let connection = remote::connect(remote::Target { port, ..target }).await.unwrap();
         let id = id(datetime!(2026-11-29 14:05 UTC));
         let layout = Layout::of(&ClusterName::new("main").unwrap());
         let stores = [store_of.clone()];
@@ -280,7 +285,7 @@ async fn a_stream_without_end_and_one_that_stalls_are_given_up() {
     let (taken, store) = endless.take(std::future::pending()).await;
     assert!(matches!(taken, Err(TakeError::TooLarge { most: 20_000_000 })), "{taken:?}");
     assert!(names(&store).is_empty(), "{:?}", names(&store));
-    let stalled = Host::with(&GOOD.replace("cat db", "cat db; sleep 3600"));
+    let stalled = Host::with(&GOOD.replace("cat db", "cat db; sleep 30"));
     let taking = stalled.take_within(Duration::from_secs(2), std::future::pending());
     let (taken, store) = tokio::time::timeout(Duration::from_secs(60), taking).await.unwrap();
     assert!(matches!(taken, Err(TakeError::Stalled { .. })), "{taken:?}");
@@ -289,12 +294,12 @@ async fn a_stream_without_end_and_one_that_stalls_are_given_up() {
 
 #[tokio::test]
 async fn a_host_that_fell_silent_does_not_hold_who_says_stop() {
-    let host = Host::with(&GOOD.replace("cat db", "echo $$ >pid; cat db; sleep 3600"));
+    let host = Host::with(&GOOD.replace("cat db", "echo $$ >pid; cat db; sleep 30"));
     let stop = async {
         while !host.path("pid").exists() {
             tokio::time::sleep(Duration::from_millis(50)).await;
         }
-        host.sshd.freeze();
+        host.cable.fall_silent();
     };
     let taking = host.take(stop);
     let (taken, store) = tokio::time::timeout(Duration::from_secs(5), taking).await.unwrap();
