@@ -1,7 +1,7 @@
 //! Which member is asked for a snapshot: a healthy follower that has caught up, so that the leader is spared. Without
 //! a quorum it is the member that has applied most.
 
-use inventories::HostName;
+use inventories::{EtcdVersion, HostName};
 use planner::facts::EtcdFacts;
 
 use crate::etcd::EndpointStatus;
@@ -14,6 +14,8 @@ const NEAR: u64 = 5000;
 pub struct Answer {
     /// The host.
     pub host: HostName,
+    /// The release whose etcdctl asked it.
+    pub etcdctl: EtcdVersion,
     /// The member's own status, or why there is none.
     pub status: Result<EndpointStatus, String>,
 }
@@ -23,6 +25,8 @@ pub struct Answer {
 pub struct Source {
     /// Its host.
     pub host: HostName,
+    /// The release whose etcdctl is there.
+    pub etcdctl: EtcdVersion,
     /// What it said of itself.
     pub status: EndpointStatus,
     /// Why it is this one.
@@ -76,14 +80,14 @@ pub fn choose(answers: &[Answer], formed: Option<&str>) -> Result<Source, NoSour
         };
         NoSource::Silent(answers.iter().filter_map(why).collect())
     };
-    let members: Vec<(&HostName, &EndpointStatus)> = answers
-        .iter()
-        .filter_map(|answer| Some((&answer.host, answer.status.as_ref().ok()?)))
-        .collect();
+    let members: Vec<(&Answer, &EndpointStatus)> =
+        answers.iter().filter_map(|answer| Some((answer, answer.status.as_ref().ok()?))).collect();
     let Some((_, first)) = members.first() else { return Err(silent()) };
     let id = &first.facts.cluster_id;
     if members.iter().any(|(_, status)| status.facts.cluster_id != *id) {
-        let each = members.iter().map(|(host, said)| format!("{host}: {}", said.facts.cluster_id));
+        let each = members
+            .iter()
+            .map(|(answer, said)| format!("{}: {}", answer.host, said.facts.cluster_id));
         return Err(NoSource::Split(each.collect()));
     }
     if let Some(expected) = formed.filter(|expected| *expected != id) {
@@ -94,7 +98,7 @@ pub fn choose(answers: &[Answer], formed: Option<&str>) -> Result<Source, NoSour
     let led = || fit().filter(|(_, status)| status.facts.leader.is_some());
     let near = |facts: &EtcdFacts| newest.saturating_sub(facts.raft_applied) <= NEAR;
     let follower = led().filter(|(_, said)| !leads(&said.facts) && near(&said.facts));
-    let by_index = |(_, status): &&(&HostName, &EndpointStatus)| {
+    let by_index = |(_, status): &&(&Answer, &EndpointStatus)| {
         (status.facts.raft_applied, status.facts.raft_index)
     };
     let chosen = follower
@@ -105,8 +109,8 @@ pub fn choose(answers: &[Answer], formed: Option<&str>) -> Result<Source, NoSour
         })
         .or_else(|| led().max_by_key(by_index).map(|chosen| (chosen, Choice::Lagging)))
         .or_else(|| fit().max_by_key(by_index).map(|chosen| (chosen, Choice::HighestIndex)));
-    let ((host, status), choice) = chosen.ok_or(NoSource::Unfit)?;
-    Ok(Source { host: (*host).clone(), status: (*status).clone(), choice })
+    let ((Answer { host, etcdctl, .. }, status), choice) = chosen.ok_or(NoSource::Unfit)?;
+    Ok(Source { host: host.clone(), etcdctl: *etcdctl, status: (*status).clone(), choice })
 }
 
 fn leads(facts: &EtcdFacts) -> bool {
@@ -149,7 +153,7 @@ mod tests {
         };
         let host = HostName::new(&format!("etcd-{number}")).unwrap();
         let status = EndpointStatus { endpoint: String::new(), revision: applied, facts };
-        Answer { host, status: Ok(status) }
+        Answer { host, etcdctl: "3.6.16".parse().unwrap(), status: Ok(status) }
     }
 
     fn silent(number: u8) -> Answer {

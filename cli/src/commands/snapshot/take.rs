@@ -46,7 +46,7 @@ pub(super) fn run(context: &Context, named: Option<&ClusterName>) -> Result<Exit
         let asking = async {
             let answers = ask::every_status(&access.pool, cluster).await;
             let source = choose(&answers, formed(cluster)).map_err(no_source)?;
-            let about = ask::about(&access.pool, cluster, &source.host).await;
+            let about = ask::about(&access.pool, cluster, &source).await;
             Ok((source, about))
         };
         let (source, about) = interrupts.give_way(asking).await?;
@@ -55,7 +55,7 @@ pub(super) fn run(context: &Context, named: Option<&ClusterName>) -> Result<Exit
         let order = Order {
             host: &source.host,
             layout: &Layout::of(&cluster.name),
-            version: cluster.version,
+            version: source.etcdctl,
             endpoint: &cluster
                 .endpoints_from(&source.host)
                 .remove(&source.host)
