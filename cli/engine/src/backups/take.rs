@@ -182,19 +182,22 @@ async fn take_over(
     // Once this is over nobody writes into the pipe, and so the sealing ends.
     let stalled = stalled(order.progress, patience);
     let received = receive(connection.stream(save, out), &mut sealing, stop, stalled).await;
-    if matches!(received, Received::Stalled) {
-        // A target that stalls can hold the sealing for ever.
-        let _ = tokio::time::timeout(UNWINDING, sealing.end()).await;
-        return Err(TakeError::Stalled { after: patience });
-    }
-    let sealed = sealing.end().await;
     let Sealed { measured, written } = match received {
         Received::Reply(reply) => {
+            let sealed = sealing.end().await;
             ended(&reply?)?;
             sealed?
         }
-        Received::Nothing => return Err(sealed.err().unwrap_or(TakeError::Stopped)),
-        Received::Stop | Received::Stalled => return Err(TakeError::Interrupted),
+        Received::Nothing => return Err(sealing.end().await.err().unwrap_or(TakeError::Stopped)),
+        Received::Stop => {
+            let _ = sealing.end().await;
+            return Err(TakeError::Interrupted);
+        }
+        Received::Stalled => {
+            // A target that stalls can hold the sealing for ever.
+            let _ = tokio::time::timeout(UNWINDING, sealing.end()).await;
+            return Err(TakeError::Stalled { after: patience });
+        }
     };
     measured.trailer?;
     let sidecar = describe(Sizes {
@@ -244,7 +247,8 @@ async fn stalled(progress: &AtomicU64, patience: Duration) {
 /// Removes what is left of a backup that nobody waits for any more, as far as its targets answer in time.
 pub async fn discard(stores: &[Store], id: &BackupId) {
     let mut removing = tokio::task::JoinSet::new();
-    for store in stores.iter().cloned() {
+    for store in stores {
+        let store = store.clone();
         let parts = [part_of(&id.object()), part_of(&id.sidecar())];
         removing.spawn_blocking(move || parts.iter().try_for_each(|part| store.remove(part)));
     }
@@ -321,7 +325,7 @@ impl Sealing {
     async fn fail(&mut self) {
         self.wait().await;
         if !self.ended.as_ref().is_some_and(Result::is_err) {
-            std::future::pending().await
+            std::future::pending::<()>().await;
         }
     }
 
