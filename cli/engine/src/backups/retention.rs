@@ -181,6 +181,13 @@ mod tests {
         let none = Keep::default();
         assert_eq!(pruning(&copies, none, NOW).kept, [copies[0].id.clone()]);
         assert_eq!(pruning(&copies[1..], none, NOW).kept, [copies[2].id.clone()]);
+        let earlier = [
+            good(datetime!(2026-11-29 13:05 UTC)),
+            with(datetime!(2026-11-29 13:10 UTC), |known| known.quorum = false),
+        ];
+        let both = [&earlier[..], &copies].concat();
+        let kept = pruning(&both, Keep { hourly: 2, ..none }, NOW).kept;
+        assert!(kept.contains(&earlier[0].id), "{kept:?}");
     }
 
     #[test]
