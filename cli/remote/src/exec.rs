@@ -159,6 +159,10 @@ impl Exec {
     ) -> Result<(Step, Traffic), ssh2::Error> {
         let mut traffic = Traffic::default();
         self.watch_clock();
+        if self.answer.is_none() {
+            // Who reads the stream must not wait for a host that may never speak again.
+            self.incoming.hang_up();
+        }
         let step = match std::mem::replace(&mut self.stage, Stage::Gone) {
             Stage::Waiting if self.answer.is_none() => Step::Over,
             Stage::Waiting => {

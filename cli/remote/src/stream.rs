@@ -100,6 +100,14 @@ impl Incoming {
         self.stream.as_ref().is_none_or(|stream| stream.held.is_empty())
     }
 
+    /// Closes the pipe: nobody waits for what still comes.
+    pub(crate) fn hang_up(&mut self) {
+        if let Some(stream) = &mut self.stream {
+            stream.out = None;
+            stream.held.clear();
+        }
+    }
+
     /// The verdict, once the output has ended. The pipe is closed.
     pub(crate) fn take_frame(&mut self) -> Result<Frame, FrameError> {
         let cut = self.stream.take().is_some_and(|stream| stream.stage == Stage::Flowing);

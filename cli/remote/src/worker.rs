@@ -91,6 +91,7 @@ impl Handle {
 
     /// Runs a script and waits for its outcome.
     pub(crate) async fn run(&self, call: Call, output: Output) -> Result<Reply, RemoteError> {
+        let mut bell = RungUnlessAnswered { handle: self, is_answered: false };
         let (answer, answered) = oneshot::channel();
         let (bytes, within_s) = (call.payload.lengths().sum::<usize>(), call.deadline.as_secs());
         debug!(bytes, within_s, "awaiting the reply of a script");
@@ -104,6 +105,7 @@ impl Handle {
             let why = "its thread ended".to_owned();
             Err(RemoteError::Lost { why, progress: Progress::Unknown })
         });
+        bell.is_answered = true;
         match &outcome {
             Ok(reply) => debug!(status = reply.status, "the script replied"),
             Err(error) => debug!("no reply: {error}"),
@@ -129,6 +131,20 @@ impl Handle {
     fn ring(&self) {
         // A full pipe rings already.
         let _ = (&self.bell).write(&[1]);
+    }
+}
+
+/// Wakes the thread where somebody stops waiting for an answer, so that it stops at once as well.
+struct RungUnlessAnswered<'a> {
+    handle: &'a Handle,
+    is_answered: bool,
+}
+
+impl Drop for RungUnlessAnswered<'_> {
+    fn drop(&mut self) {
+        if !self.is_answered {
+            self.handle.ring();
+        }
     }
 }
 

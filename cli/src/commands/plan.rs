@@ -120,7 +120,8 @@ pub(super) fn make(
         let mut planned = planned?;
         let Planned { spec, policy, .. } = &planned;
         let selected = |name: &ClusterName| policy.selection.of(spec).any(|c| c.name == *name);
-        planned.beside = freshness::findings(&site, selected, OffsetDateTime::now_utc());
+        let looking = freshness::findings(&site, selected, OffsetDateTime::now_utc());
+        planned.beside = interrupts.give_way(async { Ok(looking.await) }).await?;
         if let Err(error) = newer_than(&checkout, &planned) {
             context.terminal.warn(&provenance::warning(&error));
         }

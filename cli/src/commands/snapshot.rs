@@ -76,9 +76,9 @@ pub enum SnapshotCommand {
     },
     /// Delete backups beyond what the inventory's `keep` retains
     ///
-    /// Lists them, and deletes them only with --yes. The newest good backup of each target is always kept, and is read
-    /// and compared with its sidecar before anything is deleted. What a stopped run left unfinished goes after a day.
-    /// Broken backups and files of others stay.
+    /// Lists them, and deletes them only with --yes. In each target, the newest good backup of each cluster id is always
+    /// kept, and is read and compared with its sidecar before any other is deleted. What a stopped run left unfinished goes
+    /// after a day. Broken backups and files of others stay.
     #[command(
         after_long_help = "Examples:\n  quorate snapshot prune\n  quorate snapshot prune --cluster main --yes"
     )]

@@ -141,6 +141,8 @@ fn what_lies_in_the_targets_is_listed_as_it_is() {
     let good = put(&sandbox, 90, &["one", "two"]);
     let lone = put(&sandbox, 60, &["one"]);
     fs::remove_file(sandbox.path("one").join(lone.sidecar())).unwrap();
+    let begun = put(&sandbox, 1, &[]);
+    sandbox.write(&format!("one/.{}.part", begun.object()), "");
     flip(&sandbox, "two", &good.sidecar());
     let ended = sandbox.run(&["snapshot", "list", "--json"]);
     assert_eq!(ended.code, 0, "{}", ended.stderr);
@@ -152,13 +154,23 @@ fn what_lies_in_the_targets_is_listed_as_it_is() {
         .iter()
         .map(|entry| (entry["target"].as_str().unwrap(), entry["state"].as_str().unwrap()))
         .collect();
-    assert_eq!(states, [("file:one", "good"), ("file:two", "broken"), ("file:one", "unfinished")]);
+    assert_eq!(
+        states,
+        [
+            ("file:one", "good"),
+            ("file:two", "broken"),
+            ("file:one", "broken"),
+            ("file:one", "unfinished")
+        ]
+    );
     assert_eq!(listed[0]["revision"], 4711);
     assert_eq!(listed[1]["why"], "its sidecar is damaged");
     let ended = sandbox.run(&["snapshot", "list"]);
     let rows: Vec<&str> = ended.stdout.lines().collect();
     assert!(rows[1].contains("90 minutes  4711      20.5 kB  3.6.16  stored"), "{}", ended.stdout);
-    assert!(rows[3].contains("unfinished"), "{}", ended.stdout);
+    assert!(rows[4].contains("unfinished"), "{}", ended.stdout);
+    let lost = "is broken: it has no sidecar: it is being read back, or its sidecar was lost";
+    assert!(ended.stderr.contains(lost), "{}", ended.stderr);
     assert!(ended.stderr.contains("is broken: its sidecar is damaged"), "{}", ended.stderr);
 }
 
@@ -178,7 +190,7 @@ fn a_backup_comes_out_sealed_or_opened_and_overwrites_nothing() {
     assert_eq!(fs::read(sandbox.path("backup.db")).unwrap(), plain());
     let mode = fs::metadata(sandbox.path("backup.db")).unwrap().permissions().mode();
     assert_eq!(mode & 0o777, 0o600);
-    failed(&sandbox.run(&[&open[..], &["key"]].concat()), "backup.db is there already");
+    failed(&sandbox.run(&[&open[..], &["key"]].concat()), "backup.db already exists");
     let left: Vec<String> =
         files(&sandbox, ".").into_iter().filter(|name| name.ends_with(".part")).collect();
     assert!(left.is_empty(), "{left:?}");
@@ -191,7 +203,11 @@ fn the_other_targets_copy_is_taken_where_one_is_damaged() {
     let id = backup.to_string();
     flip(&sandbox, "one", &backup.object());
     let get = ["snapshot", "get", &id, "--out", "backup.age"];
-    assert_eq!(sandbox.run(&get).code, 0);
+    let ended = sandbox.run(&get);
+    assert_eq!(ended.code, 0, "{}", ended.stderr);
+    let said = format!("file:one: {id} was not written");
+    assert!(ended.stderr.contains(&said), "{}", ended.stderr);
+    assert!(ended.stderr.contains("the stored file is damaged"), "{}", ended.stderr);
     let verify = ["snapshot", "verify", &id, "--identity", "key"];
     let ended = sandbox.run(&verify);
     failed(&ended, "its sha256 is not the one in the sidecar");
@@ -238,6 +254,8 @@ fn prune_shows_first_and_keeps_the_newest_good_one() {
     let kept = put(&sandbox, 2 * day, &folders);
     let lone = put(&sandbox, 2 * day - 60, &["one"]);
     fs::remove_file(sandbox.path("one").join(lone.sidecar())).unwrap();
+    let begun = put(&sandbox, 2 * day, &[]);
+    sandbox.write(&format!("one/.{}.part", begun.object()), "");
     sandbox.write("one/notes.json", "{}");
     let before = files(&sandbox, "one");
     let ended = sandbox.run(&["snapshot", "prune"]);
@@ -247,10 +265,30 @@ fn prune_shows_first_and_keeps_the_newest_good_one() {
     // The one that would stay is damaged in one target: there nothing goes.
     flip(&sandbox, "two", &kept.object());
     let ended = sandbox.run(&["snapshot", "prune", "--yes"]);
-    failed(&ended, "nothing is deleted in file:two: its newest backup is not good");
-    assert_eq!(files(&sandbox, "one"), [kept.object(), kept.sidecar(), "notes.json".to_owned()]);
+    assert_eq!(ended.code, 6, "{}", ended.stderr);
+    let said = format!("nothing was deleted in file:two: {kept}, the newest");
+    assert!(ended.stderr.contains(&said), "{}", ended.stderr);
+    let mut stay = [kept.object(), kept.sidecar(), lone.object(), "notes.json".to_owned()];
+    stay.sort();
+    assert_eq!(files(&sandbox, "one"), stay, "a file without its sidecar may be whole");
     assert_eq!(files(&sandbox, "two").len(), 4);
     assert!(files(&sandbox, "two").contains(&old.object()));
+}
+
+#[test]
+fn prune_deletes_nothing_where_no_backup_is_good() {
+    let sandbox = with_targets("keep = { daily = 1 }");
+    let (day, folders) = (24 * 60, ["one", "two"]);
+    let lone = put(&sandbox, 3 * day, &folders);
+    fs::remove_file(sandbox.path("one").join(lone.sidecar())).unwrap();
+    flip(&sandbox, "two", &lone.sidecar());
+    let begun = put(&sandbox, 2 * day, &[]);
+    sandbox.write(&format!("one/.{}.part", begun.object()), "");
+    let before = (files(&sandbox, "one"), files(&sandbox, "two"));
+    let ended = sandbox.run(&["snapshot", "prune", "--yes"]);
+    assert_eq!(ended.code, 0, "{}", ended.stderr);
+    assert!(ended.stderr.contains("Nothing to delete."), "{}", ended.stderr);
+    assert_eq!((files(&sandbox, "one"), files(&sandbox, "two")), before);
 }
 
 #[test]
@@ -266,6 +304,17 @@ fn plan_and_status_warn_about_an_old_backup_and_a_saved_plan_does_not_age_by_it(
     }
     assert!(!sandbox.run(&["plan", "--out", "saved"]).stdout.is_empty());
     assert!(!sandbox.read("saved").contains("old-backup"));
+    let ahead = put(&sandbox, -60, &["one", "two"]);
+    for command in [&["plan"][..], &["status"]] {
+        let said = sandbox.run(command).stdout;
+        assert!(said.contains("file:two has no good backup"), "{said}");
+        let future = format!("{ahead} in file:two is dated in the future and does not count");
+        assert!(said.contains(&future), "{said}");
+    }
+    for folder in ["one", "two"] {
+        fs::remove_file(sandbox.path(folder).join(ahead.object())).unwrap();
+        fs::remove_file(sandbox.path(folder).join(ahead.sidecar())).unwrap();
+    }
     put(&sandbox, 119, &["one", "two"]);
     for command in [&["plan"][..], &["status"]] {
         let said = sandbox.run(command).stdout;

@@ -3,14 +3,14 @@
 
 use std::sync::Arc;
 
-use inventories::HostName;
+use inventories::{EtcdVersion, HostName};
 use planner::spec::ClusterSpec;
-use remote::clean;
+use remote::{RemoteError, clean};
 use tokio::task::JoinSet;
 
 use super::sidecar::Member;
-use super::source::Answer;
-use crate::etcd::{EndpointStatus, alarms, authentication, is_forbidden, member_list, statuses};
+use super::source::{Answer, Source};
+use crate::etcd::{alarms, authentication, is_forbidden, member_list, statuses};
 use crate::pool::Pool;
 use crate::sessions::etcdctl::{self, NoAnswer, Question};
 
@@ -30,34 +30,65 @@ pub async fn every_status(pool: &Arc<Pool>, cluster: &ClusterSpec) -> Vec<Answer
     let mut all = JoinSet::new();
     for host in cluster.members.keys() {
         let (pool, cluster, host) = (Arc::clone(pool), cluster.clone(), host.clone());
-        all.spawn(async move {
-            let status = status(&pool, &cluster, &host).await;
-            Answer { host, status }
-        });
+        all.spawn(async move { status(&pool, &cluster, &host).await });
     }
     let mut answers = all.join_all().await;
     answers.sort_by(|a, b| a.host.cmp(&b.host));
     answers
 }
 
-async fn status(
-    pool: &Pool,
-    cluster: &ClusterSpec,
-    host: &HostName,
-) -> Result<EndpointStatus, String> {
-    let said = said(pool, cluster, host, &["endpoint", "status"]).await?;
-    let mut found = statuses(&said).map_err(|error| error.to_string())?;
-    match (found.pop(), found.is_empty()) {
-        (Some(status), true) => Ok(status),
-        _ => Err("it did not report on one member alone".to_owned()),
+/// With the wanted release's etcdctl, or with another one where that is not installed: between a new version in the
+/// inventory and its apply, the host has only the earlier one.
+async fn status(pool: &Pool, cluster: &ClusterSpec, host: &HostName) -> Answer {
+    let wanted = cluster.version;
+    let mut answer = Answer { host: host.clone(), etcdctl: wanted, status: Err(String::new()) };
+    let mut said = said(pool, cluster, host, wanted, STATUS).await;
+    if let Err(Unanswered::NotInstalled(_)) = said
+        && let Some(other) = another(pool, host, wanted).await
+    {
+        answer.etcdctl = other;
+        said = self::said(pool, cluster, host, other, STATUS).await;
     }
+    answer.status = said.map_err(|why| why.to_string()).and_then(|said| {
+        let mut found = statuses(&said).map_err(|error| error.to_string())?;
+        match (found.pop(), found.is_empty()) {
+            (Some(status), true) => Ok(status),
+            _ => Err("it did not report on one member alone".to_owned()),
+        }
+    });
+    answer
+}
+
+const STATUS: &[&str] = &["endpoint", "status"];
+
+async fn another(pool: &Pool, host: &HostName, wanted: EtcdVersion) -> Option<EtcdVersion> {
+    let connection = pool.connection(host).await.ok()?;
+    instead_of(wanted, &etcdctl::installed(&connection).await.ok()?)
+}
+
+/// The nearest release below, which is what runs until an upgrade, or else the nearest above.
+fn instead_of(wanted: EtcdVersion, installed: &[EtcdVersion]) -> Option<EtcdVersion> {
+    let below = installed.iter().filter(|version| **version < wanted).max();
+    below.or(installed.iter().filter(|version| **version > wanted).min()).copied()
+}
+
+/// Why etcdctl on a host said nothing.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+enum Unanswered {
+    /// There is none.
+    #[error("etcdctl of etcd {0} is not installed there, and neither is another release's")]
+    NotInstalled(EtcdVersion),
+    /// The host's own words.
+    #[error("{0}")]
+    Other(String),
 }
 
 /// Asks a member what it knows of its cluster.
-pub async fn about(pool: &Pool, cluster: &ClusterSpec, host: &HostName) -> About {
-    let members = said(pool, cluster, host, &["member", "list"]).await.ok();
-    let raised = said(pool, cluster, host, &["alarm", "list"]).await.ok();
-    let status = said(pool, cluster, host, &["auth", "status"]).await.ok();
+pub async fn about(pool: &Pool, cluster: &ClusterSpec, source: &Source) -> About {
+    let (host, version) = (&source.host, source.etcdctl);
+    let members = said(pool, cluster, host, version, &["member", "list"]).await.ok();
+    let raised = said(pool, cluster, host, version, &["alarm", "list"]).await.ok();
+    let status = said(pool, cluster, host, version, &["auth", "status"]).await.ok();
     let member = |listed: planner::facts::ListedMember| Member { id: listed.id, name: listed.name };
     let members = members.and_then(|said| member_list(&said).ok());
     let raised = raised.and_then(|said| alarms(&said).ok());
@@ -75,23 +106,43 @@ async fn said(
     pool: &Pool,
     cluster: &ClusterSpec,
     host: &HostName,
+    version: EtcdVersion,
     question: &[&str],
-) -> Result<String, String> {
+) -> Result<String, Unanswered> {
     let limits = ["--dial-timeout=2s", "--command-timeout=5s", "-w", "json"];
     let arguments: Vec<String> =
         question.iter().chain(&limits).map(|word| (*word).to_owned()).collect();
     let endpoints = cluster.endpoints_from(host).remove(host).into_iter().collect();
-    let question = Question {
-        cluster: &cluster.name,
-        version: cluster.version,
-        endpoints,
-        arguments: &arguments,
-    };
-    let connection = pool.connection(host).await.map_err(|error| error.to_string())?;
+    let question = Question { cluster: &cluster.name, version, endpoints, arguments: &arguments };
+    let other = |error: RemoteError| Unanswered::Other(error.to_string());
+    let connection = pool.connection(host).await.map_err(other)?;
     let answer = etcdctl::ask(&connection, &question).await.map_err(|error| match error {
-        NoAnswer::Remote(error) => error.to_string(),
-        NoAnswer::NotRun(why) => clean(why.as_bytes()),
+        NoAnswer::Remote(error) => other(error),
+        NoAnswer::NotRun(why) => Unanswered::Other(clean(why.as_bytes())),
     })?;
+    // As `timeout` ends where there is no such program.
+    if matches!(answer.status, 126 | 127) {
+        return Err(Unanswered::NotInstalled(version));
+    }
     let all = [answer.stderr, b"\n".to_vec(), answer.stdout].concat();
     Ok(String::from_utf8_lossy(&all).into_owned())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn until_an_upgrade_the_release_that_runs_asks() {
+        let version = |text: &str| text.parse::<EtcdVersion>().unwrap();
+        let chosen = |wanted: &str, installed: &[&str]| {
+            let installed: Vec<EtcdVersion> = installed.iter().map(|text| version(text)).collect();
+            instead_of(version(wanted), &installed).map(|version| version.to_string())
+        };
+        let both = ["3.5.30", "3.5.35"];
+        assert_eq!(chosen("3.6.16", &both).as_deref(), Some("3.5.35"));
+        assert_eq!(chosen("3.5.31", &both).as_deref(), Some("3.5.30"));
+        assert_eq!(chosen("3.5.29", &both).as_deref(), Some("3.5.30"));
+        assert_eq!(chosen("3.6.16", &[]), None);
+    }
 }

@@ -24,7 +24,7 @@ pub struct Copy {
 pub enum State {
     /// All of it, as far as can be told without reading it.
     Good(Box<Sidecar>),
-    /// It has no sidecar: it is being taken, or whoever took it was stopped.
+    /// Nothing of it has its name yet: it is being taken, or whoever took it was stopped.
     Unfinished,
     /// It can't be used.
     Broken(Flaw),
@@ -33,6 +33,9 @@ pub enum State {
 /// Why a backup can't be used.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 pub enum Flaw {
+    /// The file is alone. It may be whole.
+    #[error("it has no sidecar: it is being read back, or its sidecar was lost")]
+    NoSidecar,
     /// The sidecar is alone.
     #[error("its file is gone: only the sidecar is there")]
     NoObject,
@@ -92,7 +95,10 @@ struct Found {
 
 fn state(store: &Store, id: &BackupId, found: &Found) -> State {
     if !found.has_sidecar {
-        return State::Unfinished;
+        return match found.object {
+            Some(_) => State::Broken(Flaw::NoSidecar),
+            None => State::Unfinished,
+        };
     }
     match sound(store, id, found.object) {
         Ok(sidecar) => State::Good(Box::new(sidecar)),

@@ -6,7 +6,7 @@ use std::str::FromStr;
 
 use inventories::{ClusterName, SiteName};
 use time::macros::format_description;
-use time::{OffsetDateTime, PrimitiveDateTime};
+use time::{Duration, OffsetDateTime, PrimitiveDateTime};
 
 /// A backup: `SITE.CLUSTER.TIME.RANDOM`. Sorted by site, cluster and time.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
@@ -38,6 +38,8 @@ pub enum FileName {
 
 const TIME: &[time::format_description::FormatItem<'_>] =
     format_description!("[year][month][day]T[hour][minute][second]Z");
+/// Between the clocks of two operators' machines; more is a clock that was set wrong.
+const CLOCKS_DIFFER: Duration = Duration::minutes(10);
 const OBJECT: &str = ".db.age";
 const SIDECAR: &str = ".json";
 const PART: &str = ".part";
@@ -60,6 +62,11 @@ impl BackupId {
             time: now.to_offset(time::UtcOffset::UTC).truncate_to_second(),
             random: bytes.iter().map(|byte| format!("{byte:02x}")).collect(),
         })
+    }
+
+    /// Whether it was begun later than now. Then its clock was wrong, or ours is, and its age says nothing.
+    pub fn is_ahead(&self, now: OffsetDateTime) -> bool {
+        self.time - now > CLOCKS_DIFFER
     }
 
     /// The file of the sealed snapshot.

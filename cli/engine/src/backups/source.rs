@@ -1,7 +1,7 @@
 //! Which member is asked for a snapshot: a healthy follower that has caught up, so that the leader is spared. Without
 //! a quorum it is the member that has applied most.
 
-use inventories::HostName;
+use inventories::{EtcdVersion, HostName};
 use planner::facts::EtcdFacts;
 
 use crate::etcd::EndpointStatus;
@@ -14,6 +14,8 @@ const NEAR: u64 = 5000;
 pub struct Answer {
     /// The host.
     pub host: HostName,
+    /// The release whose etcdctl asked it.
+    pub etcdctl: EtcdVersion,
     /// The member's own status, or why there is none.
     pub status: Result<EndpointStatus, String>,
 }
@@ -23,6 +25,8 @@ pub struct Answer {
 pub struct Source {
     /// Its host.
     pub host: HostName,
+    /// The release whose etcdctl is there.
+    pub etcdctl: EtcdVersion,
     /// What it said of itself.
     pub status: EndpointStatus,
     /// Why it is this one.
@@ -36,7 +40,9 @@ pub enum Choice {
     Follower,
     /// It leads, and no follower is fit.
     Leader,
-    /// There is no quorum, and it has applied more than the others that answer.
+    /// It follows and lags, and neither the leader nor another follower is fit.
+    Lagging,
+    /// It knows no leader, and neither does any other that is fit. It has applied most of them.
     HighestIndex,
 }
 
@@ -74,14 +80,14 @@ pub fn choose(answers: &[Answer], formed: Option<&str>) -> Result<Source, NoSour
         };
         NoSource::Silent(answers.iter().filter_map(why).collect())
     };
-    let members: Vec<(&HostName, &EndpointStatus)> = answers
-        .iter()
-        .filter_map(|answer| Some((&answer.host, answer.status.as_ref().ok()?)))
-        .collect();
+    let members: Vec<(&Answer, &EndpointStatus)> =
+        answers.iter().filter_map(|answer| Some((answer, answer.status.as_ref().ok()?))).collect();
     let Some((_, first)) = members.first() else { return Err(silent()) };
     let id = &first.facts.cluster_id;
     if members.iter().any(|(_, status)| status.facts.cluster_id != *id) {
-        let each = members.iter().map(|(host, said)| format!("{host}: {}", said.facts.cluster_id));
+        let each = members
+            .iter()
+            .map(|(answer, said)| format!("{}: {}", answer.host, said.facts.cluster_id));
         return Err(NoSource::Split(each.collect()));
     }
     if let Some(expected) = formed.filter(|expected| *expected != id) {
@@ -92,7 +98,7 @@ pub fn choose(answers: &[Answer], formed: Option<&str>) -> Result<Source, NoSour
     let led = || fit().filter(|(_, status)| status.facts.leader.is_some());
     let near = |facts: &EtcdFacts| newest.saturating_sub(facts.raft_applied) <= NEAR;
     let follower = led().filter(|(_, said)| !leads(&said.facts) && near(&said.facts));
-    let by_index = |(_, status): &&(&HostName, &EndpointStatus)| {
+    let by_index = |(_, status): &&(&Answer, &EndpointStatus)| {
         (status.facts.raft_applied, status.facts.raft_index)
     };
     let chosen = follower
@@ -101,9 +107,10 @@ pub fn choose(answers: &[Answer], formed: Option<&str>) -> Result<Source, NoSour
         .or_else(|| {
             led().find(|(_, said)| leads(&said.facts)).map(|chosen| (chosen, Choice::Leader))
         })
+        .or_else(|| led().max_by_key(by_index).map(|chosen| (chosen, Choice::Lagging)))
         .or_else(|| fit().max_by_key(by_index).map(|chosen| (chosen, Choice::HighestIndex)));
-    let ((host, status), choice) = chosen.ok_or(NoSource::Unfit)?;
-    Ok(Source { host: (*host).clone(), status: (*status).clone(), choice })
+    let ((Answer { host, etcdctl, .. }, status), choice) = chosen.ok_or(NoSource::Unfit)?;
+    Ok(Source { host: host.clone(), etcdctl: *etcdctl, status: (*status).clone(), choice })
 }
 
 fn leads(facts: &EtcdFacts) -> bool {
@@ -117,9 +124,9 @@ fn is_fit(facts: &EtcdFacts) -> bool {
 }
 
 impl Source {
-    /// Whether the cluster had a quorum.
+    /// Whether the cluster had a quorum, as far as this member can tell: without one it knows no leader.
     pub fn has_quorum(&self) -> bool {
-        self.choice != Choice::HighestIndex
+        self.status.facts.leader.is_some()
     }
 }
 
@@ -146,7 +153,7 @@ mod tests {
         };
         let host = HostName::new(&format!("etcd-{number}")).unwrap();
         let status = EndpointStatus { endpoint: String::new(), revision: applied, facts };
-        Answer { host, status: Ok(status) }
+        Answer { host, etcdctl: "3.6.16".parse().unwrap(), status: Ok(status) }
     }
 
     fn silent(number: u8) -> Answer {
@@ -194,12 +201,22 @@ mod tests {
     }
 
     #[test]
+    fn a_follower_that_lags_has_a_quorum_all_the_same() {
+        let alone = changed(member(2, 1, 20_000), |facts| facts.raft_applied = 14_000);
+        let source = choose(&[silent(1), alone.clone(), silent(3)], None).unwrap();
+        assert_eq!((source.choice, source.has_quorum()), (Choice::Lagging, true));
+        // One that is cut off has applied more, and does not know whether there is a quorum.
+        let source = choose(&[silent(1), alone, member(3, 0, 15_000)], None).unwrap();
+        assert_eq!((source.host.as_str(), source.has_quorum()), ("etcd-2", true));
+    }
+
+    #[test]
     fn members_of_another_cluster_are_refused() {
         let foreign = changed(member(2, 2, 1), |facts| facts.cluster_id = "c2".to_owned());
         let both = choose(&[member(1, 1, 1), foreign.clone()], None);
         assert!(matches!(both, Err(NoSource::Split(_))), "{both:?}");
         let other = choose(&[foreign], Some("c1")).unwrap_err();
-        assert_eq!(other.to_string(), "the cluster's id is c2, and c1 was formed");
+        assert_eq!(other.to_string(), "the cluster's id is c2, but this inventory formed c1");
         let nobody = choose(&[silent(1)], None).unwrap_err();
         assert_eq!(nobody.to_string(), "no member answers: etcd-1: connection refused");
     }

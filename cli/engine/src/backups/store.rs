@@ -3,11 +3,12 @@
 
 use std::fs::{self, DirBuilder, File, OpenOptions};
 use std::io::{self, Read, Write};
+use std::os::fd::AsRawFd as _;
 use std::os::unix::fs::{DirBuilderExt as _, OpenOptionsExt as _};
 use std::path::{Path, PathBuf};
 
 use inventories::BackupTarget;
-use rustix::fs::{CWD, RenameFlags, renameat_with};
+use rustix::fs::{AtFlags, CWD, OFlags, RenameFlags, linkat, renameat_with};
 use rustix::io::Errno;
 
 use super::name::{FileName, part_of};
@@ -135,8 +136,17 @@ impl Store {
 #[derive(Debug)]
 pub struct Staged {
     file: File,
-    part: PathBuf,
+    until: Until,
     whole: PathBuf,
+}
+
+/// Where a file is until it has its name.
+#[derive(Debug)]
+enum Until {
+    /// Under a name of its own, which whoever is killed leaves behind.
+    Part(PathBuf),
+    /// Nowhere: it is gone with the process.
+    Nameless,
 }
 
 impl Staged {
@@ -147,7 +157,24 @@ impl Staged {
     pub fn create(folder: &Path, part: &str, name: &str) -> io::Result<Self> {
         let (part, whole) = (folder.join(part), folder.join(name));
         let file = OpenOptions::new().write(true).create_new(true).mode(0o600).open(&part)?;
-        Ok(Self { file, part, whole })
+        Ok(Self { file, until: Until::Part(part), whole })
+    }
+
+    /// Begins `name` in `folder` without any name, so that not even a kill leaves something of it. Where the file
+    /// system can't, it begins as `part`.
+    ///
+    /// # Errors
+    /// Of the file system.
+    pub fn nameless(folder: &Path, part: &str, name: &str) -> io::Result<Self> {
+        let flags = (OFlags::TMPFILE | OFlags::CLOEXEC).bits().cast_signed();
+        let opened = OpenOptions::new().write(true).mode(0o600).custom_flags(flags).open(folder);
+        match opened {
+            // Without /proc it could not be given its name.
+            Ok(file) if path_of(&file).symlink_metadata().is_ok() => {
+                Ok(Self { file, until: Until::Nameless, whole: folder.join(name) })
+            }
+            _ => Self::create(folder, part, name),
+        }
     }
 
     /// Gives the file its name, once all of it is on the disk. Another file of that name stays as it is.
@@ -156,7 +183,12 @@ impl Staged {
     /// Of the file system, such as that the name is taken.
     pub fn publish(self) -> io::Result<()> {
         self.file.sync_all()?;
-        rename_beside(&self.part, &self.whole)?;
+        match &self.until {
+            Until::Part(part) => rename_beside(part, &self.whole)?,
+            Until::Nameless => {
+                linkat(CWD, path_of(&self.file), CWD, &self.whole, AtFlags::SYMLINK_FOLLOW)?;
+            }
+        }
         sync_folder(self.whole.parent().unwrap_or(Path::new(".")))
     }
 }
@@ -173,9 +205,16 @@ impl Write for Staged {
 
 impl Drop for Staged {
     fn drop(&mut self) {
-        // Published, it has this name no more.
-        let _ = fs::remove_file(&self.part);
+        if let Until::Part(part) = &self.until {
+            // Published, it has this name no more.
+            let _ = fs::remove_file(part);
+        }
     }
+}
+
+/// By which an open file without a name can be reached.
+fn path_of(file: &File) -> PathBuf {
+    format!("/proc/self/fd/{}", file.as_raw_fd()).into()
 }
 
 /// Renames without replacing. File systems that cannot, such as NFS, can link, which does not replace either.

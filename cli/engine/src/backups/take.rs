@@ -4,6 +4,7 @@
 use std::io::{self, PipeReader, Read as _, Write as _};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
+use std::time::{Duration, Instant};
 
 use inventories::{EtcdVersion, HostName};
 use pki::Recipient;
@@ -14,7 +15,7 @@ use tokio::task::JoinHandle;
 use zeroize::Zeroizing;
 
 use super::fan_out::{Copy, FanOut, Written};
-use super::name::BackupId;
+use super::name::{BackupId, part_of};
 use super::open::{OpenError, copy_sealed};
 use super::sidecar::Sidecar;
 use super::store::{Staged, Store};
@@ -25,6 +26,20 @@ use crate::script::{self, answer};
 
 /// What is sealed at a time, as much as a pipe holds.
 const PIECE: usize = 64 * 1024;
+
+/// How long nothing may come through. As long as somebody reads a snapshot, its member keeps every page that it holds.
+const PATIENCE: Duration = Duration::from_secs(300);
+
+/// How long the sealing of what stalled may take to end.
+const UNWINDING: Duration = Duration::from_secs(10);
+
+/// How long targets may take to remove what nobody waits for.
+const DISCARDING: Duration = Duration::from_secs(2);
+
+/// The most that a snapshot of a database of so many bytes may have: it grows while it is read, but not without end.
+pub fn most_of(database: u64) -> u64 {
+    database.saturating_mul(2).saturating_add(1 << 30)
+}
 
 /// What is taken.
 #[derive(Debug)]
@@ -43,6 +58,8 @@ pub struct Order<'a> {
     pub stores: &'a [Store],
     /// What it is called.
     pub id: &'a BackupId,
+    /// The most bytes that a snapshot may have.
+    pub most: u64,
     /// How many bytes have come, for whoever shows it.
     pub progress: &'a Arc<AtomicU64>,
 }
@@ -88,6 +105,20 @@ pub enum TakeError {
     /// It could not be sealed.
     #[error(transparent)]
     Seal(#[from] StreamError),
+    /// It does not end where it should.
+    #[error(
+        "the host sent more than {most} bytes, far more than the database that its member told of"
+    )]
+    TooLarge {
+        /// The most that it may be.
+        most: u64,
+    },
+    /// Nothing moves.
+    #[error("nothing of the snapshot came through for {} s: the host, the network or a target stalls", .after.as_secs())]
+    Stalled {
+        /// For how long.
+        after: Duration,
+    },
     /// Every store failed.
     #[error("no target took the backup: {}", .0.join("; "))]
     NoTarget(Vec<String>),
@@ -135,28 +166,38 @@ pub async fn take(
     stop: impl Future<Output = ()>,
 ) -> Result<Taken, TakeError> {
     let connection = pool.connection(order.host).await?;
-    take_over(&connection, save(order), order, describe, stop).await
+    take_over(&connection, save(order), order, PATIENCE, describe, stop).await
 }
 
 async fn take_over(
     connection: &Connection,
     save: Call,
     order: &Order<'_>,
+    patience: Duration,
     describe: impl FnOnce(Sizes) -> Sidecar,
     stop: impl Future<Output = ()>,
 ) -> Result<Taken, TakeError> {
     let (stream, out) = io::pipe().map_err(StreamError::from)?;
     let mut sealing = Sealing::start(order, stream);
     // Once this is over nobody writes into the pipe, and so the sealing ends.
-    let received = receive(connection.stream(save, out), &mut sealing, stop).await;
-    let sealed = sealing.end().await;
+    let stalled = stalled(order.progress, patience);
+    let received = receive(connection.stream(save, out), &mut sealing, stop, stalled).await;
     let Sealed { measured, written } = match received {
         Received::Reply(reply) => {
+            let sealed = sealing.end().await;
             ended(&reply?)?;
             sealed?
         }
-        Received::Nothing => return Err(sealed.err().unwrap_or(TakeError::Stopped)),
-        Received::Stop => return Err(TakeError::Interrupted),
+        Received::Nothing => return Err(sealing.end().await.err().unwrap_or(TakeError::Stopped)),
+        Received::Stop => {
+            let _ = sealing.end().await;
+            return Err(TakeError::Interrupted);
+        }
+        Received::Stalled => {
+            // A target that stalls can hold the sealing for ever.
+            let _ = tokio::time::timeout(UNWINDING, sealing.end()).await;
+            return Err(TakeError::Stalled { after: patience });
+        }
     };
     measured.trailer?;
     let sidecar = describe(Sizes {
@@ -174,23 +215,47 @@ enum Received {
     /// The sealing failed first.
     Nothing,
     Stop,
+    Stalled,
 }
 
 async fn receive(
     streaming: impl Future<Output = Result<Reply, RemoteError>>,
     sealing: &mut Sealing,
     stop: impl Future<Output = ()>,
+    stalled: impl Future<Output = ()>,
 ) -> Received {
-    let mut streaming = std::pin::pin!(streaming);
     tokio::select! {
-        reply = &mut streaming => Received::Reply(reply),
-        () = sealing.wait() => match sealing.has_failed() {
-            true => Received::Nothing,
-            // The stream ends a moment before the reply comes.
-            false => Received::Reply(streaming.await),
-        },
+        reply = streaming => Received::Reply(reply),
+        () = sealing.fail() => Received::Nothing,
         () = stop => Received::Stop,
+        () = stalled => Received::Stalled,
     }
+}
+
+/// Ends once nothing has come through for so long.
+async fn stalled(progress: &AtomicU64, patience: Duration) {
+    let (mut before, mut since) = (0, Instant::now());
+    while since.elapsed() < patience {
+        tokio::time::sleep(patience / 20).await;
+        let now = progress.load(Ordering::Relaxed);
+        if now != before {
+            (before, since) = (now, Instant::now());
+        }
+    }
+}
+
+/// Removes what is left of a backup that nobody waits for any more, as far as its targets answer in time.
+pub async fn discard(stores: &[Store], id: &BackupId) {
+    let mut removing = tokio::task::JoinSet::new();
+    for store in stores {
+        let store = store.clone();
+        let parts = [part_of(&id.object()), part_of(&id.sidecar())];
+        removing.spawn_blocking(move || parts.iter().try_for_each(|part| store.remove(part)));
+    }
+    let _ =
+        tokio::time::timeout(DISCARDING, async { while removing.join_next().await.is_some() {} })
+            .await;
+    removing.detach_all();
 }
 
 fn save(order: &Order<'_>) -> Call {
@@ -237,12 +302,13 @@ impl Sealing {
     fn start(order: &Order<'_>, stream: PipeReader) -> Self {
         let (stores, name) = (order.stores.to_vec(), order.id.object());
         let (recipients, progress) = (order.recipients.to_vec(), Arc::clone(order.progress));
+        let most = order.most;
         let work = move || {
             let mut copies = FanOut::into(&stores, &name);
-            match seal(stream, &recipients, &mut copies, &progress) {
+            match seal(stream, &recipients, &mut copies, most, &progress) {
                 Ok(measured) => Ok(Sealed { measured, written: copies.finish() }),
                 Err(_) if !copies.has_any() => Err(TakeError::NoTarget(copies.troubles())),
-                Err(error) => Err(error.into()),
+                Err(error) => Err(error),
             }
         };
         Self { thread: tokio::task::spawn_blocking(work), ended: None }
@@ -255,8 +321,12 @@ impl Sealing {
         }
     }
 
-    fn has_failed(&self) -> bool {
-        self.ended.as_ref().is_some_and(Result::is_err)
+    /// Waits for an end before its time. The stream ends a moment before the reply comes, which is none.
+    async fn fail(&mut self) {
+        self.wait().await;
+        if !self.ended.as_ref().is_some_and(Result::is_err) {
+            std::future::pending::<()>().await;
+        }
     }
 
     async fn end(mut self) -> Result<Sealed, TakeError> {
@@ -269,21 +339,24 @@ fn seal(
     mut stream: PipeReader,
     recipients: &[Recipient],
     copies: &mut FanOut,
+    most: u64,
     progress: &AtomicU64,
-) -> Result<Measured, StreamError> {
+) -> Result<Measured, TakeError> {
     let mut sealer = Sealer::new(recipients, copies)?;
     let mut measure = Measure::default();
     let mut buffer = Zeroizing::new(vec![0; PIECE]);
     loop {
-        let count = stream.read(&mut buffer)?;
+        let count = stream.read(&mut buffer).map_err(StreamError::from)?;
         if count == 0 {
             break;
         }
         measure.update(&buffer[..count]);
-        sealer.write_all(&buffer[..count])?;
-        progress.fetch_add(count as u64, Ordering::Relaxed);
+        sealer.write_all(&buffer[..count]).map_err(StreamError::from)?;
+        if progress.fetch_add(count as u64, Ordering::Relaxed) + count as u64 > most {
+            return Err(TakeError::TooLarge { most });
+        }
     }
-    sealer.finish()?;
+    sealer.finish().map_err(StreamError::from)?;
     Ok(measure.finish())
 }
 

@@ -17,6 +17,11 @@ const WORK: Duration = Duration::from_secs(10);
 /// The most that etcdctl may print, in bytes, as base64.
 const MAX_REPLY: usize = 64 * 1024 * 1024;
 
+/// The most that the names of all releases may take, in bytes.
+const MAX_NAMES: usize = 64 * 1024;
+
+const INSTALLED: &str = include_str!("../script/sh/list_etcdctl.sh");
+
 const SCRIPT: &str = include_str!("../script/sh/etcdctl.sh");
 
 /// What etcdctl is asked.
@@ -60,6 +65,27 @@ pub async fn ask(connection: &Connection, question: &Question<'_>) -> Result<Ans
     read(&reply).ok_or(NoAnswer::NotRun(reply.stderr))
 }
 
+/// The releases whose etcdctl is on a host. What else lies there is passed over.
+pub async fn installed(connection: &Connection) -> Result<Vec<EtcdVersion>, RemoteError> {
+    let reply = connection.run(listing(ReleaseLayout::ROOT)).await?;
+    Ok(read_names(&reply))
+}
+
+fn read_names(reply: &Reply) -> Vec<EtcdVersion> {
+    let names = String::from_utf8_lossy(&reply.stdout);
+    names.lines().filter_map(|name| name.parse().ok()).collect()
+}
+
+fn listing(root: &str) -> Call {
+    Call {
+        script: INSTALLED,
+        args: vec![root.to_owned()],
+        payload: Payload::new(),
+        deadline: WORK,
+        max_reply: MAX_NAMES,
+    }
+}
+
 fn call(question: &Question<'_>) -> Call {
     let Question { cluster, version, endpoints, arguments } = question;
     let layout = Layout::of(cluster);
@@ -92,6 +118,7 @@ fn read(reply: &Reply) -> Option<Answer> {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use test_kit::executable::executable;
 
     /// Runs the script as a host's shell would.
     fn run(arguments: &[&str]) -> Answer {
@@ -145,6 +172,21 @@ mod tests {
             .unwrap();
         let reply = Reply { status: 0, stdout: output.stdout, stderr: String::new() };
         assert_eq!(String::from_utf8(read(&reply).unwrap().stdout).unwrap(), "");
+    }
+
+    #[tokio::test]
+    async fn a_host_tells_which_releases_it_has() {
+        let sshd = remote::test_server::Sshd::start();
+        for name in ["3.5.35", "3.6.16", "rubbish"] {
+            std::fs::create_dir_all(sshd.path("opt").join(name)).unwrap();
+            executable(&sshd.path("opt").join(name).join("etcdctl"), "#!/bin/sh\n");
+        }
+        std::fs::create_dir_all(sshd.path("opt/3.4.45")).unwrap();
+        let listing = listing(sshd.path("opt").to_str().unwrap());
+        let reply = sshd.connect().await.run(listing).await.unwrap();
+        let versions = read_names(&reply);
+        let versions: Vec<String> = versions.iter().map(ToString::to_string).collect();
+        assert_eq!(versions, ["3.5.35", "3.6.16"]);
     }
 
     #[test]

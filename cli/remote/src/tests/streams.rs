@@ -102,3 +102,21 @@ async fn what_streams_ends_when_nobody_waits_for_it() {
     drained.join().unwrap();
     assert!(tokio::task::spawn_blocking(move || wait_for(|| ended.exists())).await.unwrap());
 }
+
+#[tokio::test]
+async fn a_silent_host_does_not_hold_the_reader_of_a_stream_that_nobody_waits_for() {
+    let sshd = Sshd::start();
+    let cable = Cable::to(sshd.port);
+    let connection = connect(through(&sshd, &cable)).await.unwrap();
+    let (stream, out) = io::pipe().unwrap();
+    let drained = drain(stream);
+    {
+        let mut streaming = std::pin::pin!(connection.stream(call("echo here >&3; sleep 30"), out));
+        assert!(tokio::time::timeout(Duration::from_secs(1), &mut streaming).await.is_err());
+        cable.fall_silent();
+        assert!(tokio::time::timeout(Duration::from_millis(100), &mut streaming).await.is_err());
+    }
+    let left = Instant::now();
+    drained.join().unwrap();
+    assert!(left.elapsed() < Duration::from_secs(1), "{:?}", left.elapsed());
+}

@@ -103,7 +103,7 @@ fn no_keep(cluster: &ClusterName) -> CliError {
 
 /// Prints what goes; how many that are.
 fn show(context: &Context, decided: &Decided, now: OffsetDateTime) -> usize {
-    let Decided { store, pruning: Pruning { kept: _, surplus, abandoned }, .. } = decided;
+    let Decided { store, pruning: Pruning { surplus, abandoned, .. }, .. } = decided;
     let line = |id: &BackupId, what: &str| {
         let age = age(now - id.time);
         context.terminal.print(&format!("{}: {id}, {age} old{what}\n", store.name()));
@@ -114,19 +114,21 @@ fn show(context: &Context, decided: &Decided, now: OffsetDateTime) -> usize {
 }
 
 fn delete(context: &Context, decided: &Decided) -> Result<(), CliError> {
-    let Decided { store, pruning: Pruning { kept, surplus, abandoned }, .. } = decided;
-    if !surplus.is_empty() {
-        newest_is_whole(decided, kept.last()).map_err(|error| {
+    let Decided { store, pruning: Pruning { surplus, abandoned, proofs, .. }, .. } = decided;
+    for id in proofs {
+        is_whole(decided, id).map_err(|error| {
             let message = format!(
-                "nothing was deleted in {}: its newest backup failed verification",
+                "nothing was deleted in {}: {id}, the newest of its cluster, failed verification",
                 store.name()
             );
             CliError::failed(ErrorContext::new(message, error))
                 .hint("take a new one: quorate snapshot take")
         })?;
     }
-    for id in surplus.iter().chain(abandoned) {
-        remove(store, id).map_err(|error| {
+    let going =
+        surplus.iter().map(|id| (id, whole(id))).chain(abandoned.iter().map(|id| (id, parts(id))));
+    for (id, files) in going {
+        remove(store, &files).map_err(|error| {
             let message = format!("{}: {id} could not be deleted", store.name());
             CliError::failed(ErrorContext::new(message, error))
         })?;
@@ -136,21 +138,26 @@ fn delete(context: &Context, decided: &Decided) -> Result<(), CliError> {
 }
 
 /// Reads what is to stay, so that it is never the last good one that goes.
-fn newest_is_whole(decided: &Decided, newest: Option<&BackupId>) -> Result<(), OpenError> {
+fn is_whole(decided: &Decided, id: &BackupId) -> Result<(), OpenError> {
     let Decided { store, copies, .. } = decided;
-    let newest = copies.iter().find(|copy| Some(&copy.id) == newest);
-    let Some((id, known)) = newest.and_then(|copy| Some((&copy.id, copy.sidecar()?))) else {
+    let copy = copies.iter().find(|copy| copy.id == *id);
+    let Some(known) = copy.and_then(Copy::sidecar) else {
         return Err(OpenError::Read(io::Error::other("there is none")));
     };
     let stored = store.open(&id.object()).map_err(OpenError::Read)?;
     copy_sealed(stored, known, &mut io::sink())
 }
 
-/// The sidecar goes first: what is left of a run that was stopped is no backup.
-fn remove(store: &Store, id: &BackupId) -> io::Result<()> {
-    let (object, sidecar) = (id.object(), id.sidecar());
-    for name in [sidecar.clone(), object.clone(), part_of(&sidecar), part_of(&object)] {
-        store.remove(&name)?;
-    }
-    Ok(())
+/// What is left of a run that was stopped, and nothing that has a backup's own name.
+fn parts(id: &BackupId) -> Vec<String> {
+    vec![part_of(&id.sidecar()), part_of(&id.object())]
+}
+
+/// The sidecar goes first: what is left of a pruning that was stopped is no backup.
+fn whole(id: &BackupId) -> Vec<String> {
+    [vec![id.sidecar(), id.object()], parts(id)].concat()
+}
+
+fn remove(store: &Store, files: &[String]) -> io::Result<()> {
+    files.iter().try_for_each(|name| store.remove(name))
 }

@@ -16,6 +16,7 @@ use remote::RemoteError;
 use templates::Layout;
 use time::OffsetDateTime;
 use time::format_description::well_known::Rfc3339;
+use tokio::sync::oneshot;
 
 use super::{settings, stores};
 use crate::commands::Context;
@@ -45,7 +46,7 @@ pub(super) fn run(context: &Context, named: Option<&ClusterName>) -> Result<Exit
         let asking = async {
             let answers = ask::every_status(&access.pool, cluster).await;
             let source = choose(&answers, formed(cluster)).map_err(no_source)?;
-            let about = ask::about(&access.pool, cluster, &source.host).await;
+            let about = ask::about(&access.pool, cluster, &source).await;
             Ok((source, about))
         };
         let (source, about) = interrupts.give_way(asking).await?;
@@ -54,7 +55,7 @@ pub(super) fn run(context: &Context, named: Option<&ClusterName>) -> Result<Exit
         let order = Order {
             host: &source.host,
             layout: &Layout::of(&cluster.name),
-            version: cluster.version,
+            version: source.etcdctl,
             endpoint: &cluster
                 .endpoints_from(&source.host)
                 .remove(&source.host)
@@ -62,13 +63,40 @@ pub(super) fn run(context: &Context, named: Option<&ClusterName>) -> Result<Exit
             recipients: &recipients,
             stores: &stores,
             id: &id,
+            most: take::most_of(source.status.facts.db_size),
             progress: &progress,
         };
         let describe = |sizes| sidecar(&site, &id, &source, about, sizes);
-        let taking = take::take(&access.pool, &order, describe, interrupts.next());
-        watched(&context.terminal, &source, &progress, taking).await.map_err(not_taken)
+        let (stop, stopped) = oneshot::channel();
+        let stopped = async { drop(stopped.await) };
+        let taking = take::take(&access.pool, &order, describe, stopped);
+        let taking = watched(&context.terminal, &source, &progress, taking);
+        match unless_stopped_twice(&mut interrupts, stop, taking).await {
+            Some(taken) => taken.map_err(not_taken),
+            None => {
+                context.terminal.clear();
+                take::discard(&stores, &id).await;
+                Err(not_taken(TakeError::Interrupted))
+            }
+        }
     })??;
     Ok(tell(&context.terminal, &id, &taken))
+}
+
+/// Passes on the first stop, after which the work tidies up; the second one ends the wait: `None`.
+async fn unless_stopped_twice<T>(
+    interrupts: &mut Interrupts,
+    stop: oneshot::Sender<()>,
+    work: impl Future<Output = T>,
+) -> Option<T> {
+    let mut work = std::pin::pin!(work);
+    tokio::select! {
+        done = &mut work => return Some(done),
+        () = interrupts.next() => {}
+    }
+    // Once the whole snapshot is here, nobody listens.
+    let _ = stop.send(());
+    interrupts.unless_twice(work).await
 }
 
 fn recipients(written: &[String]) -> Result<Vec<Recipient>, CliError> {
@@ -102,13 +130,18 @@ fn announce(terminal: &Terminal, cluster: &ClusterSpec, source: &Source) {
     let why = match source.choice {
         Choice::Follower => "a follower",
         Choice::Leader => "the leader, because no follower is fit",
+        Choice::Lagging => "a follower that lags, because no other member is fit",
         Choice::HighestIndex => "the member with the highest index",
     };
     terminal.say(&format!("Taking a snapshot of cluster {name} from {host}, {why}."));
-    if !source.has_quorum() {
-        terminal.warn(&format!(
-            "cluster {name} has no quorum: members that did not answer may hold later writes"
-        ));
+    match source.choice {
+        Choice::Follower | Choice::Leader => {}
+        Choice::Lagging => terminal.warn(&format!(
+            "{host} lags behind: the backup lacks the latest writes of cluster {name}"
+        )),
+        Choice::HighestIndex => terminal.warn(&format!(
+            "{host} knows no leader, so cluster {name} has no quorum: other members may hold later writes"
+        )),
     }
 }
 
@@ -189,7 +222,11 @@ fn not_taken(error: TakeError) -> CliError {
     };
     let hint = match &error {
         TakeError::Remote(error) => RemoteError::hint(error),
-        TakeError::Etcdctl { .. } | TakeError::Trailer(_) | TakeError::Host(_) => Some(
+        TakeError::Etcdctl { .. }
+        | TakeError::Trailer(_)
+        | TakeError::Host(_)
+        | TakeError::TooLarge { .. }
+        | TakeError::Stalled { .. } => Some(
             "nothing was stored; earlier backups are unchanged: quorate snapshot list".to_owned(),
         ),
         _ => None,

@@ -74,7 +74,7 @@ pub(super) fn copies_of(
                 context.terminal.warn(&format!("{name}: {id} is broken: {flaw}"));
             }
             Some(State::Unfinished) => context.terminal.warn(&format!(
-                "{name}: {id} is unfinished: it has no sidecar, and so it is not a backup"
+                "{name}: {id} is unfinished: it is being taken, or whoever took it was stopped"
             )),
             None => context.terminal.warn(&format!("{name} does not have {id}")),
         }

@@ -1,7 +1,6 @@
 //! From a real shell through a real sshd into folders: whole, or not at all.
 
 use std::path::Path;
-use std::time::Duration;
 
 use inventories::ClusterName;
 use tempfile::TempDir;
@@ -69,6 +68,7 @@ async fn poured(root: &TempDir, plain: &[u8], stores: &[Store]) -> Result<Sealed
         recipients: &[recipient()],
         stores,
         id: &id,
+        most: u64::MAX,
         progress: &Arc::new(AtomicU64::new(0)),
     };
     let sealing = Sealing::start(&order, stream);
@@ -138,6 +138,7 @@ async fn without_any_target_there_is_no_backup() {
 /// A host whose etcdctl is a script, and the call that takes a snapshot there.
 struct Host {
     sshd: remote::test_server::Sshd,
+    cable: remote::test_server::Cable,
     root: TempDir,
 }
 
@@ -146,13 +147,25 @@ impl Host {
         let root = tempfile::tempdir().unwrap();
         executable(&root.path().join("etcdctl"), &format!("#!/bin/sh\n{etcdctl}\n"));
         std::fs::write(root.path().join("db"), snapshot(3000)).unwrap();
-        Self { sshd: remote::test_server::Sshd::start(), root }
+        let sshd = remote::test_server::Sshd::start();
+        Self { cable: remote::test_server::Cable::to(sshd.port), sshd, root }
     }
 
     /// What a stop of the streaming, or its end, leaves in the store.
     async fn take(&self, stop: impl Future<Output = ()>) -> (Result<(), TakeError>, Store) {
+        self.take_within(Duration::from_secs(300), stop).await
+    }
+
+    async fn take_within(
+        &self,
+        patience: Duration,
+        stop: impl Future<Output = ()>,
+    ) -> (Result<(), TakeError>, Store) {
         let store_of = folder(&self.root, "backups");
-        let connection = self.sshd.connect().await;
+        let target = self.sshd.target();
+        let port = self.cable.port;
+        self.sshd.know(&format!("[127.0.0.1]:{port} {}", self.sshd.host_key("ed25519")));
+        let connection = remote::connect(remote::Target { port, ..target }).await.unwrap();
         let id = id(datetime!(2026-11-29 14:05 UTC));
         let layout = Layout::of(&ClusterName::new("main").unwrap());
         let stores = [store_of.clone()];
@@ -165,6 +178,7 @@ impl Host {
             recipients: &recipients,
             stores: &stores,
             id: &id,
+            most: 20_000_000,
             progress: &Arc::new(AtomicU64::new(0)),
         };
         let describe = |sizes: Sizes| Sidecar {
@@ -175,7 +189,7 @@ impl Host {
             ..sidecar(&id, b"", b"")
         };
         let asked = self.here(save(&order));
-        let taken = take_over(&connection, asked, &order, describe, stop).await;
+        let taken = take_over(&connection, asked, &order, patience, describe, stop).await;
         (taken.map(|taken| taken.kept.into_iter().for_each(|kept| kept.outcome.unwrap())), store_of)
     }
 
@@ -226,7 +240,7 @@ async fn what_is_not_whole_is_stored_nowhere() {
     let empty = GOOD.replace("cat db", ":");
     let never_opened = "echo 'Error: context deadline exceeded' >&2; exit 1";
     for (etcdctl, expected) in [
-        (cut.as_str(), "the snapshot is cut short"),
+        (cut.as_str(), "the snapshot is truncated"),
         (&altered, "the snapshot does not match the checksum"),
         (&killed, "etcdctl ended with status 137"),
         (&empty, "the snapshot is empty"),
@@ -263,4 +277,43 @@ async fn who_says_stop_finds_nothing_stored_and_nothing_left_running() {
         move || remote::test_server::wait_for(|| !running(&pid))
     });
     assert!(ended.await.unwrap(), "etcdctl still runs");
+}
+
+#[tokio::test]
+async fn a_stream_without_end_and_one_that_stalls_are_given_up() {
+    let endless = Host::with(&GOOD.replace("cat db", "exec cat /dev/zero"));
+    let (taken, store) = endless.take(std::future::pending()).await;
+    assert!(matches!(taken, Err(TakeError::TooLarge { most: 20_000_000 })), "{taken:?}");
+    assert!(names(&store).is_empty(), "{:?}", names(&store));
+    let stalled = Host::with(&GOOD.replace("cat db", "cat db; sleep 30"));
+    let taking = stalled.take_within(Duration::from_secs(2), std::future::pending());
+    let (taken, store) = tokio::time::timeout(Duration::from_secs(60), taking).await.unwrap();
+    assert!(matches!(taken, Err(TakeError::Stalled { .. })), "{taken:?}");
+    assert!(names(&store).is_empty(), "{:?}", names(&store));
+}
+
+#[tokio::test]
+async fn a_host_that_fell_silent_does_not_hold_who_says_stop() {
+    let host = Host::with(&GOOD.replace("cat db", "echo $$ >pid; cat db; sleep 30"));
+    let stop = async {
+        while !host.path("pid").exists() {
+            tokio::time::sleep(Duration::from_millis(50)).await;
+        }
+        host.cable.fall_silent();
+    };
+    let taking = host.take(stop);
+    let (taken, store) = tokio::time::timeout(Duration::from_secs(5), taking).await.unwrap();
+    assert!(matches!(taken, Err(TakeError::Interrupted)), "{taken:?}");
+    assert!(names(&store).is_empty(), "{:?}", names(&store));
+}
+
+#[tokio::test]
+async fn what_nobody_waits_for_is_removed_and_other_files_are_not() {
+    let root = tempfile::tempdir().unwrap();
+    let store = folder(&root, "backups");
+    let id = id(datetime!(2026-11-29 14:05 UTC));
+    store.put(&id.object(), b"whole").unwrap();
+    std::mem::forget(store.stage(&id.object()).unwrap());
+    discard(std::slice::from_ref(&store), &id).await;
+    assert_eq!(names(&store), [id.object()]);
 }

@@ -116,7 +116,7 @@ fn each_flaw_is_said_as_it_is() {
     // No snapshot at all, and everything else fits.
     let text = seal(b"hello");
     let said = why(&text, &super::sidecar(&id, b"hello", &text));
-    assert!(said.starts_with("the snapshot is cut short"), "{said}");
+    assert!(said.starts_with("the snapshot is truncated"), "{said}");
 }
 
 #[test]
