@@ -22,9 +22,7 @@ const STEP_BYTES: usize = 256 * 1024;
 const CHUNK: usize = 32 * 1024;
 /// libssh2's code for a channel that the server refused to open.
 const OPEN_REFUSED: ssh2::ErrorCode = ssh2::ErrorCode::Session(-21);
-
-/// How often, and after what pause, a refused opening is tried again although nothing of ours is
-/// in its way: sshd counts a session for a moment longer than it lasts.
+/// How often a refused opening is tried again, and after what pause: sshd counts a session for longer than it lasts.
 const REOPENINGS: u32 = 5;
 const REOPENING_PAUSE: Duration = Duration::from_millis(100);
 

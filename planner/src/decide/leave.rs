@@ -10,7 +10,7 @@ use inventories::HostName;
 
 use crate::decide::assess::View;
 use crate::decide::join::Joins;
-use crate::decide::leaving::{Leaving, Place, State};
+use crate::decide::leaving::{Found, Leaving, Place, State};
 use crate::decide::member_context::MemberContext;
 use crate::decide::membership::majority;
 use crate::plan::{Action, Guard, Leaver, Others, Step, StepId, StepKind, Verb, Why};
@@ -198,6 +198,7 @@ impl Leaves<'_, '_> {
         let (member, id) = (&one.wanted.member, one.id().unwrap_or_default());
         let data = match self.left_alone(one) {
             None => format!("its data is kept on {host} in {}", member.layout().archive_dir()),
+            Some(why) if one.found == Found::Nothing => format!("{host} is {why}"),
             Some(why) => format!("what {host} has of it stays there: {why}"),
         };
         report

@@ -102,7 +102,6 @@ pub(super) fn assessed<'a>(
     for cluster in policy.selection.of(spec) {
         let view = assess::assess(cluster, facts, Reform::of(cluster, policy), &policy.replace);
         judge(spec, cluster, &view, facts, policy, &mut report);
-        report.unseen.extend(unseen(facts, &view.leaving.keys().copied().collect()));
         let waits = view.waits_for().filter_map(|host| view.elsewhere.unseen.get_key_value(host));
         report.unseen.extend(waits.map(|(host, why)| ((*host).clone(), (*why).to_owned())));
         views.push((cluster, view));

@@ -144,9 +144,12 @@ impl Simulated {
         if leader == name(to) {
             return Verdict::Accepted;
         }
+        let url = |of: &HostName| {
+            self.spec.clusters[&cluster(0)].members[of].member.client_url().to_string()
+        };
         let kind = StepKind::MoveLeader {
-            endpoint: String::new(),
-            others: BTreeMap::from([(name(to), String::new())]),
+            endpoint: url(&leader),
+            others: BTreeMap::from([(name(to), url(&name(to)))]),
             version: plain(3).version,
         };
         let from = (0..3).find(|index| name(*index) == leader).unwrap();

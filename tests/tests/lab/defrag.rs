@@ -48,10 +48,12 @@ pub(crate) fn databases_are_defragmented_under_a_writer(runtime: Runtime) {
     stage.run(&["history"]).ends(0).says("defragment");
 }
 
-/// 3.4 has no etcdutl: its etcdctl rewrites a database that nobody has open.
+/// 3.4 has no etcdutl: its etcdctl rewrites a database that nobody has open. The newest one is tried by a proof.
 #[test]
 fn large_databases_are_defragmented_while_their_members_are_stopped() {
-    for version in [Version::new(3, 4, 23), NEWEST] {
+    let all = [Version::new(3, 4, 23), NEWEST];
+    let tried = if std::env::var_os("QUORATE_PROVE").is_some() { &all[..] } else { &all[..1] };
+    for version in tried.iter().copied() {
         let options = SiteOptions { version, ..SiteOptions::default() };
         let stage = Stage::formed("d-large", 3, &options);
         let members = Members::of_main(version, 3);

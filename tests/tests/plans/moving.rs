@@ -134,8 +134,8 @@ fn a_member_moves_in_its_turn_and_the_others_stay() {
     assert_eq!(clusters["c0"].needed, 2);
     let up: Vec<_> = plan.report.quorum.iter().map(|note| (note.what.as_str(), note.up)).collect();
     assert_eq!(up, [("move etcd-2", 2)]);
-    let told = "etcd-2 of cluster c0 answers at https://10.88.0.12:2379 from its restart on; change API servers \
-                that name https://10.77.0.12:2379";
+    let told = "etcd-2 of cluster c0 answers at https://10.88.0.12:2379 once it has started there; update API servers \
+                that use https://10.77.0.12:2379";
     assert!(plan.report.clients.iter().any(|line| line == told), "{:?}", plan.report.clients);
     settled(site.world.clone(), &site.spec(), &Policy::default());
 }

@@ -32,6 +32,8 @@ impl Leaves<'_, '_> {
                     ));
                     steps.push(self.clear(one, steps.last().map(|step| step.id.clone())));
                 }
+                // The removal says so, or nobody knows whether anything is left.
+                Some(_) if one.1.found == Found::Nothing => {}
                 Some(why) => report.unmanaged.push(self.left(one.0, why)),
             }
         }
@@ -53,9 +55,7 @@ impl Leaves<'_, '_> {
     pub(super) fn left_alone(&self, one: &Leaving<'_>) -> Option<&'static str> {
         let ours = |site: &Observed<_>| site.known() == Some(&self.asker.site.site);
         match one.found {
-            Found::Nothing => {
-                Some("the host is unreachable; the next apply that reaches it archives the data")
-            }
+            Found::Nothing => Some("unreachable; the next apply that reaches it archives the data"),
             Found::Others => Some("it is another member's, or another cluster's of the same name"),
             Found::Unreadable => Some("it can't be read"),
             Found::Its if !one.site.is_some_and(ours) => {

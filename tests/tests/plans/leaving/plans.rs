@@ -1,6 +1,7 @@
 //! Who is removed in a plan, who is not, and when.
 
-use planner::facts::{EtcdFacts, ListedMember, SiteFacts};
+use planner::facts::{EtcdFacts, HostFacts, ListedMember, MemberFacts, SiteFacts};
+use planner::plan::Verb;
 use planner::text::{self, Style};
 use planner::{Observed, Selection};
 use proptest::prelude::*;
@@ -37,7 +38,9 @@ fn a_member_that_hangs_stays() {
     let site = Site::swap(Runtime::Systemd).strike("etcd-3", Fault::Slow);
     let plan = site.plan();
     assert_eq!(changes(&plan), 0, "{plan:#?}");
-    assert!(held(&plan, FindingCode::RemovalWaits).contains("etcd-3 runs and does not answer"));
+    assert!(
+        held(&plan, FindingCode::RemovalWaits).contains("no answer from etcd-3, still running")
+    );
     let mut facts = site.world.observe(&site.wanted);
     member(&mut facts, "etcd-3").etcd = Observed::Absent;
     member(&mut facts, "etcd-3").running = Observed::Unknown("permission denied".to_owned());
@@ -205,5 +208,49 @@ proptest! {
             is_reached(&done, &site.wanted);
             nobody_else_is_left(&done, &site.wanted);
         }
+    }
+}
+
+/// A cluster that was formed again under the same name is another one: what serves on the old hosts is its own.
+#[test]
+fn a_cluster_of_the_same_name_that_still_serves_is_left_alone() {
+    let site = Site::swap(Runtime::Systemd);
+    let done = finished(site.world.clone(), &site.wanted);
+    // What was left on etcd-3's host, of another cluster than the one that runs.
+    let mut facts = site.world.observe(&site.wanted);
+    let old = member(&mut facts, "etcd-3").clone();
+    let of_host = facts.hosts[&host("etcd-3")].known().unwrap();
+    for (change, is_left) in [
+        ((|_: &mut MemberFacts| {}) as fn(&mut MemberFacts), true),
+        (|old| old.etcd = Observed::Absent, false),
+        (
+            |old| {
+                old.etcd = Observed::Absent;
+                if let Observed::Known(marker) = &mut old.marker {
+                    marker.cluster_id = "feed".to_owned();
+                }
+            },
+            true,
+        ),
+        (
+            |old| {
+                old.etcd = Observed::Absent;
+                old.data = Observed::Unknown("input/output error".to_owned());
+            },
+            true,
+        ),
+    ] {
+        let mut facts = done.observe(&site.wanted);
+        let mut old = old.clone();
+        change(&mut old);
+        let of_host = HostFacts { clusters: [(cluster(0), old)].into(), ..of_host.clone() };
+        facts.hosts.insert(host("etcd-3"), Observed::Known(of_host));
+        let traces = Observed::Known([cluster(0).to_string()].into());
+        facts.bystanders.insert(host("etcd-3"), traces);
+        let plan = planner::plan(&site.wanted, &facts, &Policy::default()).unwrap();
+        let retires = plan.steps.iter().any(|step| step.id.verb == Verb::Retire);
+        assert_eq!(retires, !is_left, "{plan:#?}");
+        let told = plan.report.unmanaged.iter().any(|one| one.code == FindingCode::NotAMember);
+        assert_eq!(told, is_left);
     }
 }

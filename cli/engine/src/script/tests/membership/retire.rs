@@ -170,7 +170,7 @@ fn without_keys_only_what_is_left_of_records_goes() {
                 }
             }
             let said = fails(&bench.run(&retire(bench)));
-            assert!(said.contains("the others can't be asked"), "{left}: {said}");
+            assert!(said.contains("can't ask the other members"), "{left}: {said}");
             assert!(bench.path(left).exists() && bench.path("state.d/marker").exists());
         }
         std::fs::remove_file(bench.path("manifest")).unwrap();

@@ -104,7 +104,7 @@ fn what_is_not_whole_gets_no_name_and_the_last_one_stays() {
         let odd = whole()[..1055].to_vec();
         for bytes in [damaged, other_end, cut, odd, Vec::new()] {
             std::fs::write(bench.path("snapshot"), bytes).unwrap();
-            assert!(fails(&bench.run(&save(bench))).contains("is not whole"));
+            assert!(fails(&bench.run(&save(bench))).contains("its checksum does not match"));
             assert_eq!(kept(bench), ["20261128T120000Z-snapshot.db"]);
         }
     });
@@ -131,7 +131,7 @@ fn a_snapshot_that_etcd_does_not_finish_says_why_and_leaves_nothing() {
         host(bench);
         bench.write("breaks", "");
         let said = fails(&bench.run(&save(bench)));
-        assert_eq!(said, "failed etcd saves no snapshot: Error: no leader\n");
+        assert_eq!(said, "failed etcdctl could not save a snapshot: Error: no leader\n");
         bench.write("down", "");
         assert!(fails(&bench.run(&save(bench))).starts_with("failed the member does not answer"));
         assert_eq!(kept(bench), [""; 0]);
