@@ -140,7 +140,7 @@ codes! {
     NotKnown = "not-known",
     /// An archive on the host is older than 30 days.
     OldArchive = "old-archive",
-    /// The newest good backup of a cluster is older than the inventory allows.
+    /// The newest good backup of a cluster is older than the inventory allows, or nobody knows how old it is.
     OldBackup = "old-backup",
     /// The host's systemd is too old.
     OldSystemd = "old-systemd",
