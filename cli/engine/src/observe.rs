@@ -1,8 +1,8 @@
 //! Looking at the hosts: one connection and one read-only script a host, and the reply as facts.
 //!
-//! - [`observe`] looks at every host at once, and then, only for clusters that no host knows as
-//!   formed, asks which members reach each other, what DNS says of them there, what they would cost in
-//!   time, and whether the inventory's other hosts carry their traces.
+//! - [`observe`] looks at every host at once, and asks the inventory's other hosts for traces of clusters; then it looks
+//!   at the members that leave, and asks, only for clusters that no host knows as formed, which members reach each other,
+//!   what DNS says of them there, and what they would cost in time.
 //! - A member that seems to have lost its log is looked at twice: see [`SiteFacts::hosts_of_lost_members`].
 //! - `request` says what is asked, `records` takes the reply apart, and each other module reads one
 //!   part of it, without running anything.
@@ -65,12 +65,12 @@ const MOST_LOOKS: u32 = 3;
 /// The longest reply: every text of several clusters at its limit.
 const MAX_REPLY: usize = 8 * 1024 * 1024;
 
-/// Looks at every host that the clusters of `spec` use; where one of them may have to be formed, at the
-/// inventory's other hosts too. A host that can't be seen is an answer.
+/// Looks at every host that the clusters of `spec` use, and asks the inventory's other hosts for traces of them. A host that can't be seen is an answer.
 pub async fn observe(pool: &Arc<Pool>, spec: &SiteSpec, timed: Timed) -> SiteFacts {
     let observed_at = OffsetDateTime::now_utc();
-    let hosts = look_at(pool, Request::all(spec)).await;
-    let (misled, bystanders) = (BTreeMap::new(), BTreeMap::new());
+    let (hosts, bystanders) =
+        tokio::join!(look_at(pool, Request::all(spec)), bystanders::ask(pool, spec));
+    let misled = BTreeMap::new();
     // First of all: nothing more is asked of a machine that is not the host.
     let mut seen = SiteFacts { observed_at, hosts, misled, bystanders }.told_apart(spec);
     let lost = seen.hosts_of_lost_members(spec);
@@ -80,7 +80,6 @@ pub async fn observe(pool: &Arc<Pool>, spec: &SiteSpec, timed: Timed) -> SiteFac
         seen.hosts.extend(look_at(pool, again).await);
         seen = seen.told_apart(spec);
     }
-    seen.bystanders = bystanders::ask(pool, spec).await;
     if let Some(leaving) = seen.leaving(spec) {
         seen.add_leaving(look_at(pool, Request::all(&leaving)).await);
     }

@@ -36,7 +36,7 @@ pub(crate) fn databases_are_defragmented_under_a_writer(runtime: Runtime) {
     let writer = Writer::start(&stage);
     let run = stage.run(&["defrag", "--yes", rule[0], rule[1]]).ends(0);
     let written = writer.finish();
-    let run = run.says("Defragmentation complete!").says("the member stood still for");
+    let run = run.says("Defragmentation complete!").says("the member was unavailable for");
     told(&run.text(), "defragmented");
     written.expect_all_there(&members, &stage);
     written.note(&format!("defragmented three members in {:.1} s", run.took.as_secs_f64()));
@@ -156,9 +156,9 @@ fn expect_smaller(before: &BTreeMap<String, u64>, after: &BTreeMap<String, u64>)
     assert!(after.keys().all(|host| smaller(host)), "{before:?} -> {after:?}");
 }
 
-/// Shows how long each member stood still.
+/// Shows how long each member was unavailable.
 fn told(said: &str, what: &str) {
-    let lines: Vec<&str> = said.lines().filter(|line| line.contains("stood still")).collect();
+    let lines: Vec<&str> = said.lines().filter(|line| line.contains("was unavailable")).collect();
     assert_eq!(lines.len(), 3, "{said}");
     lines.iter().for_each(|line| println!("{what}: {}", line.trim()));
 }

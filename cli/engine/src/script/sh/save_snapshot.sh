@@ -36,9 +36,11 @@ swept ./snapshot
 room_for "$size"
 
 # See stream_snapshot.sh.
-exec 6<"${key%/current/*}"
-# waits 20 s
-flock -s -w 20 6 || refuse "the member is being defragmented: try again when it is done"
+if [ -d "${key%/current/*}" ]; then
+    exec 6<"${key%/current/*}"
+    # waits 20 s
+    flock -s -w 20 6 || refuse "the member is being defragmented: try again when it is done"
+fi
 work=$(mktemp -d ./.quorate-snapshot.XXXXXX)
 # Not as `ask_plain` asks: etcdctl keeps its memory small while all of the database passes through it.
 # waits 10 s

@@ -8,9 +8,11 @@
 
 takes 'etcdctl cacert cert key endpoint' "$@"
 # A member that is defragmented under the stream answers nobody until its end: defragment.sh wants this alone.
-exec 6<"${key%/current/*}"
-# waits 20 s
-flock -s -w 20 6 || refuse "the member is being defragmented: try again when it is done"
+if [ -d "${key%/current/*}" ]; then
+    exec 6<"${key%/current/*}"
+    # waits 20 s
+    flock -s -w 20 6 || refuse "the member is being defragmented: try again when it is done"
+fi
 trap 'exit 1' HUP INT PIPE TERM
 work=$(mktemp -d /run/quorate-snapshot.XXXXXX)
 mkfifo "$work/s.part"
