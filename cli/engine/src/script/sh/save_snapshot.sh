@@ -36,7 +36,7 @@ swept ./snapshot
 room_for "$size"
 
 # See stream_snapshot.sh.
-if [ -d "${key%/current/*}" ]; then
+if [ -e "${key%/current/*}" ]; then
     exec 6<"${key%/current/*}"
     # waits 20 s
     flock -s -w 20 6 || refuse "the member is being defragmented: try again when it is done"

@@ -8,7 +8,7 @@
 
 takes 'etcdctl cacert cert key endpoint' "$@"
 # A member that is defragmented under the stream answers nobody until its end: defragment.sh wants this alone.
-if [ -d "${key%/current/*}" ]; then
+if [ -e "${key%/current/*}" ]; then
     exec 6<"${key%/current/*}"
     # waits 20 s
     flock -s -w 20 6 || refuse "the member is being defragmented: try again when it is done"
