@@ -18,18 +18,11 @@ impl Leaves<'_, '_> {
         let mut steps: Vec<Step> = Vec::new();
         for one in all {
             match self.left_alone(one.1) {
-                // A removal says so itself.
-                None if one.1.is_listed() => {
-                    steps.push(self.clear(one, steps.last().map(|step| step.id.clone())));
-                }
                 None => {
-                    report.one_way.push(format!(
-                        "what a removed member of cluster {} left on {} is archived in {}, and its unit or pod and its \
-                         keys are removed",
-                        self.asker.cluster.name,
-                        one.0,
-                        one.1.wanted.member.layout().archive_dir()
-                    ));
+                    // A removal says so itself.
+                    if !one.1.is_listed() {
+                        report.one_way.push(self.cleared(one));
+                    }
                     steps.push(self.clear(one, steps.last().map(|step| step.id.clone())));
                 }
                 // The removal says so, or nobody knows whether anything is left.
@@ -38,6 +31,15 @@ impl Leaves<'_, '_> {
             }
         }
         steps
+    }
+
+    fn cleared(&self, (host, one): &One<'_>) -> String {
+        format!(
+            "what a removed member of cluster {} left on {host} is archived in {}, and its unit or pod and its keys are \
+             removed",
+            self.asker.cluster.name,
+            one.wanted.member.layout().archive_dir()
+        )
     }
 
     fn clear(&self, (host, one): &One<'_>, before: Option<StepId>) -> Step {

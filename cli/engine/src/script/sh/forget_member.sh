@@ -8,33 +8,10 @@ tools="$etcdctl $cacert $cert $key"
 
 # waits 120 s: eight others, three questions each
 hear || refuse "no other member says who is a member: $unheard"
-its_id=$(id_in "$data")
-while IFS= read -r line; do
-    read_member "$line"
-    [ -z "$its_id" ] || [ "$member_id" != "$its_id" ] ||
-        refuse "the cluster still lists member $its_id, whose data is on this host"
-    case $state,$peers, in
-    unstarted,*) ;;
-    *",$url,"*) refuse "the cluster still lists a started member at $url" ;;
-    esac
-done <<LIST
-$list
-LIST
+refuse_listed "$(id_in "$data")"
 
 moved=no
-# What systemd does not say is no sign that nothing runs.
-state=$(of_unit "$unit" ActiveState)
-if [ "$state" != inactive ] && [ "$state" != failed ]; then
-    # waits 90 s: systemd's own time for a stop
-    systemctl stop "$unit"
-    moved=yes
-fi
-# A reboot before the next step must not begin the old member again.
-if [ "$(systemctl is-enabled "$unit" 2>/dev/null || true)" = enabled ]; then
-    systemctl disable --quiet "$unit"
-    moved=yes
-fi
-end_pod "$manifest" "$data" "$unit" "$end_seconds" "$kept"
+end_member
 archive_data "$data"
 
 # The data goes before what says that it was in a quorum: what is left of a member that was is never taken for a new

@@ -1,6 +1,16 @@
 # shellcheck shell=sh
 # The member that is to be removed, `id`: what the others' list says of it, and whether it answers.
 
+# hear_patiently: as `hear`, for `seconds`; then it has failed.
+hear_patiently() {
+    # waits 130 s: eight others asked for their list, and the member itself
+    end=$(($(now) + seconds))
+    until hear; do
+        [ "$(now)" -lt "$end" ] || fail "no other member says who is a member: $unheard"
+        sleep 1
+    done
+}
+
 # is_gone: whether the list does not have it any more.
 is_gone() {
     case $line_end$list in *"$line_end$id, "*) return 1 ;; esac

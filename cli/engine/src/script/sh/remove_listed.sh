@@ -85,12 +85,7 @@ hand_over() {
     return 1
 }
 
-# waits 130 s: eight others asked for their list, and the member itself
-end=$(($(now) + seconds))
-until hear; do
-    [ "$(now)" -lt "$end" ] || fail "no other member says who is a member: $unheard"
-    sleep 1
-done
+hear_patiently
 if is_gone; then already; fi
 
 case $leaver in

@@ -6,12 +6,7 @@
 takes 'etcdctl cacert cert key id own unit data seconds others' "$@"
 tools="$etcdctl $cacert $cert $key"
 
-# waits 130 s: eight others asked for their list, and the member itself
-end=$(($(now) + seconds))
-until hear; do
-    [ "$(now)" -lt "$end" ] || fail "no other member says who is a member: $unheard"
-    sleep 1
-done
+hear_patiently
 if is_gone; then already; fi
 if client=$(who_answers); then
     refuse "member $id answers at $client, so it has not failed"

@@ -38,17 +38,7 @@ is_unlisted() {
         [ -n "$its_id" ] || [ ! -f "$log" ] ||
             refuse "can't tell whose data is in $data: if no member lists it, stop $unit and move $data/member away"
     done
-    while IFS= read -r line; do
-        read_member "$line"
-        [ -z "$its_id" ] || [ "$member_id" != "$its_id" ] ||
-            refuse "the cluster still lists member $its_id, whose data is on this host"
-        case $state,$peers, in
-        unstarted,*) ;;
-        *",$url,"*) refuse "the cluster still lists a started member at $url" ;;
-        esac
-    done <<LIST
-$list
-LIST
+    refuse_listed "$its_id"
 }
 
 # move_aside FOLDER TO: what somebody else put there is kept, where systemd does not see it.
@@ -110,18 +100,7 @@ elif ! is_off; then
 fi
 
 moved=no
-# What systemd does not say is no sign that nothing runs.
-state=$(of_unit "$unit" ActiveState)
-if [ "$state" != inactive ] && [ "$state" != failed ]; then
-    # waits 90 s: systemd's own time for a stop
-    systemctl stop "$unit"
-    moved=yes
-fi
-if [ "$(systemctl is-enabled "$unit" 2>/dev/null || true)" = enabled ]; then
-    systemctl disable --quiet "$unit"
-    moved=yes
-fi
-end_pod "$manifest" "$data" "$unit" "$end_seconds" "$kept"
+end_member
 forget_kept "$kept"
 archive_data "$data"
 # A snapshot that was cut off holds Secrets too.
