@@ -81,25 +81,14 @@ pub(crate) fn retire(
     version: EtcdVersion,
 ) -> Result<Call, Failure> {
     let layout = &step.layout;
-    let args = Arguments::new()
-        .with_etcdctl(layout, version)
-        .with("url", peer_url)
-        .with("unit", layout.unit_name())
+    let args = of_leftovers(step, peer_url, version)
         .with("unit_file", layout.unit_file())
         .with("aside", moved_aside(&layout.drop_in_dir()))
         .with("config", layout.config_dir())
         .with("pki", layout.pki_dir())
         .with("ca_file", layout.discovery_ca())
-        .with("data", layout.data_dir())
-        .with("token", layout.token_file())
-        .with("marker", layout.marker())
-        .with("witness", layout.quorum_witness())
-        .with("due", layout.restart_due())
         .with("password", layout.discovery_password())
         .with("note", layout.discovery_note())
-        .with("manifest", layout.pod_manifest())
-        .with("end_seconds", pods::END)
-        .with("kept", layout.kept_manifest())
         .with_words("others", others.values());
     Ok(patient(guarded(step, script::RETIRE_MEMBER, args)?, pods::END))
 }
@@ -110,8 +99,14 @@ pub(crate) fn forget(
     others: &BTreeMap<HostName, String>,
     version: EtcdVersion,
 ) -> Result<Call, Failure> {
+    let args = of_leftovers(step, peer_url, version).with_words("others", others.values());
+    Ok(patient(guarded(step, script::FORGET_MEMBER, args)?, pods::END))
+}
+
+/// Where a member is that the cluster no longer lists, and what it leaves on its host.
+fn of_leftovers(step: &MemberStep<'_>, peer_url: &str, version: EtcdVersion) -> Arguments {
     let layout = &step.layout;
-    let args = Arguments::new()
+    Arguments::new()
         .with_etcdctl(layout, version)
         .with("url", peer_url)
         .with("unit", layout.unit_name())
@@ -123,8 +118,6 @@ pub(crate) fn forget(
         .with("manifest", layout.pod_manifest())
         .with("end_seconds", pods::END)
         .with("kept", layout.kept_manifest())
-        .with_words("others", others.values());
-    Ok(patient(guarded(step, script::FORGET_MEMBER, args)?, pods::END))
 }
 
 pub(crate) fn add_learner(

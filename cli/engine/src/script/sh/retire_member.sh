@@ -1,10 +1,10 @@
 # shellcheck shell=sh
-# ETCDCTL CACERT CERT KEY URL UNIT UNIT_FILE ASIDE CONFIG PKI_DIR CA_FILE DATA TOKEN MARKER WITNESS DUE PASSWORD NOTE MANIFEST END KEPT
-# OTHERS: takes a member that the cluster no longer lists off this host, which stays. Its data is kept below `archived` in
+# ETCDCTL CACERT CERT KEY URL UNIT DATA TOKEN MARKER WITNESS DUE MANIFEST END KEPT UNIT_FILE ASIDE CONFIG PKI_DIR CA_FILE
+# PASSWORD NOTE OTHERS: takes a member that the cluster no longer lists off this host, which stays. Its data is kept below `archived` in
 # the data directory. What others put beside our files stays, but for their drop-ins of the unit, which go to ASIDE. The
 # marker goes last: as long as it is there, the next plan finds what is left.
 
-takes 'etcdctl cacert cert key url unit unit_file aside config pki ca_file data token marker witness due password note manifest end_seconds kept others' "$@"
+takes 'etcdctl cacert cert key url unit data token marker witness due manifest end_seconds kept unit_file aside config pki ca_file password note others' "$@"
 
 # any_etcdctl: the host may have been away while the cluster got another release.
 any_etcdctl() {

@@ -59,9 +59,11 @@ fn retire(bench: &Bench) -> Run<'static> {
     let key = current("healthcheck.key");
     let mut args = vec![bench.arg("etcdctl"), key.clone(), key.clone(), key, URL.to_owned()];
     args.push("etcd-main.service".to_owned());
-    args.extend(["unit", "aside", "etc", "etc/pki", "etc/ca", "data"].map(|name| bench.arg(name)));
-    args.extend(["token", "marker", "witness", "due", "password", "note"].map(record));
+    args.push(bench.arg("data"));
+    args.extend(["token", "marker", "witness", "due"].map(record));
     args.extend([bench.arg("manifest"), "2".to_owned(), record("kept")]);
+    args.extend(["unit", "aside", "etc", "etc/pki", "etc/ca"].map(|name| bench.arg(name)));
+    args.extend(["password", "note"].map(record));
     args.extend(["1", "2"].map(str::to_owned));
     Run::unguarded(script::RETIRE_MEMBER, &args)
 }
