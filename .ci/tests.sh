@@ -8,20 +8,25 @@ EVERY=(--workspace --features "quorate-lab/lab,quorate-tests/lab")
 # How many tests that need a lab run at one time: they wait for systemd, leases and elections.
 AT_ONCE=4
 
-# Those of them that take longest begin first, so that none runs by itself at the end.
+# Those of them that take longest begin first, so that none runs alone at the end.
 LONGEST=(
     a_bootstrap_struck_at_any_step_comes_to_the_same_site
     what_holds_of_units_holds_of_pods
+    a_change_of_minor_struck_at_any_step_comes_to_the_same_site
+    a_cluster_goes_from_the_oldest_minor_to_the_newest_and_down_and_loses_no_write
     the_simulated_world_and_etcd_answer_alike
     the_rules_of_membership_and_etcd_answer_alike
-    what_somebody_changed_of_a_pod_by_hand_is_shown_and_undone
+    what_somebody_changed_of_a_pod_manually_is_shown_and_undone
     a_cluster_moves_to_pods_and_back_under_load_and_no_write_is_lost
     a_roll_struck_at_any_step_comes_to_the_same_site
     a_repair_struck_at_any_step_comes_to_the_same_site
     each_way_forms_a_cluster_in_each_runtime
-    a_roll_stops_at_a_kubelet_that_does_not_run_and_goes_on_with_it
+    a_roll_stops_at_a_kubelet_that_does_not_run_and_resumes_with_it
     a_kubelet_is_made_to_stand_alone_and_runs_the_members
-    what_somebody_changed_by_hand_is_shown_and_undone
+    what_somebody_changed_manually_is_shown_and_undone
+    api_servers_are_wired_and_stay_so
+    a_member_is_swapped_while_kubectl_writes
+    a_real_api_server_runs_what_the_editor_writes
 )
 
 # Builds what the tests are made of, and what runs the hosts.
@@ -92,7 +97,7 @@ programs_with_lab() {
 }
 
 # Each test that needs a lab, a line: where it runs, its program, its name. Those that take longest first.
-# A proof plays each scenario with pods by itself; else a test takes a sample of them.
+# A proof plays each scenario with pods separately; otherwise a test plays a sample of them.
 tests_with_lab() {
     local source program name all
     all=$(programs_with_lab | while read -r source program; do

@@ -5,8 +5,9 @@ use std::path::PathBuf;
 use clap::{ArgAction, Args, Parser, Subcommand};
 
 use crate::commands::{
-    apply, archives, client_cert, completions, defrag, dns, etcdctl, graph, history, init, pki,
-    plan, release, schema, snapshot, status, trust, unlock,
+    apply, archives, client_cert, completions, defrag, destroy, dns, etcdctl, firewall, graph,
+    history, init, kubernetes, logs, monitoring, pki, plan, recover, release, remove, restore,
+    schema, show, snapshot, status, support_bundle, trust, unlock,
 };
 use crate::terminal::ColorChoice;
 
@@ -28,7 +29,7 @@ const AFTER_HELP: &str = "\
 From nothing to a cluster: quorate init USER@HOST…, quorate trust, quorate apply
 
 Exit codes: 0 done, 1 failed, 2 changes, 3 stale, 4 unreachable, 5 locked, 6 partial,
-7 rolled back, 8 blocked, 9 incomplete, 64 usage, 65 inventory, 130 interrupted";
+8 blocked, 9 incomplete, 64 usage, 65 inventory, 130 interrupted";
 
 /// What every command takes.
 #[derive(Debug, Args)]
@@ -114,6 +115,12 @@ pub enum Command {
     /// end does the same for a plan that was reviewed on a screen: `quorate apply --expect HASH`.
     #[command(after_long_help = examples::PLAN)]
     Plan(plan::PlanArgs),
+    /// Show a saved plan
+    ///
+    /// Reads a file that `quorate plan --out` wrote, and prints the plan as it was shown then. Connects to no host:
+    /// `quorate apply FILE` says whether it is still up to date.
+    #[command(after_long_help = examples::SHOW)]
+    Show(show::ShowArgs),
     /// Make the hosts what the inventory says
     ///
     /// Makes a plan, shows it, asks, and applies it: one member at a time, each only while the others are
@@ -132,15 +139,62 @@ pub enum Command {
     ///
     /// An etcd database never shrinks automatically. This rewrites the database of every member with many free pages: one member at a time, the leader last, and only while every member of its cluster is healthy. Shows the plan first. Does nothing else that the inventory asks for.
     ///
-    /// A member answers nobody while its database is rewritten. If that may take longer than 20 s, or the member is a pod, quorate stops the member, rewrites the database and starts the member again. quorate prints how long each was unavailable.
+    /// A member does not answer while its database is rewritten. If that may take longer than 20 s, or the member is a pod, quorate stops the member, rewrites the database and starts the member again. quorate prints how long each was unavailable.
     #[command(after_long_help = examples::DEFRAG)]
     Defrag(defrag::DefragArgs),
+    /// Show what is left of a cluster, and the next command
+    ///
+    /// Looks at all hosts and changes nothing. Ranks the members by how far their data is, names the newest good backup, and prints the next command, the one that loses least first: wait for hosts, start members, or restore from a survivor or a backup.
+    #[command(after_long_help = examples::RECOVER)]
+    Recover(recover::RecoverArgs),
+    /// Replace a cluster's data with a backup
+    ///
+    /// Opens and checks the backup, shows the plan, and asks. Every host gets the snapshot and restores it beside the data that runs, so whatever can fail fails before anything stops. Then every member stops, the old data moves to `archived`, the restored data takes its place, and all members start together as a new cluster.
+    ///
+    /// Stop every client first, and say so with --clients-stopped: a host with a client still connected refuses. If the restore is interrupted at any point, the same command continues it. Until the first set-aside, `quorate apply` starts the old members again.
+    ///
+    /// FILE is a snapshot of `etcdctl snapshot save`, or one that is sealed for your key. A file without the checksum at its end, such as a copy of member/snap/db, is refused.
+    #[command(after_long_help = examples::RESTORE)]
+    Restore(restore::RestoreArgs),
+    /// Remove a whole cluster from its hosts
+    ///
+    /// Takes a last backup into every target, shows the plan, and asks for the cluster's name. Then every member stops, the data of all is archived on the hosts, and units, certificates and records are removed. The hosts, the release and other clusters stay.
+    ///
+    /// It is refused while a client is connected, or an API server says in the cluster that it is alive. If it is interrupted at any point, the same command continues it. Archives are deleted by `quorate archives purge`.
+    #[command(after_long_help = examples::DESTROY)]
+    Destroy(destroy::DestroyArgs),
+    /// Take off a host what is left there of a cluster that the inventory no longer has
+    ///
+    /// Reads on the host how its member was set up, shows the plan, and asks. If the host names other members, these say whether they still list this one; while they do, or none answers, nothing is removed. The data is archived on the host, and the unit or pod, certificates and records are removed.
+    ///
+    /// It is refused while the member serves, or a client is connected. If it is interrupted at any point, the same command continues it. Archives are deleted by `quorate archives purge`.
+    #[command(after_long_help = examples::REMOVE)]
+    Remove(remove::RemoveArgs),
     /// Show how the clusters are
     ///
     /// Looks at all hosts and shows each cluster: its members, who leads, how many more may fail, what is
-    /// wrong, and when certificates end. Exits with 1 if anything is unhealthy. Changes nothing.
+    /// wrong, what needs attention, and when certificates end. Exits with 1 if anything is unhealthy. Changes nothing.
+    ///
+    /// For monitoring: --detailed-exitcode exits with 2 where something needs attention, and --format prometheus prints
+    /// metrics for the textfile collector.
     #[command(after_long_help = examples::STATUS)]
     Status(status::StatusArgs),
+    /// Show the logs of the members side by side
+    ///
+    /// Reads the journals of the members' units and the logs of their pods, on all hosts at once, and prints their newest
+    /// lines in one row by time. Control characters are escaped. Changes nothing.
+    #[command(after_long_help = examples::LOGS)]
+    Logs(logs::LogsArgs),
+    /// Print alert rules and targets for Prometheus
+    #[command(subcommand)]
+    Monitoring(monitoring::MonitoringCommand),
+    /// Gather what a helper needs, in one archive
+    ///
+    /// Writes a tar archive for your eyes only, and lists what it holds: the inventory, the status, the plan, and of each
+    /// host its system, its units, its journal of applies and the logs of its members. It holds no private key, and
+    /// what looks like a secret is taken out. Changes nothing.
+    #[command(after_long_help = examples::SUPPORT_BUNDLE)]
+    SupportBundle(support_bundle::SupportBundleArgs),
     /// Run etcdctl on a member's host, with its endpoints and certificate
     ///
     /// The arguments after -- go to etcdctl as they are; output and exit code are etcdctl's. Endpoints and
@@ -159,16 +213,23 @@ pub enum Command {
     /// For clusters with bootstrap = { dns-srv = … }: the records that must be there before the first apply.
     #[command(after_long_help = examples::DNS)]
     Dns(dns::DnsArgs),
+    /// Say who gets through to etcd's ports
+    #[command(subcommand)]
+    Firewall(firewall::FirewallCommand),
+    /// Say how API servers reach etcd
+    #[command(subcommand)]
+    Kubernetes(kubernetes::KubernetesCommand),
     /// Make certificate authorities
     #[command(subcommand)]
     Pki(pki::PkiCommand),
     /// Pin etcd releases
     #[command(subcommand)]
     Release(release::ReleaseCommand),
-    /// Show what was done on the hosts, and by whom
+    /// Show what was done on the hosts, and who did it
     ///
-    /// Each host keeps a journal of the steps that changed it. This prints the journals of all hosts, oldest
-    /// line first, with who ran the apply and from which commit.
+    /// Each host keeps a journal of the steps that changed it. This prints a line for each apply, the newest one last:
+    /// who ran it, from which commit, for which reason, and how it ended. An apply that still runs is
+    /// `unfinished`, and so is one that was killed.
     #[command(after_long_help = examples::HISTORY)]
     History(history::HistoryArgs),
     /// List or delete what quorate set aside

@@ -37,9 +37,9 @@ pub enum Keeping {
 
 /// What [`AuthorityFolder::ensure`] did for a cluster.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Born {
+pub enum Ensured {
     /// Its CAs were made now.
-    Made,
+    Created,
     /// They were there.
     AlreadyThere,
 }
@@ -70,11 +70,11 @@ impl AuthorityFolder {
         Ok(all)
     }
 
-    /// The files of every cluster's CAs that everybody may see: certificates, sealed keys, and for whom
+    /// The public files of every cluster's CAs: certificates, sealed keys, and the recipients for which
     /// they are sealed.
     pub fn public_files(&self, inventory: &Inventory) -> Vec<PathBuf> {
         let of_kind = |(cluster, kind): (&ClusterName, CaKind)| {
-            let FileNames { certificate, sealed_key, plain_key: _ } = FileNames::of(kind);
+            let FileNames { certificate, sealed_key, plain_key: _ } = FileNames::for_kind(kind);
             [certificate, sealed_key, RECIPIENTS_FILE].map(|name| self.of(cluster).join(name))
         };
         authorities_of(inventory).flat_map(of_kind).collect()
@@ -83,7 +83,7 @@ impl AuthorityFolder {
     /// Where the keys of these CAs lie if they are not sealed.
     pub fn plain_keys(&self, inventory: &Inventory) -> Vec<PathBuf> {
         let of_kind = |(cluster, kind): (&ClusterName, CaKind)| {
-            self.of(cluster).join(FileNames::of(kind).plain_key)
+            self.of(cluster).join(FileNames::for_kind(kind).plain_key)
         };
         authorities_of(inventory).map(of_kind).collect()
     }
@@ -93,7 +93,7 @@ impl AuthorityFolder {
         cluster: &ClusterName,
         kind: CaKind,
     ) -> Result<Option<Authority>, CliError> {
-        let path = self.of(cluster).join(FileNames::of(kind).certificate);
+        let path = self.of(cluster).join(FileNames::for_kind(kind).certificate);
         let Some(bytes) = read(&path)? else { return Ok(None) };
         let pem = text(&path, bytes)?;
         let facts = CertFacts::from_pem(&pem).map_err(|error| bad_file(&path, error))?;
@@ -133,7 +133,7 @@ impl AuthorityFolder {
         kind: CaKind,
     ) -> Result<Option<StoredAuthority>, CliError> {
         let folder = self.of(cluster);
-        let names = FileNames::of(kind);
+        let names = FileNames::for_kind(kind);
         let public = |name: &str| {
             let path = folder.join(name);
             read(&path)?.map(|bytes| text(&path, bytes)).transpose()
@@ -158,7 +158,7 @@ impl AuthorityFolder {
         kinds: &[CaKind],
         keeping: &Keeping,
         now: OffsetDateTime,
-    ) -> Result<Born, CliError> {
+    ) -> Result<Ensured, CliError> {
         let mut there = Vec::new();
         for kind in kinds {
             if self.stored(cluster, *kind)?.is_some() {
@@ -166,7 +166,7 @@ impl AuthorityFolder {
             }
         }
         if there.len() == kinds.len() {
-            return Ok(Born::AlreadyThere);
+            return Ok(Ensured::AlreadyThere);
         }
         if let Some(kind) = there.first() {
             let folder = self.of(cluster);
@@ -185,7 +185,7 @@ impl AuthorityFolder {
                 let doing = format!("cannot write the CAs to {}", self.of(cluster).display());
                 CliError::failed(ErrorContext::new(doing, error))
             })
-            .map(|()| Born::Made)
+            .map(|()| Ensured::Created)
     }
 
     /// Writes a folder beside the final one, then renames it: a CA without its key, or a key
@@ -249,7 +249,7 @@ fn write_files(
     keeping: &Keeping,
 ) -> io::Result<()> {
     for StoredAuthority { kind, cert_pem, key } in authorities {
-        let names = FileNames::of(*kind);
+        let names = FileNames::for_kind(*kind);
         match key {
             StoredKey::Sealed(text) => {
                 create(&folder.join(names.sealed_key), text.as_bytes(), KEY_MODE)?;

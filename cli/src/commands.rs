@@ -20,27 +20,39 @@ pub mod archives;
 pub mod client_cert;
 pub mod completions;
 pub mod defrag;
+pub mod destroy;
 pub mod dns;
 pub mod etcdctl;
+pub mod firewall;
 pub mod graph;
 pub mod history;
 pub mod init;
+pub mod kubernetes;
+pub mod logs;
+pub mod monitoring;
 pub mod pki;
 pub mod plan;
+pub mod recover;
 pub mod release;
+pub mod remove;
+pub mod restore;
 pub mod schema;
+pub mod show;
 pub mod snapshot;
 pub mod status;
+pub mod support_bundle;
 pub mod trust;
 pub mod unlock;
 
 mod actor;
 mod approval;
 mod hosts;
+mod maintenance;
 mod planning;
 mod selection;
 mod validate;
 mod version;
+mod when;
 
 /// What every command works with.
 #[derive(Debug)]
@@ -67,7 +79,7 @@ pub struct Parallelism {
 
 impl Parallelism {
     /// What the operator asks for, for both; else as much as most sites have use for.
-    fn of(asked: Option<u16>) -> Self {
+    fn new(asked: Option<u16>) -> Self {
         let asked = asked.map(usize::from);
         Self { steps: asked.unwrap_or(10), logins: asked.unwrap_or(64) }
     }
@@ -88,7 +100,7 @@ pub fn run(arguments: impl IntoIterator<Item = OsString>) -> std::process::ExitC
         terminal: Terminal::new(cli.global.color, verbosity),
         passphrases: Arc::new(Passphrases::asking(ask_passphrase)),
         inventory: cli.global.inventory,
-        parallelism: Parallelism::of(cli.global.parallelism),
+        parallelism: Parallelism::new(cli.global.parallelism),
     };
     let traced = trace::start(cli.global.verbose, cli.global.log_file.as_deref());
     let ended = traced.and_then(|()| dispatch(&context, cli.command));
@@ -122,16 +134,26 @@ fn dispatch(context: &Context, command: Command) -> Result<u8, CliError> {
         Command::Trust(arguments) => trust::run(context, &arguments)?,
         Command::Validate => validate::run(context)?,
         Command::Plan(arguments) => plan::run(context, &arguments)?,
+        Command::Show(arguments) => show::run(context, &arguments)?,
         Command::Apply(arguments) => apply::run(context, &arguments)?,
         Command::Defrag(arguments) => defrag::run(context, &arguments)?,
+        Command::Destroy(arguments) => destroy::run(context, &arguments)?,
+        Command::Remove(arguments) => remove::run(context, &arguments)?,
+        Command::Recover(arguments) => recover::run(context, &arguments)?,
+        Command::Restore(arguments) => restore::run(context, &arguments)?,
         Command::Status(arguments) => status::run(context, &arguments)?,
         Command::Etcdctl(arguments) => return etcdctl::run(context, &arguments),
         Command::ClientCert(arguments) => client_cert::run(context, &arguments)?,
         Command::Dns(arguments) => dns::run(context, &arguments)?,
+        Command::Firewall(command) => firewall::run(context, &command)?,
+        Command::Kubernetes(command) => kubernetes::run(context, &command)?,
         Command::Pki(command) => pki::run(context, &command)?,
         Command::Release(command) => release::run(context, &command)?,
         Command::Archives(command) => archives::run(context, &command)?,
         Command::Snapshot(command) => snapshot::run(context, &command)?,
+        Command::Logs(arguments) => logs::run(context, &arguments)?,
+        Command::Monitoring(command) => monitoring::run(context, &command)?,
+        Command::SupportBundle(arguments) => support_bundle::run(context, &arguments)?,
         Command::History(arguments) => history::run(context, &arguments)?,
         Command::Unlock(arguments) => unlock::run(context, &arguments)?,
         Command::Graph(arguments) => graph::run(context, &arguments)?,

@@ -1,8 +1,8 @@
-//! Exit codes: what a run came to, for scripts.
+//! Exit codes: the result of a run, for scripts.
 
 use serde::Serialize;
 
-/// What a run came to. The numbers are an interface: they do not change.
+/// The result of a run. The numbers are an interface: they do not change.
 ///
 /// clap's own code for a usage error is 2, which is "changes" here, so usage errors are 64, as in
 /// `sysexits.h`.
@@ -14,7 +14,7 @@ pub enum ExitCode {
     Done = 0,
     /// An error, and nothing was changed; for `status`: something is unhealthy.
     Failed = 1,
-    /// There are changes to apply; only with `plan --detailed-exitcode`.
+    /// There are changes to apply, or something needs attention; only with `--detailed-exitcode`.
     Changes = 2,
     /// The plan is stale: the hosts or the inventory have changed since it was made.
     Stale = 3,
@@ -24,8 +24,6 @@ pub enum ExitCode {
     Locked = 5,
     /// A part was applied; the rest failed or not started.
     Partial = 6,
-    /// The changes were taken back.
-    RolledBack = 7,
     /// Refused as unsafe or unsupported; nothing was changed.
     Blocked = 8,
     /// What can be done now was applied; the rest is blocked or held back.
@@ -40,7 +38,7 @@ pub enum ExitCode {
 
 impl ExitCode {
     /// Every code, by number.
-    pub const ALL: [ExitCode; 13] = [
+    pub const ALL: [ExitCode; 12] = [
         ExitCode::Done,
         ExitCode::Failed,
         ExitCode::Changes,
@@ -48,7 +46,6 @@ impl ExitCode {
         ExitCode::Unreachable,
         ExitCode::Locked,
         ExitCode::Partial,
-        ExitCode::RolledBack,
         ExitCode::Blocked,
         ExitCode::Incomplete,
         ExitCode::Usage,
@@ -71,7 +68,6 @@ impl ExitCode {
             ExitCode::Unreachable => "unreachable",
             ExitCode::Locked => "locked",
             ExitCode::Partial => "partial",
-            ExitCode::RolledBack => "rolled-back",
             ExitCode::Blocked => "blocked",
             ExitCode::Incomplete => "incomplete",
             ExitCode::Usage => "usage",
@@ -88,7 +84,7 @@ impl ExitCode {
                 "An error, and nothing was changed. For `status`: something is unhealthy."
             }
             ExitCode::Changes => {
-                "There are changes to apply. Only with `plan --detailed-exitcode`."
+                "There are changes to apply. For `status`: something needs attention. Only with `--detailed-exitcode`."
             }
             ExitCode::Stale => {
                 "The plan is stale: the hosts or the inventory have changed since it was made."
@@ -96,7 +92,6 @@ impl ExitCode {
             ExitCode::Unreachable => "Some host could not be reached.",
             ExitCode::Locked => "Somebody else holds the lock.",
             ExitCode::Partial => "Some steps were applied; the rest failed or never started.",
-            ExitCode::RolledBack => "The changes were rolled back.",
             ExitCode::Blocked => "Refused as unsafe or unsupported; nothing was changed.",
             ExitCode::Incomplete => {
                 "Everything that can be done now was applied; the rest is blocked or held back."
@@ -119,13 +114,12 @@ impl ExitCode {
 
 /// The order of [`ExitCode::first`]. A failure that changed nothing says less than why it failed,
 /// and [`ExitCode::Done`] is left where nothing else holds.
-pub const PRECEDENCE: [ExitCode; 13] = [
+pub const PRECEDENCE: [ExitCode; 12] = [
     ExitCode::Usage,
     ExitCode::Inventory,
     ExitCode::Locked,
     ExitCode::Stale,
     ExitCode::Interrupted,
-    ExitCode::RolledBack,
     ExitCode::Partial,
     ExitCode::Incomplete,
     ExitCode::Blocked,

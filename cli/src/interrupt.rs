@@ -17,7 +17,7 @@ pub struct Interrupts {
 }
 
 impl Interrupts {
-    /// From now on the signals end nothing by themselves.
+    /// From now on the signals no longer end the process.
     pub fn listen() -> io::Result<Self> {
         Ok(Self {
             interrupt: signal(SignalKind::interrupt())?,
@@ -35,7 +35,7 @@ impl Interrupts {
         self.heard += 1;
     }
 
-    /// Does what tidies up behind a run, unless somebody has said stop twice by then: `None`.
+    /// Cleans up behind a run, unless it was interrupted twice by then: `None`.
     pub async fn unless_twice<T>(&mut self, work: impl Future<Output = T>) -> Option<T> {
         let mut work = std::pin::pin!(work);
         while self.heard < 2 {
@@ -45,6 +45,14 @@ impl Interrupts {
             }
         }
         None
+    }
+
+    /// Cleans up, even after a second interrupt: only another one ends it.
+    pub async fn unless_again<T>(&mut self, work: impl Future<Output = T>) -> Option<T> {
+        tokio::select! {
+            done = work => Some(done),
+            () = self.next() => None,
+        }
     }
 
     /// Does what may be dropped at any moment, because it changes nothing.
@@ -73,5 +81,6 @@ mod tests {
         assert_eq!(interrupts.unless_twice(async { 1 }).await, Some(1));
         interrupts.heard = 2;
         assert_eq!(interrupts.unless_twice(std::future::pending::<()>()).await, None);
+        assert_eq!(interrupts.unless_again(async { 1 }).await, Some(1));
     }
 }

@@ -6,12 +6,14 @@
 //! - [`trace`]: what the engine and the transport do and wait for: it answers why a run hangs.
 //! - [`exit`], [`error`], [`interrupt`], [`core_dumps`]: how it ends.
 
+mod allowed;
 pub mod args;
 pub mod authorities;
 pub mod commands;
 pub mod core_dumps;
 pub mod error;
 pub mod exit;
+mod flags;
 pub mod formed_record;
 pub mod interrupt;
 pub mod keys;

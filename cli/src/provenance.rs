@@ -2,7 +2,7 @@
 //! undo each other's work: an older inventory than the one that was applied last is refused.
 //!
 //! Only what the site is read from counts. What else lies in the folder (saved plans, keys of clients,
-//! a CI job's files) is nobody's business here, and no message asks anybody to commit it.
+//! a CI job's files) does not matter here, and no message asks to commit it.
 
 mod git;
 mod order;
@@ -67,7 +67,7 @@ struct Uncommitted {
 
 impl Checkout {
     /// Asks git about the files of a site.
-    pub fn of(site: &Site) -> Self {
+    pub fn for_site(site: &Site) -> Self {
         let (public, records) = (site.public_files(), site.records());
         Self::of_files(site.folder(), &Files { public, records, secret: site.plain_keys() })
     }
@@ -87,7 +87,7 @@ impl Checkout {
         }
     }
 
-    /// Refuses what is not committed, and what cannot be told.
+    /// Refuses an inventory that is not committed, or of which git does not say so.
     pub fn refuse_dirty(&self) -> Result<(), CliError> {
         match self {
             Self::None => Ok(()),
@@ -100,7 +100,7 @@ impl Checkout {
         }
     }
 
-    /// What somebody who only plans should know.
+    /// Warnings for a command that only plans.
     pub fn warnings(&self) -> Vec<String> {
         let dirty = self.refuse_dirty().err().as_ref().map(warning);
         let exposed = self.known().into_iter().flat_map(|provenance| &provenance.exposed);
@@ -167,7 +167,7 @@ impl Provenance {
         ];
         let mut dirty = uncommitted(&listed(&status, &files)?);
         let records = uncommitted(&listed(&status, &inside(&top, &of_site.records))?);
-        // The apply that wrote one may be followed by another; nobody removes one by the way.
+        // The apply that wrote one may be followed by another; none is removed in passing.
         let (gone, unshared): (Vec<_>, Vec<_>) =
             records.into_iter().partition(|record| record.how == DELETED);
         dirty.extend(gone);
@@ -203,7 +203,7 @@ impl Provenance {
     /// Refuses to go back: every commit that was applied last must be behind this one.
     pub fn refuse_older(&self, applied: &BTreeSet<Commit>) -> Result<(), CliError> {
         for commit in applied.iter().filter(|commit| **commit != self.commit) {
-            let order = Order::of(&self.folder, &self.files, commit, &self.commit);
+            let order = Order::new(&self.folder, &self.files, commit, &self.commit);
             order.refusal(commit, &self.commit).map_or(Ok(()), Err)?;
         }
         Ok(())

@@ -5,11 +5,12 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::fs;
 use std::path::Path;
 
-use inventories::{ClusterName, HostName, SiteName};
+use inventories::SiteName;
 use planner::report::Purpose;
-use planner::{Plan, Policy, Selection, SiteFacts, fingerprint};
+use planner::{Plan, Policy, SiteFacts, fingerprint};
 use serde::{Deserialize, Serialize};
 
+use crate::allowed::Allowed;
 use crate::error::{CliError, ErrorContext};
 use crate::exit::ExitCode;
 use remote::bounded;
@@ -30,45 +31,14 @@ pub struct SavedPlan {
     steps: BTreeSet<String>,
     allowed: Allowed,
     decided_by: BTreeMap<String, String>,
-}
-
-/// What the operator allowed, and what the plan was narrowed to. The limits that no operator sets are the program's.
-#[derive(Debug, Clone, PartialEq, Eq, Default, Serialize, Deserialize)]
-struct Allowed {
-    allow_outage: BTreeSet<ClusterName>,
+    /// The plan as it was shown, for `quorate show`. It decides nothing.
     #[serde(default)]
-    allow_reform: BTreeSet<ClusterName>,
-    #[serde(default)]
-    allow_slow_disk: BTreeSet<ClusterName>,
-    #[serde(default)]
-    replace: BTreeSet<HostName>,
-    selection: Narrowed,
-}
-
-/// What a plan was narrowed to; all where nothing is named.
-#[derive(Debug, Clone, PartialEq, Eq, Default, Serialize, Deserialize)]
-#[serde(deny_unknown_fields)]
-struct Narrowed {
-    cluster: BTreeSet<ClusterName>,
-    host: BTreeSet<HostName>,
-}
-
-impl From<&Policy> for Allowed {
-    fn from(policy: &Policy) -> Self {
-        let Selection { clusters, hosts } = policy.selection.clone();
-        Self {
-            allow_outage: policy.allow_outage.clone(),
-            allow_reform: policy.allow_reform.clone(),
-            allow_slow_disk: policy.allow_slow_disk.clone(),
-            replace: policy.replace.clone(),
-            selection: Narrowed { cluster: clusters, host: hosts },
-        }
-    }
+    text: String,
 }
 
 impl SavedPlan {
     /// What is to be saved of a plan.
-    pub fn of(plan: &Plan, facts: &SiteFacts, policy: &Policy) -> Self {
+    pub fn new(plan: &Plan, facts: &SiteFacts, policy: &Policy) -> Self {
         Self {
             format_version: FORMAT,
             site: plan.site.clone(),
@@ -76,22 +46,35 @@ impl SavedPlan {
             steps: plan.steps.iter().map(|step| step.id.to_string()).collect(),
             allowed: Allowed::from(policy),
             decided_by: fingerprint::of(facts, plan),
+            text: String::new(),
         }
+    }
+
+    /// The same, with the plan as it is shown.
+    #[must_use]
+    pub fn shown_as(self, text: String) -> Self {
+        Self { text, ..self }
+    }
+
+    /// The plan for a reader who is to approve it. From the file alone: it may no longer be up to date.
+    pub fn summary(&self) -> String {
+        let Self { format_version: _, site, hash, steps, allowed, decided_by: _, text } = self;
+        let shown = match text.as_str() {
+            "" => steps.iter().map(|step| format!("  {step}\n")).collect(),
+            text => format!("{}\n", text.trim_end()),
+        };
+        let flags = allowed.words();
+        let made = if flags.is_empty() { String::new() } else { format!("made with:{flags}\n") };
+        let count = match steps.len() {
+            1 => "1 step".to_owned(),
+            many => format!("{many} steps"),
+        };
+        format!("{shown}\nPlan {} of site {site}, {count}\n{made}", fingerprint::short(hash))
     }
 
     /// What was allowed when the plan was made.
     pub fn policy(&self) -> Policy {
-        let Allowed { allow_outage, allow_reform, allow_slow_disk, replace, selection } =
-            self.allowed.clone();
-        let selection = Selection { clusters: selection.cluster, hosts: selection.host };
-        Policy {
-            allow_outage,
-            allow_reform,
-            allow_slow_disk,
-            replace,
-            selection,
-            ..Policy::default()
-        }
+        self.allowed.clone().policy()
     }
 
     /// Writes the file again.
@@ -121,8 +104,9 @@ impl SavedPlan {
 
     /// Refuses a plan that is no longer the one that was saved, and lists what moved.
     pub fn check(&self, plan: &Plan, facts: &SiteFacts) -> Result<(), CliError> {
-        let now = Self::of(plan, facts, &self.policy());
-        if *self == now {
+        let now = Self::new(plan, facts, &self.policy());
+        let then = Self { text: String::new(), ..self.clone() };
+        if then == now {
             return Ok(());
         }
         let mut moved = Vec::new();
@@ -159,6 +143,9 @@ fn stale(message: &str, plan: &Plan) -> CliError {
     let command = match plan.report.purpose {
         Purpose::Inventory => "quorate plan",
         Purpose::Defragment => "quorate defrag --dry-run",
+        Purpose::Restore => "quorate restore --dry-run",
+        Purpose::Destroy => "quorate destroy --dry-run",
+        Purpose::Remove => "quorate remove --dry-run",
     };
     CliError::new(ExitCode::Stale, message.to_owned())
         .hint(format!("review the current plan: {command}"))
@@ -178,6 +165,7 @@ mod tests {
             allowed: Default::default(),
             steps: BTreeSet::from(["etcd-1/main/start".to_owned()]),
             decided_by: BTreeMap::from([("etcd-1: site".to_owned(), "lab".to_owned())]),
+            text: String::new(),
         }
     }
 
@@ -224,7 +212,7 @@ mod tests {
         fs::write(&path, bytes).unwrap();
         let Ok(read) = SavedPlan::read(&path) else { return };
         let (plan, facts) = empty();
-        let fresh = read == SavedPlan::of(&plan, &facts, &read.policy());
+        let fresh = read == SavedPlan::new(&plan, &facts, &read.policy());
         assert_eq!(read.check(&plan, &facts).is_ok(), fresh);
     }
 
@@ -251,14 +239,14 @@ mod tests {
 
     fn samples() -> Vec<Vec<u8>> {
         let (plan, facts) = empty();
-        let fresh = SavedPlan::of(&plan, &facts, &Default::default());
+        let fresh = SavedPlan::new(&plan, &facts, &Default::default());
         [saved(), fresh].map(|plan| serde_json::to_vec_pretty(&plan).unwrap()).to_vec()
     }
 
     #[test]
     fn the_same_plan_is_fresh_and_another_is_stale_with_what_moved() {
         let (plan, facts) = empty();
-        SavedPlan::of(&plan, &facts, &Default::default()).check(&plan, &facts).unwrap();
+        SavedPlan::new(&plan, &facts, &Default::default()).check(&plan, &facts).unwrap();
         let error = saved().check(&plan, &facts).unwrap_err();
         assert_eq!(error.kind, ExitCode::Stale);
         let text = error.source.to_string();

@@ -6,7 +6,9 @@ use std::io::{self, Read as _};
 use std::path::{Path, PathBuf};
 
 use inventories::inventory::{Bootstrap, SshConfig};
-use inventories::{ClusterName, Diagnostic, DiscoveryV3, Inventory, MAX_BYTES, Parsed, Source};
+use inventories::{
+    ClusterName, Diagnostic, DiscoveryV3, FlagChecks, Inventory, MAX_BYTES, Parsed, Source,
+};
 use planner::SiteSpec;
 use planner::spec::ClusterSpec;
 
@@ -26,7 +28,7 @@ pub struct Site {
     pub included: Vec<PathBuf>,
     /// The CAs beside it.
     pub authorities: AuthorityFolder,
-    /// What somebody should look at in the inventory.
+    /// What an operator should check in the inventory.
     pub warnings: Vec<Diagnostic>,
 }
 
@@ -36,6 +38,11 @@ impl Site {
         Self::of_text(path, Self::text(path)?)
     }
 
+    /// The same for a command that installs nothing: its release may have no checksum yet.
+    pub fn load_unpinned(path: &Path) -> Result<Self, CliError> {
+        Self::parsed(path, Self::text(path)?, inventories::parse_unpinned)
+    }
+
     /// The text of an inventory.
     pub fn text(path: &Path) -> Result<String, CliError> {
         read_text(path).map_err(|error| unreadable(path, error))
@@ -43,11 +50,19 @@ impl Site {
 
     /// The site that the inventory would be if its file had this text.
     pub fn of_text(path: &Path, text: String) -> Result<Self, CliError> {
+        Self::parsed(path, text, inventories::parse)
+    }
+
+    fn parsed(
+        path: &Path,
+        text: String,
+        parse: fn(&Source, &[Source], FlagChecks) -> Parsed,
+    ) -> Result<Self, CliError> {
         let main = Source::new(path.display().to_string(), text);
         let (included, mut diagnostics) = read_included(path, &main);
         let all_read = diagnostics.is_empty();
         let Parsed { inventory, diagnostics: found } =
-            inventories::parse(&main, &included, templates::flags::check);
+            parse(&main, &included, templates::FLAG_CHECKS);
         diagnostics.extend(found);
         match inventory {
             Some(inventory) if all_read => Ok(Self {
@@ -74,7 +89,7 @@ impl Site {
         rebased(path, self.folder())
     }
 
-    /// The files that the site is read from and that everybody may see: what belongs into git.
+    /// The public files that the site is read from: what belongs in git.
     pub fn public_files(&self) -> Vec<PathBuf> {
         let services = self.inventory.clusters.values().filter_map(|cluster| {
             let Bootstrap::DiscoveryV3(DiscoveryV3::Given(service)) = &cluster.bootstrap else {

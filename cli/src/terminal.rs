@@ -19,6 +19,7 @@ use crate::error::CliError;
 mod askpass;
 mod passphrase;
 mod safe;
+mod wrap;
 
 pub use passphrase::ask as ask_passphrase;
 use safe::Runner;
@@ -36,7 +37,7 @@ pub enum ColorChoice {
     Never,
 }
 
-/// How much is said on stderr.
+/// How much is printed on stderr.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
 pub enum Verbosity {
     /// Errors and warnings only.
@@ -57,7 +58,7 @@ pub enum AsIs {
 }
 
 impl AsIs {
-    fn of<'a>(self, bytes: &'a [u8], reader: Reader) -> Cow<'a, [u8]> {
+    fn filter<'a>(self, bytes: &'a [u8], reader: Reader) -> Cow<'a, [u8]> {
         match (self, reader) {
             (Self::WhereNobodyObeys, Reader::Obeys) => {
                 Cow::Owned(safe(&String::from_utf8_lossy(bytes), Style::Plain).into_bytes())
@@ -77,7 +78,7 @@ enum Reader {
 }
 
 impl Reader {
-    fn of(stream: &impl AsFd, runner: Runner) -> Self {
+    fn for_stream(stream: &impl AsFd, runner: Runner) -> Self {
         let file = || stream.as_fd().try_clone_to_owned().map(File::from)?.metadata();
         let is_file = || file().is_ok_and(|file| file.is_file());
         if stream.as_fd().is_terminal() || (runner != Runner::None && !is_file()) {
@@ -147,17 +148,31 @@ impl Terminal {
         self.keep(write_to(io::stdout().lock(), &with_newline(safe(text, self.out))));
     }
 
+    /// Prints a result of long lines. On a terminal they break between words; a file gets them as they are.
+    pub fn print_wrapped(&self, text: &str) {
+        match self.columns() {
+            Some(width) => self.print(&wrap::wrapped(text, width)),
+            None => self.print(text),
+        }
+    }
+
+    /// How wide stdout is, where it is a terminal that reports it.
+    pub fn columns(&self) -> Option<usize> {
+        let size = tcgetwinsize(io::stdout()).ok()?;
+        Some(usize::from(size.ws_col)).filter(|columns| *columns > 0)
+    }
+
     /// Prints a result in a host's own bytes.
     pub fn print_bytes(&self, bytes: &[u8], as_is: AsIs) {
         let stream = io::stdout().lock();
-        let bytes = as_is.of(bytes, Reader::of(&stream, safe::runner()));
+        let bytes = as_is.filter(bytes, Reader::for_stream(&stream, safe::runner()));
         self.keep(write_to(stream, &bytes));
     }
 
     /// Says something in a host's own bytes.
     pub fn say_bytes(&self, bytes: &[u8], as_is: AsIs) {
         let stream = io::stderr().lock();
-        let bytes = as_is.of(bytes, Reader::of(&stream, safe::runner()));
+        let bytes = as_is.filter(bytes, Reader::for_stream(&stream, safe::runner()));
         self.keep(write_to(stream, &bytes));
     }
 
@@ -175,7 +190,7 @@ impl Terminal {
         }
     }
 
-    /// Says what nobody should miss.
+    /// Prints what no operator should miss.
     pub fn warn(&self, text: &str) {
         self.say_always(&format!("{}: {text}", self.err.paint(Paint::Yellow, "warning")));
     }
@@ -227,7 +242,16 @@ impl Terminal {
         }
     }
 
-    /// Whether somebody can be asked.
+    /// Starts a new page of results: on a terminal it replaces the previous one.
+    pub fn turn_page(&self) {
+        if io::stdout().is_terminal() && self.live {
+            self.keep(write_to(io::stdout().lock(), b"\x1b[H\x1b[2J"));
+        } else {
+            self.print("\n");
+        }
+    }
+
+    /// Whether the terminal can ask questions.
     pub fn can_ask(&self) -> bool {
         io::stdin().is_terminal() && io::stderr().is_terminal()
     }
@@ -297,15 +321,15 @@ mod tests {
         let file = tempfile::tempfile().unwrap();
         let (pipe, _) = std::io::pipe().unwrap();
         for runner in [Runner::None, Runner::Buildkite, Runner::Other] {
-            assert_eq!(Reader::of(&terminal, runner), Reader::Obeys);
-            assert_eq!(Reader::of(&file, runner), Reader::Keeps);
+            assert_eq!(Reader::for_stream(&terminal, runner), Reader::Obeys);
+            assert_eq!(Reader::for_stream(&file, runner), Reader::Keeps);
             let of_pipe = if runner == Runner::None { Reader::Keeps } else { Reader::Obeys };
-            assert_eq!(Reader::of(&pipe, runner), of_pipe, "{runner:?}");
+            assert_eq!(Reader::for_stream(&pipe, runner), of_pipe, "{runner:?}");
         }
     }
 
     #[test]
-    fn bytes_are_filtered_for_whoever_obeys_unless_they_are_asked_for_raw() {
+    fn bytes_are_filtered_for_a_terminal_unless_raw_ones_were_requested() {
         let hostile = b"\xff\x1b[2Ja";
         for (as_is, reader, printed) in [
             (AsIs::WhereNobodyObeys, Reader::Obeys, "\u{fffd}[2Ja".as_bytes()),
@@ -313,7 +337,7 @@ mod tests {
             (AsIs::Everywhere, Reader::Obeys, hostile),
             (AsIs::Everywhere, Reader::Keeps, hostile),
         ] {
-            assert_eq!(as_is.of(hostile, reader).as_ref(), printed, "{as_is:?} {reader:?}");
+            assert_eq!(as_is.filter(hostile, reader).as_ref(), printed, "{as_is:?} {reader:?}");
         }
     }
 }

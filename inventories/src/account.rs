@@ -39,7 +39,7 @@ impl AccountName {
 
 impl Default for AccountName {
     fn default() -> Self {
-        Self("etcd".to_owned())
+        Self(crate::defaults::ACCOUNT.to_owned())
     }
 }
 

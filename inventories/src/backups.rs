@@ -15,6 +15,8 @@ pub struct Backups {
     pub keep: Option<Keep>,
     /// How old the newest good backup may be.
     pub max_age: Option<Duration>,
+    /// How old the newest backup may be that somebody opened and that an etcd started from.
+    pub max_age_opened: Option<Duration>,
 }
 
 /// A place that holds backups.
@@ -22,6 +24,41 @@ pub struct Backups {
 pub enum BackupTarget {
     /// A folder of the machine that runs quorate.
     Folder(PathBuf),
+    /// A bucket of an S3 server.
+    S3(S3Target),
+}
+
+/// A part of a bucket, and the server that has it.
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
+pub struct S3Target {
+    /// The bucket.
+    pub bucket: String,
+    /// What every object's name starts with, without slashes at its ends; may be empty.
+    pub prefix: String,
+    /// The server.
+    pub server: S3Server,
+}
+
+/// How a cluster's S3 server is reached. Credentials are never part of an inventory.
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
+pub struct S3Server {
+    /// Its URL, without a path.
+    pub endpoint: String,
+    /// The region that requests are signed for.
+    pub region: String,
+    /// Where a URL has the bucket.
+    pub style: BucketStyle,
+    /// The CAs that sign its certificate; `None` for those that this machine trusts.
+    pub ca_file: Option<PathBuf>,
+}
+
+/// Where a URL has the bucket.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+pub enum BucketStyle {
+    /// First in the path: `https://server/bucket/object`.
+    Path,
+    /// First in the host's name: `https://bucket.server/object`.
+    Host,
 }
 
 /// As an inventory spells it.
@@ -29,6 +66,12 @@ impl fmt::Display for BackupTarget {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             BackupTarget::Folder(path) => write!(f, "file:{}", path.display()),
+            BackupTarget::S3(S3Target { bucket, prefix, .. }) if prefix.is_empty() => {
+                write!(f, "s3://{bucket}")
+            }
+            BackupTarget::S3(S3Target { bucket, prefix, .. }) => {
+                write!(f, "s3://{bucket}/{prefix}")
+            }
         }
     }
 }

@@ -173,7 +173,10 @@ fn quoted(text: &str) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::{Source, parse};
+    use crate::{FlagChecks, Source, parse};
+
+    const NO_CHECKS: FlagChecks =
+        FlagChecks { etcd: |_, _, _| Ok(()), apiserver: |_, _, _| Ok(()) };
 
     fn draft() -> Draft {
         let host = |number: u8| DraftHost {
@@ -195,7 +198,7 @@ mod tests {
     }
 
     fn codes(text: &str) -> Vec<&'static str> {
-        let parsed = parse(&Source::new("quorate.toml", text), &[], |_, _, _| Ok(()));
+        let parsed = parse(&Source::new("quorate.toml", text), &[], NO_CHECKS);
         parsed.diagnostics.iter().map(|found| found.code).collect()
     }
 

@@ -1,17 +1,31 @@
-//! The question that the table of etcd flags answers about one flag that the operator set.
+//! The questions that the tables of flags answer about one flag that the operator set.
 //!
-//! The table itself lives above this crate, with the templates that render the flags, so it comes
-//! in as a function.
+//! The tables themselves live above this crate, with the templates that render the flags, so they
+//! come in as functions.
 
 use crate::diagnostic::Severity;
 use crate::inventory::FlagValue;
+use crate::kubernetes::KubernetesMinor;
 use crate::version::EtcdVersion;
 
-/// Looks at one flag of one version: its name without dashes, and the value it is given.
+/// The tables of flags.
+#[derive(Debug, Clone, Copy)]
+pub struct FlagChecks {
+    /// Of etcd.
+    pub etcd: FlagCheck,
+    /// Of the API server.
+    pub apiserver: ApiserverFlagCheck,
+}
+
+/// Looks at one flag of one version of etcd: its name without dashes, and the value it is given.
 ///
 /// `Ok` means that this version of etcd takes the flag with this value, and that quorate leaves
 /// the flag to the operator.
 pub type FlagCheck = fn(EtcdVersion, &str, &FlagValue) -> Result<(), FlagProblem>;
+
+/// The same for a flag of the API server. Without a version, it is enough that one version takes the flag.
+pub type ApiserverFlagCheck =
+    fn(Option<KubernetesMinor>, &str, &FlagValue) -> Result<(), FlagProblem>;
 
 /// What is wrong with one flag.
 #[derive(Debug, Clone, PartialEq, Eq)]

@@ -9,9 +9,15 @@ use std::time::Duration;
 use crate::account::AccountName;
 use crate::backups::Backups;
 use crate::discovery::{DiscoveryV2, DiscoveryV3, DnsSrv};
-use crate::names::{ClusterName, HostName, SiteName};
+use crate::firewall::Firewall;
+use crate::kubernetes::Kubernetes;
+use crate::names::{ClusterName, HostName, KubernetesName, SiteName};
 use crate::systemd::Systemd;
 use crate::version::EtcdVersion;
+
+mod listeners;
+
+pub use listeners::{MetricsListener, Ports};
 
 /// A place in an inventory file, for "why" lines of a plan.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Default)]
@@ -31,10 +37,36 @@ pub struct Inventory {
     pub hosts: BTreeMap<HostName, Host>,
     /// Every cluster of the file.
     pub clusters: BTreeMap<ClusterName, Cluster>,
+    /// Every Kubernetes cluster whose API servers use these etcd clusters.
+    pub kubernetes: BTreeMap<KubernetesName, Kubernetes>,
+    /// Who may connect to etcd's ports; `None` where quorate is to know nothing of it.
+    pub firewall: Option<Firewall>,
     /// Who can open the sealed CA keys.
     pub pki: PkiSettings,
     /// Where etcd's release archives come from.
     pub release: Release,
+    /// What an apply runs on the operator's machine.
+    pub hooks: Hooks,
+}
+
+/// Programs that an apply runs on the operator's machine; `None` where there is none.
+#[derive(Debug, Clone, PartialEq, Eq, Default)]
+pub struct Hooks {
+    /// Before the first step, under the lock.
+    pub before_apply: Option<HookCommand>,
+    /// After an apply that did all that it could.
+    pub after_apply: Option<HookCommand>,
+    /// After any other.
+    pub on_failure: Option<HookCommand>,
+}
+
+/// A program with its arguments; no shell reads them.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct HookCommand {
+    /// The program: a path, or a name that PATH leads to.
+    pub program: String,
+    /// Its arguments.
+    pub arguments: Vec<String>,
 }
 
 /// The site that the file describes.
@@ -148,6 +180,8 @@ pub struct Cluster {
     pub bootstrap: Bootstrap,
     /// Where members listen.
     pub ports: Ports,
+    /// Where members serve metrics and health.
+    pub metrics: MetricsListener,
     /// The cluster whose client CA signs this cluster's client and server certificates; itself unless set.
     pub client_ca: ClusterName,
     /// Where backups go; `None` where none are wanted.
@@ -202,6 +236,16 @@ pub enum CgroupDriver {
     Cgroupfs,
 }
 
+impl CgroupDriver {
+    /// The name that an inventory and a kubelet have for it.
+    pub fn as_str(self) -> &'static str {
+        match self {
+            CgroupDriver::Systemd => "systemd",
+            CgroupDriver::Cgroupfs => "cgroupfs",
+        }
+    }
+}
+
 /// How the members of a new cluster find each other.
 #[derive(Debug, Clone, PartialEq, Eq, serde::Serialize)]
 #[serde(rename_all = "kebab-case")]
@@ -216,21 +260,10 @@ pub enum Bootstrap {
     DiscoveryV2(DiscoveryV2),
 }
 
-/// The TCP ports of one cluster's members.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct Ports {
-    /// Clients, with TLS; 2379 unless set.
-    pub client: u16,
-    /// Peers, with TLS; 2380 unless set.
-    pub peer: u16,
-    /// Metrics and health, plain HTTP on loopback; 2381 unless set.
-    pub metrics: u16,
-}
-
 /// An etcd flag that the operator set. Its name and type have been checked against the version.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Flag {
-    /// The value as it goes on the command line.
+    /// The value as the command line has it.
     pub value: FlagValue,
     /// Where it is written.
     pub place: Place,

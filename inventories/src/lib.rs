@@ -7,6 +7,7 @@
 //!
 //! Nothing here reads a file: texts come in as arguments, diagnostics go out as values.
 
+mod defaults;
 mod escape;
 mod lower;
 mod parse;
@@ -23,21 +24,25 @@ pub mod diagnostic;
 pub mod discovery;
 pub mod draft;
 pub mod edit;
+pub mod firewall;
 pub mod flag;
 pub mod inventory;
+pub mod kubernetes;
 pub mod names;
 pub mod suggest;
 pub mod systemd;
 pub mod version;
 
 pub use account::AccountName;
-pub use backups::{BackupTarget, Backups, Keep};
+pub use backups::{BackupTarget, Backups, BucketStyle, Keep, S3Server, S3Target};
 pub use diagnostic::{Diagnostic, Severity};
 pub use discovery::{DiscoveryV2, DiscoveryV3, DnsSrv};
-pub use flag::{FlagCheck, FlagProblem};
+pub use firewall::{Firewall, Network};
+pub use flag::{ApiserverFlagCheck, FlagCheck, FlagChecks, FlagProblem};
 pub use inventory::Inventory;
-pub use names::{ClusterName, HostName, SiteName};
-pub use parse::{IncludeRef, Parsed, includes, parse, unreadable_include};
+pub use kubernetes::{KeyPrefix, Kubernetes, KubernetesMinor, KubernetesMode, StoredResource};
+pub use names::{ClusterName, HostName, KubernetesName, SiteName};
+pub use parse::{IncludeRef, Parsed, includes, parse, parse_unpinned, unreadable_include};
 pub use source::{MAX_BYTES, Source};
 pub use systemd::Systemd;
 pub use version::{EtcdVersion, Minor};

@@ -3,22 +3,27 @@
 
 use std::collections::BTreeMap;
 
-use crate::flag::FlagCheck;
+use crate::flag::FlagChecks;
 use crate::inventory::{Inventory, Site};
 use crate::names::SiteName;
 use crate::report::{At, Finding, Report};
 use crate::schema;
 
 mod cluster;
+mod firewall;
 mod flags;
+mod hooks;
 mod host;
 mod image;
+mod kubernetes;
 mod name;
 mod pki;
 mod ports;
 mod release;
 mod ssh;
 mod version;
+
+pub(crate) use release::UNPINNED;
 
 /// A file's part of the inventory, and which file it is.
 pub(crate) struct Layer<'a, T> {
@@ -63,7 +68,7 @@ impl Files {
 /// Checks everything. What is returned is only of use if the report has no error.
 pub(crate) fn inventory(
     files: &Files,
-    check_flag: FlagCheck,
+    flag_checks: FlagChecks,
     report: &mut Report<'_>,
 ) -> Option<Inventory> {
     let main = &files.main;
@@ -98,8 +103,13 @@ pub(crate) fn inventory(
     let raw_clusters = raw_clusters.unwrap_or(&no_clusters);
     let known = host::Known { written: raw_hosts };
     let raw_pki = main.pki.as_ref();
+    let check_flag = flag_checks.etcd;
     let clusters =
         cluster::clusters(raw_clusters, &cluster_defaults, &known, raw_pki, check_flag, report);
+    let no_kubernetes = BTreeMap::new();
+    let raw_kubernetes = main.kubernetes.as_ref().unwrap_or(&no_kubernetes);
+    let check_flag = flag_checks.apiserver;
+    let kubernetes = kubernetes::kubernetes(raw_kubernetes, &known, &clusters, check_flag, report);
 
     let pki = raw_pki.map(|raw| pki::settings(raw, report));
     let release = files.layers(|main| main.release.as_ref(), |file| file.release.as_ref());
@@ -111,8 +121,11 @@ pub(crate) fn inventory(
         site: site??,
         hosts,
         clusters: cluster::finished(clusters),
+        kubernetes,
+        firewall: main.firewall.as_ref().map(|raw| firewall::firewall(raw, report)),
         pki: pki?,
         release,
+        hooks: main.hooks.as_ref().map(|raw| hooks::hooks(raw, report)).unwrap_or_default(),
     })
 }
 

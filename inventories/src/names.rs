@@ -78,6 +78,10 @@ name! {
     /// The name of a site: one inventory, one site.
     SiteName
 }
+name! {
+    /// The name of a Kubernetes cluster in the inventory.
+    KubernetesName
+}
 
 #[cfg(test)]
 mod tests {

@@ -6,7 +6,7 @@ use serde::de::DeserializeOwned;
 use serde_json::Value;
 
 use crate::diagnostic::{Diagnostic, Severity};
-use crate::flag::FlagCheck;
+use crate::flag::FlagChecks;
 use crate::inventory::Inventory;
 use crate::lower;
 use crate::report::{At, Finding, Report};
@@ -36,9 +36,36 @@ pub struct IncludeRef {
 /// Reads an inventory and the files that it includes.
 ///
 /// `included` are the files of [`includes`], in that order, as far as they could be read: settings
-/// of `main` win over theirs, and those of a later file over those of an earlier one. `check_flag`
-/// is asked about every etcd flag.
-pub fn parse(main: &Source, included: &[Source], check_flag: FlagCheck) -> Parsed {
+/// of `main` win over theirs, and those of a later file over those of an earlier one. `flag_checks`
+/// are asked about every flag.
+pub fn parse(main: &Source, included: &[Source], flag_checks: FlagChecks) -> Parsed {
+    let (inventory, diagnostics) = checked(main, included, flag_checks);
+    Parsed::new(inventory, diagnostics)
+}
+
+/// The same for a command that installs nothing, such as `quorate trust`: a checksum that is not pinned yet is only a
+/// warning.
+pub fn parse_unpinned(main: &Source, included: &[Source], flag_checks: FlagChecks) -> Parsed {
+    let (inventory, mut diagnostics) = checked(main, included, flag_checks);
+    for found in diagnostics.iter_mut().filter(|found| found.code == lower::UNPINNED) {
+        found.severity = Severity::Warning;
+    }
+    Parsed::new(inventory, diagnostics)
+}
+
+impl Parsed {
+    fn new(inventory: Option<Inventory>, diagnostics: Vec<Diagnostic>) -> Self {
+        let usable = diagnostics.iter().all(|found| found.severity == Severity::Warning);
+        Self { inventory: inventory.filter(|_| usable), diagnostics }
+    }
+}
+
+/// The inventory as far as it could be read, and what is wrong with it.
+fn checked(
+    main: &Source,
+    included: &[Source],
+    flag_checks: FlagChecks,
+) -> (Option<Inventory>, Vec<Diagnostic>) {
     let mut report = Report::new(std::iter::once(main).chain(included));
     let files = lower::Files {
         main: read::<InventoryFile>(0, main, inventory_schema(), &mut report),
@@ -49,10 +76,8 @@ pub fn parse(main: &Source, included: &[Source], check_flag: FlagCheck) -> Parse
             })
             .collect(),
     };
-    let inventory = lower::inventory(&files, check_flag, &mut report);
-    let diagnostics = report.finish();
-    let usable = diagnostics.iter().all(|found| found.severity == Severity::Warning);
-    Parsed { inventory: inventory.filter(|_| usable), diagnostics }
+    let inventory = lower::inventory(&files, flag_checks, &mut report);
+    (inventory, report.finish())
 }
 
 /// The files that an inventory includes, for the caller to read before [`parse`]. What is wrong

@@ -10,15 +10,24 @@ use std::collections::BTreeMap;
 use schemars::JsonSchema;
 use serde::Deserialize;
 
+use crate::defaults;
 use crate::systemd::{SANDBOX, SETTINGS};
 
 mod backups;
+mod firewall;
+mod hooks;
 mod json;
+mod kubernetes;
+mod ports;
 pub(crate) mod reference;
 mod value;
 
-pub(crate) use backups::{Backups, Keep};
+pub(crate) use backups::{Backups, Keep, S3};
+pub(crate) use firewall::Firewall;
+pub(crate) use hooks::Hooks;
 pub(crate) use json::{included_schema, inventory_schema};
+pub(crate) use kubernetes::Kubernetes;
+pub(crate) use ports::Ports;
 pub(crate) use value::{FlagText, Loc, OneOrMany};
 
 /// What a name must look like: a DNS label, lower case.
@@ -45,12 +54,21 @@ pub(crate) struct InventoryFile {
     /// The etcd clusters, by name.
     #[schemars(required, extend("propertyNames" = {"pattern": LABEL}))]
     pub(crate) clusters: Option<BTreeMap<Loc<String>, Cluster>>,
+    /// The Kubernetes clusters that keep their data in these etcd clusters, by name.
+    #[schemars(extend("propertyNames" = {"pattern": LABEL}))]
+    pub(crate) kubernetes: Option<BTreeMap<Loc<String>, Kubernetes>>,
+    /// Who may connect to etcd's ports, beside the members and the API servers.
+    pub(crate) firewall: Option<Firewall>,
     /// For whom the keys of the certificate authorities are sealed. Either `recipients` or
     /// `plain-keys = true` is needed.
     #[schemars(required)]
     pub(crate) pki: Option<Loc<Pki>>,
     /// Where etcd's release archives come from, and their checksums.
     pub(crate) release: Option<Release>,
+    /// Programs that `quorate apply` runs on your machine, in the inventory's folder, for a chat or a change ticket. Each
+    /// is a list of the program and its arguments, and no shell reads it. It gets a JSON object on stdin, and must end
+    /// within 60 s. No other command runs them.
+    pub(crate) hooks: Option<Hooks>,
 }
 
 /// A file that an inventory includes.
@@ -72,7 +90,8 @@ pub(crate) struct Site {
     #[schemars(required, regex(pattern = LABEL))]
     pub(crate) name: Option<Loc<String>>,
     /// Whether `quorate apply` wants `--confirm NAME`, so that nobody applies to this site by
-    /// mistake. Default: `false`.
+    /// mistake.
+    #[schemars(extend("default" = false))]
     pub(crate) confirm: Option<bool>,
 }
 
@@ -118,8 +137,7 @@ pub(crate) struct ClusterDefaults {
     #[schemars(regex(pattern = r"^3\.[4-7]\.(0|[1-9][0-9]*)$"))]
     pub(crate) version: Option<Loc<String>>,
     /// What keeps a member running: `"systemd"`, or `"static-pod"` for a pod of the host's kubelet.
-    /// Default: `"systemd"`.
-    #[schemars(extend("enum" = ["systemd", "static-pod"]))]
+    #[schemars(extend("enum" = ["systemd", "static-pod"], "default" = defaults::RUNTIME.as_str()))]
     pub(crate) runtime: Option<Loc<String>>,
     /// etcd flags for every cluster; a cluster's own `etcd` table wins, flag by flag.
     pub(crate) etcd: Option<BTreeMap<Loc<String>, Loc<FlagText>>>,
@@ -188,14 +206,14 @@ pub(crate) struct Cluster {
     pub(crate) members: Option<Loc<Vec<Loc<String>>>>,
     /// What keeps a member running: `"systemd"`, a unit of its own; or `"static-pod"`, a pod that the
     /// host's kubelet runs from `/etc/kubernetes/manifests`. Changing it moves a formed cluster over,
-    /// one member after the other. Default: `"systemd"`.
-    #[schemars(extend("enum" = ["systemd", "static-pod"]))]
+    /// one member after the other.
+    #[schemars(extend("enum" = ["systemd", "static-pod"], "default" = defaults::RUNTIME.as_str()))]
     pub(crate) runtime: Option<Loc<String>>,
     /// The system account and group that members run as: `etcd`, or `etcd-` and a name. quorate creates it.
     /// Clusters that share a host should have one each, so that nobody who breaks into one etcd reads
     /// the keys and data of the other. Changing it is a roll: each member's files change owner just before
-    /// its restart. The previous account stays on the hosts. Default: `"etcd"`.
-    #[schemars(regex(pattern = "^etcd(-[a-z0-9-]{1,26})?$"))]
+    /// its restart. The previous account stays on the hosts.
+    #[schemars(regex(pattern = "^etcd(-[a-z0-9-]{1,26})?$"), extend("default" = defaults::ACCOUNT))]
     pub(crate) account: Option<Loc<String>>,
     /// For static pods on hosts whose kubelet nobody else configures. Default: there is one that
     /// watches `/etc/kubernetes/manifests`.
@@ -207,6 +225,12 @@ pub(crate) struct Cluster {
     pub(crate) systemd: Option<Loc<Systemd>>,
     /// Where members listen. Clusters that share a host need ports of their own.
     pub(crate) ports: Option<Ports>,
+    /// Where members serve metrics and health, always over plain HTTP. `"loopback"`: only on the host, for an agent there.
+    /// `"client"` or `"peer"`: also at the host's address for clients or for peers, so that Prometheus can read them over
+    /// the network. The port asks for no certificate: anyone who reaches it can read etcd's metrics, but no key and no
+    /// value. Changing it restarts the members one by one.
+    #[schemars(extend("enum" = ["loopback", "client", "peer"], "default" = defaults::METRICS.as_str()))]
+    pub(crate) metrics: Option<Loc<String>>,
     /// The cluster whose client CA this cluster shares, so that one client certificate opens both.
     /// Default: a client CA of its own.
     pub(crate) client_ca: Option<Loc<String>>,
@@ -223,14 +247,15 @@ pub(crate) struct Cluster {
 pub(crate) struct Kubelet {
     /// Makes the kubelet of the hosts run without an API server, for static pods alone, by a drop-in
     /// for `kubelet.service`. quorate refuses a kubelet that serves an API server, and restarts any other
-    /// when these settings change. Default: `false`.
+    /// when these settings change.
+    #[schemars(extend("default" = false))]
     pub(crate) standalone: Option<bool>,
     /// Who makes the control groups of pods, as the container runtime is set up: `"systemd"` or
-    /// `"cgroupfs"`. Default: `"systemd"`.
-    #[schemars(extend("enum" = ["systemd", "cgroupfs"]))]
+    /// `"cgroupfs"`.
+    #[schemars(extend("enum" = ["systemd", "cgroupfs"], "default" = defaults::CGROUP_DRIVER.as_str()))]
     pub(crate) cgroup_driver: Option<Loc<String>>,
-    /// The socket of the container runtime. Default: `"unix:///run/containerd/containerd.sock"`.
-    #[schemars(regex(pattern = "^unix:///"))]
+    /// The socket of the container runtime.
+    #[schemars(regex(pattern = "^unix:///"), extend("default" = defaults::CONTAINER_RUNTIME))]
     pub(crate) container_runtime: Option<Loc<String>>,
 }
 
@@ -309,7 +334,8 @@ pub(crate) struct DiscoveryV3Bootstrap {
     /// inventory's folder. Keep it out of git.
     pub(crate) password_file: Option<Loc<String>>,
     /// Instead of `endpoints`: quorate starts an etcd on a free port of the cluster's first host, and
-    /// removes it once the cluster is proven healthy. Default: `false`.
+    /// removes it once the cluster is proven healthy.
+    #[schemars(extend("default" = false))]
     pub(crate) self_hosted: Option<Loc<bool>>,
 }
 
@@ -325,21 +351,6 @@ pub(crate) struct DiscoveryV2Bootstrap {
     pub(crate) service: Option<Loc<String>>,
 }
 
-/// The TCP ports of a cluster's members.
-#[derive(Debug, Default, Deserialize, JsonSchema)]
-#[serde(deny_unknown_fields, rename_all = "kebab-case")]
-pub(crate) struct Ports {
-    /// Clients, with TLS. Default: 2379.
-    #[schemars(range(min = 1, max = 65535))]
-    pub(crate) client: Option<Loc<i64>>,
-    /// Peers, with TLS. Default: 2380.
-    #[schemars(range(min = 1, max = 65535))]
-    pub(crate) peer: Option<Loc<i64>>,
-    /// Metrics and health, plain HTTP on loopback. Default: 2381.
-    #[schemars(range(min = 1, max = 65535))]
-    pub(crate) metrics: Option<Loc<i64>>,
-}
-
 /// For whom the keys of the certificate authorities are sealed.
 #[derive(Debug, Default, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields, rename_all = "kebab-case")]
@@ -348,7 +359,8 @@ pub(crate) struct Pki {
     /// (`ssh-ed25519 …`, `ssh-rsa …`).
     pub(crate) recipients: Option<Loc<Vec<Loc<String>>>>,
     /// Keeps the CA keys unsealed, in files of mode 0600. Anyone who reads those files can open every
-    /// cluster of the site. Default: `false`.
+    /// cluster of the site.
+    #[schemars(extend("default" = false))]
     pub(crate) plain_keys: Option<Loc<bool>>,
 }
 
@@ -371,8 +383,8 @@ pub(crate) struct Release {
     /// `"3.6.16-amd64"`. `quorate release pin VERSION` writes them.
     #[schemars(extend("propertyNames" = {"pattern": r"^3\.[4-7]\.(0|[1-9][0-9]*)-(amd64|arm64|ppc64le|s390x)$"}))]
     pub(crate) sha256: Option<BTreeMap<Loc<String>, Loc<String>>>,
-    /// The container image of static pods; `{version}` is filled in. Default:
-    /// `"quay.io/coreos/etcd:v{version}"`.
+    /// The container image of static pods; `{version}` is filled in.
+    #[schemars(extend("default" = defaults::IMAGE))]
     pub(crate) image: Option<Loc<String>>,
     /// The digest of the image of a version, such as `"3.6.16" = "sha256:…"`: its pods name the image
     /// by this digest and not by the tag.

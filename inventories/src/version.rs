@@ -1,4 +1,4 @@
-//! etcd versions, of which only the released form `MAJOR.MINOR.PATCH` is accepted.
+//! etcd versions. Only the released form `MAJOR.MINOR.PATCH` is accepted.
 
 use std::fmt;
 
@@ -78,6 +78,17 @@ impl EtcdVersion {
         let since = match self.minor {
             Minor::V3_4 => 29,
             Minor::V3_5 => 11,
+            Minor::V3_6 | Minor::V3_7 => 0,
+        };
+        self.patch >= since
+    }
+
+    /// Whether the tools of this version can restore a snapshot at a higher revision than its own, so that no watcher
+    /// and no cache sees revisions that it has seen before.
+    pub fn bumps_revisions(self) -> bool {
+        let since = match self.minor {
+            Minor::V3_4 => 27,
+            Minor::V3_5 => 10,
             Minor::V3_6 | Minor::V3_7 => 0,
         };
         self.patch >= since

@@ -45,7 +45,7 @@ pub struct Leaf {
 pub enum LeafLife {
     /// As long as the profile says.
     Full,
-    /// Shorter, because the CA ends then: it is time for another CA.
+    /// Shorter, because the CA expires then: it is time for another CA.
     EndsWithAuthority,
 }
 
@@ -205,7 +205,7 @@ fn authority_name(kind: CaKind, site: &SiteName, cluster: &ClusterName, distinct
     name + &tail
 }
 
-/// A positive number of exactly 16 bytes, of which 126 bits are random: the sign bit is clear and
+/// A positive number of exactly 16 bytes with 126 random bits: the sign bit is clear and
 /// the next is set, so that the encoding has neither a leading zero nor fewer bytes.
 fn random_serial() -> Result<[u8; 16], IssueError> {
     let mut serial = [0; 16];
@@ -277,5 +277,5 @@ fn belongs_together(
 }
 
 fn public_key(pair: &KeyPair) -> Sha256Digest {
-    Sha256Digest::of(&pair.subject_public_key_info())
+    Sha256Digest::hash(&pair.subject_public_key_info())
 }

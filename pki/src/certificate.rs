@@ -50,7 +50,7 @@ impl Certificate {
         }
     }
 
-    /// Reads every certificate of a PEM text, of which there is at least one.
+    /// Reads every certificate of a PEM text, at least one.
     pub(crate) fn all_from_pem(text: &str) -> Result<Vec<Self>, CertError> {
         let mut all = Vec::new();
         for block in Pem::iter_from_buffer(text.as_bytes()) {
@@ -68,7 +68,7 @@ impl Certificate {
         let facts = match X509Certificate::from_der(&der) {
             // The outer algorithm is not signed; RFC 5280 wants it to repeat the signed one.
             Ok(([], x509)) if x509.signature_algorithm == x509.tbs_certificate.signature => {
-                CertFacts::of(&der, &x509)?
+                CertFacts::from_x509(&der, &x509)?
             }
             _ => return Err(CertError::Malformed),
         };

@@ -15,7 +15,7 @@ pub struct DigestError;
 
 impl Sha256Digest {
     /// The digest of some bytes.
-    pub fn of(bytes: &[u8]) -> Self {
+    pub fn hash(bytes: &[u8]) -> Self {
         Self(Sha256::digest(bytes).into())
     }
 }
@@ -72,7 +72,7 @@ mod tests {
 
     #[test]
     fn a_digest_is_written_as_sha256sum_writes_it() {
-        let digest = Sha256Digest::of(b"etcd");
+        let digest = Sha256Digest::hash(b"etcd");
         assert_eq!(
             digest.to_string(),
             "c38cbd92fce41312f3fbdce60510013b7f0d4004a03b45c8e762f98f1ed4006c"
@@ -81,8 +81,8 @@ mod tests {
 
     #[test]
     fn only_the_canonical_text_is_a_digest() {
-        let text = Sha256Digest::of(b"etcd").to_string();
-        assert_eq!(text.parse(), Ok(Sha256Digest::of(b"etcd")));
+        let text = Sha256Digest::hash(b"etcd").to_string();
+        assert_eq!(text.parse(), Ok(Sha256Digest::hash(b"etcd")));
         for bad in ["", &text[1..], &text.to_uppercase(), &format!("+{}", &text[1..])] {
             assert_eq!(bad.parse::<Sha256Digest>(), Err(DigestError), "{bad:?}");
         }

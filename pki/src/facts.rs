@@ -158,7 +158,7 @@ impl CertFacts {
         Certificate::from_pem(text).map(Certificate::into_facts)
     }
 
-    pub(crate) fn of(der: &[u8], x509: &X509Certificate<'_>) -> Result<Self, CertError> {
+    pub(crate) fn from_x509(der: &[u8], x509: &X509Certificate<'_>) -> Result<Self, CertError> {
         let mut facts = Self {
             subject: showable(&x509.subject().to_string()),
             issuer: showable(&x509.issuer().to_string()),
@@ -175,8 +175,8 @@ impl CertFacts {
             authority_key_id: None,
             subject_key_id: None,
             key_algorithm: key_algorithm(x509.public_key()),
-            public_key: Sha256Digest::of(x509.public_key().raw),
-            fingerprint: Sha256Digest::of(der),
+            public_key: Sha256Digest::hash(x509.public_key().raw),
+            fingerprint: Sha256Digest::hash(der),
         };
         for extension in x509.extensions() {
             let criticality =

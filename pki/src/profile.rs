@@ -12,6 +12,7 @@ use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
 
 use inventories::HostName;
 use inventories::inventory::San;
+use inventories::kubernetes::API_SERVER_NAME;
 use time::Duration;
 
 use crate::facts::ExtendedKeyUsage;
@@ -216,6 +217,12 @@ impl LeafRequest {
             common_name: HEALTH_CHECK_NAME.to_owned(),
             sans: BTreeSet::new(),
         }
+    }
+
+    /// The client certificate with which an API server opens etcd.
+    pub fn api_server() -> Self {
+        let common_name = API_SERVER_NAME.to_owned();
+        Self { kind: LeafKind::Client, common_name, sans: BTreeSet::new() }
     }
 
     /// A client's certificate. It carries no organization: etcd ignores it, and `system:masters`

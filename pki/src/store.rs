@@ -40,7 +40,7 @@ pub struct FileNames {
 
 impl FileNames {
     /// The file names of a CA.
-    pub fn of(kind: CaKind) -> Self {
+    pub fn for_kind(kind: CaKind) -> Self {
         match kind {
             CaKind::Peer => Self {
                 certificate: "peer-ca.crt",
@@ -93,13 +93,13 @@ pub struct FoundFiles {
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 pub enum FilesError {
     /// A key whose certificate is gone: making another CA now would lose the cluster's.
-    #[error("the key of the {kind} CA is there, but {} is missing", FileNames::of(*kind).certificate)]
+    #[error("the key of the {kind} CA is there, but {} is missing", FileNames::for_kind(*kind).certificate)]
     NoCertificate {
         /// Which CA.
         kind: CaKind,
     },
     /// Sealed and plain: which one counts, and should the plain one exist at all?
-    #[error("{} and {} are both there", FileNames::of(*kind).sealed_key, FileNames::of(*kind).plain_key)]
+    #[error("{} and {} are both there", FileNames::for_kind(*kind).sealed_key, FileNames::for_kind(*kind).plain_key)]
     TwoKeys {
         /// Which CA.
         kind: CaKind,
@@ -140,13 +140,13 @@ impl FilesError {
     pub fn hint(&self) -> String {
         match self {
             FilesError::NoCertificate { kind } => {
-                let name = FileNames::of(*kind).certificate;
+                let name = FileNames::for_kind(*kind).certificate;
                 format!(
                     "take {name} from git or from a member; another CA would not fit the cluster"
                 )
             }
             FilesError::TwoKeys { kind } => {
-                let FileNames { sealed_key, plain_key, .. } = FileNames::of(*kind);
+                let FileNames { sealed_key, plain_key, .. } = FileNames::for_kind(*kind);
                 format!("delete {plain_key} once {sealed_key} is known to open")
             }
         }
@@ -158,12 +158,12 @@ impl StoreError {
     pub fn hint(&self) -> Option<String> {
         match self {
             StoreError::KeyMissing { kind } => {
-                let FileNames { sealed_key, plain_key, .. } = FileNames::of(*kind);
+                let FileNames { sealed_key, plain_key, .. } = FileNames::for_kind(*kind);
                 Some(format!("bring {sealed_key} or {plain_key} here from where the CA was made"))
             }
             StoreError::Unseal { source, .. } => match source {
                 UnsealError::NoIdentity | UnsealError::NoneFits { .. } => Some(format!(
-                    "give the private key of somebody whom {RECIPIENTS_FILE} beside it names"
+                    "give the private key of a recipient that {RECIPIENTS_FILE} beside it names"
                 )),
                 UnsealError::NotSealed
                 | UnsealError::Passphrase

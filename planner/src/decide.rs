@@ -2,18 +2,22 @@
 //! [`identity`] judge what was seen; [`form`] and [`converge`] decide which steps there are, with [`roll`], [`trials`]
 //! and [`kubelets`] for what goes from member to member.
 
+pub(crate) mod apiservers;
 pub(crate) mod archives;
 pub(crate) mod assess;
 pub(crate) mod bootstrap;
 pub(crate) mod ca_end;
 pub(crate) mod certificates;
 pub(crate) mod converge;
+pub(crate) mod corrupt;
 pub(crate) mod defrag;
+pub(crate) mod destroy;
 pub(crate) mod difference;
 pub(crate) mod discovery;
 pub(crate) mod down;
 pub(crate) mod drop_ins;
 pub(crate) mod ensure;
+pub(crate) mod firewall;
 pub(crate) mod form;
 pub(crate) mod formed;
 pub(crate) mod identity;
@@ -32,9 +36,16 @@ pub(crate) mod order;
 pub(crate) mod origin;
 pub(crate) mod planner;
 pub(crate) mod preflight;
+pub(crate) mod quota;
 pub(crate) mod readdress;
+mod remove;
+mod replacing;
+pub(crate) mod restore;
 pub(crate) mod roll;
 pub(crate) mod runtime;
 pub(crate) mod sandbox;
+pub(crate) mod strays;
 pub(crate) mod trials;
 pub(crate) mod unknowns;
+pub(crate) mod upgrade;
+pub(crate) mod vulnerable;

@@ -6,7 +6,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::net::{IpAddr, SocketAddr};
 
-use inventories::inventory::{Arch, Runtime};
+use inventories::inventory::Runtime;
 use inventories::{AccountName, ClusterName, EtcdVersion, HostName, SiteName};
 use pki::CertFacts;
 use templates::layout::PkiFile;
@@ -14,23 +14,37 @@ use templates::{BootstrapToken, Layout};
 use time::OffsetDateTime;
 
 mod account;
+mod apiserver;
+mod caller;
 mod commit;
 mod cost;
 mod data;
 mod etcd;
 mod kubelet;
+mod machine;
+mod marker;
 mod misled;
 mod names;
+mod restore;
 mod unit;
+pub(crate) mod walk;
 
 pub use account::Account;
+pub use apiserver::{
+    ApiServerFacts, ApiServerProcess, KubeadmConfig, KubeadmFacts, ManifestFacts, UsedEtcd, Wiring,
+    servers_in,
+};
+pub use caller::Caller;
 pub use commit::{Commit, NotACommit};
 pub use cost::{Clock, DiskTime, RoundTrip};
 pub use data::{DataDirectory, DataOrigin, set_aside};
 pub use etcd::{ALARM, EtcdFacts, ListedMember};
 pub use kubelet::KubeletFacts;
+pub use machine::{Machine, Namespace};
+pub use marker::Marker;
 pub use misled::{Misled, Shown};
 pub use names::{Names, Offer};
+pub use restore::{RestorePhase, RestoreRecord};
 pub use unit::{DropIn, Selinux, UnitFacts};
 
 /// The answer to one question about a host.
@@ -73,7 +87,8 @@ impl<T> Observed<T> {
 pub struct SiteFacts {
     /// When the look began, by the operator's clock: the planner has no clock of its own.
     pub observed_at: OffsetDateTime,
-    /// One answer a host, for every host that a cluster of the plan uses, or used: see [`SiteFacts::leaving`].
+    /// One answer a host, for every host that a cluster of the plan uses, or used (see [`SiteFacts::leaving`]), and every
+    /// host of an API server.
     pub hosts: BTreeMap<HostName, Observed<HostFacts>>,
     /// Hosts whose login leads to a machine that is not theirs: see [`SiteFacts::told_apart`].
     pub misled: BTreeMap<HostName, Misled>,
@@ -101,11 +116,13 @@ pub struct HostFacts {
     pub heavy_services: BTreeSet<String>,
     /// The kubelet. Looked at only where a member is to run as a pod; else absent.
     pub kubelet: Observed<KubeletFacts>,
+    /// The API server. Looked at only where the inventory has one; else `None`.
+    pub apiserver: Option<ApiServerFacts>,
     /// etcd releases under `/opt/quorate/etcd`, of the versions that were asked for.
     pub releases: BTreeMap<EtcdVersion, Observed<InstalledRelease>>,
     /// The directories that symlinks among those above the members' lead through.
     pub passed: BTreeMap<String, FileFacts>,
-    /// Of directories above the members' that not everybody may enter: the accounts that an access control list
+    /// For directories above the members' that not everybody may enter: the accounts that an access control list
     /// lets in. Empty where the host does not say.
     pub entered: BTreeMap<String, BTreeSet<String>>,
     /// Which of these addresses the host itself has: those that the inventory gives to the members of its clusters, and
@@ -113,6 +130,9 @@ pub struct HostFacts {
     pub addresses: Observed<BTreeSet<IpAddr>>,
     /// For each peer address asked for: the source address that this host uses to reach it.
     pub sources: BTreeMap<IpAddr, Observed<IpAddr>>,
+    /// Who is connected to its members' ports from elsewhere. Looked at only where the inventory has a `[firewall]`; else
+    /// absent.
+    pub callers: Observed<BTreeSet<Caller>>,
     /// For each peer endpoint asked for: whether this host gets an answer from it.
     pub reach: BTreeMap<SocketAddr, Reach>,
     /// For each peer endpoint asked for: the time to it and back, where it could be measured.
@@ -124,7 +144,7 @@ pub struct HostFacts {
     /// What is here of each cluster that was asked for.
     pub clusters: BTreeMap<ClusterName, MemberFacts>,
     /// Clusters that are, or may be, formed here and were not asked for: they have a marker, the witness of a
-    /// quorum, or a log that nobody would have witnessed.
+    /// quorum, or a log without a witness.
     pub other_clusters: BTreeSet<String>,
     /// What the host remembers of the last apply. It decides nothing.
     pub applied: Observed<Applied>,
@@ -148,7 +168,7 @@ pub struct Applied {
     pub commit: Option<Commit>,
     /// Whether the inventory held more than the commit.
     pub dirty: bool,
-    /// What it came to, as the word of its exit code; `unfinished` until it ended.
+    /// Its result, as the word of its exit code; `unfinished` until it ended.
     pub outcome: String,
     /// What it left on this host, see [`crate::since::left`]; `None` until it ended.
     pub left: Option<BTreeMap<String, String>>,
@@ -163,41 +183,6 @@ pub struct Holder {
     pub since: String,
     /// What for.
     pub why: String,
-}
-
-/// The machine under a host.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Machine {
-    /// Processor architecture; the raw `uname -m` where etcd has no release for it.
-    pub arch: Result<Arch, String>,
-    /// `PRETTY_NAME` of os-release.
-    pub distribution: String,
-    /// systemd's major version; `None` where systemd is not running the host.
-    pub systemd: Option<u32>,
-    /// How many user namespaces the kernel allows (`user.max_user_namespaces`); absent where it has none.
-    pub user_namespaces: Observed<u64>,
-    /// SELinux; absent where the kernel does not use it.
-    pub selinux: Observed<Selinux>,
-    /// Programs that the steps need and that are missing.
-    pub missing_tools: BTreeSet<String>,
-    /// Processors that are online.
-    pub cores: u32,
-    /// Bytes of memory.
-    pub memory: u64,
-    /// Bytes free for the data directory, counting what is ours there as free.
-    pub data_free: u64,
-    /// Bytes free where releases are installed.
-    pub release_free: u64,
-    /// The host's clock minus the operator's, in milliseconds, taken at the middle of a round trip.
-    pub clock_skew_ms: i64,
-    /// Half of that round trip: the skew is known no better than this.
-    pub clock_error_ms: i64,
-    /// The kernel's boot id: it changes when the host reboots. Containers of one machine share it.
-    pub boot_id: String,
-    /// What systemd knows the installation by. Copies of one disk image share it until somebody changes it.
-    pub machine_id: Observed<String>,
-    /// Programs on the host that can download over HTTP (`curl`, `wget`).
-    pub downloaders: BTreeSet<String>,
 }
 
 /// A TCP socket in state LISTEN.
@@ -218,7 +203,7 @@ pub struct Listener {
 pub struct EtcdProcess {
     /// Its pid.
     pub pid: u32,
-    /// The systemd unit that it belongs to, where its cgroup says so.
+    /// The systemd unit that it belongs to, by its cgroup.
     pub unit: Option<String>,
 }
 
@@ -227,6 +212,13 @@ pub struct EtcdProcess {
 pub enum AtBoot {
     /// A systemd unit that is enabled, by its name.
     Unit(String),
+    /// A systemd unit that an enabled one starts.
+    Started {
+        /// The enabled one: a timer, a path, a socket or a service.
+        by: String,
+        /// The one that runs etcd.
+        unit: String,
+    },
     /// A manifest in the folder of an enabled kubelet, by its path.
     Manifest(String),
 }
@@ -249,7 +241,7 @@ pub enum Reach {
     Refused,
     /// No answer in time, or no route.
     Silent,
-    /// The host's SSH server does not forward, so nobody knows.
+    /// The host's SSH server does not forward, so that is unknown.
     Untried,
 }
 
@@ -264,6 +256,8 @@ pub struct MemberFacts {
     pub quorum_seen: bool,
     /// The bootstrap token stored here.
     pub token: Observed<BootstrapToken>,
+    /// What a restore that is not finished has done here.
+    pub restore: Observed<RestoreRecord>,
     /// Every path that was asked for.
     pub files: BTreeMap<String, Observed<FileFacts>>,
     /// Where the symlink to the certificates in use points.
@@ -283,6 +277,8 @@ pub struct MemberFacts {
     /// Whether the process that runs was noted as due for a restart: it was started with settings
     /// that neither its arguments nor its unit show any more.
     pub restart_due: bool,
+    /// Whether this host noted that a change to another minor is not proven yet.
+    pub proof_due: bool,
     /// The argument list of the running member, program name left out.
     pub running: Observed<Vec<String>>,
     /// The number of the account that its process has.
@@ -291,29 +287,6 @@ pub struct MemberFacts {
     pub etcd: Observed<EtcdFacts>,
     /// Where its unit failed or is not ready: the line of its log that says why, with what that means.
     pub last_words: Option<String>,
-}
-
-/// What quorate wrote about a cluster on each of its hosts.
-#[derive(Debug, Clone, PartialEq, Eq, serde::Serialize, serde::Deserialize)]
-pub struct Marker {
-    /// Version of this record's format.
-    pub format: u32,
-    /// The site that owns the cluster.
-    pub site: SiteName,
-    /// The cluster's name.
-    pub cluster: ClusterName,
-    /// etcd's cluster id, in hex.
-    pub cluster_id: String,
-    /// This host's member id, in hex.
-    pub member_id: String,
-    /// The name of the way in which the cluster was formed, where that is known.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub formed_by: Option<String>,
-}
-
-impl Marker {
-    /// The version of the format that is written, and the only one that can be read.
-    pub const FORMAT: u32 = 1;
 }
 
 /// A file or directory.
@@ -338,6 +311,8 @@ pub struct PodProcess {
     pub pid: u32,
     /// The identity of the manifest that it was started from; empty where it shows none.
     pub manifest: String,
+    /// The names of its `ETCD_…` variables: settings of its image or container runtime, for quorate sets none.
+    pub settings: BTreeSet<String>,
 }
 
 impl MemberFacts {
@@ -346,10 +321,22 @@ impl MemberFacts {
         self.quorum_seen || !self.marker.is_absent()
     }
 
+    /// The ids that the host has of its member: what its etcd says, and what the marker does.
+    pub(crate) fn member_ids(&self) -> impl Iterator<Item = &str> {
+        let answered = self.etcd.known().map(|etcd| etcd.member_id.as_str());
+        let marked = self.marker.known().map(|marker| marker.member_id.as_str());
+        answered.into_iter().chain(marked)
+    }
+
     /// Whether the cluster counts as formed by what this member shows: it had a quorum, or it knows a
     /// leader now.
     pub fn shows_formed(&self) -> bool {
         self.had_quorum() || self.etcd.known().is_some_and(|etcd| etcd.leader.is_some())
+    }
+
+    /// The revision with which the cluster began after its last restore, as the marker tells it.
+    pub(crate) fn revision_floor(&self) -> Option<u64> {
+        self.marker.known()?.revision_floor
     }
 
     /// Whether it leads, and etcd's own authentication forbids quorate's certificate what it asks.
@@ -383,7 +370,7 @@ impl MemberFacts {
 
     /// The text of it.
     pub(crate) fn pem(&self, file: PkiFile) -> Option<&str> {
-        let path = Layout::of(&self.cluster).pki_file(file);
+        let path = Layout::new(&self.cluster).pki_file(file);
         self.files.get(&path)?.known()?.text.as_deref()
     }
 }

@@ -7,13 +7,11 @@ use std::fmt::Write as _;
 
 use inventories::ClusterName;
 use pki::Sha256Digest;
-use templates::pod::Ids;
 
+use crate::decide::firewall;
 use crate::decide::preflight::cost;
-use crate::facts::{
-    Account, DataDirectory, DropIn, EtcdFacts, FileFacts, HostFacts, InstalledRelease,
-    KubeletFacts, ListedMember, MemberFacts, Observed, PodProcess, SiteFacts, UnitFacts,
-};
+use crate::facts::walk::{self, Fact};
+use crate::facts::{HostFacts, Observed, SiteFacts};
 use crate::plan::Plan;
 use crate::report::Finding;
 
@@ -25,9 +23,14 @@ pub fn hash(plan: &Plan) -> String {
     let Plan { site, selection, steps, report } = plan;
     let refused: Vec<&str> = report.refused().map(|finding| finding.code.as_str()).collect();
     // Writing a plan as JSON fails for no plan: its keys are texts, its numbers whole.
-    let text = serde_json::to_string(&(site, selection, steps, refused, &report.one_way))
-        .unwrap_or_default();
-    Sha256Digest::of(text.as_bytes()).to_string()
+    let plan = (site, selection, steps, refused, &report.one_way);
+    let later: Vec<_> = report.hops.iter().filter(|hop| hop.number > 1).collect();
+    let text = match later[..] {
+        [] => serde_json::to_string(&plan),
+        _ => serde_json::to_string(&(plan, later)),
+    };
+    let text = text.unwrap_or_default();
+    Sha256Digest::hash(text.as_bytes()).to_string()
 }
 
 /// The first characters of a plan's hash, for people and for `--expect`.
@@ -52,9 +55,11 @@ pub fn of(facts: &SiteFacts, plan: &Plan) -> Fingerprint {
         }
     }
     let report = &plan.report;
-    // A disk is timed again in each look: near a threshold its warning comes and goes. It decides
+    // A disk is timed again in each look: near a threshold its warning comes and goes, as clients do. It decides
     // only where it refuses.
-    let warnings = report.warnings.iter().filter(|warning| !cost::is_timed(warning.code));
+    let comes_and_goes =
+        |warning: &&Finding| cost::is_timed(warning.code) || firewall::is_of_clients(warning.code);
+    let warnings = report.warnings.iter().filter(|warning| !comes_and_goes(warning));
     for Finding { code, host, cluster, message: _, hint: _ } in warnings.chain(report.refused()) {
         let mut key = String::from("verdict");
         for part in [host.as_ref().map(|h| h.as_str()), cluster.as_ref().map(|c| c.as_str())] {
@@ -75,193 +80,21 @@ pub fn moved(then: &Fingerprint, now: &Fingerprint) -> Vec<String> {
         .collect()
 }
 
-fn observed<T>(value: &Observed<T>, show: impl FnOnce(&T) -> String) -> String {
-    match value {
-        Observed::Known(value) => show(value),
-        Observed::Absent => "absent".to_owned(),
-        Observed::Unknown(_) => "unknown".to_owned(),
-    }
-}
-
 /// The lines of one host, and of the clusters on it that are asked for.
 pub(crate) fn of_host(
     name: &str,
     host: &HostFacts,
     judged: impl Fn(&ClusterName) -> bool,
 ) -> Fingerprint {
-    let mut print = Fingerprint::new();
-    let HostFacts {
-        // Measurements decide through verdicts; the rest of the machine does not change a plan.
-        machine,
-        accounts,
-        site,
-        listeners: _,
-        etcd_processes: _,
-        etcd_at_boot: _,
-        heavy_services: _,
-        kubelet,
-        releases,
-        passed: _,
-        entered: _,
-        addresses: _,
-        sources: _,
-        reach: _,
-        round_trips: _,
-        disks: _,
-        // They decide through verdicts.
-        names: _,
-        clusters,
-        other_clusters,
-        // Told, and never asked.
-        applied: _,
-        holder: _,
-    } = host;
-    let mut put = |what: &str, value: String| print.insert(format!("{name}: {what}"), value);
-    put("architecture", format!("{:?}", machine.arch));
-    for (account, seen) in accounts {
-        let show = |account: &Account| {
-            let Account { login_shell, group, groups: _, ids: Ids { user, group: number } } =
-                account;
-            format!("{user} {group} {number} {login_shell}")
-        };
-        put(&format!("account {account}"), observed(seen, show));
-    }
-    if let Observed::Known(kubelet) = kubelet {
-        kubelet_lines(kubelet, &mut put);
-    }
-    put("site", observed(site, ToString::to_string));
-    put("other clusters", other_clusters.iter().cloned().collect::<Vec<_>>().join(" "));
-    for (version, release) in releases {
-        let show = |InstalledRelease { archive_sha256, damaged }: &InstalledRelease| {
-            format!("{} damaged {damaged:?}", short(archive_sha256))
-        };
-        put(&format!("release {version}"), observed(release, show));
-    }
-    for (cluster, member) in clusters.iter().filter(|(cluster, _)| judged(cluster)) {
-        member_lines(&format!("{name} ({cluster})"), member, &mut print);
-    }
-    print
+    let clusters = host.clusters.iter().filter(|(cluster, _)| judged(cluster));
+    let members = clusters
+        .map(|(cluster, member)| lines(format!("{name} ({cluster})"), walk::member(member)));
+    lines(name.to_owned(), walk::host(host)).chain(members.flatten()).collect()
 }
 
-fn kubelet_lines(kubelet: &KubeletFacts, put: &mut impl FnMut(&str, String) -> Option<String>) {
-    let KubeletFacts { program, unit, manifests, drop_in, config } = kubelet;
-    put("kubelet", observed(program, String::clone));
-    put("kubelet's unit", observed(unit, unit_line));
-    put("kubelet's pods", observed(manifests, String::clone));
-    put("kubelet's drop-in", observed(drop_in, file_line));
-    put("kubelet's configuration", observed(config, file_line));
-}
-
-fn file_line(file: &FileFacts) -> String {
-    let FileFacts { mode, owner, group, sha256, text: _ } = file;
-    format!("{mode:04o} {owner}:{group} {}", short(sha256))
-}
-
-fn unit_line(unit: &UnitFacts) -> String {
-    let UnitFacts {
-        active: _,
-        sub: _,
-        enabled,
-        needs_reload,
-        main_pid: _,
-        // A process that was replaced by an equal one changes no plan.
-        invocation: _,
-        restarts: _,
-        running_for: _,
-    } = unit;
-    format!("up {} enabled {enabled} stale {needs_reload}", unit.is_up())
-}
-
-fn drop_in_line(file: &DropIn) -> String {
-    let DropIn { path, sets } = file;
-    let sets = observed(sets, |sets| sets.iter().map(String::as_str).collect::<Vec<_>>().join(","));
-    format!("{path} sets {sets};")
-}
-
-fn member_lines(name: &str, member: &MemberFacts, print: &mut Fingerprint) {
-    let MemberFacts {
-        cluster: _,
-        marker,
-        quorum_seen,
-        token,
-        files,
-        // A generation's name is random; its files are compared.
-        pki_generation: _,
-        data,
-        unit,
-        drop_ins,
-        folder_replaced,
-        pod,
-        restart_due,
-        running,
-        runs_as,
-        etcd,
-        last_words: _,
-    } = member;
-    let mut put = |what: &str, value: String| print.insert(format!("{name}: {what}"), value);
-    put("marker", observed(marker, |marker| marker.cluster_id.clone()));
-    put("restart due", restart_due.to_string());
-    put("ever in a quorum", quorum_seen.to_string());
-    put("token", observed(token, |token| short(token.as_str()).to_owned()));
-    for (path, file) in files {
-        put(path, observed(file, file_line));
-    }
-    // Where data is from decides through verdicts; what was set aside is told, and never asked.
-    let show = |data: &DataDirectory| {
-        let DataDirectory { mode, owner, group, empty, wal, owners, origin: _, archives: _ } = data;
-        let whose = format!("{owner}:{group}");
-        // Hosts remember this line from before files were looked at: it is longer only where they differ.
-        let others: Vec<&str> =
-            owners.iter().filter(|other| **other != whose).map(String::as_str).collect();
-        let others =
-            if others.is_empty() { String::new() } else { format!(" files {}", others.join(" ")) };
-        format!("{mode:04o} {whose} empty {empty} log {wal}{others}")
-    };
-    put("data directory", observed(data, show));
-    put("unit", observed(unit, unit_line));
-    put("drop-ins", observed(drop_ins, |files| files.iter().map(drop_in_line).collect()));
-    put("folder replaced", folder_replaced.to_string());
-    put("pod", observed(pod, |PodProcess { pid: _, manifest }| manifest.clone()));
-    let digest = |arguments: &Vec<String>| {
-        short(&Sha256Digest::of(arguments.join("\n").as_bytes()).to_string()).to_owned()
-    };
-    put("running flags", observed(running, digest));
-    put("process account", observed(runs_as, u32::to_string));
-    etcd_lines(etcd, put);
-}
-
-fn etcd_lines(etcd: &Observed<EtcdFacts>, mut put: impl FnMut(&str, String) -> Option<String>) {
-    let Observed::Known(etcd) = etcd else {
-        put("answers", "no".to_owned());
-        return;
-    };
-    let EtcdFacts {
-        cluster_id,
-        member_id,
-        leader,
-        version,
-        db_size: _,
-        db_in_use: _,
-        raft_index: _,
-        raft_applied: _,
-        raft_term: _,
-        learner,
-        errors,
-        forbids_us,
-        members,
-    } = etcd;
-    put("cluster id", cluster_id.clone());
-    put("member id", member_id.clone());
-    put("leader", leader.clone().unwrap_or_default());
-    put("version", version.clone());
-    put("learner", learner.to_string());
-    put("alarms", errors.join(" "));
-    put("etcd's own authentication", if *forbids_us { "on" } else { "off" }.to_owned());
-    let row = |ListedMember { id, name, peer_urls, client_urls: _, learner }: &ListedMember| {
-        format!("{name}={} {id} learner {learner}", peer_urls.join(","))
-    };
-    let list = |list: &Vec<ListedMember>| list.iter().map(row).collect::<Vec<_>>().join("; ");
-    put("members", observed(members, list));
+fn lines(whose: String, facts: Vec<Fact<'_>>) -> impl Iterator<Item = (String, String)> {
+    let lines = facts.into_iter().filter_map(|fact| fact.line);
+    lines.map(move |(name, value)| (format!("{whose}: {name}"), value))
 }
 
 #[cfg(test)]

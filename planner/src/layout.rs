@@ -53,7 +53,7 @@ pub fn own(layout: &Layout) -> [String; 4] {
 pub fn parents(member: &Member) -> BTreeSet<String> {
     let layout = &member.layout();
     let mut parents = BTreeSet::new();
-    let release = ReleaseLayout::of(member.version).etcd();
+    let release = ReleaseLayout::new(member.version).etcd();
     for path in [layout.data_dir(), layout.pki_dir(), release] {
         let mut above = path.as_str();
         while let Some((parent, _)) =

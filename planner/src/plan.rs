@@ -6,27 +6,38 @@ use std::fmt;
 
 use inventories::inventory::Place;
 use inventories::{ClusterName, EtcdVersion, HostName, SiteName};
+use pki::CaKind;
 use serde::Serialize;
 use serde::ser::SerializeStruct as _;
 
 use crate::report::PlanReport;
 use crate::selection::Selection;
 
+mod apiserver;
 mod defragment;
+mod discovery;
 mod effect;
+mod fetch;
 mod id;
 mod kind;
 mod launch;
+mod restore;
 mod signers;
+mod space;
 mod trial;
 mod verb;
 
+pub use apiserver::ApiServerStep;
 pub use defragment::{BYTES_A_SECOND, DatabaseSize, DefragRule, DefragWay, LONGEST_ONLINE};
+pub use discovery::DiscoveryService;
 pub use effect::{Effect, Leaves};
+pub use fetch::Fetch;
 pub use id::{Scope, StepId, StepIdError};
-pub use kind::{DiscoveryService, Fetch, StepKind};
+pub use kind::StepKind;
 pub use launch::{FormationState, Launch, Leaver, Replaced, RunningPod};
+pub use restore::{StagedSnapshot, Staging};
 pub use signers::{Signer, Signers};
+pub use space::{CompactTo, MOST_IN_USE_PERCENT, Quota};
 pub use trial::{Silence, Swap};
 pub use verb::Verb;
 
@@ -56,8 +67,48 @@ impl Plan {
 
     /// How many steps create, change and destroy.
     pub fn count(&self) -> Count {
-        let mut count = Count::default();
+        self.steps.iter().collect()
+    }
+
+    /// Whether executing needs the CA keys.
+    pub fn needs_ca_keys(&self) -> bool {
+        !self.issuers().is_empty()
+    }
+
+    /// The CAs by which the plan's certificates are issued.
+    pub fn issuers(&self) -> BTreeSet<(ClusterName, CaKind)> {
+        let mut issuers = BTreeSet::new();
         for step in &self.steps {
+            match &step.kind {
+                StepKind::InstallCertificates { signers, .. } => {
+                    issuers.insert((signers.peer.cluster.clone(), CaKind::Peer));
+                    issuers.insert((signers.client.cluster.clone(), CaKind::Client));
+                }
+                StepKind::ApiServer(ApiServerStep::Certificate { signer, .. }) => {
+                    issuers.insert((signer.cluster.clone(), CaKind::Client));
+                }
+                _ => {}
+            }
+        }
+        issuers
+    }
+}
+
+/// Totals of a plan.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize)]
+pub struct Count {
+    /// Things made.
+    pub add: usize,
+    /// Things changed in place.
+    pub change: usize,
+    /// Things destroyed.
+    pub destroy: usize,
+}
+
+impl<'s> FromIterator<&'s Step> for Count {
+    fn from_iter<I: IntoIterator<Item = &'s Step>>(steps: I) -> Self {
+        let mut count = Self::default();
+        for step in steps {
             match step.action {
                 Action::Create => count.add += 1,
                 Action::Update | Action::Run => count.change += 1,
@@ -71,22 +122,6 @@ impl Plan {
         }
         count
     }
-
-    /// Whether executing needs the CA keys.
-    pub fn needs_ca_keys(&self) -> bool {
-        self.steps.iter().any(|step| matches!(step.kind, StepKind::InstallCertificates { .. }))
-    }
-}
-
-/// Totals of a plan.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize)]
-pub struct Count {
-    /// Things made.
-    pub add: usize,
-    /// Things changed in place.
-    pub change: usize,
-    /// Things taken away.
-    pub destroy: usize,
 }
 
 /// One thing to do on one host.
@@ -144,7 +179,7 @@ pub enum Action {
     Update,
     /// Removes and creates again.
     Replace,
-    /// Takes away.
+    /// Removes.
     Delete,
     /// Starts or restarts a process.
     Run,
@@ -198,7 +233,7 @@ pub enum Guard {
     },
     /// The member has its write-ahead log.
     HasLog,
-    /// Of each of these clusters, so many of the other members are healthy, as they say themselves at
+    /// In each of these clusters this many of the other members are healthy, as they report themselves at
     /// this moment. A cluster whose outage was allowed is not among them.
     OthersHealthy {
         /// The clusters of which the step may take a member down.

@@ -3,10 +3,15 @@
 use std::collections::BTreeSet;
 use std::time::Duration;
 
-use inventories::{ClusterName, HostName};
+use inventories::{ClusterName, HostName, KubernetesName};
 
+use crate::facts::Observed;
 use crate::plan::DefragRule;
 use crate::selection::Selection;
+
+mod restore;
+
+pub use restore::{MAX_REVISION, RestoreRequest, RestoreSource};
 
 /// What the operator allows, and where preflight draws its lines.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -30,8 +35,16 @@ pub struct Policy {
     pub allow_outage: BTreeSet<ClusterName>,
     /// Clusters that may be formed although they were formed before.
     pub allow_reform: BTreeSet<ClusterName>,
+    /// Kubernetes clusters whose API servers may be switched to another etcd, away from what they hold now.
+    pub allow_switch: BTreeSet<KubernetesName>,
+    /// Clusters that may change their minor version of etcd without a snapshot before.
+    pub allow_no_backup: BTreeSet<ClusterName>,
+    /// Clusters that ran out of space and may lose all revisions but the newest.
+    pub compact_now: BTreeSet<ClusterName>,
     /// Hosts whose failed members are replaced by new ones.
     pub replace: BTreeSet<HostName>,
+    /// The ids, in hex, of members to remove whose host the inventory does not have.
+    pub remove_members: BTreeSet<String>,
     /// What is done instead of what the inventory asks for.
     pub maintenance: Option<Maintenance>,
     /// What the plan is narrowed to.
@@ -39,10 +52,34 @@ pub struct Policy {
 }
 
 /// Work that no inventory asks for, but an operator. A plan for it holds nothing else.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Maintenance {
     /// Databases are rewritten without their free pages.
     Defragment(DefragRule),
+    /// A cluster's data becomes what a snapshot holds.
+    Restore(Box<RestoreRequest>),
+    /// A cluster is removed from its hosts.
+    Destroy(DestroyRequest),
+    /// Removes from a host what is left of a cluster that the inventory does not have.
+    Remove(RemoveRequest),
+}
+
+/// Which cluster to remove from which host. The desired state has the cluster with this one member.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct RemoveRequest {
+    /// Of which.
+    pub cluster: ClusterName,
+    /// On which host.
+    pub host: HostName,
+}
+
+/// A cluster that is to be removed from its hosts.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct DestroyRequest {
+    /// Which.
+    pub cluster: ClusterName,
+    /// The API servers that say in its data that they are alive; unknown where no member answers.
+    pub api_servers: Observed<BTreeSet<String>>,
 }
 
 /// Bytes that etcd's write-ahead log needs besides the database: 64 MB a file, one being filled and
@@ -80,7 +117,11 @@ impl Default for Policy {
             allow_slow_disk: BTreeSet::new(),
             allow_outage: BTreeSet::new(),
             allow_reform: BTreeSet::new(),
+            allow_switch: BTreeSet::new(),
+            allow_no_backup: BTreeSet::new(),
+            compact_now: BTreeSet::new(),
             replace: BTreeSet::new(),
+            remove_members: BTreeSet::new(),
             maintenance: None,
             selection: Selection::default(),
         }

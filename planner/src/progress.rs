@@ -1,5 +1,5 @@
 //! How far a plan is executed: which steps may run now, and what a failure stops. A pure machine;
-//! whoever drives it does the doing.
+//! its caller does the work.
 
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -22,7 +22,7 @@ pub enum Outcome {
         /// The step that failed: the root cause, not the nearest one.
         because: StepId,
     },
-    /// It not started, because the run was told to stop.
+    /// It did not start, because the run was interrupted.
     NotStarted,
 }
 
@@ -36,8 +36,8 @@ pub struct Progress {
 }
 
 impl Progress {
-    /// A plan of which nothing has been executed.
-    pub fn of(plan: &Plan) -> Self {
+    /// A plan before its first step.
+    pub fn new(plan: &Plan) -> Self {
         let mut followers: BTreeMap<StepId, Vec<StepId>> = BTreeMap::new();
         for step in &plan.steps {
             for before in &step.after {
@@ -92,7 +92,7 @@ impl Progress {
         }
     }
 
-    /// Lets the running steps finish and begins no more.
+    /// Lets the running steps finish and starts no more.
     pub fn stop(&mut self) {
         for id in std::mem::take(&mut self.waiting).into_keys() {
             self.outcomes.insert(id, Outcome::NotStarted);
@@ -137,7 +137,7 @@ mod tests {
             why: Why::Unfinished,
         };
         let steps = steps.iter().map(step).collect();
-        Progress::of(&Plan {
+        Progress::new(&Plan {
             site: "s".parse().unwrap(),
             selection: Selection::default(),
             steps,
@@ -172,7 +172,7 @@ mod tests {
         let skipped = Outcome::Skipped { because: id("a") };
         assert_eq!(progress.outcomes()[&id("b")], skipped);
         assert_eq!(progress.outcomes()[&id("c")], skipped);
-        assert_eq!(progress.take_ready(), Some(id("d")), "what does not depend on it goes on");
+        assert_eq!(progress.take_ready(), Some(id("d")), "what does not depend on it continues");
         assert_eq!(progress.take_ready(), None);
     }
 

@@ -4,7 +4,7 @@ mod code;
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use inventories::{ClusterName, HostName};
+use inventories::{ClusterName, EtcdVersion, HostName};
 use serde::Serialize;
 
 use crate::facts::{Commit, Holder};
@@ -22,7 +22,7 @@ pub struct PlanReport {
     pub clusters: BTreeMap<ClusterName, ClusterNow>,
     /// The applies that hosts remember as their last, newest first.
     pub last_applies: Vec<LastApply>,
-    /// Hosts whose lock somebody holds at this moment.
+    /// Hosts whose lock a run holds at this moment.
     pub locked: Vec<LockedHosts>,
     /// Hosts that could not be seen, and why.
     pub unseen: BTreeMap<HostName, String>,
@@ -36,14 +36,20 @@ pub struct PlanReport {
     pub waiting: Vec<Finding>,
     /// What a narrowed plan leaves out.
     pub left_out: Vec<LeftOut>,
-    /// What there is on the hosts that the inventory does not name; it is left alone.
+    /// What is on the hosts and not in the inventory; quorate leaves it alone.
     pub unmanaged: Vec<Finding>,
     /// What the steps do to each cluster's quorum, in the order of execution.
     pub quorum: Vec<QuorumNote>,
+    /// The hops to another minor of etcd, of which the plan does the first of each cluster.
+    pub hops: Vec<Hop>,
     /// What can't be undone.
     pub one_way: Vec<String>,
     /// What clients will notice.
     pub clients: Vec<String>,
+    /// The names, of hosts or clusters, that the operator must give besides approving: approval alone is not enough for
+    /// what happens to them.
+    #[serde(skip)]
+    pub confirm: BTreeSet<String>,
 }
 
 /// What a plan is for.
@@ -54,6 +60,12 @@ pub enum Purpose {
     Inventory,
     /// Databases are rewritten without their free pages.
     Defragment,
+    /// A cluster's data becomes what a snapshot holds.
+    Restore,
+    /// A cluster is removed from its hosts.
+    Destroy,
+    /// It removes from a host what is left of a cluster that the inventory does not have.
+    Remove,
 }
 
 /// The last apply of these hosts.
@@ -71,11 +83,11 @@ pub struct LastApply {
     pub commit: Option<Commit>,
     /// Whether the inventory held more than the commit.
     pub dirty: bool,
-    /// What it came to, as the word of its exit code; `unfinished` where it did not end.
+    /// Its result, as the word of its exit code; `unfinished` where it did not end.
     pub outcome: String,
 }
 
-/// Hosts whose lock somebody holds.
+/// Hosts whose lock a run holds.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
 pub struct LockedHosts {
     /// Who.
@@ -98,7 +110,7 @@ pub struct ClusterNow {
     pub unseen: usize,
     /// The member that leads.
     pub leader: Option<HostName>,
-    /// Who says so.
+    /// Who reports it.
     #[serde(skip)]
     pub led: Led,
     /// Members of a formed cluster that are down, with the state of their unit.
@@ -111,11 +123,13 @@ pub struct ClusterNow {
     pub alarms: Vec<String>,
 }
 
-/// What is known of a formed cluster's quorum.
+/// How a formed cluster stands.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Standing {
-    /// Every voter is up.
+    /// Every voter is up, and no alarm is raised.
     Healthy,
+    /// Every voter is up, and an alarm is raised: etcd refuses writes, or answers nothing.
+    Alarmed,
     /// There is a quorum, and some voters are down.
     Degraded,
     /// Too few are up, even if every member whose host was not reached is.
@@ -125,12 +139,13 @@ pub enum Standing {
 }
 
 impl ClusterNow {
-    /// What is known of its quorum.
+    /// What its quorum and its alarms say.
     pub fn standing(&self) -> Standing {
         let quorum = self.quorum;
         let at_best = Quorum { healthy: quorum.healthy + self.unseen, ..quorum };
         match (quorum.holds(), at_best.holds()) {
             (true, _) if quorum.healthy < quorum.voters => Standing::Degraded,
+            (true, _) if !self.alarms.is_empty() => Standing::Alarmed,
             (true, _) => Standing::Healthy,
             (false, true) => Standing::NotKnown,
             (false, false) => Standing::Lost,
@@ -138,7 +153,7 @@ impl ClusterNow {
     }
 }
 
-/// Who says which member leads.
+/// The source of the leader's name.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Led {
     /// The leader itself.
@@ -162,7 +177,7 @@ pub enum Formation {
     /// There is nothing of it.
     Absent,
     /// A bootstrap started and never had a quorum.
-    Begun,
+    Started,
     /// It had a quorum at least once, so its data counts.
     Formed,
     /// It was formed before, as other hosts or the record beside the inventory say; the hosts of its
@@ -187,7 +202,7 @@ pub struct Finding {
     pub hint: Option<String>,
 }
 
-/// A finding because of which steps are not in the plan.
+/// A finding that keeps steps out of the plan.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Serialize)]
 pub struct Blocked {
     /// What was found.
@@ -209,7 +224,7 @@ impl PlanReport {
         }
     }
 
-    /// Every finding because of which something that is wanted is not in the plan.
+    /// Every finding that keeps something that is wanted out of the plan.
     pub fn refused(&self) -> impl Iterator<Item = &Finding> {
         self.blocked.iter().map(|blocked| &blocked.finding).chain(&self.held)
     }
@@ -226,6 +241,27 @@ pub struct LeftOut {
     pub steps: usize,
     /// How many findings that block or hold back something of the whole plan.
     pub problems: usize,
+}
+
+/// A release on a cluster's way to another minor.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+pub struct Hop {
+    /// The cluster.
+    pub cluster: ClusterName,
+    /// Its place among the cluster's hops, from 1.
+    pub number: usize,
+    /// How many there are.
+    pub of: usize,
+    /// The farthest from it that a member runs before.
+    pub from: EtcdVersion,
+    /// The release that all members run afterwards.
+    pub to: EtcdVersion,
+    /// Which flags and defaults change.
+    pub changes: Vec<String>,
+    /// What clients notice.
+    pub clients: String,
+    /// Until when it can be undone, and how.
+    pub undo: String,
 }
 
 /// What one step does to a cluster's quorum.

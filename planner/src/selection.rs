@@ -1,9 +1,9 @@
-//! Narrowing a plan to some clusters and some hosts. It takes steps away and never adds one: what is
-//! left is what the whole plan would do there, and whatever it leaves out is told.
+//! Narrowing a plan to some clusters and some hosts. It removes steps and never adds one: what is
+//! left is what the whole plan would do there, and what it leaves out is reported.
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use inventories::{ClusterName, HostName};
+use inventories::{ClusterName, HostName, Kubernetes};
 use serde::Serialize;
 
 use crate::plan::{Step, StepId, StepKind};
@@ -36,14 +36,27 @@ impl Selection {
             && cluster.members.keys().any(|host| self.takes_host(host))
     }
 
+    /// Whether the API servers of this Kubernetes cluster are planned for: an etcd cluster that they use is selected, and
+    /// so is one of their hosts.
+    pub fn takes_kubernetes(&self, kubernetes: &Kubernetes) -> bool {
+        let mut used = kubernetes.clusters();
+        (self.clusters.is_empty() || used.any(|name| self.clusters.contains(name)))
+            && kubernetes.apiservers.iter().any(|host| self.takes_host(host))
+    }
+
     /// The clusters that are planned for.
-    pub fn of<'a>(&'a self, spec: &'a SiteSpec) -> impl Iterator<Item = &'a ClusterSpec> + 'a {
+    pub fn planned_clusters<'a>(
+        &'a self,
+        spec: &'a SiteSpec,
+    ) -> impl Iterator<Item = &'a ClusterSpec> + 'a {
         spec.clusters.values().filter(|cluster| self.takes(cluster))
     }
 
-    /// Every host of the clusters that are planned for, also those on which nothing is changed.
+    /// Every host of what is planned for, also those on which nothing is changed.
     pub fn judged_hosts<'a>(&'a self, spec: &'a SiteSpec) -> BTreeSet<&'a HostName> {
-        self.of(spec).flat_map(|cluster| cluster.members.keys()).collect()
+        let members = self.planned_clusters(spec).flat_map(|cluster| cluster.members.keys());
+        let kubernetes = spec.configured().filter(|(_, one)| self.takes_kubernetes(one));
+        members.chain(kubernetes.flat_map(|(_, one)| &one.apiservers)).collect()
     }
 }
 
@@ -67,7 +80,7 @@ pub(crate) fn bootstrap(cluster: &ClusterSpec, selection: &Selection) -> Option<
     })
 }
 
-/// Takes away the steps that wait for a proof which can't come, because a member that is down is on
+/// Removes the steps that wait for a proof which can't come, because a member that is down is on
 /// a host that is left alone.
 pub(crate) fn without_proof(steps: &mut Vec<Step>) {
     let is_proof = |step: &&Step| matches!(step.kind, StepKind::ProveHealthy { .. });

@@ -9,7 +9,7 @@ use crate::facts::{Applied, Holder, HostFacts, Observed, SiteFacts};
 use crate::fingerprint;
 use crate::report::{LastApply, LockedHosts};
 
-/// What moves by itself and says nothing about whether anybody touched the host.
+/// What changes without anybody touching the host.
 const RESTLESS: [&str; 1] = ["leader"];
 
 fn seen<'a>(
@@ -49,7 +49,7 @@ pub(crate) fn last_applies(facts: &SiteFacts, judged: &BTreeSet<&HostName>) -> V
     all
 }
 
-/// Who holds the lock of which hosts.
+/// The holders of the hosts' locks.
 pub(crate) fn locked(facts: &SiteFacts, judged: &BTreeSet<&HostName>) -> Vec<LockedHosts> {
     let mut all: BTreeMap<&Holder, BTreeSet<HostName>> = BTreeMap::new();
     for (name, host) in seen(facts, judged) {
@@ -72,7 +72,7 @@ pub fn left(name: &HostName, host: &HostFacts) -> BTreeMap<String, String> {
 pub enum Moved {
     /// The differences, one line each; none where nothing moved.
     Known(Vec<String>),
-    /// It can't be told, for this reason.
+    /// It is not known, for this reason.
     Unknown(String),
 }
 
@@ -87,7 +87,7 @@ pub fn moved(facts: &SiteFacts, judged: &BTreeSet<&HostName>) -> BTreeMap<HostNa
             let then = both.map(|(key, value)| (key.clone(), value.clone())).collect();
             Moved::Known(fingerprint::moved(&then, &asked))
         }
-        Observed::Known(_) => Moved::Unknown("the last apply did not come to its end".to_owned()),
+        Observed::Known(_) => Moved::Unknown("the last apply did not finish".to_owned()),
         Observed::Absent => Moved::Unknown("it remembers no apply".to_owned()),
         Observed::Unknown(why) => {
             Moved::Unknown(format!("its record of the last apply can't be read: {why}"))
@@ -100,7 +100,7 @@ pub fn moved(facts: &SiteFacts, judged: &BTreeSet<&HostName>) -> BTreeMap<HostNa
         .map(|(name, host)| {
             let moved = match host {
                 Observed::Known(host) => of_host(name, host),
-                Observed::Absent => Moved::Unknown("it was not looked at".to_owned()),
+                Observed::Absent => Moved::Unknown("it was not observed".to_owned()),
                 Observed::Unknown(why) => Moved::Unknown(why.clone()),
             };
             (name.clone(), moved)

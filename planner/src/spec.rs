@@ -3,21 +3,22 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::net::IpAddr;
 
-use inventories::inventory::{
-    self, Arch, Cluster, Host, Kubelet, Place, ReleaseSource, Runtime, San,
-};
+use inventories::inventory::{self, Arch, Kubelet, Place, ReleaseSource, Runtime};
 use inventories::{
-    ClusterName, DiscoveryV2, DiscoveryV3, EtcdVersion, HostName, Inventory, SiteName,
+    ClusterName, EtcdVersion, Firewall, HostName, Kubernetes, KubernetesName, SiteName,
 };
-use pki::profile::SanError;
 use pki::{CertFacts, LeafRequest};
-use templates::member::{Access, Bootstrap, V2Discovery, V3Discovery};
-use templates::{Formation, Manifest, Member, PeerUrl, RenderError, UnitText};
+use templates::member::Bootstrap;
+use templates::{Formation, Manifest, Member, RenderError, UnitText};
 
 use crate::decide::formed::FormedRecord;
 use crate::decide::moving::MovesFrom;
 use crate::facts::Observed;
 use crate::plan::FormationState;
+
+mod expand;
+
+pub use expand::{ExpandError, expand};
 
 /// Everything that is wanted of one site.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -26,9 +27,13 @@ pub struct SiteSpec {
     pub site: SiteName,
     /// Clusters by name.
     pub clusters: BTreeMap<ClusterName, ClusterSpec>,
-    /// Hosts of the inventory that no cluster uses.
+    /// Kubernetes clusters by name.
+    pub kubernetes: BTreeMap<KubernetesName, Kubernetes>,
+    /// Who may connect to etcd's ports; `None` where the inventory does not say.
+    pub firewall: Option<Firewall>,
+    /// Hosts of the inventory that no cluster and no API server uses.
     pub bystanders: BTreeSet<HostName>,
-    /// Where each host of the inventory is found, whoever uses it.
+    /// Where each host of the inventory is found, whichever cluster uses it.
     pub addresses: BTreeMap<HostName, Addresses>,
     /// Archives: where from, and their pinned digests.
     pub release: ReleaseSpec,
@@ -41,9 +46,32 @@ impl SiteSpec {
         self.addresses.get(host).map(all).into_iter().flatten().collect()
     }
 
-    /// Every host that a cluster uses.
+    /// The releases that a cluster may run: what it wants, and on its way there the newest that is pinned of each
+    /// other minor.
+    pub fn releases(&self) -> BTreeSet<EtcdVersion> {
+        let wanted: BTreeSet<_> = self.clusters.values().map(|cluster| cluster.version).collect();
+        let pinned = self.release.sha256.keys().map(|(version, _)| *version);
+        let newest: BTreeMap<_, _> = pinned.map(|version| (version.minor(), version)).collect();
+        let is_other =
+            |version: &EtcdVersion| wanted.iter().any(|one| one.minor() != version.minor());
+        let stops: BTreeSet<_> = newest.into_values().filter(is_other).collect();
+        &wanted | &stops
+    }
+
+    /// Every host that a cluster uses, or an API server that quorate configures.
     pub fn hosts(&self) -> BTreeSet<&HostName> {
-        self.clusters.values().flat_map(|cluster| cluster.members.keys()).collect()
+        let members = self.clusters.values().flat_map(|cluster| cluster.members.keys());
+        members.chain(self.api_servers()).collect()
+    }
+
+    /// The hosts of the API servers that quorate configures.
+    pub fn api_servers(&self) -> impl Iterator<Item = &HostName> {
+        self.configured().flat_map(|(_, one)| &one.apiservers)
+    }
+
+    /// The Kubernetes clusters whose API servers quorate configures.
+    pub fn configured(&self) -> impl Iterator<Item = (&KubernetesName, &Kubernetes)> {
+        self.kubernetes.iter().filter(|(_, one)| one.is_configured())
     }
 }
 
@@ -69,6 +97,8 @@ pub struct ReleaseSpec {
     pub proxy: Option<String>,
     /// Pinned digests.
     pub sha256: BTreeMap<(EtcdVersion, Arch), String>,
+    /// What pods are made of.
+    pub image: inventory::Image,
 }
 
 impl ReleaseSpec {
@@ -91,6 +121,9 @@ pub struct ClusterSpec {
     pub name: ClusterName,
     /// The release that every member runs.
     pub version: EtcdVersion,
+    /// The farthest release that a member runs now, and those to go through, `version` the first of them; empty where all
+    /// run its minor. An inventory alone has none: see [`crate::decide::upgrade`].
+    pub(crate) way: Vec<EtcdVersion>,
     /// What keeps members running.
     pub runtime: Runtime,
     /// The kubelet that is to stand alone on its hosts, where that is quorate's to see to.
@@ -152,7 +185,7 @@ impl ClusterSpec {
 pub struct MemberSpec {
     /// What its unit or pod is rendered from, as a member of a formed cluster.
     pub member: Member,
-    /// How it finds the others while its cluster is formed; no later unit says so.
+    /// How it finds the others while its cluster is formed; no later unit has it.
     pub bootstrap: Bootstrap,
     /// Its certificates.
     pub leaves: Vec<LeafRequest>,
@@ -178,7 +211,7 @@ impl MemberSpec {
 
     /// The pod that it runs in, for a cluster that is formed already or not yet.
     pub fn pod(&self, state: FormationState) -> Result<Manifest, RenderError> {
-        Manifest::of(&self.in_state(state))
+        Manifest::for_member(&self.in_state(state))
     }
 
     fn in_state(&self, state: FormationState) -> Member {
@@ -199,7 +232,7 @@ impl MemberSpec {
 pub struct Authorities {
     /// Signs peer certificates.
     pub peer: Option<Authority>,
-    /// Signs server and client certificates; another cluster's where `client-ca` says so.
+    /// Signs server and client certificates; another cluster's where `client-ca` names one.
     pub client: Option<Authority>,
     /// The CA of the discovery service by which the cluster is formed, as PEM.
     pub discovery: Option<String>,
@@ -212,157 +245,4 @@ pub struct Authority {
     pub pem: String,
     /// What the certificate says.
     pub facts: CertFacts,
-}
-
-/// A name of a host can't stand in its certificate.
-#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
-#[error("host {host}: a name in `sans` or of its domain can't stand in a certificate")]
-pub struct ExpandError {
-    host: HostName,
-    source: SanError,
-}
-
-/// Expands an inventory and the CAs beside it into the desired state. Records of formed clusters are put
-/// into it by their readers.
-pub fn expand(
-    inventory: &Inventory,
-    authorities: &BTreeMap<ClusterName, Authorities>,
-) -> Result<SiteSpec, ExpandError> {
-    let mut clusters = BTreeMap::new();
-    for (name, cluster) in &inventory.clusters {
-        let authorities = authorities.get(name).cloned().unwrap_or_default();
-        clusters.insert(name.clone(), expand_cluster(inventory, name, cluster, authorities)?);
-    }
-    let used: BTreeSet<&HostName> =
-        inventory.clusters.values().flat_map(|cluster| &cluster.members).collect();
-    let bystanders = inventory.hosts.keys().filter(|host| !used.contains(host)).cloned().collect();
-    let addresses = |host: &Host| Addresses {
-        client: host.address,
-        peer: host.peer_address,
-        client_listen: host.listen_address,
-        peer_listen: host.peer_listen_address,
-    };
-    let addresses =
-        inventory.hosts.iter().map(|(name, host)| (name.clone(), addresses(host))).collect();
-    Ok(SiteSpec {
-        site: inventory.site.name.clone(),
-        clusters,
-        bystanders,
-        addresses,
-        release: ReleaseSpec {
-            source: inventory.release.source.clone(),
-            proxy: inventory.release.proxy.clone(),
-            sha256: inventory.release.sha256.clone(),
-        },
-    })
-}
-
-fn expand_cluster(
-    inventory: &Inventory,
-    name: &ClusterName,
-    cluster: &Cluster,
-    authorities: Authorities,
-) -> Result<ClusterSpec, ExpandError> {
-    let hosts: BTreeMap<&HostName, &Host> =
-        cluster.members.iter().filter_map(|name| inventory.hosts.get_key_value(name)).collect();
-    let initial_cluster: BTreeMap<HostName, PeerUrl> = hosts
-        .iter()
-        .map(|(name, host)| ((*name).clone(), PeerUrl::new(host.peer_address, cluster.ports.peer)))
-        .collect();
-    let flags: BTreeMap<_, _> =
-        cluster.flags.iter().map(|(flag, given)| (flag.clone(), given.value.clone())).collect();
-    let mut members = BTreeMap::new();
-    for (host_name, host) in hosts {
-        let member = Member {
-            cluster: name.clone(),
-            name: host_name.clone(),
-            version: cluster.version,
-            account: cluster.account.clone(),
-            image: inventory.release.image.of(cluster.version),
-            client_address: host.address,
-            peer_address: host.peer_address,
-            client_listen_address: host.listen_address,
-            peer_listen_address: host.peer_listen_address,
-            ports: cluster.ports,
-            formation: Formation::Existing { initial_cluster: initial_cluster.clone() },
-            flags: flags.clone(),
-            systemd: cluster.systemd.clone(),
-        };
-        let leaves = leaves(&member, &host.sans, &cluster.bootstrap)
-            .map_err(|source| ExpandError { host: host_name.clone(), source })?;
-        members.insert(
-            host_name.clone(),
-            MemberSpec {
-                member,
-                bootstrap: bootstrap(&cluster.bootstrap),
-                leaves,
-                moves_from: None,
-            },
-        );
-    }
-    Ok(ClusterSpec {
-        name: name.clone(),
-        version: cluster.version,
-        runtime: cluster.runtime,
-        kubelet: cluster.kubelet.clone(),
-        members,
-        former: BTreeMap::new(),
-        client_ca: cluster.client_ca.clone(),
-        authorities,
-        formed: Observed::Absent,
-        place: cluster.place.clone(),
-        places: cluster.places.clone(),
-    })
-}
-
-/// How a member is told to find the others. Where quorate itself runs the service, the port is chosen
-/// when a plan is made: see [`crate::decide::discovery`].
-fn bootstrap(wanted: &inventory::Bootstrap) -> Bootstrap {
-    match wanted {
-        inventory::Bootstrap::Static => Bootstrap::Static,
-        inventory::Bootstrap::DnsSrv(dns) => Bootstrap::DnsSrv(dns.clone()),
-        inventory::Bootstrap::DiscoveryV3(DiscoveryV3::SelfHosted) => {
-            Bootstrap::V3(V3Discovery { endpoints: Vec::new(), access: Access::Own })
-        }
-        inventory::Bootstrap::DiscoveryV3(DiscoveryV3::Given(service)) => {
-            let access = if service.has_tls() {
-                let user = service.user.as_ref().map(|user| user.name.clone());
-                Access::Tls { own_ca: service.ca.is_some(), user }
-            } else {
-                Access::Open
-            };
-            Bootstrap::V3(V3Discovery { endpoints: service.endpoints.clone(), access })
-        }
-        inventory::Bootstrap::DiscoveryV2(DiscoveryV2::Url(url)) => {
-            Bootstrap::V2(V2Discovery::Url(url.clone()))
-        }
-        inventory::Bootstrap::DiscoveryV2(DiscoveryV2::Service(url)) => {
-            Bootstrap::V2(V2Discovery::Service(url.clone()))
-        }
-    }
-}
-
-/// The certificates of a member. Peers check the source address of a connection against the
-/// addresses of the peer certificate, so it names every address that the host may speak from.
-///
-/// Who finds the members by DNS checks the certificates for the domain, or for the name in it.
-fn leaves(
-    member: &Member,
-    sans: &[San],
-    bootstrap: &inventory::Bootstrap,
-) -> Result<Vec<LeafRequest>, SanError> {
-    let (name, addresses) = (&member.name, member.addresses());
-    let in_dns = match bootstrap {
-        inventory::Bootstrap::DnsSrv(dns) => {
-            vec![San::Dns(dns.domain.clone()), San::Dns(dns.target(name))]
-        }
-        inventory::Bootstrap::Static
-        | inventory::Bootstrap::DiscoveryV3(_)
-        | inventory::Bootstrap::DiscoveryV2(_) => Vec::new(),
-    };
-    Ok(vec![
-        LeafRequest::server(name, addresses.clone(), sans)?.also_for(&in_dns)?,
-        LeafRequest::peer(name, addresses).also_for(&in_dns)?,
-        LeafRequest::health_check(),
-    ])
 }

@@ -20,6 +20,8 @@ pub enum Stops {
     Changes(ClusterName),
     /// Everything on this host.
     Host(HostName),
+    /// What is done to the API server of this host.
+    ApiServer(HostName),
     /// Everything that is done for this host's member of the cluster.
     Member(HostName, ClusterName),
     /// The settings of this host's member: its unit stays as it is, and it is not restarted. If it is
@@ -35,14 +37,17 @@ impl Stops {
             | Stops::Changes(cluster)
             | Stops::Member(_, cluster)
             | Stops::Settings(_, cluster) => Some(cluster),
-            Stops::Host(_) => None,
+            Stops::Host(_) | Stops::ApiServer(_) => None,
         }
     }
 
     /// The host that it is limited to, where there is one.
     pub fn host(&self) -> Option<&HostName> {
         match self {
-            Stops::Host(host) | Stops::Member(host, _) | Stops::Settings(host, _) => Some(host),
+            Stops::Host(host)
+            | Stops::ApiServer(host)
+            | Stops::Member(host, _)
+            | Stops::Settings(host, _) => Some(host),
             Stops::Cluster(_) | Stops::Changes(_) => None,
         }
     }
@@ -58,7 +63,7 @@ pub(crate) enum Changes {
 }
 
 /// What may be done for one cluster, after what was selected and what is blocked.
-pub(crate) struct Scope<'a> {
+pub(crate) struct Permitted<'a> {
     selection: &'a Selection,
     /// Hosts on which nothing is done for the cluster.
     closed: BTreeSet<&'a HostName>,
@@ -68,10 +73,10 @@ pub(crate) struct Scope<'a> {
     pub(crate) changes: Changes,
 }
 
-impl<'a> Scope<'a> {
+impl<'a> Permitted<'a> {
     /// What may be done for a cluster; `None` where that is nothing. A cluster is formed on all of its
     /// hosts at once, so a finding that stops one of them stops the forming.
-    pub(crate) fn of(
+    pub(crate) fn for_cluster(
         cluster: &'a ClusterSpec,
         formation: Formation,
         selection: &'a Selection,
@@ -86,6 +91,7 @@ impl<'a> Scope<'a> {
             }
             match stop {
                 Stops::Cluster(_) => return None,
+                Stops::ApiServer(_) => {}
                 Stops::Changes(_) => changes = Changes::Stopped,
                 Stops::Host(host) | Stops::Member(host, _) => closed.extend(here(host)),
                 Stops::Settings(host, _) => still.extend(here(host)),
@@ -94,10 +100,10 @@ impl<'a> Scope<'a> {
         let is_free = changes == Changes::Allowed && closed.is_empty() && still.is_empty();
         match formation {
             Formation::Formed => Some(Self { selection, closed, still, changes }),
-            Formation::Absent | Formation::Begun if is_free => {
+            Formation::Absent | Formation::Started if is_free => {
                 Some(Self { selection, closed, still, changes })
             }
-            Formation::Absent | Formation::Begun | Formation::Elsewhere | Formation::Unknown => {
+            Formation::Absent | Formation::Started | Formation::Elsewhere | Formation::Unknown => {
                 None
             }
         }

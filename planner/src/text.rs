@@ -1,6 +1,7 @@
 //! A plan as text. The same plan gives the same text, and without colour nothing is lost: symbols
 //! and words stand for themselves.
 
+mod age;
 mod blocked;
 mod describe;
 mod diff;
@@ -10,6 +11,7 @@ mod now;
 mod plan;
 mod since;
 
+pub use age::age;
 pub use blocked::blocked;
 pub use describe::describe;
 pub use diff::files;
@@ -35,7 +37,7 @@ pub enum Paint {
     Green,
     /// What is changed, and warnings.
     Yellow,
-    /// What is taken away, and what is refused.
+    /// What is destroyed, and what is refused.
     Red,
     /// What is only looked at.
     Cyan,

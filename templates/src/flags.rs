@@ -7,12 +7,13 @@
 mod absent;
 pub(crate) mod gates;
 mod meant;
-mod problem;
+pub(crate) mod problem;
 pub(crate) mod renames;
 mod sensible;
 mod standing;
 mod table;
-mod value;
+mod translate;
+pub(crate) mod value;
 
 use inventories::inventory::FlagValue;
 use inventories::{EtcdVersion, FlagProblem};
@@ -21,6 +22,7 @@ use problem::{Code, Problem};
 
 pub use renames::same_setting;
 pub use standing::{Standing, standing};
+pub use translate::{Translated, translated};
 pub use value::Kind;
 
 /// Says whether an operator may give a flag, named without dashes, this value in this version.
@@ -28,7 +30,10 @@ pub use value::Kind;
 /// Fits [`inventories::FlagCheck`]. A warning comes as an `Err` too: its severity tells it apart.
 pub fn check(version: EtcdVersion, name: &str, value: &FlagValue) -> Result<(), FlagProblem> {
     check_standing(name, value)?;
-    let flag = table::find(version, name).ok_or_else(|| absent::explain(version, name))?;
+    let Some(flag) = table::find(version, name) else {
+        let other = absent::other_name(version, name, value);
+        return Err(other.unwrap_or_else(|| absent::explain(version, name)).into());
+    };
     value::check(name, flag.kind, value)?;
     if flag.deprecated {
         return Err(deprecated(version, name).into());

@@ -1,5 +1,5 @@
 //! The comment at the head of a unit and of a pod, for people who open the file. quorate reads it back where
-//! no member answers: then nobody else knows what the cluster was made of.
+//! no member answers: then nothing else shows what the cluster was made of.
 
 use crate::member::Member;
 

@@ -1,23 +1,20 @@
 //! A kubelet that knows no API server and runs the pods of its folder.
 
-use inventories::inventory::{CgroupDriver, Kubelet};
+use inventories::inventory::Kubelet;
 use serde::Serialize;
 
 use crate::layout::{KUBELET_CONFIG, MANIFESTS};
 
 /// What the kubelet reads ([`KUBELET_CONFIG`]).
 ///
-/// It listens on loopback alone, and lets nobody in: there is nobody who could vouch for a caller.
+/// It listens on loopback only and accepts no client, because no CA could sign a certificate for one.
 pub fn config(kubelet: &Kubelet) -> String {
     let text = serde_saphyr::to_string(&Configuration {
         api_version: "kubelet.config.k8s.io/v1beta1",
         kind: "KubeletConfiguration",
         static_pod_path: MANIFESTS,
         container_runtime_endpoint: &kubelet.container_runtime,
-        cgroup_driver: match kubelet.cgroup_driver {
-            CgroupDriver::Systemd => "systemd",
-            CgroupDriver::Cgroupfs => "cgroupfs",
-        },
+        cgroup_driver: kubelet.cgroup_driver.as_str(),
         address: "127.0.0.1",
         authentication: Authentication {
             anonymous: Switch { enabled: false },
@@ -69,6 +66,8 @@ struct Authorization {
 
 #[cfg(test)]
 mod tests {
+    use inventories::inventory::CgroupDriver;
+
     use super::*;
 
     #[test]

@@ -2,7 +2,11 @@
 //!
 //! Paths are `String`, not `PathBuf`: they are paths of the host, whatever the operator's machine is.
 
-use inventories::{ClusterName, EtcdVersion};
+use inventories::{ClusterName, EtcdVersion, Minor};
+
+mod apiserver;
+
+pub use apiserver::{ApiserverFile, ApiserverLayout};
 
 /// quorate's own records on a host: root's, 0700.
 pub const STATE_ROOT: &str = "/var/lib/quorate";
@@ -19,6 +23,10 @@ pub const CONFIG_ROOT: &str = "/etc/etcd";
 /// The shell of an account that nobody logs in to.
 pub const NO_LOGIN: &str = "/usr/sbin/nologin";
 
+/// quorate's records about the host's API server: its manifest before each change, and the process before the last one. No
+/// cluster can have this name.
+pub const API_SERVER_STATE: &str = "/var/lib/quorate/api_server";
+
 /// The name of the site that owns the host, on one line.
 pub const SITE_FILE: &str = "/var/lib/quorate/site";
 
@@ -28,8 +36,11 @@ pub const LOCK_FILE: &str = "/var/lib/quorate/lock";
 /// What the last apply was, and what it left on the host.
 pub const APPLIED_FILE: &str = "/var/lib/quorate/applied";
 
-/// What was done on a host, by whom: one JSON object a line, appended only.
+/// What was done on a host, and who did it: one JSON object a line, append-only.
 pub const JOURNAL_FILE: &str = "/var/lib/quorate/journal";
+
+/// Where the kubelet keeps what the containers of its pods wrote.
+pub const POD_LOGS: &str = "/var/log/pods";
 
 /// The folder whose pods a kubelet runs, as every distribution of Kubernetes has it.
 pub const MANIFESTS: &str = "/etc/kubernetes/manifests";
@@ -62,7 +73,7 @@ pub struct Layout {
 
 impl Layout {
     /// The layout of a cluster.
-    pub fn of(cluster: &ClusterName) -> Self {
+    pub fn new(cluster: &ClusterName) -> Self {
         Self { cluster: cluster.clone() }
     }
 
@@ -118,7 +129,7 @@ impl Layout {
         format!("{}/manifest", self.pki_current())
     }
 
-    /// Names the generation that was proven last, as long as nobody has tried the one in use.
+    /// Names the generation that was proven last, as long as the one in use is untested.
     pub fn pki_untried(&self) -> String {
         format!("{}/untried", self.pki_dir())
     }
@@ -202,6 +213,32 @@ impl Layout {
         format!("{}/restart-due", self.state_dir())
     }
 
+    /// There while a change to another minor is not proven yet that this host is to prove.
+    pub fn proof_due(&self) -> String {
+        format!("{}/proof-due", self.state_dir())
+    }
+
+    /// What a restore has prepared on this host, until it is finished: root's, 0600.
+    pub fn restore_record(&self) -> String {
+        format!("{}/restore", self.state_dir())
+    }
+
+    /// Where a restore prepares the member's new data, root's and 0700: within the data directory, so that one rename
+    /// puts it into its place.
+    pub fn restored_dir(&self) -> String {
+        format!("{}/restored", self.data_dir())
+    }
+
+    /// Where a backup is tried, root's and 0700: beside no member's data.
+    pub fn trial_dir(&self) -> String {
+        format!("{}/trial", self.state_dir())
+    }
+
+    /// The unit that tries it, which no file holds.
+    pub fn trial_unit(&self) -> String {
+        format!("quorate-trial-{}.service", self.cluster)
+    }
+
     /// Exists once this member has been in a quorum. The unit writes it, not quorate: see
     /// [`unit`](mod@crate::unit).
     pub fn quorum_witness(&self) -> String {
@@ -269,7 +306,7 @@ impl ReleaseLayout {
     pub const ROOT: &str = "/opt/quorate/etcd";
 
     /// The layout of a release.
-    pub fn of(version: EtcdVersion) -> Self {
+    pub fn new(version: EtcdVersion) -> Self {
         Self { version }
     }
 
@@ -291,6 +328,14 @@ impl ReleaseLayout {
     /// The offline tool. Releases before 3.5 have none.
     pub fn etcdutl(&self) -> String {
         format!("{}/etcdutl", self.dir())
+    }
+
+    /// What restores a snapshot.
+    pub fn restorer(&self) -> String {
+        match self.version.minor() {
+            Minor::V3_4 => self.etcdctl(),
+            Minor::V3_5 | Minor::V3_6 | Minor::V3_7 => self.etcdutl(),
+        }
     }
 
     /// The install manifest: sizes, times and digests of the files as they were checked and installed.

@@ -4,13 +4,17 @@
 //! - [`member`]: the specification of one etcd member, and its argument list.
 //! - [`mod@unit`]: the member as a systemd unit.
 //! - [`pod`]: the member as a static pod, and [`kubelet`], which may run it without an API server.
+//! - [`apiserver`]: what an API server needs to know of etcd, and its manifest, edited in place.
+//! - [`firewall`]: who gets through to etcd's ports, for nftables.
 //! - [`flags`]: which flags each version takes, and which of them are the operator's.
 //!
 //! Rendering is pure: the same member gives the same text. What is bound only at execution, the
 //! bootstrap token, is a typed hole in the text ([`token`]).
 
+pub mod apiserver;
 mod birth;
 mod error;
+pub mod firewall;
 pub mod flags;
 pub mod head;
 pub mod kubelet;
@@ -23,11 +27,17 @@ pub mod token;
 pub mod unit;
 pub mod url;
 
+pub use apiserver::EtcdFlags;
 pub use birth::cluster_id;
 pub use error::RenderError;
+pub use firewall::FirewallRules;
 pub use layout::Layout;
 pub use member::{Bootstrap, Formation, Member};
 pub use pod::Manifest;
 pub use token::BootstrapToken;
 pub use unit::UnitText;
 pub use url::{ClientUrl, PeerUrl};
+
+/// What [`inventories::parse`] asks about flags.
+pub const FLAG_CHECKS: inventories::FlagChecks =
+    inventories::FlagChecks { etcd: flags::check, apiserver: apiserver::flags::check };

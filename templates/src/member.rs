@@ -1,12 +1,12 @@
-//! The specification of one etcd member: one value, of which a unit or a pod is only the rendering.
+//! The specification of one etcd member: one value. A unit or a pod is only a rendering of it.
 
 mod arguments;
 mod bootstrap;
 
 use std::collections::{BTreeMap, BTreeSet};
-use std::net::{IpAddr, Ipv4Addr};
+use std::net::{IpAddr, Ipv4Addr, SocketAddr};
 
-use inventories::inventory::{FlagValue, Ports};
+use inventories::inventory::{FlagValue, MetricsListener, Ports};
 use inventories::{AccountName, ClusterName, EtcdVersion, HostName, Systemd};
 
 use crate::layout::Layout;
@@ -38,7 +38,9 @@ pub struct Member {
     pub peer_listen_address: IpAddr,
     /// The cluster's ports.
     pub ports: Ports,
-    /// How it comes to be in the cluster.
+    /// Where it serves metrics and health.
+    pub metrics: MetricsListener,
+    /// How it gets into the cluster.
     pub formation: Formation,
     /// The operator's flags, checked against the version. They win over quorate's own defaults.
     pub flags: BTreeMap<String, FlagValue>,
@@ -46,7 +48,7 @@ pub struct Member {
     pub systemd: Systemd,
 }
 
-/// How a member comes to be in its cluster.
+/// How a member gets into its cluster.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Formation {
     /// The cluster is not formed yet: every member starts with the bootstrap's token, and with the
@@ -83,7 +85,7 @@ impl Formation {
 impl Member {
     /// The paths of its cluster.
     pub fn layout(&self) -> Layout {
-        Layout::of(&self.cluster)
+        Layout::new(&self.cluster)
     }
 
     /// The URL that clients and the other hosts use.
@@ -125,8 +127,32 @@ impl Member {
         PeerUrl::new(self.peer_address, self.ports.peer)
     }
 
-    /// Metrics and health: plain HTTP, so on 127.0.0.1 only.
-    pub fn metrics_url(&self) -> String {
-        format!("http://{}:{}", Ipv4Addr::LOCALHOST, self.ports.metrics)
+    /// Where it serves metrics and health to programs on the same host.
+    pub fn loopback_metrics_socket(&self) -> SocketAddr {
+        SocketAddr::from((Ipv4Addr::LOCALHOST, self.ports.metrics))
+    }
+
+    /// Where metrics are read over the network, if they are.
+    pub fn metrics_socket(&self) -> Option<SocketAddr> {
+        self.metrics_at(self.client_address, self.peer_address)
+    }
+
+    /// Where it listens for that.
+    pub fn metrics_listen_socket(&self) -> Option<SocketAddr> {
+        self.metrics_at(self.client_listen_address, self.peer_listen_address)
+    }
+
+    /// Everywhere it listens for requests for metrics.
+    pub fn metrics_listeners(&self) -> impl Iterator<Item = SocketAddr> {
+        [self.loopback_metrics_socket()].into_iter().chain(self.metrics_listen_socket())
+    }
+
+    fn metrics_at(&self, client: IpAddr, peer: IpAddr) -> Option<SocketAddr> {
+        let address = match self.metrics {
+            MetricsListener::Loopback => return None,
+            MetricsListener::Client => client,
+            MetricsListener::Peer => peer,
+        };
+        Some(SocketAddr::new(address, self.ports.metrics))
     }
 }

@@ -37,7 +37,7 @@ pub fn identity_in(manifest: &str) -> Option<&str> {
     Some(value.trim_matches(['"', '\'']))
 }
 
-/// What stands for the number of etcd's account, which each host gives by itself.
+/// What stands for the number of etcd's account, which each host assigns itself.
 pub const USER_HOLE: &str = "@UID_OF_ETCD@";
 /// What stands for the number of its group.
 pub const GROUP_HOLE: &str = "@GID_OF_ETCD@";
@@ -70,7 +70,7 @@ impl Serialize for Manifest {
 
 impl Manifest {
     /// The manifest of a member.
-    pub fn of(member: &Member) -> Result<Self, RenderError> {
+    pub fn for_member(member: &Member) -> Result<Self, RenderError> {
         let layout = member.layout();
         let labels = [
             ("app.kubernetes.io/name", "etcd".to_owned()),
@@ -94,7 +94,7 @@ impl Manifest {
             identity: String::new(),
             text: String::new(),
         };
-        let failed = |why: String| RenderError::of("pod", member, why);
+        let failed = |why: String| RenderError::new("pod", member, why);
         let nameless = manifest.write(None, None).map_err(failed)?;
         // Not of the comments: a kubelet does not read them.
         manifest.identity = short_digest(nameless.trim_start_matches(&manifest.head));
@@ -178,7 +178,7 @@ fn spec(member: &Member) -> PodSpec {
     }
     PodSpec {
         host_network: true,
-        // What the class stands for; nobody looks it up where there is no API server.
+        // The meaning of the class; without an API server nothing looks it up.
         priority: 2_000_001_000,
         priority_class_name: "system-node-critical",
         automount_service_account_token: false,

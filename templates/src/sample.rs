@@ -2,7 +2,7 @@
 
 use std::collections::BTreeMap;
 
-use inventories::inventory::Ports;
+use inventories::inventory::{MetricsListener, Ports};
 use inventories::{AccountName, ClusterName, DiscoveryV2, DiscoveryV3, DnsSrv, HostName, Systemd};
 
 use crate::member::{Access, Bootstrap, Formation, Member, V2Discovery, V3Discovery};
@@ -25,6 +25,7 @@ pub(crate) fn member(version: &str) -> Member {
         client_listen_address: [10, 20, 0, 12].into(),
         peer_listen_address: [10, 30, 0, 12].into(),
         ports: Ports { client: 2379, peer: 2380, metrics: 2381 },
+        metrics: MetricsListener::Loopback,
         formation: Formation::New { initial_cluster, bootstrap: Bootstrap::Static },
         flags: BTreeMap::new(),
         systemd: Systemd::default(),

@@ -94,7 +94,7 @@ pub fn render(member: &Member) -> Result<UnitText, RenderError> {
         user: member.account.to_string(),
         wal_glob: layout.wal_glob(),
     };
-    let text = variables.render().map_err(|error| RenderError::of("unit", member, error))?;
+    let text = variables.render().map_err(|error| RenderError::new("unit", member, error))?;
     Ok(UnitText { text: operator::without(&member.systemd, &text) })
 }
 

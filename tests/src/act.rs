@@ -7,8 +7,11 @@ mod defrag;
 mod discovery;
 pub(crate) mod join;
 mod membership;
+mod restore;
+mod space;
 mod start;
 mod texts;
+mod upgrade;
 
 use std::collections::BTreeMap;
 
@@ -90,6 +93,7 @@ impl World {
             StepKind::InstallCertificates { leaves, signers, account, swap } => {
                 self.install_certificates(step, leaves, (signers, account), *swap)
             }
+            StepKind::ApiServer(part) => self.act_on_api_server(step, part),
             StepKind::TryCertificates { silence, .. } => self.try_certificates(step, *silence),
             StepKind::PrepareDirectories { directories } => {
                 let Some(account) = number_of(&host.accounts, owner_in(directories)) else {
@@ -201,6 +205,7 @@ impl World {
                 let started = member.process.is_some() || member.loops.is_some();
                 Ok(put(&mut member.restart_due, started))
             }
+            StepKind::NoteProof => Ok(put(&mut member(host, step).proof_due, true)),
             StepKind::RestartMember { by: Launch::Unit } => {
                 let accounts = host.accounts.clone();
                 let stopping = member(host, step);
@@ -218,6 +223,11 @@ impl World {
                 self.start_unit(step)
             }
             StepKind::Defragment { way, rule, .. } => self.defragment(step, *way, *rule),
+            StepKind::CompareData { members, clears, .. } => {
+                self.compare_data(step, members, clears)
+            }
+            StepKind::Compact { members, to, .. } => self.compact(step, members, *to),
+            StepKind::Disarm { alarms, quotas, .. } => self.disarm(step, alarms, quotas),
             StepKind::AwaitRejoin { endpoint, version, others, pod, .. } => {
                 assert!(!others.contains_key(step.host()), "{} waits for itself", step.id);
                 let asked = (endpoint.as_str(), others);
@@ -225,8 +235,17 @@ impl World {
             }
             StepKind::RemoveMember { id, .. } => self.remove_member(step, id),
             StepKind::SaveSnapshot { .. } => self.save_snapshot(step),
+            StepKind::PrepareLog { from, .. } => self.prepare_log(step, *from),
+            StepKind::EnableDowngrade { endpoints, to, .. } => {
+                self.enable_downgrade(step, endpoints, to.minor())
+            }
+            StepKind::ProveVersion { endpoints, version } => {
+                self.prove_version(step, endpoints, *version)
+            }
             StepKind::RemoveListed { id, leaver, .. } => self.remove_listed(step, id, *leaver),
-            StepKind::RetireMember { peer_url, .. } => self.retire_member(step, peer_url),
+            StepKind::DecommissionMember { peer_url, others, .. } => {
+                self.decommission_member(step, peer_url, others)
+            }
             StepKind::ForgetMember { peer_url, .. } => self.forget_member(step, peer_url),
             StepKind::AddLearner { peer_url, .. } => self.add_learner(step, peer_url),
             StepKind::UpdatePeerUrl { id, peer_url, others, .. } => {
@@ -235,7 +254,15 @@ impl World {
             StepKind::PromoteMember { peer_url, .. } => self.promote_member(step, peer_url),
             StepKind::ListByAddress { peer_url, .. } => self.list_by_address(step, peer_url),
             StepKind::ProveHealthy { endpoints, .. } => self.prove(step, endpoints),
-            StepKind::WriteMarker { formed_by, .. } => self.write_marker(step, formed_by),
+            StepKind::WriteMarker { formed_by, revision_floor, replaces, .. } => {
+                self.write_marker(step, (formed_by, *revision_floor, replaces.as_deref()))
+            }
+            StepKind::LookForClients => self.look_for_clients(step),
+            StepKind::StageRestore(_)
+            | StepKind::StopForRestore { .. }
+            | StepKind::SetAsideForRestore { .. }
+            | StepKind::PlaceRestore { .. }
+            | StepKind::EndRestore { .. } => self.restore(step, bindings),
         }
     }
 
@@ -297,9 +324,11 @@ fn check_guard(step: &Step, host: &SimHost, bindings: &Bindings) -> Result<(), S
         Guard::NeverFormed => never_formed(seen),
         Guard::HasLog => has_log(seen),
         Guard::HasLogOrNeverFormed => has_log(seen) || never_formed(seen),
+        // What the step itself would write is as good as what the plan saw.
+        Guard::FileIs { .. } if matches!(step.kind, StepKind::ApiServer(_)) => true,
         Guard::FileIs { path, sha256 } => {
-            assert_eq!(*path, Layout::of(cluster_of(step)).unit_file(), "{}", step.id);
-            let digest = |text: &String| Sha256Digest::of(text.as_bytes()).to_string();
+            assert_eq!(*path, Layout::new(cluster_of(step)).unit_file(), "{}", step.id);
+            let digest = |text: &String| Sha256Digest::hash(text.as_bytes()).to_string();
             let StepKind::WriteUnit { text, formation } = &step.kind else {
                 panic!("{} guards a file and writes none", step.id);
             };
@@ -378,7 +407,7 @@ fn discard(member: &mut SimMember) -> Done {
 }
 
 fn digest_of(text: &str) -> String {
-    Sha256Digest::of(text.as_bytes()).to_string()
+    Sha256Digest::hash(text.as_bytes()).to_string()
 }
 
 fn put<T: PartialEq>(place: &mut T, value: T) -> Done {

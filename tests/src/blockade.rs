@@ -30,8 +30,8 @@ pub fn blockades() -> impl Strategy<Value = Blockade> {
 }
 
 impl Blockade {
-    /// Lets it be so on a host, of its member of a cluster. Says whether it could be.
-    pub fn of(self, facts: &mut SiteFacts, name: &HostName, cluster: &ClusterName) -> bool {
+    /// Applies it to a host's member of a cluster. Returns whether it could.
+    pub fn apply_to(self, facts: &mut SiteFacts, name: &HostName, cluster: &ClusterName) -> bool {
         let Some(Observed::Known(host)) = facts.hosts.get_mut(name) else { return false };
         let HostFacts { machine, site, clusters, .. } = host;
         let Some(member) = clusters.get_mut(cluster) else { return false };
@@ -40,7 +40,9 @@ impl Blockade {
             Observed::Absent | Observed::Unknown(_) => None,
         };
         match (self, answers) {
-            (Blockade::Corrupt, Some(etcd)) => etcd.errors.push("alarm CORRUPT of member 1".into()),
+            (Blockade::Corrupt, Some(etcd)) => {
+                etcd.errors.push(format!("alarm CORRUPT of member {}", etcd.member_id));
+            }
             (Blockade::OtherCluster, Some(etcd)) => etcd.cluster_id = "77".to_owned(),
             (Blockade::Corrupt | Blockade::OtherCluster, None) => return false,
             (Blockade::MissingTool, _) => drop(machine.missing_tools.replace("tar".to_owned())),
@@ -134,6 +136,7 @@ fn changes(kind: &StepKind) -> bool {
             | StepKind::StopOldRuntime { .. }
             | StepKind::MoveLeader { .. }
             | StepKind::NoteRestart
+            | StepKind::NoteProof
             | StepKind::AwaitRejoin { .. }
             | StepKind::ProveHealthy { .. }
             | StepKind::TryCertificates { .. }

@@ -1,26 +1,31 @@
 //! An independent reading of a plan: it shares types with the planner, and no code. Whatever the
 //! planner decides, a plan that breaks one of these rules is a defect.
 
+mod api_servers;
 mod defrag;
+mod destroying;
 mod forming;
 mod joining;
 mod leaving;
 mod moving;
 mod reading;
+mod restoring;
+mod space;
 mod stopped;
 mod unknown;
+mod upgrading;
 
 use std::collections::BTreeSet;
 
 use inventories::ClusterName;
-use planner::plan::{FormationState, Guard, Launch};
+use planner::plan::{ApiServerStep, FormationState, Guard, Launch};
 use planner::{Observed, Plan, SiteFacts, SiteSpec, Step, StepKind};
 
 use reading::Reading;
 
 /// Every rule that a plan breaks, in words; empty for a plan that may be executed.
 pub fn violations(plan: &Plan, spec: &SiteSpec, facts: &SiteFacts) -> Vec<String> {
-    let reading = Reading::of(plan, spec, facts);
+    let reading = Reading::new(plan, spec, facts);
     let mut found = reading.disorder();
     if found.is_empty() {
         found.extend(nothing_is_done_unseen(&reading));
@@ -28,12 +33,17 @@ pub fn violations(plan: &Plan, spec: &SiteSpec, facts: &SiteFacts) -> Vec<String
         found.extend(starts_have_what_they_need(&reading));
         found.extend(restarts_come_one_by_one(&reading));
         found.extend(certificates_are_tried_one_by_one(&reading));
+        found.extend(api_servers::violations(&reading));
         found.extend(defrag::violations(&reading));
+        found.extend(destroying::violations(&reading));
         found.extend(forming::violations(&reading));
         found.extend(joining::violations(&reading));
         found.extend(leaving::violations(&reading));
         found.extend(moving::violations(&reading));
+        found.extend(restoring::violations(&reading));
+        found.extend(space::violations(&reading));
         found.extend(unknown::violations(&reading));
+        found.extend(upgrading::violations(&reading));
         found.extend(stopped::violations(&reading));
     }
     found
@@ -65,15 +75,26 @@ fn guards_stand_where_they_must(reading: &Reading<'_>) -> Vec<String> {
         StepKind::RemoveMember { id, .. } => joining::counts_the_rest(reading, step, id),
         StepKind::RemoveListed { id, .. } => leaving::counts_the_rest(reading, step, id),
         // Its script asks the others itself.
-        StepKind::ForgetMember { .. } | StepKind::RetireMember { .. } => {
+        StepKind::ForgetMember { .. } | StepKind::DecommissionMember { .. } => {
             step.guard == Guard::Nothing
         }
+        // Their scripts look for the record, for processes, and for answers of the others.
+        StepKind::StageRestore(_)
+        | StepKind::LookForClients
+        | StepKind::StopForRestore { .. }
+        | StepKind::SetAsideForRestore { .. }
+        | StepKind::PlaceRestore { .. }
+        | StepKind::EndRestore { .. } => step.guard == Guard::Nothing,
         StepKind::WriteMarker { .. }
         | StepKind::ListByAddress { .. }
         | StepKind::CloseDiscovery { .. }
         | StepKind::ForgetDiscovery => step.guard == Guard::HasLog,
         StepKind::WriteUnit { .. } => matches!(step.guard, Guard::FileIs { .. } | Guard::HasLog),
-        StepKind::CreateAccount { .. }
+        StepKind::ApiServer(ApiServerStep::Wire { .. }) => {
+            matches!(step.guard, Guard::FileIs { .. })
+        }
+        StepKind::ApiServer(_)
+        | StepKind::CreateAccount { .. }
         | StepKind::InstallRelease { .. }
         | StepKind::PrepareDirectories { .. }
         | StepKind::InstallCertificates { .. }
@@ -84,9 +105,16 @@ fn guards_stand_where_they_must(reading: &Reading<'_>) -> Vec<String> {
         | StepKind::WriteManifest { .. }
         | StepKind::MoveDropIns { .. }
         | StepKind::NoteRestart
+        | StepKind::NoteProof
         | StepKind::SaveSnapshot { .. }
+        | StepKind::PrepareLog { .. }
+        | StepKind::EnableDowngrade { .. }
+        | StepKind::ProveVersion { .. }
         | StepKind::MoveLeader { .. }
         | StepKind::Defragment { .. }
+        | StepKind::Compact { .. }
+        | StepKind::CompareData { .. }
+        | StepKind::Disarm { .. }
         | StepKind::AddLearner { .. }
         | StepKind::PromoteMember { .. }
         | StepKind::UpdatePeerUrl { .. }
@@ -95,6 +123,7 @@ fn guards_stand_where_they_must(reading: &Reading<'_>) -> Vec<String> {
     };
     let may_take_down = |step: &&Step| {
         let harmless = step.guard == Guard::NeverFormed
+            || restoring::stops(&step.kind)
             || step.kind.is_start()
             || leaving::is_off_the_list(reading, step);
         harmless
@@ -145,12 +174,14 @@ fn starts_have_what_they_need(reading: &Reading<'_>) -> Vec<String> {
     found
 }
 
-/// Of two steps that take members of a cluster down one waits until the other's member is back.
+/// Two steps that take members of a cluster down: one waits until the other's member is back.
 fn restarts_come_one_by_one(reading: &Reading<'_>) -> Vec<String> {
     let turns: Vec<(&Step, BTreeSet<&ClusterName>)> = reading
         .steps(|kind| kind.effect().takes_down() && !kind.is_start())
         .into_iter()
         .filter(|step| step.guard != Guard::NeverFormed && !leaving::is_off_the_list(reading, step))
+        // In a restore all stop at once.
+        .filter(|step| !restoring::stops(&step.kind))
         .map(|step| (step, reading.reaches(step)))
         .collect();
     let waits = |first: &Step, second: &Step, cluster: &ClusterName| {
@@ -174,7 +205,7 @@ fn restarts_come_one_by_one(reading: &Reading<'_>) -> Vec<String> {
     found
 }
 
-/// Of two members that run, one gets new certificates after the other's were tried.
+/// Two members that run: one gets new certificates after the other's were tried.
 fn certificates_are_tried_one_by_one(reading: &Reading<'_>) -> Vec<String> {
     let installs = reading.steps(|kind| matches!(kind, StepKind::InstallCertificates { .. }));
     let has_log = |step: &Step| {
@@ -187,7 +218,10 @@ fn certificates_are_tried_one_by_one(reading: &Reading<'_>) -> Vec<String> {
             || moving::is_unreachable(reading, step)
     };
     let serves = |step: &&Step| {
-        let runs = reading.runs(step) && !reading.runs_as_another(step) && !cut_off(step);
+        let runs = reading.runs(step)
+            && !reading.runs_as_another(step)
+            && !cut_off(step)
+            && !reading.is_stopped_before(step);
         reading.is_formed(reading.cluster(step)) && runs && has_log(step)
     };
     let installs: Vec<&Step> = installs.into_iter().filter(serves).collect();

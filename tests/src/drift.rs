@@ -1,4 +1,4 @@
-//! How a formed cluster came to differ from what was applied to it.
+//! Ways in which a formed cluster can differ from what was applied to it.
 
 use inventories::{ClusterName, HostName};
 use proptest::prelude::*;
@@ -60,11 +60,11 @@ fn own_drop_in(cluster: &ClusterName) -> String {
 }
 
 impl Drift {
-    /// Lets it happen to a host.
+    /// Applies it to a host.
     ///
     /// # Panics
-    /// Where the host is not in the world, or the world breaks an invariant by itself.
-    pub fn of(self, world: &mut World, name: &HostName) {
+    /// Where the host is not in the world, or the world itself breaks an invariant.
+    pub fn apply_to(self, world: &mut World, name: &HostName) {
         if let Drift::Struck(fault) = self {
             return world.strike(name, fault).unwrap_or_else(|broken| panic!("{broken}"));
         }
@@ -87,7 +87,7 @@ impl Drift {
                 Drift::Stopped => member.process = None,
                 Drift::UnitEdited => {
                     member.unit = member.unit.take().map(|text| text + "Nice=5\n");
-                    // The kubelet takes an edited pod up by itself.
+                    // The kubelet picks up an edited pod.
                     member.manifest = member.manifest.take().map(|text| text + "status: {}\n");
                     if member.process.as_deref().is_some_and(is_pod) {
                         member.process = member.manifest.clone();

@@ -18,8 +18,7 @@ pub enum Fault {
     /// It answers too late: what we do there happens and we don't hear of it in time, and what we ask
     /// its members stays without an answer.
     Slow,
-    /// The disk under its data directories is lost, and with it the logs. Once a member was in a
-    /// quorum nothing repairs this yet.
+    /// The disk under its data directories is lost, and with it the logs.
     DiskLost,
 }
 
@@ -67,7 +66,7 @@ impl World {
             Fault::Slow => host.slow = true,
             Fault::DiskLost => {
                 for member in host.members.values_mut() {
-                    (member.process, member.log) = (None, None);
+                    (member.process, member.log, member.staged) = (None, None, None);
                 }
             }
         }
@@ -94,8 +93,25 @@ impl SimHost {
 }
 
 impl World {
-    /// Whether a member on this host lost its log after it was in a quorum: nothing repairs that yet. One that its
-    /// cluster no longer lists, and of which nothing is left here, is nobody's.
+    /// Whether more than half of the voters of a formed cluster can never run again: what they had is gone, or their
+    /// host is.
+    pub fn has_lost_a_majority(&self) -> bool {
+        let has = |cluster: &ClusterName, id: &str| {
+            let hosts = self.hosts.iter().filter(|(name, _)| !self.gone.contains(*name));
+            let logs = hosts.filter_map(|(_, host)| host.members.get(cluster)?.log.as_ref());
+            logs.into_iter().any(|log| log.member_id() == id)
+        };
+        let is_lost = |(cluster, id): (&ClusterName, &String)| {
+            let list = self.lists.get(id).into_iter().flatten();
+            let voters: Vec<_> = list.filter(|listed| !listed.learner).collect();
+            let left = voters.iter().filter(|voter| has(cluster, &voter.id)).count();
+            !voters.is_empty() && left <= voters.len() / 2
+        };
+        self.formed.iter().any(is_lost)
+    }
+
+    /// Whether a member on this host lost its log after it was in a quorum: only a replacement makes another one of it.
+    /// One that its cluster no longer lists, and of which nothing is left here, is nobody's.
     pub fn has_lost_a_member(&self, name: &HostName) -> bool {
         let published = |cluster: &ClusterName| {
             let id = self.formed.get(cluster);

@@ -2,28 +2,35 @@
 //! names them.
 //!
 //! I3 (new members begin as learners), I4 (remove before add) and I5 (no promotion of a member that
-//! lags) are about the steps of which [`changes_membership`] says that they change who is a member.
+//! lags) are about the steps of which [`changes_membership`] says that they change who is a member. To I2 a step that
+//! removes a dead member, or that adds a learner, is no disruption: neither can stop a voter that runs.
 
+mod api_servers;
 mod membership;
+mod minors;
+pub mod restore;
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeSet;
 use std::fmt;
+use std::ops::RangeInclusive;
 
 use engine::hosts::Done;
 use inventories::inventory::Runtime;
 use inventories::{ClusterName, HostName};
-use planner::plan::{Effect, Guard};
+use planner::facts::Observed;
+use planner::plan::{Effect, Guard, Leaver};
 use planner::quorum::NEAR;
 use planner::spec::ClusterSpec;
 use planner::{Plan, SiteFacts, SiteSpec, Step, StepKind};
 
 pub use membership::{
-    changes_membership, new_members_have_no_vote, one_learner_that_catches_up,
-    only_some_steps_change_a_list, quorum_outlives_a_change, removal_comes_before_addition,
-    removed_members_stay_down,
+    a_voter_goes_only_while_all_others_serve, changes_membership, new_members_have_no_vote,
+    one_learner_that_catches_up, only_some_steps_change_a_list, quorum_outlives_a_change,
+    removal_comes_before_addition, removed_members_stay_down,
 };
 
 use crate::act::owner_in;
+use crate::roster::Listed;
 use crate::shared::Shared;
 use crate::world::{Log, SimHost, SimMember, World, is_pod};
 
@@ -55,11 +62,16 @@ pub fn of_action(
     after: &World,
 ) -> Result<(), Broken> {
     membership::of_action(before, step, after)?;
+    api_servers::keep_a_live_member(before, step, after)?;
+    minors::are_neighbours(step, after)?;
+    minors::flags_are_known(step, after)?;
     no_more_than_its_effect(before, step, after)?;
     certificates_are_tried_one_by_one(before, step, after)?;
     never_below_quorum(before, step, did, after)?;
     one_disruption_at_a_time(before, step, did, after)?;
     data_of_a_quorum_stays(before, step, after)?;
+    restore::starts_once_all_is_placed(before, step)?;
+    restore::data_moves_once_all_are_stopped(before, step, after)?;
     data_is_kept(before, step, after)
 }
 
@@ -75,7 +87,7 @@ pub fn no_more_than_its_effect(before: &World, step: &Step, after: &World) -> Re
             let ended = member.process.is_some() && member.process.as_ref() != process;
             let unready = || is_unready(before, step, cluster, member);
             let here = || reaches(step, cluster, member, host) || unready();
-            let said = (name == step.host() && here()) || removes(step, cluster, member);
+            let said = (name == step.host() && here()) || removes(before, step, cluster, member);
             if ended && !said {
                 let effect = step.kind.effect();
                 let what = format!("{} ended {cluster} on {name}, and says {effect:?}", step.id);
@@ -86,10 +98,20 @@ pub fn no_more_than_its_effect(before: &World, step: &Step, after: &World) -> Re
     Ok(())
 }
 
-/// Whether a step takes this member out of its cluster's list: it hears of that, and ends.
-fn removes(step: &Step, cluster: &ClusterName, member: &SimMember) -> bool {
-    let StepKind::RemoveListed { id, .. } = &step.kind else { return false };
-    step.cluster() == Some(cluster) && member.log.as_ref().is_some_and(|log| log.member_id() == *id)
+/// Whether a step takes this member out of its cluster's list: it hears of that, and ends. A learner that does not
+/// catch up is not promoted, but removed.
+fn removes(before: &World, step: &Step, cluster: &ClusterName, member: &SimMember) -> bool {
+    let Some(log) = member.log.as_ref().filter(|_| step.cluster() == Some(cluster)) else {
+        return false;
+    };
+    match &step.kind {
+        StepKind::RemoveListed { id, .. } => log.member_id() == *id,
+        StepKind::PromoteMember { .. } => {
+            let list = before.list_of(log);
+            list.iter().any(|listed| listed.learner && listed.id == log.member_id())
+        }
+        _ => false,
+    }
 }
 
 /// I1: what we do never turns a quorum into none, also not for the moment of a restart. An outage
@@ -111,7 +133,7 @@ pub fn never_below_quorum(
         }
         lost.extend(quorate.difference(&meanwhile.quorate()).cloned());
     }
-    lost.retain(|(cluster, _)| !may_be_lost(step, cluster));
+    lost.retain(|(cluster, _)| !may_be_lost(before, step, cluster));
     if lost.is_empty() {
         return Ok(());
     }
@@ -120,8 +142,13 @@ pub fn never_below_quorum(
 }
 
 /// Whether the operator gave the quorum of a cluster up for the moment of a step, which its guard shows.
-fn may_be_lost(step: &Step, cluster: &ClusterName) -> bool {
+fn may_be_lost(before: &World, step: &Step, cluster: &ClusterName) -> bool {
     match (step.kind.effect(), &step.guard) {
+        // Nobody gave it up for a client that is still connected, to whichever member.
+        _ if matches!(step.kind, StepKind::StopForRestore { .. }) => {
+            let mut members = before.hosts.values().filter_map(|host| host.members.get(cluster));
+            step.cluster() == Some(cluster) && members.all(|member| member.clients.is_empty())
+        }
         (Effect::Connections, Guard::HasLog) if moves(step) => step.cluster() == Some(cluster),
         (Effect::Down | Effect::Files, Guard::HasLog) => step.cluster() == Some(cluster),
         (Effect::EveryPod, Guard::OthersHealthy { clusters }) => !clusters.contains_key(cluster),
@@ -178,30 +205,20 @@ pub fn certificates_are_tried_one_by_one(
 }
 
 /// I2: a member is taken down only while every other voter of its cluster is up and answers.
-/// [`disruptions_in_flight`] is its other half.
+/// [`disruptions_in_flight`] is its other half, and `a_voter_goes_only_while_all_others_serve` says it of removals.
 pub fn one_disruption_at_a_time(
     before: &World,
     step: &Step,
     did: Option<Done>,
     after: &World,
 ) -> Result<(), Broken> {
-    let running = before.running();
-    let found: BTreeMap<&ClusterName, BTreeSet<&HostName>> =
-        running.iter().fold(BTreeMap::new(), |mut found, ((cluster, _), hosts)| {
-            found.entry(cluster).or_insert_with(BTreeSet::new).extend(hosts);
-            found
-        });
     for cluster in taken_down(before, step, did, after) {
-        if may_be_lost(step, cluster) || step.guard == Guard::NeverFormed {
+        if may_be_lost(before, step, cluster) || step.guard == Guard::NeverFormed {
             continue;
         }
-        let away = |(name, member): (&HostName, &SimMember)| {
-            let caught_up = member.behind <= NEAR;
-            let is_found = || found.get(cluster).is_some_and(|hosts| hosts.contains(name));
-            let up = is_found() && caught_up && !before.hosts[name].slow;
-            (name != step.host() && !up).then(|| name.to_string())
-        };
-        let away: Vec<String> = members(before, cluster).filter_map(away).collect();
+        let own = before.hosts.get(step.host()).and_then(|host| host.members.get(cluster));
+        let own = own.and_then(|member| member.log.as_ref()).map(Log::member_id);
+        let away = voters_away(before, cluster, own.as_deref());
         if !away.is_empty() {
             let away = away.join(", ");
             let what = format!("{} took a member of {cluster} down while {away} was away", step.id);
@@ -209,6 +226,27 @@ pub fn one_disruption_at_a_time(
         }
     }
     Ok(())
+}
+
+/// The voters of a cluster but this one that do not serve: they do not run, are not found, lag, or do not answer.
+fn voters_away(world: &World, cluster: &ClusterName, but: Option<&str>) -> Vec<String> {
+    let running = world.running();
+    let running: BTreeSet<&HostName> =
+        running.iter().filter(|((name, _), _)| name == cluster).flat_map(|(_, up)| up).collect();
+    let serving: BTreeSet<String> = members(world, cluster)
+        .filter(|(name, member)| {
+            running.contains(name) && member.behind <= NEAR && !world.hosts[*name].slow
+        })
+        .filter_map(|(_, member)| member.log.as_ref().map(Log::member_id))
+        .collect();
+    let born = || {
+        let mut logs = members(world, cluster).filter_map(|(_, member)| member.log.as_ref());
+        logs.next().map(|log| world.list_of(log)).unwrap_or_default()
+    };
+    let list = list_of(world, cluster).map_or_else(born, <[Listed]>::to_vec);
+    let others = list.into_iter().filter(|listed| !listed.learner);
+    let others = others.filter(|listed| Some(listed.id.as_str()) != but);
+    others.filter(|listed| !serving.contains(&listed.id)).map(|listed| listed.name).collect()
 }
 
 /// I2, within one plan: of the restarts of clusters that share a host one is under way at most, from
@@ -272,10 +310,11 @@ fn is_end(step: &Step) -> bool {
     matches!(step.kind, StepKind::AwaitRejoin { .. })
 }
 
-/// I6: of one inventory's cluster there is never a second one with a quorum.
+/// I6: of one inventory's cluster there is never a second one with a quorum. A restored one takes the place of the
+/// first, where nothing of that can come up any more.
 pub fn one_cluster(world: &World, (cluster, id): &(ClusterName, String)) -> Result<(), Broken> {
     match world.formed.get(cluster) {
-        Some(first) if first != id => {
+        Some(first) if first != id && !restore::replaces(world, cluster, id) => {
             let what = format!("a second cluster {cluster} was formed: {id} beside {first}");
             broken("I6 (never two clusters)", what)
         }
@@ -283,7 +322,7 @@ pub fn one_cluster(world: &World, (cluster, id): &(ClusterName, String)) -> Resu
     }
 }
 
-/// I7: the log of a member that was in a quorum is never taken away by us, and never replaced. What a member left that
+/// I7: the log of a member that was in a quorum is never removed or replaced by us. What a member left that
 /// its cluster removed may be set aside.
 pub fn data_of_a_quorum_stays(before: &World, step: &Step, after: &World) -> Result<(), Broken> {
     for (name, host) in &before.hosts {
@@ -297,12 +336,18 @@ pub fn data_of_a_quorum_stays(before: &World, step: &Step, after: &World) -> Res
             let was_in_one = id.is_some_and(|id| before.published.contains_key(&id));
             let is_forgotten = || {
                 let archived = now.map_or(&[][..], |now| &now.archived[..]);
-                let forgets = matches!(
-                    step.kind,
-                    StepKind::ForgetMember { .. } | StepKind::RetireMember { .. }
-                ) && (name, Some(cluster)) == (step.host(), step.cluster());
-                let set_aside =
-                    |old: &Log| before.is_removed(old) && archived.contains(old) && log.is_none();
+                let for_restore = matches!(step.kind, StepKind::SetAsideForRestore { .. });
+                let forgets = for_restore
+                    || matches!(
+                        step.kind,
+                        StepKind::ForgetMember { .. } | StepKind::DecommissionMember { .. }
+                    );
+                let forgets = forgets && (name, Some(cluster)) == (step.host(), step.cluster());
+                let set_aside = |old: &Log| {
+                    (for_restore || before.is_removed(old))
+                        && archived.contains(old)
+                        && log.is_none()
+                };
                 forgets && member.log.as_ref().is_some_and(set_aside)
             };
             if was_in_one && log != member.log.as_ref() && !is_forgotten() {
@@ -337,21 +382,44 @@ pub fn data_is_kept(before: &World, step: &Step, after: &World) -> Result<(), Br
     Ok(())
 }
 
-/// I8: a cluster that was formed has the members of its inventory: never more, and one fewer only while that one is
-/// being replaced.
-pub fn size_is_what_is_wanted(world: &World, spec: &SiteSpec) -> Result<(), Broken> {
-    for (name, cluster) in &spec.clusters {
-        let Some(list) = world.formed.get(name).and_then(|id| world.lists.get(id)) else {
-            continue;
-        };
-        let (wanted, listed) = (cluster.members.len(), list.len());
+/// I8: a formed cluster lists no more members than this, and has no fewer voters: as many as it has, or is to have,
+/// without those that failed and are removed first, and one more only while another takes the place of one that serves.
+pub fn size_stays_within(
+    world: &World,
+    clusters: &BTreeSet<&ClusterName>,
+    sizes: &RangeInclusive<usize>,
+) -> Result<(), Broken> {
+    for name in clusters {
+        let Some(list) = list_of(world, name) else { continue };
         let voters = list.iter().filter(|listed| !listed.learner).count();
-        if listed > wanted || voters + 1 < wanted {
-            let what = format!("{name} lists {listed} members, of which {voters} vote");
+        if list.len() > *sizes.end() || voters < *sizes.start() {
+            let what = format!("{name} lists {} members, of which {voters} vote", list.len());
             return broken("I8 (the size is what is wanted)", what);
         }
     }
     Ok(())
+}
+
+/// I8, in the end: the members of a formed cluster are those of its inventory, and all of them vote.
+pub fn members_are_those_wanted(world: &World, spec: &SiteSpec) -> Result<(), Broken> {
+    for (name, cluster) in &spec.clusters {
+        let Some(list) = list_of(world, name) else { continue };
+        let votes = |listed: &&Listed| !listed.learner;
+        let names: Vec<&str> =
+            list.iter().filter(votes).map(|listed| listed.name.as_str()).collect();
+        let wanted: BTreeSet<&str> = cluster.members.keys().map(HostName::as_str).collect();
+        let is_it = names.len() == list.len() && names.len() == wanted.len();
+        if !is_it || names.iter().any(|name| !wanted.contains(name)) {
+            let what = format!("{name} ends with {}", names.join(", "));
+            return broken("I8 (the members are those that are wanted)", what);
+        }
+    }
+    Ok(())
+}
+
+/// The member list of a formed cluster.
+fn list_of<'w>(world: &'w World, name: &ClusterName) -> Option<&'w [Listed]> {
+    world.formed.get(name).and_then(|id| world.lists.get(id)).map(Vec::as_slice)
 }
 
 /// I11: a plan restarts the member that leads after every other one of its cluster, and hands over
@@ -362,7 +430,9 @@ pub fn leader_restarts_last(plan: &Plan, facts: &SiteFacts) -> Result<(), Broken
         let leads = || {
             let host = facts.hosts.get(restart.host())?.known()?;
             let etcd = host.clusters.get(restart.cluster()?)?.etcd.known()?;
-            Some(etcd.leader.as_ref() == Some(&etcd.member_id))
+            // One that is alone hands over to nobody.
+            let is_alone = etcd.members.known().is_some_and(|list| list.len() == 1);
+            Some(etcd.leader.as_ref() == Some(&etcd.member_id) && !is_alone)
         };
         if leads() != Some(true) {
             continue;
@@ -381,6 +451,36 @@ pub fn leader_restarts_last(plan: &Plan, facts: &SiteFacts) -> Result<(), Broken
         if !plan.steps.iter().filter(hands_over).any(|step| restart.after.contains(&step.id)) {
             let what = format!("{} is the leader's, and nothing hands over", restart.id);
             return broken("I11 (the leader restarts last)", what);
+        }
+    }
+    Ok(())
+}
+
+/// I11: of the members that serve and are removed in one plan the one that leads is the last.
+pub fn leader_leaves_last(plan: &Plan, facts: &SiteFacts) -> Result<(), Broken> {
+    let known = facts.hosts.values().filter_map(Observed::known);
+    let etcds = known.flat_map(|host| &host.clusters);
+    let leads: BTreeSet<(&ClusterName, &str)> = etcds
+        .filter_map(|(cluster, member)| Some((cluster, member.etcd.known()?.leader.as_deref()?)))
+        .collect();
+    let removals: Vec<(&Step, &str)> = plan
+        .steps
+        .iter()
+        .filter_map(|step| match &step.kind {
+            StepKind::RemoveListed { id, leaver: Leaver::Serves, .. } => Some((step, id.as_str())),
+            _ => None,
+        })
+        .collect();
+    for (removal, id) in &removals {
+        let Some(cluster) = removal.cluster().filter(|name| leads.contains(&(*name, id))) else {
+            continue;
+        };
+        let others = removals.iter().filter(|(other, _)| other.cluster() == Some(cluster));
+        for (other, _) in others.filter(|(other, _)| other.id != removal.id) {
+            if !comes_before(plan, other, removal) {
+                let what = format!("{} does not wait for {}", removal.id, other.id);
+                return broken("I11 (the leader leaves last)", what);
+            }
         }
     }
     Ok(())

@@ -13,28 +13,47 @@ pub struct Log {
     pub initial_cluster: String,
     /// Whether somebody restored a snapshot into it.
     pub restored: bool,
+    /// Whether a restore of quorate's made it.
+    pub from_snapshot: bool,
+    /// Whether what it holds is no longer what the others have.
+    pub odd: bool,
     cluster_id: String,
     member_id: String,
 }
 
 impl Log {
     /// The log of a member that begins its first life with these settings.
-    pub fn begun(name: String, token: String, initial_cluster: String) -> Self {
+    pub fn new(name: String, token: String, initial_cluster: String) -> Self {
         let cluster_id = short_hash(&format!("cluster {token} {initial_cluster}"));
         let member_id = id_at_birth(&token, &initial_cluster, &name);
-        Self { name, token, initial_cluster, restored: false, cluster_id, member_id }
+        Self {
+            name,
+            token,
+            initial_cluster,
+            restored: false,
+            from_snapshot: false,
+            odd: false,
+            cluster_id,
+            member_id,
+        }
     }
 
     /// The log of a member that joins the cluster which this one is of: what it gets from the others tells of the same
     /// bootstrap, and the cluster gave it an id of its own when it was added.
     #[must_use]
     pub fn joined(&self, name: String, member_id: String) -> Self {
-        Self { name, member_id, restored: false, ..self.clone() }
+        Self { name, member_id, restored: false, from_snapshot: false, odd: false, ..self.clone() }
     }
 
-    /// What `etcdutl snapshot restore` leaves where it is told no token.
+    /// What `etcdutl snapshot restore` leaves without a token.
     pub fn restored(name: String, initial_cluster: String) -> Self {
-        Self { restored: true, ..Self::begun(name, "etcd-cluster".to_owned(), initial_cluster) }
+        Self { restored: true, ..Self::new(name, "etcd-cluster".to_owned(), initial_cluster) }
+    }
+
+    /// The same, as a restore to it leaves it.
+    #[must_use]
+    pub fn from_snapshot(self) -> Self {
+        Self { from_snapshot: true, ..self }
     }
 
     /// etcd's cluster id: of the token and the peer URLs alone.
@@ -48,7 +67,7 @@ impl Log {
     }
 
     /// The members that the cluster was born with: the id, the name and the peer URL of each.
-    pub fn born_with(&self) -> impl Iterator<Item = (String, &str, &str)> {
+    pub fn first_members(&self) -> impl Iterator<Item = (String, &str, &str)> {
         let entries = self.initial_cluster.split(',').filter_map(|entry| entry.split_once('='));
         entries
             .map(|(name, url)| (id_at_birth(&self.token, &self.initial_cluster, name), name, url))
@@ -56,7 +75,7 @@ impl Log {
 
     /// The peer URL that the member was born with.
     pub fn peer_url(&self) -> Option<&str> {
-        self.born_with().find(|(_, name, _)| *name == self.name).map(|(_, _, url)| url)
+        self.first_members().find(|(_, name, _)| *name == self.name).map(|(_, _, url)| url)
     }
 }
 
@@ -71,5 +90,5 @@ pub(crate) fn id_when_added(peer_url: &str, number: u64) -> String {
 }
 
 fn short_hash(text: &str) -> String {
-    Sha256Digest::of(text.as_bytes()).to_string()[..16].to_owned()
+    Sha256Digest::hash(text.as_bytes()).to_string()[..16].to_owned()
 }

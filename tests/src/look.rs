@@ -99,14 +99,14 @@ impl World {
         };
         let processes = running().map(|(index, (cluster, _))| EtcdProcess {
             pid: pid(index),
-            unit: (!in_pod(cluster)).then(|| Layout::of(&cluster.name).unit_name()),
+            unit: (!in_pod(cluster)).then(|| Layout::new(&cluster.name).unit_name()),
         });
         let peers: BTreeSet<SocketAddr> = mine
             .iter()
             .flat_map(|(cluster, _)| cluster.members.values())
             .map(|member| member.member.peer_url().socket())
             .collect();
-        // Of a formed cluster nothing is timed for a plan.
+        // A plan times nothing in a formed cluster.
         let forming = || {
             let clusters = mine.iter().map(|(cluster, _)| *cluster);
             clusters.filter(|cluster| !self.formed.contains_key(&cluster.name))
@@ -116,7 +116,6 @@ impl World {
             let times = others.map(|(_, peer)| (peer.member.peer_url().socket(), NEAR));
             times.collect::<Vec<_>>()
         };
-        let own = mine.first().map(|(_, member)| member.member.peer_listen_address);
         let mut clusters: BTreeMap<_, _> = mine.iter().map(|(cluster, _)| asked(cluster)).collect();
         for (index, (cluster, _)) in running() {
             match clusters.get_mut(&cluster.name) {
@@ -141,18 +140,18 @@ impl World {
             } else {
                 Observed::Absent
             },
+            apiserver: (spec.api_servers().any(|host| host == name))
+                .then(|| self.api_server_facts(name)),
             releases: spec
-                .clusters
-                .values()
-                .map(|cluster| (cluster.version, release(host.releases.get(&cluster.version))))
+                .releases()
+                .into_iter()
+                .map(|version| (version, release(host.releases.get(&version))))
                 .collect(),
             passed: BTreeMap::new(),
             entered: BTreeMap::new(),
             addresses: Observed::Known(addresses(host, &mine)),
-            sources: peers
-                .iter()
-                .filter_map(|at| Some((at.ip(), Observed::Known(source(host, at.ip(), own?)))))
-                .collect(),
+            sources: self.sources(name, spec),
+            callers: self.callers(name, spec),
             reach: peers.iter().map(|at| (*at, Reach::Refused)).collect(),
             round_trips: forming().flat_map(near).collect(),
             disks: forming().map(|cluster| (cluster.name.clone(), QUICK)).collect(),
@@ -179,10 +178,12 @@ impl World {
             marker: present(member.marker.clone()),
             quorum_seen: member.quorum_seen,
             token: present(member.token.clone()),
-            files: files(&Layout::of(&spec.name), member, (account, host_accounts)),
+            restore: present(member.restore.clone()),
+            files: files(&Layout::new(&spec.name), member, (account, host_accounts)),
             pki_generation: present(member.generation.as_ref().map(|g| g.name.clone())),
             data: present(member.directories.then(|| {
                 DataDirectory {
+                    restored: member.staged.is_some(),
                     mode: 0o700,
                     owner: owned(member.owner),
                     group: owned(member.owner),
@@ -209,13 +210,15 @@ impl World {
                 member.drop_ins.iter().chain(&member.generated).map(|path| drop_in(path)).collect(),
             ),
             folder_replaced: false,
-            pod: present(
-                member.process.as_deref().filter(|text| is_pod(text)).map(|text| PodProcess {
+            pod: present(member.process.as_deref().filter(|text| is_pod(text)).map(|text| {
+                PodProcess {
                     pid: 0,
                     manifest: identity(text).unwrap_or_default(),
-                }),
-            ),
+                    settings: BTreeSet::new(),
+                }
+            })),
             restart_due: member.restart_due && member.process.is_some(),
+            proof_due: member.proof_due,
             running: present(member.process.as_ref().map(|text| arguments(text))),
             runs_as: present(member.process.as_ref().map(|_| member.uid)),
             etcd: self.etcd_facts(host, spec, member),
@@ -238,7 +241,7 @@ impl World {
         }
     }
 
-    /// Whether etcdctl comes to terms with the certificates that a member has.
+    /// Whether etcdctl accepts the certificates that a member has.
     fn lets_in(&self, member: &SimMember) -> bool {
         let Some(used) = &member.generation else { return true };
         let server = used.files.get(&PkiFile::ServerCert);
@@ -272,7 +275,8 @@ impl World {
             return Observed::Unknown("context deadline exceeded".to_owned());
         }
         let id_of = |host: &HostName| {
-            self.hosts[host].members[&spec.name].log.as_ref().map(|log| log.member_id())
+            let member = self.hosts[host].members.get(&spec.name)?;
+            member.log.as_ref().map(Log::member_id)
         };
         // A member publishes its client URL once it is in the quorum for the first time.
         let published = |id: &str| self.published.get(&(key.1.clone(), id.to_owned()));
@@ -295,14 +299,18 @@ impl World {
             member_id: log.member_id(),
             leader: self.leaders.get(&spec.name).and_then(id_of),
             version: member.process.as_deref().and_then(version_in).unwrap_or_default(),
+            storage: self.storage(member, &log.cluster_id()),
+            downgrade: self.downgrade(member, &log.cluster_id()),
             db_size: member.database.size,
             db_in_use: member.database.in_use,
             raft_index: LOG - member.behind,
             raft_applied: LOG - member.behind,
             raft_term: 2,
+            revision: self.revision(&log.cluster_id()),
             learner,
-            errors: Vec::new(),
+            errors: self.alarms(&spec.name),
             forbids_us: false,
+            authentication: self.authentication(member),
             // A learner answers to little more than the question how it is.
             members: if learner {
                 Observed::Unknown("etcdserver: rpc not supported for learner".to_owned())
@@ -325,7 +333,7 @@ fn addresses(host: &SimHost, mine: &[(&ClusterSpec, &MemberSpec)]) -> BTreeSet<I
 }
 
 /// From where a host speaks to another one: from its address in that network, or else from its first.
-fn source(host: &SimHost, to: IpAddr, own: IpAddr) -> IpAddr {
+pub(crate) fn source(host: &SimHost, to: IpAddr, own: IpAddr) -> IpAddr {
     let network = |address: &IpAddr| match address {
         IpAddr::V4(address) => address.octets()[..3].to_vec(),
         IpAddr::V6(address) => address.octets()[..8].to_vec(),
@@ -349,10 +357,14 @@ fn traces(host: &SimHost) -> BTreeSet<String> {
 fn origin(log: &Log) -> DataOrigin {
     DataOrigin {
         segments: 1,
-        snapshots: usize::from(log.restored),
+        snapshots: usize::from(log.restored || log.from_snapshot),
         database: 16_801_792,
         older_than_token: false,
-        cluster_id: Some(templates::cluster_id(&log.token, &log.initial_cluster)),
+        cluster_id: Some(match log.first_members().any(|(id, _, _)| id == log.member_id()) {
+            true => templates::cluster_id(&log.token, &log.initial_cluster),
+            // One that joined has the id of the cluster that it joined.
+            false => log.cluster_id(),
+        }),
     }
 }
 
@@ -390,6 +402,7 @@ fn machine(name: &HostName) -> Machine {
         distribution: "Debian GNU/Linux 12 (bookworm)".to_owned(),
         systemd: Some(252),
         user_namespaces: Observed::Known(96_212),
+        closed_namespaces: BTreeSet::new(),
         selinux: Observed::Absent,
         missing_tools: BTreeSet::new(),
         cores: 4,
@@ -488,14 +501,14 @@ fn file(text: &str, (mode, owner, group): (u32, &str, &str), public: bool) -> Fi
         mode,
         owner: owner.to_owned(),
         group: group.to_owned(),
-        sha256: Sha256Digest::of(text.as_bytes()).to_string(),
+        sha256: Sha256Digest::hash(text.as_bytes()).to_string(),
         text: public.then(|| text.to_owned()),
     }
 }
 
 fn manifest(generation: &Generation) -> String {
     let line = |(file, text): (&PkiFile, &String)| {
-        format!("{}  {}\n", Sha256Digest::of(text.as_bytes()), file.name())
+        format!("{}  {}\n", Sha256Digest::hash(text.as_bytes()), file.name())
     };
     generation.files.iter().map(line).collect()
 }

@@ -63,7 +63,7 @@ pub struct Host {
     pub data: Data,
     /// Its etcd, if it runs.
     pub process: Option<Link>,
-    /// Whether that one takes clients. It does from when it first knew a leader, and goes on without.
+    /// Whether that one takes clients. It does from the moment it first knew a leader, even if it loses the leader later.
     pub serves: bool,
 }
 
@@ -74,7 +74,7 @@ pub enum Data {
     None,
     /// A member's, whether or not the list still has it.
     Of(Id),
-    /// That of a cluster of its own: it was started as `new` beside a cluster that did not know it.
+    /// It is in a cluster of its own: it was started as `new` beside a cluster that did not know it.
     Foreign,
 }
 
@@ -167,7 +167,7 @@ impl Cluster {
         }
     }
 
-    /// So much is written that the log of a member that is down reaches to less than 90 % of it.
+    /// Writes enough that the log of a member that is down has less than 90 % of all entries.
     pub fn write(&mut self) {
         if !self.led() {
             return;

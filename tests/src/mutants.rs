@@ -56,7 +56,7 @@ pub fn parse(text: &str) -> Result<Vec<Mutant>, String> {
                 let block: Vec<&str> = inside.collect();
                 (!block.is_empty()).then(|| block.join("\n"))
             };
-            let sound = block().ok_or_else(|| at("nothing is said to be sound"))?;
+            let sound = block().ok_or_else(|| at("no text is given as sound"))?;
             let broken = block().unwrap_or_default();
             mutants.push(std::mem::take(&mut head).with(sound, broken).map_err(|why| at(&why))?);
             continue;
@@ -75,7 +75,7 @@ pub fn parse(text: &str) -> Result<Vec<Mutant>, String> {
     }
 }
 
-/// What is said of a mutant before its texts.
+/// The head of a mutant, before its texts.
 #[derive(Default, PartialEq)]
 struct Head {
     name: String,
@@ -175,7 +175,7 @@ mod tests {
             ("colour red\n", "line 1: colour is not a key"),
             ("mutant a\n", "the last mutant has no text"),
             (&ONE.replace("a lib it_counts", "it_counts"), "line 7: mutant off-by-one: a catcher"),
-            (&ONE.replace("x + 1\n", ""), "line 7: nothing is said"),
+            (&ONE.replace("x + 1\n", ""), "line 7: no text is given as sound"),
         ] {
             let error = parse(wrong).unwrap_err();
             assert!(error.starts_with(said), "{error}");

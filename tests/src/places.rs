@@ -10,7 +10,7 @@ use crate::roster::Listed;
 use crate::world::{SimHost, World};
 
 /// The value of a flag in a unit or pod.
-fn flag<'t>(text: &'t str, name: &str) -> Option<&'t str> {
+pub(crate) fn flag<'t>(text: &'t str, name: &str) -> Option<&'t str> {
     let value = text.split_once(name)?.1;
     value.split(['"', '\'', '\n', ' ']).next()
 }
@@ -42,7 +42,7 @@ impl World {
     /// reaches it.
     ///
     /// # Panics
-    /// Where there is no such host, or the world breaks an invariant by itself.
+    /// Where there is no such host, or the world itself breaks an invariant.
     pub fn renumber(&mut self, name: &HostName, addresses: impl IntoIterator<Item = IpAddr>) {
         let addresses: BTreeSet<IpAddr> = addresses.into_iter().collect();
         self.story.push(format!("{name} has the addresses {addresses:?}"));

@@ -33,7 +33,7 @@ impl Registry {
     pub fn open(&mut self, token: &str, size: usize) -> Result<bool, usize> {
         let is_new = !self.records.contains_key(token);
         let record =
-            self.records.entry(token.to_owned()).or_insert_with(|| Record::of(size, false));
+            self.records.entry(token.to_owned()).or_insert_with(|| Record::new(size, false));
         if record.size == size { Ok(is_new) } else { Err(record.size) }
     }
 
@@ -71,19 +71,19 @@ impl Registry {
 }
 
 impl Record {
-    fn of(size: usize, is_v2: bool) -> Self {
+    fn new(size: usize, is_v2: bool) -> Self {
         Self { size, members: BTreeMap::new(), is_v2 }
     }
 }
 
-/// What a member that starts with no log comes to: a log, or that it waits for the others, or what etcd
+/// What a member that starts without a log gets: a log, or that it waits for the others, or what etcd
 /// says where it can't form a cluster.
 pub(crate) fn begin(
     text: &str,
     zone: &Zone,
     registry: &mut Registry,
 ) -> Result<Option<Log>, &'static str> {
-    let own = Settings::of(text);
+    let own = Settings::parse(text);
     let found = match own.ways() {
         (Some(list), None, None) => list.to_owned(),
         (None, Some(domain), None) => {
@@ -98,7 +98,7 @@ pub(crate) fn begin(
                 // The service made the record together with the token.
                 let size = head::members(text).map_or(0, |all| all.split(',').count());
                 let records = &mut registry.records;
-                records.entry(token.to_owned()).or_insert_with(|| Record::of(size, true));
+                records.entry(token.to_owned()).or_insert_with(|| Record::new(size, true));
             }
             let url = own.value("initial-advertise-peer-urls");
             registry.register(token, own.value("name"), url)?;
@@ -111,7 +111,7 @@ pub(crate) fn begin(
 
 /// The log of a member that waits for others, once they are all registered.
 pub(crate) fn found(text: &str, registry: &Registry) -> Option<Log> {
-    let own = Settings::of(text);
+    let own = Settings::parse(text);
     let list = registry.list(own.token()?)?;
     Some(own.log(list))
 }
@@ -122,7 +122,7 @@ pub(crate) struct Settings {
 }
 
 impl Settings {
-    pub(crate) fn of(text: &str) -> Self {
+    pub(crate) fn parse(text: &str) -> Self {
         Self { arguments: arguments(text) }
     }
 
@@ -147,6 +147,6 @@ impl Settings {
 
     fn log(&self, list: String) -> Log {
         let token = self.token().unwrap_or_else(|| self.value("initial-cluster-token"));
-        Log::begun(self.value("name").to_owned(), token.to_owned(), list)
+        Log::new(self.value("name").to_owned(), token.to_owned(), list)
     }
 }

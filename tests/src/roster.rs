@@ -1,4 +1,4 @@
-//! Who is a member of each cluster, who votes, and who of them runs.
+//! The members of each cluster, which of them vote, and which run.
 
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -40,7 +40,7 @@ impl World {
             learner: false,
         };
         let list = self.lists.get(&log.cluster_id()).cloned();
-        list.unwrap_or_else(|| log.born_with().map(born).collect())
+        list.unwrap_or_else(|| log.first_members().map(born).collect())
     }
 
     /// Whether the member with this log was removed from its cluster.
@@ -86,7 +86,7 @@ impl World {
             let log = hosts.first().and_then(|host| self.hosts[host].members[cluster].log.as_ref());
             log.map_or(usize::MAX, |log| match self.lists.get(&log.cluster_id()) {
                 Some(list) => list.iter().filter(|listed| !listed.learner).count(),
-                None => log.born_with().count(),
+                None => log.first_members().count(),
             })
         };
         self.voting()

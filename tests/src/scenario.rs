@@ -1,6 +1,6 @@
 //! Stories as text files: commands, and what quorate answers.
 //!
-//! A scenario is a dialogue. What is told and asked stands above a line `----`, the answer below it,
+//! A scenario is a dialogue. Commands stand above a line `----`, the answer below it,
 //! up to the next such line; whatever starts with `#` tells the reader why:
 //!
 //! ```text

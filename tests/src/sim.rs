@@ -14,6 +14,8 @@ use crate::world::World;
 pub enum Crash {
     /// Before the effect of the step with this number.
     Before(usize),
+    /// Between the record of a restore and what the record says; a step that has no such moment is done.
+    Within(usize),
     /// After its effect, before anybody hears of it.
     After(usize),
 }
@@ -30,7 +32,7 @@ pub enum Repeat {
 /// A connection that is lost in the middle of a step.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Loss {
-    /// Before the step's script came to the host.
+    /// Before the step's script reached the host.
     Before,
     /// After its effect, before anybody hears of it.
     After,
@@ -61,12 +63,12 @@ struct State {
 impl Sim {
     /// The interface to a world.
     pub fn new(world: World, crash: Option<Crash>, repeat: Repeat) -> Self {
-        Self::with(State { crash, ..State::of(world, repeat) })
+        Self::with(State { crash, ..State::new(world, repeat) })
     }
 
     /// One whose connections are lost in the middle of the attempts with these numbers.
     pub fn losing(world: World, losses: BTreeMap<usize, Loss>) -> Self {
-        Self::with(State { losses, ..State::of(world, Repeat::Once) })
+        Self::with(State { losses, ..State::new(world, Repeat::Once) })
     }
 
     fn with(state: State) -> Self {
@@ -102,11 +104,13 @@ impl Sim {
                 return Err(lost(step));
             }
         }
+        state.world.cut = state.crash == Some(Crash::Within(number));
         let mut result = state.world.act(step, bindings);
         if state.repeat == Repeat::Twice && result.is_ok() {
             result = state.world.act(step, bindings).and(result);
         }
-        if state.crash == Some(Crash::After(number)) {
+        if matches!(state.crash, Some(Crash::Within(at) | Crash::After(at)) if at == number) {
+            state.world.cut = false;
             state.dead = true;
             return Err(killed(step));
         }
@@ -115,7 +119,7 @@ impl Sim {
 }
 
 impl State {
-    fn of(world: World, repeat: Repeat) -> Self {
+    fn new(world: World, repeat: Repeat) -> Self {
         let (losses, orphans) = (BTreeMap::new(), BTreeMap::new());
         Self { world, crash: None, repeat, losses, orphans, ran: 0, dead: false }
     }

@@ -1,19 +1,20 @@
 //! Inventories: a plain one, and generated ones.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
 use std::sync::Arc;
 
 use inventories::discovery::{V3Service, V3User};
 use inventories::inventory::{
-    Arch, Bootstrap, CgroupDriver, Cluster, Flag, FlagValue, Host, Image, Kubelet, PkiSettings,
-    Place, Ports, Release, ReleaseSource, Runtime, Site, Ssh, SshConfig,
+    Arch, Bootstrap, CgroupDriver, Cluster, Flag, FlagValue, Host, Image, Kubelet, MetricsListener,
+    PkiSettings, Place, Ports, Release, ReleaseSource, Runtime, Site, Ssh, SshConfig,
 };
 use inventories::{
-    AccountName, ClusterName, DiscoveryV2, DiscoveryV3, DnsSrv, EtcdVersion, HostName, Inventory,
-    Minor, SiteName,
+    AccountName, ClusterName, DiscoveryV2, DiscoveryV3, DnsSrv, EtcdVersion, Firewall, HostName,
+    Inventory, Minor, SiteName,
 };
 use pki::{CaKind, CertificateAuthority};
+use planner::policy::{RestoreRequest, RestoreSource};
 use planner::spec::{Authorities, Authority};
 use planner::{SiteSpec, expand};
 use proptest::prelude::*;
@@ -196,6 +197,12 @@ impl Shape {
             },
             hosts: hosts.collect(),
             clusters: clusters.collect(),
+            kubernetes: BTreeMap::new(),
+            firewall: Some(Firewall {
+                admin: Vec::new(),
+                clients: Vec::new(),
+                monitoring: Vec::new(),
+            }),
             pki: PkiSettings::default(),
             release: Release {
                 source: ReleaseSource::Url(
@@ -208,6 +215,7 @@ impl Shape {
                     digests: BTreeMap::new(),
                 },
             },
+            hooks: Default::default(),
         }
     }
 
@@ -229,6 +237,7 @@ impl Shape {
             systemd: Default::default(),
             bootstrap: self.way.bootstrap(number),
             ports: Ports { client: 2379 + offset, peer: 2380 + offset, metrics: 2381 + offset },
+            metrics: MetricsListener::Loopback,
             client_ca: cluster(0),
             backups: None,
             flags: flags.into_iter().collect(),
@@ -255,7 +264,7 @@ impl Shape {
         let authorities = authorities(self.clusters.len());
         let spec = self.spec(&authorities);
         let mut world = World::of_hosts(self.hosts.iter().map(|name| host(name)), authorities, NOW);
-        world.zone = Zone::of(&spec);
+        world.zone = Zone::for_site(&spec);
         // One that runs and that quorate did not set up is somebody's.
         world.hosts.values_mut().for_each(|host| host.kubelet = self.kubelet.is_none());
         (world, spec)
@@ -320,4 +329,27 @@ pub fn authorities(clusters: usize) -> Arc<BTreeMap<ClusterName, AuthorityPair>>
         (name, pair)
     };
     Arc::new((0..clusters).map(pair).collect())
+}
+
+/// What an operator asks for who restores the first cluster: an older snapshot, and all that may have to be allowed.
+pub fn restore_request() -> RestoreRequest {
+    RestoreRequest {
+        cluster: cluster(0),
+        snapshot: RestoreSource {
+            name: "20261122T030000Z-c0".to_owned(),
+            sha256: "ab".repeat(32),
+            bytes: 16_801_792,
+            revision: Some(3_000),
+            etcd_version: None,
+            alarms: BTreeSet::new(),
+            taken: None,
+        },
+        highest_known: 0,
+        unread: BTreeSet::new(),
+        members: BTreeSet::new(),
+        clients_stopped: BTreeSet::from([cluster(0)]),
+        old_members_stopped: BTreeSet::from([cluster(0)]),
+        allow_data_loss: BTreeSet::from([cluster(0)]),
+        gone: BTreeSet::new(),
+    }
 }

@@ -6,7 +6,7 @@ use engine::bind;
 use engine::event::Event;
 use engine::execute::{ApplyReport, execute};
 use engine::hosts::Bindings;
-use planner::{Plan, Policy, SiteSpec, Step, plan};
+use planner::{Plan, Policy, SiteSpec, Step, not_announced, plan};
 use tokio::sync::watch;
 
 use crate::sim::{Crash, Repeat, Sim};
@@ -89,6 +89,31 @@ pub fn apply_with(
     execute_in(world, &plan, bindings, parallelism, crash, repeat, |_| {})
 }
 
+/// One `quorate apply` over all its hops to another minor: the world after it, and how its last plan ended. It is killed
+/// at `crash` in the hop of that number; the first is 0.
+pub fn apply_all(
+    mut world: World,
+    spec: &SiteSpec,
+    crash: Option<(usize, Crash)>,
+) -> (World, ApplyReport) {
+    let mut before: Option<Plan> = None;
+    for number in 0.. {
+        let plan = plan_of(&world, spec);
+        let others = before.map(|before| not_announced(&before, &plan)).unwrap_or_default();
+        assert!(others.is_empty(), "not announced: {others:#?}");
+        let bindings = bind::tokens(&plan, &world.observe(spec));
+        let bindings = bindings.unwrap_or_else(|error| panic!("{error}"));
+        let crash = crash.filter(|(hop, _)| *hop == number).map(|(_, crash)| crash);
+        let (next, report) = execute_in(world, &plan, bindings, 8, crash, Repeat::Once, |_| {});
+        let has_more = plan.report.hops.iter().any(|hop| hop.number > 1);
+        if crash.is_some() || report.failed().count() > 0 || !has_more {
+            return (next, report);
+        }
+        (world, before) = (next, Some(plan));
+    }
+    unreachable!("an apply ends")
+}
+
 /// Executes a plan that was made before.
 pub fn execute_in(
     world: World,
@@ -102,7 +127,7 @@ pub fn execute_in(
     execute_on(&Sim::new(world, crash, repeat), plan, bindings, parallelism, listen)
 }
 
-/// One `quorate apply` against these hosts: the world after it, how it ended, and what was told.
+/// One `quorate apply` against these hosts: the world after it, how it ended, and what it reported.
 pub fn apply_on(
     sim: &Sim,
     spec: &SiteSpec,

@@ -4,13 +4,14 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::net::IpAddr;
 use std::sync::{Arc, Mutex};
 
-use inventories::{AccountName, ClusterName, EtcdVersion, HostName, SiteName};
+use inventories::{AccountName, ClusterName, EtcdVersion, HostName, Minor, SiteName};
 use pki::CertificateAuthority;
-use planner::facts::Marker;
+use planner::facts::{Marker, RestoreRecord};
 use templates::BootstrapToken;
 use templates::layout::PkiFile;
 use time::OffsetDateTime;
 
+use crate::api_server::SimApiServer;
 use crate::database::Database;
 use crate::invariants::{self, Broken};
 pub use crate::log::Log;
@@ -19,6 +20,9 @@ use crate::registry::{self, Registry};
 use crate::roster::Listed;
 use crate::shared::Shared;
 use crate::zone::Zone;
+
+/// The revision of the data of a cluster that was never restored.
+pub const REVISION: u64 = 4_000;
 
 /// All hosts, and what is remembered about the clusters that ever had a quorum on them.
 #[derive(Debug, Clone)]
@@ -31,19 +35,35 @@ pub struct World {
     pub authorities: Arc<BTreeMap<ClusterName, AuthorityPair>>,
     /// The id of the one cluster of each name that ever had a quorum.
     pub formed: BTreeMap<ClusterName, String>,
-    /// Who leads each cluster that has a quorum.
+    /// The leader of each cluster that has a quorum.
     pub leaders: BTreeMap<ClusterName, HostName>,
     /// Members that were in a quorum once, by cluster id and member id: the others keep what they published, which is
     /// where clients find them.
     pub published: BTreeMap<(String, String), String>,
     /// The member list of each cluster that ever had a quorum, by cluster id.
     pub lists: BTreeMap<String, Vec<Listed>>,
+    /// Whether the step that runs is killed between its record and what the record says.
+    pub cut: bool,
+    /// Hosts that never come back.
+    pub gone: BTreeSet<HostName>,
+    /// The revision of each cluster's data, by cluster id, where it is not [`REVISION`].
+    pub revisions: BTreeMap<String, u64>,
+    /// The cluster version of each cluster that ever had all its members running, by cluster id.
+    pub versions: BTreeMap<String, Minor>,
+    /// The minor that a cluster is being downgraded to, by cluster id, until all its members are there.
+    pub downgrades: BTreeMap<String, Minor>,
     /// How many members were ever added to a list: no two get one id.
     pub added: u64,
+    /// Where the members are that raised the alarm that the space is used up.
+    pub full: BTreeMap<ClusterName, BTreeSet<HostName>>,
+    /// The ids of members that raised the alarm that their data is not what the others have.
+    pub corrupt: BTreeMap<ClusterName, BTreeSet<String>>,
     /// What DNS says, on every host.
     pub zone: Zone,
     /// What discovery services keep.
     pub registry: Registry,
+    /// What kubeadm has on record of Kubernetes prod: its `ClusterConfiguration`.
+    pub kubeadm: Option<String>,
     /// Whether what is issued from now on is broken.
     pub issues_broken: bool,
     /// Certificates that were issued: the same request gives the same ones, which no rule minds.
@@ -87,6 +107,8 @@ pub struct SimHost {
     pub room: u64,
     /// Installed releases, with the digest of their archive.
     pub releases: BTreeMap<EtcdVersion, String>,
+    /// The API server, where one is a static pod here.
+    pub api_server: Option<SimApiServer>,
     /// What is there of each cluster.
     pub members: BTreeMap<ClusterName, SimMember>,
 }
@@ -106,6 +128,7 @@ impl SimHost {
             room: 1 << 40,
             standalone: None,
             releases: BTreeMap::new(),
+            api_server: None,
             members: BTreeMap::new(),
         }
     }
@@ -152,8 +175,12 @@ pub struct SimMember {
     pub restarted: bool,
     /// Whether the running process was noted as due for a restart.
     pub restart_due: bool,
+    /// Whether its host noted that a change to another minor is not proven yet.
+    pub proof_due: bool,
     /// The write-ahead log.
     pub log: Option<Log>,
+    /// The oldest minor whose records are read when the log is: those before its newest snapshot are not.
+    pub oldest: Option<Minor>,
     /// The logs that were set aside.
     pub archived: Vec<Log>,
     /// Whether the unit has written its witness.
@@ -164,8 +191,14 @@ pub struct SimMember {
     pub behind: u64,
     /// How large its database is.
     pub database: Database,
-    /// The copy of its manifest, while the manifest is taken away.
+    /// The copy of its manifest, while the manifest itself is removed.
     pub kept: Option<String>,
+    /// The record of a restore that is not finished.
+    pub restore: Option<RestoreRecord>,
+    /// What that restore has made and not put into its place.
+    pub staged: Option<Log>,
+    /// Clients whose connections to it are open, by address.
+    pub clients: Vec<String>,
 }
 
 /// Why a unit's process ends soon after each start.
@@ -226,7 +259,7 @@ pub fn is_pod(text: &str) -> bool {
 pub struct Generation {
     /// Its directory's name.
     pub name: String,
-    /// Who may read its keys.
+    /// The account that may read its keys.
     pub owner: u32,
     /// Content by file; a key's is its digest only, nobody reads more.
     pub files: BTreeMap<PkiFile, String>,
@@ -248,9 +281,17 @@ impl World {
             formed: BTreeMap::new(),
             published: BTreeMap::new(),
             lists: BTreeMap::new(),
+            cut: false,
+            gone: BTreeSet::new(),
+            revisions: BTreeMap::new(),
+            versions: BTreeMap::new(),
+            downgrades: BTreeMap::new(),
             added: 0,
+            full: BTreeMap::new(),
+            corrupt: BTreeMap::new(),
             zone: Zone::default(),
             registry: Registry::default(),
+            kubeadm: None,
             issues_broken: false,
             leaders: BTreeMap::new(),
             issued: Arc::default(),
@@ -283,10 +324,14 @@ impl World {
             }
         }
         let running = self.running();
+        self.agree(&quorate, &running);
         for key in quorate {
             invariants::one_cluster(self, &key)?;
             let (cluster, id) = &key;
-            self.formed.entry(cluster.clone()).or_insert_with(|| id.clone());
+            let first = self.formed.insert(cluster.clone(), id.clone());
+            if let Some(first) = first.filter(|first| first != id) {
+                invariants::restore::revisions_go_up(self, cluster, (&first, id))?;
+            }
             for name in &running[&key] {
                 let log = self.hosts[name].members[cluster].log.as_ref();
                 let member = log.map(|log| (id.clone(), log.member_id()));
@@ -294,7 +339,7 @@ impl World {
                 let url = advertised(process.unwrap_or_default()).unwrap_or_default().to_owned();
                 self.published.extend(member.map(|member| (member, url)));
                 let Some(host) = self.hosts.get_mut(name) else { continue };
-                // Of a pod nobody witnesses it.
+                // A pod has no such witness.
                 let is_news = |member: &SimMember| member.is_witnessed() || member.restarted;
                 if host.members.get(cluster).is_some_and(is_news)
                     && let Some(member) = host.members.get_mut(cluster)
@@ -325,6 +370,8 @@ impl World {
     /// A digest of everything that an apply is responsible for. Random values are masked.
     pub fn digest(&self) -> BTreeMap<String, String> {
         let mut digest = BTreeMap::new();
+        digest.insert("full".to_owned(), format!("{:?}", self.full));
+        digest.insert("corrupt".to_owned(), format!("{}", self.corrupt.len()));
         digest.insert("records of discovery".to_owned(), self.registry.left().to_string());
         for (name, host) in &self.hosts {
             digest.insert(format!("{name}/site"), format!("{:?}", host.site));
@@ -332,6 +379,9 @@ impl World {
             digest.insert(format!("{name}/accounts"), format!("{accounts:?}"));
             digest.insert(format!("{name}/kubelet"), format!("{:?}", host.standalone));
             digest.insert(format!("{name}/releases"), format!("{:?}", host.releases));
+            let api_server = host.api_server.as_ref();
+            let api_server = api_server.map(|it| (&it.manifest, &it.process, it.files.len()));
+            digest.insert(format!("{name}/API server"), format!("{api_server:?}"));
             for (cluster, member) in &host.members {
                 let mut put = |what: &str, value: String| {
                     digest.insert(format!("{name}/{cluster}/{what}"), value);
@@ -366,6 +416,8 @@ impl World {
                 put("listed", format!("{rows:?}"));
                 put("kept", format!("{:?}", member.kept));
                 put("marked", member.marker.is_some().to_string());
+                put("restore", format!("{:?}", member.restore.as_ref().map(|it| it.phase)));
+                put("staged", member.staged.is_some().to_string());
             }
         }
         digest

@@ -19,7 +19,7 @@ pub struct Zone {
 
 impl Zone {
     /// What `quorate dns` would have an operator write.
-    pub fn of(spec: &SiteSpec) -> Self {
+    pub fn for_site(spec: &SiteSpec) -> Self {
         let mut zone = Self::default();
         for cluster in spec.clusters.values() {
             for (host, member) in &cluster.members {

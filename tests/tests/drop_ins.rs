@@ -11,7 +11,7 @@ use quorate_tests::world::World;
 
 const OWN: &str = "/etc/systemd/system/etcd-c0.service.d/tuning.conf";
 
-/// Files that change the unit as well, and others, or that come back by themselves.
+/// Files that change the unit as well, and others, or that come back on their own.
 const OF_OTHERS: [&str; 7] = [
     "/etc/systemd/system/service.d/10-all.conf",
     "/etc/systemd/system/etcd-.service.d/10-prefix.conf",
@@ -79,7 +79,7 @@ fn a_file_that_waits_for_the_unit_is_in_the_first_plan_and_gone_after_it() {
 }
 
 #[test]
-fn what_the_inventory_names_stays_and_is_not_told() {
+fn what_the_inventory_names_stays_and_is_not_reported() {
     let (world, spec) = plain(3).world();
     let mut world = formed(world, &spec);
     with(&mut world, "etcd-1", &[OWN, "/run/systemd/system/service.d/tuning.conf"]);
@@ -88,7 +88,7 @@ fn what_the_inventory_names_stays_and_is_not_told() {
 }
 
 #[test]
-fn what_is_of_others_is_told_and_left_alone() {
+fn what_is_of_others_is_reported_and_left_alone() {
     let (world, spec) = plain(3).world();
     let formed = formed(world, &spec);
     for path in OF_OTHERS {
@@ -137,7 +137,7 @@ fn a_member_whose_command_another_file_decides_is_not_restarted_for_its_flags() 
 
 /// What can't be read may change anything, and what only alerts changes nothing.
 #[test]
-fn a_file_that_cannot_be_read_is_told_and_one_that_only_alerts_is_not() {
+fn a_file_that_cannot_be_read_is_reported_and_one_that_only_alerts_is_not() {
     let (world, spec) = plain(3).world();
     let facts = formed(world, &spec).observe(&spec);
     let alerts = Observed::Known(["OnFailure".to_owned(), "X-Ours".to_owned()].into());
@@ -155,7 +155,7 @@ fn a_file_that_cannot_be_read_is_told_and_one_that_only_alerts_is_not() {
 
 /// Nobody ever calls it failed: it is between two starts for ever, and its own restart would wait for it.
 #[test]
-fn a_member_that_a_file_makes_loop_is_mended_without_the_others_leave() {
+fn a_member_that_a_file_makes_loop_is_repaired_without_the_others_leave() {
     let (world, spec) = plain(3).world();
     let mut world = formed(world, &spec);
     with(&mut world, "etcd-1", &[OWN]);

@@ -106,7 +106,7 @@ proptest! {
         let (world, spec) = shape.world();
         let mut world = formed(world, &spec);
         for (index, drift) in drifts.into_iter().filter(|(_, drift)| !matches!(drift, Drift::Struck(_))) {
-            drift.of(&mut world, &host(&shape.hosts[index.index(shape.hosts.len())]));
+            drift.apply_to(&mut world, &host(&shape.hosts[index.index(shape.hosts.len())]));
         }
         let quota = if quota { Some(8 << 30) } else { shape.quota };
         let spec = Shape { quota, ..shape }.spec(&world.authorities);
@@ -115,7 +115,7 @@ proptest! {
         let places: Vec<_> =
             spec.clusters.values().flat_map(|c| c.members.keys().map(|h| (h, &c.name))).collect();
         let place = *at.get(&places);
-        prop_assume!(blockade.of(&mut facts, place.0, place.1));
+        prop_assume!(blockade.apply_to(&mut facts, place.0, place.1));
         let rest = plan(&spec, &facts, &Policy::default()).unwrap();
 
         prop_assert!(!rest.report.blocked.is_empty());
@@ -213,7 +213,7 @@ fn at_no_point_of_a_bootstrap_is_the_unknown_touched() {
 
 /// What etcd reads once, on an empty disk, is no reason to restart who has read it.
 #[test]
-fn a_bootstrap_that_goes_on_restarts_no_unit() {
+fn a_bootstrap_that_resumes_restarts_no_unit() {
     let ways = [Way::Static, Way::Dns, Way::V3, Way::V3User, Way::SelfHosted];
     for (way, members) in ways.into_iter().flat_map(|way| [(way, 1), (way, 3)]) {
         let (world, spec) = Shape { way, ..plain(members) }.world();
@@ -233,13 +233,13 @@ const LOSSES: [fn(&mut MemberFacts); 3] = [
     |member| member.token = Observed::Absent,
     |member| {
         member.unit = Observed::Absent;
-        let unit = Layout::of(&member.cluster).unit_file();
+        let unit = Layout::new(&member.cluster).unit_file();
         member.files.insert(unit, Observed::Absent);
     },
     |member| {
         member.pki_generation = Observed::Absent;
         for file in PkiFile::ALL {
-            member.files.insert(Layout::of(&member.cluster).pki_file(file), Observed::Absent);
+            member.files.insert(Layout::new(&member.cluster).pki_file(file), Observed::Absent);
         }
     },
 ];
@@ -262,7 +262,7 @@ proptest! {
         world.story.clear();
         let hosts: Vec<_> = world.hosts.keys().cloned().collect();
         for (index, drift) in drifts {
-            drift.of(&mut world, index.get(&hosts));
+            drift.apply_to(&mut world, index.get(&hosts));
         }
         let wanted = Shape {
             quota: if quota { Some(8 << 30) } else { shape.quota },
@@ -279,14 +279,14 @@ proptest! {
     }
 }
 
-/// What ends again and again may come up by itself at any moment of an apply, and a run may be killed at any moment
+/// A looping member may come up on its own at any moment of an apply, and a run may be killed at any moment
 /// after that. In the end each member runs with what is wanted of it.
 #[test]
 fn a_member_that_comes_up_by_itself_gets_its_settings_in_the_end() {
     let shape = plain(3);
     let (world, spec) = shape.world();
     let mut sick = formed(world, &spec);
-    Drift::Loops(Until::NextStart).of(&mut sick, &host("etcd-3"));
+    Drift::Loops(Until::NextStart).apply_to(&mut sick, &host("etcd-3"));
     for quota in [None, Some(8 << 30)] {
         let wanted = Shape { quota, ..shape.clone() }.spec(&sick.authorities);
         let steps = plan_of(&sick, &wanted).steps.len();
@@ -321,7 +321,7 @@ fn keeps_quorums(
     let plan = plan_of(world, spec);
     let bindings =
         bind::tokens(&plan, &facts).map_err(|error| TestCaseError::fail(error.to_string()))?;
-    let mut progress = Progress::of(&plan);
+    let mut progress = Progress::new(&plan);
     let told = |world: &World, broken: Broken| {
         TestCaseError::fail(format!("{broken}\n{}", world.story.join("\n")))
     };

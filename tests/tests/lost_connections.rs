@@ -36,7 +36,7 @@ proptest! {
     #![proptest_config(cases(48))]
 
     #[test]
-    fn a_bootstrap_goes_on_over_lost_connections(shape in shapes(), wanted in some_losses(), parallelism in 1_usize..9) {
+    fn a_bootstrap_survives_lost_connections(shape in shapes(), wanted in some_losses(), parallelism in 1_usize..9) {
         let (world, spec) = shape.world();
         let losses = losses(plan_of(&world, &spec).steps.len(), &wanted);
         let sim = Sim::losing(world, losses.clone());
@@ -47,7 +47,7 @@ proptest! {
     }
 
     #[test]
-    fn a_roll_goes_on_over_lost_connections_and_never_costs_the_quorum(
+    fn a_roll_survives_lost_connections_and_never_costs_the_quorum(
         shape in shapes().prop_filter("a single member can't be rolled", |s| !s.clusters.contains(&1)),
         wanted in some_losses(),
     ) {

@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 
 use engine::hosts::Bindings;
 use inventories::inventory::{CgroupDriver, Runtime};
-use inventories::{ClusterName, EtcdVersion, HostName};
+use inventories::{ClusterName, EtcdVersion, HostName, Minor};
 use planner::facts::{HostFacts, Observed};
 use planner::plan::{Guard, Scope, Verb};
 use planner::quorum::NEAR;
@@ -96,7 +96,7 @@ proptest! {
             }
         };
         for (index, drift) in drifts.into_iter().filter(|(_, drift)| !matches!(drift, Drift::Struck(_))) {
-            drift.of(&mut world, &host(&shape.hosts[index.index(shape.hosts.len())]));
+            drift.apply_to(&mut world, &host(&shape.hosts[index.index(shape.hosts.len())]));
         }
         let mut wanted = if changes { changed(&shape) } else { shape };
         if moves {
@@ -145,7 +145,7 @@ fn settings_that_no_argument_shows_are_restored_wherever_the_apply_is_killed() {
 }
 
 #[test]
-fn an_edited_unit_whose_process_has_the_wanted_arguments_is_mended_without_a_restart() {
+fn an_edited_unit_whose_process_has_the_wanted_arguments_is_repaired_without_a_restart() {
     let (world, spec) = plain(3).world();
     let mut world = formed(world, &spec);
     let member = world.hosts.get_mut("etcd-2").unwrap().members.get_mut("c0").unwrap();
@@ -239,6 +239,29 @@ fn a_member_that_is_down_is_started_before_another_is_taken_down() {
     assert!(plan_of(&rolled, &wanted).is_empty());
 }
 
+/// To change the runtime is to start a member as well. The proof waits for those that were down, and not for the turns
+/// that wait for the proof.
+#[test]
+fn a_member_that_is_down_is_started_before_the_others_change_their_runtime() {
+    for members in [3, 5] {
+        for version in [EtcdVersion::new(Minor::V3_4, 23), plain(members).version] {
+            let shape = Shape { runtime: Runtime::StaticPod, version, ..plain(members) };
+            let (world, spec) = shape.world();
+            let mut world = formed(world, &spec);
+            world.hosts.get_mut("etcd-1").unwrap().members.get_mut("c0").unwrap().process = None;
+            world.settle();
+            let wanted = Shape { runtime: Runtime::Systemd, ..shape }.spec(&world.authorities);
+            let facts = world.observe(&wanted);
+            let plan = plan(&wanted, &facts, &Policy::default()).unwrap();
+            assert_eq!(violations(&plan, &wanted, &facts), Vec::<String>::new(), "{plan:#?}");
+            assert_eq!(restarts(&plan).len(), members, "{plan:#?}");
+            let (done, report) = apply(world, &wanted, 8, None, Repeat::Once);
+            assert_eq!(report.failed().count(), 0, "{}", done.story.join("\n"));
+            assert!(plan_of(&done, &wanted).is_empty());
+        }
+    }
+}
+
 #[test]
 fn a_roll_waits_while_a_host_can_not_be_seen() {
     let shape = plain(3);
@@ -308,7 +331,7 @@ fn corruption_stops_everything() {
         else {
             continue;
         };
-        etcd.errors = vec!["alarm CORRUPT of member 1".to_owned()];
+        etcd.errors = vec![format!("alarm CORRUPT of member {}", etcd.member_id)];
     }
     let wanted = changed(&plain(3)).spec(&world.authorities);
     let plan = plan(&wanted, &facts, &Policy::default()).unwrap();
@@ -333,7 +356,7 @@ fn a_single_member_hands_over_to_nobody() {
     }
 }
 
-/// Of three or more members one may be missing, and no other, when a pod's bootstrap ends.
+/// In a cluster of three or more, exactly one may be missing when a pod's bootstrap ends.
 #[test]
 fn the_restart_that_ends_a_bootstrap_is_guarded_where_a_quorum_can_be_kept() {
     for members in [1, 2, 3, 5] {
@@ -353,7 +376,7 @@ fn the_restart_that_ends_a_bootstrap_is_guarded_where_a_quorum_can_be_kept() {
 
 /// A process that starts reads its certificates and runs from its release.
 #[test]
-fn a_restart_waits_for_all_that_is_mended_of_its_member() {
+fn a_restart_waits_for_all_that_is_repaired_of_its_member() {
     let shape = Shape { runtime: Runtime::StaticPod, ..plain(3) };
     let (world, spec) = shape.world();
     let world = formed(world, &spec);
@@ -362,7 +385,7 @@ fn a_restart_waits_for_all_that_is_mended_of_its_member() {
     let Some(Observed::Known(seen)) = facts.hosts.get_mut("etcd-2") else { panic!("etcd-2") };
     seen.releases.values_mut().for_each(|release| *release = Observed::Absent);
     let member = seen.clusters.get_mut("c0").unwrap();
-    let certificate = Layout::of(&member.cluster).pki_file(PkiFile::ServerCert);
+    let certificate = Layout::new(&member.cluster).pki_file(PkiFile::ServerCert);
     member.files.insert(certificate, Observed::Absent);
     let plan = plan(&wanted, &facts, &Policy::default()).unwrap();
     let restart = plan.step(&"etcd-2/c0/restart".parse().unwrap()).unwrap();

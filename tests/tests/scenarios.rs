@@ -23,6 +23,7 @@ const FROM_FACTS: &[FindingCode] = &[
     FindingCode::KubeletServes,
     FindingCode::NarrowedBootstrap,
     FindingCode::OldBackup,
+    FindingCode::OldOpening,
     FindingCode::Selinux,
     FindingCode::UntriedCertificates,
 ];

@@ -1,4 +1,4 @@
-//! Narrowed plans: a part of the whole plan that is safe by itself, and together the whole.
+//! Narrowed plans: each is a part of the whole plan and safe on its own, and together they are the whole.
 
 #![expect(clippy::unwrap_used, reason = "a test that can't continue is to panic")]
 
@@ -229,7 +229,7 @@ fn the_hash_and_the_fingerprint_are_those_of_the_selection() {
     assert_ne!(print(&world, &whole), print(&moved, &plan_of(&moved, &spec)));
 }
 
-/// Whoever starts all that is down can also prove that it is whole again.
+/// A selection that starts all members that are down can also prove the cluster whole again.
 #[test]
 fn a_part_that_starts_the_only_member_that_is_down_proves_the_cluster() {
     let (world, spec) = plain(3).world();

@@ -19,7 +19,7 @@ pub enum DiscoveryError {
     #[error("the discovery service does not answer: {0}")]
     Silent(HttpError),
     /// What was asked for is not there.
-    #[error("there is no record at {0}: the token was never made, or is gone")]
+    #[error("there is no record at {0}: the token was never created, or has expired")]
     Missing(String),
     /// It is something else that answers.
     #[error("{url} does not answer as a discovery service does: {said:?}")]
@@ -74,7 +74,7 @@ pub fn make(service: &str, members: usize) -> Result<BootstrapToken, DiscoveryEr
     token.ok_or_else(|| strange(&url, &said))
 }
 
-/// Whether a URL is for so many members, and nobody is registered there. Blocks.
+/// Whether a URL is for this many members, and no member is registered there. Blocks.
 pub fn check(url: &str, members: usize) -> Result<(), DiscoveryError> {
     let size = format!("{url}/_config/size");
     let node = record(&size)?;

@@ -52,7 +52,7 @@ pub enum Event {
         /// Why it failed.
         error: Option<crate::hosts::StepError>,
     },
-    /// No more steps start, because the operator said so; these are still running.
+    /// No more steps start, because the operator interrupted; these are still running.
     Stopping {
         /// Steps that are being finished.
         running: Vec<StepId>,

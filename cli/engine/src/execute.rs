@@ -1,7 +1,7 @@
 //! Drives a plan: whatever may run now runs, at most so many at once, and each end is an event.
 //!
 //! A lost connection is no end: the step's host is waited for, and the step done again. It may have
-//! been done already, and then it says so.
+//! been done already, and then it reports that.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
@@ -47,7 +47,7 @@ pub async fn execute<H: Hosts>(
 ) -> ApplyReport {
     let steps: BTreeMap<&StepId, &Step> = plan.steps.iter().map(|step| (&step.id, step)).collect();
     let bindings = Arc::new(bindings);
-    let mut progress = Progress::of(plan);
+    let mut progress = Progress::new(plan);
     let mut running: JoinSet<Turn> = JoinSet::new();
     let mut told: BTreeSet<StepId> = BTreeSet::new();
     emit(Event::Started { steps: plan.steps.len() });
@@ -59,7 +59,7 @@ pub async fn execute<H: Hosts>(
             let Some(id) = progress.take_ready() else { break };
             let step = steps[&id].clone();
             emit(Event::StepStarted { id, action: step.action });
-            let attempt = Attempt { step, begun: Instant::now(), losses: 0, cut_off: None };
+            let attempt = Attempt { step, started: Instant::now(), losses: 0, cut_off: None };
             running.spawn(attempt.run(Arc::clone(&hosts), Arc::clone(&bindings)));
         }
         let turn = tokio::select! {
@@ -100,26 +100,26 @@ pub async fn execute<H: Hosts>(
             Ok(Done::Already) => (Outcome::AlreadyDone, None, None),
             Err(error) => (Outcome::Failed, None, Some(error)),
         };
-        let (id, elapsed) = (attempt.step.id, attempt.begun.elapsed());
+        let (id, elapsed) = (attempt.step.id, attempt.started.elapsed());
         progress.finish(&id, outcome.clone());
         told.insert(id.clone());
         emit(Event::StepFinished { id, outcome, elapsed, note, error });
     }
-    tell_never_begun(&progress, &told, &mut emit);
+    report_not_started(&progress, &told, &mut emit);
     ApplyReport { outcomes: progress.outcomes().clone(), interrupted: *stop.borrow() }
 }
 
 /// A step that is being done.
 struct Attempt {
     step: Step,
-    begun: Instant,
+    started: Instant,
     /// How often its connection was lost.
     losses: u32,
     /// Why the connection was lost while the step ran, if it was.
     cut_off: Option<String>,
 }
 
-/// What a task came to.
+/// How a task ended.
 enum Turn {
     /// The step ran.
     Ran(Attempt, Result<Done, StepError>),
@@ -174,14 +174,14 @@ impl Attempt {
         {
             let again = error.kind.to_string();
             error.kind = StepErrorKind::Unknown(format!(
-                "the connection was lost while the step ran ({why}); the second try ended with: {again}"
+                "the connection was lost while the step ran ({why}); the second attempt failed: {again}"
             ));
         }
         error
     }
 }
 
-fn tell_never_begun(progress: &Progress, told: &BTreeSet<StepId>, emit: &mut impl FnMut(Event)) {
+fn report_not_started(progress: &Progress, told: &BTreeSet<StepId>, emit: &mut impl FnMut(Event)) {
     for (id, outcome) in progress.outcomes() {
         if !told.contains(id) {
             let (id, outcome) = (id.clone(), outcome.clone());

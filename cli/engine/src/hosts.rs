@@ -1,6 +1,7 @@
 //! The one interface to the hosts of a site.
 
 use std::collections::BTreeMap;
+use std::error::Error;
 use std::fmt;
 use std::future::Future;
 use std::time::Duration;
@@ -32,14 +33,14 @@ pub trait Hosts: Send + Sync + 'static {
     fn reconnect(&self, step: &Step) -> impl Future<Output = Result<(), StepError>> + Send;
 }
 
-/// Of which clusters disks and round trips are timed in a look.
+/// The clusters whose disks and round trips an observation times.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Timed {
-    /// Of none.
+    /// None.
     Nothing,
-    /// Of those that are not formed: what a plan needs. A look at formed clusters writes nothing.
+    /// Those that are not formed, as a plan needs. Observing formed clusters writes nothing.
     Forming,
-    /// Of all of them.
+    /// All of them.
     All,
 }
 
@@ -116,7 +117,7 @@ pub enum Done {
 /// What came of a defragmentation.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Defragmented {
-    /// How long the member answered nobody.
+    /// How long the member did not answer.
     pub stood_still: Duration,
     /// Bytes of the database before.
     pub before: u64,
@@ -184,11 +185,22 @@ pub enum StepErrorKind {
     #[error("not reached: {0}")]
     Unreachable(String),
     /// It could not be prepared on the operator's side; nothing was changed.
-    #[error("{0}")]
-    Local(String),
+    #[error(transparent)]
+    Local(Box<dyn Error + Send + Sync>),
 }
 
 impl StepErrorKind {
+    /// What happened, from the outermost error to the root cause, in one line.
+    pub fn with_causes(&self) -> String {
+        let mut text = self.to_string();
+        let mut cause = self.source();
+        while let Some(error) = cause {
+            text = format!("{text}: {error}");
+            cause = error.source();
+        }
+        text
+    }
+
     /// Whether the host is certainly as it was.
     pub fn changed_nothing(&self) -> bool {
         match self {
@@ -219,6 +231,19 @@ mod tests {
 
     fn read(text: &str) -> Result<Password, PasswordError> {
         Password::from_file(text.as_bytes())
+    }
+
+    #[test]
+    fn what_a_step_failed_of_keeps_its_causes() {
+        #[derive(Debug, thiserror::Error)]
+        #[error("cannot read the archive")]
+        struct Archive(#[source] std::io::Error);
+        let error = Archive(std::io::Error::other("the disk is gone"));
+        let kind = StepErrorKind::Local(error.into());
+        assert_eq!(kind.to_string(), "cannot read the archive");
+        assert_eq!(kind.with_causes(), "cannot read the archive: the disk is gone");
+        let words = StepErrorKind::Failed("no such file".to_owned());
+        assert_eq!(words.with_causes(), "no such file");
     }
 
     #[test]

@@ -1,9 +1,11 @@
-//! One GET, bounded in time and size.
+//! How HTTP is spoken: one GET, bounded in time and size, and what every other client has in common with it.
 
 use std::io::Read as _;
 use std::time::Duration;
 
+use ureq::config::ConfigBuilder;
 use ureq::tls::{RootCerts, TlsConfig, TlsProvider};
+use ureq::typestate::AgentScope;
 
 /// How long one connection attempt may take, name lookup aside.
 const CONNECT_LIMIT: Duration = Duration::from_secs(15);
@@ -37,6 +39,17 @@ pub enum HttpError {
     },
 }
 
+/// How every request is carried: one TLS library, no wait without an end, and the proxy that the environment names.
+/// `patience` is for a request and its answer.
+pub(super) fn config(roots: RootCerts, patience: Duration) -> ConfigBuilder<AgentScope> {
+    let tls = TlsConfig::builder().provider(TlsProvider::NativeTls).root_certs(roots).build();
+    ureq::Agent::config_builder()
+        .tls_config(tls)
+        .timeout_global(Some(patience))
+        .timeout_connect(Some(CONNECT_LIMIT))
+        .user_agent(concat!("quorate/", env!("CARGO_PKG_VERSION")))
+}
+
 /// Downloads a URL, at most `limit` bytes in at most `patience`. Follows redirects, and uses the proxy
 /// that the environment names. Blocks.
 pub(super) fn get(url: &str, limit: u64, patience: Duration) -> Result<Vec<u8>, HttpError> {
@@ -44,17 +57,7 @@ pub(super) fn get(url: &str, limit: u64, patience: Duration) -> Result<Vec<u8>, 
         url: url.to_owned(),
         why: why.to_string(),
     };
-    let tls = TlsConfig::builder()
-        .provider(TlsProvider::NativeTls)
-        .root_certs(RootCerts::PlatformVerifier)
-        .build();
-    let agent: ureq::Agent = ureq::Agent::config_builder()
-        .tls_config(tls)
-        .timeout_global(Some(patience))
-        .timeout_connect(Some(CONNECT_LIMIT))
-        .user_agent(concat!("quorate/", env!("CARGO_PKG_VERSION")))
-        .build()
-        .into();
+    let agent: ureq::Agent = config(RootCerts::PlatformVerifier, patience).build().into();
     let response = agent.get(url).call().map_err(|error| match error {
         ureq::Error::StatusCode(status) => HttpError::Status { url: url.to_owned(), status },
         error => transport(&error),

@@ -1,9 +1,10 @@
 //! The lock of an apply: on every host that the plan touches and can be reached, and on a majority of
-//! each cluster's members at least. It is a lease: a killed apply holds nobody up for long, and the
+//! each cluster's members at least. It is a lease: a killed apply blocks others only briefly, and the
 //! generation that every step checks keeps its leftovers from doing harm.
 
 pub(crate) mod connections;
 mod fence;
+pub(crate) mod journal;
 mod keeper;
 mod run_id;
 
@@ -23,8 +24,9 @@ use crate::script::{self, answer, call::Arguments};
 use keeper::Keeper;
 use remote::{Call, Payload};
 
+pub(crate) use fence::LockedConnection;
 pub use fence::{Fence, Machine};
-pub(crate) use fence::{LockedConnection, journal_entry};
+pub use journal::{Moment, Work};
 
 /// How long a lock lasts without being renewed. A killed apply is forgotten after this; a link that
 /// is away for less costs nothing.
@@ -82,8 +84,8 @@ pub enum LockError {
 }
 
 impl LockError {
-    pub(crate) fn of(host: &HostName, kind: &StepErrorKind) -> Self {
-        let (host, why) = (host.clone(), kind.to_string());
+    pub(crate) fn from_kind(host: &HostName, kind: &StepErrorKind) -> Self {
+        let (host, why) = (host.clone(), kind.with_causes());
         match kind {
             StepErrorKind::Unreachable(_)
             | StepErrorKind::Away(_)
@@ -101,6 +103,7 @@ impl LockError {
 pub struct Lock {
     pool: Arc<Pool>,
     keeper: Keeper,
+    machines: BTreeMap<HostName, Machine>,
     /// Whose it is.
     pub nonce: String,
     /// The generation on each locked host.
@@ -110,15 +113,18 @@ pub struct Lock {
 }
 
 /// Takes the lock on all of these hosts, or on none. The first host decides between two who come at
-/// the same time: it is asked alone, and the others only by who has it.
+/// the same time: it is asked alone, and the others only by who has it. A host that is no longer the machine of the plan
+/// is not touched.
 pub async fn take(
     pool: &Arc<Pool>,
     hosts: &BTreeSet<HostName>,
+    machines: &BTreeMap<HostName, Machine>,
     claim: &Claim,
 ) -> Result<Lock, LockError> {
     let mut lock = Lock {
         pool: Arc::clone(pool),
         keeper: Keeper::new(),
+        machines: machines.clone(),
         nonce: run_id::of_this_run().map_err(LockError::Random)?,
         generations: BTreeMap::new(),
         expired: BTreeMap::new(),
@@ -140,13 +146,14 @@ impl Lock {
         claim: &Claim,
     ) -> Result<(), LockError> {
         let Some(first) = hosts.first() else { return Ok(()) };
-        let body = take_one(&self.pool, first, &self.nonce, claim).await?;
+        let body = take_one(&self.pool, first, self.lock_args(first), &self.nonce, claim).await?;
         self.note(first, &body);
         let mut rest = JoinSet::new();
         for host in hosts.iter().skip(1).cloned() {
             let (pool, nonce, claim) = (Arc::clone(&self.pool), self.nonce.clone(), claim.clone());
+            let of_host = self.lock_args(&host);
             rest.spawn(async move {
-                let taken = take_one(&pool, &host, &nonce, &claim).await;
+                let taken = take_one(&pool, &host, of_host, &nonce, &claim).await;
                 (host, taken)
             });
         }
@@ -164,8 +171,15 @@ impl Lock {
         foremost(refusals).map_or(Ok(()), Err)
     }
 
+    /// The lock of a host, for a script: if the host is still the machine of the plan.
+    fn lock_args(&self, host: &HostName) -> Arguments {
+        let machine = self.machines.get(host).map(Machine::arguments).unwrap_or_default();
+        machine.with("lock", LOCK_FILE)
+    }
+
     fn note(&mut self, host: &HostName, body: &str) {
-        self.keeper.keep(&self.pool, &self.nonce, host);
+        // An address that is away for a moment ends no apply: a lock that this run does not hold is not renewed anyway.
+        self.keeper.keep(&self.pool, lock().with("run", &self.nonce), host);
         for line in body.lines() {
             match line.split_once(' ') {
                 Some(("generation", number)) => {
@@ -179,19 +193,30 @@ impl Lock {
         }
     }
 
-    /// Waits until a host says that the lock is somebody else's: then no further step may begin. Asked
+    /// Waits until a host reports that another run has the lock: then no further step may start. Called
     /// again, it says the same.
     pub fn lost(&self) -> impl Future<Output = String> + use<> {
         self.keeper.lost()
     }
 
-    /// Lets each locked host remember what its record says, or no apply at all; the hosts that failed,
-    /// and why.
-    pub async fn record(&self, records: BTreeMap<HostName, Option<Applied>>) -> Vec<String> {
+    /// Writes each locked host's record of the apply, or removes it, and notes the apply in its journal;
+    /// the hosts that failed, and why.
+    pub async fn record(
+        &self,
+        records: BTreeMap<HostName, Option<Applied>>,
+        (work, of): (&Work, &Applied),
+        moment: Moment<'_>,
+    ) -> Vec<String> {
         let mut all = JoinSet::new();
+        let line = work.line(of, &self.nonce, moment);
         for (host, applied) in records {
             let pool = Arc::clone(&self.pool);
-            let args = lock().with("run", &self.nonce).with("file", APPLIED_FILE);
+            let args = self
+                .lock_args(&host)
+                .with("run", &self.nonce)
+                .with("file", APPLIED_FILE)
+                .with("history", JOURNAL_FILE)
+                .with("line", &line);
             all.spawn(async move {
                 // A record of texts always serializes.
                 let text = applied.and_then(|applied| serde_json::to_vec(&applied).ok());
@@ -204,14 +229,14 @@ impl Lock {
         all.join_all().await.into_iter().flatten().collect()
     }
 
-    /// Gives the lock back. What can't be reached expires by itself.
+    /// Gives the lock back. On a host that can't be reached it expires.
     pub async fn free(&mut self) {
         self.keeper.end();
         let mut all = JoinSet::new();
         for host in self.generations.keys() {
             let host = host.clone();
             let pool = Arc::clone(&self.pool);
-            let args = lock().with("seconds", 0).with("run", &self.nonce);
+            let args = self.lock_args(&host).with("seconds", 0).with("run", &self.nonce);
             all.spawn(async move { run(&pool, &host, script::LOCK_KEEP, args).await.is_ok() });
         }
         while all.join_next().await.is_some() {}
@@ -232,18 +257,20 @@ fn foremost(refusals: Vec<LockError>) -> Option<LockError> {
 async fn take_one(
     pool: &Pool,
     host: &HostName,
+    lock: Arguments,
     nonce: &str,
     claim: &Claim,
 ) -> Result<String, LockError> {
     let Claim { owner, since, why } = claim;
-    let args = lock()
+    let of_holder = |holder| lock.clone().with("of", holder);
+    let args = (lock.clone())
         .with("seconds", LEASE.as_secs())
         .with("run", nonce)
         .with("by", owner)
         .with("at", since)
         .with("what", why)
         .with("history", JOURNAL_FILE);
-    let failed = |kind: StepErrorKind| LockError::of(host, &kind);
+    let failed = |kind: StepErrorKind| LockError::from_kind(host, &kind);
     let refusal = match run(pool, host, script::LOCK_TAKE, args.clone()).await {
         Err(StepErrorKind::Guard(refusal)) => refusal,
         other => return other.map_err(failed),
@@ -252,8 +279,8 @@ async fn take_one(
     if !run_id::is_over(holder) {
         return Err(LockError::Held { host: host.clone(), who: who.to_owned(), left });
     }
-    // A run of this very machine that was killed: nobody has to wait for its lease to end.
-    run(pool, host, script::LOCK_BREAK, lock().with("of", holder)).await.map_err(failed)?;
+    // A killed run of this very machine: there is no need to wait for its lease to end.
+    run(pool, host, script::LOCK_BREAK, of_holder(holder)).await.map_err(failed)?;
     run(pool, host, script::LOCK_TAKE, args)
         .await
         .map(|body| format!("expired {who}\n{body}"))
@@ -275,7 +302,7 @@ fn held(refusal: &str) -> (&str, u64, &str) {
 pub async fn holder(pool: &Pool, host: &HostName, free: bool) -> Result<Option<String>, LockError> {
     let mode = lock().with("of", if free { "free" } else { "look" });
     let said = run(pool, host, script::LOCK_BREAK, mode).await;
-    let body = said.map_err(|kind| LockError::of(host, &kind))?;
+    let body = said.map_err(|kind| LockError::from_kind(host, &kind))?;
     Ok(body.lines().find_map(|line| line.strip_prefix("held ")).map(str::to_owned))
 }
 

@@ -10,6 +10,7 @@
 //!   whole host unknown.
 
 mod acls;
+mod api_server;
 pub(crate) mod applied;
 mod bystanders;
 mod clock;
@@ -27,6 +28,7 @@ mod reach;
 mod records;
 mod releases;
 mod request;
+mod restore;
 mod services;
 #[cfg(test)]
 mod tests;
@@ -56,6 +58,7 @@ use request::Request;
 pub(crate) const SCRIPT: &str = concat!(
     include_str!("script/sh/drop_ins.sh"),
     include_str!("script/sh/at_boot.sh"),
+    include_str!("script/sh/pod_logs.sh"),
     include_str!("script/sh/facts.sh")
 );
 /// A look takes a tenth of a second; a member without a quorum makes it wait.
@@ -97,6 +100,11 @@ pub async fn observe(pool: &Arc<Pool>, spec: &SiteSpec, timed: Timed) -> SiteFac
             facts.names.services = found;
         }
     }
+    for (host, found) in api_server::ask(pool, spec, &hosts).await {
+        if let Some(Observed::Known(facts)) = hosts.get_mut(&host) {
+            facts.apiserver = Some(found);
+        }
+    }
     // Only now: a host that is busy with its disk answers late.
     for (host, costs) in cost::ask(pool, spec, &hosts, timed).await {
         if let Some(Observed::Known(facts)) = hosts.get_mut(&host) {
@@ -124,7 +132,7 @@ async fn look_at(
     looks.join_all().await.into_iter().collect()
 }
 
-/// Looks at one host. While somebody else is at work there, a file may change between two questions about
+/// Observes one host. While another process works there, a file may change between two questions about
 /// it: then the whole look is made again.
 async fn look(pool: &Pool, host: &HostName, request: &Request) -> Observed<HostFacts> {
     let mut looks = 1;

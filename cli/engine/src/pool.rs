@@ -12,6 +12,7 @@ use tracing::{Instrument as _, debug, debug_span};
 
 use remote::{Connection, Counters, RemoteError, Target, connect};
 
+pub use login::many::targets;
 pub use login::{LoginError, Operator, target};
 
 /// The hosts that a run may log in to.

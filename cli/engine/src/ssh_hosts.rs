@@ -8,11 +8,13 @@ use std::sync::Arc;
 
 use inventories::SiteName;
 use inventories::inventory::ReleaseSource;
-use planner::plan::{Fetch, Launch, Scope};
+use planner::plan::{ApiServerStep, Fetch, Launch, Scope};
 use planner::{SiteFacts, SiteSpec, Step, StepKind};
 use remote::Call;
+use templates::apiserver::manifest::Wanted;
 use time::OffsetDateTime;
 
+use crate::backups::restorable::Restorable;
 use crate::hosts::{Bindings, Done, Hosts, StepError, Timed};
 use crate::lock::connections::LockedHosts;
 use crate::lock::{Fence, LockedConnection};
@@ -23,8 +25,8 @@ use crate::script::{answer, failure::Failure};
 use crate::sessions::member_log;
 use crate::steps::certificates::Issuers;
 use crate::steps::{
-    MemberStep, bootstrap, certificates, defrag, discovery, host, marker, membership, pods, proof,
-    recording, release, roll, trial, unit,
+    MemberStep, api_server, bootstrap, certificates, defrag, discovery, host, kubeadm, marker,
+    membership, pods, proof, recording, release, restore, roll, space, trial, unit, upgrade,
 };
 
 /// The hosts of a site, each over one shared connection.
@@ -34,6 +36,8 @@ pub struct SshHosts {
     pool: Arc<Pool>,
     archives: Archives,
     issuers: Issuers,
+    /// The snapshot that a restore brings to them.
+    snapshot: Option<Arc<Restorable>>,
     /// What every step is fenced by; `None` where hosts are only looked at.
     locked: Option<LockedHosts>,
 }
@@ -41,7 +45,7 @@ pub struct SshHosts {
 impl SshHosts {
     /// The hosts of `site`. Steps that issue certificates need their CAs among `issuers`.
     pub fn new(site: SiteName, pool: Arc<Pool>, archives: Archives, issuers: Issuers) -> Self {
-        Self { site, pool, archives, issuers, locked: None }
+        Self { site, pool, archives, issuers, snapshot: None, locked: None }
     }
 
     /// The same, with every step fenced by a lock and noted in the hosts' journals.
@@ -49,6 +53,12 @@ impl SshHosts {
     pub fn fenced(self, fence: Fence) -> Self {
         let locked = Some(LockedHosts::new(Arc::clone(&self.pool), fence));
         Self { locked, ..self }
+    }
+
+    /// The same, with the snapshot that is restored.
+    #[must_use]
+    pub fn restoring(self, snapshot: Arc<Restorable>) -> Self {
+        Self { snapshot: Some(snapshot), ..self }
     }
 
     /// The connection to a step's host, with the step's fence.
@@ -81,6 +91,7 @@ impl SshHosts {
             StepKind::StandaloneKubelet { drop_in, config } => {
                 pods::standalone_kubelet(step, drop_in, config)?
             }
+            StepKind::ApiServer(part) => return self.api_server(step, part).await,
             _ => return Err(Failure::local(format!("step {} is one of a member", step.id))),
         };
         self.send(step, call).await
@@ -149,6 +160,15 @@ impl SshHosts {
                 let wanted = defrag::Wanted { way: *way, endpoint, rule: *rule, version: *version };
                 return defrag::run(step, &wanted, &connection).await;
             }
+            StepKind::Compact { members, to, version } => {
+                space::compact(step, members, *to, *version)?
+            }
+            StepKind::CompareData { members, clears, version } => {
+                space::compare(step, members, clears, *version)?
+            }
+            StepKind::Disarm { alarms, quotas, version } => {
+                space::disarm(step, alarms, quotas, *version)?
+            }
             StepKind::AwaitRejoin { endpoint, others, version, alarms, pod } => {
                 let wanted =
                     roll::Rejoin { endpoint, version: *version, alarms, pod: pod.as_deref() };
@@ -157,14 +177,24 @@ impl SshHosts {
             StepKind::RemoveMember { id, endpoint, others, version } => {
                 membership::remove(step, (id, endpoint), others, *version)?
             }
-            StepKind::SaveSnapshot { endpoint, version } => {
-                membership::save_snapshot(step, endpoint, *version)?
+            StepKind::SaveSnapshot { endpoint, before, version } => {
+                membership::save_snapshot(step, endpoint, *before, *version)?
+            }
+            StepKind::PrepareLog { endpoint, from, entries } => {
+                upgrade::prepare_log(step, endpoint, *from, *entries)?
+            }
+            StepKind::NoteProof => upgrade::note_proof(step)?,
+            StepKind::EnableDowngrade { endpoints, from, to } => {
+                upgrade::enable_downgrade(step, endpoints, *from, to.minor())?
+            }
+            StepKind::ProveVersion { endpoints, version } => {
+                upgrade::prove_version(step, endpoints, *version)?
             }
             StepKind::RemoveListed { id, leaver, peer_url, others, version } => {
                 membership::remove_listed(step, (id, *leaver, peer_url), others, *version)?
             }
-            StepKind::RetireMember { peer_url, others, version } => {
-                membership::retire(step, peer_url, others, *version)?
+            StepKind::DecommissionMember { peer_url, others, version } => {
+                membership::decommission(step, peer_url, others, *version)?
             }
             StepKind::ForgetMember { peer_url, others, version } => {
                 membership::forget(step, peer_url, others, *version)?
@@ -185,14 +215,39 @@ impl SshHosts {
                 let wanted = proof::Wanted { endpoints, version: *version };
                 return self.prove(step, &wanted).await;
             }
-            StepKind::WriteMarker { endpoint, version, formed_by } => {
+            StepKind::StageRestore(wanted) => {
                 let connection = self.connection(step).await?;
-                let wanted = marker::Wanted { site: &self.site, formed_by };
+                self.refuse_recording(step).await?;
+                let source = self.snapshot.as_ref();
+                return restore::stage(step, wanted, source, bindings, &connection).await;
+            }
+            StepKind::LookForClients => restore::look_for_clients(step)?,
+            StepKind::StopForRestore { staged, others, version } => {
+                restore::stop(step, staged.as_deref(), (others, *version), bindings)?
+            }
+            StepKind::SetAsideForRestore { staged, others, version } => {
+                restore::set_aside(step, staged.as_deref(), (others, *version), bindings)?
+            }
+            StepKind::PlaceRestore { sha256, others, version } => {
+                restore::place(step, sha256, (others, *version), bindings)?
+            }
+            StepKind::EndRestore { sha256, token_of: _, voids } => {
+                restore::end(step, sha256, voids.as_deref(), bindings)?
+            }
+            StepKind::WriteMarker { endpoint, version, formed_by, revision_floor, replaces } => {
+                let connection = self.connection(step).await?;
+                let wanted = marker::Wanted {
+                    site: &self.site,
+                    formed_by,
+                    revision_floor: *revision_floor,
+                    replaces: replaces.as_deref(),
+                };
                 return marker::write(step, &wanted, endpoint, *version, &connection).await;
             }
             StepKind::RegisterHost { .. }
             | StepKind::CreateAccount { .. }
             | StepKind::InstallRelease { .. }
+            | StepKind::ApiServer(_)
             | StepKind::StandaloneKubelet { .. } => {
                 return Err(Failure::local(format!("step {} is one of a host", step.id)));
             }
@@ -200,12 +255,44 @@ impl SshHosts {
         self.send(step, call).await
     }
 
+    async fn api_server(&self, step: &Step, part: &ApiServerStep) -> Result<Done, Failure> {
+        let call = match part {
+            ApiServerStep::Certificate { kubernetes, leaf, signer, endpoints } => {
+                let wanted = api_server::Certificate { kubernetes, leaf, signer, endpoints };
+                api_server::certificate(step, &self.issuers, &wanted, OffsetDateTime::now_utc())?
+            }
+            ApiServerStep::Wire { kubernetes: _, manifest, sha256, flags, folder } => {
+                let connection = self.connection(step).await?;
+                self.refuse_recording(step).await?;
+                let wanted = Wanted { flags: flags.clone(), folder: Some(folder.clone()) };
+                return api_server::wire(step, (manifest, sha256), &wanted, &connection).await;
+            }
+            ApiServerStep::KubeadmConfig { sha256, flags } => {
+                let connection = self.connection(step).await?;
+                self.refuse_recording(step).await?;
+                return kubeadm::edit(step, sha256, flags, &connection).await;
+            }
+            ApiServerStep::AwaitReady { flags, manifest } => {
+                api_server::await_ready(step, flags, manifest)?
+            }
+        };
+        self.send(step, call).await
+    }
+
     async fn send(&self, step: &Step, call: Call) -> Result<Done, Failure> {
         let connection = self.connection(step).await?;
-        if call.payload.holds_a_secret() && self.pool.uses_sudo(step.host()) {
-            recording::refuse(&self.pool.connection(step.host()).await?).await?;
+        if call.payload.holds_a_secret() {
+            self.refuse_recording(step).await?;
         }
         Ok(answer::read(&connection.run(call).await?)?.done)
+    }
+
+    /// Refuses a host whose sudo records what it is sent.
+    async fn refuse_recording(&self, step: &Step) -> Result<(), Failure> {
+        if self.pool.uses_sudo(step.host()) {
+            recording::refuse(&self.pool.connection(step.host()).await?).await?;
+        }
+        Ok(())
     }
 
     async fn install(

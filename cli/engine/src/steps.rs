@@ -1,19 +1,24 @@
 //! What each kind of step does on its host: one script, or several that belong together. One file a subject.
 
+pub(crate) mod api_server;
 pub(crate) mod bootstrap;
 pub mod certificates;
 pub(crate) mod defrag;
 pub(crate) mod discovery;
 pub(crate) mod host;
+pub(crate) mod kubeadm;
 pub(crate) mod marker;
 pub(crate) mod membership;
 pub(crate) mod pods;
 pub(crate) mod proof;
 pub(crate) mod recording;
 pub(crate) mod release;
+pub(crate) mod restore;
 pub(crate) mod roll;
+pub(crate) mod space;
 pub(crate) mod trial;
 pub(crate) mod unit;
+pub(crate) mod upgrade;
 
 use std::ops::Deref;
 
@@ -32,7 +37,7 @@ pub(crate) struct MemberStep<'a> {
 
 impl<'a> MemberStep<'a> {
     pub(crate) fn new(step: &'a Step, cluster: &'a ClusterName) -> Self {
-        Self { step, cluster, layout: Layout::of(cluster) }
+        Self { step, cluster, layout: Layout::new(cluster) }
     }
 }
 

@@ -17,6 +17,9 @@ enum Place {
     Jump,
 }
 
+/// Where a firewall that counts connections is looked at.
+const FIREWALLS: &str = "fail2ban-client status sshd; ufw status; nft list ruleset";
+
 impl RemoteError {
     /// What to try next.
     pub fn hint(&self) -> Option<String> {
@@ -38,13 +41,16 @@ impl RemoteError {
                 let port = address.port();
                 match place {
                     Place::End => format!(
-                        "check that the host is up and that port {port} is open from here; ssh.host and ssh.port set where quorate connects"
+                        "check that the host is up and that port {port} is open from here; ssh.host and ssh.port set where quorate connects; if it worked a moment ago, a firewall may have banned your address"
                     ),
                     Place::Jump => format!(
-                        "check that the jump host is up and that port {port} is open from here; ProxyJump, HostName and Port in ~/.ssh/config set where quorate connects"
+                        "check that the jump host is up and that port {port} is open from here; ProxyJump, HostName and Port in ~/.ssh/config set where quorate connects; if it worked a moment ago, a firewall may have banned your address"
                     ),
                 }
             }
+            RemoteError::Limited { .. } => format!(
+                "a firewall bans or limits your address. Exempt it there: {FIREWALLS}. Or go through one connection of ssh: ControlMaster and ProxyCommand, as docs/operations.md shows"
+            ),
             RemoteError::Proxy { .. } => {
                 "check that ssh gets through: ssh -v HOST. The ProxyCommand runs without a terminal, so its own login must not prompt for anything".to_owned()
             }

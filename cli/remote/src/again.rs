@@ -30,7 +30,7 @@ pub(super) fn until_heard<T>(
     patience: impl Fn() -> Duration,
     mut attempt: impl FnMut() -> Result<T, RemoteError>,
 ) -> Result<T, RemoteError> {
-    let (begun, mut pause, mut before) = (Instant::now(), FIRST_PAUSE, 0);
+    let (started, mut pause, mut before) = (Instant::now(), FIRST_PAUSE, 0);
     loop {
         let error = match attempt() {
             Err(RemoteError::HungUp { said, times }) => {
@@ -40,7 +40,7 @@ pub(super) fn until_heard<T>(
             other => return other,
         };
         let wait = spread(pause);
-        if begun.elapsed() + wait >= patience() {
+        if started.elapsed() + wait >= patience() {
             return Err(error);
         }
         sleep(wait);
@@ -49,7 +49,7 @@ pub(super) fn until_heard<T>(
 }
 
 /// Between three quarters and five quarters of a pause: those who were refused together do not come back together.
-fn spread(pause: Duration) -> Duration {
+pub(super) fn spread(pause: Duration) -> Duration {
     let mut chance = [128];
     // Without chance the pause is as it is.
     let _ = getrandom::fill(&mut chance);
@@ -74,9 +74,9 @@ mod tests {
         let given_up = until_heard(|| Duration::from_secs(1), refusing(99)).unwrap_err();
         assert!(matches!(given_up, RemoteError::HungUp { times: 2, .. }), "{given_up:?}");
         let other = || Err::<(), _>(hung_up(Some("HTTP/1.1 400".to_owned()), "x"));
-        let begun = Instant::now();
+        let started = Instant::now();
         assert!(matches!(until_heard(|| Duration::MAX, other), Err(RemoteError::Banner { .. })));
-        assert!(begun.elapsed() < FIRST_PAUSE / 2);
+        assert!(started.elapsed() < FIRST_PAUSE / 2);
     }
 
     #[test]

@@ -134,7 +134,7 @@ impl List {
         }
     }
 
-    /// What a line of `ssh_config` comes to, by OpenSSH's rules: a list replaces the defaults, `+`
+    /// The list that a line of `ssh_config` results in, by OpenSSH's rules: a list replaces the defaults, `+`
     /// adds to them, `-` takes from them, and `^` puts something before them. Empty where libssh2
     /// has none of it.
     fn choose(self, line: &str) -> Vec<String> {

@@ -90,7 +90,7 @@ impl fmt::Display for Outcome {
             Outcome::Refused => f.write_str("refused"),
             Outcome::Accepted => f.write_str("accepted"),
             Outcome::Locked(why) => write!(f, "has a passphrase, and {why}"),
-            Outcome::Ended { at } => write!(f, "refused; the certificate ended at {at}"),
+            Outcome::Ended { at } => write!(f, "refused; the certificate expired at {at}"),
             Outcome::NotInAgent => {
                 f.write_str("is a public key and its private key is not in the agent")
             }

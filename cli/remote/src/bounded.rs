@@ -15,7 +15,7 @@ pub const SMALL: u64 = 1024 * 1024;
 /// Of the file system, and a file that is longer.
 pub fn read(path: &Path, limit: u64) -> io::Result<Vec<u8>> {
     let file = File::open(path)?;
-    // Of the final size from the start: a buffer that grew would leave a copy of a key behind.
+    // Allocated at its final size: a buffer that grew would leave a copy of a key behind.
     let expected = usize::try_from(file.metadata()?.len().min(limit)).unwrap_or_default();
     let mut bytes = Vec::with_capacity(expected + 1);
     file.take(limit + 1).read_to_end(&mut bytes)?;

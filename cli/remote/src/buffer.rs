@@ -1,4 +1,4 @@
-//! Bytes on their way from one socket or channel to another, neither of which is waited for.
+//! Bytes on their way from one socket or channel to another, without waiting for either.
 
 use std::io::{self, Read, Write};
 

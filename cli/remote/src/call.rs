@@ -1,6 +1,7 @@
 //! One run of a script on a host: what goes there and what comes back.
 
 use std::fmt;
+use std::io::{self, PipeReader};
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -41,6 +42,20 @@ pub struct Payload(Vec<Blob>);
 enum Blob {
     Shared(Arc<[u8]>),
     Secret(Arc<Zeroizing<Vec<u8>>>),
+    Streamed(Arc<Source>),
+}
+
+/// Bytes that come while they are sent.
+pub(crate) struct Source {
+    pub(crate) pipe: PipeReader,
+    /// How many the host is promised.
+    pub(crate) length: u64,
+}
+
+/// A blob, as it is sent.
+pub(crate) enum Part<'a> {
+    Bytes(&'a [u8]),
+    Streamed(&'a Arc<Source>),
 }
 
 impl Payload {
@@ -63,31 +78,49 @@ impl Payload {
         self
     }
 
+    /// Appends a blob of exactly `length` bytes that come through a pipe while they are sent, in bounded memory and
+    /// no faster than the host takes them. It counts as a secret. Where the pipe ends early, `whole` says no.
+    ///
+    /// Only one run can send it: clones share the pipe.
+    ///
+    /// # Errors
+    /// The pipe can't be read without waiting for it.
+    pub fn with_streamed(mut self, pipe: PipeReader, length: u64) -> io::Result<Self> {
+        rustix::io::ioctl_fionbio(&pipe, true)?;
+        self.0.push(Blob::Streamed(Arc::new(Source { pipe, length })));
+        Ok(self)
+    }
+
     /// Whether anything in it is a secret.
     pub fn holds_a_secret(&self) -> bool {
-        self.0.iter().any(|blob| matches!(blob, Blob::Secret(bytes) if !bytes.is_empty()))
+        self.0.iter().any(|blob| match blob {
+            Blob::Shared(_) => false,
+            Blob::Secret(bytes) => !bytes.is_empty(),
+            Blob::Streamed(_) => true,
+        })
     }
 
     /// The lengths of the blobs in bytes, in order.
-    pub fn lengths(&self) -> impl Iterator<Item = usize> {
-        self.blobs().map(<[u8]>::len)
+    pub fn lengths(&self) -> impl Iterator<Item = u64> {
+        self.0.iter().map(Blob::length)
     }
 
     /// The blob at `index`, if there is one.
-    pub(crate) fn blob(&self, index: usize) -> Option<&[u8]> {
-        self.0.get(index).map(Blob::bytes)
-    }
-
-    fn blobs(&self) -> impl Iterator<Item = &[u8]> {
-        self.0.iter().map(Blob::bytes)
+    pub(crate) fn part(&self, index: usize) -> Option<Part<'_>> {
+        self.0.get(index).map(|blob| match blob {
+            Blob::Shared(bytes) => Part::Bytes(bytes),
+            Blob::Secret(bytes) => Part::Bytes(bytes),
+            Blob::Streamed(source) => Part::Streamed(source),
+        })
     }
 }
 
 impl Blob {
-    fn bytes(&self) -> &[u8] {
+    fn length(&self) -> u64 {
         match self {
-            Blob::Shared(bytes) => bytes,
-            Blob::Secret(bytes) => bytes,
+            Blob::Shared(bytes) => bytes.len() as u64,
+            Blob::Secret(bytes) => bytes.len() as u64,
+            Blob::Streamed(source) => source.length,
         }
     }
 }
@@ -95,7 +128,7 @@ impl Blob {
 /// Shows the length only: any blob may be a key.
 impl fmt::Debug for Blob {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "{} bytes", self.bytes().len())
+        write!(f, "{} bytes", self.length())
     }
 }
 

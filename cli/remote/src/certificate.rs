@@ -39,7 +39,7 @@ impl Certificate {
         Ok(Self { path: path.to_owned(), blob, key, ends })
     }
 
-    /// The certificate that ssh finds beside a key file by itself, if there is one.
+    /// The certificate that ssh finds beside a key file unasked, if there is one.
     pub(super) fn beside(key: &Path) -> Option<Self> {
         let mut neighbour = key.as_os_str().to_owned();
         neighbour.push("-cert.pub");

@@ -30,7 +30,7 @@ use line::Line;
 /// ssh's own limit, which ends a file that includes itself.
 const MAX_DEPTH: usize = 16;
 
-/// How many files the includes of one reading may come to. Depth alone is no bound: sixteen files of
+/// How many files the includes of one reading may add up to. Depth alone is no bound: sixteen files of
 /// which each includes the next one ten times would be read for ever.
 const MAX_INCLUDED: usize = 1_000;
 

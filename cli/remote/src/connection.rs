@@ -49,7 +49,8 @@ struct Inner {
 pub async fn connect(target: Target) -> Result<Connection, RemoteError> {
     let target = Arc::new(target);
     let span = debug_span!("login", address = target.host, port = target.port);
-    let connected = in_turn(&target, || log_in(Arc::clone(&target))).instrument(span.clone()).await;
+    let connected =
+        in_turn(&target, |tally| log_in(Arc::clone(&target), tally)).instrument(span.clone()).await;
     span.in_scope(|| match &connected {
         Ok(_) => debug!("logged in"),
         Err(error) => debug!(stage = %error.stage(), "not logged in: {error}"),
@@ -61,15 +62,20 @@ pub async fn connect(target: Target) -> Result<Connection, RemoteError> {
 /// host start side by side, because nobody knows yet that it asks.
 async fn in_turn<T, Login: Future<Output = Result<T, RemoteError>>>(
     target: &Target,
-    login: impl Fn() -> Login,
+    login: impl Fn(Arc<Tally>) -> Login,
 ) -> Result<T, RemoteError> {
-    let mut turn = None;
     loop {
-        if turn.is_none() && target.asks() {
+        let turn = if target.asks() {
             debug!("awaiting a turn to ask for what the host wants beside a key");
-            turn = Some(target.passphrases.turn().await);
-        }
-        match login().await {
+            Some(target.passphrases.turn().await)
+        } else {
+            None
+        };
+        // The login that had the turn may be one that is kept, which spares this one the question.
+        let tally = Arc::new(Tally::with(turn.filter(|_| target.asks())));
+        let ended = login(Arc::clone(&tally)).await;
+        tally.end_turn();
+        match ended {
             // It may be the passphrase of a key that somebody is asked for.
             Err(error) if error.waits_for_its_turn() => tokio::time::sleep(NEXT_LOOK).await,
             ended => return ended,
@@ -77,10 +83,9 @@ async fn in_turn<T, Login: Future<Output = Result<T, RemoteError>>>(
     }
 }
 
-async fn log_in(target: Arc<Target>) -> Result<Connection, RemoteError> {
+async fn log_in(target: Arc<Target>, tally: Arc<Tally>) -> Result<Connection, RemoteError> {
     debug!("awaiting the address of the host's name");
     let addresses: Arc<[SocketAddr]> = resolve(&target).await?.into();
-    let tally = Arc::new(Tally::default());
     let (ours, theirs, counted) = (Arc::clone(&target), Arc::clone(&addresses), Arc::clone(&tally));
     let worker = on_thread(&target, move || {
         let link = login(&ours, &theirs, &counted)?;
@@ -215,13 +220,12 @@ pub struct ScannedKey {
 /// Stages up to [`RemoteError::KeyExchange`].
 pub async fn scan_host_keys(target: Target) -> Result<Vec<ScannedKey>, RemoteError> {
     let target = Arc::new(target);
-    in_turn(&target, || scan(Arc::clone(&target))).await
+    in_turn(&target, |tally| scan(Arc::clone(&target), tally)).await
 }
 
-async fn scan(target: Arc<Target>) -> Result<Vec<ScannedKey>, RemoteError> {
+async fn scan(target: Arc<Target>, tally: Arc<Tally>) -> Result<Vec<ScannedKey>, RemoteError> {
     let addresses = resolve(&target).await?;
     let ours = Arc::clone(&target);
-    let tally = Arc::new(Tally::default());
     on_thread(&target, move || {
         let mut keys = Vec::new();
         let mut refusal = None;
@@ -273,7 +277,7 @@ async fn on_thread<T: Send + 'static>(
         Ok(Ok(outcome)) => outcome,
         Ok(Err(_)) => Err(failed("the login stopped without a verdict")),
         Err(_) => Err(failed(
-            "the login took longer than 120 s: does the SSH agent answer, or whoever was asked for a passphrase?",
+            "the login took longer than 120 s: does the SSH agent hang, or is a passphrase prompt unanswered?",
         )),
     }
 }

@@ -1,8 +1,9 @@
 //! What a connection cost.
 
 use std::sync::atomic::{AtomicU64, Ordering::Relaxed};
+use std::sync::{Mutex, PoisonError};
 
-use super::exec::Traffic;
+use super::passphrases::{Passphrases, Turn};
 
 /// What a connection cost so far. Round trips are not among it: libssh2 does not tell.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
@@ -20,9 +21,10 @@ pub struct Counters {
     pub overslept: u64,
 }
 
-/// Counters that several threads write.
+/// Counters that several threads write; and while a connection is being made, its turn to ask a person.
 #[derive(Default)]
 pub(crate) struct Tally {
+    turn: Mutex<Option<Turn>>,
     connections: AtomicU64,
     execs: AtomicU64,
     bytes_in: AtomicU64,
@@ -31,6 +33,23 @@ pub(crate) struct Tally {
 }
 
 impl Tally {
+    /// The login that has this turn.
+    pub(crate) fn with(turn: Option<Turn>) -> Self {
+        Self { turn: Mutex::new(turn), ..Self::default() }
+    }
+
+    /// Whether this login may ask a person: it has the turn, or takes it now, where nobody has it.
+    pub(crate) fn may_ask(&self, passphrases: &Passphrases) -> bool {
+        let mut turn = self.turn.lock().unwrap_or_else(PoisonError::into_inner);
+        *turn = turn.take().or_else(|| passphrases.turn_at_once());
+        turn.is_some()
+    }
+
+    /// The login is over: others may ask.
+    pub(crate) fn end_turn(&self) {
+        *self.turn.lock().unwrap_or_else(PoisonError::into_inner) = None;
+    }
+
     pub(crate) fn count_connection(&self) {
         self.connections.fetch_add(1, Relaxed);
     }
@@ -57,4 +76,11 @@ impl Tally {
             overslept: self.overslept.load(Relaxed),
         }
     }
+}
+
+/// Bytes that a step moved.
+#[derive(Debug, Clone, Copy, Default)]
+pub(crate) struct Traffic {
+    pub(crate) sent: usize,
+    pub(crate) received: usize,
 }

@@ -29,6 +29,16 @@ pub enum RemoteError {
         /// What the system said.
         why: String,
     },
+    /// The server takes no further connection, though others of ours to it are open.
+    #[error("{address} accepts no further connection, although this run already has one{}: {why}", tries(*times))]
+    Limited {
+        /// The server.
+        address: SocketAddr,
+        /// What the system said.
+        why: String,
+        /// How often it was tried.
+        times: u32,
+    },
     /// The command that should carry the bytes reached nobody.
     #[error("the ProxyCommand {why}{}", said_by_command(said))]
     Proxy {
@@ -236,6 +246,7 @@ impl RemoteError {
         match self {
             RemoteError::Resolve { .. } => Stage::Resolve,
             RemoteError::Connect { .. }
+            | RemoteError::Limited { .. }
             | RemoteError::Proxy { .. }
             | RemoteError::Forward { .. } => Stage::Connect,
             RemoteError::Hop { error, .. } => error.stage(),
@@ -253,7 +264,7 @@ impl RemoteError {
         }
     }
 
-    /// Whether the script may have changed the host although no reply says so: look before acting.
+    /// Whether the script may have changed the host although no reply arrived: look before acting.
     pub fn outcome_unknown(&self) -> bool {
         match self {
             RemoteError::Lost { progress, .. } | RemoteError::Deadline { progress, .. } => {
@@ -275,6 +286,7 @@ impl RemoteError {
             RemoteError::Lost { .. }
             | RemoteError::Resolve { .. }
             | RemoteError::Connect { .. }
+            | RemoteError::Limited { .. }
             | RemoteError::Proxy { .. }
             | RemoteError::Forward { .. }
             | RemoteError::Banner { .. }

@@ -1,16 +1,17 @@
 //! One run of a script, as a state machine that is stepped whenever the socket is ready.
 
-use std::io::{self, Read, Write};
+use std::io::{self, PipeReader, Read, Write};
 use std::time::{Duration, Instant};
 
 use ssh2::{Channel, Session};
 use tokio::sync::oneshot;
 
 use super::call::{Call, Reply};
+use super::counters::Traffic;
 use super::error::{RemoteError, SudoRefusal};
 use super::frame::FrameError;
 use super::link::{is_broken, would_block};
-use super::outgoing::Outgoing;
+use super::outgoing::{Outgoing, Rest};
 use super::script;
 use super::stream::{Incoming, Output};
 use super::text::Tail;
@@ -52,12 +53,12 @@ enum Stage {
     Gone,
 }
 
-/// What a step came to.
+/// How a step ended.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Step {
     /// Something moved: step again.
     Moved,
-    /// Nothing to do before the socket or the clock says so.
+    /// Nothing to do until the socket or the clock wakes us.
     Blocked,
     /// The server allows no more channels for now.
     Refused,
@@ -76,7 +77,7 @@ impl Exec {
     ) -> Option<Self> {
         let prepare = || -> Result<(Incoming, Outgoing), RemoteError> {
             let failed = |why: String| RemoteError::Session { why };
-            let nonce = nonce().map_err(|error| failed(error.to_string()))?;
+            let nonce = script::nonce().map_err(|error| failed(error.to_string()))?;
             let outgoing = Outgoing::new(call, &nonce, &output)?;
             let incoming = Incoming::new(nonce, call.max_reply, output);
             Ok((incoming.map_err(|error| failed(error.to_string()))?, outgoing))
@@ -141,6 +142,14 @@ impl Exec {
         matches!(self.stage, Stage::Opening | Stage::Starting(_) | Stage::Closing(_))
     }
 
+    /// What this run reads what it sends from, while nothing more has come.
+    pub(crate) fn awaited_source(&self) -> Option<&PipeReader> {
+        match &self.stage {
+            Stage::Talking(_) if !self.stdin_closed => self.outgoing.awaited_source(),
+            _ => None,
+        }
+    }
+
     /// Whether libssh2 holds something for this run that it has not taken yet.
     pub(crate) fn has_unread(&self) -> bool {
         match &self.stage {
@@ -158,7 +167,7 @@ impl Exec {
         let mut traffic = Traffic::default();
         self.watch_clock();
         if self.answer.is_none() {
-            // Who reads the stream must not wait for a host that may never speak again.
+            // The stream's reader must not wait for a host that may never answer again.
             self.incoming.hang_up();
         }
         let step = match std::mem::replace(&mut self.stage, Stage::Gone) {
@@ -251,13 +260,17 @@ impl Exec {
     fn write(&mut self, channel: &mut Channel) -> Result<usize, ssh2::Error> {
         let mut total = 0;
         while total < STEP_BYTES && !self.stdin_closed {
-            let Some(rest) = self.outgoing.rest() else {
-                match channel.send_eof() {
-                    Err(error) if would_block(&error) => break,
-                    Err(error) if is_broken(&error) => return Err(error),
-                    _ => self.stdin_closed = true,
+            let rest = match self.outgoing.rest() {
+                Rest::Bytes(rest) => rest,
+                Rest::Dry => break,
+                Rest::End => {
+                    match channel.send_eof() {
+                        Err(error) if would_block(&error) => break,
+                        Err(error) if is_broken(&error) => return Err(error),
+                        _ => self.stdin_closed = true,
+                    }
+                    break;
                 }
-                break;
             };
             match channel.write(&rest[..rest.len().min(CHUNK)]) {
                 Ok(0) => break,
@@ -377,13 +390,6 @@ impl Exec {
     }
 }
 
-/// Bytes that a step moved.
-#[derive(Debug, Clone, Copy, Default)]
-pub(crate) struct Traffic {
-    pub(crate) sent: usize,
-    pub(crate) received: usize,
-}
-
 fn take(read: io::Result<usize>) -> Result<usize, ssh2::Error> {
     match read {
         Ok(count) => Ok(count),
@@ -391,10 +397,4 @@ fn take(read: io::Result<usize>) -> Result<usize, ssh2::Error> {
         // ssh2 drops libssh2's code here; a read fails only when the connection does.
         Err(_) => Err(ssh2::Error::new(ssh2::ErrorCode::Session(-43), "the host closed it")),
     }
-}
-
-fn nonce() -> Result<String, getrandom::Error> {
-    let mut bytes = [0; 16];
-    getrandom::fill(&mut bytes)?;
-    Ok(super::frame::hex(&bytes))
 }

@@ -31,7 +31,7 @@ pub(crate) fn is_of_certificate(kind: &str) -> bool {
     kind.ends_with(SUFFIX)
 }
 
-/// A certificate that a host showed. Nothing in it is true until [`Self::check`] says so.
+/// A certificate that a host presented. Nothing in it is trusted until [`Self::check`] has passed.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) struct HostCertificate<'a> {
     /// The key that the host proved to have.
@@ -76,7 +76,7 @@ pub enum CertificateFlaw {
     #[error("it is valid from {0}")]
     Early(String),
     /// It is not valid any more.
-    #[error("it ended at {0}")]
+    #[error("it expired at {0}")]
     Ended(String),
     /// It is for some purpose that is not known here.
     #[error("it has the critical option {0}, which is not known")]

@@ -221,7 +221,7 @@ impl<'a> Trust<'a> {
             return Err(HostKeyError::RevokedAuthority { authority, place });
         }
         let Some(entry) = self.authorities().find(|entry| entry.key == *authority) else {
-            // As in ssh: the key in it may be known by itself.
+            // As in ssh: the key in it may be known without the certificate.
             return self.check_key(key, Instead::Other(authority.fingerprint()));
         };
         for key in [key, authority] {
@@ -231,7 +231,7 @@ impl<'a> Trust<'a> {
         let Err(why) = certificate.check(name, SystemTime::now(), &self.target.algorithms) else {
             return Ok(());
         };
-        // As in ssh: a key that is known by itself needs no certificate.
+        // As in ssh: a known key needs no certificate.
         self.check_key(key, Instead::Key).map_err(|_| {
             let (authority, place) = (authority.clone(), entry.place.clone());
             HostKeyError::Certificate { authority, place, why }

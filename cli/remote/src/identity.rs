@@ -66,7 +66,7 @@ fn inspect(text: &[u8]) -> (Usable, Option<Vec<u8>>) {
         }
         Some(envelope) if envelope.cipher.is_some() => (Usable::Locked, Some(envelope.public)),
         Some(envelope) => (Usable::Yes, Some(envelope.public)),
-        // PKCS #8 says so in its first line, the older form in a header.
+        // PKCS #8 has it in its first line, the older form in a header.
         None if text.windows(9).any(|window| window == b"ENCRYPTED") => (Usable::Locked, None),
         None => (Usable::Yes, None),
     }

@@ -1,7 +1,12 @@
 //! Going through another host: a TCP connection that the jump host makes for us.
 //!
 //! libssh2 wants a socket, so the session beyond gets one end of a pair. A thread owns the jump
-//! host's session and carries bytes between the other end and the channel.
+//! host's session and carries bytes between the other end and the channel. Each host behind it has a session at the
+//! jump host of its own, so that none waits for another; unless a person would have to open each of them.
+
+mod carrier;
+mod kept;
+mod lane;
 
 use std::io;
 use std::os::fd::OwnedFd;
@@ -16,25 +21,21 @@ use super::error::RemoteError;
 use super::link::{Link, Stopped, Unread, wait};
 use super::target::Target;
 
+pub(crate) use kept::KeptLogins;
+
 /// Nothing happens by the clock alone, so this is only how late a missed wake-up is noticed.
 const PATIENCE: Duration = Duration::from_secs(60);
 
 /// A connection to `target` that the host at the other end of `link` makes.
 pub(crate) fn forward(link: Link, hop: &Target, target: &Target) -> Result<OwnedFd, RemoteError> {
-    let failed = |why: String| RemoteError::Forward {
-        hop: hop.login_name(),
-        to: format!("{}:{}", target.host, target.port),
-        why,
-    };
+    let failed = |why: String| not_forwarded(hop, target, why);
     let open = || link.session.channel_direct_tcpip(&target.host, target.port, None);
     let channel = match link.drive(Instant::now() + target.connect_timeout, open) {
         Ok(channel) => channel,
         Err(stopped) => {
             link.hang_up();
             return Err(failed(match stopped {
-                Stopped::Late => {
-                    format!("no answer within {:.1} s", target.connect_timeout.as_secs_f64())
-                }
+                Stopped::Late => late(target),
                 Stopped::Failed(error) => error.message().to_owned(),
             }));
         }
@@ -47,6 +48,16 @@ pub(crate) fn forward(link: Link, hop: &Target, target: &Target) -> Result<Owned
         Ok(ours.into())
     });
     started.map_err(|error: io::Error| failed(error.to_string()))
+}
+
+/// Why `hop` makes no connection to `target`.
+pub(crate) fn not_forwarded(hop: &Target, target: &Target, why: String) -> RemoteError {
+    let to = format!("{}:{}", target.host, target.port);
+    RemoteError::Forward { hop: hop.login_name(), to, why }
+}
+
+fn late(target: &Target) -> String {
+    format!("no answer within {:.1} s", target.connect_timeout.as_secs_f64())
 }
 
 struct Pump {
@@ -98,7 +109,7 @@ impl Pump {
         Ok(())
     }
 
-    /// Whether libssh2 holds something for a direction that could go on with it.
+    /// Whether libssh2 holds something for a direction that could continue with it.
     fn has_work(&self) -> bool {
         let sending = self.link.is_sending();
         let readable = self.channel.read_window().available > 0 || self.channel.eof();

@@ -28,6 +28,7 @@ mod host_trust;
 mod identity;
 mod jump;
 mod known_hosts;
+mod limited;
 mod link;
 mod login;
 mod offer;

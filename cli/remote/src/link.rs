@@ -19,6 +19,7 @@ use super::counters::Tally;
 use super::error::RemoteError;
 use super::gate::Gate;
 use super::host_key::HostKey;
+use super::limited::Open;
 use super::proxy::Proxy;
 use super::target::Target;
 use super::text::clean;
@@ -36,6 +37,7 @@ pub(crate) struct Link {
     pub(crate) tally: Arc<Tally>,
     socket: Arc<UnixStream>,
     gate: Gate,
+    _open: Option<Open>,
     /// The command that carries our bytes. Last: it is ended when its stream is closed.
     _proxy: Option<Proxy>,
 }
@@ -47,7 +49,7 @@ pub(crate) enum Unread {
     Some,
 }
 
-/// Why an operation of the session did not come to its end.
+/// Why an operation of the session did not finish.
 pub(crate) enum Stopped {
     /// libssh2 failed.
     Failed(ssh2::Error),
@@ -84,7 +86,8 @@ impl Link {
         session.set_blocking(false);
         algorithms.offer(&session, host_keys).map_err(key_exchange)?;
         let tally = Arc::clone(tally);
-        let link = Self { session: session.clone(), tally, socket, gate, _proxy: None };
+        let link =
+            Self { session: session.clone(), tally, socket, gate, _open: None, _proxy: None };
         if let Err(stopped) = link.drive(deadline, || session.handshake()) {
             let why = stopped.why();
             let said = link.session.banner_bytes();
@@ -109,6 +112,11 @@ impl Link {
     /// The same link, which ends this command with itself.
     pub(crate) fn over(self, proxy: Option<Proxy>) -> Self {
         Self { _proxy: proxy, ..self }
+    }
+
+    /// The same link, which is known to be open until it is dropped.
+    pub(crate) fn noted(self, open: Option<Open>) -> Self {
+        Self { _open: open, ..self }
     }
 
     /// Repeats an operation of the session until it ends, waiting for the socket in between.
@@ -151,7 +159,7 @@ impl Link {
         self.gate.take_heard()
     }
 
-    /// What libssh2 has to read. A packet of which only a part has come it keeps itself.
+    /// What libssh2 has to read. libssh2 itself keeps a packet that has come only in part.
     pub(crate) fn unread(&self) -> Unread {
         match rustix::io::ioctl_fionread(&self.socket) {
             Ok(0) => Unread::Nothing,
@@ -193,7 +201,7 @@ impl Link {
         self.cut();
     }
 
-    /// Cuts the connection. Unlike [`Self::hang_up`] it may be done while an operation of the session goes on.
+    /// Cuts the connection. Unlike [`Self::hang_up`] it may be done during an operation of the session.
     pub(crate) fn cut(&self) {
         let _ = self.gate.host.shutdown(std::net::Shutdown::Both);
     }

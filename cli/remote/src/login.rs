@@ -15,8 +15,9 @@ use super::counters::Tally;
 use super::error::RemoteError;
 use super::host_key::HostKey;
 use super::host_trust::{HostKeyError, Trust, groups};
-use super::jump::forward;
-use super::link::{Link, dial};
+use super::jump::{forward, not_forwarded};
+use super::limited::{self, Open};
+use super::link::Link;
 use super::proxy::Proxy;
 use super::target::Target;
 
@@ -100,8 +101,8 @@ pub(crate) fn greet(
     host_keys: &str,
     tally: &Arc<Tally>,
 ) -> Result<(Link, HostKey), RemoteError> {
-    // A jump host that asks a person for a code is not logged in to again for the host behind it.
-    let asks = || target.jump.as_deref().is_some_and(Target::asks);
+    // A jump host that would ask a person for another code is not logged in to again for the host behind it.
+    let asks = || target.jump.as_deref().is_some_and(Target::asks_on_the_way);
     let patience = || if asks() { Duration::ZERO } else { target.hang_up_patience };
     until_heard(patience, || greet_once(target, addresses, host_keys, tally))
 }
@@ -112,29 +113,51 @@ fn greet_once(
     host_keys: &str,
     tally: &Arc<Tally>,
 ) -> Result<(Link, HostKey), RemoteError> {
-    let (stream, proxy) = match (&target.jump, &target.proxy_command) {
-        (Some(hop), _) => {
-            let _through = debug_span!("jump host", address = hop.host, port = hop.port).entered();
-            let link = login(hop, addresses, tally).map_err(|error| error.at_hop(hop))?;
-            debug!("awaiting its connection to {}", target.host);
-            (forward(link, hop, target)?, None)
-        }
+    let (stream, at, proxy) = match (&target.jump, &target.proxy_command) {
+        (Some(hop), _) => (through(hop, target, addresses, tally)?, None, None),
         (None, Some(command)) => {
             debug!("starting the ProxyCommand");
             let (proxy, stream) = Proxy::start(command)?;
-            (stream, Some(proxy))
+            (stream, None, Some(proxy))
         }
         (None, None) => {
             debug!("awaiting the TCP connection");
-            (OwnedFd::from(dial(target, addresses)?), None)
+            let stream = limited::connect(target, addresses)?;
+            let at = stream.peer_addr().ok();
+            (OwnedFd::from(stream), at, None)
         }
     };
     let deadline = Instant::now() + LOGIN_TIME;
     debug!(within_s = LOGIN_TIME.as_secs(), "awaiting the server's greeting and the key exchange");
     match Link::handshake(stream, &target.algorithms, host_keys, deadline, tally) {
-        Ok((link, key)) => Ok((link.over(proxy), key)),
+        Ok((link, key)) => Ok((link.over(proxy).noted(at.map(Open::to)), key)),
         Err(error) => Err(proxy.into_iter().fold(error, |error, proxy| proxy.explain(error))),
     }
+}
+
+/// A connection to `target` that `hop` makes.
+fn through(
+    hop: &Target,
+    target: &Target,
+    addresses: &[SocketAddr],
+    tally: &Arc<Tally>,
+) -> Result<OwnedFd, RemoteError> {
+    let _through = debug_span!("jump host", address = hop.host, port = hop.port).entered();
+    let kept = hop.passphrases.kept();
+    let awaiting = || debug!("awaiting its connection to {}", target.host);
+    let failed = |why| not_forwarded(hop, target, why);
+    awaiting();
+    if let Some(connected) = kept.connect(hop, target) {
+        return connected.map_err(failed);
+    }
+    let link = login(hop, addresses, tally).map_err(|error| error.at_hop(hop))?;
+    awaiting();
+    if !hop.was_asked() {
+        return forward(link, hop, target);
+    }
+    kept.keep(hop, link).map_err(|error| failed(error.to_string()))?;
+    let ended = || Err("its session ended".to_owned());
+    kept.connect(hop, target).unwrap_or_else(ended).map_err(failed)
 }
 
 /// Looks at the host's other keys for one that a pin names.

@@ -231,7 +231,7 @@ impl<'a> Login<'a> {
         };
         let passphrases = Arc::clone(&target.passphrases);
         if public.is_some() && !passphrases.knows(&identity.path) {
-            // Not `None`: OpenSSL would ask by itself.
+            // Not `None`: OpenSSL would ask on its own.
             match with(self, "") {
                 Ok(Offered::Unusable) => {}
                 Ok(offered) => return Ok(self.noted(name, offered)),

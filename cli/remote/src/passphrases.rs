@@ -1,4 +1,4 @@
-//! The passphrases of the operator's keys: each is asked for once in a run, whoever needs it.
+//! The passphrases of the operator's keys: each is asked for once in a run, no matter how many logins need it.
 //!
 //! A key may log in to fifty hosts and open the CAs as well. The first who needs its passphrase asks,
 //! the others wait for the answer.
@@ -8,6 +8,7 @@ use std::fmt;
 use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex, PoisonError, TryLockError};
 
+use crate::jump::KeptLogins;
 use secrecy::{ExposeSecret as _, SecretString};
 
 /// How often a wrong passphrase is asked for again; ssh's own number.
@@ -37,6 +38,9 @@ impl fmt::Debug for Passphrase {
 /// Puts a question to a person.
 type Ask = dyn Fn(&str) -> Result<Passphrase, NoPassphrase> + Send + Sync;
 
+/// The right to ask a person for what a host wants beside a key.
+pub type Turn = tokio::sync::OwnedMutexGuard<()>;
+
 /// What is known of passphrases so far, and how to ask for others.
 pub struct Passphrases {
     ask: Box<Ask>,
@@ -47,6 +51,8 @@ pub struct Passphrases {
     asked: Mutex<BTreeMap<String, Option<NoPassphrase>>>,
     /// Held by a login that asks for more than a key, from before it connects.
     turn: Arc<tokio::sync::Mutex<()>>,
+    /// What answers opened is as good as the answers.
+    kept: KeptLogins,
 }
 
 /// What is known of one key's passphrase.
@@ -73,10 +79,10 @@ pub enum NoPassphrase {
         /// What happened to it.
         why: String,
     },
-    /// Whoever was asked gave none.
+    /// The operator gave none.
     #[error("none was given")]
     Declined,
-    /// Whoever was asked pressed Ctrl-C.
+    /// The operator pressed Ctrl-C.
     #[error("interrupted")]
     Interrupted,
     /// A person is being asked something else. Waiting for that would use up the time that the host gives a login.
@@ -107,6 +113,7 @@ impl Passphrases {
             asking: Mutex::new(()),
             asked: Mutex::default(),
             turn: Arc::default(),
+            kept: KeptLogins::default(),
         }
     }
 
@@ -139,7 +146,7 @@ impl Passphrases {
             Known::Right(passphrase) => Some(Arc::clone(passphrase)),
         };
         if let Some(passphrase) = right {
-            // Others may go on while this one is used.
+            // Others may continue while this one is used.
             drop(known);
             return match open(&passphrase) {
                 Tried::Right(opened) => Ok(opened),
@@ -185,9 +192,22 @@ impl Passphrases {
     }
 
     /// The turn of a login that asks for more than a key. A host counts its time from the connection on, so a login
-    /// takes its turn before it connects.
-    pub async fn turn(&self) -> tokio::sync::OwnedMutexGuard<()> {
+    /// takes its turn before it connects, and has it until it is over: one that is kept may spare the next one the
+    /// question.
+    pub async fn turn(&self) -> Turn {
         Arc::clone(&self.turn).lock_owned().await
+    }
+
+    /// The same for a login that did not know that its host asks, if nobody has it.
+    pub(crate) fn turn_at_once(&self) -> Option<Turn> {
+        Arc::clone(&self.turn).try_lock_owned().ok()
+    }
+
+    /// Why a host that asks gets no answer while another login has the turn. Once it is known that it asks, its login
+    /// waits for its turn.
+    pub(crate) fn busy(&self, login: &str) -> NoPassphrase {
+        let known = lock(&self.asked).entry(login.to_owned()).or_default().clone();
+        known.unwrap_or(NoPassphrase::Busy)
     }
 
     /// Nobody is asked for this login again.
@@ -198,6 +218,11 @@ impl Passphrases {
     /// Whether the host of this login asked for more than a key.
     pub fn was_asked(&self, login: &str) -> bool {
         lock(&self.asked).contains_key(login)
+    }
+
+    /// The logins at jump hosts that asked for more than a key.
+    pub(crate) fn kept(&self) -> &KeptLogins {
+        &self.kept
     }
 
     fn of(&self, key: &Path) -> Arc<Mutex<Known>> {
@@ -247,7 +272,7 @@ mod tests {
     }
 
     #[test]
-    fn a_passphrase_is_asked_for_once_whoever_needs_it() {
+    fn a_passphrase_is_asked_for_once_for_all_logins() {
         let (passphrases, asked) = answering(&["right"]);
         std::thread::scope(|scope| {
             for _ in 0..20 {

@@ -130,7 +130,9 @@ fn serve(inbox: &Receiver<Request>, target: &Target, addresses: &[SocketAddr], t
             }
             None => {
                 let _turn = target.turns.as_deref().and_then(turn);
-                login(target, addresses, tally).inspect(|_| tally.count_connection())
+                let link = login(target, addresses, tally);
+                tally.end_turn();
+                link.inspect(|_| tally.count_connection())
             }
         };
         // The caller may have stopped waiting for any of the answers.
@@ -177,7 +179,7 @@ fn serve(inbox: &Receiver<Request>, target: &Target, addresses: &[SocketAddr], t
     }
 }
 
-/// Waits for a turn to log in. Whoever gets none in time is at worst refused, and tries again.
+/// Waits for a turn to log in. A login that gets none in time is at worst refused, and tries again.
 fn turn(turns: &Semaphore) -> Option<SemaphorePermit<'_>> {
     let end = Instant::now() + LONGEST_WAIT;
     while Instant::now() < end {

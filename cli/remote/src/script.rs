@@ -33,13 +33,20 @@ pub fn quote(text: &str) -> Result<String, NulError> {
     Ok(format!("'{}'", text.replace('\'', r"'\''")))
 }
 
+/// What marks the frame of one reply. Nothing that prints before it may guess it.
+pub(crate) fn nonce() -> Result<String, getrandom::Error> {
+    let mut bytes = [0; 16];
+    getrandom::fill(&mut bytes)?;
+    Ok(super::frame::hex(&bytes))
+}
+
 /// Everything before the payload: the length line and the script.
 pub(crate) fn head(call: &Call, nonce: &str, output: &Output) -> Result<Vec<u8>, NulError> {
     let script = wrap(call, nonce, output)?;
     Ok(format!("{}\n{script}", script.len()).into_bytes())
 }
 
-/// The same script without comments and indentation, which are for whoever reads the source and half of
+/// The same script without comments and indentation, which are for readers of the source and half of
 /// its bytes. It counts: what is longer than ten packets waits for the host's first answer to them.
 pub fn lean(script: &str) -> String {
     let mut lean = String::with_capacity(script.len());

@@ -24,6 +24,7 @@ struct Answers<'a> {
     link: &'a Link,
     passphrases: &'a Passphrases,
     login: &'a str,
+    place: &'a str,
     is_asked: bool,
     none: Option<NoPassphrase>,
 }
@@ -36,13 +37,18 @@ impl KeyboardInteractivePrompt for Answers<'_> {
 
 impl Answers<'_> {
     /// libssh2 takes no refusal, and an empty answer is a wrong one, which hosts count until they lock the account.
-    /// So where nobody answers, none is sent. libssh2 frees the answer, and wipes no copy.
+    /// Where nobody answers, none is sent. libssh2 frees the answer, and wipes no copy.
     fn answer(&mut self, instruction: &str, prompt: &str) -> String {
         self.is_asked = true;
         if self.none.is_some() {
             return String::new();
         }
-        match self.passphrases.answer(self.login, &question(self.login, instruction, prompt)) {
+        let asked = question(self.login, instruction, prompt);
+        let answer = match self.link.tally.may_ask(self.passphrases) {
+            true => self.passphrases.answer(self.place, &asked),
+            false => Err(self.passphrases.busy(self.place)),
+        };
+        match answer {
             Ok(answer) => answer.expose().to_owned(),
             Err(why) => {
                 self.link.cut();
@@ -67,14 +73,21 @@ pub(super) fn give(
     target: &Target,
     mut wanted: String,
 ) -> Result<(), AuthenticationEnd> {
-    let login = target.login_name();
+    let (login, place) = (target.login_name(), target.login_place());
     let end = Instant::now() + PATIENCE;
     for _ in 0..TRIES {
         if !wanted.split(',').any(|method| method == METHOD) {
             return Err(AuthenticationEnd::MoreWanted { wanted, why: Unanswered::Unsupported });
         }
         let passphrases = &*target.passphrases;
-        let mut answers = Answers { link, passphrases, login: &login, is_asked: false, none: None };
+        let mut answers = Answers {
+            link,
+            passphrases,
+            login: &login,
+            place: &place,
+            is_asked: false,
+            none: None,
+        };
         let ask = || link.session.userauth_keyboard_interactive(&target.user, &mut answers);
         let stopped = match link.drive(end, ask) {
             Ok(()) => return Ok(()),
@@ -92,7 +105,7 @@ pub(super) fn give(
         }
         wanted = methods(link, &target.user, end);
     }
-    target.passphrases.give_up(&login, NoPassphrase::Wrong);
+    target.passphrases.give_up(&place, NoPassphrase::Wrong);
     let why = Unanswered::Nobody(NoPassphrase::Wrong);
     Err(AuthenticationEnd::MoreWanted { wanted: METHOD.to_owned(), why })
 }

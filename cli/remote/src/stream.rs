@@ -72,7 +72,7 @@ impl Incoming {
         Ok(Self { frame: FrameReader::new(nonce, limit), stream })
     }
 
-    /// Whether the next bytes may be pushed. Waits a moment for whoever reads the stream.
+    /// Whether the next bytes may be pushed. Waits a moment for the reader of the stream.
     pub(crate) fn has_room(&mut self) -> bool {
         self.stream.as_mut().is_none_or(Stream::make_room)
     }
@@ -164,7 +164,7 @@ impl Stream {
         self.held.is_empty()
     }
 
-    /// Writes what the pipe takes. Where nobody reads it any more, whoever asked for the stream has stopped waiting
+    /// Writes what the pipe takes. Where nobody reads it any more, the caller has stopped waiting
     /// or is about to: what still comes is dropped.
     fn hand_on(&mut self) {
         while let (Some(out), false) = (&mut self.out, self.held.is_empty()) {
@@ -179,7 +179,7 @@ impl Stream {
             self.held.clear();
         }
         if self.stage == Stage::Over {
-            // Whoever reads it has come to the end.
+            // Its reader has seen the end.
             self.out = None;
         }
     }

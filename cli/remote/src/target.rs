@@ -15,7 +15,7 @@ use crate::passphrases::Passphrases;
 /// Longer than sshd's shortest ban, which lasts 15 s.
 const HANG_UP_PATIENCE: Duration = Duration::from_secs(25);
 
-/// A login on a host. Whoever makes one has resolved names, defaults and configuration files; the
+/// A login on a host. Its maker has resolved names, defaults and configuration files; the
 /// transport takes it as it is.
 #[derive(Debug, Clone)]
 pub struct Target {
@@ -121,10 +121,24 @@ impl Target {
         format!("{}@{}", self.user, self.host)
     }
 
+    /// The login and its port: two machines may share an address.
+    pub(crate) fn login_place(&self) -> String {
+        format!("{}:{}", self.login_name(), self.port)
+    }
+
     /// Whether a login asks a person for more than a key, here or at a jump host.
     pub(crate) fn asks(&self) -> bool {
-        self.passphrases.was_asked(&self.login_name())
-            || self.jump.as_deref().is_some_and(Target::asks)
+        self.was_asked() || self.jump.as_deref().is_some_and(Target::asks_on_the_way)
+    }
+
+    /// Whether this very host asked for more than a key.
+    pub(crate) fn was_asked(&self) -> bool {
+        self.passphrases.was_asked(&self.login_place())
+    }
+
+    /// The same for a jump host, where a login that is kept asks for nothing.
+    pub(crate) fn asks_on_the_way(&self) -> bool {
+        self.asks() && !self.passphrases.kept().is_open(self)
     }
 
     /// Whether a command on this machine carries the bytes, here or at a jump host.

@@ -2,9 +2,9 @@
 //!
 //! Compiled for tests alone: by `cfg(test)` here, and by the feature `test-server` for the engine's.
 
-#![expect(clippy::unwrap_used, reason = "a test that can't go on is to panic")]
+#![expect(clippy::unwrap_used, reason = "a test that can't continue is to panic")]
 #![expect(missing_docs, reason = "helpers of tests, whose names say it")]
-#![expect(clippy::print_stdout, reason = "a test that cannot look says so")]
+#![expect(clippy::print_stdout, reason = "a test that cannot check anything prints that")]
 
 use std::fs::OpenOptions;
 use std::io::{self, Read, Write};

@@ -36,8 +36,8 @@ enum Request {
 
 type Answer = oneshot::Sender<Result<Reply, RemoteError>>;
 
-/// A script that was not taken up yet. Where it never is, because the thread ends, whoever asked hears
-/// that nothing was begun.
+/// A script that was not taken up yet. Where it never is, because the thread ends, the caller gets
+/// that nothing was started.
 struct Asked(Option<(Call, Output, Answer)>);
 
 impl Asked {
@@ -71,7 +71,7 @@ impl Handle {
         let (requests, inbox) = channel();
         let over = Arc::new(AtomicBool::new(false));
         let name = format!("ssh {}", target.host);
-        // The login that it is from: what the session waits for later is told by it too.
+        // The span of the login: later waits of the session are traced in it too.
         let span = Span::current();
         let worker = Worker {
             silence: Silence::new(target.silence_limit),
@@ -93,10 +93,10 @@ impl Handle {
     pub(crate) async fn run(&self, call: Call, output: Output) -> Result<Reply, RemoteError> {
         let mut bell = RungUnlessAnswered { handle: self, is_answered: false };
         let (answer, answered) = oneshot::channel();
-        let (bytes, within_s) = (call.payload.lengths().sum::<usize>(), call.deadline.as_secs());
+        let (bytes, within_s) = (call.payload.lengths().sum::<u64>(), call.deadline.as_secs());
         debug!(bytes, within_s, "awaiting the reply of a script");
         let asked = Asked(Some((call, output, answer)));
-        // A request that nobody takes answers by itself.
+        // A request that nobody takes answers on its own.
         if self.requests.send(Request::Run(asked)).is_ok() {
             self.ring();
         }
@@ -188,7 +188,7 @@ impl Worker {
             }
         };
         debug!("the session ends: {}", end.why);
-        // Before anybody hears of it, so that whoever does finds it so.
+        // Before any caller hears of it, so that the caller finds it done.
         self.over.store(true, Ordering::Release);
         for run in &mut self.runs {
             run.lose(&end.why);
@@ -351,13 +351,16 @@ impl Worker {
             wanted if self.runs.is_empty() => wanted.difference(PollFlags::IN) | HALF_CLOSED,
             wanted => wanted,
         };
-        let mut fds = [PollFd::new(&self.link, wanted), PollFd::new(&self.door, PollFlags::IN)];
+        let mut fds = vec![PollFd::new(&self.link, wanted), PollFd::new(&self.door, PollFlags::IN)];
+        let dry = self.runs.iter().filter_map(Exec::awaited_source);
+        fds.extend(dry.map(|pipe| PollFd::new(pipe, PollFlags::IN)));
         let asleep = Instant::now();
         wait(&mut fds, timeout);
         self.silence.listened(timeout, asleep.elapsed());
         let by_clock = is_asleep && fds.iter().all(|fd| fd.revents().is_empty());
+        let of_link = fds[0].revents();
         self.woken = if by_clock { Woken::ByClock } else { Woken::ByEvent };
-        fds[0].revents()
+        of_link
     }
 
     /// Whether anything has come that a run waits for.

@@ -22,6 +22,10 @@ Examples:
   quorate plan --out site.plan           for `quorate apply site.plan` after a review
   quorate plan --host etcd-2 --diff      one host, with the contents of the files";
 
+pub(super) const SHOW: &str = "\
+Examples:
+  quorate show site.plan";
+
 pub(super) const APPLY: &str = "\
 Examples:
   quorate apply
@@ -44,13 +48,55 @@ Examples:
   quorate defrag --dry-run               what it would do, and why not
   quorate defrag --cluster main
   quorate defrag --min-free-mb 20        where less is worth it
+  quorate defrag --compact-now main      out of space: keep only the newest revision of each key
   quorate defrag --yes --json            every night: asks nothing, one JSON object per line";
+
+pub(super) const DESTROY: &str = "\
+Examples:
+  quorate destroy --cluster events --dry-run
+  quorate destroy --cluster events
+  quorate destroy --cluster events --allow-no-backup events --yes --confirm events     in a script";
+
+pub(super) const REMOVE: &str = "\
+Examples:
+  quorate remove --cluster events --host etcd-3 --dry-run
+  quorate remove --cluster events --host etcd-3";
+
+pub(super) const RECOVER: &str = "\
+Examples:
+  quorate recover --cluster main
+  quorate recover --cluster main --check --identity key.txt      in CI: could the newest backup be restored?
+
+docs/recovery.md leads through the rest.";
+
+pub(super) const RESTORE: &str = "\
+Examples:
+  quorate restore --cluster main --from prod.main.20261129T140500Z.5f0c9a1b2c3d4e5f --clients-stopped main --dry-run
+  quorate restore --cluster main --from prod.main.20261129T140500Z.5f0c9a1b2c3d4e5f --clients-stopped main
+  quorate restore --cluster main --from backup.db --clients-stopped main --allow-data-loss main
+  quorate restore --cluster main --from backup.db --clients-stopped main --gone etcd-2,etcd-3
+
+docs/recovery.md leads through it, from the first look to the end.";
 
 pub(super) const STATUS: &str = "\
 Examples:
   quorate status
   quorate status --cluster main --json
-  quorate status --preflight             times disks and round trips too";
+  quorate status --preflight             times disks and round trips too
+  quorate status --watch
+  quorate status --detailed-exitcode --warn-days 60
+  quorate status --format prometheus";
+
+pub(super) const LOGS: &str = "\
+Examples:
+  quorate logs                           the newest lines of every member
+  quorate logs --host etcd-2 -f          one host, as it writes
+  quorate logs --since 15m -n 1000       what happened around a failure, on all hosts";
+
+pub(super) const SUPPORT_BUNDLE: &str = "\
+Examples:
+  quorate support-bundle
+  quorate support-bundle --out bundle.tar -n 20000";
 
 pub(super) const ETCDCTL: &str = "\
 Examples:
@@ -69,8 +115,9 @@ Examples:
 
 pub(super) const HISTORY: &str = "\
 Examples:
-  quorate history
-  quorate history -n 20 --json";
+  quorate history                        one line for each apply
+  quorate history --since 7d --cluster main
+  quorate history --steps --host etcd-2   what each step did on a host";
 
 pub(super) const UNLOCK: &str = "\
 Examples:

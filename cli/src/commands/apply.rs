@@ -7,8 +7,8 @@ use std::sync::Arc;
 
 use clap::Args;
 use inventories::HostName;
-use pki::CaKind;
-use planner::{SiteFacts, StepKind, fingerprint};
+use inventories::inventory::Hooks;
+use planner::SiteFacts;
 use time::OffsetDateTime;
 
 use super::hosts::HostAccess;
@@ -19,33 +19,35 @@ use crate::exit::ExitCode;
 use crate::interrupt::Interrupts;
 use crate::keys::{self, IdentityArgs, OpenAuthorities};
 use crate::provenance::Checkout;
-use crate::report::apply::Trace;
 use crate::report::reporter::Reporter;
 use crate::report::verdict::verdict;
 use crate::saved_plan::{self, SavedPlan};
 use crate::site::Site;
-use engine::bind;
+pub(super) use consent::ConsentArgs;
+use consent::HookChoice;
+use engine::backups::restorable::Restorable;
 use engine::hosts::Timed;
-use engine::lock::{Claim, Lock};
-use execution::{Executed, execute_plan};
 
+mod consent;
 mod discovery;
 mod execution;
 mod formed;
+mod hooks;
 mod locked;
 mod record;
+mod under_lock;
 
 /// Arguments of `quorate apply`.
 #[derive(Debug, Args)]
 pub struct ApplyArgs {
     /// A plan that `quorate plan --out` saved: exactly that is applied, without asking
-    #[arg(value_name = "PLAN", conflicts_with_all = ["expect", "allow_outage", "allow_reform", "allow_slow_disk", "replace", "cluster", "host"])]
+    #[arg(value_name = "PLAN", conflicts_with_all = ["expect", "allow_outage", "allow_reform", "allow_no_backup", "allow_slow_disk", "allow_switch", "replace", "remove_member", "cluster", "host"])]
     saved: Option<PathBuf>,
     /// How it is approved.
     #[command(flatten)]
     consent: ConsentArgs,
     /// Print what is done as one JSON object per line
-    #[arg(long, requires = "yes")]
+    #[arg(long)]
     json: bool,
     /// What opens the CAs.
     #[command(flatten)]
@@ -55,26 +57,6 @@ pub struct ApplyArgs {
     policy: PolicyArgs,
 }
 
-/// How a plan is approved, the same for every command that changes hosts by one.
-#[derive(Debug, Args)]
-pub(super) struct ConsentArgs {
-    /// The hash of the plan that was reviewed: no other is applied
-    #[arg(long, value_name = "HASH")]
-    expect: Option<String>,
-    /// Apply the plan without asking; the plan is made and shown all the same
-    #[arg(short, long)]
-    yes: bool,
-    /// The site's name, for sites whose inventory says confirm = true
-    #[arg(long, value_name = "SITE")]
-    confirm: Option<String>,
-    /// Apply an inventory that is not committed
-    #[arg(long)]
-    allow_dirty: bool,
-    /// Apply an older commit of the inventory than the one that was applied last
-    #[arg(long)]
-    allow_older: bool,
-}
-
 /// What a command wants done on the hosts.
 pub(super) struct Order<'a> {
     pub(super) asked: Asked<'a>,
@@ -82,10 +64,33 @@ pub(super) struct Order<'a> {
     pub(super) saved: Option<&'a Path>,
     pub(super) consent: &'a ConsentArgs,
     pub(super) identity: &'a IdentityArgs,
+    /// The snapshot that is restored.
+    pub(super) snapshot: Option<&'a Arc<Restorable>>,
     pub(super) output: Output,
 }
 
-/// Who is told.
+impl Order<'_> {
+    /// The operator's own programs around it, which belong to `apply` alone. An inventory runs nothing here without a
+    /// word of the operator.
+    fn hooks(&self, site: &Site) -> Result<Hooks, CliError> {
+        let hooks = &site.inventory.hooks;
+        let is_asked = !self.consent.yes && self.saved.is_none();
+        match (&self.asked, self.consent.hooks) {
+            (
+                Asked::Defragment(_) | Asked::Restore(_) | Asked::Destroy(_) | Asked::Remove(_),
+                _,
+            )
+            | (_, Some(HookChoice::Skip)) => Ok(Hooks::default()),
+            (Asked::Inventory(_), Some(HookChoice::Run)) => Ok(hooks.clone()),
+            (Asked::Inventory(_), None) if is_asked || *hooks == Hooks::default() => {
+                Ok(hooks.clone())
+            }
+            (Asked::Inventory(_), None) => Err(hooks::unapproved()),
+        }
+    }
+}
+
+/// The reader of an apply's report.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum Output {
     People,
@@ -94,18 +99,24 @@ pub(super) enum Output {
 
 impl Output {
     /// What `--json` says.
-    pub(super) fn of(json: bool) -> Self {
+    pub(super) fn from_flag(json: bool) -> Self {
         if json { Output::Json } else { Output::People }
     }
 }
 
 pub(super) fn run(context: &Context, arguments: &ApplyArgs) -> Result<ExitCode, CliError> {
+    // A saved plan asks nothing.
+    if arguments.json && !arguments.consent.yes && arguments.saved.is_none() {
+        let message = "--json asks nothing, so it needs --yes or a saved plan";
+        return Err(CliError::new(ExitCode::Usage, message));
+    }
     let order = Order {
         asked: Asked::Inventory(&arguments.policy),
         saved: arguments.saved.as_deref(),
         consent: &arguments.consent,
         identity: &arguments.identity,
-        output: Output::of(arguments.json),
+        snapshot: None,
+        output: Output::from_flag(arguments.json),
     };
     carry_out(context, &order)
 }
@@ -127,16 +138,15 @@ async fn apply(
     reporter: &RefCell<Reporter<'_>>,
 ) -> Result<ExitCode, CliError> {
     let mut interrupts = Interrupts::listen().map_err(CliError::failed)?;
-    let site = Site::load(&context.inventory)?;
+    let site = order.asked.site(&context.inventory)?;
     reporter.borrow_mut().warnings(&site.warnings);
-    approval::confirm_site(&site.inventory.site, order.consent.confirm.as_deref())?;
-    let checkout = Checkout::of(&site);
+    let checkout = Checkout::for_site(&site);
     if order.consent.allow_dirty {
         checkout.warnings().iter().for_each(|warning| context.terminal.warn(warning));
     } else {
         checkout.refuse_dirty()?;
     }
-    let access = HostAccess::of(context, &site)?;
+    let access = HostAccess::new(context, &site)?;
     let run = Run { context, order, reporter, site, checkout, access };
     match run.approve(&mut interrupts).await? {
         Approval::Nothing(code) => Ok(code),
@@ -164,11 +174,11 @@ enum Approval {
 struct Approved {
     planned: Planned,
     review: Review,
-    /// Looking and saying no costs nobody a passphrase: they are opened after that.
+    /// Rejecting a plan costs no passphrase: the keys are opened after the approval.
     authorities: OpenAuthorities,
 }
 
-/// Whether somebody looked at the plan.
+/// Whether an operator reviewed the plan.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 enum Review {
     /// Only this plan is done.
@@ -177,27 +187,23 @@ enum Review {
     Unreviewed,
 }
 
-/// A plan that may be done on hosts that nobody else changes, made after they were locked.
-struct Locked<'a> {
-    lock: &'a Lock,
-    claim: Claim,
-    planned: Planned,
-    authorities: OpenAuthorities,
-}
-
 impl Run<'_, '_> {
     /// Looks, plans, shows and asks.
     async fn approve(&self, interrupts: &mut Interrupts) -> Result<Approval, CliError> {
         let Self { context, order, reporter, site, checkout, access } = self;
         let consent = order.consent;
         let spec = site.spec()?;
+        order.hooks(site)?;
         let saved = order.saved.map(SavedPlan::read).transpose()?;
         let policy = match &saved {
             Some(saved) => planning::of_the_site(saved.policy(), &spec)?,
             None => order.asked.policy(&spec)?,
         };
+        let of_plan = planning::confirmable(&policy);
+        let of_site = consent.confirm.iter().find(|name| !of_plan.contains(*name));
+        approval::confirm_site(&site.inventory.site, of_site.map(String::as_str))?;
         let hosts = access.hosts();
-        let looking = planning::make(context, spec, &hosts, policy, Timed::Forming);
+        let looking = planning::observe_and_plan(context, spec, &hosts, policy, Timed::Forming);
         let planned = interrupts.give_way(looking).await?;
         let code = verdict(&planned.plan);
         reporter.borrow_mut().planned(&planned.plan, code);
@@ -210,11 +216,17 @@ impl Run<'_, '_> {
         if planned.plan.steps.is_empty() {
             return Ok(Approval::Nothing(code));
         }
-        // Under the lock it is asked again; here it costs nobody an answer.
+        // It is checked again under the lock; checking here spares the operator a useless question.
         refuse_older(checkout, consent, &locked::hosts(&planned)?, &planned.facts)?;
         discovery::passwords(site, &planned.plan)?;
-        if !consent.yes && saved.is_none() {
-            interrupts.give_way(approval::ask(&context.terminal, QUESTION)).await?;
+        hooks::announce(&context.terminal, &order.hooks(site)?);
+        let unconfirmed = approval::unconfirmed(&planned.plan.report.confirm, &consent.confirm);
+        if consent.yes || saved.is_some() {
+            approval::refuse_unconfirmed(&unconfirmed)?;
+        } else {
+            let question = approval::question(&planned.plan);
+            let asking = approval::ask_each(&context.terminal, &question, &unconfirmed);
+            interrupts.give_way(asking).await?;
         }
         let authorities = open(context, order.identity, site, &planned)?;
         let review = if consent.yes && saved.is_none() && consent.expect.is_none() {
@@ -223,85 +235,6 @@ impl Run<'_, '_> {
             Review::Reviewed
         };
         Ok(Approval::Given(Box::new(Approved { planned, review, authorities })))
-    }
-
-    /// Takes the lock, does the plan, and gives the lock back however that ends.
-    async fn perform(
-        &self,
-        approved: Approved,
-        interrupts: &mut Interrupts,
-    ) -> Result<ExitCode, CliError> {
-        let taking = locked::take(self.context, &self.access.pool, &approved.planned);
-        let (mut lock, claim) = interrupts.give_way(taking).await?;
-        let ended = async {
-            let locked = self.look_again(approved, &lock, claim, interrupts).await?;
-            if locked.planned.plan.steps.is_empty() {
-                return Ok(verdict(&locked.planned.plan));
-            }
-            self.execute(locked, interrupts).await
-        };
-        let ended = ended.await;
-        // What is not given back ends by itself.
-        let _ = interrupts.unless_twice(lock.free()).await;
-        ended
-    }
-
-    /// Plans once more: somebody may have been at work between the look and the lock, if only what a killed run left
-    /// behind. A plan that nobody reviewed gives way to the newer one.
-    async fn look_again<'l>(
-        &self,
-        approved: Approved,
-        lock: &'l Lock,
-        claim: Claim,
-        interrupts: &mut Interrupts,
-    ) -> Result<Locked<'l>, CliError> {
-        let Approved { planned: before, review, authorities } = approved;
-        let hosts = self.access.hosts();
-        let mut planned = interrupts.give_way(before.again(self.context, &hosts)).await?;
-        // Who holds it is us.
-        planned.plan.report.locked.clear();
-        let held = lock.generations.keys().cloned().collect();
-        refuse_older(&self.checkout, self.order.consent, &held, &planned.facts)?;
-        if fingerprint::hash(&planned.plan) != fingerprint::hash(&before.plan) {
-            if review == Review::Reviewed {
-                let reviewed = SavedPlan::of(&before.plan, &before.facts, &before.policy);
-                reviewed.check(&planned.plan, &planned.facts)?;
-            }
-            self.context.terminal.say("The hosts have changed; the plan is now:");
-            self.reporter.borrow_mut().planned(&planned.plan, verdict(&planned.plan));
-        }
-        Ok(Locked { lock, claim, planned, authorities })
-    }
-
-    /// Binds what no plan holds, does the steps, and lets the hosts remember what came of it.
-    async fn execute(
-        &self,
-        locked: Locked<'_>,
-        interrupts: &mut Interrupts,
-    ) -> Result<ExitCode, CliError> {
-        let Self { context, reporter, site, checkout, access, .. } = self;
-        let Locked { lock, claim, planned, authorities } = locked;
-        let mut bindings = bind::tokens(&planned.plan, &planned.facts).map_err(CliError::failed)?;
-        bindings.passwords = discovery::passwords(site, &planned.plan)?;
-        interrupts.give_way(discovery::begin(&planned, &mut bindings)).await?;
-        let applied = record::of(&claim, &planned.plan, checkout.known());
-        interrupts.give_way(record::begin(lock, &applied)).await?;
-        let doing = access.with_authorities(authorities);
-        let doing = Arc::new(doing.fenced(locked::fence(lock, &planned, &applied)));
-        let work = (&planned, bindings);
-        let Executed { code, trace, facts } =
-            execute_plan(context, doing, work, lock, interrupts, reporter).await?;
-        let remember = async {
-            match trace {
-                Trace::Some => record::end(lock, &applied, &facts, code).await,
-                Trace::None => record::as_before(lock, &planned.facts).await,
-            }
-        };
-        for untold in interrupts.unless_twice(remember).await.into_iter().flatten() {
-            context.terminal.warn(&format!("can't record what was applied: {untold}"));
-        }
-        formed::keep(context, site, &planned, &facts);
-        Ok(code)
     }
 }
 
@@ -312,15 +245,8 @@ fn open(
     site: &Site,
     planned: &Planned,
 ) -> Result<OpenAuthorities, CliError> {
-    let mut wanted = BTreeSet::new();
-    for step in &planned.plan.steps {
-        if let StepKind::InstallCertificates { signers, .. } = &step.kind {
-            wanted.insert((signers.peer.cluster.clone(), CaKind::Peer));
-            wanted.insert((signers.client.cluster.clone(), CaKind::Client));
-        }
-    }
     let now = OffsetDateTime::now_utc();
-    keys::open(site, wanted, identity, &context.terminal, &context.passphrases, now)
+    keys::open(site, planned.plan.issuers(), identity, &context.terminal, &context.passphrases, now)
 }
 
 /// Refuses to go back to an inventory that is older than what these hosts were given last.
@@ -337,6 +263,3 @@ fn refuse_older(
         Some(_) | None => Ok(()),
     }
 }
-
-/// The words that readers of other plans know.
-const QUESTION: &str = "Do you want to perform these actions?";

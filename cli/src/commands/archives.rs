@@ -89,7 +89,7 @@ pub(super) fn run(context: &Context, command: &ArchivesCommand) -> Result<ExitCo
     let hosts = of.hosts(&site)?;
     context.block_on(async {
         let mut interrupts = Interrupts::listen().map_err(CliError::failed)?;
-        let access = HostAccess::of(context, &site)?;
+        let access = HostAccess::new(context, &site)?;
         let now = OffsetDateTime::now_utc();
         let looking = async { Ok(look(context, &access, &hosts, of, now).await) };
         let (found, code) = interrupts.give_way(looking).await?;

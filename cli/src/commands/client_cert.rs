@@ -39,7 +39,7 @@ pub(super) fn run(context: &Context, arguments: &ClientCertArgs) -> Result<ExitC
     let site = context.site()?;
     let spec = site.spec()?;
     let cluster = choose_cluster(&spec, arguments.cluster.as_ref())?;
-    let files = Files::of(&arguments.out, &arguments.cn);
+    let files = Files::new(&arguments.out, &arguments.cn);
     files.refuse_existing()?;
 
     let now = OffsetDateTime::now_utc();
@@ -91,7 +91,7 @@ struct Files {
 }
 
 impl Files {
-    fn of(folder: &Path, name: &CommonName) -> Self {
+    fn new(folder: &Path, name: &CommonName) -> Self {
         Self {
             folder: folder.to_owned(),
             authority: folder.join("ca.crt"),
@@ -100,7 +100,7 @@ impl Files {
         }
     }
 
-    /// Checked before anything is issued, so that no certificate is made that nobody has; `write`
+    /// Checked before anything is issued, so that no certificate is issued and then lost; `write`
     /// would not overwrite either.
     fn refuse_existing(&self) -> Result<(), CliError> {
         if self.certificate == self.authority {

@@ -1,36 +1,26 @@
 //! `quorate defrag`
 
-use clap::{ArgGroup, Args};
+use clap::Args;
 use inventories::ClusterName;
 use planner::plan::DefragRule;
 use planner::policy::Maintenance;
-use planner::{Policy, SiteSpec, fingerprint, text};
+use planner::{Policy, SiteSpec};
 
-use super::apply::{self, ConsentArgs, Order, Output};
-use super::planning::{self, Asked, words};
+use super::Context;
+use super::maintenance::MaintenanceArgs;
+use super::planning::{self, Asked};
 use super::selection::SelectionArgs;
-use super::{Context, plan};
 use crate::error::CliError;
 use crate::exit::ExitCode;
+use crate::flags::words;
 use crate::keys::IdentityArgs;
-use crate::report::json;
-use crate::report::plan_document::PlanDocument;
-use crate::report::verdict::verdict;
-use engine::hosts::Timed;
 
 /// Arguments of `quorate defrag`.
 #[derive(Debug, Args)]
-#[command(group = ArgGroup::new("unasked").args(["yes", "dry_run"]))]
 pub struct DefragArgs {
-    /// Show what would be done, and change nothing
-    #[arg(long, conflicts_with = "expect")]
-    dry_run: bool,
-    /// How it is approved.
+    /// How it is shown or approved.
     #[command(flatten)]
-    consent: ConsentArgs,
-    /// Print what is done as one JSON object per line; with --dry-run, the plan as one JSON document
-    #[arg(long, requires = "unasked")]
-    json: bool,
+    maintenance: MaintenanceArgs,
     /// What is allowed.
     #[command(flatten)]
     policy: DefragPolicyArgs,
@@ -58,6 +48,9 @@ pub(super) struct DefragPolicyArgs {
     /// Let this cluster lose its quorum while a member is unavailable (may be given again)
     #[arg(long, value_name = "CLUSTER")]
     allow_outage: Vec<ClusterName>,
+    /// If this cluster ran out of space, remove all revisions but the newest first (may be given again)
+    #[arg(long, value_name = "CLUSTER")]
+    compact_now: Vec<ClusterName>,
     /// What the plan is narrowed to.
     #[command(flatten)]
     selection: SelectionArgs,
@@ -78,8 +71,9 @@ impl DefragPolicyArgs {
     pub(super) fn policy(&self, spec: &SiteSpec) -> Result<Policy, CliError> {
         let policy = Policy {
             allow_outage: self.allow_outage.iter().cloned().collect(),
+            compact_now: self.compact_now.iter().cloned().collect(),
             maintenance: Some(Maintenance::Defragment(self.rule())),
-            selection: self.selection.selection(),
+            selection: self.selection.narrowed().selection(),
             ..Policy::default()
         };
         planning::of_the_site(policy, spec)
@@ -87,59 +81,22 @@ impl DefragPolicyArgs {
 
     /// The same as words of a command line, each after a blank: what is as by default is left out.
     pub(super) fn words(&self) -> String {
-        let Self { min_free_percent, min_free_mb, allow_outage, selection } = self;
+        let Self { min_free_percent, min_free_mb, allow_outage, compact_now, selection } = self;
         let DefragRule { min_free_percent: percent, min_free_bytes } = DefragRule::default();
         let percent = (*min_free_percent != percent).then_some(min_free_percent);
         let megabytes = (min_free_mb * BYTES_A_MB != min_free_bytes).then_some(min_free_mb);
-        words("--min-free-percent", percent.as_slice())
-            + &words("--min-free-mb", megabytes.as_slice())
+        words("--min-free-percent", percent)
+            + &words("--min-free-mb", megabytes)
             + &words("--allow-outage", allow_outage)
-            + &selection.words()
+            + &words("--compact-now", compact_now)
+            + &selection.narrowed().words()
     }
 }
 
 pub(super) fn run(context: &Context, arguments: &DefragArgs) -> Result<ExitCode, CliError> {
-    let asked = Asked::Defragment(&arguments.policy);
-    if arguments.dry_run {
-        return show(context, arguments, &asked);
-    }
-    apply::carry_out(
-        context,
-        &Order {
-            asked,
-            saved: None,
-            consent: &arguments.consent,
-            // It issues no certificate, so it opens no CA.
-            identity: &IdentityArgs::default(),
-            output: Output::of(arguments.json),
-        },
-    )
-}
-
-/// The plan, with the exit codes of `quorate plan`.
-fn show(
-    context: &Context,
-    arguments: &DefragArgs,
-    asked: &Asked<'_>,
-) -> Result<ExitCode, CliError> {
-    let planned = plan::make(context, asked, Timed::Nothing).inspect_err(|error| {
-        if arguments.json {
-            json::print_error(&context.terminal, error);
-        }
-    })?;
-    let plan = &planned.plan;
-    let code = verdict(plan);
-    if arguments.json {
-        json::print_document(&context.terminal, &PlanDocument::new(plan, code))?;
-        return Ok(code);
-    }
-    context.terminal.print(&text::plan(plan, context.terminal.style()));
-    if !plan.steps.is_empty() {
-        let hash = fingerprint::hash(plan);
-        let command = format!("{} --expect {}", asked.command(), fingerprint::short(&hash));
-        context.terminal.say(&format!("To perform exactly these actions: {command}"));
-    }
-    Ok(code)
+    let DefragArgs { maintenance, policy } = arguments;
+    // It issues no certificate, so it opens no CA.
+    maintenance.run(context, Asked::Defragment(policy), &IdentityArgs::default(), None)
 }
 
 #[cfg(test)]
@@ -164,6 +121,7 @@ mod tests {
             "quorate",
             "quorate --min-free-percent 5 --min-free-mb 0",
             "quorate --min-free-mb 20 --allow-outage main --allow-outage events",
+            "quorate --compact-now main",
             "quorate --cluster main --host etcd-1",
         ] {
             let asked = parsed(line);

@@ -37,7 +37,7 @@ pub(super) fn run(context: &Context, arguments: &EtcdctlArgs) -> Result<u8, CliE
     let cluster = choose_cluster(&spec, arguments.cluster.as_ref())?;
     let hosts = candidates(cluster, arguments.host.as_ref())?;
     let answer = context.block_on(async {
-        let access = HostAccess::of(context, &site)?;
+        let access = HostAccess::new(context, &site)?;
         let mut interrupts = Interrupts::listen().map_err(CliError::failed)?;
         interrupts.give_way(ask(&access, cluster, hosts, &arguments.arguments)).await
     })??;
@@ -61,6 +61,15 @@ fn candidates<'a>(
             }
         },
     }
+}
+
+/// Asks on the first member's host that can be reached.
+pub(super) async fn ask_any(
+    access: &HostAccess,
+    cluster: &ClusterSpec,
+    arguments: &[String],
+) -> Result<Answer, CliError> {
+    ask(access, cluster, cluster.members.keys().collect(), arguments).await
 }
 
 async fn ask(

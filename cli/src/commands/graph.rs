@@ -30,7 +30,8 @@ enum Format {
 }
 
 pub(super) fn run(context: &Context, arguments: &GraphArgs) -> Result<ExitCode, CliError> {
-    let plan = plan::make(context, &Asked::Inventory(&arguments.policy), Timed::Forming)?.plan;
+    let plan =
+        plan::connect_and_plan(context, &Asked::Inventory(&arguments.policy), Timed::Forming)?.plan;
     let code = verdict(&plan);
     if code != ExitCode::Done {
         let blocked = text::blocked(&plan.report.blocked, context.terminal.message_style());

@@ -1,183 +1,135 @@
 //! `quorate history`
 
+use std::collections::BTreeSet;
 use std::sync::Arc;
 
 use clap::Args;
-use inventories::HostName;
-use schemars::JsonSchema;
-use serde::{Deserialize, Serialize};
+use inventories::{ClusterName, HostName};
+use planner::Selection;
 use time::OffsetDateTime;
-use time::format_description::well_known::Rfc3339;
 
-use super::Context;
 use super::hosts::HostAccess;
+use super::{Context, selection, when};
 use crate::error::CliError;
 use crate::exit::ExitCode;
 use crate::report::json;
 use engine::pool::Pool;
 use engine::sessions::history;
 
+mod applies;
+mod journal;
+
+pub(super) use applies::Apply;
+pub(super) use journal::Entry;
+
 /// Arguments of `quorate history`.
 #[derive(Debug, Args)]
 pub struct HistoryArgs {
-    /// How many lines of each host's journal
-    #[arg(short = 'n', long, value_name = "LINES", default_value_t = 100)]
-    lines: u32,
+    /// How many applies, the newest ones (default: 20); with --steps: how many lines of each host's journal (default: 100)
+    #[arg(short = 'n', long, value_name = "N", value_parser = clap::value_parser!(u32).range(1..))]
+    last: Option<u32>,
+    /// Show each step, as it began and as it ended
+    #[arg(long)]
+    steps: bool,
+    /// Only what began since then: 15m, 2h or 3d ago, a date, or a time such as 2026-11-29T03:00:00Z
+    #[arg(long, value_name = "WHEN", value_parser = when::moment)]
+    since: Option<OffsetDateTime>,
+    /// Only what was done for this cluster (may be given again)
+    #[arg(long, value_name = "NAME")]
+    cluster: Vec<ClusterName>,
+    /// Ask only this host (may be given again)
+    #[arg(long, value_name = "NAME")]
+    host: Vec<HostName>,
     /// Print one JSON document
     #[arg(long)]
     json: bool,
 }
 
-/// A line of a host's journal.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
-pub(super) struct Entry {
-    at: String,
-    #[serde(default)]
-    host: String,
-    who: String,
-    plan: String,
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    commit: Option<String>,
-    step: String,
-    outcome: String,
-    /// How long the step took, of a line about its end.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    took_ms: Option<u64>,
-}
+/// All that a host keeps, in lines: it drops its oldest lines beyond that.
+const WHOLE: u32 = 25_000;
+
+/// How many lines of a host an apply has at most, mostly.
+const OF_AN_APPLY: u32 = 100;
 
 pub(super) fn run(context: &Context, arguments: &HistoryArgs) -> Result<ExitCode, CliError> {
     let site = context.site()?;
     let spec = site.spec()?;
-    let hosts = spec.hosts();
+    let asked =
+        Selection { clusters: BTreeSet::new(), hosts: arguments.host.iter().cloned().collect() };
+    selection::of_the_site(&asked, &spec)?;
+    let hosts = spec.hosts().into_iter().filter(|host| asked.takes_host(host));
+    let lines = arguments.lines();
     let mut entries = Vec::new();
     let code = context.block_on(async {
-        let access = HostAccess::of(context, &site)?;
-        let lines = arguments.lines;
+        let access = HostAccess::new(context, &site)?;
         let ask = |pool: Arc<Pool>, host: HostName| async move {
             history::last(&pool, &host, lines).await
         };
         let (answers, code) = access.ask_each(&context.terminal, hosts, ask).await;
         for (host, text) in answers {
-            entries.extend(read(host.as_str(), &text));
+            entries.extend(journal::read(host.as_str(), &text));
         }
         Ok::<_, CliError>(code)
     })??;
-    in_order(&mut entries);
-    if arguments.json {
-        json::print_document(&context.terminal, &entries)?;
+    journal::in_order(&mut entries);
+    if arguments.steps {
+        entries.retain(|entry| arguments.takes(entry));
+        show(context, arguments.json, &entries, |entries| {
+            entries.iter().map(|entry| journal::line(entry) + "\n").collect()
+        })?;
     } else {
-        for entry in &entries {
-            context.terminal.print(&format!("{}\n", line(entry)));
-        }
+        let applies = arguments.narrowed(applies::of(&entries));
+        show(context, arguments.json, &applies, applies::text)?;
     }
     Ok(code)
 }
 
-/// By time, and as the host wrote them where it is the same.
-fn in_order(entries: &mut [Entry]) {
-    entries.sort_by(|a, b| (&a.at, &a.host).cmp(&(&b.at, &b.host)));
-}
-
-/// A line of the journal as a line of ours: what a host wrote must not look like two.
-fn line(entry: &Entry) -> String {
-    let Entry { at, host: _, who, plan, commit, step, outcome, took_ms: _ } = entry;
-    let commit = commit.as_deref().and_then(|c| c.get(..12)).unwrap_or("-");
-    let line = format!("{at}  {outcome:<8} {step}  {who} {plan} {commit}");
-    line.chars().map(|c| if c.is_control() { ' ' } else { c }).collect()
-}
-
-/// A line that a crash of the host cut off is left out.
-fn read(host: &str, text: &str) -> Vec<Entry> {
-    text.lines()
-        .filter_map(|line| serde_json::from_str::<Entry>(line).ok())
-        .map(|entry| Entry { host: host.to_owned(), at: ended(&entry), ..entry })
-        .collect()
-}
-
-/// When a line was written. The host wrote when its step was sent, and how long that took. An earlier quorate did
-/// not have that noted.
-fn ended(entry: &Entry) -> String {
-    let sent = OffsetDateTime::parse(&entry.at, &Rfc3339).ok();
-    let took =
-        entry.took_ms.and_then(|ms| i64::try_from(ms).ok()).map(time::Duration::milliseconds);
-    let ended =
-        sent.zip(took).and_then(|(sent, took)| sent.checked_add(took)?.format(&Rfc3339).ok());
-    ended.unwrap_or_else(|| entry.at.clone())
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-    use proptest::prelude::*;
-    use test_kit::hostile;
-
-    const WHOLE: &str = r#"{"at":"2026-11-23T03:00:00Z","who":"a@b","plan":"0f","step":"etcd-1/register-host","outcome":"done"}
-{"at":"2026-11-23T03:00:01Z","who":"a@b","plan":"0f","commit":"c0ffee","step":"etcd-1/token","outcome":"begun"}
-"#;
-
-    /// A line of a journal says nothing of another host, and no damage makes two of one.
-    fn check(text: &str) {
-        let entries = read("etcd-1", text);
-        assert!(entries.len() <= text.lines().count());
-        assert!(entries.iter().all(|entry| entry.host == "etcd-1"));
+fn show<T: serde::Serialize>(
+    context: &Context,
+    as_json: bool,
+    all: &[T],
+    text: impl Fn(&[T]) -> String,
+) -> Result<(), CliError> {
+    match (as_json, all) {
+        (true, _) => json::print_document(&context.terminal, &all)?,
+        (false, []) => context.terminal.say("Nothing was done on these hosts, or not then."),
+        (false, _) => context.terminal.print(&text(all)),
     }
+    Ok(())
+}
 
-    #[test]
-    fn the_corpus_is_read_without_panic() {
-        for (name, bytes) in hostile::corpus("journal") {
-            eprintln!("{name}");
-            check(&String::from_utf8_lossy(&bytes));
+impl HistoryArgs {
+    /// How many lines of a journal are read.
+    fn lines(&self) -> u32 {
+        let is_narrowed = self.since.is_some() || !self.cluster.is_empty();
+        match (self.steps, self.last) {
+            (true, None) if is_narrowed => WHOLE,
+            (true, last) => last.unwrap_or(100),
+            (false, _) if is_narrowed => WHOLE,
+            (false, last) => last.unwrap_or(20).saturating_mul(OF_AN_APPLY).min(WHOLE),
         }
     }
 
-    proptest! {
-        #[test]
-        fn a_damaged_journal_is_read_without_panic(text in hostile::damaged_text(&[WHOLE])) {
-            check(&text);
-        }
+    fn clusters(&self) -> Vec<String> {
+        self.cluster.iter().map(ToString::to_string).collect()
     }
 
-    #[test]
-    fn a_step_ends_when_it_ended_and_not_when_it_was_sent() {
-        let at = |took: &str| {
-            let line = format!(
-                r#"{{"at":"2026-11-23T23:59:59.5Z","who":"a@b","plan":"0f","step":"s"{took},"outcome":"done"}}"#
-            );
-            read("etcd-1", &line)[0].at.clone()
-        };
-        assert_eq!(at(r#","took_ms":1500"#), "2026-11-24T00:00:01Z");
-        assert_eq!(at(""), "2026-11-23T23:59:59.5Z", "a line of an earlier program");
-        let end_of_time = format!(r#","took_ms":{}"#, u64::MAX);
-        assert_eq!(at(&end_of_time), "2026-11-23T23:59:59.5Z");
+    fn is_since(&self, at: Option<OffsetDateTime>) -> bool {
+        self.since.is_none_or(|since| at.is_some_and(|at| at >= since))
     }
 
-    #[test]
-    fn a_torn_line_is_left_out() {
-        let whole = r#"{"at":"2026-11-23T03:00:00Z","who":"a@b","plan":"0f","step":"etcd-1/register-host","outcome":"done"}"#;
-        let entries = read("etcd-1", &format!("{whole}\n{{\"at\":\"2026"));
-        assert_eq!(entries.len(), 1);
-        assert_eq!((entries[0].host.as_str(), entries[0].outcome.as_str()), ("etcd-1", "done"));
+    /// Whether a line is shown.
+    fn takes(&self, entry: &Entry) -> bool {
+        let of_cluster =
+            || entry.cluster().is_some_and(|of| self.clusters().iter().any(|c| c == of));
+        self.is_since(entry.time()) && (self.cluster.is_empty() || of_cluster())
     }
 
-    #[test]
-    fn a_line_of_a_host_stays_one_line() {
-        let forged = r#"{"at":"1","who":"a\n2  done     etcd-1/main/restart","plan":"0f\r\u0085\u001b[2K","step":"s","outcome":"done"}"#;
-        let entries = read("etcd-1", forged);
-        let said = line(&entries[0]);
-        assert!(!said.contains(char::is_control), "{said:?}");
-        assert!(said.starts_with("1  done     s  a 2  done"), "{said:?}");
-    }
-
-    #[test]
-    fn a_step_begins_before_it_ends() {
-        let line = |at: &str, outcome: &str| {
-            format!(r#"{{"at":"{at}","who":"a@b","plan":"0f","step":"s","outcome":"{outcome}"}}"#)
-        };
-        let text =
-            [line("2", "begun"), line("2", "already"), line("1", "begun"), line("1", "done")];
-        let mut entries = read("etcd-1", &text.join("\n"));
-        in_order(&mut entries);
-        let outcomes: Vec<&str> = entries.iter().map(|entry| entry.outcome.as_str()).collect();
-        assert_eq!(outcomes, ["begun", "done", "begun", "already"]);
+    /// The newest of those that are asked for.
+    fn narrowed(&self, mut applies: Vec<Apply>) -> Vec<Apply> {
+        let clusters = self.clusters();
+        applies.retain(|apply| self.is_since(apply.time()) && apply.touched(&clusters));
+        let most = usize::try_from(self.last.unwrap_or(20)).unwrap_or(usize::MAX);
+        applies.split_off(applies.len().saturating_sub(most))
     }
 }

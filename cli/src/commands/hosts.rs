@@ -5,7 +5,7 @@ use std::env;
 use std::path::PathBuf;
 use std::sync::Arc;
 
-use inventories::inventory::Ssh;
+use inventories::inventory::{Host, Ssh};
 use inventories::{HostName, SiteName};
 
 use super::Context;
@@ -15,7 +15,7 @@ use crate::keys::OpenAuthorities;
 use crate::site::Site;
 use crate::terminal::Terminal;
 use engine::lock::LockError;
-use engine::pool::{Operator, Pool, target};
+use engine::pool::{LoginError, Operator, Pool, targets};
 use engine::release::Archives;
 use engine::ssh_hosts::SshHosts;
 use engine::steps::certificates::Issuers;
@@ -33,13 +33,8 @@ pub(super) struct HostAccess {
 
 impl HostAccess {
     /// No connection is made yet.
-    pub(super) fn of(context: &Context, site: &Site) -> Result<Self, CliError> {
-        let operator = operator()?;
-        let mut targets = BTreeMap::new();
-        for (name, host) in &site.inventory.hosts {
-            let target = login(name, &host.ssh, &operator)?;
-            targets.insert(name.clone(), target.with_passphrases(&context.passphrases));
-        }
+    pub(super) fn new(context: &Context, site: &Site) -> Result<Self, CliError> {
+        let targets = logins(context, &site.inventory.hosts)?;
         Ok(Self {
             site: site.inventory.site.name.clone(),
             folder: site.folder().to_owned(),
@@ -112,7 +107,7 @@ impl HostAccess {
     }
 }
 
-/// What a command comes to whose host did not answer.
+/// The result of a command whose host did not answer.
 pub(super) fn code_of(error: &LockError) -> ExitCode {
     match error {
         LockError::Away { .. } => ExitCode::Unreachable,
@@ -120,18 +115,29 @@ pub(super) fn code_of(error: &LockError) -> ExitCode {
     }
 }
 
-/// The way to one host, as the inventory and the configuration of ssh have it.
-pub(super) fn login(name: &HostName, ssh: &Ssh, operator: &Operator) -> Result<Target, CliError> {
-    target(ssh, operator).map_err(|error| {
-        let hint = error.hint();
-        let doing = format!("host {name} has no login");
-        let error = CliError::new(ExitCode::Inventory, ErrorContext::new(doing, error));
-        hint.into_iter().fold(error, CliError::hint)
-    })
+/// The ways to these hosts, as the inventory and the configuration of ssh have them.
+pub(super) fn logins(
+    context: &Context,
+    hosts: &BTreeMap<HostName, Host>,
+) -> Result<BTreeMap<HostName, Target>, CliError> {
+    let all: Vec<&Ssh> = hosts.values().map(|host| &host.ssh).collect();
+    let found = hosts.keys().zip(targets(&all, &operator()?));
+    let named = found.map(|(name, found)| {
+        let target = found.map_err(|error| no_login(name, error))?;
+        Ok((name.clone(), target.with_passphrases(&context.passphrases)))
+    });
+    named.collect()
+}
+
+fn no_login(name: &HostName, error: LoginError) -> CliError {
+    let hint = error.hint();
+    let doing = format!("host {name} has no login");
+    let error = CliError::new(ExitCode::Inventory, ErrorContext::new(doing, error));
+    hint.into_iter().fold(error, CliError::hint)
 }
 
 /// Who runs this program.
-pub(super) fn operator() -> Result<Operator, CliError> {
+fn operator() -> Result<Operator, CliError> {
     let named = |name: &str| env::var(name).ok().filter(|value| !value.is_empty());
     let user = named("USER").or_else(|| named("LOGNAME")).unwrap_or_else(|| "root".to_owned());
     let home = env::home_dir().ok_or_else(|| {

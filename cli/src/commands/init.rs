@@ -8,7 +8,6 @@ use clap::Args;
 use inventories::draft::{self, Draft, DraftHost, DraftKeys};
 use inventories::inventory::Arch;
 use inventories::{EtcdVersion, HostName, Minor, SiteName};
-use pki::Recipient;
 
 use super::Context;
 use super::pki::make_authorities;
@@ -23,6 +22,7 @@ use engine::release::fetch_sums;
 
 mod ignored;
 mod login;
+mod recipients;
 
 use login::Login;
 
@@ -30,8 +30,8 @@ use login::Login;
 #[derive(Debug, Args)]
 pub struct InitArgs {
     /// The hosts, all of them members of one cluster: USER@HOST or USER@HOST:PORT, an IPv6 address
-    /// with a port in brackets
-    #[arg(required = true, value_name = "USER@HOST")]
+    /// with a port in brackets; NAME=USER@HOST calls the host NAME (default: etcd-1, etcd-2, …)
+    #[arg(required = true, value_name = "[NAME=]USER@HOST")]
     hosts: Vec<Login>,
     /// The site's name; otherwise that of the inventory's folder
     #[arg(long, value_name = "NAME")]
@@ -39,9 +39,9 @@ pub struct InitArgs {
     /// The etcd release
     #[arg(long, value_name = "VERSION", default_value_t = EtcdVersion::newest_known(Minor::V3_6))]
     version: EtcdVersion,
-    /// An age or SSH public key that the CA keys are sealed for; may be given several times.
-    /// Default: ~/.ssh/id_ed25519.pub
-    #[arg(long = "recipient", value_name = "KEY", conflicts_with = "plain_keys")]
+    /// An age or SSH public key that the CA keys are sealed for, or a file of such keys; may be given several
+    /// times. Default: ~/.ssh/id_ed25519.pub
+    #[arg(long = "recipient", value_name = "KEY|FILE", conflicts_with = "plain_keys")]
     recipients: Vec<String>,
     /// Keep the CA keys as they are: anyone who reads them can open the cluster
     #[arg(long)]
@@ -91,21 +91,23 @@ pub(super) fn run(context: &Context, arguments: &InitArgs) -> Result<ExitCode, C
     Ok(ExitCode::Done)
 }
 
-/// For whom the CA keys are sealed. What nobody asked for is said.
+/// The recipients that the CA keys are sealed for. Those that no argument names are printed.
 fn keys(arguments: &InitArgs, terminal: &Terminal) -> Result<DraftKeys, CliError> {
     if arguments.plain_keys {
         return Ok(DraftKeys::Plain);
     }
     if !arguments.recipients.is_empty() {
-        let all = arguments.recipients.iter().map(|text| recipient(text));
-        return all.collect::<Result<_, _>>().map(DraftKeys::Sealed);
+        let all = arguments.recipients.iter().map(|text| recipients::of_argument(text));
+        let all: Vec<Vec<String>> = all.collect::<Result<_, _>>()?;
+        return Ok(DraftKeys::Sealed(all.concat()));
     }
     let key = std::env::home_dir().map(|home| home.join(".ssh/id_ed25519"));
     let own = key.as_deref().and_then(|key| Some((key, public_half(key)?)));
     let Some((key, recipient)) = own else {
-        let message = "nobody is named who can open the CA keys";
+        let message = "no recipient is named for the CA keys";
         return Err(CliError::new(ExitCode::Usage, message)
-            .hint("seal them for an age or SSH public key: --recipient KEY")
+            .hint("~/.ssh/id_ed25519.pub does not exist: ssh-keygen -t ed25519 creates it")
+            .hint("or seal them for another age or SSH public key, or a file of keys: --recipient KEY|FILE")
             .hint("or keep them unsealed, which is a risk: --plain-keys"));
     };
     terminal.say_always(&format!(
@@ -114,13 +116,6 @@ fn keys(arguments: &InitArgs, terminal: &Terminal) -> Result<DraftKeys, CliError
         key.display()
     ));
     Ok(DraftKeys::Sealed(vec![recipient.to_string()]))
-}
-
-/// Read here and not by clap, which would show what was given: it may be the private key.
-fn recipient(text: &str) -> Result<String, CliError> {
-    Recipient::parse(text)
-        .map(|key| key.to_string())
-        .map_err(|error| CliError::new(ExitCode::Usage, ErrorContext::new("--recipient", error)))
 }
 
 /// The name of the folder that the inventory lies in, where that is a name for a site.
@@ -134,7 +129,12 @@ fn site_of(path: &Path) -> Result<SiteName, CliError> {
 fn hosts(logins: &[Login]) -> Result<Vec<DraftHost>, CliError> {
     let mut hosts: Vec<DraftHost> = Vec::new();
     for (number, login) in (1..).zip(logins) {
-        let name = HostName::new(&format!("etcd-{number}")).map_err(CliError::failed)?;
+        let usual = HostName::new(&format!("etcd-{number}")).map_err(CliError::failed)?;
+        let name = login.name.clone().unwrap_or(usual);
+        if hosts.iter().any(|host| host.name == name) {
+            let message = format!("two hosts would be called {name}; a name is for one host");
+            return Err(CliError::new(ExitCode::Usage, message));
+        }
         let address = address(&login.host)?;
         if hosts.iter().any(|host| host.address == address) {
             let message = format!("{} is given twice: {address} is one host", login.host);
@@ -157,6 +157,11 @@ fn address(host: &str) -> Result<IpAddr, CliError> {
     if let Ok(address) = host.parse() {
         return Ok(address);
     }
+    // What resembles an address is no name, and no resolver should be asked.
+    if host.split('.').all(|part| !part.is_empty() && part.bytes().all(|b| b.is_ascii_digit())) {
+        let message = format!("{host} is not an IP address: it has four numbers from 0 to 255");
+        return Err(CliError::new(ExitCode::Usage, message));
+    }
     let found: Vec<IpAddr> = (host, 22)
         .to_socket_addrs()
         .map_err(|error| {
@@ -175,6 +180,9 @@ fn sums(site: &Site, version: EtcdVersion, terminal: &Terminal) -> BTreeMap<Arch
     fetch_sums(&site.inventory.release.source, site.folder(), version).unwrap_or_else(|error| {
         let error = CliError::failed(error);
         terminal.warn(&format!("the checksums of etcd {version} are not pinned: {error}"));
+        terminal.say_always(
+            "  without the internet: set url to a mirror, or path to a file, in [release], then: quorate release pin",
+        );
         BTreeMap::new()
     })
 }

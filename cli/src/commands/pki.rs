@@ -7,7 +7,7 @@ use pki::{CaKind, Recipient};
 use time::OffsetDateTime;
 
 use super::Context;
-use crate::authorities::{AuthorityFolder, Born, Keeping};
+use crate::authorities::{AuthorityFolder, Ensured, Keeping};
 use crate::error::{CliError, ErrorContext};
 use crate::exit::ExitCode;
 use crate::terminal::Terminal;
@@ -32,7 +32,7 @@ pub(super) fn run(context: &Context, command: &PkiCommand) -> Result<ExitCode, C
     }
 }
 
-/// Makes the CAs that the clusters of an inventory still lack, and says so.
+/// Creates the CAs that the clusters of an inventory still lack, and prints which.
 pub(super) fn make_authorities(
     inventory: &Inventory,
     folder: &AuthorityFolder,
@@ -45,12 +45,12 @@ pub(super) fn make_authorities(
         let kinds = own_kinds(name, cluster);
         let place = folder.of(name);
         match folder.ensure(&inventory.site.name, name, kinds, &keeping, now)? {
-            Born::Made => {
+            Ensured::Created => {
                 made = true;
                 terminal
                     .print(&format!("created the CAs of cluster {name} in {}", place.display()));
             }
-            Born::AlreadyThere => {
+            Ensured::AlreadyThere => {
                 let message = format!("cluster {name} has its CAs in {} already", place.display());
                 terminal.print(&message);
             }

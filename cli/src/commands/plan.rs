@@ -4,6 +4,7 @@ use std::path::PathBuf;
 
 use clap::Args;
 use inventories::ClusterName;
+use planner::text::Style;
 use planner::{Plan, fingerprint, text};
 
 use super::Context;
@@ -49,7 +50,7 @@ pub struct PlanArgs {
 pub(super) fn run(context: &Context, arguments: &PlanArgs) -> Result<ExitCode, CliError> {
     let timed = if arguments.refresh_only { Timed::Nothing } else { Timed::Forming };
     let asked = Asked::Inventory(&arguments.policy);
-    let planned = make(context, &asked, timed).inspect_err(|error| {
+    let planned = connect_and_plan(context, &asked, timed).inspect_err(|error| {
         if arguments.json {
             json::print_error(&context.terminal, error);
         }
@@ -63,13 +64,14 @@ pub(super) fn run(context: &Context, arguments: &PlanArgs) -> Result<ExitCode, C
         false => verdict(plan),
     };
     if let Some(path) = &arguments.out {
-        SavedPlan::of(plan, &planned.facts, &planned.policy).write(path)?;
+        let text = text::plan(plan, Style::Plain);
+        SavedPlan::new(plan, &planned.facts, &planned.policy).shown_as(text).write(path)?;
     }
     let shown = planned.shown();
     if arguments.json {
         json::print_document(&context.terminal, &PlanDocument::new(&shown, code))?;
     } else {
-        context.terminal.print(&text::plan(&shown, context.terminal.style()));
+        context.terminal.print_wrapped(&text::plan(&shown, context.terminal.style()));
         if arguments.diff {
             context.terminal.print(&text::files(plan, &planned.facts, context.terminal.style()));
         }
@@ -96,30 +98,59 @@ fn how_to_apply(context: &Context, arguments: &PlanArgs, plan: &Plan) {
             format!("{} --expect {}", asked.command(), fingerprint::short(&hash))
         }
     };
-    context.terminal.say(&format!("To perform exactly these actions: {command}"));
+    context.terminal.print(&format!("To perform exactly these actions: {command}\n"));
+}
+
+/// Shows what a command of its own would do, with the exit codes of `quorate plan`.
+pub(super) fn show(
+    context: &Context,
+    asked: &Asked<'_>,
+    as_json: bool,
+) -> Result<ExitCode, CliError> {
+    let planned = connect_and_plan(context, asked, Timed::Nothing).inspect_err(|error| {
+        if as_json {
+            json::print_error(&context.terminal, error);
+        }
+    })?;
+    let plan = &planned.plan;
+    let code = verdict(plan);
+    if as_json {
+        json::print_document(&context.terminal, &PlanDocument::new(plan, code))?;
+        return Ok(code);
+    }
+    context.terminal.print_wrapped(&text::plan(plan, context.terminal.style()));
+    if !plan.steps.is_empty() {
+        let hash = fingerprint::hash(plan);
+        let command = format!("{} --expect {}", asked.command(), fingerprint::short(&hash));
+        context.terminal.print(&format!("To perform exactly these actions: {command}\n"));
+    }
+    Ok(code)
 }
 
 /// Looks and plans, and changes nothing.
-pub(super) fn make(
+pub(super) fn connect_and_plan(
     context: &Context,
     asked: &Asked<'_>,
     timed: Timed,
 ) -> Result<Planned, CliError> {
-    let site = context.site()?;
-    let checkout = Checkout::of(&site);
+    let site = asked.site(&context.inventory)?;
+    context.terminal.diagnostics(&site.warnings);
+    let checkout = Checkout::for_site(&site);
     checkout.warnings().iter().for_each(|warning| context.terminal.warn(warning));
     let spec = site.spec()?;
     let policy = asked.policy(&spec)?;
     context.block_on(async {
-        let access = HostAccess::of(context, &site)?;
+        let access = HostAccess::new(context, &site)?;
         let hosts = access.hosts();
         let mut interrupts = Interrupts::listen().map_err(CliError::failed)?;
-        let planned =
-            interrupts.give_way(planning::make(context, spec, &hosts, policy, timed)).await;
+        let planned = interrupts
+            .give_way(planning::observe_and_plan(context, spec, &hosts, policy, timed))
+            .await;
         access.say_cost(&context.terminal).await;
         let mut planned = planned?;
         let Planned { spec, policy, .. } = &planned;
-        let selected = |name: &ClusterName| policy.selection.of(spec).any(|c| c.name == *name);
+        let selected =
+            |name: &ClusterName| policy.selection.planned_clusters(spec).any(|c| c.name == *name);
         let looking = freshness::findings(&site, selected, OffsetDateTime::now_utc());
         planned.beside = interrupts.give_way(async { Ok(looking.await) }).await?;
         if let Err(error) = newer_than(&checkout, &planned) {

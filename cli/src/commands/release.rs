@@ -15,31 +15,40 @@ use engine::release::fetch_sums;
 /// What to do with etcd releases.
 #[derive(Debug, Subcommand)]
 pub enum ReleaseCommand {
-    /// Fetch the checksums of a release and write them into the inventory
+    /// Fetch the checksums of releases and write them into the inventory
     ///
-    /// Fetches them from the url in the inventory's release table, once for each architecture.
-    #[command(after_long_help = "Examples:\n  quorate release pin 3.6.16")]
+    /// Fetches them from the url in the inventory's release table, once for each architecture. Writes nothing if one of
+    /// the releases can't be had.
+    #[command(
+        after_long_help = "Examples:\n  quorate release pin 3.6.16\n  quorate release pin 3.5.35 3.6.16 3.7.3"
+    )]
     Pin {
-        /// The release, such as 3.6.16
-        #[arg(value_name = "VERSION")]
-        version: EtcdVersion,
+        /// The releases, such as 3.6.16
+        #[arg(value_name = "VERSION", required = true)]
+        versions: Vec<EtcdVersion>,
     },
 }
 
 pub(super) fn run(context: &Context, command: &ReleaseCommand) -> Result<ExitCode, CliError> {
-    let ReleaseCommand::Pin { version } = command;
+    let ReleaseCommand::Pin { versions } = command;
     let path = &context.inventory;
-    let site = Site::of_text(path, pinned_to_anything(&Site::text(path)?, *version))?;
+    let text = Site::text(path)?;
+    let text = versions.iter().fold(text, |text, version| pinned_to_anything(&text, *version));
+    let site = Site::of_text(path, text)?;
     let source = &site.inventory.release.source;
-    let sums = fetch_sums(source, site.folder(), *version).map_err(|error| {
-        CliError::failed(ErrorContext::new(format!("cannot pin etcd {version}"), error))
-    })?;
+    let mut pins = Vec::new();
+    for version in versions {
+        let sums = fetch_sums(source, site.folder(), *version).map_err(|error| {
+            CliError::failed(ErrorContext::new(format!("cannot pin etcd {version}"), error))
+        })?;
+        pins.extend(sums.into_iter().map(|(arch, sha256)| (*version, arch, sha256)));
+    }
     rewrite(path, |text| {
-        sums.iter().try_fold(text.to_owned(), |text, (arch, sha256)| {
+        pins.iter().try_fold(text.to_owned(), |text, (version, arch, sha256)| {
             edit::set_release_sha256(&text, *version, *arch, sha256)
         })
     })?;
-    for (arch, sha256) in &sums {
+    for (version, arch, sha256) in &pins {
         context.terminal.print(&format!("{version}-{}  {sha256}", arch.as_str()));
     }
     context.terminal.say(&format!("Written into {}.", path.display()));
@@ -55,6 +64,6 @@ fn pinned_to_anything(text: &str, version: EtcdVersion) -> String {
         .try_fold(text.to_owned(), |text, arch| {
             edit::set_release_sha256(&text, version, *arch, &digest)
         })
-        // What is wrong with the text is said by whoever reads it.
+        // The reader of the text reports what is wrong with it.
         .unwrap_or_else(|_: EditError| text.to_owned())
 }

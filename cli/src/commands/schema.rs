@@ -5,6 +5,7 @@ use schemars::JsonSchema;
 use schemars::generate::SchemaSettings;
 use serde_json::Value;
 
+use super::recover::document::RecoverDocument;
 use super::snapshot::list;
 use super::{Context, archives, history};
 use crate::error::CliError;
@@ -37,10 +38,14 @@ enum Document {
     Status,
     /// What `history --json` prints
     History,
+    /// What `history --steps --json` prints
+    Steps,
     /// What `archives list --json` prints
     Archives,
     /// What `snapshot list --json` prints
     Snapshots,
+    /// What `recover --json` prints
+    Recover,
     /// A line of what `apply --json` and `defrag --yes --json` print
     Events,
     /// What is printed in the place of a document where there is none
@@ -53,9 +58,11 @@ pub(super) fn run(context: &Context, arguments: &SchemaArgs) -> Result<ExitCode,
         Document::Plan => printed::<PlanDocument<'_>>(),
         Document::Refresh => printed::<RefreshDocument<'_>>(),
         Document::Status => printed::<Status>(),
-        Document::History => printed::<Vec<history::Entry>>(),
+        Document::History => printed::<Vec<history::Apply>>(),
+        Document::Steps => printed::<Vec<history::Entry>>(),
         Document::Archives => printed::<Vec<archives::Entry>>(),
         Document::Snapshots => printed::<Vec<list::Entry>>(),
+        Document::Recover => printed::<RecoverDocument>(),
         Document::Events => printed::<EventLine<'_>>(),
         Document::Error => printed::<ErrorDocument<'_>>(),
     };

@@ -4,7 +4,7 @@ use clap::Args;
 use inventories::{ClusterName, HostName};
 use planner::{Selection, SiteSpec};
 
-use super::planning::words;
+use crate::allowed::Narrowed;
 use crate::error::CliError;
 use crate::exit::ExitCode;
 use crate::site::clusters_of;
@@ -26,15 +26,10 @@ impl SelectionArgs {
         Self { cluster: clusters.to_vec(), host: Vec::new() }
     }
 
-    /// The same as words of a command line, each after a blank.
-    pub(super) fn words(&self) -> String {
-        words("--cluster", &self.cluster) + &words("--host", &self.host)
-    }
-
-    /// The selection.
-    pub(super) fn selection(&self) -> Selection {
+    /// The same as a value.
+    pub(super) fn narrowed(&self) -> Narrowed {
         let (clusters, hosts) = (self.cluster.iter().cloned(), self.host.iter().cloned());
-        Selection { clusters: clusters.collect(), hosts: hosts.collect() }
+        Narrowed { cluster: clusters.collect(), host: hosts.collect() }
     }
 }
 
@@ -53,7 +48,9 @@ pub(super) fn of_the_site(selection: &Selection, spec: &SiteSpec) -> Result<(), 
     if let Some(unknown) = selection.hosts.iter().find(|name| !carrying.contains(name)) {
         let names: Vec<&str> = carrying.iter().map(|host| host.as_str()).collect();
         return refuse(
-            format!("--host {unknown}: no member of the selected clusters is on such a host"),
+            format!(
+                "--host {unknown}: no member or API server of the selected clusters is on such a host"
+            ),
             format!("there are: {}", names.join(", ")),
         );
     }

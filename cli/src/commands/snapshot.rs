@@ -1,5 +1,6 @@
-//! `quorate snapshot`: sealed copies of clusters' data, in folders of this machine.
+//! `quorate snapshot`: sealed copies of clusters' data, in folders of this machine and in buckets.
 
+use std::env;
 use std::path::PathBuf;
 
 use clap::{Args, Subcommand};
@@ -12,13 +13,20 @@ use crate::exit::ExitCode;
 use crate::keys::IdentityArgs;
 use crate::site::Site;
 
+pub(super) mod copies;
 pub(super) mod freshness;
 pub(super) mod list;
 
 mod get;
+mod opened_age;
 mod prune;
 mod take;
 mod verify;
+
+/// Takes a backup of this cluster.
+pub(super) fn take(context: &Context, cluster: &ClusterName) -> Result<ExitCode, CliError> {
+    take::run(context, Some(cluster), take::Depth::Stream)
+}
 
 /// What to do with backups.
 #[derive(Debug, Subcommand)]
@@ -36,6 +44,12 @@ pub enum SnapshotCommand {
         /// The cluster; optional if the inventory has only one
         #[arg(long, value_name = "NAME")]
         cluster: Option<ClusterName>,
+        /// Start an etcd from it on the member's host before it is sealed, and compare its keys with the members'
+        ///
+        /// The snapshot then lies on that host's disk meanwhile, for root alone, and is removed. A snapshot from which no
+        /// etcd starts, or with other keys than a member has at its revision, is stored nowhere.
+        #[arg(long)]
+        check: bool,
     },
     /// List the backups in all targets
     ///
@@ -59,10 +73,12 @@ pub enum SnapshotCommand {
         after_long_help = "Examples:\n  quorate snapshot get prod.main.20261129T140500Z.5f0c9a1b2c3d4e5f --out backup.age\n  quorate snapshot get prod.main.20261129T140500Z.5f0c9a1b2c3d4e5f --open --identity key.txt --out backup.db"
     )]
     Get(GetArgs),
-    /// Open a backup and check everything about it, without writing it anywhere
+    /// Open a backup, check everything about it, and start an etcd from it
     ///
     /// Reads every copy of it, compares size and sha256 of the sealed file and of the snapshot with the sidecar, and
-    /// checks the snapshot's own checksum. It does not start etcd from it.
+    /// checks the snapshot's own checksum. Then a member's host restores it and starts an etcd from it, apart from the
+    /// members and in a network of its own, and removes it again. Where members have compacted as far as the backup,
+    /// their keys are compared with its. A record beside each good copy says that it was opened.
     #[command(
         after_long_help = "Examples:\n  quorate snapshot verify prod.main.20261129T140500Z.5f0c9a1b2c3d4e5f --identity key.txt"
     )]
@@ -70,6 +86,9 @@ pub enum SnapshotCommand {
         /// The backup, as `quorate snapshot list` names it
         #[arg(value_name = "ID")]
         id: BackupId,
+        /// Only open and compare it on this machine: no host is asked, no etcd is started, and nothing is recorded
+        #[arg(long)]
+        local: bool,
         /// What opens it.
         #[command(flatten)]
         identity: IdentityArgs,
@@ -114,10 +133,16 @@ pub struct GetArgs {
 
 pub(super) fn run(context: &Context, command: &SnapshotCommand) -> Result<ExitCode, CliError> {
     match command {
-        SnapshotCommand::Take { cluster } => take::run(context, cluster.as_ref()),
+        SnapshotCommand::Take { cluster, check } => {
+            let depth = if *check { take::Depth::Check } else { take::Depth::Stream };
+            take::run(context, cluster.as_ref(), depth)
+        }
         SnapshotCommand::List { cluster, json } => list::run(context, cluster, *json),
         SnapshotCommand::Get(arguments) => get::run(context, arguments),
-        SnapshotCommand::Verify { id, identity } => verify::run(context, id, identity),
+        SnapshotCommand::Verify { id, local, identity } => {
+            let depth = if *local { verify::Depth::Open } else { verify::Depth::Start };
+            verify::run(context, id, identity, depth)
+        }
         SnapshotCommand::Prune { cluster, yes, confirm } => {
             let mode =
                 if *yes { prune::Mode::Delete(confirm.as_deref()) } else { prune::Mode::Show };
@@ -127,7 +152,7 @@ pub(super) fn run(context: &Context, command: &SnapshotCommand) -> Result<ExitCo
 }
 
 /// What the inventory says of a cluster's backups.
-fn settings<'a>(site: &'a Site, cluster: &ClusterName) -> Result<&'a Backups, CliError> {
+pub(super) fn settings<'a>(site: &'a Site, cluster: &ClusterName) -> Result<&'a Backups, CliError> {
     let known = &site.inventory.clusters;
     let found = known.get(cluster).ok_or_else(|| {
         let names: Vec<&str> = known.keys().map(ClusterName::as_str).collect();
@@ -160,12 +185,14 @@ fn chosen<'a>(
 }
 
 /// The places where a cluster's backups are.
-fn stores(site: &Site, backups: &Backups) -> Vec<Store> {
-    backups.to.iter().map(|target| Store::of(target, |path| site.resolve(path))).collect()
+pub(super) fn stores(site: &Site, backups: &Backups) -> Vec<Store> {
+    let store =
+        |target| Store::for_target(target, |path| site.resolve(path), |name| env::var_os(name));
+    backups.to.iter().map(store).collect()
 }
 
 /// What the inventory says of the cluster that a backup is of.
-fn settings_of<'a>(site: &'a Site, id: &BackupId) -> Result<&'a Backups, CliError> {
+pub(super) fn settings_of<'a>(site: &'a Site, id: &BackupId) -> Result<&'a Backups, CliError> {
     let own = &site.inventory.site.name;
     if id.site != *own {
         let message =

@@ -10,13 +10,14 @@ use planner::text::{Paint, Style};
 use tokio::sync::Semaphore;
 use tokio::task::JoinSet;
 
-use super::hosts::{login, operator};
+use super::hosts::logins;
 use super::{Context, approval};
 use crate::error::CliError;
 use crate::exit::ExitCode;
 use crate::interrupt::Interrupts;
 use crate::rewrite::rewrite;
-use remote::{RemoteError, ScannedKey, scan_host_keys};
+use crate::site::Site;
+use remote::{RemoteError, ScannedKey, Target, scan_host_keys};
 
 /// Arguments of `quorate trust`.
 #[derive(Debug, Args)]
@@ -40,11 +41,14 @@ enum Standing {
 type Scanned = BTreeMap<HostName, Result<Vec<ScannedKey>, RemoteError>>;
 
 pub(super) fn run(context: &Context, arguments: &TrustArgs) -> Result<ExitCode, CliError> {
-    let site = context.site()?;
+    let site = Site::load_unpinned(&context.inventory)?;
+    context.terminal.diagnostics(&site.warnings);
     let hosts = &site.inventory.hosts;
+    // Their jump hosts may ask for a passphrase or a code.
+    let targets = logins(context, hosts)?;
     context.block_on(async {
         let mut interrupts = Interrupts::listen().map_err(CliError::failed)?;
-        let scanned = interrupts.give_way(scan(hosts, context.parallelism.logins)).await?;
+        let scanned = interrupts.give_way(scan(targets, context.parallelism.logins)).await?;
         let terminal = &context.terminal;
         terminal.print(&show(hosts, &scanned, terminal.style()));
 
@@ -86,13 +90,14 @@ pub(super) fn run(context: &Context, arguments: &TrustArgs) -> Result<ExitCode, 
     })?
 }
 
-async fn scan(hosts: &BTreeMap<HostName, Host>, parallelism: usize) -> Result<Scanned, CliError> {
-    let operator = operator()?;
+async fn scan(
+    targets: BTreeMap<HostName, Target>,
+    parallelism: usize,
+) -> Result<Scanned, CliError> {
     let permits = Arc::new(Semaphore::new(parallelism.max(1)));
     let mut scans = JoinSet::new();
-    for (name, host) in hosts {
-        let target = login(name, &host.ssh, &operator)?;
-        let (name, permits) = (name.clone(), Arc::clone(&permits));
+    for (name, target) in targets {
+        let permits = Arc::clone(&permits);
         scans.spawn(async move {
             // The semaphore is never closed, and without a permit the scan is only less patient.
             let _permit = permits.acquire().await.ok();
@@ -143,7 +148,7 @@ fn show(hosts: &BTreeMap<HostName, Host>, scanned: &Scanned, style: Style) -> St
             Err(error) => {
                 let label = style.paint(Paint::Red, "not reached");
                 lines.push(format!("{bold} ({place}): {label}: {error}"));
-                // Many hosts are behind one jump host: what to do about it is said once.
+                // Many hosts are behind one jump host: print the hint once.
                 if let Some(hint) = error.hint().filter(|hint| hints.insert(hint.clone())) {
                     lines.push(format!("  hint: {}", hint.replace('\n', "\n        ")));
                 }

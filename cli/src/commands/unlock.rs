@@ -24,7 +24,7 @@ pub(super) fn run(context: &Context, arguments: &UnlockArgs) -> Result<ExitCode,
     let hosts = spec.hosts();
     context.block_on(async {
         let mut interrupts = Interrupts::listen().map_err(CliError::failed)?;
-        let access = HostAccess::of(context, &site)?;
+        let access = HostAccess::new(context, &site)?;
         let looking = async { Ok(look(context, &access, hosts).await) };
         let (locked, code) = interrupts.give_way(looking).await?;
         if locked.is_empty() {

@@ -26,7 +26,7 @@ pub(super) fn run(context: &Context) -> Result<ExitCode, CliError> {
     }
     let now = OffsetDateTime::now_utc();
     let mut code = ExitCode::Done;
-    let ends = spec.clusters.values().flat_map(|cluster| CaEnd::of(cluster, now));
+    let ends = spec.clusters.values().flat_map(|cluster| CaEnd::for_cluster(cluster, now));
     // Clusters may share a client CA.
     let mut told = Vec::new();
     for end in ends {

@@ -1,11 +1,11 @@
-//! Running git. It only reads, and takes no lock that somebody else's git would wait for.
+//! Running git. It only reads, and takes no lock that another git would wait for.
 
 use std::ffi::OsStr;
 use std::io;
 use std::path::Path;
 use std::process::Command;
 
-/// What git came to.
+/// How git ended.
 #[derive(Debug)]
 pub(super) struct Said {
     /// Its exit code; `None` where a signal ended it.

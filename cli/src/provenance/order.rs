@@ -23,7 +23,7 @@ pub(super) enum Order {
 
 impl Order {
     /// Asks git. `files` are what the site is read from.
-    pub(super) fn of(folder: &Path, files: &[PathBuf], applied: &Commit, ours: &Commit) -> Self {
+    pub(super) fn new(folder: &Path, files: &[PathBuf], applied: &Commit, ours: &Commit) -> Self {
         let says = |arguments: &[&str]| git(folder, arguments).ok();
         let applied = applied.as_str();
         let object = format!("{applied}^{{commit}}");
@@ -50,7 +50,7 @@ impl Order {
             Self::NotNewer => return None,
             Self::Elsewhere => (
                 format!("your HEAD ({}) does not contain", ours.short()),
-                "git pull if somebody else applied it; after a reset, rebase or squash: --allow-older",
+                "git pull if a colleague applied it; after a reset, rebase or squash: --allow-older",
             ),
             Self::Shallow => (
                 "this shallow clone does not reach back to".to_owned(),
@@ -59,7 +59,7 @@ impl Order {
             ),
             Self::NotHere => (
                 "this clone does not have".to_owned(),
-                "git pull if somebody else applied it; after a rebase or squash: --allow-older",
+                "git pull if a colleague applied it; after a rebase or squash: --allow-older",
             ),
         };
         let message = format!("{said} {}, the commit that was applied last", applied.short());

@@ -184,11 +184,11 @@ fn a_ca_key_that_is_in_git_as_it_is_is_warned_of() {
 fn outside_of_git_there_is_nothing_to_check() {
     let folder = tempfile::tempdir().unwrap();
     assert!(matches!(checkout(folder.path()), Checkout::None));
-    let unborn = Repository::new();
-    assert!(matches!(unborn.checkout(), Checkout::None));
+    let unfinished = Repository::new();
+    assert!(matches!(unfinished.checkout(), Checkout::None));
 }
 
-/// As in a container that runs as somebody else, or where `.git` is damaged.
+/// As in a container that runs as another user, or where `.git` is damaged.
 #[test]
 fn a_git_that_does_not_answer_is_not_taken_for_no_git() {
     let repository = Repository::new();

@@ -1,4 +1,4 @@
-//! What an apply came to, folded from its events.
+//! The result of an apply, folded from its events.
 
 use std::collections::BTreeMap;
 use std::time::Duration;
@@ -20,7 +20,7 @@ use engine::hosts::{StepError, StepErrorKind};
 pub enum Trace {
     /// Certainly nothing.
     None,
-    /// Something, or nobody knows.
+    /// Something, or that is unknown.
     Some,
 }
 
@@ -37,8 +37,8 @@ pub struct ApplySummary<'a> {
 }
 
 impl<'a> ApplySummary<'a> {
-    /// An apply of which nothing has happened.
-    pub fn of(plan: &'a Plan) -> Self {
+    /// An apply before its first step.
+    pub fn new(plan: &'a Plan) -> Self {
         Self {
             plan,
             outcomes: BTreeMap::new(),
@@ -50,7 +50,7 @@ impl<'a> ApplySummary<'a> {
 
     /// The clusters that the plan was made for.
     pub fn clusters<'s>(&'s self, spec: &'s SiteSpec) -> impl Iterator<Item = &'s ClusterSpec> {
-        self.plan.selection.of(spec)
+        self.plan.selection.planned_clusters(spec)
     }
 
     /// Takes in what happened.
@@ -90,27 +90,14 @@ impl<'a> ApplySummary<'a> {
         failed.into_iter().map(|step| (step, self.errors.get(&step.id))).collect()
     }
 
-    /// The steps that not started because another one failed.
+    /// The steps that did not start because another one failed.
     pub fn skipped_because_of(&self, root: &StepId) -> Vec<&'a Step> {
         self.steps(|outcome| matches!(outcome, Outcome::Skipped { because } if because == root))
     }
 
-    /// What was made, changed and taken away.
+    /// What was created, changed and destroyed.
     pub fn count(&self) -> Count {
-        let mut count = Count::default();
-        for step in self.steps(|outcome| *outcome == Outcome::Done) {
-            match step.action {
-                Action::Create => count.add += 1,
-                Action::Update | Action::Run => count.change += 1,
-                Action::Delete => count.destroy += 1,
-                Action::Replace => {
-                    count.add += 1;
-                    count.destroy += 1;
-                }
-                Action::Check => {}
-            }
-        }
-        count
+        self.steps(|outcome| *outcome == Outcome::Done).into_iter().collect()
     }
 
     /// Whether the hosts are certainly as they were before.

@@ -13,19 +13,52 @@ pub fn bytes(size: u64) -> String {
 }
 
 /// Lines with columns as wide as what is in them.
-pub fn table<const COLUMNS: usize>(rows: &[[String; COLUMNS]]) -> Vec<String> {
-    let width = |column: usize| rows.iter().map(|row| row[column].chars().count()).max();
-    let widths: Vec<usize> = (0..COLUMNS).map(|c| width(c).unwrap_or_default()).collect();
-    let line = |row: &[String; COLUMNS]| {
-        let cells = row.iter().zip(&widths).map(|(cell, width)| format!("{cell:<width$}"));
+pub fn table<R: AsRef<[String]>>(rows: &[R]) -> Vec<String> {
+    let columns = rows.iter().map(|row| row.as_ref().len()).max().unwrap_or_default();
+    let of = |row: &R, column: usize| row.as_ref().get(column).map(|cell| cell.chars().count());
+    let width = |column: usize| rows.iter().filter_map(|row| of(row, column)).max();
+    let widths: Vec<usize> = (0..columns).map(|c| width(c).unwrap_or_default()).collect();
+    let line = |row: &R| {
+        let cells = row.as_ref().iter().zip(&widths).map(|(cell, width)| format!("{cell:<width$}"));
         format!("  {}", cells.collect::<Vec<_>>().join("  ")).trim_end().to_owned()
     };
     rows.iter().map(line).collect()
 }
 
+/// The same on a terminal of so many columns: the columns that may be spared go, the first of them first, until it
+/// fits.
+pub fn table_within<const COLUMNS: usize>(
+    rows: &[[String; COLUMNS]],
+    spared: &[usize],
+    width: usize,
+) -> Vec<String> {
+    let mut gone: Vec<usize> = Vec::new();
+    loop {
+        let kept = |row: &[String; COLUMNS]| -> Vec<String> {
+            let cells = row.iter().enumerate().filter(|(column, _)| !gone.contains(column));
+            cells.map(|(_, cell)| cell.clone()).collect()
+        };
+        let lines = table(&rows.iter().map(kept).collect::<Vec<_>>());
+        let fits = lines.iter().all(|line| line.chars().count() <= width);
+        match spared.get(gone.len()) {
+            Some(column) if !fits => gone.push(*column),
+            _ => return lines,
+        }
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn a_narrow_terminal_gets_the_columns_that_fit() {
+        let rows = [["a", "bbbb", "cc"], ["1", "2", "3333"]].map(|row| row.map(str::to_owned));
+        assert_eq!(table_within(&rows, &[1, 2], 80), table(&rows));
+        assert_eq!(table_within(&rows, &[1, 2], 10), ["  a  cc", "  1  3333"]);
+        assert_eq!(table_within(&rows, &[1, 2], 5), ["  a", "  1"]);
+        assert_eq!(table_within(&rows, &[], 5), table(&rows));
+    }
 
     #[test]
     fn sizes_are_short_and_decimal_as_etcdctl_writes_them() {

@@ -69,7 +69,7 @@ pub enum EventKind<'a> {
     },
     /// Totals: of the plan before it is applied, and of what was done at the end.
     ChangeSummary {
-        /// How many things, and of which operation.
+        /// How many things, and the operation.
         changes: Changes,
     },
     /// The whole plan, as `plan --json` prints it.
@@ -123,7 +123,7 @@ pub enum EventKind<'a> {
     },
     /// Where the clusters are, and how they are now.
     Outputs {
-        /// What somebody needs who uses them.
+        /// What their users need.
         outputs: Outputs<'a>,
     },
     /// The last line.
@@ -180,7 +180,7 @@ pub struct RunDiagnostic<'a> {
 /// Totals, and of what.
 #[derive(Debug, Serialize, JsonSchema)]
 pub struct Changes {
-    /// How many things are made, changed and taken away.
+    /// How many things are created, changed and destroyed.
     #[serde(flatten)]
     pub total: Summary,
     /// What was counted.

@@ -21,7 +21,7 @@ pub use spinner::Spinner;
 /// In a log, how long nothing may be said while steps run.
 const SILENCE: Duration = Duration::from_secs(30);
 
-/// Tells people how an apply goes.
+/// Reports an apply's progress to people.
 #[derive(Debug)]
 pub struct Human<'a> {
     terminal: &'a Terminal,
@@ -33,7 +33,7 @@ pub struct Human<'a> {
 }
 
 impl<'a> Human<'a> {
-    /// Tells it on this terminal.
+    /// Reports on this terminal.
     pub fn new(terminal: &'a Terminal) -> Self {
         Self {
             terminal,
@@ -45,12 +45,12 @@ impl<'a> Human<'a> {
         }
     }
 
-    /// Tells what happened.
+    /// Reports an event.
     pub fn event(&mut self, event: &Event) {
         match event {
             Event::Started { steps } => {
                 self.steps = *steps;
-                // The time before, in which somebody was asked, is none of the steps'.
+                // The time until the approval does not belong to the steps.
                 self.spinner = Spinner::new(self.terminal);
             }
             Event::StepStarted { id, action } => {
@@ -77,8 +77,12 @@ impl<'a> Human<'a> {
             }
             Event::Stopping { running } => {
                 let many = running.len();
+                let running = match many {
+                    1 => "1 running step".to_owned(),
+                    many => format!("{many} running steps"),
+                };
                 self.line(&format!(
-                    "Interrupt received: {many} running step(s) will be finished, no other begins. \
+                    "Interrupt received: {running} will be finished, no other begins. \
                      Interrupt again to leave at once; then what runs may be half done."
                 ));
             }
@@ -111,17 +115,17 @@ impl<'a> Human<'a> {
         self.line(&format!("[{ended:>width$}/{steps}] {word} {:<44} {time}", id));
         // The host's own words follow at the end, where they are not scrolled away.
         if let Some(error) = error {
-            self.line(&format!("    {}: {}", error.host, error.kind));
+            self.line(&format!("    {}: {}", error.host, error.kind.with_causes()));
         }
     }
 
     /// What has run for longest comes first: it is what the others wait for, and the line may be cut.
     fn what_runs(&self) -> String {
         let mut running: Vec<_> = self.running.iter().collect();
-        running.sort_by_key(|(_, begun)| **begun);
+        running.sort_by_key(|(_, started)| **started);
         let running: Vec<String> = running
             .into_iter()
-            .map(|(id, begun)| format!("{id} ({} s)", begun.elapsed().as_secs()))
+            .map(|(id, started)| format!("{id} ({} s)", started.elapsed().as_secs()))
             .collect();
         running.join(", ")
     }
@@ -161,7 +165,7 @@ fn word_of(outcome: &Outcome) -> Option<(Paint, &'static str)> {
 /// Why a step failed: the error, the host's own words, what to do.
 fn why(error: &StepError, style: Style) -> Vec<String> {
     let StepError { host, kind, words, hint } = error;
-    let mut lines = vec![format!("{host}: {kind}")];
+    let mut lines = vec![format!("{host}: {}", kind.with_causes())];
     lines.extend(words.iter().map(|line| style.paint(Paint::Dim, &format!("| {line}"))));
     if let Some(hint) = hint {
         lines.push(format!("{}: {hint}", style.paint(Paint::Bold, "hint")));

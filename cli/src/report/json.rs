@@ -48,7 +48,7 @@ pub fn print_error(terminal: &Terminal, error: &CliError) {
     let _ = print_document(terminal, &ErrorDocument::new(error));
 }
 
-/// Tells programs how an apply goes.
+/// Reports an apply's progress to programs.
 #[derive(Debug)]
 pub struct Stream<'a> {
     terminal: &'a Terminal,
@@ -98,7 +98,7 @@ impl<'a> Stream<'a> {
         self.line(Level::Info, "the plan", EventKind::Plan { plan });
     }
 
-    /// Tells what happened.
+    /// Reports an event.
     pub fn event(&mut self, event: &Event) {
         match event {
             Event::Started { steps } => {
@@ -156,7 +156,7 @@ impl<'a> Stream<'a> {
 
     fn failed(&mut self, id: &StepId, error: &StepError) {
         let StepError { host, kind, words, hint } = error;
-        let summary = format!("{host}: {kind}");
+        let summary = format!("{host}: {}", kind.with_causes());
         let document = DiagnosticDocument::Step(StepDiagnostic {
             severity: Level::Error,
             summary: &summary,
@@ -173,8 +173,8 @@ impl<'a> Stream<'a> {
         if self.spoken.elapsed() < HEARTBEAT {
             return;
         }
-        for (id, begun) in self.running.clone() {
-            let elapsed_seconds = begun.elapsed().as_secs();
+        for (id, started) in self.running.clone() {
+            let elapsed_seconds = started.elapsed().as_secs();
             let message = format!("{id}: still running after {elapsed_seconds} s");
             let hook = RunningHook { step: self.hook(&id), elapsed_seconds };
             self.line(Level::Info, &message, EventKind::ApplyProgress { hook });
@@ -230,7 +230,7 @@ impl<'a> Stream<'a> {
         self.line(Level::Info, &message, EventKind::ChangeSummary { changes });
     }
 
-    /// Every step was told of by its plan; of one that was not, its name is better than nothing.
+    /// The plan describes every step; for one that it does not, the name is better than nothing.
     fn hook(&self, id: &StepId) -> Hook {
         let unplanned = || Hook { step: id.to_string(), ..Hook::default() };
         self.hooks.get(id).cloned().unwrap_or_else(unplanned)

@@ -2,11 +2,11 @@
 
 use std::collections::BTreeMap;
 
-use planner::Selection;
 use planner::plan::{Count, Plan, Step, Why};
-use planner::report::{Blocked, ClusterNow, Finding, LeftOut, PlanReport, QuorumNote};
+use planner::report::{Blocked, ClusterNow, Finding, Hop, LeftOut, PlanReport, QuorumNote};
 use planner::stops::Stops;
 use planner::text::describe;
+use planner::{Selection, fingerprint};
 use schemars::JsonSchema;
 use serde::Serialize;
 
@@ -16,7 +16,7 @@ use crate::exit::ExitCode;
 
 /// Version of the documents that `--json` prints. A new minor only adds keys; a reader refuses a
 /// major that it does not know.
-pub const FORMAT_VERSION: &str = "1.2";
+pub const FORMAT_VERSION: &str = "1.4";
 
 /// A plan.
 #[derive(Debug, Serialize, JsonSchema)]
@@ -24,6 +24,8 @@ pub struct PlanDocument<'a> {
     format_version: &'static str,
     quorate_version: &'static str,
     site: &'a str,
+    /// What `apply --expect` takes; also its first twelve characters.
+    hash: String,
     selection: SelectionDocument<'a>,
     exit_code: u8,
     reason: &'static str,
@@ -33,13 +35,18 @@ pub struct PlanDocument<'a> {
     clusters: BTreeMap<&'a str, ClusterDocument<'a>>,
     /// The applies that hosts remember as their last, newest first.
     last_applies: Vec<LastApplyDocument<'a>>,
-    /// Hosts whose lock somebody holds at this moment.
+    /// Hosts whose lock a run holds at this moment.
     locked: Vec<LockDocument<'a>>,
     /// Hosts that could not be seen, and why.
     unseen: BTreeMap<&'a str, &'a str>,
     steps: Vec<StepDocument<'a>>,
     quorum: Vec<QuorumDocument<'a>>,
+    /// The hops to another minor of etcd. The first of each cluster is in this plan; an apply does the later ones after it.
+    hops: Vec<HopDocument<'a>>,
     one_way: &'a [String],
+    /// What `--confirm` must name besides `--yes`, each by a flag of its own: hosts whose serving members are replaced, and
+    /// a cluster that is destroyed.
+    confirm: Vec<&'a str>,
     clients: &'a [String],
     warnings: Vec<FindingDocument<'a>>,
     /// What is wrong or not supported, and what each leaves out of the plan; the rest is in it.
@@ -52,7 +59,7 @@ pub struct PlanDocument<'a> {
     unmanaged: Vec<FindingDocument<'a>>,
 }
 
-/// Totals: things made, changed in place and taken away.
+/// Totals: things created, changed in place and destroyed.
 #[derive(Debug, Clone, Copy, Serialize, JsonSchema)]
 pub struct Summary {
     add: usize,
@@ -122,7 +129,7 @@ pub struct FindingDocument<'a> {
     hint: Option<&'a str>,
 }
 
-/// A finding because of which steps are not in the plan.
+/// A finding that keeps steps out of the plan.
 #[derive(Debug, Serialize, JsonSchema)]
 struct BlockedDocument<'a> {
     #[serde(flatten)]
@@ -148,6 +155,8 @@ enum StopWord {
     Changes,
     /// Everything on the host.
     Host,
+    /// What is done to the host's API server.
+    ApiServer,
     /// Everything of the host's member of the cluster.
     Member,
     /// Other settings of the host's member of the cluster, and its restart.
@@ -161,6 +170,24 @@ struct QuorumDocument<'a> {
     up: usize,
     needed: usize,
     margin: usize,
+}
+
+/// A release on a cluster's way to another minor.
+#[derive(Debug, Serialize, JsonSchema)]
+struct HopDocument<'a> {
+    cluster: &'a str,
+    /// Its place among the cluster's hops, from 1.
+    number: usize,
+    of: usize,
+    /// The farthest from it that a member runs before.
+    from: String,
+    to: String,
+    /// Flags and defaults that change.
+    changes: &'a [String],
+    /// What clients notice.
+    clients: &'a str,
+    /// Until when it can be undone, and how.
+    undo: &'a str,
 }
 
 impl<'a> PlanDocument<'a> {
@@ -180,13 +207,16 @@ impl<'a> PlanDocument<'a> {
             left_out,
             unmanaged,
             quorum,
+            hops,
             one_way,
             clients,
+            confirm,
         } = report;
         Self {
             format_version: FORMAT_VERSION,
             quorate_version: env!("CARGO_PKG_VERSION"),
             site: site.as_str(),
+            hash: fingerprint::hash(plan),
             selection: SelectionDocument::from(selection),
             exit_code: code.number(),
             reason: code.reason(),
@@ -201,7 +231,9 @@ impl<'a> PlanDocument<'a> {
             unseen: unseen.iter().map(|(host, why)| (host.as_str(), why.as_str())).collect(),
             steps: steps.iter().map(StepDocument::from).collect(),
             quorum: quorum.iter().map(QuorumDocument::from).collect(),
+            hops: hops.iter().map(HopDocument::from).collect(),
             one_way,
+            confirm: confirm.iter().map(String::as_str).collect(),
             clients,
             warnings: findings(warnings),
             blocked: blocked.iter().map(BlockedDocument::from).collect(),
@@ -302,6 +334,7 @@ impl<'a> From<&'a Stops> for StopDocument<'a> {
                 Stops::Cluster(_) => StopWord::Cluster,
                 Stops::Changes(_) => StopWord::Changes,
                 Stops::Host(_) => StopWord::Host,
+                Stops::ApiServer(_) => StopWord::ApiServer,
                 Stops::Member(..) => StopWord::Member,
                 Stops::Settings(..) => StopWord::Settings,
             },
@@ -316,6 +349,22 @@ impl<'a> From<&'a QuorumNote> for QuorumDocument<'a> {
         let QuorumNote { cluster, what, up, needed } = note;
         let margin = up.saturating_sub(*needed);
         Self { cluster: cluster.as_str(), what, up: *up, needed: *needed, margin }
+    }
+}
+
+impl<'a> From<&'a Hop> for HopDocument<'a> {
+    fn from(hop: &'a Hop) -> Self {
+        let Hop { cluster, number, of, from, to, changes, clients, undo } = hop;
+        Self {
+            cluster: cluster.as_str(),
+            number: *number,
+            of: *of,
+            from: from.to_string(),
+            to: to.to_string(),
+            changes,
+            clients,
+            undo,
+        }
     }
 }
 

@@ -1,4 +1,4 @@
-//! Who is told how an apply goes: people or programs.
+//! Reports the progress of an apply, to people or to programs.
 
 use inventories::Diagnostic;
 use planner::{Plan, SiteSpec, text};
@@ -11,7 +11,7 @@ use crate::exit::ExitCode;
 use crate::terminal::Terminal;
 use engine::event::Event;
 
-/// Tells how an apply goes.
+/// Reports an apply's progress.
 #[derive(Debug)]
 pub struct Reporter<'a> {
     terminal: &'a Terminal,
@@ -25,17 +25,17 @@ enum Audience<'a> {
 }
 
 impl<'a> Reporter<'a> {
-    /// Tells people: results on stdout, progress on stderr.
+    /// For people: results on stdout, progress on stderr.
     pub fn human(terminal: &'a Terminal) -> Self {
         Self { terminal, audience: Audience::People(Human::new(terminal)) }
     }
 
-    /// Tells programs: nothing but JSON on stdout.
+    /// For programs: nothing but JSON on stdout.
     pub fn json(terminal: &'a Terminal) -> Self {
         Self { terminal, audience: Audience::Programs(Stream::begin(terminal)) }
     }
 
-    /// What somebody should look at in the inventory.
+    /// What an operator should check in the inventory.
     pub fn warnings(&mut self, found: &[Diagnostic]) {
         match &mut self.audience {
             Audience::People(_) => self.terminal.diagnostics(found),
@@ -43,11 +43,11 @@ impl<'a> Reporter<'a> {
         }
     }
 
-    /// The plan that is to be applied, and what it comes to by itself.
+    /// The plan that is to be applied, and the exit code that it means if nothing fails.
     pub fn planned(&mut self, plan: &Plan, code: ExitCode) {
         match &mut self.audience {
             Audience::People(_) => {
-                self.terminal.print(&text::plan(plan, self.terminal.style()));
+                self.terminal.print_wrapped(&text::plan(plan, self.terminal.style()));
             }
             Audience::Programs(stream) => stream.planned(plan, code),
         }
@@ -74,7 +74,11 @@ impl<'a> Reporter<'a> {
         match &mut self.audience {
             Audience::People(_) => {
                 self.terminal.clear();
-                self.terminal.print(&human::apply_summary(summary, spec, self.terminal.style()));
+                self.terminal.print_wrapped(&human::apply_summary(
+                    summary,
+                    spec,
+                    self.terminal.style(),
+                ));
             }
             Audience::Programs(stream) => stream.apply_summary(summary, spec),
         }

@@ -23,11 +23,11 @@ pub struct LastApplyDocument<'a> {
     commit: Option<&'a str>,
     /// Whether the inventory held more than the commit.
     dirty: bool,
-    /// What it came to, as the word of its exit code; `unfinished` where it did not end.
+    /// Its result, as the word of its exit code; `unfinished` where it did not end.
     outcome: &'a str,
 }
 
-/// Hosts whose lock somebody holds.
+/// Hosts whose lock a run holds.
 #[derive(Debug, Serialize, JsonSchema)]
 pub struct LockDocument<'a> {
     holder: HolderDocument<'a>,

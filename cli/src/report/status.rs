@@ -3,29 +3,33 @@
 use std::collections::BTreeMap;
 
 use inventories::ClusterName;
-use pki::CertFacts;
-use pki::expiry::Phase;
-use planner::facts::{EtcdFacts, HostFacts, MemberFacts, Observed};
+use planner::facts::{EtcdFacts, Observed};
 use planner::report::{ClusterNow, Finding, FindingCode, Formation, PlanReport, Standing};
 use planner::spec::ClusterSpec;
 use planner::text as text_of_plan;
-use planner::{SiteFacts, SiteSpec, missing_files, why_down};
+use planner::{SiteFacts, SiteSpec};
 use schemars::JsonSchema;
 use serde::Serialize;
-use templates::layout::PkiFile;
-use time::OffsetDateTime;
-use time::format_description::well_known::Rfc3339;
 
 use super::plan_document::FORMAT_VERSION;
 use super::words::FormationWord;
 use crate::exit::ExitCode;
 use engine::hosts::Timed;
 
+mod api_server;
+mod attention;
+mod member;
 mod planned;
 mod preflight;
+mod prometheus;
 mod text;
 
+use api_server::ApiServers;
+use attention::AuthorityStatus;
+pub use attention::Thresholds;
+use member::{CertificateState, MemberState, MemberStatus};
 use preflight::Preflight;
+pub use prometheus::{METRICS, prometheus};
 pub use text::text;
 
 /// How a site is. Also the document that `quorate status --json` prints.
@@ -37,6 +41,9 @@ pub struct Status {
     exit_code: u8,
     reason: &'static str,
     clusters: BTreeMap<String, ClusterStatus>,
+    /// The API servers that quorate configures, by Kubernetes cluster and host.
+    #[serde(skip_serializing_if = "BTreeMap::is_empty")]
+    api_servers: ApiServers,
 }
 
 /// How a cluster is.
@@ -55,84 +62,33 @@ struct ClusterStatus {
     alarms: Vec<String>,
     /// Everything that is not as it should be; empty when healthy.
     problems: Vec<String>,
+    /// What passes a threshold of the operator's, and is no problem yet.
+    attention: Vec<String>,
     /// What `quorate plan` warns about; it is no problem yet.
     warnings: Vec<String>,
     /// Data that was set aside on the members' hosts, and what room it takes.
     archived: Vec<String>,
+    /// When its CAs end.
+    authorities: Vec<AuthorityStatus>,
     members: BTreeMap<String, MemberStatus>,
     /// What was timed, where that was asked for.
     #[serde(skip_serializing_if = "Option::is_none")]
     preflight: Option<Preflight>,
 }
 
-/// How a member is.
-#[derive(Debug, Serialize, JsonSchema)]
-struct MemberStatus {
-    state: MemberState,
-    /// Why it is not up.
-    why: Option<String>,
-    endpoint: String,
-    member_id: Option<String>,
-    version: Option<String>,
-    leader: bool,
-    learner: bool,
-    db_size_bytes: Option<u64>,
-    db_in_use_bytes: Option<u64>,
-    raft_term: Option<u64>,
-    raft_index: Option<u64>,
-    /// Entries of the log that other members have and this one has not applied yet.
-    raft_lag: Option<u64>,
-    certificates: Vec<CertificateStatus>,
-    /// Certificates and keys that are not where the member looks for them.
-    missing_files: Vec<&'static str>,
-}
-
-/// Whether a member serves.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, JsonSchema)]
-#[serde(rename_all = "kebab-case")]
-enum MemberState {
-    /// It answers and knows a leader.
-    Up,
-    /// It does not answer, or knows no leader.
-    Down,
-    /// Its cluster is not formed, so there is none that could answer.
-    NotYet,
-    /// Its host could not be seen.
-    Unreachable,
-}
-
-/// How long a certificate lasts.
-#[derive(Debug, Serialize, JsonSchema)]
-struct CertificateStatus {
-    file: &'static str,
-    not_after: String,
-    /// Whole days that are left; negative once expired.
-    days_left: i64,
-    state: CertificateState,
-}
-
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, JsonSchema)]
-#[serde(rename_all = "kebab-case")]
-enum CertificateState {
-    NotYetValid,
-    Valid,
-    RenewDue,
-    Expired,
-}
-
 impl Status {
-    /// Tells the status from what was wanted and seen, and from how the planner read it.
-    pub fn of(spec: &SiteSpec, facts: &SiteFacts, report: &PlanReport, timed: Timed) -> Self {
+    /// Derives the status from the wanted state, the facts, and the planner's report.
+    pub fn new(spec: &SiteSpec, facts: &SiteFacts, report: &PlanReport, timed: Timed) -> Self {
         let mut code = ExitCode::Done;
         let mut clusters = BTreeMap::new();
         for (name, cluster) in &spec.clusters {
             let Some(now) = report.clusters.get(name) else { continue };
-            let mut status = ClusterStatus::of(cluster, now, facts);
+            let mut status = ClusterStatus::new(cluster, now, facts);
             status.problems.extend(planned::problems(cluster, report));
             status.warnings = planned::warnings(cluster, report);
             status.archived = archived(name, report);
             if timed == Timed::All {
-                let preflight = Preflight::of(cluster, facts, report);
+                let preflight = Preflight::new(cluster, facts, report);
                 status.problems.extend(preflight.problems());
                 status.preflight = Some(preflight);
             }
@@ -140,6 +96,10 @@ impl Status {
                 code = code.first(ExitCode::Failed);
             }
             clusters.insert(name.to_string(), status);
+        }
+        let api_servers = api_server::all(spec, facts);
+        if api_servers.values().flat_map(BTreeMap::values).any(|one| one.is_away()) {
+            code = code.first(ExitCode::Failed);
         }
         if !report.unseen.is_empty() {
             code = code.first(ExitCode::Unreachable);
@@ -151,7 +111,28 @@ impl Status {
             exit_code: code.number(),
             reason: code.reason(),
             clusters,
+            api_servers,
         }
+    }
+
+    /// Looks for what passes a threshold. With `Detail::Attention` that has an exit code of its own.
+    #[must_use]
+    pub fn attend(
+        mut self,
+        (spec, facts, report): (&SiteSpec, &SiteFacts, &PlanReport),
+        limits: &Thresholds,
+        detail: Detail,
+    ) -> Self {
+        let mut code = self.code();
+        for (name, cluster) in &spec.clusters {
+            let Some(status) = self.clusters.get_mut(name.as_str()) else { continue };
+            status.attention = status.needs(cluster, facts, report, limits);
+            if detail == Detail::Attention && !status.attention.is_empty() {
+                code = code.first(ExitCode::Changes);
+            }
+        }
+        (self.exit_code, self.reason) = (code.number(), code.reason());
+        self
     }
 
     /// The exit code that the status means: unhealthy is [`ExitCode::Failed`].
@@ -161,6 +142,15 @@ impl Status {
             .find(|code| code.number() == self.exit_code)
             .unwrap_or(ExitCode::Failed)
     }
+}
+
+/// Whether what needs attention has an exit code of its own.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Detail {
+    /// It has.
+    Attention,
+    /// It is shown and does not count.
+    Health,
 }
 
 /// What was set aside on hosts of a cluster.
@@ -173,7 +163,12 @@ fn archived(cluster: &ClusterName, report: &PlanReport) -> Vec<String> {
 }
 
 impl ClusterStatus {
-    fn of(cluster: &ClusterSpec, now: &ClusterNow, facts: &SiteFacts) -> Self {
+    /// Whether it is formed, as far as anybody knows.
+    fn is_formed(&self) -> bool {
+        self.formation == Formation::Formed
+    }
+
+    fn new(cluster: &ClusterSpec, now: &ClusterNow, facts: &SiteFacts) -> Self {
         let ClusterNow {
             formation,
             cluster_id,
@@ -203,13 +198,14 @@ impl ClusterStatus {
                     }
                     Some(Observed::Unknown(why)) => MemberStatus::unseen(endpoint, why.clone()),
                     Some(Observed::Absent) | None => {
-                        MemberStatus::unseen(endpoint, "was not looked at".to_owned())
+                        MemberStatus::unseen(endpoint, "was not observed".to_owned())
                     }
                 };
                 status.leader = leader.as_ref() == Some(host);
+                status.quota_bytes = status.db_size_bytes.map(|_| attention::quota(cluster, host));
                 let unformed = matches!(
                     formation,
-                    Formation::Absent | Formation::Begun | Formation::Elsewhere
+                    Formation::Absent | Formation::Started | Formation::Elsewhere
                 );
                 if unformed && status.state == MemberState::Down {
                     status.state = MemberState::NotYet;
@@ -228,8 +224,10 @@ impl ClusterStatus {
             margin: quorum.margin(),
             alarms: alarms.clone(),
             problems: Vec::new(),
+            attention: Vec::new(),
             warnings: Vec::new(),
             archived: Vec::new(),
+            authorities: AuthorityStatus::all(cluster, facts.observed_at),
             members,
             preflight: None,
         };
@@ -243,7 +241,7 @@ impl ClusterStatus {
         let mut problems = Vec::new();
         match self.formation {
             Formation::Absent => problems.push("not formed yet: quorate apply forms it".to_owned()),
-            Formation::Begun => {
+            Formation::Started => {
                 problems.push("a bootstrap was started and never had a quorum".to_owned());
             }
             Formation::Elsewhere => problems.push(
@@ -254,7 +252,7 @@ impl ClusterStatus {
             Formation::Formed => {
                 let up = format!("{} of {} members up", self.healthy, self.voters);
                 match now.standing() {
-                    Standing::Healthy | Standing::Degraded => {}
+                    Standing::Healthy | Standing::Alarmed | Standing::Degraded => {}
                     Standing::Lost => {
                         problems.push(format!("no quorum: {up}, {} needed", self.needed));
                     }
@@ -296,90 +294,5 @@ impl ClusterStatus {
             }
         }
         problems
-    }
-}
-
-impl MemberStatus {
-    fn unseen(endpoint: String, why: String) -> Self {
-        Self {
-            state: MemberState::Unreachable,
-            why: Some(why),
-            endpoint,
-            member_id: None,
-            version: None,
-            leader: false,
-            learner: false,
-            db_size_bytes: None,
-            db_in_use_bytes: None,
-            raft_term: None,
-            raft_index: None,
-            raft_lag: None,
-            certificates: Vec::new(),
-            missing_files: Vec::new(),
-        }
-    }
-
-    fn seen(
-        cluster: &ClusterSpec,
-        host: &HostFacts,
-        endpoint: String,
-        newest: u64,
-        now: OffsetDateTime,
-    ) -> Self {
-        let Some(member) = host.clusters.get(&cluster.name) else {
-            return Self::unseen(
-                endpoint,
-                "the host reported nothing about this cluster".to_owned(),
-            );
-        };
-        let certificates = certificates(member, now);
-        let missing_files = missing_files(member).map(PkiFile::name).collect();
-        let Some(etcd) = member.etcd.known() else {
-            let why = Some(why_down(cluster, member));
-            let state = MemberState::Down;
-            let unseen = Self::unseen(endpoint, String::new());
-            return Self { state, why, certificates, missing_files, ..unseen };
-        };
-        let led = etcd.leader.is_some();
-        Self {
-            state: if led { MemberState::Up } else { MemberState::Down },
-            why: (!led).then(|| why_down(cluster, member)),
-            endpoint,
-            member_id: Some(etcd.member_id.clone()),
-            version: Some(etcd.version.clone()),
-            leader: false,
-            learner: etcd.learner,
-            db_size_bytes: Some(etcd.db_size),
-            db_in_use_bytes: Some(etcd.db_in_use),
-            raft_term: Some(etcd.raft_term),
-            raft_index: Some(etcd.raft_index),
-            raft_lag: Some(newest.saturating_sub(etcd.raft_applied)),
-            certificates,
-            missing_files,
-        }
-    }
-}
-
-/// The certificates that expire; the CAs last ten years and are looked at beside the inventory.
-fn certificates(member: &MemberFacts, now: OffsetDateTime) -> Vec<CertificateStatus> {
-    let files = [PkiFile::ServerCert, PkiFile::PeerCert, PkiFile::HealthcheckCert];
-    let read = |file: PkiFile| Some(CertificateStatus::of(file, &member.certificate(file)?, now));
-    files.into_iter().filter_map(read).collect()
-}
-
-impl CertificateStatus {
-    fn of(file: PkiFile, facts: &CertFacts, now: OffsetDateTime) -> Self {
-        let expiry = facts.expiry(now);
-        Self {
-            file: file.name(),
-            not_after: facts.not_after.format(&Rfc3339).unwrap_or_default(),
-            days_left: expiry.remaining.whole_days(),
-            state: match expiry.phase {
-                Phase::NotYetValid => CertificateState::NotYetValid,
-                Phase::Valid => CertificateState::Valid,
-                Phase::RenewDue => CertificateState::RenewDue,
-                Phase::Expired => CertificateState::Expired,
-            },
-        }
     }
 }

@@ -1,15 +1,17 @@
-//! What a plan comes to before anything is applied.
+//! What a plan means before anything is applied.
 
 use planner::Plan;
-use planner::report::FindingCode;
+use planner::report::{Finding, FindingCode};
 
 use crate::exit::ExitCode;
 
-/// The exit code of a plan that is only shown, or of which nothing can be done.
+/// The exit code of a plan that is only shown, or none of whose steps can run.
 pub fn verdict(plan: &Plan) -> ExitCode {
     let found = &plan.report;
     let mut code = ExitCode::Done;
-    if !found.unseen.is_empty() {
+    // A host that the inventory alone knows may stand in the way as well.
+    let is_unseen = |finding: &Finding| finding.code == FindingCode::Unseen;
+    if !found.unseen.is_empty() || found.refused().any(is_unseen) {
         code = code.first(ExitCode::Unreachable);
     }
     if is_refused(plan) {
@@ -18,7 +20,7 @@ pub fn verdict(plan: &Plan) -> ExitCode {
     code
 }
 
-/// The same, where changes to apply are to be told from none.
+/// The same, where pending changes have an exit code of their own.
 pub fn detailed(plan: &Plan) -> ExitCode {
     let changes = if plan.steps.is_empty() { ExitCode::Done } else { ExitCode::Changes };
     verdict(plan).first(changes)

@@ -13,7 +13,7 @@ pub enum FormationWord {
     /// There is nothing of it.
     Absent,
     /// A bootstrap started and never had a quorum.
-    Begun,
+    Started,
     /// It had a quorum at least once, so its data counts.
     Formed,
     /// It was formed before, as other hosts or the record beside the inventory say; the hosts of its
@@ -33,7 +33,7 @@ pub enum ClockWord {
     Kernel,
 }
 
-/// How a step ended, or why it not started.
+/// How a step ended, or why it did not start.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, JsonSchema)]
 #[serde(tag = "outcome", rename_all = "kebab-case")]
 pub enum OutcomeWord {
@@ -43,12 +43,12 @@ pub enum OutcomeWord {
     AlreadyDone,
     /// It failed.
     Failed,
-    /// It not started, because of the step named.
+    /// It did not start, because of the step named.
     Skipped {
         /// The step that failed: the root cause, not the nearest one.
         because: String,
     },
-    /// It not started, because the run was told to stop.
+    /// It did not start, because the run was interrupted.
     NotStarted,
 }
 
@@ -56,7 +56,7 @@ impl From<Formation> for FormationWord {
     fn from(formation: Formation) -> Self {
         match formation {
             Formation::Absent => Self::Absent,
-            Formation::Begun => Self::Begun,
+            Formation::Started => Self::Started,
             Formation::Formed => Self::Formed,
             Formation::Elsewhere => Self::Elsewhere,
             Formation::Unknown => Self::Unknown,

@@ -28,7 +28,10 @@ pub(super) enum Way {
 impl Way {
     /// As ssh does: the terminal if there is one, else a program if a display is there to show it
     /// on. `SSH_ASKPASS_REQUIRE` says otherwise: `force`, `prefer` or `never`.
-    pub(super) fn of(variable: impl Fn(&str) -> Option<OsString>, has_terminal: bool) -> Self {
+    pub(super) fn from_variables(
+        variable: impl Fn(&str) -> Option<OsString>,
+        has_terminal: bool,
+    ) -> Self {
         let set = |name: &str| variable(name).filter(|value| !value.is_empty());
         let required = set("SSH_ASKPASS_REQUIRE").unwrap_or_default().to_ascii_lowercase();
         let has_display = set("DISPLAY").or_else(|| set("WAYLAND_DISPLAY")).is_some();
@@ -66,7 +69,7 @@ pub(super) fn run(program: &Path, question: &str) -> Result<Passphrase, NoPassph
     let status = child.wait().map_err(|error| failed(error.to_string()))?;
     read.map_err(|error| failed(error.to_string()))?;
     if !status.success() {
-        // Whoever was asked pressed the button that says no.
+        // The operator pressed the button that says no.
         return Err(NoPassphrase::Declined);
     }
     let end = said.iter().position(|byte| matches!(byte, b'\r' | b'\n')).unwrap_or(said.len());
@@ -83,7 +86,7 @@ mod tests {
         let find = |name: &str| {
             variables.iter().find(|(found, _)| *found == name).map(|(_, value)| value.into())
         };
-        Way::of(find, has_terminal)
+        Way::from_variables(find, has_terminal)
     }
 
     #[test]

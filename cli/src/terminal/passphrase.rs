@@ -31,7 +31,7 @@ static ASKING: AtomicBool = AtomicBool::new(false);
 /// Asks for a passphrase, at the terminal or by `SSH_ASKPASS`, as ssh would.
 pub fn ask(question: &str) -> Result<Passphrase, NoPassphrase> {
     let terminal = File::options().read(true).write(true).open("/dev/tty").ok();
-    match (Way::of(|name| std::env::var_os(name), terminal.is_some()), terminal) {
+    match (Way::from_variables(|name| std::env::var_os(name), terminal.is_some()), terminal) {
         (Way::Program(program), _) => askpass::run(&program, question),
         (Way::Terminal, Some(terminal)) => {
             ASKING.store(true, Ordering::SeqCst);
@@ -48,7 +48,7 @@ pub(super) fn is_asking() -> bool {
     ASKING.load(Ordering::SeqCst)
 }
 
-/// Gives the terminal back its echo, where somebody is still being asked while the program ends.
+/// Restores the terminal's echo where a question is still open while the program ends.
 pub(super) fn restore() {
     let silenced = SILENCED.lock().unwrap_or_else(PoisonError::into_inner).take();
     if let Some((terminal, before)) = silenced {
@@ -83,12 +83,12 @@ fn read(mut terminal: File, question: &str) -> Result<Passphrase, NoPassphrase> 
     }
 }
 
-/// What takes away the line that was drawn; a terminal that can't has none.
+/// What erases the line that was drawn; `None` for a terminal that can't.
 fn clear_line() -> &'static str {
     if std::env::var_os("TERM").is_none_or(|term| term == "dumb") { "" } else { "\r\u{1b}[K" }
 }
 
-/// What somebody typed.
+/// What was typed.
 enum Typed {
     Line(Passphrase),
     Interrupt,

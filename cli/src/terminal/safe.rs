@@ -5,7 +5,7 @@ use std::sync::LazyLock;
 
 use planner::text::Style;
 
-/// Who reads a log and may take lines of it for commands.
+/// A reader of a log that may take its lines for commands.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum Runner {
     /// Nobody.
@@ -39,7 +39,7 @@ pub fn safe(text: &str, style: Style) -> String {
     }
 }
 
-/// Who reads what this process prints.
+/// The reader of this process's output.
 pub(super) fn runner() -> Runner {
     *RUNNER
 }

@@ -23,7 +23,7 @@ fn files(folder: &Path) -> BTreeMap<String, (u32, Vec<u8>)> {
 }
 
 #[test]
-fn a_ca_is_born_once() {
+fn a_ca_is_created_once() {
     let sandbox = Sandbox::with_site();
     assert_eq!(sandbox.run(&["pki", "init"]).code, 0);
     let born = files(&sandbox.path("pki/main"));
@@ -118,13 +118,13 @@ fn a_client_certificate_needs_the_operators_key_and_overwrites_nothing() {
     assert_eq!(opened.code, 0, "{}", opened.stderr);
 }
 
-/// `validate` knows the certificates in pki/ and nothing of hosts. A CA that ends is named half a year before.
+/// `validate` knows the certificates in pki/ and nothing of hosts. A CA that expires is named half a year before.
 #[test]
 fn validate_names_a_ca_that_ends_and_refuses_one_that_has_ended() {
     for (age, code, says) in [
         (3400, 0, None),
-        (3475, 0, Some("the peer CA of main ends on ")),
-        (3660, 65, Some("the client CA of main ended on ")),
+        (3475, 0, Some("the peer CA of main expires on ")),
+        (3660, 65, Some("the client CA of main expired on ")),
     ] {
         let sandbox = Sandbox::with_site();
         let born = time::OffsetDateTime::now_utc() - time::Duration::days(age);

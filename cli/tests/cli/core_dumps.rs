@@ -10,7 +10,7 @@ use crate::sandbox::{Sandbox, site};
 
 #[test]
 fn a_crash_leaves_no_core_however_large_one_may_be() {
-    // Whoever starts it allows cores, as far as this test may.
+    // The parent allows core dumps, as far as this test may.
     let own = getrlimit(Resource::Core);
     setrlimit(Resource::Core, Rlimit { current: own.maximum, maximum: own.maximum }).unwrap();
     let listener = TcpListener::bind("127.0.0.1:0").unwrap();

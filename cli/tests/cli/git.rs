@@ -30,7 +30,7 @@ fn what_is_not_committed_is_refused_by_name_before_any_host_is_looked_at() {
     let planned = sandbox.run(&["plan"]);
     assert_eq!(planned.code, 4, "{}", planned.stderr);
     assert!(planned.stderr.contains("warning: not committed: quorate.toml"), "{}", planned.stderr);
-    // It goes on to the hosts, none of which is there.
+    // It continues to the hosts, none of which exists.
     assert_eq!(sandbox.run(&["apply", "--yes", "--allow-dirty"]).code, 4);
 }
 
@@ -100,6 +100,6 @@ fn init_leaves_a_gitignore_that_is_there_alone() {
     let ended = sandbox.run(&["init", "root@10.20.0.11", "--plain-keys"]);
     assert_eq!(ended.code, 0, "{}", ended.stderr);
     assert_eq!(sandbox.read(".gitignore"), "*.key\nmine\n");
-    assert!(ended.stderr.contains("*.plan, client/"), "{}", ended.stderr);
+    assert!(ended.stderr.contains("*.plan, client/, quorate-*.tar"), "{}", ended.stderr);
     assert!(!ended.stderr.contains("git add"), "{}", ended.stderr);
 }

@@ -2,7 +2,7 @@
 
 use std::os::unix::fs::PermissionsExt as _;
 
-use crate::sandbox::{RECIPIENT, Sandbox, snapshot};
+use crate::sandbox::{RECIPIENT, Sandbox, site, snapshot};
 
 #[test]
 fn every_mistake_is_reported_at_once() {
@@ -99,6 +99,18 @@ fn init_writes_a_site_that_only_lacks_what_it_could_not_fetch() {
     assert!(sandbox.read("quorate.toml").contains("# One file is one site"), "a comment was lost");
     let valid = sandbox.run(&["validate"]);
     assert_eq!(valid.code, 0, "{}", valid.stderr);
+
+    let sums = |digit: &str, version: &str| {
+        format!("{}  etcd-v{version}-linux-amd64.tar.gz\n", digit.repeat(64))
+    };
+    sandbox.write("mirror/SHA256SUMS", &(sums("b", "3.5.35") + &sums("c", "3.7.3")));
+    let before = sandbox.read("quorate.toml");
+    assert_ne!(sandbox.run(&["release", "pin", "3.5.35", "3.7.2"]).code, 0);
+    assert_eq!(sandbox.read("quorate.toml"), before, "all of them or none");
+    assert_eq!(sandbox.run(&["release", "pin", "3.5.35", "3.7.3"]).code, 0);
+    for digit in ["b", "c"] {
+        assert!(sandbox.read("quorate.toml").contains(&digit.repeat(64)));
+    }
 }
 
 #[test]
@@ -110,6 +122,36 @@ fn init_does_not_guess_who_opens_the_keys() {
         assert!(ended.stderr.contains(option), "{}", ended.stderr);
     }
     assert!(!sandbox.path("quorate.toml").exists());
+}
+
+#[test]
+fn init_takes_names_and_files_of_keys_and_blames_its_arguments() {
+    let sandbox = Sandbox::new();
+    sandbox.write("team.pub", &format!("# the team\n{RECIPIENT}\n\n"));
+    let hosts = ["db-1=root@10.0.0.1", "root@10.0.0.2"];
+    let ended = sandbox.run(&[&["init", "--recipient", "team.pub"], &hosts[..]].concat());
+    assert_eq!(ended.code, 0, "{}", ended.stderr);
+    assert!(ended.stderr.contains("set url to a mirror"), "{}", ended.stderr);
+    let text = sandbox.read("quorate.toml");
+    assert!(text.contains("[hosts.db-1]") && text.contains("[hosts.etcd-2]"), "{text}");
+    assert!(text.contains(RECIPIENT), "{text}");
+
+    sandbox.write("key", "AGE-SECRET-KEY-1QQ\n");
+    let key = ["--recipient", RECIPIENT];
+    for (arguments, words) in [
+        (&["init", "root@10.0.0.1", "--recipient", "key"][..], "the file that ends in .pub"),
+        (&["init", "root@10.0.0.1", "--recipient", "~/.ssh/x.pub"], "there is no file"),
+        (&["init", "etcd-2=a@10.0.0.1", "a@10.0.0.2", key[0], key[1]], "would be called etcd-2"),
+        (&["init", "a@10.77.2.999", key[0], key[1]], "10.77.2.999 is not an IP address"),
+        (&["init", "A=a@10.0.0.1", key[0], key[1]], "a name that no host can have"),
+        (&["init", "a@10.0.0.1"], "~/.ssh/id_ed25519.pub does not exist"),
+    ] {
+        let ended = sandbox.run(&[arguments, &["-i", "new.toml"]].concat());
+        assert_eq!(ended.code, 64, "{arguments:?}: {}", ended.stderr);
+        assert!(ended.stderr.contains(words), "{words}: {}", ended.stderr);
+        assert!(!ended.stderr.contains("AGE-SECRET-KEY-1QQ"), "{}", ended.stderr);
+        assert!(!sandbox.path("new.toml").exists());
+    }
 }
 
 #[test]
@@ -154,4 +196,16 @@ fn the_records_of_a_cluster_that_is_formed_by_dns_are_printed() {
         all += &format!("$ quorate {}\n{}\n", arguments.join(" "), ended.stdout);
     }
     snapshot("dns.txt", &all);
+}
+
+#[test]
+fn hosts_are_trusted_before_a_checksum_is_pinned() {
+    let sandbox = Sandbox::new();
+    let text = site([1, 2, 3]);
+    let (unpinned, _) = text.split_once("[release.sha256]").unwrap();
+    sandbox.write("quorate.toml", unpinned);
+    let ended = sandbox.run(&["trust", "--yes"]);
+    assert!(ended.stderr.contains("warning[unpinned-release]"), "{}", ended.stderr);
+    assert_eq!(ended.code, 4, "the hosts are asked, and not there: {}", ended.stderr);
+    assert_eq!(sandbox.run(&["validate"]).code, 65);
 }

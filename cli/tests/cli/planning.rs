@@ -35,7 +35,7 @@ fn a_plan_in_json_is_one_document_whatever_happens() {
     };
     let (code, plan) = document(&["plan", "--json"]);
     assert_eq!((code, &plan["exit_code"], &plan["reason"]), (8, &8.into(), &"blocked".into()));
-    assert_eq!(plan["format_version"], "1.2");
+    assert_eq!(plan["format_version"], "1.4");
     assert_eq!(plan["unseen"].as_object().unwrap().len(), 3);
     let (code, status) = document(&["status", "--json"]);
     assert_eq!((code, &status["reason"]), (4, &"unreachable".into()));
@@ -97,7 +97,7 @@ fn an_interrupt_while_looking_changes_nothing_and_says_so() {
 }
 
 #[test]
-fn a_configuration_of_ssh_that_is_wrong_is_told_with_the_host_by_every_command() {
+fn a_configuration_of_ssh_that_is_wrong_is_reported_with_the_host_by_every_command() {
     let sandbox = Sandbox::with_site();
     sandbox.write(".ssh/config", "Host *\n  Port abc\n");
     for command in ["plan", "trust"] {
@@ -106,4 +106,25 @@ fn a_configuration_of_ssh_that_is_wrong_is_told_with_the_host_by_every_command()
         assert!(ended.code == 65 && told.contains("host etcd-1 has no login"), "{command}: {told}");
         assert!(told.contains(".ssh/config") && told.contains("hint:"), "{command}: {told}");
     }
+}
+
+#[test]
+fn a_saved_plan_is_shown_without_a_host_and_has_the_hash_of_the_document() {
+    let sandbox = Sandbox::with_site();
+    assert_eq!(sandbox.run(&["pki", "init"]).code, 0);
+    let planned = sandbox.run(&["plan", "--json", "--out", "s.plan", "--cluster", "main"]);
+    let document: serde_json::Value = serde_json::from_str(&planned.stdout).unwrap();
+    let hash = document["hash"].as_str().unwrap();
+    assert_eq!(hash.len(), 64);
+    let shown = sandbox.run(&["show", "s.plan"]);
+    assert_eq!(shown.code, 0, "{}", shown.stderr);
+    let line = format!("Plan {} of site lab, 0 steps\nmade with: --cluster main\n", &hash[..12]);
+    assert!(shown.stdout.ends_with(&line), "{}", shown.stdout);
+    assert!(shown.stdout.contains("not seen etcd-1"), "{}", shown.stdout);
+    // Its text decides nothing.
+    let text = sandbox.read("s.plan");
+    sandbox.write("s.plan", &text.replace("not seen", "seen"));
+    let applied = sandbox.run(&["apply", "s.plan", "--json"]);
+    assert_ne!(applied.code, 3, "{}", applied.stdout);
+    assert_ne!(applied.code, 64, "{}", applied.stderr);
 }

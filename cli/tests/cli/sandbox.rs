@@ -12,7 +12,7 @@ pub(crate) const RECIPIENT: &str = "age1ql3z7hjy54pw3hyww5ayyfg7zqgvc7w3j2elw8zm
 
 pub(crate) struct Sandbox(tempfile::TempDir);
 
-/// What a run printed and came to.
+/// What a run printed, and its exit code.
 #[must_use = "look at what came of it"]
 pub(crate) struct Ended {
     pub(crate) code: i32,

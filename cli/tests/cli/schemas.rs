@@ -45,6 +45,7 @@ fn what_is_printed_is_as_its_schema_says() {
         ("status", &["status", "--json"]),
         ("status", &["status", "--json", "--preflight"]),
         ("history", &["history", "--json"]),
+        ("steps", &["history", "--steps", "--json"]),
         ("archives", &["archives", "list", "--json"]),
         ("error", &["plan", "--json", "-i", "missing.toml"]),
         ("error", &["plan", "--json", "-i", "bad.toml"]),
@@ -120,18 +121,20 @@ fn the_page_names_every_event_every_key_and_the_versions() {
         ("refresh", "What moved"),
         ("status", "The status"),
         ("history", "The history"),
+        ("steps", "The steps of the history"),
         ("archives", "The archives"),
         ("snapshots", "The backups"),
+        ("recover", "What is left of a cluster"),
         ("error", "An error"),
         ("events", "The events of an apply"),
     ] {
         let schema = schema(of);
         let text = section(title);
         assert!(text.contains(&format!("quorate schema {of}")), "{title}: no word of its schema");
-        let keys = if ["history", "archives", "snapshots"].contains(&of) {
-            &schema["$defs"]["Entry"]
-        } else {
-            &schema
+        let keys = match of {
+            "history" => &schema["$defs"]["Apply"],
+            "steps" | "archives" | "snapshots" => &schema["$defs"]["Entry"],
+            _ => &schema,
         };
         for key in keys["properties"].as_object().unwrap().keys() {
             assert!(text.contains(&format!("| `{key}` |")), "{title}: {key} is missing");
@@ -157,8 +160,10 @@ fn the_examples_of_the_page_are_as_their_schemas_say() {
                 "What moved" => "refresh",
                 "The status" => "status",
                 "The history" => "history",
+                "The steps of the history" => "steps",
                 "The archives" => "archives",
                 "The backups" => "snapshots",
+                "What is left of a cluster" => "recover",
                 "An error" => "error",
                 "The events of an apply" => "events",
                 _ => panic!("{title} has an example and no schema"),
@@ -172,7 +177,7 @@ fn the_examples_of_the_page_are_as_their_schemas_say() {
             examples += 1;
         }
     }
-    assert_eq!(examples, 8);
+    assert_eq!(examples, 10);
 }
 
 fn types(schema: &Value) -> BTreeSet<String> {

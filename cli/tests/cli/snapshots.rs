@@ -1,4 +1,4 @@
-//! `quorate snapshot`: what an operator is told of backups, and what becomes of them.
+//! `quorate snapshot`: what it reports about backups, and what it does to them.
 
 use std::fs;
 use std::io::Write as _;
@@ -22,12 +22,12 @@ const SECRET: &str = include_str!("../../../pki/tests/issued/keys/ed25519.key");
 const PUBLIC: &str = include_str!("../../../pki/tests/issued/keys/ed25519.pub");
 const STRANGER: &str = include_str!("../../../pki/tests/issued/keys/rsa.key");
 
-fn hex(bytes: &[u8]) -> String {
+pub(crate) fn hex(bytes: &[u8]) -> String {
     Sha256::digest(bytes).iter().map(|byte| format!("{byte:02x}")).collect()
 }
 
 /// A snapshot as etcdctl writes one.
-fn plain() -> Vec<u8> {
+pub(crate) fn plain() -> Vec<u8> {
     let mut plain = vec![7; 512 * 40];
     let sum = Sha256::digest(&plain);
     plain.extend_from_slice(&sum);
@@ -35,7 +35,7 @@ fn plain() -> Vec<u8> {
 }
 
 /// A site with two targets.
-fn with_targets(more: &str) -> Sandbox {
+pub(crate) fn with_targets(more: &str) -> Sandbox {
     let sandbox = Sandbox::with_site();
     let text = sandbox.read("quorate.toml");
     let table = format!(
@@ -48,8 +48,8 @@ fn with_targets(more: &str) -> Sandbox {
     sandbox
 }
 
-/// A backup that was begun so many minutes ago, in these folders.
-fn put(sandbox: &Sandbox, minutes: i64, folders: &[&str]) -> BackupId {
+/// A backup that was started so many minutes ago, in these folders.
+pub(crate) fn put(sandbox: &Sandbox, minutes: i64, folders: &[&str]) -> BackupId {
     let site = "lab".parse().unwrap();
     let time = OffsetDateTime::now_utc() - Duration::minutes(minutes);
     let id = BackupId::draw(&site, &"main".parse().unwrap(), time).unwrap();
@@ -91,7 +91,7 @@ fn put(sandbox: &Sandbox, minutes: i64, folders: &[&str]) -> BackupId {
     id
 }
 
-fn flip(sandbox: &Sandbox, folder: &str, file: &str) {
+pub(crate) fn flip(sandbox: &Sandbox, folder: &str, file: &str) {
     let path = sandbox.path(folder).join(file);
     let mut bytes = fs::read(&path).unwrap();
     let middle = bytes.len() / 2;
@@ -99,7 +99,7 @@ fn flip(sandbox: &Sandbox, folder: &str, file: &str) {
     fs::write(path, bytes).unwrap();
 }
 
-fn files(sandbox: &Sandbox, folder: &str) -> Vec<String> {
+pub(crate) fn files(sandbox: &Sandbox, folder: &str) -> Vec<String> {
     let entries = fs::read_dir(sandbox.path(folder)).unwrap();
     let mut names: Vec<String> =
         entries.map(|entry| entry.unwrap().file_name().into_string().unwrap()).collect();
@@ -107,7 +107,7 @@ fn files(sandbox: &Sandbox, folder: &str) -> Vec<String> {
     names
 }
 
-fn failed(ended: &Ended, expected: &str) {
+pub(crate) fn failed(ended: &Ended, expected: &str) {
     assert_eq!(ended.code, 1, "{}", ended.stderr);
     assert!(ended.stderr.contains(expected), "{}", ended.stderr);
 }
@@ -134,6 +134,27 @@ fn a_cluster_that_nobody_reaches_gives_no_backup_and_no_file() {
 }
 
 #[test]
+fn a_bucket_that_cannot_be_reached_hides_no_folder_and_no_secret_is_shown() {
+    let sandbox = with_targets("s3 = { endpoint = \"http://127.0.0.1:1\" }");
+    let text = sandbox.read("quorate.toml");
+    sandbox.write("quorate.toml", &text.replace("\"file:two\"", "\"s3://bucket/etcd/\""));
+    let good = put(&sandbox, 90, &["one"]);
+    let list = ["snapshot", "list"];
+    let ended = sandbox.run(&list);
+    failed(&ended, "cannot read s3://bucket/etcd");
+    failed(&ended, "no S3 credentials: set AWS_ACCESS_KEY_ID");
+    assert!(ended.stdout.contains(&good.to_string()), "{}", ended.stdout);
+    let mut command = sandbox.command(&list);
+    command.env("AWS_ACCESS_KEY_ID", "AKIA").env("AWS_SECRET_ACCESS_KEY", "wJalrXUtnFEMI");
+    let ended = crate::sandbox::ended(&mut command);
+    failed(&ended, "cannot read s3://bucket/etcd");
+    failed(&ended, "no answer from the server: ");
+    for secret in ["wJalrXUtnFEMI", "Signature"] {
+        assert!(!ended.stderr.contains(secret), "{}", ended.stderr);
+    }
+}
+
+#[test]
 fn what_lies_in_the_targets_is_listed_as_it_is() {
     let sandbox = with_targets("");
     let ended = sandbox.run(&["snapshot", "list"]);
@@ -141,8 +162,8 @@ fn what_lies_in_the_targets_is_listed_as_it_is() {
     let good = put(&sandbox, 90, &["one", "two"]);
     let lone = put(&sandbox, 60, &["one"]);
     fs::remove_file(sandbox.path("one").join(lone.sidecar())).unwrap();
-    let begun = put(&sandbox, 1, &[]);
-    sandbox.write(&format!("one/.{}.part", begun.object()), "");
+    let backup = put(&sandbox, 1, &[]);
+    sandbox.write(&format!("one/.{}.part", backup.object()), "");
     flip(&sandbox, "two", &good.sidecar());
     let ended = sandbox.run(&["snapshot", "list", "--json"]);
     assert_eq!(ended.code, 0, "{}", ended.stderr);
@@ -208,7 +229,7 @@ fn the_other_targets_copy_is_taken_where_one_is_damaged() {
     let said = format!("file:one: {id} was not written");
     assert!(ended.stderr.contains(&said), "{}", ended.stderr);
     assert!(ended.stderr.contains("the stored file is damaged"), "{}", ended.stderr);
-    let verify = ["snapshot", "verify", &id, "--identity", "key"];
+    let verify = ["snapshot", "verify", &id, "--local", "--identity", "key"];
     let ended = sandbox.run(&verify);
     failed(&ended, "its sha256 is not the one in the sidecar");
     assert!(ended.stdout.contains("file:two: "), "{}", ended.stdout);
@@ -220,12 +241,19 @@ fn the_other_targets_copy_is_taken_where_one_is_damaged() {
     let ended = sandbox.run(&verify);
     assert_eq!(ended.code, 0, "{}", ended.stderr);
     assert!(ended.stderr.contains("No etcd was started from it"), "{}", ended.stderr);
+    // Nobody says that it was opened where no etcd could be started from it.
+    assert_eq!(sandbox.run(&["pki", "init"]).code, 0);
+    let ended = sandbox.run(&["snapshot", "verify", &id, "--identity", "key"]);
+    assert_eq!(ended.code, 4, "{}", ended.stderr);
+    assert!(ended.stderr.contains("no host could start an etcd from"), "{}", ended.stderr);
+    assert!(!files(&sandbox, "one").contains(&backup.opening()));
 }
 
 #[test]
 fn a_backup_of_another_site_or_none_is_refused() {
     let sandbox = with_targets("");
     let id = put(&sandbox, 5, &["one"]).to_string();
+    fs::create_dir(sandbox.path("two")).unwrap();
     for (id, code, expected) in [
         (id.replace("lab.", "other."), 64, "is a backup of site other"),
         (id.replace(".main.", ".events."), 64, "the inventory has no cluster events"),
@@ -254,8 +282,8 @@ fn prune_shows_first_and_keeps_the_newest_good_one() {
     let kept = put(&sandbox, 2 * day, &folders);
     let lone = put(&sandbox, 2 * day - 60, &["one"]);
     fs::remove_file(sandbox.path("one").join(lone.sidecar())).unwrap();
-    let begun = put(&sandbox, 2 * day, &[]);
-    sandbox.write(&format!("one/.{}.part", begun.object()), "");
+    let backup = put(&sandbox, 2 * day, &[]);
+    sandbox.write(&format!("one/.{}.part", backup.object()), "");
     sandbox.write("one/notes.json", "{}");
     let before = files(&sandbox, "one");
     let ended = sandbox.run(&["snapshot", "prune"]);
@@ -282,13 +310,36 @@ fn prune_deletes_nothing_where_no_backup_is_good() {
     let lone = put(&sandbox, 3 * day, &folders);
     fs::remove_file(sandbox.path("one").join(lone.sidecar())).unwrap();
     flip(&sandbox, "two", &lone.sidecar());
-    let begun = put(&sandbox, 2 * day, &[]);
-    sandbox.write(&format!("one/.{}.part", begun.object()), "");
+    let backup = put(&sandbox, 2 * day, &[]);
+    sandbox.write(&format!("one/.{}.part", backup.object()), "");
     let before = (files(&sandbox, "one"), files(&sandbox, "two"));
     let ended = sandbox.run(&["snapshot", "prune", "--yes"]);
     assert_eq!(ended.code, 0, "{}", ended.stderr);
     assert!(ended.stderr.contains("Nothing to delete."), "{}", ended.stderr);
     assert_eq!((files(&sandbox, "one"), files(&sandbox, "two")), before);
+}
+
+/// A target that is not mounted looks empty, and nobody knows what is in it.
+#[test]
+fn a_target_that_is_not_there_is_said_and_nothing_is_pruned_meanwhile() {
+    let sandbox = with_targets("keep = { daily = 1 }");
+    for minutes in [5, 60 * 24] {
+        put(&sandbox, minutes, &["one"]);
+        put(&sandbox, minutes + 1, &["one"]);
+    }
+    let before = files(&sandbox, "one");
+    let ended = sandbox.run(&["snapshot", "list"]);
+    assert!(ended.stderr.contains("file:two: there is no such folder"), "{}", ended.stderr);
+    let ended = sandbox.run(&["snapshot", "prune", "--yes"]);
+    failed(&ended, "cannot read file:two");
+    failed(&ended, "there is no such folder");
+    assert_eq!(files(&sandbox, "one"), before);
+    // A file in the folder's place can't be read, and that is no empty target.
+    sandbox.write("two", "");
+    fs::remove_dir_all(sandbox.path("one")).unwrap();
+    fs::create_dir(sandbox.path("one")).unwrap();
+    let ended = sandbox.run(&["snapshot", "list"]);
+    assert!(!ended.stderr.contains("No target has a backup"), "{}", ended.stderr);
 }
 
 #[test]
@@ -300,7 +351,8 @@ fn plan_and_status_warn_about_an_old_backup_and_a_saved_plan_does_not_age_by_it(
         let said = sandbox.run(command).stdout;
         let old = "the newest good backup in file:one is 150 minutes old; max-age is 2 hours";
         assert!(said.contains(old), "{said}");
-        assert!(said.contains("file:two has no good backup"), "{said}");
+        let unread = "cannot read the backups in file:two: there is no such folder";
+        assert!(said.contains(unread), "{said}");
     }
     assert!(!sandbox.run(&["plan", "--out", "saved"]).stdout.is_empty());
     assert!(!sandbox.read("saved").contains("old-backup"));

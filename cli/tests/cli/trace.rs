@@ -23,9 +23,9 @@ fn a_frozen_host_is_named_with_what_is_awaited_of_it() {
     let is_frozen = |line: &str| {
         line.contains("host=etcd-2") && line.contains("awaiting the server's greeting")
     };
-    let begun = Instant::now();
+    let started = Instant::now();
     let mut text = String::new();
-    while begun.elapsed() < Duration::from_secs(20) && !text.lines().any(is_frozen) {
+    while started.elapsed() < Duration::from_secs(20) && !text.lines().any(is_frozen) {
         std::thread::sleep(Duration::from_millis(50));
         text = fs::read_to_string(&log).unwrap_or_default();
     }

@@ -5,13 +5,13 @@ use std::collections::BTreeMap;
 use super::{Layer, flags, host, name, ports, version};
 use crate::account::AccountName;
 use crate::backups::Backups;
+use crate::defaults;
 use crate::escape::escape;
 use crate::flag::FlagCheck;
-use crate::inventory::{Bootstrap, Cluster, Flag, Kubelet, Place, Runtime};
+use crate::inventory::{Cluster, Kubelet, Place, Runtime};
 use crate::names::{ClusterName, HostName};
 use crate::report::{At, Finding, Report};
 use crate::schema::{self, Loc};
-use crate::systemd::Systemd;
 use crate::version::EtcdVersion;
 
 mod account;
@@ -20,6 +20,7 @@ mod bootstrap;
 mod client_ca;
 mod kubelet;
 mod members;
+mod metrics;
 mod runtime;
 mod systemd;
 
@@ -58,7 +59,8 @@ impl Defaults {
     }
 }
 
-/// A cluster whose parts have been checked. What is `None` has been reported.
+/// A cluster whose parts have been checked, and what of it is compared with other clusters. What is `None` has been
+/// reported.
 pub(super) struct Lowered {
     /// The name as it is written.
     pub(super) written: String,
@@ -70,16 +72,14 @@ pub(super) struct Lowered {
     pub(super) ports: ports::Placed,
     pub(super) runtime: Option<Runtime>,
     account: Option<AccountName>,
+    /// The kubelet of its hosts, and where that is written.
+    kubelet: Option<(Kubelet, At)>,
     /// Where the cluster is declared.
     at: At,
-    kubelet: Option<(Kubelet, At)>,
-    systemd: Systemd,
-    bootstrap: Option<Bootstrap>,
-    client_ca: Option<ClusterName>,
-    backups: Option<Backups>,
-    flags: BTreeMap<String, Flag>,
-    place: Place,
-    places: BTreeMap<String, Place>,
+    /// The cluster whose client CA it uses.
+    pub(super) client_ca: Option<ClusterName>,
+    /// All of it, where it has no mistake.
+    whole: Option<Cluster>,
 }
 
 /// Checks every cluster; the result is in the file's order.
@@ -95,10 +95,10 @@ pub(super) fn clusters(
     in_order.sort_by_key(|(name, _)| name.span().start);
     let clusters = in_order
         .into_iter()
-        .map(|(name, raw)| Lowered {
-            client_ca: client_ca::read(name, raw, written, report),
-            backups: backups::read(raw.backups.as_ref(), pki, report),
-            ..cluster(name, raw, defaults, hosts, check_flag, report)
+        .map(|(name, raw)| {
+            let client_ca = client_ca::read(name, raw, written, report);
+            let backups = backups::read(raw.backups.as_ref(), pki, report);
+            cluster(name, raw, (defaults, hosts), (client_ca, backups), check_flag, report)
         })
         .collect::<Vec<_>>();
     ports::overlaps(&clusters, report);
@@ -110,8 +110,8 @@ pub(super) fn clusters(
 fn cluster(
     written: &Loc<String>,
     raw: &schema::Cluster,
-    defaults: &Defaults,
-    hosts: &host::Known<'_>,
+    (defaults, hosts): (&Defaults, &host::Known<'_>),
+    (client_ca, backups): (Option<ClusterName>, Option<Backups>),
     check_flag: FlagCheck,
     report: &mut Report<'_>,
 ) -> Lowered {
@@ -123,7 +123,7 @@ fn cluster(
     let version = cluster_version(written, raw, &at, defaults, report);
     let runtime = match &raw.runtime {
         Some(runtime) => runtime::read(runtime, &At::new(0, runtime.span()), report),
-        None => defaults.runtime.as_ref().map_or(Some(Runtime::Systemd), |(runtime, _)| *runtime),
+        None => defaults.runtime.as_ref().map_or(Some(defaults::RUNTIME), |(runtime, _)| *runtime),
     };
     runtime::check_version(runtime, version.as_ref(), report);
     let bootstrap = bootstrap::read(written, raw.bootstrap.as_ref(), report);
@@ -139,23 +139,45 @@ fn cluster(
     let mut set = defaults.flags.clone();
     set.extend(flags::written(0, raw.etcd.as_ref()));
     let known = version.as_ref().map(|(version, _)| *version);
+    let ports = ports::read(raw.ports.as_ref(), &at, report);
+    let metrics = metrics::read(raw.metrics.as_ref(), report);
+    let account = account::read(raw.account.as_ref(), report);
+    let kubelet = kubelet::read(raw.kubelet.as_ref(), runtime, report);
+    let systemd = systemd::read(raw.systemd.as_ref(), runtime, report);
+    let flags = flags::check(&set, known, check_flag, report);
+    let (place, places) = (report.place(&at), places(raw, defaults, report));
+    let whole = || {
+        Some(Cluster {
+            version: known?,
+            members: members.clone(),
+            runtime: runtime?,
+            account: account.clone()?,
+            kubelet: kubelet.as_ref().map(|(kubelet, _)| kubelet.clone()),
+            systemd,
+            bootstrap: bootstrap?,
+            ports: ports.ports,
+            metrics: metrics?,
+            client_ca: client_ca.clone()?,
+            backups,
+            flags,
+            place,
+            places,
+        })
+    };
+    let whole = whole();
+    let written = written.value().clone();
     Lowered {
-        written: written.value().clone(),
+        written,
         name,
         version,
         members,
-        ports: ports::read(raw.ports.as_ref(), &at, report),
+        ports,
         runtime,
-        account: account::read(raw.account.as_ref(), report),
-        kubelet: kubelet::read(raw.kubelet.as_ref(), runtime, report),
-        systemd: systemd::read(raw.systemd.as_ref(), runtime, report),
-        bootstrap,
-        client_ca: None,
-        backups: None,
-        flags: flags::check(&set, known, check_flag, report),
-        place: report.place(&at),
+        account,
+        kubelet,
         at,
-        places: places(raw, defaults, report),
+        client_ca,
+        whole,
     }
 }
 
@@ -202,6 +224,7 @@ fn places(
         ("kubelet", raw.kubelet.as_ref().map(|raw| own(raw.span()))),
         ("account", raw.account.as_ref().map(|raw| own(raw.span()))),
         ("systemd", raw.systemd.as_ref().map(|raw| own(raw.span()))),
+        ("metrics", raw.metrics.as_ref().map(|raw| own(raw.span()))),
         ("members", raw.members.as_ref().map(|raw| own(raw.span()))),
         ("bootstrap", raw.bootstrap.as_ref().map(|raw| own(raw.span()))),
         ("backups", raw.backups.as_ref().map(|raw| own(raw.span()))),
@@ -215,23 +238,6 @@ fn places(
 
 /// The clusters as the inventory holds them. Those with a mistake are left out.
 pub(super) fn finished(clusters: Vec<Lowered>) -> BTreeMap<ClusterName, Cluster> {
-    let whole = clusters.into_iter().filter_map(|lowered| {
-        let cluster = Cluster {
-            version: lowered.version?.0,
-            members: lowered.members,
-            runtime: lowered.runtime?,
-            account: lowered.account?,
-            kubelet: lowered.kubelet.map(|(kubelet, _)| kubelet),
-            systemd: lowered.systemd,
-            bootstrap: lowered.bootstrap?,
-            ports: lowered.ports.ports,
-            client_ca: lowered.client_ca?,
-            backups: lowered.backups,
-            flags: lowered.flags,
-            place: lowered.place,
-            places: lowered.places,
-        };
-        Some((lowered.name?, cluster))
-    });
-    whole.collect()
+    let whole = |lowered: Lowered| Some((lowered.name?, lowered.whole?));
+    clusters.into_iter().filter_map(whole).collect()
 }

@@ -3,8 +3,9 @@
 use std::collections::BTreeMap;
 
 use crate::escape::escape;
-use crate::flag::FlagCheck;
+use crate::flag::{ApiserverFlagCheck, FlagCheck, FlagProblem};
 use crate::inventory::{Flag, FlagValue};
+use crate::kubernetes::KubernetesMinor;
 use crate::report::{At, Finding, Report};
 use crate::schema::{FlagText, Loc};
 use crate::secret;
@@ -29,17 +30,44 @@ pub(super) fn check(
     check_flag: FlagCheck,
     report: &mut Report<'_>,
 ) -> BTreeMap<String, Flag> {
-    for (name, (value, name_at, value_at)) in flags {
-        one(name, value, name_at, value_at, version, check_flag, report);
-    }
+    each(
+        flags,
+        |name, value| version.map_or(Ok(()), |known| check_flag(known, name, value)),
+        report,
+    );
     timeouts(flags, report);
     compaction(flags, report);
     tls(flags, report);
     twice(flags, report);
+    finished(flags, report)
+}
+
+/// Checks the flags of a Kubernetes cluster's API servers.
+pub(super) fn check_apiserver(
+    flags: &Written,
+    version: Option<KubernetesMinor>,
+    check_flag: ApiserverFlagCheck,
+    report: &mut Report<'_>,
+) -> BTreeMap<String, Flag> {
+    each(flags, |name, value| check_flag(version, name, value), report);
+    finished(flags, report)
+}
+
+fn finished(flags: &Written, report: &Report<'_>) -> BTreeMap<String, Flag> {
     let each = flags.iter().map(|(name, (value, at, _))| {
         (name.clone(), Flag { value: value.clone(), place: report.place(at) })
     });
     each.collect()
+}
+
+fn each(
+    flags: &Written,
+    check: impl Fn(&str, &FlagValue) -> Result<(), FlagProblem>,
+    report: &mut Report<'_>,
+) {
+    for (name, (value, name_at, value_at)) in flags {
+        one(name, value, name_at, value_at, &check, report);
+    }
 }
 
 fn one(
@@ -47,15 +75,14 @@ fn one(
     value: &FlagValue,
     name_at: &At,
     value_at: &At,
-    version: Option<EtcdVersion>,
-    check_flag: FlagCheck,
+    check: impl Fn(&str, &FlagValue) -> Result<(), FlagProblem>,
     report: &mut Report<'_>,
 ) {
     let text = value.to_string();
     if secret::names_a_secret(name) {
         report.hide(value_at);
         let message = format!("`{}` would hold a secret in plain", escape(name));
-        let hint = "no etcd flag that quorate leaves to you takes a secret; leave it out";
+        let hint = "no flag that quorate leaves to you takes a secret; leave it out";
         report.add(Finding::error("plain-secret", name_at, message).hint(hint));
         return;
     }
@@ -78,8 +105,7 @@ fn one(
         report.add(Finding::error("flag-value", value_at, message).hint(hint));
         return;
     }
-    let Some(version) = version else { return };
-    if let Err(problem) = check_flag(version, name, value) {
+    if let Err(problem) = check(name, value) {
         report.add(
             Finding::new(problem.severity, problem.code, name_at, problem.message)
                 .maybe_hint(problem.hint),
@@ -160,7 +186,8 @@ fn compaction(flags: &Written, report: &mut Report<'_>) {
     let is_revision = mode.is_some_and(|(mode, _)| mode == "revision");
     let (message, instead) = match (is_revision, text.parse::<u64>()) {
         (true, Err(_)) if text.contains(|c: char| c.is_ascii_digit()) => (
-            "is no number, which the mode \"revision\" wants: etcd would never compact".to_owned(),
+            "is not a number, which the mode \"revision\" wants: etcd would never compact"
+                .to_owned(),
             "write a number of revisions, such as \"10000\", or use the mode \"periodic\"",
         ),
         (true, Ok(kept @ 1..FEWEST_REVISIONS)) => (
@@ -194,7 +221,7 @@ fn tls(flags: &Written, report: &mut Report<'_>) {
         let message = "`cipher-suites` has no effect on TLS 1.3, and etcd refuses both together";
         report.add(
             Finding::error("flag-conflict", suites, message)
-                .related(at, "TLS 1.3 is asked for here")
+                .related(at, "TLS 1.3 is required here")
                 .hint("leave `cipher-suites` out"),
         );
     }

@@ -4,6 +4,7 @@ use std::collections::BTreeMap;
 use std::net::IpAddr;
 
 use super::{Layer, name, ssh};
+use crate::escape::{escape, odd_character};
 use crate::inventory::{Host, San, Ssh};
 use crate::names::HostName;
 use crate::report::{At, Finding, Report};
@@ -35,6 +36,53 @@ impl Known<'_> {
     pub(super) fn closest(&self, name: &str) -> Option<&str> {
         closest(name, self.written.keys().map(|known| known.as_str()))
     }
+}
+
+/// The finding about a name that is not a host of the inventory.
+pub(super) fn unknown(name: &str, at: &At, hosts: &Known<'_>) -> Finding {
+    let shown = escape(&name.chars().take(80).collect::<String>());
+    let finding =
+        Finding::error("unknown-host", at, format!("there is no host \"{shown}\"")).about_absence();
+    let finding = match odd_character(name) {
+        Some(odd) => finding.label(format!("{odd} is not a plain letter")),
+        None => finding,
+    };
+    finding.hint(match hosts.closest(name) {
+        Some(known) => format!("did you mean \"{}\"?", escape(known)),
+        None => format!("declare it: [hosts.{shown}]\naddress = \"…\""),
+    })
+}
+
+/// The hosts of a list, each once and in the file's order, with where each is named, and how many different names the
+/// list has. A name that is there twice is a finding of this code and hint; one that is no host is left out.
+pub(super) fn each_once(
+    list: &[Loc<String>],
+    hosts: &Known<'_>,
+    (code, hint): (&'static str, &str),
+    report: &mut Report<'_>,
+) -> (Vec<(HostName, At)>, usize) {
+    let mut found = Vec::new();
+    let mut seen: BTreeMap<&str, At> = BTreeMap::new();
+    for name in list {
+        let at = At::new(0, name.span());
+        if let Some(first) = seen.get(name.as_str()) {
+            let message = format!("\"{}\" is listed twice", escape(name));
+            report.add(
+                Finding::error(code, &at, message)
+                    .label("again here")
+                    .related(first, "first here")
+                    .hint(hint),
+            );
+            continue;
+        }
+        seen.insert(name, at.clone());
+        if !hosts.contains(name) {
+            report.add(unknown(name, &at, hosts));
+        } else if let Ok(name) = HostName::new(name) {
+            found.push((name, at));
+        }
+    }
+    (found, seen.len())
 }
 
 /// Checks every host. Hosts with a mistake are left out.

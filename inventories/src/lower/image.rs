@@ -4,14 +4,12 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use super::Layer;
 use super::cluster::Lowered;
+use crate::defaults;
 use crate::escape::escape;
 use crate::inventory::{Image, Runtime};
 use crate::report::{At, Finding, Report};
 use crate::schema;
 use crate::version::EtcdVersion;
-
-/// Where etcd's own images are, for every version.
-const OFFICIAL: &str = "quay.io/coreos/etcd:v{version}";
 
 /// Merges the files' settings; the layer that wins comes first. The name is taken from the first that
 /// has one, digests are taken one by one.
@@ -34,7 +32,9 @@ pub(super) fn image(
         let name = layer.raw.image.as_ref()?;
         Some((name.value().clone(), layer.at(name)))
     });
-    let Some((name, at)) = written else { return Image { name: OFFICIAL.to_owned(), digests } };
+    let Some((name, at)) = written else {
+        return Image { name: defaults::IMAGE.to_owned(), digests };
+    };
     if let Some((what, hint)) = mistake(&name) {
         let message = format!("\"{}\" {what}", escape(&name.chars().take(120).collect::<String>()));
         report.add(Finding::error("image", &at, message).hint(hint));

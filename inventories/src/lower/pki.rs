@@ -14,7 +14,7 @@ pub(super) fn settings(raw: &Loc<schema::Pki>, report: &mut Report<'_>) -> PkiSe
     let none = written.is_none_or(|list| list.is_empty());
     if none && !plain_keys && !report.has_hole(&["pki"]) {
         let at = written.map_or(At::new(0, raw.span()), |list| At::new(0, list.span()));
-        let message = "the keys of the certificate authorities have to be sealed for somebody";
+        let message = "the keys of the certificate authorities must be sealed for a recipient";
         let hint = "write: recipients = [\"age1…\"] with your public key (`age-keygen` makes one)\nor, to keep the keys unsealed: plain-keys = true";
         report.add(Finding::error("no-recipient", &at, message).hint(hint).about_absence());
     }

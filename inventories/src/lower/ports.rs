@@ -3,13 +3,11 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use super::cluster::Lowered;
+use crate::defaults;
 use crate::inventory::Ports;
 use crate::names::HostName;
 use crate::report::{At, Finding, Report};
 use crate::schema;
-
-/// etcd's registered ports, and the next one for metrics.
-const DEFAULT: Ports = Ports { client: 2379, peer: 2380, metrics: 2381 };
 
 /// Stands for a port that has been reported; it collides with nothing.
 const REFUSED: u16 = 0;
@@ -50,9 +48,11 @@ pub(super) fn read(raw: Option<&schema::Ports>, cluster: &At, report: &mut Repor
         }
         None => (default, cluster.clone()),
     };
-    let client = one("ports.client", raw.and_then(|raw| raw.client.as_ref()), DEFAULT.client);
-    let peer = one("ports.peer", raw.and_then(|raw| raw.peer.as_ref()), DEFAULT.peer);
-    let metrics = one("ports.metrics", raw.and_then(|raw| raw.metrics.as_ref()), DEFAULT.metrics);
+    let client =
+        one("ports.client", raw.and_then(|raw| raw.client.as_ref()), defaults::PORTS.client);
+    let peer = one("ports.peer", raw.and_then(|raw| raw.peer.as_ref()), defaults::PORTS.peer);
+    let metrics =
+        one("ports.metrics", raw.and_then(|raw| raw.metrics.as_ref()), defaults::PORTS.metrics);
     Placed {
         ports: Ports { client: client.0, peer: peer.0, metrics: metrics.0 },
         places: [client.1, peer.1, metrics.1],
@@ -106,9 +106,9 @@ fn free_ports(cluster: &Lowered, clusters: &[Lowered]) -> Option<Ports> {
     let candidates = (1..).map_while(|step: u16| {
         let base = step.checked_mul(STRIDE)?;
         Some(Ports {
-            client: DEFAULT.client.checked_add(base)?,
-            peer: DEFAULT.peer.checked_add(base)?,
-            metrics: DEFAULT.metrics.checked_add(base)?,
+            client: defaults::PORTS.client.checked_add(base)?,
+            peer: defaults::PORTS.peer.checked_add(base)?,
+            metrics: defaults::PORTS.metrics.checked_add(base)?,
         })
     });
     let is_free = |ports: &Ports| {

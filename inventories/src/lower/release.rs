@@ -185,6 +185,9 @@ fn read_digest(text: &str, at: &At, report: &mut Report<'_>) -> Option<String> {
     None
 }
 
+/// The code of a version that no checksum is pinned for.
+pub(crate) const UNPINNED: &str = "unpinned-release";
+
 /// Reports versions that no checksum is pinned for. Which architecture a host has is only known
 /// once it has been seen; that there is none at all is known now.
 pub(super) fn every_version_is_pinned(
@@ -202,7 +205,7 @@ pub(super) fn every_version_is_pinned(
             let hint = format!(
                 "run `quorate release pin {version}`, which writes it under [release.sha256]"
             );
-            report.add(Finding::error("unpinned-release", at, message).hint(hint).about_absence());
+            report.add(Finding::error(UNPINNED, at, message).hint(hint).about_absence());
         }
     }
 }

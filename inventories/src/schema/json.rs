@@ -52,7 +52,9 @@ fn without_null(schema: &mut Value) {
                 }
             }
             // A default of null or of an empty struct tells a reader nothing.
-            map.remove("default");
+            if map.get("default").is_some_and(|default| default.is_null() || default.is_object()) {
+                map.remove("default");
+            }
             map.values_mut().for_each(without_null);
         }
         Value::Array(items) => items.iter_mut().for_each(without_null),

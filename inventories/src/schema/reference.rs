@@ -79,10 +79,14 @@ fn is_required(schema: &Value, key: &str) -> bool {
     required.is_some_and(|keys| keys.iter().any(|required| required == key))
 }
 
-/// The doc comment, on one line.
+/// The doc comment, on one line, and the default where it is a value.
 fn description(schema: &Value) -> String {
     let text = schema.get("description").and_then(Value::as_str).unwrap_or_default();
-    text.lines().map(str::trim).collect::<Vec<_>>().join(" ").replace('|', "\\|")
+    let text = text.lines().map(str::trim).collect::<Vec<_>>().join(" ").replace('|', "\\|");
+    match schema.get("default") {
+        Some(default) => format!("{text} Default: `{default}`."),
+        None => text,
+    }
 }
 
 fn type_of(schema: &Value) -> String {

@@ -9,6 +9,9 @@ pub(super) fn missing(path: &[String], name: &str) -> (String, String) {
         [] => format!("the inventory has no [{name}]"),
         ["hosts", host] => format!("the host \"{host}\" has no `{name}`"),
         ["clusters", cluster] => format!("the cluster \"{cluster}\" has no `{name}`"),
+        ["kubernetes", cluster] => {
+            format!("the Kubernetes cluster \"{cluster}\" has no `{name}`")
+        }
         _ => format!("[{}] has no `{name}`", path.join(".")),
     };
     let hint = match (&path[..], name) {
@@ -22,6 +25,10 @@ pub(super) fn missing(path: &[String], name: &str) -> (String, String) {
         (["hosts", _], "address") => "write: address = \"10.20.0.11\"",
         (["clusters", _, "bootstrap", "dns-srv"], "domain") => "write: domain = \"example.net\"",
         (["clusters", _], "members") => "write: members = [\"etcd-1\", \"etcd-2\", \"etcd-3\"]",
+        (["kubernetes", _], "cluster") => "write: cluster = \"main\", a cluster of [clusters]",
+        (["kubernetes", _], "mode") => {
+            "write: mode = \"static-pod\", or mode = \"render-only\" if quorate is to touch no API server"
+        }
         _ => return (message, format!("write: {name} = …")),
     };
     (message, hint.to_owned())
@@ -67,7 +74,21 @@ pub(super) fn unsupported(path: &[String], name: &str) -> Option<(&'static str, 
         ) => say(
             "plain-secret",
             "an inventory holds no passwords".to_owned(),
-            "log in with a key, as root or as a user whom sudo asks for no password",
+            "log in with a key, as root or as a user who needs no password for sudo",
+        ),
+        (
+            ["clusters", _, "backups", "s3"],
+            "access-key" | "secret-key" | "access-key-id" | "secret-access-key" | "session-token"
+            | "profile" | "credentials-file",
+        ) => say(
+            "plain-secret",
+            "an inventory holds no S3 credentials".to_owned(),
+            "set AWS_ACCESS_KEY_ID and AWS_SECRET_ACCESS_KEY, or AWS_PROFILE, where quorate runs",
+        ),
+        (["firewall"], "enable") => say(
+            "unsupported",
+            "quorate renders the rules of the firewall and does not load them".to_owned(),
+            "leave it out; docs/firewall.md shows how to load what `quorate firewall render` prints",
         ),
         ([], "etcd" | "ports" | "version" | "members" | "runtime") => say(
             "unknown-key",
@@ -103,6 +124,9 @@ pub(super) fn mistyped(
         (["clusters", _, "bootstrap"], _) => Some("write: bootstrap = { static = {} }".to_owned()),
         (["hosts", host], DeValue::String(address)) => {
             Some(format!("write: [hosts.{host}]\naddress = \"{address}\""))
+        }
+        (["kubernetes"], DeValue::Array(_)) => {
+            Some("write a table a Kubernetes cluster: [kubernetes.prod]".to_owned())
         }
         ([.., "etcd", flag], DeValue::Array(_)) => {
             Some(format!("etcd takes a list as one text with commas: {flag} = \"a,b\""))

@@ -9,7 +9,7 @@ use crate::flags;
 fn answer(text: String) -> Parsed {
     let source = Source::new("quorate.toml", text);
     includes(&source);
-    parse(&source, &[], flags::check)
+    parse(&source, &[], flags::CHECKS)
 }
 
 /// Runs on a stack as small as a thread of a library may have, and says how long that took the processor.

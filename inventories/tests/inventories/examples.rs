@@ -14,7 +14,7 @@ fn every_example_parses_without_a_word() {
         let path = entry.unwrap().path();
         let name = path.display().to_string();
         let source = Source::new(name, std::fs::read_to_string(&path).unwrap());
-        let parsed = parse(&source, &[], flags::check);
+        let parsed = parse(&source, &[], flags::CHECKS);
         assert_eq!(render_all(&parsed.diagnostics, Colour::Never), "");
         assert!(parsed.inventory.is_some(), "{}", source.name);
     }

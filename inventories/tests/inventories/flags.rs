@@ -1,7 +1,9 @@
-//! A small table of flags. The real one lives above this crate.
+//! Small tables of flags. The real ones live above this crate.
 
 use inventories::inventory::FlagValue;
-use inventories::{EtcdVersion, FlagProblem, Severity};
+use inventories::{EtcdVersion, FlagChecks, FlagProblem, KubernetesMinor, Severity};
+
+pub(crate) const CHECKS: FlagChecks = FlagChecks { etcd: check, apiserver: check_apiserver };
 
 const KNOWN: &[&str] = &[
     "auto-compaction-mode",
@@ -19,11 +21,7 @@ const KNOWN: &[&str] = &[
     "tls-min-version",
 ];
 
-pub(crate) fn check(
-    version: EtcdVersion,
-    flag: &str,
-    value: &FlagValue,
-) -> Result<(), FlagProblem> {
+fn check(version: EtcdVersion, flag: &str, value: &FlagValue) -> Result<(), FlagProblem> {
     let problem = |code, message: String, hint: Option<String>| {
         Err(FlagProblem { severity: Severity::Error, code, message, hint })
     };
@@ -42,5 +40,23 @@ pub(crate) fn check(
             let hint = meant.map(|meant| format!("did you mean `{meant}`?"));
             problem("unknown-flag", format!("etcd {version} has no flag `{flag}`"), hint)
         }
+    }
+}
+
+fn check_apiserver(
+    _: Option<KubernetesMinor>,
+    flag: &str,
+    _: &FlagValue,
+) -> Result<(), FlagProblem> {
+    let problem = |code, message: String, hint: Option<String>| {
+        Err(FlagProblem { severity: Severity::Error, code, message, hint })
+    };
+    match flag {
+        "etcd-compaction-interval" => Ok(()),
+        "etcd-servers" => {
+            let hint = Some("use `cluster` of the Kubernetes cluster".to_owned());
+            problem("owned-flag", "`etcd-servers` is set by quorate".to_owned(), hint)
+        }
+        _ => problem("unknown-flag", format!("the API server has no flag {flag:?}"), None),
     }
 }

@@ -18,7 +18,7 @@ fn check(main: &str, included: &str) -> Result<(), TestCaseError> {
     let main = Source::new("main.toml", main);
     let included = Source::new("included.toml", included);
     includes(&main);
-    let parsed = parse(&main, std::slice::from_ref(&included), flags::check);
+    let parsed = parse(&main, std::slice::from_ref(&included), flags::CHECKS);
     let errors = parsed.diagnostics.iter().any(|found| found.severity == Severity::Error);
     prop_assert_eq!(parsed.inventory.is_none(), errors);
     for Diagnostic { at, related, code, .. } in &parsed.diagnostics {

@@ -10,7 +10,7 @@ fn inventory(main: &str, included: &[&str]) -> Inventory {
     let included = included.iter().enumerate();
     let included: Vec<_> =
         included.map(|(n, text)| Source::new(format!("{n}.toml"), *text)).collect();
-    let parsed = parse(&main, &included, flags::check);
+    let parsed = parse(&main, &included, flags::CHECKS);
     parsed.inventory.unwrap_or_else(|| panic!("{:#?}", parsed.diagnostics))
 }
 

@@ -1,5 +1,5 @@
 //! One file a kind of mistake, and beside it what is said about it. `REWRITE=1` writes the answers
-//! anew; read every one that changes.
+//! again; read every one that changes.
 
 use std::fs;
 use std::path::{Path, PathBuf};
@@ -40,7 +40,7 @@ fn every_mistake_is_answered_as_written_beside_it() {
     let mut wrong = Vec::new();
     for path in files() {
         let (main, included) = sources(&path);
-        let parsed = parse(&main, &included, flags::check);
+        let parsed = parse(&main, &included, flags::CHECKS);
         let said = render_all(&parsed.diagnostics, Colour::Never);
         assert!(!said.is_empty(), "{} has no mistake", path.display());
         assert!(said.lines().count() <= MOST_LINES, "{} says too much", path.display());
@@ -60,7 +60,7 @@ fn every_mistake_is_answered_as_written_beside_it() {
 fn no_answer_repeats_a_secret() {
     for path in files() {
         let (main, included) = sources(&path);
-        let parsed = parse(&main, &included, flags::check);
+        let parsed = parse(&main, &included, flags::CHECKS);
         let said = render_all(&parsed.diagnostics, Colour::Always);
         let json = serde_json::to_string(&parsed.diagnostics).unwrap();
         for secret in ["hunter2", "AGE-SECRET-KEY"] {
@@ -74,7 +74,7 @@ fn no_answer_repeats_a_secret() {
 fn every_answer_can_be_printed_on_any_terminal() {
     for path in files() {
         let (main, included) = sources(&path);
-        let said = render_all(&parse(&main, &included, flags::check).diagnostics, Colour::Never);
+        let said = render_all(&parse(&main, &included, flags::CHECKS).diagnostics, Colour::Never);
         let obeyed = said.chars().find(|c| c.is_control() && *c != '\n' || *c == '\u{202e}');
         assert_eq!(obeyed, None, "{}:\n{said}", path.display());
     }
@@ -83,7 +83,7 @@ fn every_answer_can_be_printed_on_any_terminal() {
 #[test]
 fn the_json_form_has_places_and_excerpts() {
     let main = Source::new("quorate.toml", "[site]\n\"näme\" = \"prod\"\n");
-    let parsed = parse(&main, &[], flags::check);
+    let parsed = parse(&main, &[], flags::CHECKS);
     let found = parsed.diagnostics.iter().find(|found| found.code == "unknown-key").unwrap();
     let expected = serde_json::json!({
         "severity": "error",

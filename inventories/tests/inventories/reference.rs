@@ -10,7 +10,7 @@ fn the_reference_in_docs_is_the_generated_one() {
         std::fs::write(&path, &generated).unwrap();
     }
     let written = std::fs::read_to_string(&path).unwrap_or_default();
-    assert!(written == generated, "docs/inventory.md is out of date: REWRITE=1 writes it anew");
+    assert!(written == generated, "docs/inventory.md is out of date: REWRITE=1 generates it again");
 }
 
 #[test]

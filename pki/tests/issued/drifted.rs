@@ -30,7 +30,7 @@ fn what_was_issued_for_a_request_needs_no_change() {
 }
 
 #[test]
-fn added_and_removed_names_are_told_one_by_one() {
+fn added_and_removed_names_are_reported_one_by_one() {
     let wanted = LeafRequest::server(
         &kit::host(),
         [ip("10.20.0.11"), ip("fd00::11")],
@@ -44,7 +44,7 @@ fn added_and_removed_names_are_told_one_by_one() {
 }
 
 #[test]
-fn another_hosts_certificate_is_told_by_its_subject() {
+fn another_hosts_certificate_is_shown_by_its_subject() {
     let other = LeafRequest::peer(&HostName::new("etcd-2").unwrap(), [ip("10.30.0.12")]);
     assert_eq!(
         words(&kit::peer(), &other, NOW),
@@ -60,7 +60,7 @@ fn another_hosts_certificate_is_told_by_its_subject() {
 }
 
 #[test]
-fn a_certificate_of_another_kind_is_told_by_its_usages() {
+fn a_certificate_of_another_kind_is_shown_by_its_usages() {
     let named = LeafRequest::client(&CommonName::new("etcd-1").unwrap());
     let changes = words(&named, &kit::server(), NOW);
     assert_eq!(changes[changes.len() - 1], "usage + serverAuth");
@@ -69,7 +69,7 @@ fn a_certificate_of_another_kind_is_told_by_its_usages() {
 }
 
 #[test]
-fn another_issuer_is_told_by_name() {
+fn another_issuer_is_shown_by_name() {
     let (old, new) =
         (kit::authority_of("old", CaKind::Client), kit::authority_of("new", CaKind::Client));
     let request = kit::server();

@@ -1,11 +1,11 @@
-//! Data that quorate set aside stays until somebody deletes it. It holds every Secret of its time, so it is reported,
+//! Data that quorate set aside stays until an operator deletes it. It holds every Secret of its time, so it is reported,
 //! and what has been there for long is a warning.
 
 use inventories::{ClusterName, HostName};
 use templates::Layout;
 use time::{Duration, OffsetDateTime};
 
-use crate::facts::{HostFacts, MemberFacts, set_aside};
+use crate::facts::{HostFacts, MemberFacts, Observed, set_aside};
 use crate::report::{Finding, FindingCode, PlanReport};
 use crate::text::counted;
 
@@ -36,9 +36,16 @@ fn all(host: &HostName, cluster: &ClusterName, member: &MemberFacts) -> Option<F
             "{} of earlier data, {} MiB, in {}",
             counted(data.archives.len(), "archive"),
             bytes.div_ceil(1024 * 1024),
-            Layout::of(cluster).archive_dir()
+            Layout::new(cluster).archive_dir()
         ),
-        hint: Some(format!("once nobody needs it: quorate archives purge --host {host}")),
+        hint: Some(match member.restore {
+            Observed::Absent => {
+                format!("once nobody needs it: quorate archives purge --host {host}")
+            }
+            Observed::Known(_) | Observed::Unknown(_) => {
+                "keep it: a restore is not finished, and this may be the only copy".to_owned()
+            }
+        }),
     })
 }
 
@@ -49,6 +56,10 @@ fn old(
     member: &MemberFacts,
     now: OffsetDateTime,
 ) -> Option<Finding> {
+    // What an unfinished restore set aside must not be deleted.
+    if !member.restore.is_absent() {
+        return None;
+    }
     let names = member.data.known()?.archives.keys();
     let ages = names.filter_map(|name| Some(now - set_aside(name)?));
     let old: Vec<Duration> = ages.filter(|age| *age > LONG).collect();

@@ -8,7 +8,7 @@ use crate::decide::down::why_down;
 use crate::decide::formed::{Elsewhere, Reform};
 use crate::decide::leaving::{self, Leaving};
 use crate::decide::membership::{self, Joining};
-use crate::decide::{machines, readdress};
+use crate::decide::{apiservers, machines, readdress};
 use crate::facts::{ALARM, EtcdFacts, ListedMember, MemberFacts, Observed, SiteFacts};
 use crate::quorum::{NEAR, Quorum};
 use crate::report::{ClusterNow, Formation, Led};
@@ -26,6 +26,10 @@ pub(crate) struct View<'a> {
     pub(crate) joining: BTreeMap<&'a HostName, Joining>,
     /// Members that `members` no longer names, by host.
     pub(crate) leaving: BTreeMap<&'a HostName, Leaving<'a>>,
+    /// API servers that this plan leaves as they are, and the servers that each lists; `None` where nobody knows.
+    pub(crate) closed_api_servers: BTreeMap<HostName, apiservers::Listed>,
+    /// Another cluster whose members change before API servers that use this one get their list.
+    pub(crate) changes_first: Option<ClusterName>,
     /// Hosts whose failed members the operator has replaced.
     pub(crate) replaces: BTreeSet<HostName>,
     /// What other hosts say of the cluster.
@@ -68,7 +72,7 @@ impl<'a> View<'a> {
     }
 }
 
-/// How a cluster is now, for whoever does not plan; `None` where the site has no such cluster.
+/// How a cluster is now, for commands that do not plan; `None` where the site has no such cluster.
 pub fn cluster_now(
     spec: &SiteSpec,
     cluster: &ClusterName,
@@ -117,9 +121,9 @@ pub(crate) fn assess<'a>(
     let listed = leaving.iter().filter(|(_, one)| one.is_listed());
     answers.extend(listed.filter_map(|(host, one)| Some((*host, one.facts?.etcd.known()?))));
     let healthy = answers.values().filter(|etcd| etcd.leader.is_some() && !etcd.learner).count();
-    let elsewhere = Elsewhere::of(spec, facts);
+    let elsewhere = Elsewhere::from_facts(spec, facts);
     let formation = match (formation(&members, &unseen), reform) {
-        (shown @ (Formation::Absent | Formation::Begun), Reform::Refused) => {
+        (shown @ (Formation::Absent | Formation::Started), Reform::Refused) => {
             formed_before(spec, &elsewhere).unwrap_or(shown)
         }
         (Formation::Unknown, Reform::Refused) if !elsewhere.traces.is_empty() => {
@@ -143,7 +147,7 @@ pub(crate) fn assess<'a>(
                 down(spec, &all.collect(), &answers, list)
             }
             // What was never there is not down.
-            Formation::Absent | Formation::Begun | Formation::Elsewhere | Formation::Unknown => {
+            Formation::Absent | Formation::Started | Formation::Elsewhere | Formation::Unknown => {
                 BTreeMap::new()
             }
         },
@@ -154,25 +158,37 @@ pub(crate) fn assess<'a>(
     let strangers = strangers.collect();
     let joining = BTreeMap::new();
     let replaces = replace.clone();
-    let mut view = View { strangers, joining, leaving, replaces, members, unseen, elsewhere, now };
+    let closed_api_servers = BTreeMap::new();
+    let mut view = View {
+        closed_api_servers,
+        changes_first: None,
+        strangers,
+        joining,
+        leaving,
+        replaces,
+        members,
+        unseen,
+        elsewhere,
+        now,
+    };
     view.joining = membership::joining(spec, &view, replace);
     view
 }
 
 /// A cluster counts as formed from the first sign that it ever had a quorum: from then on its data
-/// may have been acknowledged to somebody. No sign on the hosts that were seen is no proof while
+/// may have been acknowledged to somebody. A missing sign on the hosts that were seen proves nothing while
 /// another host was not.
 fn formation(
     members: &BTreeMap<&HostName, &MemberFacts>,
     unseen: &BTreeSet<&HostName>,
 ) -> Formation {
-    let begun = |member: &&MemberFacts| !member.token.is_absent() || member.has_log();
+    let has_started = |member: &&MemberFacts| !member.token.is_absent() || member.has_log();
     if members.values().any(|member| member.shows_formed()) {
         Formation::Formed
     } else if !unseen.is_empty() {
         Formation::Unknown
-    } else if members.values().any(begun) {
-        Formation::Begun
+    } else if members.values().any(has_started) {
+        Formation::Started
     } else {
         Formation::Absent
     }

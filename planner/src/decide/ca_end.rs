@@ -1,4 +1,4 @@
-//! The end of a cluster's CAs. They live for ten years, and no certificate outlasts the CA that signed it.
+//! The expiry of a cluster's CAs. They are valid for ten years, and no certificate outlasts the CA that signed it.
 
 use inventories::ClusterName;
 use pki::CaKind;
@@ -8,10 +8,10 @@ use crate::report::{Finding, FindingCode, Formation, PlanReport};
 use crate::spec::{Authority, ClusterSpec};
 use crate::stops::Stops;
 
-/// How long before its end a CA is named: time enough to move a cluster, which nobody does in a week.
+/// How long before its end a CA is named: time enough to move a cluster, which takes more than a week.
 pub(crate) const NOTICE: Duration = Duration::days(180);
 
-/// A CA that ends soon, or has ended.
+/// A CA that expires soon, or has expired.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct CaEnd {
     /// The cluster beside whose inventory it lies.
@@ -24,18 +24,18 @@ pub struct CaEnd {
     pub has: HasEnded,
 }
 
-/// Whether a CA has ended.
+/// Whether a CA has expired.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum HasEnded {
     /// Not yet, but in so many days.
     NotYet(i64),
-    /// So TLS refuses every certificate of it.
+    /// TLS then refuses every certificate that it signed.
     Already,
 }
 
 impl CaEnd {
     /// The CAs of a cluster that end within 180 days, as of `now`.
-    pub fn of(cluster: &ClusterSpec, now: OffsetDateTime) -> Vec<Self> {
+    pub fn for_cluster(cluster: &ClusterSpec, now: OffsetDateTime) -> Vec<Self> {
         let authorities = &cluster.authorities;
         let both = [
             (CaKind::Peer, &cluster.name, &authorities.peer),
@@ -59,10 +59,10 @@ impl CaEnd {
         let day = at.date();
         match has {
             HasEnded::NotYet(days) => format!(
-                "the {kind} CA of {cluster} ends on {day}, in {days} days; no certificate outlasts it"
+                "the {kind} CA of {cluster} expires on {day}, in {days} days; no certificate outlasts it"
             ),
             HasEnded::Already => format!(
-                "the {kind} CA of {cluster} ended on {day}: every certificate that it signed is refused, and it \
+                "the {kind} CA of {cluster} expired on {day}: every certificate that it signed is refused, and it \
                  can't sign another"
             ),
         }
@@ -71,26 +71,26 @@ impl CaEnd {
     /// What to do. On a formed cluster quorate can't do it, so it says where to.
     pub fn hint(&self, formation: Formation) -> String {
         match formation {
-            Formation::Absent | Formation::Begun => format!(
+            Formation::Absent | Formation::Started => format!(
                 "the cluster is not formed, so it can have new CAs: move pki/{0} away, then: quorate pki init",
                 self.cluster
             ),
             Formation::Formed | Formation::Elsewhere | Formation::Unknown => {
-                "quorate can't replace the CA of a formed cluster yet: see \"A CA that ends\" in docs/operations.md"
+                "quorate can't replace the CA of a formed cluster yet: see \"A CA that expires\" in docs/operations.md"
                     .to_owned()
             }
         }
     }
 }
 
-/// Reports the CAs of a cluster that end soon or have ended.
+/// Reports the CAs of a cluster that expire soon or have expired.
 pub(crate) fn check(
     cluster: &ClusterSpec,
     formation: Formation,
     now: OffsetDateTime,
     report: &mut PlanReport,
 ) {
-    for end in CaEnd::of(cluster, now) {
+    for end in CaEnd::for_cluster(cluster, now) {
         let code = match end.has {
             HasEnded::NotYet(_) => FindingCode::CaEnds,
             HasEnded::Already => FindingCode::CaEnded,

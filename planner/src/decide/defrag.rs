@@ -1,6 +1,7 @@
-//! Databases that are rewritten without their free pages: of which members, in which order, and why not. One member
+//! Databases that are rewritten without their free pages: whose, in which order, and why not. One member
 //! at a time, the leader last, and only in a cluster in which nothing is wrong.
 
+mod nospace;
 mod told;
 
 use std::collections::{BTreeMap, BTreeSet};
@@ -18,13 +19,15 @@ use crate::plan::{
 };
 use crate::policy::Policy;
 use crate::report::{Finding, PlanReport};
-use crate::stops::{Changes, Scope};
+use crate::stops::{Changes, Permitted};
+use nospace::NoSpace;
 
 /// A member whose turn it is, and how.
 struct Candidate<'p, 'a> {
     member: &'p MemberContext<'a>,
     /// Nobody knows it of one that this plan starts first.
     database: Option<DatabaseSize>,
+    rule: DefragRule,
     way: DefragWay,
 }
 
@@ -39,42 +42,80 @@ pub(crate) fn steps(
     view: &View<'_>,
     members: &[MemberContext<'_>],
     after: &BTreeSet<StepId>,
-    (policy, scope, rule): (&Policy, &Scope<'_>, DefragRule),
+    (policy, scope, rule): (&Policy, &Permitted<'_>, DefragRule),
     due: &Due<'_>,
     report: &mut PlanReport,
 ) -> Result<Vec<Step>, RenderError> {
-    let Some(first) = members.first() else { return Ok(Vec::new()) };
     let mut steps = due.starts(members);
     let started: BTreeSet<HostName> = steps.iter().map(|step| step.host().clone()).collect();
-    steps.extend(due.proof(members, &steps));
-    let mut candidates = candidates(members, scope, rule, &started, report);
-    if candidates.is_empty() {
+    let full = NoSpace::for_cluster(view, members, policy, report);
+    // While it takes no writes, it can't be proven healthy.
+    steps.extend(full.is_none().then(|| due.proof(members, &steps)).flatten());
+    let candidates = candidates(members, scope, (rule, full.is_some()), &started, report);
+    let waits = full.as_ref().and_then(|full| full.held(view, scope)).or_else(|| {
+        let choices = (policy, scope);
+        (!candidates.is_empty())
+            .then(|| held(view, members, &candidates, choices, (&started, due)))
+            .flatten()
+    });
+    if let Some(waits) = waits {
+        report.held.push(waits);
         return Ok(steps);
     }
-    if let Some(held) = held(view, members, &candidates, (policy, scope), (&started, due)) {
-        report.held.push(held);
-        return Ok(steps);
-    }
-    let leader = view.now.leader.as_ref();
-    candidates.sort_by_key(|one| (leader == Some(one.member.name), one.member.name));
-    let mut before = after.clone();
-    for candidate in &candidates {
-        let member = candidate.member;
-        if leader == Some(member.name) && first.cluster.members.len() > 1 {
-            steps.push(hand_over(member).after(before.iter().cloned()));
-        }
-        steps.push(defragment(candidate, view, rule, policy).after(before.iter().cloned()));
-        steps.push(rejoin(candidate, members)?);
-        told::costs(member, candidate.database, (view, started.len()), report);
-        before = BTreeSet::from([member.id(Verb::Rejoin)]);
-    }
+    let compacts = full.as_ref().filter(|_| !candidates.is_empty());
+    let compact = compacts.and_then(|full| full.compact(report));
+    let before = after.iter().chain(compact.as_ref().map(|step| &step.id)).cloned().collect();
+    steps.extend(compact);
+    let order = Turns { view, members, started: &started, before, is_full: full.is_some() };
+    steps.extend(order.steps(candidates, policy, report)?);
+    steps.extend(full.and_then(|full| full.disarm(report)));
     Ok(steps)
+}
+
+/// The order in which databases are rewritten.
+struct Turns<'t, 'a> {
+    view: &'t View<'a>,
+    members: &'t [MemberContext<'a>],
+    started: &'t BTreeSet<HostName>,
+    /// What the first one waits for.
+    before: BTreeSet<StepId>,
+    is_full: bool,
+}
+
+impl Turns<'_, '_> {
+    /// One after the other, the leader last.
+    fn steps(
+        self,
+        mut candidates: Vec<Candidate<'_, '_>>,
+        policy: &Policy,
+        report: &mut PlanReport,
+    ) -> Result<Vec<Step>, RenderError> {
+        let Self { view, members, started, mut before, is_full } = self;
+        let leader = view.now.leader.as_ref();
+        candidates.sort_by_key(|one| {
+            // Without a proof of the cluster no step waits for a started member: its own turn does.
+            let is_up = is_full && !started.contains(one.member.name);
+            (leader == Some(one.member.name), is_up, one.member.name)
+        });
+        let mut steps = Vec::new();
+        for candidate in &candidates {
+            let member = candidate.member;
+            if leader == Some(member.name) && member.cluster.members.len() > 1 {
+                steps.push(hand_over(member).after(before.iter().cloned()));
+            }
+            steps.push(defragment(candidate, view, policy).after(before.iter().cloned()));
+            steps.push(rejoin(candidate, members)?);
+            told::costs(member, candidate.database, (view, started.len()), report);
+            before = BTreeSet::from([member.id(Verb::Rejoin)]);
+        }
+        Ok(steps)
+    }
 }
 
 fn candidates<'p, 'a>(
     members: &'p [MemberContext<'a>],
-    scope: &Scope<'_>,
-    rule: DefragRule,
+    scope: &Permitted<'_>,
+    (rule, full): (DefragRule, bool),
     started: &BTreeSet<HostName>,
     report: &mut PlanReport,
 ) -> Vec<Candidate<'p, 'a>> {
@@ -83,16 +124,18 @@ fn candidates<'p, 'a>(
     let refuses = members.iter().any(|member| member.facts.forbids_us());
     for member in members.iter().filter(|member| scope.may_change(member.name)) {
         let database = member.facts.etcd.known().map(DatabaseSize::from);
+        let must = database.filter(|_| full).and_then(|database| NoSpace::rule(member, database));
+        let rule = must.unwrap_or(rule);
         match database {
             Some(database) if !rule.pays(database) => {
                 report.waiting.push(told::not_worth_it(member, database, rule));
             }
             Some(database) => {
                 let way = if refuses { stopped(member) } else { way(member, database) };
-                candidates.push(Candidate { member, database: Some(database), way });
+                candidates.push(Candidate { member, database: Some(database), rule, way });
             }
             None if started.contains(member.name) => {
-                candidates.push(Candidate { member, database, way: stopped(member) });
+                candidates.push(Candidate { member, database, rule, way: stopped(member) });
             }
             // Why it does not answer holds the others up.
             None => {}
@@ -130,7 +173,7 @@ fn held(
     view: &View<'_>,
     members: &[MemberContext<'_>],
     candidates: &[Candidate<'_, '_>],
-    (policy, scope): (&Policy, &Scope<'_>),
+    (policy, scope): (&Policy, &Permitted<'_>),
     (started, due): (&BTreeSet<HostName>, &Due<'_>),
 ) -> Option<Finding> {
     let cluster = members.first()?.cluster;
@@ -223,21 +266,17 @@ fn hand_over(member: &MemberContext<'_>) -> Step {
     Step { why: Why::Safety { note }, ..roll::move_leader(member, &BTreeSet::new()) }
 }
 
-fn defragment(
-    candidate: &Candidate<'_, '_>,
-    view: &View<'_>,
-    rule: DefragRule,
-    policy: &Policy,
-) -> Step {
-    let Candidate { member, database, way } = candidate;
+fn defragment(candidate: &Candidate<'_, '_>, view: &View<'_>, policy: &Policy) -> Step {
+    let Candidate { member, database, rule, way } = candidate;
     let kind = StepKind::Defragment {
         way: *way,
         endpoint: moving::loopback(member.wanted),
-        rule,
+        rule: *rule,
         version: member.cluster.version,
     };
     // Sizes move all the time: in a step they would make each plan another one.
     let change = match database {
+        Some(_) if *rule == nospace::ANY => "its database is too near its quota",
         Some(_) => "its database has many free pages",
         None => "its free pages are unknown until it runs",
     };

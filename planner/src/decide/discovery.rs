@@ -22,7 +22,7 @@ use crate::spec::{ClusterSpec, MemberSpec, SiteSpec};
 const CA: (u32, &str, &str) = (0o644, "root", "root");
 
 /// The desired state with a free port for each discovery service that quorate itself runs: the one that
-/// a stopped bootstrap started with, or one that nobody listens on.
+/// a stopped bootstrap started with, or one that no process listens on.
 pub(crate) fn with_ports<'s>(spec: &'s SiteSpec, facts: &SiteFacts) -> Cow<'s, SiteSpec> {
     let mut spec = Cow::Borrowed(spec);
     let mut taken = BTreeSet::new();
@@ -91,7 +91,7 @@ fn endpoint(
 
 /// What the note of an open record says, where there is one.
 fn noted(facts: &MemberFacts) -> Option<&str> {
-    let path = templates::Layout::of(&facts.cluster).discovery_note();
+    let path = templates::Layout::new(&facts.cluster).discovery_note();
     facts.files.get(&path)?.known()?.text.as_deref()
 }
 
@@ -150,7 +150,7 @@ pub(crate) fn open(all: &[MemberContext<'_>], start_over: bool) -> Option<Step> 
     Some(step.guarded(Guard::HasLogOrNeverFormed))
 }
 
-/// Takes away what only the forming was for: the record, once the cluster is proven, and on each host
+/// Removes what only the forming was for: the record, once the cluster is proven, and on each host
 /// the CA and the password. `planned` are the other steps of the cluster.
 pub(crate) fn closing(
     all: &[MemberContext<'_>],

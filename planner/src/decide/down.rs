@@ -1,4 +1,4 @@
-//! Why a member does not serve: one answer for whoever plans and whoever asks how things are.
+//! Why a member does not serve: one answer for plans and for `status`.
 
 use inventories::inventory::Runtime;
 use templates::Layout;
@@ -68,7 +68,7 @@ fn state(cluster: &ClusterSpec, member: &MemberFacts) -> String {
 
 /// The certificates and keys that are not where the member looks for them.
 pub fn missing_files(member: &MemberFacts) -> impl Iterator<Item = PkiFile> {
-    let layout = Layout::of(&member.cluster);
+    let layout = Layout::new(&member.cluster);
     let is_missing = |path: &String| member.files.get(path).is_some_and(Observed::is_absent);
     PkiFile::ALL.into_iter().filter(move |file| is_missing(&layout.pki_file(*file)))
 }

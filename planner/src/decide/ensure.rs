@@ -53,7 +53,7 @@ pub(crate) fn register_host(member: &MemberContext<'_>) -> Option<Step> {
     Some(step.guarded(Guard::HostIsFree))
 }
 
-/// The system account that etcd runs as is there, in its own group, and nobody logs in to it.
+/// The system account that etcd runs as exists, in its own group and without a login shell.
 pub(crate) fn account(member: &MemberContext<'_>) -> Option<Step> {
     let mut changes = Vec::new();
     let (name, observed) = (member.account(), member.host.account(member.account()));
@@ -62,7 +62,7 @@ pub(crate) fn account(member: &MemberContext<'_>) -> Option<Step> {
             if group != name.as_str() {
                 changes.push(format!("account {name}: primary group {group} -> {name}"));
             }
-            // Distributions have several programs that turn whoever logs in away.
+            // Distributions have several programs that refuse every login.
             if !["nologin", "false"].iter().any(|name| login_shell.ends_with(&format!("/{name}"))) {
                 changes.push(format!("account {name}: login shell {login_shell} -> {NO_LOGIN}"));
             }
@@ -88,7 +88,7 @@ pub(crate) fn release(member: &MemberContext<'_>) -> Option<Step> {
     let observed = member.host.releases.get(&version).unwrap_or(&Observed::Absent);
     let changes: Vec<String> = match observed {
         Observed::Known(release) => {
-            let dir = ReleaseLayout::of(version).dir();
+            let dir = ReleaseLayout::new(version).dir();
             let damaged = release
                 .damaged
                 .iter()
@@ -260,7 +260,7 @@ pub(crate) fn unit(
     Ok(Some(member.step(Verb::Unit, action, kind, why).guarded(unit_is_as_seen(member))))
 }
 
-/// Nothing that quorate did not write, and nobody named in the inventory, is in the unit's own folder; what
+/// The unit's own folder holds only what quorate wrote or the inventory names; what
 /// is gets moved out of systemd's sight. It changes what runs only at the next start.
 pub(crate) fn drop_ins(member: &MemberContext<'_>) -> Option<Step> {
     let files: Vec<&DropIn> = drop_ins::own(member).collect();

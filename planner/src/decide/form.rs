@@ -51,7 +51,7 @@ pub(crate) fn steps(
     }
     steps.extend(discovery::open(members, start_over));
     note(members, &steps, start_over, report);
-    steps.extend(settle(members, after, report)?);
+    steps.extend(finalize_all(members, after, report)?);
     let closing = discovery::closing(members, &steps, report);
     steps.extend(closing);
     releases_first(&mut steps);
@@ -59,7 +59,7 @@ pub(crate) fn steps(
 }
 
 /// An archive that is not what was pinned is found before anything of the cluster is on a host: a
-/// release beside others changes nothing by itself.
+/// release beside others changes nothing.
 fn releases_first(steps: &mut [Step]) {
     let is_release = |step: &Step| matches!(step.kind, StepKind::InstallRelease { .. });
     let releases: Vec<StepId> =
@@ -69,7 +69,7 @@ fn releases_first(steps: &mut [Step]) {
     }
 }
 
-/// Plans a member that a stopped bootstrap left unstarted, while the others went on to a quorum. `before`
+/// Plans a member that a stopped bootstrap left unstarted, while the others reached a quorum. `before`
 /// is what must have ended before it is restarted, if it is.
 pub(crate) fn late(
     member: &MemberContext<'_>,
@@ -84,8 +84,8 @@ pub(crate) fn late(
     // The others run: it waits for nothing of theirs.
     steps.extend(start(member, std::slice::from_ref(member), token, false)?);
     steps.push(marker(member, all));
-    let settled = settled(member)?.into_iter();
-    steps.extend(settled.map(|step| match member.runtime() {
+    let finalizing = finalize(member)?.into_iter();
+    steps.extend(finalizing.map(|step| match member.runtime() {
         Runtime::Systemd => step,
         Runtime::StaticPod => step.after([member.id(Verb::Marker)]).after(before.iter().cloned()),
     }));
@@ -152,7 +152,7 @@ fn must_start_over(
     Ok(false)
 }
 
-/// A member that a discovery service keeps from going on. One that waits there asks less and less often,
+/// A member that a discovery service holds up. One that waits there polls less and less often,
 /// up to some minutes apart. And a service of v2 takes a member once: whether it has taken one that is
 /// down, nobody here knows.
 fn is_stuck(member: &MemberContext<'_>, none_has_log: bool) -> bool {
@@ -210,16 +210,16 @@ fn start(
     let every =
         |verb: Verb| together.iter().map(|other| other.id(verb.clone())).collect::<Vec<StepId>>();
     let mut steps = Vec::new();
-    // Data without a token is nobody's that we know, and was refused.
+    // Data without a token has no known owner, and was refused.
     let started = !member.facts.token.is_absent();
     if start_over && started {
         let why =
-            Why::Safety { note: "it can't be gone on with, and never had a quorum".to_owned() };
+            Why::Safety { note: "it cannot be resumed, and it never had a quorum".to_owned() };
         let step = member.step(Verb::Discard, Action::Delete, StepKind::DiscardBootstrap, why);
         steps.push(step.guarded(Guard::NeverFormed));
     }
     if let Some(from) = member.leftover() {
-        let why = Why::Safety { note: "another runtime began it".to_owned() };
+        let why = Why::Safety { note: "another runtime started it".to_owned() };
         let step = member.step(
             Verb::StopOldRuntime,
             Action::Delete,
@@ -275,26 +275,27 @@ pub(crate) fn chosen_token<'a>(members: &[MemberContext<'a>]) -> Option<&'a Boot
 }
 
 /// The proof, and what it allows: the marker, and a unit or pod that never forms a cluster again.
-fn settle(
+fn finalize_all(
     members: &[MemberContext<'_>],
     after: &BTreeSet<StepId>,
     report: &mut PlanReport,
 ) -> Result<Vec<Step>, RenderError> {
     let Some(first) = members.first() else { return Ok(Vec::new()) };
-    let mut steps = vec![prove(first, &BTreeSet::new(), |_| true)];
+    let prove = prove(first, &BTreeSet::new(), |_| true);
+    let mut steps = vec![prove.after(order::every(first.cluster, &Verb::Start))];
     steps.extend(readdress::steps(members));
     let mut before: Vec<StepId> = members.iter().map(|member| member.id(Verb::Marker)).collect();
     before.extend(after.iter().cloned());
     for member in members {
         steps.push(marker(member, members));
         match member.runtime() {
-            Runtime::Systemd => steps.extend(settled(member)?),
+            Runtime::Systemd => steps.extend(finalize(member)?),
             // One after the other: what runs is what the manifest says.
             Runtime::StaticPod => {
-                let turn = settled(member)?.into_iter();
+                let turn = finalize(member)?.into_iter();
                 steps.extend(turn.map(|step| step.after(before.iter().cloned())));
                 before = vec![member.id(Verb::Rejoin)];
-                // Of two or fewer nobody relies on yet.
+                // Nobody relies on a new cluster of one or two members yet.
                 if members.len() > 2 {
                     report.quorum.push(note_of_restart(member, members.len()));
                 }
@@ -331,6 +332,8 @@ pub(crate) fn marker(member: &MemberContext<'_>, all: &[MemberContext<'_>]) -> S
         version: member.cluster.version,
         formed_by: bootstrap::formed_by(all)
             .unwrap_or_else(|| member.wanted.bootstrap.name().into()),
+        revision_floor: all.iter().filter_map(|one| one.facts.revision_floor()).max(),
+        replaces: None,
     };
     let step = member.step(Verb::Marker, action, kind, member.why_wanted());
     step.guarded(Guard::HasLog)
@@ -343,7 +346,7 @@ pub(crate) fn proofs(all: &[MemberContext<'_>]) -> impl Iterator<Item = StepId> 
 
 /// The unit or pod that says `existing`. etcd reads these settings only on an empty disk, so that a unit
 /// restarts nothing. A pod is another one when anything of it is, so its member is restarted.
-pub(crate) fn settled(member: &MemberContext<'_>) -> Result<Vec<Step>, RenderError> {
+pub(crate) fn finalize(member: &MemberContext<'_>) -> Result<Vec<Step>, RenderError> {
     let note = "from now on the member does not start without its log";
     let why = Why::Safety { note: note.to_owned() };
     match member.runtime() {
@@ -354,7 +357,7 @@ pub(crate) fn settled(member: &MemberContext<'_>) -> Result<Vec<Step>, RenderErr
                 member.step(Verb::FinalizeUnit, Action::Update, kind, why).guarded(Guard::HasLog),
             ])
         }
-        Runtime::StaticPod => roll::settle(member, why),
+        Runtime::StaticPod => roll::finalize(member, why),
     }
 }
 

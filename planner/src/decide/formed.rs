@@ -11,7 +11,7 @@ use serde::{Deserialize, Serialize};
 
 use crate::decide::assess::View;
 use crate::facts::{Observed, SiteFacts};
-use crate::plan::Plan;
+use crate::plan::{Plan, Step, StepKind};
 use crate::policy::Policy;
 use crate::report::{Finding, FindingCode, Formation, PlanReport};
 use crate::spec::{ClusterSpec, SiteSpec};
@@ -37,7 +37,7 @@ pub(crate) enum Reform {
 }
 
 impl Reform {
-    pub(crate) fn of(cluster: &ClusterSpec, policy: &Policy) -> Self {
+    pub(crate) fn for_cluster(cluster: &ClusterSpec, policy: &Policy) -> Self {
         if policy.allow_reform.contains(&cluster.name) { Self::Allowed } else { Self::Refused }
     }
 }
@@ -52,7 +52,7 @@ pub(crate) struct Elsewhere<'a> {
 }
 
 impl<'a> Elsewhere<'a> {
-    pub(crate) fn of(cluster: &ClusterSpec, facts: &'a SiteFacts) -> Self {
+    pub(crate) fn from_facts(cluster: &ClusterSpec, facts: &'a SiteFacts) -> Self {
         let mut found = Self::default();
         let of_others = facts.hosts.iter().filter(|(name, _)| !cluster.members.contains_key(*name));
         for (name, host) in of_others {
@@ -81,7 +81,7 @@ impl<'a> Elsewhere<'a> {
     }
 }
 
-/// Refuses to form a cluster that was formed before, and says so where it is allowed.
+/// Refuses to form a cluster that was formed before; where it is allowed, warns.
 pub(crate) fn check(
     cluster: &ClusterSpec,
     view: &View<'_>,
@@ -89,7 +89,7 @@ pub(crate) fn check(
     report: &mut PlanReport,
 ) {
     match view.now.formation {
-        Formation::Formed => other_id(cluster, view, Reform::of(cluster, policy), report),
+        Formation::Formed => other_id(cluster, view, Reform::for_cluster(cluster, policy), report),
         Formation::Elsewhere => {
             report.block(refusal(cluster, view), [Stops::Cluster(cluster.name.clone())]);
         }
@@ -98,8 +98,8 @@ pub(crate) fn check(
                 report.block(finding, [Stops::Cluster(cluster.name.clone())]);
             }
         }
-        Formation::Absent | Formation::Begun => {
-            if Reform::of(cluster, policy) == Reform::Allowed
+        Formation::Absent | Formation::Started => {
+            if Reform::for_cluster(cluster, policy) == Reform::Allowed
                 && let Some(evidence) = evidence(cluster, view)
             {
                 report.one_way.push(format!(
@@ -208,7 +208,7 @@ fn other_id(cluster: &ClusterSpec, view: &View<'_>, reform: Reform, report: &mut
 }
 
 /// The records that an apply leaves beside the inventory: of each cluster that it worked on and that has a
-/// marker now, where there is none yet, or where it was allowed to form the cluster again.
+/// marker now, where there is none yet, or where it was allowed to form the cluster again, or restored it.
 pub fn records(
     spec: &SiteSpec,
     plan: &Plan,
@@ -218,6 +218,14 @@ pub fn records(
     let worked_on = |cluster: &&ClusterSpec| {
         plan.steps.iter().any(|step| step.cluster() == Some(&cluster.name))
     };
+    // By the operator's word it is another cluster than the one that is recorded.
+    let is_another = |cluster: &ClusterSpec| {
+        let ends = |step: &Step| {
+            matches!(step.kind, StepKind::EndRestore { .. })
+                && step.cluster() == Some(&cluster.name)
+        };
+        Reform::for_cluster(cluster, policy) == Reform::Allowed || plan.steps.iter().any(ends)
+    };
     let record = |cluster: &ClusterSpec| {
         let marked = cluster.members.keys().find_map(|host| {
             facts.hosts.get(host)?.known()?.clusters.get(&cluster.name)?.marker.known()
@@ -226,10 +234,8 @@ pub fn records(
         let cluster_id = marked?.cluster_id.clone();
         let replaces = match &cluster.formed {
             Observed::Absent => true,
-            Observed::Known(record) => {
-                record.cluster_id != cluster_id && Reform::of(cluster, policy) == Reform::Allowed
-            }
-            Observed::Unknown(_) => Reform::of(cluster, policy) == Reform::Allowed,
+            Observed::Known(record) => record.cluster_id != cluster_id && is_another(cluster),
+            Observed::Unknown(_) => is_another(cluster),
         };
         let formed = facts.observed_at.date().to_string();
         replaces.then(|| (cluster.name.clone(), FormedRecord { cluster_id, formed }))

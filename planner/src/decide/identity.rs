@@ -2,6 +2,8 @@
 
 mod version;
 
+pub(crate) use version::{path, version_of};
+
 use std::borrow::Cow;
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -11,8 +13,9 @@ use templates::head;
 use templates::layout::PkiFile;
 
 use crate::decide::assess::View;
-use crate::decide::{lost, moving, readdress};
+use crate::decide::{lost, moving, readdress, strays};
 use crate::facts::{ListedMember, MemberFacts, Observed};
+use crate::policy::Policy;
 use crate::report::{Finding, FindingCode, Formation, PlanReport};
 use crate::spec::{Authority, ClusterSpec, MemberSpec, SiteSpec};
 use crate::stops::Stops;
@@ -22,13 +25,14 @@ pub(crate) fn check(
     spec: &SiteSpec,
     cluster: &ClusterSpec,
     view: &View<'_>,
+    policy: &Policy,
     report: &mut PlanReport,
 ) {
     authorities(cluster, view, report);
     markers(spec, cluster, view, report);
     if view.now.formation == Formation::Formed {
         one_cluster(cluster, view, report);
-        members(cluster, view, report);
+        members(cluster, view, policy, report);
         client_urls(cluster, view, report);
         version::check(cluster, view, report);
         lost::check(cluster, view, report);
@@ -169,7 +173,8 @@ fn markers(spec: &SiteSpec, cluster: &ClusterSpec, view: &View<'_>, report: &mut
             }
             Observed::Known(_) | Observed::Absent => continue,
         };
-        let hint = format!("look at {} on the host", templates::Layout::of(&cluster.name).marker());
+        let hint =
+            format!("look at {} on the host", templates::Layout::new(&cluster.name).marker());
         report.block(finding(cluster, Some(host), FindingCode::Marker, problem, &hint), [stops]);
     }
 }
@@ -232,18 +237,23 @@ fn formed_members(cluster: &ClusterSpec, view: &View<'_>) -> Option<Vec<Formed>>
 
 /// The text of the unit or pod that the member has.
 fn text_of<'a>(cluster: &ClusterSpec, member: &'a MemberFacts) -> Option<&'a str> {
-    let layout = templates::Layout::of(&cluster.name);
+    let layout = templates::Layout::new(&cluster.name);
     let text = |path: String| member.files.get(&path)?.known()?.text.as_deref();
     text(layout.unit_file()).or_else(|| text(layout.pod_manifest()))
 }
 
-fn members(cluster: &ClusterSpec, view: &View<'_>, report: &mut PlanReport) {
+fn members(cluster: &ClusterSpec, view: &View<'_>, policy: &Policy, report: &mut PlanReport) {
+    let named = strays::named(cluster, view, policy);
+    let is_removed = |member: &Formed| named.iter().any(|row| member.id.as_ref() == Some(&row.id));
     let Some(formed) = formed_members(cluster, view) else { return };
+    let namesakes = strays::namesakes(cluster, view);
+    let is_namesake = |member: &Formed| member.id.as_ref().is_some_and(|id| namesakes.contains(id));
+    let own = formed.iter().filter(|member| !is_namesake(member));
     let running: BTreeMap<&str, &Formed> =
-        formed.iter().map(|member| (member.name.as_str(), member)).collect();
+        own.map(|member| (member.name.as_str(), member)).collect();
     let mut taken: BTreeSet<&str> = BTreeSet::new();
     let wanted: BTreeSet<&str> = cluster.members.keys().map(HostName::as_str).collect();
-    let (mut differences, mut strangers) = (Vec::new(), Vec::new());
+    let (mut differences, mut strangers, mut renames) = (Vec::new(), Vec::new(), Vec::new());
     let mut stops = kept(cluster);
     let is_missing = |host: &&HostName| {
         !running.contains_key(host.as_str()) && !view.joining.contains_key(*host)
@@ -262,10 +272,11 @@ fn members(cluster: &ClusterSpec, view: &View<'_>, report: &mut PlanReport) {
     // Row by row: etcd takes two members of one name.
     for member in &formed {
         let name = member.name.as_str();
-        if is_wanted(name, member) && (name.is_empty() || taken.insert(name)) {
+        let is_wanted = is_wanted(name, member) && !is_namesake(member);
+        if is_wanted && (name.is_empty() || taken.insert(name)) {
             continue;
         }
-        if leaves(view, member) {
+        if leaves(view, member) || is_removed(member) {
             continue;
         }
         let id = member.id.as_ref().map_or(String::new(), |id| format!(" ({id})"));
@@ -274,8 +285,11 @@ fn members(cluster: &ClusterSpec, view: &View<'_>, report: &mut PlanReport) {
             (false, true) => format!("the learner {name}{id}"),
             (false, false) => format!("{name}{id}"),
         };
+        match renamed(cluster, member) {
+            Some(host) => renames.push(format!("{name} is {host} in the inventory")),
+            None => strangers.extend(member.id.as_ref()),
+        }
         differences.push(format!("{what} is a member, but not in `members`"));
-        strangers.extend(member.id.as_ref());
     }
     if !differences.is_empty() {
         let message = format!("the members differ: {}", differences.join("; "));
@@ -285,6 +299,11 @@ fn members(cluster: &ClusterSpec, view: &View<'_>, report: &mut PlanReport) {
             finding.hint = Some(format!(
                 "bring back the members that run the cluster now\nor restore `members` in {}:{} until then",
                 place.file, place.line
+            ));
+        } else if !renames.is_empty() {
+            finding.hint = Some(format!(
+                "{}: a rename is a replacement. Restore the name, or swap the member for one on another host",
+                renames.join(", ")
             ));
         } else if strangers.len() == differences.len() {
             finding.hint = Some(remove_hint(cluster, &strangers));
@@ -310,14 +329,22 @@ fn members(cluster: &ClusterSpec, view: &View<'_>, report: &mut PlanReport) {
     }
 }
 
+/// The host of the inventory that has the place of a member of another name.
+fn renamed<'c>(cluster: &'c ClusterSpec, member: &Formed) -> Option<&'c HostName> {
+    let is_there = |(_, wanted): &(&HostName, &MemberSpec)| {
+        member.peer_urls.contains(&wanted.member.peer_url().to_string())
+    };
+    let named = !member.name.is_empty();
+    cluster.members.iter().filter(|_| named).find(is_there).map(|(host, _)| host)
+}
+
 /// How members go whose hosts the inventory does not have.
 fn remove_hint(cluster: &ClusterSpec, ids: &[&String]) -> String {
-    let remove =
-        |id: &&String| format!("quorate etcdctl --cluster {} -- member remove {id}", cluster.name);
-    let commands: Vec<String> = ids.iter().map(remove).collect();
+    let remove: Vec<String> = ids.iter().map(|id| format!(" --remove-member {id}")).collect();
     format!(
-        "if nobody needs it: {}\nor name its host in [hosts], and quorate apply removes it",
-        commands.join("\n")
+        "if nobody needs it: quorate plan --cluster {}{}\nor name its host in [hosts], and quorate apply removes it",
+        cluster.name,
+        remove.concat()
     )
 }
 

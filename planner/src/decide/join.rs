@@ -1,6 +1,9 @@
 //! New members of a formed cluster, one after the other: each is prepared, added as a learner, started, promoted once
 //! it has caught up, and recorded. What an earlier run did already is not done again. A failed member goes first.
 
+mod notes;
+mod waits;
+
 use std::collections::{BTreeMap, BTreeSet};
 
 use inventories::HostName;
@@ -12,17 +15,20 @@ use crate::decide::ensure;
 use crate::decide::form;
 use crate::decide::leave::{self, Leaves};
 use crate::decide::member_context::MemberContext;
-use crate::decide::membership::{self, Joining, majority, survivors};
+use crate::decide::membership::{Joining, survivors};
+use crate::decide::replacing;
 use crate::decide::runtime;
-use crate::facts::ListedMember;
 use crate::plan::{Action, FormationState, Guard, Others, Step, StepId, StepKind, Verb, Why};
-use crate::report::{Finding, FindingCode, PlanReport, QuorumNote};
-use crate::spec::{ClusterSpec, MemberSpec};
-use crate::stops::{Changes, Scope};
+use crate::report::{Finding, FindingCode, PlanReport};
+use crate::spec::MemberSpec;
+use crate::stops::Permitted;
+use waits::waits;
 
 /// The members that join in this plan, in their order, and what each of them asks.
 pub(crate) struct Joins<'p, 'a> {
     newcomers: Vec<(&'p MemberContext<'a>, &'p Joining)>,
+    /// The member whose host asks the others to remove one that serves.
+    asker: Option<&'p MemberContext<'a>>,
     /// The client URLs of the voters that answer.
     others: BTreeMap<HostName, String>,
     /// How many of these a quorum needs when the first failed one is removed: enough after the others, too.
@@ -40,7 +46,7 @@ pub(crate) struct Joins<'p, 'a> {
 pub(crate) fn ready<'p, 'a>(
     view: &'p View<'_>,
     members: &'p [MemberContext<'a>],
-    scope: &Scope<'_>,
+    scope: &Permitted<'_>,
     leaves: Option<&Leaves<'_, '_>>,
     report: &mut PlanReport,
 ) -> Option<Joins<'p, 'a>> {
@@ -56,14 +62,19 @@ pub(crate) fn ready<'p, 'a>(
         return None;
     }
     let leaves_first: Vec<&str> = leaves.into_iter().flat_map(Leaves::first_ids).collect();
-    // What somebody has begun is finished, and one that takes a failed one's place makes no difference.
+    // A join that was started is finished, and one that takes a failed member's place makes no difference.
     let is_more = |(member, place): &(&MemberContext<'_>, &Joining)| {
         **place == Joining::Unlisted && !view.replaces.contains(member.name)
     };
     let even = leave::even(cluster).filter(|_| newcomers.iter().any(is_more));
     let (odd, hint) = even.unzip();
     let why = || waits(cluster, view, members, (&newcomers, &leaves_first), scope);
-    if let Some(why) = odd.or_else(why) {
+    let asker = leave::asker(view, members, scope);
+    let serves = |place: &Joining| matches!(place, Joining::Serving(_));
+    let is_alone = asker.is_none() && newcomers.iter().any(|(_, place)| serves(place));
+    let alone =
+        || is_alone.then(|| "no other host that may be changed has a healthy member".to_owned());
+    if let Some(why) = odd.or_else(why).or_else(alone) {
         let names: Vec<&str> = newcomers.iter().map(|(member, _)| member.name.as_str()).collect();
         let again = || "resolve this, and plan again".to_owned();
         report.held.push(Finding {
@@ -75,7 +86,7 @@ pub(crate) fn ready<'p, 'a>(
         });
         return None;
     }
-    let (healthy, needed) = survivors(view, list, &failed(&newcomers));
+    let (healthy, needed) = survivors(view, list, &goes(&newcomers));
     let url =
         |host: &HostName| cluster.members.get(host).map(|m| m.member.client_url().to_string());
     let others = healthy.into_iter().filter_map(|host| Some((host.clone(), url(host)?))).collect();
@@ -84,13 +95,13 @@ pub(crate) fn ready<'p, 'a>(
         let turn = match place {
             Joining::Learner => 0,
             Joining::Added(_) => 1,
-            Joining::Failed(_) | Joining::Unlisted => 2,
+            Joining::Failed(_) | Joining::Serving(_) | Joining::Unlisted => 2,
         };
         (turn, member.name)
     });
     let listed = cluster.members.keys().filter(|host| match view.joining.get(*host) {
         None | Some(Joining::Learner | Joining::Added(_)) => true,
-        Some(Joining::Failed(_) | Joining::Unlisted) => false,
+        Some(Joining::Failed(_) | Joining::Serving(_) | Joining::Unlisted) => false,
     });
     let (listed, cluster_id) = (listed.collect(), view.now.cluster_id.clone());
     let leave_last = view
@@ -101,77 +112,12 @@ pub(crate) fn ready<'p, 'a>(
     let gone = list.iter().filter(|row| !row.learner && leaves_first.contains(&row.id.as_str()));
     let voters = view.now.quorum.voters.saturating_sub(gone.count());
     let leaving = leaving.collect();
-    Some(Joins { newcomers, others, needed, listed, cluster_id, leaving, voters })
+    Some(Joins { newcomers, asker, others, needed, listed, cluster_id, leaving, voters })
 }
 
-/// Why nobody can join now.
-fn waits(
-    cluster: &ClusterSpec,
-    view: &View<'_>,
-    members: &[MemberContext<'_>],
-    (newcomers, leaves_first): (&[(&MemberContext<'_>, &Joining)], &[&str]),
-    scope: &Scope<'_>,
-) -> Option<String> {
-    if scope.changes == Changes::Stopped {
-        return Some("a blocked finding stops membership changes in this cluster".to_owned());
-    }
-    let list = view.listed()?;
-    let mut failed = failed(newcomers);
-    failed.extend(leaves_first);
-    let leaving = view.leaving.values().filter_map(|one| one.facts?.etcd.known());
-    let all: Vec<_> = view.answers().map(|(_, etcd)| etcd).chain(leaving).collect();
-    let answers = |listed: &ListedMember| {
-        all.iter().any(|etcd| etcd.member_id == listed.id && etcd.leader.is_some())
-    };
-    let silent = list.iter().filter(|listed| !listed.learner && !listed.name.is_empty());
-    let silent = silent.filter(|listed| !failed.contains(&listed.id.as_str()) && !answers(listed));
-    let silent: Vec<&str> = silent.map(|listed| listed.name.as_str()).collect();
-    if !silent.is_empty() {
-        return Some(format!("etcd adds nobody while {} does not answer", silent.join(", ")));
-    }
-    let nowhere = view.leaving.iter().filter(|(_, one)| {
-        let stays = one.id().is_some_and(|id| !leaves_first.contains(&id));
-        stays && one.peer_url().is_none()
-    });
-    let nowhere: Vec<&str> = nowhere.map(|(host, _)| host.as_str()).collect();
-    if !nowhere.is_empty() {
-        return Some(format!(
-            "a new member must be given the peer URL of each other one, and the cluster lists several, or a name, for {}",
-            nowhere.join(", ")
-        ));
-    }
-    if members.iter().any(|member| member.facts.forbids_us()) {
-        let why = "etcd's own authentication refuses quorate's certificate, and only root may add a member";
-        return Some(why.to_owned());
-    }
-    let elsewhere = cluster.members.iter().filter(|(host, spec)| {
-        let url = [spec.member.peer_url().to_string()];
-        let is_failed = newcomers
-            .iter()
-            .any(|(member, place)| member.name == *host && place.failed().is_some());
-        let listed = membership::entry(cluster, list, host).filter(|_| !is_failed);
-        spec.moves_from.is_some() || listed.is_some_and(|listed| listed.peer_urls != url)
-    });
-    let elsewhere: Vec<&str> = elsewhere.map(|(host, _)| host.as_str()).collect();
-    if !elsewhere.is_empty() {
-        return Some(format!(
-            "the inventory has another address or port for {}",
-            elsewhere.join(", ")
-        ));
-    }
-    let new = newcomers.iter().map(|(member, _)| *member);
-    if let Some(finding) = runtime::waits_for_kubelet(cluster, new) {
-        return Some(finding.message);
-    }
-    let is_full = |alarm: &String| alarm.contains("NOSPACE");
-    view.now.alarms.iter().any(is_full).then(|| {
-        "the cluster has a NOSPACE alarm, and nobody can prove it healthy while it takes no writes"
-            .to_owned()
-    })
-}
-
-fn failed<'j>(newcomers: &[(&MemberContext<'_>, &'j Joining)]) -> Vec<&'j str> {
-    newcomers.iter().filter_map(|(_, place)| place.failed()).collect()
+/// The ids of those that are removed before anybody is added.
+fn goes<'j>(newcomers: &[(&MemberContext<'_>, &'j Joining)]) -> Vec<&'j str> {
+    newcomers.iter().filter_map(|(_, place)| place.goes()).collect()
 }
 
 impl Joins<'_, '_> {
@@ -195,22 +141,24 @@ impl Joins<'_, '_> {
     ) -> Result<Vec<Step>, RenderError> {
         let mut steps = Vec::new();
         let mut before = after.clone();
-        let votes = |id: &String| {
+        let votes = |id: &str| {
             let mut list = view.listed().into_iter().flatten();
             list.any(|listed| listed.id == *id && !listed.learner)
         };
         let mut voters = self.voters;
-        // All failed ones go first: etcd adds nobody while a member that it lists is not connected.
+        // All failed ones go first: etcd adds no member while a member that it lists is not connected.
         for (member, place) in &self.newcomers {
             steps.extend(form::beside_runtime(member));
-            if let Joining::Failed(id) = place {
-                voters = voters.saturating_sub(usize::from(votes(id)));
-                let step = self.remove(member, id).after(before.iter().cloned());
+            let Some(id) = place.goes() else { continue };
+            voters = voters.saturating_sub(usize::from(votes(id)));
+            for step in self.removal(view, member, place) {
+                let step = step.after(before.iter().cloned());
                 before = BTreeSet::from([step.id.clone()]);
                 steps.push(step);
-                self.note_removal(member, id, report);
             }
+            self.note_removal(member, (place, id), report);
         }
+        report.clients.extend(self.growth(view));
         let mut listed = self.listed.clone();
         let up = self.others.len() + self.leaving.len() + 1;
         for (up, (member, place)) in (up..).zip(&self.newcomers) {
@@ -225,17 +173,12 @@ impl Joins<'_, '_> {
             }
             steps.extend(self.join(member, place, &listed, &before)?);
             if member.runtime() == Runtime::Systemd {
-                steps.extend(form::settled(member)?);
+                steps.extend(form::finalize(member)?);
             }
             before = BTreeSet::from([member.id(Verb::Promote)]);
-            // One that somebody added by hand may be a voter already.
+            // One that somebody added manually may be a voter already.
             voters += usize::from(!matches!(place, Joining::Added(id) if votes(id)));
-            report.quorum.push(QuorumNote {
-                cluster: member.cluster.name.clone(),
-                what: format!("add {}, as a learner and then as a voter", member.name),
-                up,
-                needed: majority(voters),
-            });
+            report.quorum.push(self.addition(member, up, voters));
         }
         Ok(steps)
     }
@@ -248,6 +191,23 @@ impl Joins<'_, '_> {
         let formation = Formation::Existing { initial_cluster };
         let rendered = Member { formation, ..member.wanted.member.clone() };
         MemberSpec { member: rendered, ..member.wanted.clone() }
+    }
+
+    /// Takes the one that goes off the list.
+    fn removal(&self, view: &View<'_>, member: &MemberContext<'_>, place: &Joining) -> Vec<Step> {
+        match (place, self.asker) {
+            (Joining::Failed(id), _) => vec![self.remove(member, id)],
+            (Joining::Serving(id), Some(asker)) => {
+                let guard = leave::guard(
+                    member.cluster,
+                    self.cluster_id.clone(),
+                    self.others.clone(),
+                    self.others.len(),
+                );
+                replacing::steps(view, (member, id), asker, &self.others, guard)
+            }
+            _ => Vec::new(),
+        }
     }
 
     fn remove(&self, member: &MemberContext<'_>, id: &str) -> Step {
@@ -271,24 +231,6 @@ impl Joins<'_, '_> {
             .guarded(Guard::OthersHealthy { clusters })
     }
 
-    fn note_removal(&self, member: &MemberContext<'_>, id: &str, report: &mut PlanReport) {
-        report.quorum.push(QuorumNote {
-            cluster: member.cluster.name.clone(),
-            what: format!("remove the failed {}", member.name),
-            up: self.others.len(),
-            needed: self.needed,
-        });
-        let log =
-            if member.facts.has_log() { "; its log is still there, so a start may do" } else { "" };
-        report.one_way.push(format!(
-            "member {id} of cluster {} on {} is removed, and a new one takes its place; what is left of its data \
-             is kept in {}{log}",
-            member.cluster.name,
-            member.name,
-            member.wanted.member.layout().archive_dir()
-        ));
-    }
-
     /// From the list that may lack the member to a voter. `listed` are the members that the list has by then.
     fn join(
         &self,
@@ -300,9 +242,9 @@ impl Joins<'_, '_> {
         let (others, version) = (self.others.clone(), member.cluster.version);
         let peer_url = member.wanted.member.peer_url().to_string();
         let mut steps = Vec::new();
-        let is_new = matches!(place, Joining::Failed(_) | Joining::Unlisted);
+        let is_new = matches!(place, Joining::Failed(_) | Joining::Serving(_) | Joining::Unlisted);
         let leaves = match place {
-            Joining::Failed(_) => true,
+            Joining::Failed(_) | Joining::Serving(_) => true,
             Joining::Unlisted => has_traces(member),
             Joining::Added(id) => is_of_another(member, id),
             Joining::Learner => false,
@@ -313,7 +255,7 @@ impl Joins<'_, '_> {
                 others: others.clone(),
                 version,
             };
-            let note = "a member never takes another one's data for its own".to_owned();
+            let note = "a member must never start with another member's data".to_owned();
             let step = member.step(Verb::ForgetMember, Action::Delete, kind, Why::Safety { note });
             steps.push(step.after(before.iter().cloned()));
         }
@@ -327,7 +269,8 @@ impl Joins<'_, '_> {
             steps.push(step.after(before.iter().cloned()));
         }
         let wanted = self.spec_of(member, listed);
-        let newcomer = MemberContext { wanted: &wanted, settled: Default::default(), ..*member };
+        let newcomer =
+            MemberContext { wanted: &wanted, formed_unit: Default::default(), ..*member };
         // With a log of its own it starts as every member does.
         let state = match member.facts.has_log() && !leaves {
             true => FormationState::Existing,

@@ -23,7 +23,7 @@ use crate::plan::{Guard, Step, StepId, Verb};
 use crate::policy::Policy;
 use crate::report::{Blocked, Finding, FindingCode, Formation, PlanReport, QuorumNote};
 use crate::spec::{ClusterSpec, SiteSpec};
-use crate::stops::Scope;
+use crate::stops::Permitted;
 
 /// A cluster that may have pods on these hosts.
 struct Cluster<'a> {
@@ -31,11 +31,11 @@ struct Cluster<'a> {
     view: View<'a>,
     members: Vec<MemberContext<'a>>,
     /// What may be done for it; `None` where that is nothing.
-    scope: Option<Scope<'a>>,
+    scope: Option<Permitted<'a>>,
 }
 
 impl<'a> Cluster<'a> {
-    fn of(
+    fn new(
         spec: &'a SiteSpec,
         cluster: &'a ClusterSpec,
         facts: &'a SiteFacts,
@@ -44,7 +44,7 @@ impl<'a> Cluster<'a> {
     ) -> Self {
         let view = assess::assess(cluster, facts, Reform::Refused, &policy.replace);
         let members = members(spec, cluster, &view, facts);
-        let scope = Scope::of(cluster, view.now.formation, &policy.selection, blocked);
+        let scope = Permitted::for_cluster(cluster, view.now.formation, &policy.selection, blocked);
         Self { spec: cluster, view, members, scope }
     }
 
@@ -60,13 +60,13 @@ impl<'a> Cluster<'a> {
         runs.then_some(member)
     }
 
-    /// Whether nothing of it runs on a host that nobody could look at well enough to wait for it.
+    /// Whether none of its members is on a host whose facts are too incomplete to wait for it.
     fn is_known_on(&self, host: &HostName) -> bool {
         let seen = self.view.members.get(host);
         seen.is_none_or(|member| member.pod.is_absent()) || self.pod_on(host).is_some()
     }
 
-    /// Whether somebody relies on its quorum.
+    /// Whether clients rely on its quorum.
     fn is_relied_on(&self) -> bool {
         self.view.now.formation == Formation::Formed || self.spec.members.len() > 2
     }
@@ -80,13 +80,13 @@ pub(crate) fn turns(
     policy: &Policy,
     report: &mut PlanReport,
 ) -> Result<Vec<Step>, RenderError> {
-    if !policy.selection.of(spec).any(|cluster| cluster.kubelet.is_some()) {
+    if !policy.selection.planned_clusters(spec).any(|cluster| cluster.kubelet.is_some()) {
         return Ok(Vec::new());
     }
     let blocked = blocked(spec, facts, policy, report);
     let clusters = spec.clusters.values();
     let clusters: Vec<Cluster<'_>> =
-        clusters.map(|cluster| Cluster::of(spec, cluster, facts, policy, &blocked)).collect();
+        clusters.map(|cluster| Cluster::new(spec, cluster, facts, policy, &blocked)).collect();
     let mut changes: BTreeMap<&HostName, Step> = BTreeMap::new();
     for cluster in clusters.iter().filter(|cluster| policy.selection.takes(cluster.spec)) {
         let Some(scope) = &cluster.scope else { continue };

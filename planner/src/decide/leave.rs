@@ -6,17 +6,20 @@ mod waits;
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use inventories::HostName;
+use inventories::{EtcdVersion, HostName};
 
+use crate::decide::apiservers;
 use crate::decide::assess::View;
+use crate::decide::corrupt;
 use crate::decide::join::Joins;
 use crate::decide::leaving::{Found, Leaving, Place, State};
 use crate::decide::member_context::MemberContext;
 use crate::decide::membership::majority;
+use crate::facts::ListedMember;
 use crate::plan::{Action, Guard, Leaver, Others, Step, StepId, StepKind, Verb, Why};
 use crate::report::{PlanReport, QuorumNote};
 use crate::spec::ClusterSpec;
-use crate::stops::Scope;
+use crate::stops::Permitted;
 
 pub(crate) use waits::even;
 
@@ -28,7 +31,7 @@ pub(crate) struct Leaves<'p, 'a> {
     asker: &'p MemberContext<'a>,
     /// Those that go before anybody joins: they failed, or have no vote and keep the next learner out.
     first: Vec<One<'p>>,
-    /// Those that serve, and go once everybody has joined.
+    /// Those that serve, and go once all new members have joined.
     last: Vec<One<'p>>,
     /// Those that the list does not have any more.
     removed: Vec<One<'p>>,
@@ -41,7 +44,7 @@ pub(crate) struct Leaves<'p, 'a> {
 pub(crate) fn ready<'p, 'a>(
     view: &'p View<'_>,
     members: &'p [MemberContext<'a>],
-    scope: &Scope<'_>,
+    scope: &Permitted<'_>,
     report: &mut PlanReport,
 ) -> Option<Leaves<'p, 'a>> {
     let cluster = members.first()?.cluster;
@@ -56,7 +59,7 @@ pub(crate) fn ready<'p, 'a>(
     let why = waits::why(cluster, view, &listed, scope)
         .or_else(|| asker.is_none().then(waits::nobody_asks));
     let (Some(asker), None) = (asker, &why) else {
-        report.held.extend(why.map(|why| why.of(cluster, &listed, &removed)));
+        report.held.extend(why.map(|why| why.finding(cluster, &listed, &removed)));
         return None;
     };
     let goes_first = |one: &Leaving<'_>| !one.votes() || one.state() == State::Failed;
@@ -69,25 +72,28 @@ pub(crate) fn ready<'p, 'a>(
 }
 
 /// The healthy voters that stay, and their client URLs.
-fn stay(cluster: &ClusterSpec, view: &View<'_>) -> BTreeMap<HostName, String> {
+pub(crate) fn stay(cluster: &ClusterSpec, view: &View<'_>) -> BTreeMap<HostName, String> {
     let healthy = view.answers().filter(|(_, etcd)| etcd.leader.is_some() && !etcd.learner);
     let url = |host: &HostName| Some(cluster.members.get(host)?.member.client_url().to_string());
     healthy.filter_map(|(host, _)| Some((host.clone(), url(host)?))).collect()
 }
 
 /// The member whose host asks: a healthy voter, and a follower before the leader.
-fn asker<'p, 'a>(
+pub(crate) fn asker<'p, 'a>(
     view: &View<'_>,
     members: &'p [MemberContext<'a>],
-    scope: &Scope<'_>,
+    scope: &Permitted<'_>,
 ) -> Option<&'p MemberContext<'a>> {
-    let is_healthy = |member: &&MemberContext<'_>| {
-        let etcd = member.facts.etcd.known();
-        let votes = etcd.is_some_and(|etcd| etcd.leader.is_some() && !etcd.learner);
-        votes && scope.may_change(member.name) && !view.joining.contains_key(member.name)
-    };
     let leads = |member: &&MemberContext<'_>| view.now.leader.as_ref() == Some(member.name);
-    members.iter().filter(is_healthy).min_by_key(|member| (leads(member), member.name))
+    let may_ask = members.iter().filter(|member| may_ask(view, member, scope));
+    may_ask.min_by_key(|member| (leads(member), member.name))
+}
+
+/// Whether a member's host may ask: a healthy voter, which this plan may change.
+pub(crate) fn may_ask(view: &View<'_>, member: &MemberContext<'_>, scope: &Permitted<'_>) -> bool {
+    let etcd = member.facts.etcd.known();
+    let votes = etcd.is_some_and(|etcd| etcd.leader.is_some() && !etcd.learner);
+    votes && scope.may_change(member.name) && !view.joining.contains_key(member.name)
 }
 
 impl Leaves<'_, '_> {
@@ -117,11 +123,22 @@ impl Leaves<'_, '_> {
     ) -> Vec<Step> {
         let joined = joins.map(Joins::urls).unwrap_or_default();
         let cluster = self.asker.cluster;
+        if corrupt::is_up(view) {
+            if !self.last.is_empty() {
+                report.held.push(waits::corrupt(cluster).finding(cluster, &self.last, &[]));
+            }
+            return Vec::new();
+        }
         if joined.len() < view.joining.len() {
             if !self.last.is_empty() {
                 let join = view.joining.keys().copied().filter(|host| !joined.contains_key(*host));
-                report.held.push(waits::joins(join).of(cluster, &self.last, &[]));
+                report.held.push(waits::joins(join).finding(cluster, &self.last, &[]));
             }
+            return Vec::new();
+        }
+        let keep = waits::listed_by(view, &self.last);
+        if !keep.is_empty() {
+            report.held.push(waits::api_servers(&keep).finding(cluster, &self.last, &[]));
             return Vec::new();
         }
         let promote = |host| StepId::for_member(host, &cluster.name, Verb::Promote);
@@ -165,23 +182,17 @@ impl Leaves<'_, '_> {
             };
             let verb = Verb::RemoveListed(id.clone());
             let step = self.asker.step(verb, Action::Delete, kind, why(host, one));
-            // Whoever serves can wait until all others do.
+            // A member that serves can wait until all others do.
             let asked = match one.leaver() {
                 Leaver::Serves => others.len(),
-                Leaver::Failed | Leaver::NoVote => needed,
+                Leaver::Failed | Leaver::NoVote | Leaver::Stray => needed,
             };
-            let step = step.guarded(self.guard(others, asked)).after(before);
+            let guard = guard(self.asker.cluster, self.cluster_id.clone(), others, asked);
+            let step = step.guarded(guard).after(before);
             before = BTreeSet::from([step.id.clone()]);
             steps.push(step);
         }
         steps
-    }
-
-    fn guard(&self, members: BTreeMap<HostName, String>, needed: usize) -> Guard {
-        let cluster = self.asker.cluster;
-        let cluster_id = self.cluster_id.clone();
-        let others = Others { members, needed, version: cluster.version, cluster_id };
-        Guard::OthersHealthy { clusters: BTreeMap::from([(cluster.name.clone(), others)]) }
     }
 
     /// What a removal means for the quorum, for the member's data and for clients.
@@ -206,12 +217,23 @@ impl Leaves<'_, '_> {
             .push(format!("member {id} of cluster {cluster} on {host} is removed; {data}"));
         if one.votes() {
             report.clients.push(format!(
-                "cluster {cluster}: nothing answers at {} once {host} is removed; first remove it from \
-                 --etcd-servers of the API servers",
-                one.client_url()
+                "cluster {cluster}: nothing answers at {} once {host} is removed; {}",
+                one.client_url(),
+                apiservers::before_removal(self.asker.site, cluster)
             ));
         }
     }
+}
+
+/// How many of these must be healthy when a member is removed.
+pub(crate) fn guard(
+    cluster: &ClusterSpec,
+    cluster_id: Option<String>,
+    members: BTreeMap<HostName, String>,
+    needed: usize,
+) -> Guard {
+    let others = Others { members, needed, version: cluster.version, cluster_id };
+    Guard::OthersHealthy { clusters: BTreeMap::from([(cluster.name.clone(), others)]) }
 }
 
 /// How many of those that have a vote now still have it once the removals among these steps are done.
@@ -221,15 +243,16 @@ pub(crate) fn voters_left(view: &View<'_>, steps: &[Step]) -> usize {
         _ => None,
     };
     let ids: BTreeSet<String> = steps.iter().filter_map(id).collect();
-    let goes = |one: &&Leaving<'_>| one.votes() && one.id().is_some_and(|id| ids.contains(id));
-    view.now.quorum.voters - view.leaving.values().filter(goes).count()
+    let goes = |row: &&ListedMember| !row.learner && ids.contains(&row.id);
+    let list = view.listed().into_iter().flatten();
+    view.now.quorum.voters - list.filter(goes).count()
 }
 
 /// Has a snapshot saved before the first removal, on the host of a healthy voter.
 pub(crate) fn save_first(
     view: &View<'_>,
     members: &[MemberContext<'_>],
-    scope: &Scope<'_>,
+    scope: &Permitted<'_>,
     steps: &mut Vec<Step>,
     report: &mut PlanReport,
 ) {
@@ -247,16 +270,27 @@ pub(crate) fn save_first(
         ));
         return;
     };
-    let kind = StepKind::SaveSnapshot {
-        endpoint: asker.wanted.member.loopback_client_url().to_string(),
-        version: cluster.version,
-    };
-    let why = Why::Safety { note: "a removal can't be undone".to_owned() };
-    let save = asker.step(Verb::SaveSnapshot, Action::Create, kind, why);
-    for step in steps.iter_mut().filter(|step| removes(step)) {
+    let save = snapshot(asker, None, "a removal can't be undone");
+    let waited_for: BTreeSet<StepId> =
+        steps.iter().filter(|step| removes(step)).flat_map(|step| step.after.clone()).collect();
+    let hands_over =
+        |step: &Step| step.id.verb == Verb::MoveLeader && waited_for.contains(&step.id);
+    for step in steps.iter_mut().filter(|step| removes(step) || hands_over(step)) {
         step.after.insert(save.id.clone());
     }
     steps.push(save);
+}
+
+/// Saves a snapshot on the host of this member, before something that can't be undone: a removal, or the change to the
+/// minor of `before`.
+pub(crate) fn snapshot(asker: &MemberContext<'_>, before: Option<EtcdVersion>, note: &str) -> Step {
+    let kind = StepKind::SaveSnapshot {
+        endpoint: asker.wanted.member.loopback_client_url().to_string(),
+        before,
+        version: asker.cluster.version,
+    };
+    let why = Why::Safety { note: note.to_owned() };
+    asker.step(Verb::SaveSnapshot, Action::Create, kind, why)
 }
 
 /// The client URLs of those that vote, by the cluster's list: the inventory may have others by now.

@@ -1,5 +1,5 @@
 //! Members that the cluster has, or had until just now, and that `members` no longer names. Only hosts that the
-//! inventory still has are looked at: whoever else is in the list of members, nobody here knows.
+//! inventory still has are looked at: quorate knows nothing of the other members in the list.
 
 use std::borrow::Cow;
 use std::collections::{BTreeMap, BTreeSet};
@@ -7,8 +7,8 @@ use std::net::SocketAddr;
 
 use inventories::{HostName, SiteName};
 
-use crate::decide::{assess, readdress};
-use crate::facts::{EtcdFacts, HostFacts, ListedMember, MemberFacts, Observed, SiteFacts};
+use crate::decide::{assess, membership, readdress};
+use crate::facts::{Caller, EtcdFacts, HostFacts, ListedMember, MemberFacts, Observed, SiteFacts};
 use crate::plan::Leaver;
 use crate::spec::{Addresses, ClusterSpec, MemberSpec, SiteSpec};
 use templates::PeerUrl;
@@ -54,7 +54,7 @@ pub(crate) enum Place {
 pub(crate) enum State {
     /// It answers and knows a leader.
     Serves,
-    /// A process of it runs, and nobody gets an answer from it.
+    /// A process of it runs, and does not answer.
     Hangs,
     /// It does not run, or its host can't be reached: then the others are asked when it is removed.
     Failed,
@@ -119,8 +119,8 @@ impl Leaving<'_> {
 }
 
 impl SiteFacts {
-    /// The same site with nobody for members but those that leave, for whoever looks at their hosts; `None` where
-    /// nobody leaves.
+    /// The same site with only the leaving members, so that their hosts are looked at; `None` where
+    /// no member leaves.
     pub fn leaving(&self, spec: &SiteSpec) -> Option<SiteSpec> {
         let Cow::Owned(mut spec) = with_former(spec, self) else { return None };
         for cluster in spec.clusters.values_mut() {
@@ -135,6 +135,8 @@ impl SiteFacts {
             match (self.hosts.get_mut(&host), seen) {
                 (Some(Observed::Known(known)), Observed::Known(more)) => {
                     known.clusters.extend(more.clusters);
+                    known.sources.extend(more.sources);
+                    add_callers(&mut known.callers, more.callers);
                 }
                 (Some(_), _) => {}
                 (None, seen) => {
@@ -142,6 +144,15 @@ impl SiteFacts {
                 }
             }
         }
+    }
+}
+
+/// Adds who is connected to other ports of the same host. Absent is what was not asked.
+fn add_callers(known: &mut Observed<BTreeSet<Caller>>, more: Observed<BTreeSet<Caller>>) {
+    match (known, more) {
+        (Observed::Unknown(_), _) | (_, Observed::Absent) => {}
+        (Observed::Known(all), Observed::Known(more)) => all.extend(more),
+        (known, more) => *known = more,
     }
 }
 
@@ -202,15 +213,16 @@ fn traces(facts: &SiteFacts) -> BTreeMap<&str, BTreeSet<&HostName>> {
     found
 }
 
-/// The hosts of the members that leave. Nobody does while no member that knows a leader says who is listed.
+/// The hosts of the members that leave, as far as they are known: while no member that knows a leader says who is
+/// listed, those that have traces. Nobody leaves meanwhile, and a restore stops them.
 fn hosts<'s>(
     spec: &'s SiteSpec,
     cluster: &ClusterSpec,
     facts: &SiteFacts,
     traces: &BTreeMap<&str, BTreeSet<&HostName>>,
 ) -> BTreeSet<&'s HostName> {
-    let Some(list) = assess::listed(cluster, facts) else { return BTreeSet::new() };
-    let listed = list.iter().filter(|row| !is_member(cluster, row));
+    let list = assess::listed(cluster, facts).into_iter().flatten();
+    let listed = list.filter(|row| !is_member(cluster, row));
     let listed = listed.filter_map(|row| host_of(spec, cluster, row));
     let traced = traces.get(cluster.name.as_str()).into_iter().flatten();
     let traced = traced.filter_map(|host| Some(spec.addresses.get_key_value(*host)?.0));
@@ -218,7 +230,7 @@ fn hosts<'s>(
 }
 
 /// Whether a row of the list is a member that the inventory names.
-fn is_member(cluster: &ClusterSpec, row: &ListedMember) -> bool {
+pub(crate) fn is_member(cluster: &ClusterSpec, row: &ListedMember) -> bool {
     let is_there =
         |wanted: &MemberSpec| row.peer_urls.contains(&wanted.member.peer_url().to_string());
     cluster.members.keys().any(|host| row.name == host.as_str())
@@ -251,20 +263,18 @@ pub(crate) fn leaving<'a>(
     let Some(list) = list else { return BTreeMap::new() };
     let one = |(host, wanted): (&'a HostName, &'a MemberSpec)| {
         let url = wanted.member.peer_url().to_string();
-        let is_it = |row: &&ListedMember| {
-            row.name == host.as_str() || (row.name.is_empty() && row.peer_urls.contains(&url))
-        };
-        let row = list.iter().find(is_it);
+        let seen = facts.hosts.get(host).and_then(Observed::known);
+        let own = seen.and_then(|seen| seen.clusters.get(&cluster.name));
+        let unstarted = |row: &&ListedMember| row.name.is_empty() && row.peer_urls.contains(&url);
+        let row = membership::named(list, host, &url, own).or_else(|| list.iter().find(unstarted));
         let place = row.map_or(Place::Removed, |row| Place::Listed {
             id: row.id.clone(),
             peer_urls: row.peer_urls.clone(),
             client_url: row.client_urls.first().cloned(),
             learner: row.learner,
         });
-        let seen = facts.hosts.get(host).and_then(Observed::known);
-        let own = seen.and_then(|seen| seen.clusters.get(&cluster.name));
         let is_his = |own: &MemberFacts| {
-            member_ids(own).all(|id| match row {
+            own.member_ids().all(|id| match row {
                 Some(row) => row.id == id,
                 None => list.iter().all(|row| row.id != id),
             })
@@ -288,14 +298,8 @@ pub(crate) fn leaving<'a>(
     cluster.former.iter().map(one).collect()
 }
 
-/// The member ids that a host has of a cluster.
-fn member_ids(own: &MemberFacts) -> impl Iterator<Item = &str> {
-    let marked = own.marker.known().map(|marker| marker.member_id.as_str());
-    marked.into_iter().chain(own.etcd.known().map(|etcd| etcd.member_id.as_str()))
-}
-
 /// The cluster ids that a host has under the cluster's name.
-fn cluster_ids(own: &MemberFacts) -> impl Iterator<Item = &str> {
+pub(crate) fn cluster_ids(own: &MemberFacts) -> impl Iterator<Item = &str> {
     let marked = own.marker.known().map(|marker| marker.cluster_id.as_str());
     marked.into_iter().chain(own.etcd.known().map(|etcd| etcd.cluster_id.as_str()))
 }

@@ -3,7 +3,7 @@
 
 use std::collections::BTreeSet;
 
-use inventories::HostName;
+use inventories::{ClusterName, HostName};
 
 use crate::decide::assess::{self, View};
 use crate::decide::formed::Reform;
@@ -40,7 +40,7 @@ pub(crate) fn check(cluster: &ClusterSpec, view: &View<'_>, report: &mut PlanRep
                            of the member";
             (FindingCode::OtherMachine, message.to_owned(), machines::hint(host))
         } else {
-            (FindingCode::LostMember, message(view, host, why), hint(view, host))
+            (FindingCode::LostMember, message(view, host, why), hint(&cluster.name, view, host))
         };
         let finding = Finding {
             code,
@@ -70,14 +70,25 @@ fn message(view: &View<'_>, host: &HostName, why: &str) -> String {
 }
 
 /// What to do about a lost member.
-fn hint(view: &View<'_>, host: &HostName) -> String {
+fn hint(cluster: &ClusterName, view: &View<'_>, host: &HostName) -> String {
     if view.listed().is_none() || !view.now.quorum.holds() {
-        return "bring the other members back first: to replace this one, they need a quorum"
-            .to_owned();
+        return format!(
+            "bring the other members back first: to replace this one, they need a quorum\n\
+             if they are lost too: quorate recover --cluster {cluster}"
+        );
     }
+    let margin = match view.now.quorum.margin() {
+        0 => "replace it at once: the next failure stops the cluster".to_owned(),
+        margin => format!(
+            "replace it soon: the cluster survives {margin} more failure{}",
+            if margin == 1 { "" } else { "s" }
+        ),
+    };
     format!(
         "if its disk is only not mounted, mount it\n\
-         if its data is gone, let a new member take its place: quorate apply --replace {host}"
+         if its data is gone, let a new member take its place: quorate apply --replace {host}\n\
+         {margin}\n\
+         if something recreates machines, as auto-scaling groups do, keep members out of it"
     )
 }
 
@@ -97,7 +108,7 @@ fn lost<'v>(view: &'v View<'_>) -> impl Iterator<Item = (&'v HostName, &'static 
 /// Whether the member was starting its log when its host was looked at. One that may only resume a log starts none:
 /// a kubelet starts it again and again, and each time it ends.
 fn begins_its_log(member: &MemberFacts) -> bool {
-    let settled = "--initial-cluster-state=existing";
-    let may_begin = |arguments: &Vec<String>| arguments.iter().all(|argument| argument != settled);
+    let formed = "--initial-cluster-state=existing";
+    let may_begin = |arguments: &Vec<String>| arguments.iter().all(|argument| argument != formed);
     member.etcd.known().is_some() || member.running.known().is_some_and(may_begin)
 }

@@ -26,7 +26,7 @@ impl SiteFacts {
     }
 }
 
-/// The same for facts that are somebody else's.
+/// The same for facts of another machine.
 pub(crate) fn told_apart<'a>(spec: &SiteSpec, facts: &'a SiteFacts) -> Cow<'a, SiteFacts> {
     let found = misled(spec, facts);
     if found.is_empty() {
@@ -145,7 +145,7 @@ fn has_its_own(cluster: &ClusterSpec, host: &HostName, facts: &HostFacts) -> boo
     facts.addresses.known().is_some_and(|has| !has.is_disjoint(&own))
 }
 
-/// Whether the machine that was seen as this host has none of its member's addresses. It may be somebody else's.
+/// Whether the machine that was seen as this host has none of its member's addresses. It may be another host.
 pub(crate) fn is_stranger(cluster: &ClusterSpec, facts: &SiteFacts, host: &HostName) -> bool {
     let Some(seen) = facts.hosts.get(host).and_then(Observed::known) else { return false };
     seen.addresses.known().is_some() && !has_its_own(cluster, host, seen)

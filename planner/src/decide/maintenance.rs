@@ -7,23 +7,37 @@ use templates::RenderError;
 
 use super::planner::{self, Assessed};
 use crate::decide::defrag::{self, Due};
+use crate::decide::{destroy, remove, restore};
 use crate::facts::SiteFacts;
-use crate::plan::{Step, StepId, StepKind};
+use crate::plan::{DefragRule, Step, StepId, StepKind};
 use crate::policy::{Maintenance, Policy};
 use crate::report::{Finding, FindingCode, Formation, PlanReport, Purpose};
 use crate::spec::SiteSpec;
-use crate::stops::Scope;
+use crate::stops::Permitted;
 
 /// The steps of that work for the selected clusters.
 pub(super) fn decide(
     spec: &SiteSpec,
     facts: &SiteFacts,
     policy: &Policy,
-    maintenance: Maintenance,
+    maintenance: &Maintenance,
+) -> Result<(BTreeMap<StepId, Step>, PlanReport), RenderError> {
+    match maintenance {
+        Maintenance::Defragment(rule) => defragment(spec, facts, policy, *rule),
+        Maintenance::Restore(request) => restore::decide(spec, facts, policy, request),
+        Maintenance::Destroy(request) => Ok(destroy::decide(spec, facts, policy, request)),
+        Maintenance::Remove(request) => Ok(remove::decide(spec, facts, policy, request)),
+    }
+}
+
+fn defragment(
+    spec: &SiteSpec,
+    facts: &SiteFacts,
+    policy: &Policy,
+    rule: DefragRule,
 ) -> Result<(BTreeMap<StepId, Step>, PlanReport), RenderError> {
     let ordinary = Policy { maintenance: None, ..policy.clone() };
     let (due, _) = planner::decide(spec, facts, &ordinary)?;
-    let Maintenance::Defragment(rule) = maintenance;
     let Assessed { judged, views, mut report } = planner::assessed(spec, facts, policy);
     report.purpose = Purpose::Defragment;
     let (mut steps, mut turns) = (Vec::new(), Vec::new());
@@ -32,7 +46,7 @@ pub(super) fn decide(
         let blocked = report.blocked.clone();
         // What is not formed has no database yet.
         let scope = (formation == Formation::Formed)
-            .then(|| Scope::of(cluster, formation, &policy.selection, &blocked));
+            .then(|| Permitted::for_cluster(cluster, formation, &policy.selection, &blocked));
         if let Some(scope) = scope.flatten() {
             let members = planner::members(spec, cluster, &view, facts);
             let after = planner::sharing_hosts(cluster, &turns);

@@ -23,20 +23,20 @@ pub(crate) struct MemberContext<'a> {
     pub(crate) facts: &'a MemberFacts,
     pub(crate) now: OffsetDateTime,
     /// The unit of a formed cluster, rendered once: that is much of what a plan costs.
-    pub(crate) settled: OnceCell<UnitText>,
+    pub(crate) formed_unit: OnceCell<UnitText>,
 }
 
 impl MemberContext<'_> {
     /// The unit that it should have.
     pub(crate) fn unit(&self, state: FormationState) -> Result<Cow<'_, UnitText>, RenderError> {
-        Ok(match (state, self.settled.get()) {
+        Ok(match (state, self.formed_unit.get()) {
             (FormationState::New | FormationState::Joining, _) => {
                 Cow::Owned(self.wanted.unit(state, &sandbox::lacks(self.host))?)
             }
             (FormationState::Existing, Some(text)) => Cow::Borrowed(text),
             (FormationState::Existing, None) => {
                 let text = self.wanted.unit(state, &sandbox::lacks(self.host))?;
-                Cow::Borrowed(self.settled.get_or_init(|| text))
+                Cow::Borrowed(self.formed_unit.get_or_init(|| text))
             }
         })
     }

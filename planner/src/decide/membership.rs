@@ -1,4 +1,4 @@
-//! Who is yet to become a voter of a formed cluster: members that the inventory names and the cluster's own list does
+//! The members that are yet to become voters of a formed cluster: those that the inventory names and the cluster's own list does
 //! not have as voters, and failed ones that the operator has replaced. The list decides; the inventory says what is
 //! wanted.
 
@@ -7,11 +7,11 @@ use std::collections::{BTreeMap, BTreeSet};
 use inventories::HostName;
 
 use crate::decide::assess::View;
-use crate::decide::{machines, readdress};
+use crate::decide::{machines, readdress, replacing};
 use crate::facts::{ListedMember, MemberFacts};
 use crate::policy::Policy;
 use crate::quorum::Quorum;
-use crate::report::{Finding, FindingCode, Formation, PlanReport};
+use crate::report::{Blocked, Finding, FindingCode, Formation, PlanReport};
 use crate::spec::{ClusterSpec, SiteSpec};
 use crate::stops::Stops;
 
@@ -20,6 +20,8 @@ use crate::stops::Stops;
 pub(crate) enum Joining {
     /// The list has it, it failed, and the operator has it replaced. It is removed first, by this id.
     Failed(String),
+    /// It serves, and the operator has it replaced all the same. It is removed first, by this id.
+    Serving(String),
     /// The list does not have it.
     Unlisted,
     /// It was added under this id, and never started.
@@ -29,10 +31,10 @@ pub(crate) enum Joining {
 }
 
 impl Joining {
-    /// The id of a member that failed.
-    pub(crate) fn failed(&self) -> Option<&str> {
+    /// The id of a member that is removed before its host gets a new one.
+    pub(crate) fn goes(&self) -> Option<&str> {
         match self {
-            Joining::Failed(id) => Some(id),
+            Joining::Failed(id) | Joining::Serving(id) => Some(id),
             Joining::Unlisted | Joining::Added(_) | Joining::Learner => None,
         }
     }
@@ -47,12 +49,16 @@ pub(crate) fn joining<'a>(
     let Some(list) = view.listed().filter(|_| view.now.formation == Formation::Formed) else {
         return BTreeMap::new();
     };
-    let place = |host: &HostName| match entry(cluster, list, host) {
+    let own = |host: &HostName| view.members.get(host).copied();
+    let place = |host: &HostName| match entry(cluster, list, (host, own(host))) {
         None => Some(Joining::Unlisted),
         Some(listed) if replace.contains(host) && has_failed(view, host) => {
             Some(Joining::Failed(listed.id.clone()))
         }
-        // Of one that was there from the beginning the list has the name.
+        Some(listed) if replace.contains(host) && replacing::serves(view, host, listed) => {
+            Some(Joining::Serving(listed.id.clone()))
+        }
+        // The list has the name of a founding member.
         Some(listed) if listed.name.is_empty() => Some(Joining::Added(listed.id.clone())),
         Some(listed) if listed.learner => Some(Joining::Learner),
         Some(_) => None,
@@ -60,22 +66,35 @@ pub(crate) fn joining<'a>(
     cluster.members.keys().filter_map(|host| Some((host, place(host)?))).collect()
 }
 
-/// The member of a host, as it is listed.
+/// The member of a host, as it is listed; `own` is what the host says of it.
 pub(crate) fn entry<'l>(
     cluster: &ClusterSpec,
     list: &'l [ListedMember],
-    host: &HostName,
+    (host, own): (&HostName, Option<&MemberFacts>),
 ) -> Option<&'l ListedMember> {
     let wanted = cluster.members.get(host)?;
     let url = wanted.member.peer_url().to_string();
-    let by_name = list.iter().find(|listed| listed.name == host.as_str());
     let is_it = |listed: &&ListedMember| {
         listed.peer_urls.contains(&url) || readdress::listed_by_dns(cluster, listed) == Some(host)
     };
-    by_name.or_else(|| list.iter().find(is_it))
+    named(list, host, &url, own).or_else(|| list.iter().find(is_it))
 }
 
-/// Whether no process of the member runs, as its own machine says. One that nobody could ask may be alive.
+/// The row of the list that has the name of a host's member. etcd takes two members of one name: it is the one whose id
+/// the host has, or else the one at the member's place.
+pub(crate) fn named<'l>(
+    list: &'l [ListedMember],
+    host: &HostName,
+    url: &String,
+    own: Option<&MemberFacts>,
+) -> Option<&'l ListedMember> {
+    let rows = || list.iter().filter(|listed| listed.name == host.as_str());
+    let by_id = own.into_iter().flat_map(MemberFacts::member_ids);
+    let by_id = by_id.filter_map(|id| rows().find(|listed| listed.id == id)).next();
+    by_id.or_else(|| rows().find(|listed| listed.peer_urls.contains(url))).or_else(|| rows().next())
+}
+
+/// Whether no process of the member runs, as its own machine says. One whose host is unreachable may be alive.
 fn has_failed(view: &View<'_>, host: &HostName) -> bool {
     let is_down = |member: &&MemberFacts| !member.is_up() && member.etcd.known().is_none();
     !view.strangers.contains(host) && view.members.get(host).is_some_and(is_down)
@@ -144,9 +163,14 @@ pub(crate) fn check(
         let refused = match view.joining.get(host) {
             None => Some(refusal(cluster, view, host)),
             Some(Joining::Failed(_)) => unnamed(spec, view, policy, host),
+            Some(Joining::Serving(id)) => unnamed(spec, view, policy, host)
+                .or_else(|| replacing::refusal(cluster, view, (host, id))),
             Some(Joining::Unlisted | Joining::Added(_) | Joining::Learner) => None,
         };
-        let Some((why, hint)) = refused else { continue };
+        let Some((why, hint)) = refused else {
+            replacing::tell(cluster, view, host, report);
+            continue;
+        };
         let finding = Finding {
             code: FindingCode::ReplaceRefused,
             host: Some(host.clone()),
@@ -156,12 +180,20 @@ pub(crate) fn check(
         };
         report.block(finding, [Stops::Cluster(cluster.name.clone())]);
     }
-    report
-        .warnings
-        .extend(view.joining.iter().filter_map(|(host, place)| not_a_voter(cluster, host, place)));
-    let failed: Vec<&str> = view.joining.values().filter_map(Joining::failed).collect();
-    let Some(list) = view.listed().filter(|_| !failed.is_empty()) else { return };
-    let (healthy, needed) = survivors(view, list, &failed);
+    report.warnings.extend(
+        view.joining.iter().filter_map(|(host, place)| not_a_voter(cluster, view, (host, place))),
+    );
+    let is_refused = |blocked: &Blocked| {
+        let finding = &blocked.finding;
+        finding.code == FindingCode::ReplaceRefused
+            && finding.cluster.as_ref() == Some(&cluster.name)
+    };
+    if report.blocked.iter().any(is_refused) {
+        return;
+    }
+    let goes: Vec<&str> = view.joining.values().filter_map(Joining::goes).collect();
+    let Some(list) = view.listed().filter(|_| !goes.is_empty()) else { return };
+    let (healthy, needed) = survivors(view, list, &goes);
     if healthy.len() < needed {
         let finding = Finding {
             code: FindingCode::ReplaceRefused,
@@ -175,7 +207,7 @@ pub(crate) fn check(
             ),
             hint: Some(match &unseen(view)[..] {
                 [] => "bring the other members back first".to_owned(),
-                hosts => format!("nobody knows how these are: make {} reachable", hosts.join(", ")),
+                hosts => format!("their state is unknown: make {} reachable", hosts.join(", ")),
             }),
         };
         report.block(finding, [Stops::Cluster(cluster.name.clone())]);
@@ -206,19 +238,31 @@ fn unnamed(
 }
 
 /// Says of a member that is on its way how far it is: another run may have stopped there.
-fn not_a_voter(cluster: &ClusterSpec, host: &HostName, place: &Joining) -> Option<Finding> {
+fn not_a_voter(
+    cluster: &ClusterSpec,
+    view: &View<'_>,
+    (host, place): (&HostName, &Joining),
+) -> Option<Finding> {
     let (is, does) = match place {
-        Joining::Failed(_) => return None,
+        Joining::Failed(_) | Joining::Serving(_) => return None,
         Joining::Unlisted => ("the cluster does not list this member", "adds it"),
         Joining::Added(_) => ("the cluster lists this member, which has not started", "starts it"),
         Joining::Learner => ("this member is a learner", "makes it a voter when it has caught up"),
+    };
+    let data = view.members.get(host).and_then(|member| member.data.known());
+    let had_one = data.is_some_and(|data| !data.archives.is_empty());
+    let again = match place {
+        Joining::Unlisted if had_one => {
+            "\nan earlier member had this name. etcd tells them apart by their ids; dashboards may not"
+        }
+        _ => "",
     };
     Some(Finding {
         code: FindingCode::NotAVoter,
         host: Some(host.clone()),
         cluster: Some(cluster.name.clone()),
         message: format!("{is}: it does not count for the quorum"),
-        hint: Some(format!("quorate apply {does}, as soon as nothing blocks that")),
+        hint: Some(format!("quorate apply {does}, as soon as nothing blocks that{again}")),
     })
 }
 
@@ -235,7 +279,7 @@ fn refusal(cluster: &ClusterSpec, view: &View<'_>, host: &HostName) -> (String, 
         return (why.to_owned(), "bring the other members back first".to_owned());
     }
     if !view.members.contains_key(host) {
-        let why = "its host can't be reached, so nobody knows whether the member still runs";
+        let why = "its host is unreachable, so the member may still run";
         let hint = "make the host reachable; a new machine under the same name and address will do";
         return (why.to_owned(), hint.to_owned());
     }
@@ -245,9 +289,11 @@ fn refusal(cluster: &ClusterSpec, view: &View<'_>, host: &HostName) -> (String, 
     }
     let hint = format!(
         "to see how it does: quorate status --cluster {}\n\
-         if it hangs, stop its process on the host first\n\
-         if an earlier run has replaced it already: quorate apply, without --replace",
+         if it hangs, stop its process on the host first",
         cluster.name
     );
-    ("it runs, and only a failed member is replaced".to_owned(), hint)
+    (
+        "it runs and does not serve: only one that serves, or that failed, is replaced".to_owned(),
+        hint,
+    )
 }

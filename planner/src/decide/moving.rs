@@ -8,6 +8,7 @@
 //! the new places alone.
 
 mod turns;
+mod waits;
 
 use std::borrow::Cow;
 use std::collections::{BTreeMap, BTreeSet};
@@ -19,15 +20,14 @@ use pki::LeafKind;
 use templates::layout::PkiFile;
 
 use crate::decide::assess::{self, View};
-use crate::decide::certificates;
-use crate::decide::leaving::Leaving;
 use crate::decide::member_context::MemberContext;
-use crate::decide::readdress;
+use crate::decide::{membership, readdress};
 use crate::facts::{HostFacts, ListedMember, MemberFacts, Observed, SiteFacts};
 use crate::plan::{Action, Guard, Step, StepKind, Verb, Why};
 use crate::report::{Finding, FindingCode};
 use crate::spec::{ClusterSpec, MemberSpec, SiteSpec};
 pub(crate) use turns::Turns;
+pub(crate) use waits::{before_moves, before_removals, holds, leaves_clients, still_listed};
 
 /// Where a member is that moves.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -85,9 +85,10 @@ pub(crate) fn with_places<'s>(spec: &'s SiteSpec, facts: &SiteFacts) -> Cow<'s, 
 fn moves(cluster: &ClusterSpec, facts: &SiteFacts) -> BTreeMap<HostName, MovesFrom> {
     let Some(list) = assess::listed(cluster, facts) else { return BTreeMap::new() };
     let moves = |(host, wanted): (&HostName, &MemberSpec)| {
-        let listed = list.iter().find(|listed| listed.name == host.as_str() && !listed.learner)?;
         let seen = facts.hosts.get(host).and_then(Observed::known);
         let own = seen.and_then(|seen| seen.clusters.get(&cluster.name));
+        let url = wanted.member.peer_url().to_string();
+        let listed = membership::named(list, host, &url, own).filter(|listed| !listed.learner)?;
         Some((host.clone(), moves_from(host, wanted, listed, (seen, own))?))
     };
     cluster.members.iter().filter_map(moves).collect()
@@ -116,7 +117,7 @@ fn moves_from(
         .or_else(|| listed.client_urls.iter().find_map(|url| socket(url)));
     let loopback = flag("--listen-client-urls=")
         .and_then(|urls| urls.split(',').find(|url| url.starts_with("https://127.0.0.1:")));
-    // Whether the host has other addresses of before, nobody asked it.
+    // The facts do not show whether the host has other old addresses.
     let listens = shown("--listen-peer-urls=").map(|at| at.ip());
     let has = seen.and_then(|seen| seen.addresses.known());
     let is_cut_off = listens.zip(has).is_some_and(|(at, has)| !has.contains(&at));
@@ -206,21 +207,6 @@ pub(crate) fn names(cluster: &ClusterSpec) -> Vec<&HostName> {
     moves.map(|(host, _)| host).collect()
 }
 
-/// What is held back until all members are where the inventory has them; `what` says it.
-pub(crate) fn holds(cluster: &ClusterSpec, code: FindingCode, what: &str) -> Option<Finding> {
-    let names: Vec<&str> = names(cluster).iter().map(|host| host.as_str()).collect();
-    (!names.is_empty()).then(|| Finding {
-        code,
-        host: None,
-        cluster: Some(cluster.name.clone()),
-        message: format!("{what}, but not before these members have moved: {}", names.join(", ")),
-        hint: Some(
-            "apply this plan, if it has steps, and plan again; or change addresses and `members` in separate applies"
-                .to_owned(),
-        ),
-    })
-}
-
 /// A change that can't be made now.
 pub(crate) fn refused(cluster: &ClusterSpec, view: &View<'_>, message: String) -> Finding {
     let back = format!("restore the former addresses and ports in {}", cluster.place.file);
@@ -229,8 +215,9 @@ pub(crate) fn refused(cluster: &ClusterSpec, view: &View<'_>, message: String) -
         None => format!(
             "members move only while the others have a quorum, and no member that answers knows a leader\n\
              add the old addresses to the hosts until all members have moved: ip address add\n\
-             where that is impossible: restore a snapshot\n\
-             to undo the change: {back}"
+             where that is impossible, restore the cluster there: quorate restore --cluster {} --from BACKUP\n\
+             to undo the change: {back}",
+            cluster.name
         ),
     };
     Finding {
@@ -249,68 +236,29 @@ pub(crate) fn taken(cluster: &ClusterSpec, view: &View<'_>) -> Vec<Finding> {
         let url = member.member.peer_url().to_string();
         let is_there =
             |listed: &&ListedMember| listed.id != from.id && listed.peer_urls.contains(&url);
-        let other = &view.listed()?.iter().find(is_there)?.name;
-        let message = format!("{host} can't move to {url}, where the cluster lists {other}");
-        let hint = format!("move {other} first, to an address that no member has");
+        let (other, cluster_name) = (view.listed()?.iter().find(is_there)?, &cluster.name);
+        let whose = |host: &&HostName| {
+            let own = view.members.get(*host).copied();
+            let listed =
+                membership::entry(cluster, view.listed().map_or(&[], Vec::as_slice), (host, own));
+            listed.is_some_and(|listed| listed.id == other.id)
+        };
+        let id = &other.id;
+        let (which, hint) = match cluster.members.keys().find(whose) {
+            Some(other) => {
+                (other.to_string(), format!("move {other} first, to an address that no member has"))
+            }
+            None => (
+                format!("member {id}"),
+                format!(
+                    "if nobody needs it: quorate plan --cluster {cluster_name} --remove-member {id}"
+                ),
+            ),
+        };
+        let message = format!("{host} can't move to {url}, where the cluster lists {which}");
         Some(Finding { hint: Some(hint), ..refused(cluster, view, message) })
     };
     cluster.members.iter().filter_map(taken).collect()
-}
-
-/// Removals wait until all have moved: those that stay are asked where the inventory has them.
-pub(crate) fn before_removals(view: &View<'_>, members: &[MemberContext<'_>]) -> Option<Finding> {
-    let leaves = view.leaving.values().any(Leaving::is_listed);
-    let first = members.first().filter(|_| leaves)?;
-    holds(first.cluster, FindingCode::RemovalWaits, "a member is to be removed")
-}
-
-/// Nobody moves before the certificates of all that move name both places. `steps` are those of the certificates.
-pub(crate) fn before_moves(members: &[MemberContext<'_>], steps: &[Step]) -> Option<Finding> {
-    let cluster = members.first()?.cluster;
-    let held = |message: String, hint: String| Finding {
-        code: FindingCode::RollWaits,
-        host: None,
-        cluster: Some(cluster.name.clone()),
-        message,
-        hint: Some(hint),
-    };
-    let unlisted = |member: &MemberContext<'_>| {
-        member.wanted.moves_from.as_ref().is_some_and(|from| !from.is_listed)
-    };
-    if members.iter().any(unlisted) && members.iter().any(|member| member.facts.forbids_us()) {
-        let message = "members move, but etcd's own authentication refuses quorate's certificate, and only root may \
-                       change a peer URL";
-        let hint = format!("restore the former addresses in {}", cluster.place.file);
-        return Some(held(message.to_owned(), hint));
-    }
-    // Those of a process of another account come in its own turn, which is early enough where it alone moves.
-    let alone = names(cluster).len() == 1;
-    let in_its_turn = |member: &MemberContext<'_>| {
-        member.is_cut_off() || (alone && member.runs_as_another().is_some())
-    };
-    let are_planned = |member: &MemberContext<'_>| {
-        certificates::changes(member, member.now).is_empty()
-            || steps.iter().any(|step| step.id == member.id(Verb::Certificates))
-    };
-    let lacks = |member: &&MemberContext<'_>| {
-        member.wanted.moves_from.is_some() && !in_its_turn(member) && !are_planned(member)
-    };
-    let lacks: Vec<&MemberContext<'_>> = members.iter().filter(lacks).collect();
-    let hint = match lacks.iter().any(|member| member.runs_as_another().is_some()) {
-        true => format!(
-            "it still runs under its previous account. Restore the addresses in {}, apply, then change them again",
-            cluster.place.file
-        ),
-        false => format!("quorate apply --cluster {}", cluster.name),
-    };
-    let lacks: Vec<&str> = lacks.iter().map(|member| member.name.as_str()).collect();
-    (!lacks.is_empty()).then(|| {
-        let message = format!(
-            "members are due to move, but these lack certificates for their old and new addresses: {}",
-            lacks.join(", ")
-        );
-        held(message, hint)
-    })
 }
 
 /// Where each member serves clients once these have moved. Nobody else has.

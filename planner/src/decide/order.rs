@@ -14,10 +14,13 @@ enum Of {
 
 use Of::{Account, Release, Word};
 use Verb::{
-    AddLearner, Back, Certificates, CloseDiscovery, Defragment, Directories, Discard, DropIns,
-    FinalizeUnit, ForgetDiscovery, ForgetMember, Kubelet, ListByAddress, Marker, MoveLeader, Note,
-    OpenDiscovery, Promote, Prove, RegisterHost, Rejoin, RemoveMember, Restart, SaveSnapshot,
-    Start, StopOldRuntime, Token, Trial, TrustDiscovery, Unit, UpdatePeerUrl,
+    AddLearner, ApiServerCertificate, AwaitApiServer, Back, Certificates, ClearCorrupt,
+    CloseDiscovery, Compact, CompareData, Defragment, Directories, Disarm, Discard, DropIns,
+    EndRestore, FinalizeUnit, ForgetDiscovery, ForgetMember, KubeadmConfig, Kubelet, ListByAddress,
+    LookForClients, Marker, MoveLeader, Note, OpenDiscovery, PlaceRestore, PrepareLog, Promote,
+    Prove, ProveVersion, RegisterHost, Rejoin, RemoveMember, Restart, SaveSnapshot, SetAside,
+    StageRestore, Start, StopForRestore, StopOldRuntime, Token, Trial, TrustDiscovery, Unit,
+    UpdatePeerUrl, WireApiServer,
 };
 
 /// What a step waits for among the steps of its own member and of its host.
@@ -58,6 +61,7 @@ const WITHIN: &[(Of, &[Of])] = &[
             Word(ForgetMember),
             Word(AddLearner),
             Word(UpdatePeerUrl),
+            Word(PlaceRestore),
             Word(Unit),
             Word(DropIns),
         ],
@@ -94,7 +98,8 @@ const WITHIN: &[(Of, &[Of])] = &[
     (Word(Defragment), &[Word(MoveLeader)]),
     (Word(Rejoin), &[Word(Restart), Word(Start), Word(Defragment)]),
     (Word(Back), &[Word(Kubelet)]),
-    // Before anybody is removed.
+    // Before anybody is removed, or gets another minor.
+    (Word(PrepareLog), &[Account, Release, Word(Kubelet), Word(Directories), Word(Certificates)]),
     (Word(SaveSnapshot), &[Account, Release, Word(Kubelet), Word(Directories), Word(Certificates)]),
     // A new member of a formed cluster.
     (Word(RemoveMember), &[Account, Release, Word(Kubelet), Word(Directories), Word(Certificates)]),
@@ -111,6 +116,18 @@ const WITHIN: &[(Of, &[Of])] = &[
         ],
     ),
     (Word(Promote), &[Word(AddLearner), Word(Start), Word(Restart)]),
+    // An API server.
+    (Word(ApiServerCertificate), &[Word(RegisterHost)]),
+    (Word(WireApiServer), &[Word(RegisterHost), Word(ApiServerCertificate)]),
+    (Word(AwaitApiServer), &[Word(ApiServerCertificate), Word(WireApiServer)]),
+    (Word(KubeadmConfig), &[Word(AwaitApiServer)]),
+    // A restore.
+    (Word(StageRestore), &[Account, Release, Word(RegisterHost), Word(Kubelet)]),
+    (Word(LookForClients), &[Word(StageRestore)]),
+    (Word(StopForRestore), &[Word(StageRestore), Word(LookForClients)]),
+    (Word(SetAside), &[Word(StopForRestore)]),
+    (Word(PlaceRestore), &[Word(SetAside)]),
+    (Word(EndRestore), &[Word(Marker)]),
     // What a formed cluster still needs, and what it no longer does.
     (Word(FinalizeUnit), &[Word(Marker)]),
     (Word(ForgetDiscovery), &[Word(Marker), Word(Unit), Word(FinalizeUnit), Word(Rejoin)]),
@@ -122,15 +139,27 @@ const ACROSS: &[(Verb, &[Verb])] = &[
     (Token, &[Discard]),
     (OpenDiscovery, &[Token, Discard]),
     (AddLearner, &[RemoveMember]),
-    (Prove, &[Start, Promote]),
-    (Defragment, &[Start, Prove]),
+    // Each phase of a restore waits for all members.
+    (LookForClients, &[StageRestore]),
+    (StopForRestore, &[StageRestore, LookForClients]),
+    (SetAside, &[StopForRestore]),
+    (PlaceRestore, &[SetAside]),
+    (Start, &[PlaceRestore]),
+    (RemoveMember, &[CompareData]),
+    (ClearCorrupt, &[RemoveMember, Promote]),
+    (Prove, &[Promote, ClearCorrupt]),
+    (Compact, &[Start, Prove]),
+    (Defragment, &[Start, Prove, Compact]),
+    (Disarm, &[Compact, Rejoin]),
     (ListByAddress, &[Prove]),
+    (ProveVersion, &[Rejoin]),
     (Marker, &[Prove, ListByAddress]),
+    (EndRestore, &[Prove, Marker]),
     (CloseDiscovery, &[Prove, Marker]),
     (ForgetDiscovery, &[CloseDiscovery]),
 ];
 
-/// Lets each step wait for what the table says. Of steps that are not in the plan there is nothing to wait for; they are
+/// Makes each step wait for what the table says. A step that is not in the plan is not waited for; such steps are
 /// dropped when the plan is put in order.
 pub(crate) fn complete(steps: &mut [Step], spec: &SiteSpec) {
     for step in steps {
@@ -199,8 +228,17 @@ mod tests {
 
     /// The verbs that wait for nothing by the table. Some come first; the turns of [`crate::decide::kubelets`] and
     /// [`crate::decide::roll`], and [`crate::decide::leave`], say when the others come.
-    const NO_ROW: &[Verb] =
-        &[RegisterHost, Discard, Verb::Manifest, Verb::HandOver, Note, Verb::Retire];
+    const NO_ROW: &[Verb] = &[
+        RegisterHost,
+        Discard,
+        Verb::Manifest,
+        Verb::HandOver,
+        Note,
+        CompareData,
+        Verb::NoteProof,
+        Verb::EnableDowngrade,
+        Verb::Decommission,
+    ];
 
     #[test]
     fn each_verb_has_a_row_or_is_known_to_need_none() {

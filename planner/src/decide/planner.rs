@@ -1,5 +1,6 @@
 //! From what is wanted and what was seen to a plan.
 
+use std::borrow::Cow;
 use std::cell::OnceCell;
 use std::collections::btree_map::Entry;
 use std::collections::{BTreeMap, BTreeSet};
@@ -10,19 +11,21 @@ use templates::RenderError;
 use crate::decide::assess::{self, View};
 use crate::decide::formed::{self, Reform};
 use crate::decide::member_context::MemberContext;
+use crate::decide::restore::unfinished::Left;
 use crate::decide::{
-    archives, bootstrap, ca_end, converge, discovery, form, identity, kubelets, leaving, machines,
-    maintenance, membership, moving, order, preflight, unknowns,
+    apiservers, archives, bootstrap, ca_end, converge, corrupt, discovery, firewall, form,
+    identity, kubelets, leaving, machines, maintenance, membership, moving, order, preflight,
+    restore, strays, unknowns, upgrade, vulnerable,
 };
 use crate::facts::{Observed, SiteFacts};
 use crate::graph::{self, CycleError};
 use crate::plan::{Plan, Step, StepId, StepKind, Verb};
-use crate::policy::Policy;
+use crate::policy::{Maintenance, Policy};
 use crate::report::{Finding, FindingCode, Formation, PlanReport};
 use crate::selection::{self, Selection};
 use crate::since;
 use crate::spec::{ClusterSpec, SiteSpec};
-use crate::stops::{Scope, Stops};
+use crate::stops::{Permitted, Stops};
 
 /// Why there is no plan: always a defect of quorate, never of an inventory or a host.
 #[derive(Debug, thiserror::Error)]
@@ -40,9 +43,20 @@ pub enum PlanError {
 pub fn plan(spec: &SiteSpec, facts: &SiteFacts, policy: &Policy) -> Result<Plan, PlanError> {
     let selection = &policy.selection;
     let facts = &*machines::told_apart(spec, facts);
+    let spec = &*match policy.maintenance {
+        Some(Maintenance::Restore(_) | Maintenance::Destroy(_) | Maintenance::Remove(_)) => {
+            Cow::Borrowed(spec)
+        }
+        Some(Maintenance::Defragment(_)) | None => upgrade::with_stops(spec, facts),
+    };
     let spec = &*discovery::with_ports(spec, facts);
     let spec = &*leaving::with_former(spec, facts);
-    let spec = &*moving::with_places(spec, facts);
+    let spec = &*match policy.maintenance {
+        // Restored members begin where they are wanted.
+        Some(Maintenance::Restore(_)) => Cow::Borrowed(spec),
+        Some(Maintenance::Defragment(_) | Maintenance::Destroy(_) | Maintenance::Remove(_))
+        | None => moving::with_places(spec, facts),
+    };
     let (steps, mut report) = decide(spec, facts, policy)?;
     if !selection.is_everything() {
         let all = Policy { selection: Selection::default(), ..policy.clone() };
@@ -50,6 +64,9 @@ pub fn plan(spec: &SiteSpec, facts: &SiteFacts, policy: &Policy) -> Result<Plan,
         report.left_out = selection::left_out((&whole, &of_whole), (&steps, &report));
     }
     let steps = graph::in_order(steps)?;
+    if policy.maintenance.is_none() {
+        report.hops = upgrade::hops(spec, selection, &steps);
+    }
     Ok(Plan { site: spec.site.clone(), selection: selection.clone(), steps, report })
 }
 
@@ -59,20 +76,33 @@ pub(super) fn decide(
     facts: &SiteFacts,
     policy: &Policy,
 ) -> Result<(BTreeMap<StepId, Step>, PlanReport), RenderError> {
-    if let Some(maintenance) = policy.maintenance {
+    if let Some(maintenance) = &policy.maintenance {
         return maintenance::decide(spec, facts, policy, maintenance);
     }
-    let Assessed { judged, views, mut report } = assessed(spec, facts, policy);
+    let Assessed { judged, mut views, report: mut found } = assessed(spec, facts, policy);
     // What is blocked is known before anything is planned.
-    let mut steps = kubelets::turns(spec, facts, policy, &mut report)?;
-    let mut disruptive: Vec<Step> = ends(&steps);
-    for (cluster, view) in views {
-        let after = sharing_hosts(cluster, &disruptive);
-        let planned = cluster_steps(spec, cluster, &view, facts, &after, policy, &mut report)?;
-        disruptive.extend(ends(&planned));
-        steps.extend(planned);
-        report.clusters.insert(cluster.name.clone(), view.now);
-    }
+    let kubelets = kubelets::turns(spec, facts, policy, &mut found)?;
+    let mut api_servers = apiservers::judge(spec, facts, policy, &mut found);
+    // An API server that waits for a cluster keeps its list, and then members that it lists stay.
+    let (mut steps, mut report) = loop {
+        let mut report = found.clone();
+        let mut steps = kubelets.clone();
+        let mut disruptive: Vec<Step> = ends(&steps);
+        for (cluster, view) in &mut views {
+            view.closed_api_servers = api_servers.closed_of(cluster);
+            view.changes_first = api_servers.changes_first(cluster);
+            let after = sharing_hosts(cluster, &disruptive);
+            let planned = cluster_steps(spec, cluster, view, facts, &after, policy, &mut report)?;
+            vulnerable::check(cluster, &planned, &mut report);
+            disruptive.extend(ends(&planned));
+            steps.extend(planned);
+            report.clusters.insert(cluster.name.clone(), view.now.clone());
+        }
+        if !api_servers.close_those_that_wait(facts, &steps, &mut found) {
+            break (steps, report);
+        }
+    };
+    api_servers.steps(facts, &mut steps, &mut report);
     unmanaged(spec, facts, &judged, &steps, &mut report);
     Ok((ordered(steps, spec), report))
 }
@@ -99,13 +129,16 @@ pub(super) fn assessed<'a>(
     };
     machines::check(facts, &judged, &mut report);
     let mut views = Vec::new();
-    for cluster in policy.selection.of(spec) {
-        let view = assess::assess(cluster, facts, Reform::of(cluster, policy), &policy.replace);
+    for cluster in policy.selection.planned_clusters(spec) {
+        let view =
+            assess::assess(cluster, facts, Reform::for_cluster(cluster, policy), &policy.replace);
         judge(spec, cluster, &view, facts, policy, &mut report);
         let waits = view.waits_for().filter_map(|host| view.elsewhere.unseen.get_key_value(host));
         report.unseen.extend(waits.map(|(host, why)| ((*host).clone(), (*why).to_owned())));
         views.push((cluster, view));
     }
+    strays::check(&views, policy, &mut report);
+    firewall::check(spec, facts, &judged, &mut report);
     Assessed { judged, views, report }
 }
 
@@ -124,13 +157,30 @@ pub(crate) fn judge(
     policy: &Policy,
     report: &mut PlanReport,
 ) {
+    let is_restored = matches!(policy.maintenance, Some(Maintenance::Restore(_)));
+    if !is_restored && restore::ending::is_due(spec, cluster, view, facts, policy) {
+        return;
+    }
+    if !is_restored && restore::unfinished::check(cluster, facts, report) == Left::Nothing {
+        return;
+    }
     preflight::check(spec, cluster, view, facts, policy, report);
-    identity::check(spec, cluster, view, report);
+    identity::check(spec, cluster, view, policy, report);
     membership::check(spec, cluster, view, policy, report);
     ca_end::check(cluster, view.now.formation, facts.observed_at, report);
     bootstrap::check(cluster, view, report);
     formed::check(cluster, view, policy, report);
-    corrupt(cluster, view, report);
+    corrupt::check(cluster, view, policy, report);
+    if policy.maintenance.is_none() && view.now.alarms.iter().any(|alarm| alarm.contains("NOSPACE"))
+    {
+        report.warnings.push(Finding {
+            code: FindingCode::NoSpace,
+            host: None,
+            cluster: Some(cluster.name.clone()),
+            message: "the cluster refuses writes: a member ran out of space".to_owned(),
+            hint: Some(format!("quorate defrag --dry-run --cluster {}", cluster.name)),
+        });
+    }
 }
 
 /// The steps that end the turn of a member.
@@ -162,18 +212,21 @@ fn cluster_steps(
     policy: &Policy,
     report: &mut PlanReport,
 ) -> Result<Vec<Step>, RenderError> {
+    if let Some(ending) = restore::ending::steps(spec, cluster, view, facts, (policy, report))? {
+        return Ok(ending);
+    }
     let members = members(spec, cluster, view, facts);
     let formation = view.now.formation;
     match formation {
-        Formation::Absent | Formation::Begun => {
+        Formation::Absent | Formation::Started => {
             if let Some(refusal) = selection::bootstrap(cluster, &policy.selection) {
                 report.block(refusal, [Stops::Cluster(cluster.name.clone())]);
                 return Ok(Vec::new());
             }
-            // What forming itself finds in the way is told beside what was found before.
+            // What forming itself finds in the way is reported beside what was found before.
             let mut forming = report.clone();
             let steps = form::steps(&members, after, &mut forming)?;
-            match Scope::of(cluster, formation, &policy.selection, &forming.blocked) {
+            match Permitted::for_cluster(cluster, formation, &policy.selection, &forming.blocked) {
                 Some(_) => {
                     *report = forming;
                     Ok(steps)
@@ -186,7 +239,7 @@ fn cluster_steps(
         }
         Formation::Formed => {
             let blocked = report.blocked.clone();
-            match Scope::of(cluster, formation, &policy.selection, &blocked) {
+            match Permitted::for_cluster(cluster, formation, &policy.selection, &blocked) {
                 Some(scope) => converge::steps(view, &members, after, (policy, &scope), report),
                 None => Ok(Vec::new()),
             }
@@ -195,7 +248,7 @@ fn cluster_steps(
     }
 }
 
-/// A cluster's members on hosts of which everything is known that planning relies on.
+/// A cluster's members on hosts about which everything is known that planning relies on.
 pub(crate) fn members<'a>(
     site: &'a SiteSpec,
     cluster: &'a ClusterSpec,
@@ -206,8 +259,8 @@ pub(crate) fn members<'a>(
         let host = facts.hosts.get(name)?.known()?;
         let seen = *view.members.get(name)?;
         unknowns::unknowns(cluster, wanted, host, seen).is_empty().then_some(())?;
-        let (now, settled) = (facts.observed_at, OnceCell::new());
-        Some(MemberContext { site, cluster, name, wanted, host, facts: seen, now, settled })
+        let (now, formed_unit) = (facts.observed_at, OnceCell::new());
+        Some(MemberContext { site, cluster, name, wanted, host, facts: seen, now, formed_unit })
     };
     cluster.members.iter().filter_map(member).collect()
 }
@@ -224,23 +277,6 @@ pub(super) fn sharing_hosts(cluster: &ClusterSpec, disruptive: &[Step]) -> BTree
         .filter(|step| clusters.contains(&step.cluster()))
         .map(|step| step.id.clone())
         .collect()
-}
-
-/// A corrupt member must be found and replaced before anything else is touched.
-fn corrupt(cluster: &ClusterSpec, view: &View<'_>, report: &mut PlanReport) {
-    for alarm in view.now.alarms.iter().filter(|alarm| alarm.contains("CORRUPT")) {
-        let finding = Finding {
-            code: FindingCode::Corrupt,
-            host: None,
-            cluster: Some(cluster.name.clone()),
-            message: format!("etcd raised an alarm: {alarm}"),
-            hint: Some(format!(
-                "compare the members: quorate etcdctl --cluster {} -- endpoint hashkv --cluster",
-                cluster.name
-            )),
-        };
-        report.block(finding, [Stops::Cluster(cluster.name.clone())]);
-    }
 }
 
 fn unseen(facts: &SiteFacts, judged: &BTreeSet<&HostName>) -> BTreeMap<HostName, String> {
@@ -261,15 +297,16 @@ pub(super) fn unmanaged(
     steps: &[Step],
     report: &mut PlanReport,
 ) {
-    let retires = steps.iter().filter(|step| step.id.verb == Verb::Retire);
-    let retires = retires.filter_map(|step| Some((step.host(), step.cluster()?.as_str())));
-    let retires: BTreeSet<(&HostName, &str)> = retires.collect();
+    let decommissions = steps.iter().filter(|step| step.id.verb == Verb::Decommission);
+    let decommissions =
+        decommissions.filter_map(|step| Some((step.host(), step.cluster()?.as_str())));
+    let decommissions: BTreeSet<(&HostName, &str)> = decommissions.collect();
     let waits = report.held.iter().filter(|held| held.code == FindingCode::RemovalWaits);
     let waits: BTreeSet<String> =
         waits.filter_map(|held| Some(held.cluster.as_ref()?.to_string())).collect();
     let leaves = |host: &HostName, cluster: &str| {
         let is_former = |cluster: &ClusterSpec| cluster.former.contains_key(host);
-        retires.contains(&(host, cluster))
+        decommissions.contains(&(host, cluster))
             || (waits.contains(cluster) && spec.clusters.get(cluster).is_some_and(is_former))
     };
     for (name, host) in facts.hosts.iter().filter(|(name, _)| judged.contains(name)) {
@@ -281,15 +318,23 @@ pub(super) fn unmanaged(
             .collect();
         let others = host.other_clusters.iter().filter(|other| !told.contains(*other));
         for cluster in others.filter(|other| !leaves(name, other)) {
-            let (code, message) = match spec.clusters.keys().find(|known| known.as_str() == cluster)
+            let (code, message, more) = match spec
+                .clusters
+                .keys()
+                .find(|known| known.as_str() == cluster)
             {
                 None => (
                     FindingCode::NotInInventory,
                     format!("cluster {cluster} is on this host and not in the inventory"),
+                    format!(
+                        "; to take it off its hosts, put it back and run quorate destroy --cluster {cluster}; \
+                         off this host alone: quorate remove --cluster {cluster} --host {name}"
+                    ),
                 ),
                 Some(_) => (
                     FindingCode::NotAMember,
                     format!("cluster {cluster} is on this host, which is not among its `members`"),
+                    String::new(),
                 ),
             };
             report.unmanaged.push(Finding {
@@ -297,7 +342,7 @@ pub(super) fn unmanaged(
                 host: Some(name.clone()),
                 cluster: None,
                 message,
-                hint: Some("it is left alone".to_owned()),
+                hint: Some(format!("quorate leaves it alone{more}")),
             });
         }
     }

@@ -20,6 +20,7 @@ use crate::policy::Policy;
 use crate::report::{Finding, FindingCode, Formation, PlanReport};
 use crate::spec::{ClusterSpec, MemberSpec, SiteSpec};
 use crate::stops::Stops;
+pub(crate) use host::bytes;
 
 /// One member's host, and where it stands.
 struct Subject<'a> {
@@ -29,6 +30,8 @@ struct Subject<'a> {
     name: &'a HostName,
     facts: &'a HostFacts,
     formation: Formation,
+    /// etcd's id of the formed cluster.
+    cluster_id: Option<&'a str>,
     /// Whether it is yet to join a formed cluster, and nothing of it runs.
     joins: bool,
 }
@@ -84,7 +87,9 @@ pub(crate) fn check(
     for (name, member) in &cluster.members {
         let Some(Observed::Known(host)) = facts.hosts.get(name) else { continue };
         let joins = matches!(view.joining.get(name), Some(Joining::Unlisted | Joining::Failed(_)));
-        let subject = Subject { spec, cluster, member, name, facts: host, formation, joins };
+        let cluster_id = view.now.cluster_id.as_deref();
+        let subject =
+            Subject { spec, cluster, member, name, facts: host, formation, cluster_id, joins };
         host::check(&subject, policy, report);
         kubelet::check(&subject, report);
         parents::check(&subject, report);
@@ -100,7 +105,7 @@ pub(crate) fn check(
     unseen(cluster, view, facts, report);
 }
 
-/// A cluster is formed only when everything is known; a formed one goes on without the member.
+/// A cluster is formed only when everything is known; a formed one continues without the member.
 fn not_known(subject: &Subject<'_>, report: &mut PlanReport) {
     let Some(facts) = subject.facts.clusters.get(&subject.cluster.name) else { return };
     let unknowns = unknowns::unknowns(subject.cluster, subject.member, subject.facts, facts);
@@ -129,8 +134,8 @@ fn unseen(cluster: &ClusterSpec, view: &View<'_>, facts: &SiteFacts, report: &mu
             host: Some((*host).clone()),
             cluster: Some(cluster.name.clone()),
             message: format!(
-                "whether cluster {} is formed is not known while this host can't be seen: it might \
-                 hold the cluster's data",
+                "cluster {} may already exist here: nothing is planned for it until this host can be \
+                 checked",
                 cluster.name
             ),
             hint: Some(

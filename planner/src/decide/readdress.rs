@@ -10,7 +10,7 @@ use crate::decide::member_context::MemberContext;
 use crate::facts::ListedMember;
 use crate::plan::{Action, Guard, Step, StepId, StepKind, Verb, Why};
 use crate::spec::{ClusterSpec, MemberSpec};
-use crate::stops::Scope;
+use crate::stops::Permitted;
 
 /// The peer URL that a member has from its bootstrap, where that was another than its own.
 pub(crate) fn url_in_dns(host: &HostName, member: &MemberSpec) -> Option<String> {
@@ -55,7 +55,7 @@ pub(crate) fn steps<'a>(members: impl IntoIterator<Item = &'a MemberContext<'a>>
 pub(crate) fn left(
     view: &View<'_>,
     members: &[MemberContext<'_>],
-    scope: &Scope<'_>,
+    scope: &Permitted<'_>,
     planned: &[Step],
 ) -> Vec<Step> {
     let listed = |member: &&MemberContext<'_>| {

@@ -19,7 +19,7 @@ use crate::plan::{Action, FormationState, Guard, Others, Step, StepId, StepKind,
 use crate::policy::Policy;
 use crate::report::{PlanReport, QuorumNote};
 use crate::spec::ClusterSpec;
-use crate::stops::Scope;
+use crate::stops::Permitted;
 use held::held;
 pub(crate) use held::waits;
 use reasons::{Reason, reasons};
@@ -41,6 +41,11 @@ impl<'a> Candidate<'_, 'a> {
         self.member.wanted.moves_from.is_some()
     }
 
+    /// Whether clients find it at a place that it is to leave.
+    pub(crate) fn leaves_clients(&self) -> bool {
+        moving::leaves_clients(self.member.wanted, self.member.facts)
+    }
+
     /// Its cluster.
     pub(crate) fn cluster(&self) -> &'a ClusterSpec {
         self.member.cluster
@@ -51,7 +56,7 @@ impl<'a> Candidate<'_, 'a> {
 /// start, not a restart.
 pub(crate) fn candidates<'p, 'a>(
     members: &'p [MemberContext<'a>],
-    scope: &Scope<'_>,
+    scope: &Permitted<'_>,
 ) -> Vec<Candidate<'p, 'a>> {
     members
         .iter()
@@ -68,7 +73,7 @@ pub(crate) fn steps(
     members: &[MemberContext<'_>],
     mut candidates: Vec<Candidate<'_, '_>>,
     after: &BTreeSet<StepId>,
-    (policy, scope): (&Policy, &Scope<'_>),
+    (policy, scope): (&Policy, &Permitted<'_>),
     report: &mut PlanReport,
 ) -> Result<Vec<Step>, RenderError> {
     let Some(cluster) = members.first().map(|member| member.cluster) else { return Ok(Vec::new()) };
@@ -99,7 +104,7 @@ pub(crate) fn steps(
         let leads = answers && leader.as_ref() == Some(member.name) && cluster.members.len() > 1;
         steps.extend(restart(candidate, view, members, (&before, &moved), leads, outage)?);
         moved.insert(member.name);
-        // One that is down takes nobody away, and the next one waits until it is back.
+        // Starting one that is down costs nothing, and the next one waits until it is back.
         let is_down = view.now.down.contains_key(member.name);
         report.quorum.push(QuorumNote {
             cluster: cluster.name.clone(),
@@ -165,7 +170,7 @@ fn restart(
                     .after(before.iter().cloned()),
             );
         }
-        // To another runtime it goes in two steps, of which the second one may be done by another run.
+        // To another runtime it goes in two steps, and another run may do the second one.
         Some(from) => {
             let kind = StepKind::StopOldRuntime { from, image: runtime::image(member)? };
             let step = member.step(Verb::StopOldRuntime, Action::Replace, kind, why).guarded(guard);
@@ -205,7 +210,7 @@ pub(crate) fn note(member: &MemberContext<'_>, why: &str) -> Step {
     member.step(Verb::Note, Action::Update, StepKind::NoteRestart, why)
 }
 
-/// How the others come to have a leader, as clients notice it.
+/// How the others get a leader, as clients notice it.
 fn handover(member: &MemberContext<'_>) -> String {
     let (cluster, host) = (&member.cluster.name, member.name);
     if member.facts.forbids_us() {
@@ -221,9 +226,9 @@ fn handover(member: &MemberContext<'_>) -> String {
 /// What runs in a formed cluster.
 const SETTLED: FormationState = FormationState::Existing;
 
-/// The restart that ends a member's bootstrap: its pod goes on as one that never forms a cluster. Who
-/// leads is not known when that is planned, so whoever does hands over.
-pub(crate) fn settle(member: &MemberContext<'_>, why: Why) -> Result<Vec<Step>, RenderError> {
+/// The restart that ends a member's bootstrap: its pod continues as one that never forms a cluster. Who
+/// leads is not known when that is planned, so the leader hands over, whichever member it is.
+pub(crate) fn finalize(member: &MemberContext<'_>, why: Why) -> Result<Vec<Step>, RenderError> {
     let voters = member.cluster.members.len();
     let mut steps = Vec::new();
     let nobody = BTreeSet::new();
@@ -308,6 +313,6 @@ pub(crate) fn known_alarms<'p, 'a: 'p>(
 }
 
 /// Whether this plan starts the member, which is down.
-pub(crate) fn is_started(member: &MemberContext<'_>, scope: &Scope<'_>) -> bool {
+pub(crate) fn is_started(member: &MemberContext<'_>, scope: &Permitted<'_>) -> bool {
     !member.facts.is_up() && converge::may_start(member, scope)
 }

@@ -201,7 +201,7 @@ pub(crate) fn kubelet(member: &MemberContext<'_>) -> Option<Step> {
     if runs_pods(member.host) { None } else { kubelet_change(member) }
 }
 
-/// Whether a kubelet that starts may end members: those in pods, and those of which nobody can tell.
+/// Whether a kubelet that starts may end members: those in pods, and those whose runtime is not known.
 pub(crate) fn runs_pods(host: &HostFacts) -> bool {
     host.clusters.values().any(|member| !member.pod.is_absent())
 }
@@ -252,7 +252,7 @@ pub(crate) fn kubelet_change(member: &MemberContext<'_>) -> Option<Step> {
     Some(member.host_step(Verb::Kubelet, action, kind, why))
 }
 
-/// Takes away what is left of the runtime that the member no longer has, where no process of it runs.
+/// Removes what is left of the runtime that the member no longer has, where no process of it runs.
 pub(crate) fn old_runtime(member: &MemberContext<'_>) -> Option<Step> {
     let from = member.leftover()?;
     if member.facts.runs_by() == Some(from) {

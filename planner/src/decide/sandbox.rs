@@ -1,9 +1,9 @@
-//! What a host can't give the unit's sandbox: the unit omits it there, and the plan says so unless the
+//! What a host can't give the unit's sandbox: the unit omits it there, and the plan warns unless the
 //! inventory does.
 
 use std::collections::BTreeMap;
 
-use crate::facts::{HostFacts, Observed};
+use crate::facts::{HostFacts, Namespace, Observed};
 
 /// The first systemd that knows `PrivateIPC=`.
 const PRIVATE_IPC: u32 = 248;
@@ -25,6 +25,12 @@ pub(crate) fn lacks(host: &HostFacts) -> BTreeMap<String, String> {
             without("PrivateUsers", "the kernel has no user namespaces".to_owned());
         }
         Observed::Known(_) | Observed::Unknown(_) => {}
+    }
+    // Without namespaces of mounts no directive would be left: see `preflight/unit.rs`.
+    for (kind, directive) in [(Namespace::Ipc, "PrivateIPC"), (Namespace::Uts, "ProtectHostname")] {
+        if host.machine.closed_namespaces.contains(&kind) {
+            without(directive, format!("{} is 0 on this host", kind.setting()));
+        }
     }
     lacks
 }

@@ -11,7 +11,7 @@ use crate::decide::member_context::MemberContext;
 use crate::decide::moving;
 use crate::plan::{Action, Silence, Step, StepId, StepKind, Swap, Verb, Why};
 use crate::report::{Finding, FindingCode, PlanReport};
-use crate::stops::Scope;
+use crate::stops::Permitted;
 
 /// The steps of every member of a formed cluster that took part in it: new certificates where they are needed, and
 /// the trials. A member that does not run gets its own at once, and needs no trial.
@@ -19,12 +19,12 @@ pub(crate) fn steps(
     view: &View<'_>,
     members: &[&MemberContext<'_>],
     all: &[MemberContext<'_>],
-    scope: &Scope<'_>,
+    scope: &Permitted<'_>,
     report: &mut PlanReport,
 ) -> Vec<Step> {
     let (up, down): (Vec<&MemberContext<'_>>, Vec<&MemberContext<'_>>) =
         members.iter().copied().partition(|member| member.facts.is_up());
-    // What nobody tried before the member went down is replaced, and proven with its start.
+    // Certificates that were untested when the member went down are replaced, and proven with its start.
     let unfinished = |member: &MemberContext<'_>| {
         if is_untried(member) { ensure::generation(member, Swap::AtOnce) } else { None }
     };
@@ -47,7 +47,7 @@ pub(crate) fn steps(
         report.held.push(waits_for(elsewhere, scope));
         return steps;
     }
-    // What nobody tried yet comes first, then who serves nobody now; the leader is last.
+    // Untested certificates come first, then members that serve no client now; the leader is last.
     turns.sort_by_key(|(member, _)| {
         let leads = view.now.leader.as_ref() == Some(member.name);
         (!is_untried(member), answers(member), leads, member.name)
@@ -74,7 +74,7 @@ pub(crate) fn all(members: &[MemberContext<'_>]) -> impl Iterator<Item = StepId>
     members.iter().map(|member| member.id(Verb::Trial))
 }
 
-/// Whether the certificates in use were put there for a trial that nobody has seen the end of.
+/// Whether the certificates in use were put there for a trial whose end is unknown.
 fn is_untried(member: &MemberContext<'_>) -> bool {
     let note = member.wanted.member.layout().pki_untried();
     member.facts.files.get(&note).is_some_and(|file| file.known().is_some())
@@ -117,7 +117,7 @@ fn trial(member: &MemberContext<'_>, all: &[MemberContext<'_>]) -> Step {
     member.step(Verb::Trial, Action::Check, kind, Why::Safety { note: note.to_owned() })
 }
 
-/// Who gets new certificates, and in which order.
+/// The members that get new certificates, in order.
 fn order(all: &[MemberContext<'_>], changing: &[&HostName]) -> Option<String> {
     let cluster = &all.first()?.cluster.name;
     let names: Vec<&str> = changing.iter().map(|name| name.as_str()).collect();
@@ -134,7 +134,7 @@ fn order(all: &[MemberContext<'_>], changing: &[&HostName]) -> Option<String> {
     }
 }
 
-fn waits_for(member: &MemberContext<'_>, scope: &Scope<'_>) -> Finding {
+fn waits_for(member: &MemberContext<'_>, scope: &Permitted<'_>) -> Finding {
     let hint = if scope.is_open(member.name) {
         format!("quorate apply --host {}", member.name)
     } else {

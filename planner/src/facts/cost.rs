@@ -1,5 +1,5 @@
 //! What a cluster's disks and paths cost in time. Measurements: they lead to verdicts and decide
-//! nothing by themselves.
+//! nothing on their own.
 
 use std::time::Duration;
 

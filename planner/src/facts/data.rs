@@ -22,6 +22,8 @@ pub struct DataDirectory {
     pub owners: BTreeSet<String>,
     /// What tells where its content is from. Looked at only while nothing says that the member was in a quorum.
     pub origin: DataOrigin,
+    /// Whether restored data lies beside it, which is not in its place yet.
+    pub restored: bool,
     /// What was set aside here instead of being deleted: bytes by name.
     pub archives: BTreeMap<String, u64>,
 }

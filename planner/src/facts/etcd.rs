@@ -1,5 +1,7 @@
 //! What etcd says of itself.
 
+use inventories::{EtcdVersion, Minor};
+
 use super::Observed;
 
 /// What a member said through `etcdctl` on its own host.
@@ -13,6 +15,10 @@ pub struct EtcdFacts {
     pub leader: Option<String>,
     /// Version of the running server.
     pub version: String,
+    /// The minor whose schema its database has, which follows the cluster's version. etcd tells it since 3.6.
+    pub storage: Observed<Minor>,
+    /// The minor to which a downgrade was enabled that is not finished. etcd tells it since 3.6.
+    pub downgrade: Observed<Minor>,
     /// Size of the database, in bytes.
     pub db_size: u64,
     /// Bytes of it that are in use.
@@ -23,6 +29,8 @@ pub struct EtcdFacts {
     pub raft_applied: u64,
     /// Raft term.
     pub raft_term: u64,
+    /// The revision that its data has reached.
+    pub revision: u64,
     /// Whether it is a learner.
     pub learner: bool,
     /// Alarms, as `alarm KIND of member ID`, and other errors that the member reports.
@@ -30,8 +38,17 @@ pub struct EtcdFacts {
     /// Whether etcd's own authentication is on and forbids quorate's certificate even to read. Only the
     /// leader is asked.
     pub forbids_us: bool,
+    /// Whether etcd's own authentication is on. Only members of 3.4 are asked: nothing but their upgrade depends on it.
+    pub authentication: Observed<bool>,
     /// The member list, as this member has it.
     pub members: Observed<Vec<ListedMember>>,
+}
+
+impl EtcdFacts {
+    /// The minor that the member runs; `None` where its version is none that can be read.
+    pub fn minor(&self) -> Option<Minor> {
+        Some(self.version.parse::<EtcdVersion>().ok()?.minor())
+    }
 }
 
 /// How an alarm begins among [`EtcdFacts::errors`].

@@ -9,7 +9,7 @@ pub struct KubeletFacts {
     pub program: Observed<String>,
     /// Its unit.
     pub unit: Observed<UnitFacts>,
-    /// The folder whose pods it runs, as the running process was told; absent where it was told of none,
+    /// The folder whose pods it runs, as the running process was configured; absent where none was configured,
     /// or does not run.
     pub manifests: Observed<String>,
     /// What quorate writes to have it stand alone: the drop-in of its unit.

@@ -28,7 +28,7 @@ pub enum Misled {
         cluster: ClusterName,
         /// The member.
         to: HostName,
-        /// What says so.
+        /// What shows it.
         shown: Shown,
     },
 }

@@ -20,7 +20,7 @@ pub struct UnitFacts {
     pub main_pid: u32,
     /// systemd's name for the latest start; empty where it never started.
     pub invocation: String,
-    /// How often systemd has started it again since somebody started it.
+    /// How often systemd has restarted it since it was last started explicitly.
     pub restarts: u32,
     /// How long the main process has been running; none where there is none, or the host did not say.
     pub running_for: Option<Duration>,
@@ -41,7 +41,7 @@ impl UnitFacts {
     }
 
     /// Whether its process ended before it was ready, and systemd starts it again. With `Restart=always` and no
-    /// limit, systemd never calls such a unit failed. A process that has settled since is not looping: whoever stops
+    /// limit, systemd never calls such a unit failed. A process that has settled since is not looping: stopping
     /// one that loads a large log makes it load that again. A unit in `start-post` has been ready.
     pub fn is_looping(&self) -> bool {
         let settled = self.running_for.is_some_and(|time| time > Self::SETTLED);

@@ -9,7 +9,7 @@ use crate::facts::EtcdFacts;
 
 /// When a database is worth rewriting: both must be so.
 ///
-/// A database never shrinks by itself: etcd fills its free pages first. Free pages cost disk, memory maps, and time
+/// A database never shrinks on its own: etcd fills its free pages first. Free pages cost disk, memory maps, and time
 /// with each snapshot, and count towards the quota. To remove them, the member stands still. So they must be a good
 /// part of the file, or little is won, and many bytes, or a small database would be rewritten again and again.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]

@@ -1,6 +1,6 @@
 //! What a step can do to the members that run on its host, and what it leaves there when it fails.
 
-use super::{Launch, StepKind};
+use super::{ApiServerStep, Launch, StepKind};
 
 /// What a kind of step can do to a running member. No kind is harmless by default: the planner, the guards, the
 /// checker and the simulator all ask here.
@@ -50,20 +50,44 @@ pub enum Leaves {
 }
 
 impl StepKind {
+    /// Whether it starts a member that is down.
+    pub fn is_start(&self) -> bool {
+        matches!(self, StepKind::StartMember { .. })
+    }
+
+    /// Whether it takes a running member down, if only for a moment.
+    pub fn disrupts(&self) -> bool {
+        matches!(
+            self,
+            StepKind::RestartMember { .. }
+                | StepKind::StopOldRuntime { .. }
+                | StepKind::Defragment { .. }
+        )
+    }
+
     /// What it may have left where its script says that it failed. One whose answer was lost may have left anything.
     pub fn leaves(&self) -> Leaves {
         match self {
             // They only look.
+            StepKind::ApiServer(ApiServerStep::AwaitReady { .. }) => Leaves::Nothing,
             StepKind::AwaitRejoin { .. }
             | StepKind::ProveHealthy { .. }
+            | StepKind::ProveVersion { .. }
+            | StepKind::LookForClients
             // One file or folder takes its place whole, and last of all; a script that fails after that says so with
             // an answer of its own (`unsure` in preamble.sh).
             | StepKind::RegisterHost { .. }
             | StepKind::InstallRelease { .. }
             | StepKind::StoreToken
             | StepKind::NoteRestart
+            | StepKind::NoteProof
             | StepKind::WriteMarker { .. } => Leaves::Nothing,
-            StepKind::CreateAccount { .. }
+            StepKind::ApiServer(
+                ApiServerStep::Certificate { .. }
+                | ApiServerStep::Wire { .. }
+                | ApiServerStep::KubeadmConfig { .. },
+            )
+            | StepKind::CreateAccount { .. }
             | StepKind::PrepareDirectories { .. }
             | StepKind::InstallCertificates { .. }
             | StepKind::TryCertificates { .. }
@@ -81,14 +105,24 @@ impl StepKind {
             | StepKind::MoveLeader { .. }
             | StepKind::RestartMember { .. }
             | StepKind::Defragment { .. }
+            | StepKind::Compact { .. }
+            | StepKind::Disarm { .. }
+            | StepKind::CompareData { .. }
             | StepKind::RemoveMember { .. }
             | StepKind::SaveSnapshot { .. }
+            | StepKind::PrepareLog { .. }
+            | StepKind::EnableDowngrade { .. }
             | StepKind::RemoveListed { .. }
-            | StepKind::RetireMember { .. }
+            | StepKind::DecommissionMember { .. }
             | StepKind::ForgetMember { .. }
             | StepKind::AddLearner { .. }
             | StepKind::PromoteMember { .. }
             | StepKind::UpdatePeerUrl { .. }
+            | StepKind::StageRestore(_)
+            | StepKind::StopForRestore { .. }
+            | StepKind::SetAsideForRestore { .. }
+            | StepKind::PlaceRestore { .. }
+            | StepKind::EndRestore { .. }
             | StepKind::ListByAddress { .. } => Leaves::Something,
         }
     }
@@ -103,20 +137,36 @@ impl StepKind {
             | StepKind::ForgetDiscovery
             | StepKind::WriteManifest { .. }
             | StepKind::NoteRestart
+            | StepKind::NoteProof
+            | StepKind::Compact { .. }
+            | StepKind::Disarm { .. }
+            | StepKind::CompareData { .. }
             | StepKind::AwaitRejoin { .. }
             | StepKind::ProveHealthy { .. }
             | StepKind::SaveSnapshot { .. }
+            | StepKind::PrepareLog { .. }
+            | StepKind::EnableDowngrade { .. }
+            | StepKind::ProveVersion { .. }
+            | StepKind::LookForClients
             // Of a member that is down, and of one that has no vote yet.
             | StepKind::RemoveMember { .. }
             | StepKind::AddLearner { .. }
             | StepKind::PromoteMember { .. }
-            | StepKind::WriteMarker { .. } => Effect::Nothing,
+            // It lies beside the data.
+            | StepKind::StageRestore(_)
+            | StepKind::EndRestore { .. }
+            | StepKind::WriteMarker { .. }
+            // A client of the members.
+            | StepKind::ApiServer(_) => Effect::Nothing,
             StepKind::StartMember { by: Launch::Unit } => Effect::Unready,
             // A process keeps the number that its account had when it started.
             StepKind::CreateAccount { .. }
             | StepKind::InstallRelease { .. }
             | StepKind::TrustDiscovery { .. }
             | StepKind::WriteUnit { .. }
+            // For a member that is stopped.
+            | StepKind::SetAsideForRestore { .. }
+            | StepKind::PlaceRestore { .. }
             | StepKind::MoveDropIns { .. } => Effect::NextStart,
             // The one that goes may lead; of those that stay none goes down.
             StepKind::MoveLeader { .. } | StepKind::RemoveListed { .. } => Effect::Leadership,
@@ -130,8 +180,9 @@ impl StepKind {
             | StepKind::RestartMember { .. }
             | StepKind::StopOldRuntime { .. }
             | StepKind::ForgetMember { .. }
-            | StepKind::RetireMember { .. }
-            // A member that rewrites its database answers nobody meanwhile.
+            | StepKind::DecommissionMember { .. }
+            | StepKind::StopForRestore { .. }
+            // A member does not answer while it rewrites its database.
             | StepKind::Defragment { .. }
             | StepKind::DiscardBootstrap => Effect::Down,
             StepKind::StandaloneKubelet { .. } => Effect::EveryPod,

@@ -7,10 +7,12 @@ use inventories::inventory::{Arch, ReleaseSource, Runtime};
 use inventories::{AccountName, EtcdVersion, HostName, SiteName};
 use pki::LeafRequest;
 use serde::Serialize;
-use templates::member::Access;
 use templates::{Manifest, UnitText};
 
-use super::{DefragRule, DefragWay, FormationState, Launch, Leaver, Signers, Silence, Swap};
+use super::{
+    ApiServerStep, CompactTo, DefragRule, DefragWay, DiscoveryService, Fetch, FormationState,
+    Launch, Leaver, Quota, Signers, Silence, Staging, Swap,
+};
 use crate::layout::Directory;
 
 /// What a step does. Everything that doing needs is here, except secrets and random values, which
@@ -38,7 +40,7 @@ pub enum StepKind {
         source: ReleaseSource,
         /// What the archive must hash to, checked on the host before anything is unpacked.
         sha256: String,
-        /// Who downloads it.
+        /// Where it is downloaded.
         by: Fetch,
     },
     /// Makes the directories of one member, or repairs their owner and mode.
@@ -50,7 +52,7 @@ pub enum StepKind {
     InstallCertificates {
         /// The certificates of the generation.
         leaves: Vec<LeafRequest>,
-        /// Who signs them, and whom the member trusts.
+        /// The CAs that sign them, and those that the member trusts.
         signers: Signers,
         /// Whose the keys are.
         account: AccountName,
@@ -73,18 +75,18 @@ pub enum StepKind {
         /// What it means that the member does not answer.
         silence: Silence,
     },
+    /// Does a part of what makes the host's API server use etcd.
+    ApiServer(ApiServerStep),
     /// Stores the bootstrap token that every member of the cluster gets.
     StoreToken,
-    /// Lets a member know the discovery service by which its cluster is formed: the CA of its
-    /// certificate, and the password for it.
+    /// Lets a member know the discovery service that forms its cluster: the CA of its certificate, and its password.
     TrustDiscovery {
         /// The CA, where the host does not trust it anyway.
         ca: Option<String>,
         /// Whether there is a password; it is bound at execution.
         password: bool,
     },
-    /// Makes the record by which the members of a new cluster find each other, or sees that the one
-    /// which is there is this bootstrap's.
+    /// Makes the record by which a new cluster's members find each other, or sees that the one there is this bootstrap's.
     OpenDiscovery {
         /// Where the record is kept.
         service: DiscoveryService,
@@ -104,8 +106,7 @@ pub enum StepKind {
     },
     /// Removes from the host what only the discovery service was for.
     ForgetDiscovery,
-    /// Takes a bootstrap that never had a quorum off the host: stops it, sets its data aside and
-    /// removes its token.
+    /// Takes a bootstrap that never had a quorum off the host: stops it, archives its data and removes its token.
     DiscardBootstrap,
     /// Writes the unit and makes systemd read and enable it.
     WriteUnit {
@@ -153,8 +154,7 @@ pub enum StepKind {
         /// The release whose `etcdctl` asks.
         version: EtcdVersion,
     },
-    /// Notes that the process that runs is to be restarted: once its unit is put right, nothing else
-    /// shows that it was started with other settings.
+    /// Notes that the running process must restart: once its unit is put right, nothing else shows its other settings.
     NoteRestart,
     /// Restarts a running member.
     RestartMember {
@@ -171,6 +171,35 @@ pub enum StepKind {
         /// When it is worth it: asked again at the moment of doing.
         rule: DefragRule,
         /// The release that the member runs, whose tools do it.
+        version: EtcdVersion,
+    },
+    /// Removes old revisions of all keys on each of these members, so that a defragmentation gives space back.
+    Compact {
+        /// The members' names and client URLs.
+        members: BTreeMap<HostName, String>,
+        /// Which revisions go.
+        to: CompactTo,
+        /// The release whose client asks them.
+        version: EtcdVersion,
+    },
+    /// Clears the NOSPACE alarms, once every member has room again, and proves that the cluster takes writes.
+    Disarm {
+        /// The ids of the members, in hex, that raised one. Where there is any other alarm, nothing is cleared.
+        alarms: BTreeSet<String>,
+        /// Every member's quota.
+        quotas: BTreeMap<HostName, Quota>,
+        /// The release whose client asks them.
+        version: EtcdVersion,
+    },
+    /// Checks that these members have the same data: equal hashes at one revision, after the same compaction. Then it
+    /// clears the CORRUPT alarms of members that are gone, if it is to, and proves that the cluster takes writes.
+    CompareData {
+        /// The members' names and client URLs.
+        members: BTreeMap<HostName, String>,
+        /// The ids, in hex, of the members that raised an alarm which is to go. Where there is any other alarm, nothing
+        /// is cleared.
+        clears: BTreeSet<String>,
+        /// The release whose client asks them.
         version: EtcdVersion,
     },
     /// Waits until a restarted member is back: it answers, has caught up with the log, and there is
@@ -214,11 +243,41 @@ pub enum StepKind {
         /// The release whose client asks them.
         version: EtcdVersion,
     },
-    /// Saves a snapshot of the cluster's data on this host, and proves it whole. It is the only one that is kept here.
+    /// Saves a snapshot of the cluster's data on this host, the only one of its kind here, and proves it whole.
     SaveSnapshot {
         /// The member's own client URL.
         endpoint: String,
+        /// The release to whose minor the cluster goes next: the way back outlasts removals.
+        before: Option<EtcdVersion>,
         /// The release whose client asks it.
+        version: EtcdVersion,
+    },
+    /// Sees that the next minor can read the member's log: nothing of a former minor lies behind the newest snapshot of
+    /// it. Where something does, entries that change no data are written until etcd takes a newer one.
+    PrepareLog {
+        /// The member's own client URL.
+        endpoint: String,
+        /// The release that it runs, whose tools are used.
+        from: EtcdVersion,
+        /// After how many entries its etcd takes a snapshot of the log.
+        entries: u64,
+    },
+    /// Notes that the members' data must still be compared after a change of minor: a killed run leaves no other sign.
+    NoteProof,
+    /// Enables etcd's downgrade to the previous minor, and waits until each member's data is ready for it.
+    EnableDowngrade {
+        /// Every member's name and client URL.
+        endpoints: BTreeMap<HostName, String>,
+        /// The release that the members run, whose client is used.
+        from: EtcdVersion,
+        /// The wanted release; etcd gets its minor.
+        to: EtcdVersion,
+    },
+    /// Waits until the cluster has reached its members' minor, compares their data, and removes this host's note of it.
+    ProveVersion {
+        /// Every member's name and client URL.
+        endpoints: BTreeMap<HostName, String>,
+        /// The version that all must run.
         version: EtcdVersion,
     },
     /// Removes a member that `members` no longer names from the cluster's list. This host asks the others to.
@@ -236,7 +295,7 @@ pub enum StepKind {
     },
     /// Takes a member that the cluster no longer lists off its host, which stays: stops it, archives its data, and
     /// removes all else that quorate wrote for it.
-    RetireMember {
+    DecommissionMember {
         /// The member's peer URL.
         peer_url: String,
         /// The members' names and client URLs.
@@ -293,45 +352,49 @@ pub enum StepKind {
         version: EtcdVersion,
         /// The name of the way in which the cluster was formed.
         formed_by: String,
+        /// What it keeps of [`Marker::revision_floor`](crate::facts::Marker::revision_floor).
+        revision_floor: Option<u64>,
+        /// The cluster id of the marker that a restore makes void; a marker of any other cluster is left alone.
+        replaces: Option<String>,
     },
-}
-
-impl StepKind {
-    /// Whether it starts a member that is down.
-    pub fn is_start(&self) -> bool {
-        matches!(self, StepKind::StartMember { .. })
-    }
-
-    /// Whether it takes a running member down, if only for a moment.
-    pub fn disrupts(&self) -> bool {
-        matches!(
-            self,
-            StepKind::RestartMember { .. }
-                | StepKind::StopOldRuntime { .. }
-                | StepKind::Defragment { .. }
-        )
-    }
-}
-
-/// Who downloads a release archive.
-#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Serialize)]
-#[serde(rename_all = "kebab-case")]
-pub enum Fetch {
-    /// The host, from the URL; the operator's machine takes over where the host fails.
-    Host {
-        /// Through this proxy, and otherwise as the login's environment says.
-        proxy: Option<String>,
+    /// Checks a snapshot on the host and restores it beside the member's data. The token is bound at execution.
+    StageRestore(Staging),
+    /// Refuses while a client is connected to the member: asked of all members before the first stops.
+    LookForClients,
+    /// Stops the member for a restore, whatever runs it, unless a client is still connected. A boot may start it again.
+    StopForRestore {
+        /// The sha256 of the snapshot that must be staged here; `None` on the host of a former member, which gets none.
+        staged: Option<String>,
+        /// The names and client URLs of members that no plan can stop: while one of them answers, no member is stopped.
+        others: BTreeMap<HostName, String>,
+        /// The release whose client asks them.
+        version: EtcdVersion,
     },
-    /// The operator's machine, which pushes it over SSH.
-    Operator,
-}
-
-/// Where the record of a bootstrap is kept.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
-#[serde(rename_all = "kebab-case")]
-pub struct DiscoveryService {
-    /// Its client URLs.
-    pub endpoints: Vec<String>,
-    /// How it is spoken with, and whether it is quorate's own.
-    pub access: Access,
+    /// Archives the stopped member's data, unless another one answers; of a former member also what was prepared for it.
+    SetAsideForRestore {
+        /// As for [`StepKind::StopForRestore`].
+        staged: Option<String>,
+        /// The other members' names and client URLs, former ones too.
+        others: BTreeMap<HostName, String>,
+        /// The release whose client asks them.
+        version: EtcdVersion,
+    },
+    /// Puts the restored data into its place. Refuses where other data is, and while any other member answers.
+    PlaceRestore {
+        /// The sha256 of the snapshot.
+        sha256: String,
+        /// The other members' names and client URLs, former ones too.
+        others: BTreeMap<HostName, String>,
+        /// The release whose client asks them.
+        version: EtcdVersion,
+    },
+    /// Removes the record of a restore that is proven.
+    EndRestore {
+        /// The sha256 of the snapshot.
+        sha256: String,
+        /// The host whose record has the token by which an earlier run began; `None` where this plan begins.
+        token_of: Option<HostName>,
+        /// The cluster id of the marker that the restore makes void, where the member is lost that would replace it.
+        voids: Option<String>,
+    },
 }

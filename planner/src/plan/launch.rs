@@ -30,6 +30,9 @@ pub enum Leaver {
     Serves,
     /// It has no vote, so it may go whatever it does.
     NoVote,
+    /// Nobody knows its host: the others ask it when it is removed. If it answers, it goes as one that serves, else as
+    /// one that is down.
+    Stray,
     /// It is down. If it answers after all, it is left alone: it has come up since the plan, or is cut off from us
     /// alone.
     Failed,
@@ -41,7 +44,7 @@ pub enum Leaver {
 pub enum RunningPod {
     /// It ends first.
     Ends,
-    /// It stays, unless it ends by itself. It came up after the plan saw the member down, and the others may rely on
+    /// It stays, unless it ends on its own. It came up after the plan saw the member down, and the others may rely on
     /// it by now: to end it is a restart, which has a guard of its own.
     Stays,
 }

@@ -1,4 +1,4 @@
-//! Who signs the certificates of a member, and whom it trusts.
+//! The CAs that sign the certificates of a member, and those that it trusts.
 
 use inventories::ClusterName;
 use serde::Serialize;

@@ -47,6 +47,14 @@ verbs! {
     RegisterHost = "register-host",
     /// Sets up the host's kubelet.
     Kubelet = "kubelet",
+    /// Issues the API server's client certificate.
+    ApiServerCertificate = "apiserver-certificate",
+    /// Configures which etcd the API server uses.
+    WireApiServer = "wire-apiserver",
+    /// Waits until the API server is ready.
+    AwaitApiServer = "await-apiserver",
+    /// Edits kubeadm's record of the API servers.
+    KubeadmConfig = "kubeadm-config",
     /// Creates or repairs the member's directories.
     Directories = "directories",
     /// Issues the member's certificates.
@@ -87,6 +95,14 @@ verbs! {
     Restart = "restart",
     /// Rewrites the member's database without its free pages.
     Defragment = "defragment",
+    /// Checks that most members have the same data.
+    CompareData = "compare-data",
+    /// Clears the CORRUPT alarms.
+    ClearCorrupt = "clear-corrupt",
+    /// Removes old revisions before the databases are rewritten.
+    Compact = "compact",
+    /// Clears the NOSPACE alarms.
+    Disarm = "disarm",
     /// Waits until a restarted member is back.
     Rejoin = "rejoin",
     /// Waits until a member is back after its kubelet's turn.
@@ -97,10 +113,18 @@ verbs! {
     ListByAddress = "list-by-address",
     /// Removes a failed member from the cluster's list.
     RemoveMember = "remove-member",
-    /// Saves a snapshot before a member is removed.
+    /// Saves a snapshot before something that can't be undone.
     SaveSnapshot = "save-snapshot",
-    /// Takes a removed member off its host.
-    Retire = "retire",
+    /// Sees that the next minor can read the member's log.
+    PrepareLog = "prepare-log",
+    /// Notes that a change to another minor is to be proven.
+    NoteProof = "note-proof",
+    /// Has etcd make its data ready for an older minor.
+    EnableDowngrade = "enable-downgrade",
+    /// Proves that the cluster has reached another minor.
+    ProveVersion = "prove-version",
+    /// Removes what belongs to a removed member from its host.
+    Decommission = "decommission",
     /// Archives what a removed member left on its host.
     ForgetMember = "forget-member",
     /// Adds the member to the cluster's list as a learner.
@@ -111,6 +135,18 @@ verbs! {
     UpdatePeerUrl = "update-peer-url",
     /// Writes what the cluster is.
     Marker = "marker",
+    /// Restores a snapshot beside the member's data.
+    StageRestore = "stage-restore",
+    /// Sees that no client is connected to the member.
+    LookForClients = "look-for-clients",
+    /// Stops the member for a restore.
+    StopForRestore = "stop-for-restore",
+    /// Archives the data that a restore replaces.
+    SetAside = "set-aside",
+    /// Puts restored data into its place.
+    PlaceRestore = "place-restore",
+    /// Removes the record of a finished restore.
+    EndRestore = "end-restore",
 }
 
 impl Verb {
@@ -137,7 +173,10 @@ impl Verb {
     /// Whether its step serves the whole host, and not one member.
     pub fn serves_host(&self) -> bool {
         use Verb::{Account, InstallEtcd, Kubelet, RegisterHost};
-        matches!(self, RegisterHost | Account(_) | InstallEtcd(_) | Kubelet)
+        use Verb::{ApiServerCertificate, AwaitApiServer, KubeadmConfig, WireApiServer};
+        let of_api_server =
+            matches!(self, ApiServerCertificate | WireApiServer | AwaitApiServer | KubeadmConfig);
+        of_api_server || matches!(self, RegisterHost | Account(_) | InstallEtcd(_) | Kubelet)
     }
 }
 

@@ -40,6 +40,10 @@ impl Serialize for FindingCode {
 }
 
 codes! {
+    /// The configuration of an API server could not be read, or quorate can't edit it.
+    ApiServerUnread = "apiserver-unread",
+    /// The configuration of API servers can't change now.
+    ApiServersWait = "apiservers-wait",
     /// etcd has no release for the host's processor architecture.
     Architecture = "architecture",
     /// Data that quorate archived lies on the host.
@@ -48,9 +52,9 @@ codes! {
     BegunOtherwise = "begun-otherwise",
     /// The inventory gives a formed cluster another `bootstrap`, which changes nothing.
     Bootstrap = "bootstrap",
-    /// A CA of the cluster has ended.
+    /// A CA of the cluster has expired.
     CaEnded = "ca-ended",
-    /// A CA of the cluster ends soon.
+    /// A CA of the cluster expires soon.
     CaEnds = "ca-ends",
     /// The hosts' certificates are from a CA that the inventory lacks.
     CaNotHere = "ca-not-here",
@@ -58,18 +62,24 @@ codes! {
     ChangingAddress = "changing-address",
     /// The cluster has a member whose host the inventory lacks, or no member says who is listed.
     ChangingMembers = "changing-members",
-    /// The inventory asks for another minor version than the formed cluster runs.
+    /// There is no way from what the members run to the minor version that the inventory asks for.
     ChangingVersion = "changing-version",
+    /// Nobody said that the clients of a cluster that is to be restored are stopped.
+    ClientsNotStopped = "clients-not-stopped",
     /// The host's clock differs from the operator's.
     ClockSkew = "clock-skew",
     /// The etcd account cannot traverse a parent directory of its data or certificates.
     ClosedParent = "closed-parent",
     /// etcd raised a CORRUPT alarm.
     Corrupt = "corrupt",
+    /// A restore would lose what the cluster holds beyond the snapshot, and the operator did not allow that.
+    DataLoss = "data-loss",
     /// A member's database is not worth defragmenting.
     DefragNotWorthIt = "defrag-not-worth-it",
     /// A defragmentation waits because it is not safe now.
     DefragWaits = "defrag-waits",
+    /// A cluster can't be removed from its hosts.
+    DestroyRefused = "destroy-refused",
     /// The record by which the cluster was formed is still at the discovery service.
     Discovery = "discovery",
     /// A file system of the host has too little space.
@@ -84,6 +94,10 @@ codes! {
     FarApart = "far-apart",
     /// The host has few processor cores.
     FewCores = "few-cores",
+    /// A client is connected that the rules of the firewall would cut off.
+    FirewallCuts = "firewall-cuts",
+    /// It is unknown whom the rules of the firewall would cut off.
+    FirewallUnknown = "firewall-unknown",
     /// The data directory holds files that quorate did not put there.
     ForeignData = "foreign-data",
     /// A drop-in for several units changes what a member's unit relies on.
@@ -92,6 +106,8 @@ codes! {
     ForeignEtcd = "foreign-etcd",
     /// The data beside a stopped bootstrap's token is not that bootstrap's.
     ForeignLog = "foreign-log",
+    /// The image or the container runtime of a member's pod sets variables that etcd reads.
+    ForeignSetting = "foreign-setting",
     /// The cluster was formed before, but none of its members' hosts shows a trace of it.
     FormedBefore = "formed-before",
     /// The cluster was formed in another way than the inventory's `bootstrap` says.
@@ -124,16 +140,22 @@ codes! {
     NoChecksum = "no-checksum",
     /// The host has no kubelet to run static pods.
     NoKubelet = "no-kubelet",
+    /// The host's kernel allows no namespaces of a kind that etcd's unit or pod needs.
+    NoNamespaces = "no-namespaces",
     /// The host has no route to a peer.
     NoRoute = "no-route",
+    /// A cluster ran out of space: what a database uses of its quota.
+    NoSpace = "no-space",
     /// The host does not run systemd.
     NoSystemd = "no-systemd",
     /// A cluster of the inventory is on a host that is not among its `members`.
     NotAMember = "not-a-member",
     /// A member of the inventory is not a voter of the formed cluster.
     NotAVoter = "not-a-voter",
-    /// The host also runs parts of Kubernetes.
+    /// The host also runs a service that competes with etcd, and the inventory does not put it there.
     NotDedicated = "not-dedicated",
+    /// A host that --gone names is there.
+    NotGone = "not-gone",
     /// A cluster that the inventory does not name is on the host.
     NotInInventory = "not-in-inventory",
     /// quorate could not read something on the host that a decision needs.
@@ -142,10 +164,18 @@ codes! {
     OldArchive = "old-archive",
     /// The newest good backup of a cluster is older than the inventory allows, or nobody knows how old it is.
     OldBackup = "old-backup",
+    /// Nothing names the members that a cluster had which is to be restored.
+    OldMembersUnknown = "old-members-unknown",
+    /// The newest opened backup is older than the inventory allows, or no backup was ever opened.
+    OldOpening = "old-opening",
     /// The host's systemd is too old.
     OldSystemd = "old-systemd",
+    /// The release of the plan has vulnerabilities that are fixed in another one.
+    OpenVulnerability = "open-vulnerability",
     /// The member's certificates are from another CA than the inventory's.
     OtherCa = "other-ca",
+    /// An API server would lose sight of what it holds, and the operator did not allow that.
+    OtherEtcd = "other-etcd",
     /// The host's login leads to another host's machine.
     OtherMachine = "other-machine",
     /// The host belongs to another site.
@@ -158,8 +188,18 @@ codes! {
     PortTaken = "port-taken",
     /// A member that `members` no longer names can't be removed now.
     RemovalWaits = "removal-waits",
+    /// A member that --remove-member names is one of the inventory's, or can't be removed.
+    RemoveRefused = "remove-refused",
     /// A member that --replace names can't be replaced.
     ReplaceRefused = "replace-refused",
+    /// A member that serves is replaced on its own host, and nobody stands in for it meanwhile.
+    ReplacesServing = "replaces-serving",
+    /// A restore was prepared and not done.
+    RestorePrepared = "restore-prepared",
+    /// A restore was started and is not finished.
+    RestoreUnfinished = "restore-unfinished",
+    /// A backup or a host reports a revision so high that restored data could not start above it.
+    RevisionTooHigh = "revision-too-high",
     /// A restart is planned while an alarm is raised.
     RollUnderAlarm = "roll-under-alarm",
     /// A restart waits because it is not safe now.
@@ -170,16 +210,24 @@ codes! {
     Selinux = "selinux",
     /// The disk takes long to sync a write.
     SlowDisk = "slow-disk",
+    /// The snapshot is larger than the database may be.
+    SnapshotTooLarge = "snapshot-too-large",
+    /// The snapshot is of another minor version than the cluster's.
+    SnapshotVersion = "snapshot-version",
     /// The host reaches its peers from an address that its certificate does not list.
     SourceAddress = "source-address",
     /// quorate could not find out from which address the host reaches its peers.
     SourceUnknown = "source-unknown",
+    /// The host's member can't be removed: it may still belong to a cluster that serves.
+    StillAMember = "still-a-member",
     /// The members do not form one cluster: they have different cluster ids.
     TwoClusters = "two-clusters",
     /// A decision needs a host that could not be looked at.
     Unseen = "unseen",
     /// A member's new certificates cannot be tested.
     UntriedCertificates = "untried-certificates",
+    /// The cluster can't go to another minor version now.
+    UpgradeWaits = "upgrade-waits",
     /// The host does not support the whole sandbox of the unit.
     WeakerSandbox = "weaker-sandbox",
 }

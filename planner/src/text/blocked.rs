@@ -26,13 +26,18 @@ fn listed<'a>(stops: impl IntoIterator<Item = &'a Stops>) -> String {
         Stops::Settings(host, cluster) => {
             all.contains(&&Stops::Member(host.clone(), cluster.clone()))
         }
-        Stops::Cluster(_) | Stops::Changes(_) | Stops::Host(_) | Stops::Member(..) => false,
+        Stops::Cluster(_)
+        | Stops::Changes(_)
+        | Stops::Host(_)
+        | Stops::ApiServer(_)
+        | Stops::Member(..) => false,
     };
     for stop in all.iter().filter(|stop| !is_less(stop)) {
         let what = match stop {
             Stops::Cluster(cluster) => format!("everything for {cluster}"),
             Stops::Changes(cluster) => format!("restarts and membership changes of {cluster}"),
             Stops::Host(_) => "everything on ".to_owned(),
+            Stops::ApiServer(_) => "what is done to the API server of ".to_owned(),
             Stops::Member(_, cluster) => format!("everything for {cluster} on "),
             Stops::Settings(_, cluster) => format!("new settings for {cluster} on "),
         };

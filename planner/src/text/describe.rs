@@ -1,11 +1,14 @@
 //! One line for each kind of step.
 
+use inventories::Minor;
 use inventories::inventory::{ReleaseSource, Runtime, San};
 use pki::LeafRequest;
 use templates::member::Access;
 
 use super::counted;
-use crate::plan::{DefragWay, Fetch, FormationState, Launch, Leaver, StepKind};
+use crate::plan::{
+    ApiServerStep, CompactTo, DefragWay, Fetch, FormationState, Launch, Leaver, Staging, StepKind,
+};
 
 /// What a step does, in one line without a full stop.
 pub fn describe(kind: &StepKind) -> String {
@@ -34,6 +37,7 @@ pub fn describe(kind: &StepKind) -> String {
             let leaves: Vec<String> = leaves.iter().map(leaf).collect();
             format!("issue certificates: {}", leaves.join("; "))
         }
+        StepKind::ApiServer(part) => api_server(part),
         StepKind::TryCertificates { from, .. } => {
             let from = from.first().map(ToString::to_string).unwrap_or_default();
             format!("test the new certificates: handshakes from {from}, etcdctl on the host")
@@ -115,6 +119,29 @@ pub fn describe(kind: &StepKind) -> String {
         StepKind::Defragment { way: DefragWay::Stopped(_), .. } => {
             "stop the member, defragment its database, and start it again".to_owned()
         }
+        StepKind::Compact { to: CompactTo::ApiServers, .. } => {
+            "remove the revisions that the API servers have compacted, on every member".to_owned()
+        }
+        StepKind::Compact { to: CompactTo::Newest, .. } => {
+            "remove all revisions but the newest of each key, on every member".to_owned()
+        }
+        StepKind::Disarm { alarms, .. } => {
+            let alarms: Vec<&str> = alarms.iter().map(String::as_str).collect();
+            format!(
+                "check that every database has room, clear the NOSPACE alarm of {}, and prove a write",
+                alarms.join(", ")
+            )
+        }
+        StepKind::CompareData { members, clears, .. } if clears.is_empty() => {
+            format!("check that {} have the same data", counted(members.len(), "member"))
+        }
+        StepKind::CompareData { clears, .. } => {
+            let alarms: Vec<&str> = clears.iter().map(String::as_str).collect();
+            format!(
+                "check that all members have the same data, clear the CORRUPT alarm of {}, and prove a write",
+                alarms.join(", ")
+            )
+        }
         StepKind::AwaitRejoin { .. } => {
             "wait until it answers, has caught up, and no new alarm is raised".to_owned()
         }
@@ -131,8 +158,29 @@ pub fn describe(kind: &StepKind) -> String {
         StepKind::SaveSnapshot { .. } => {
             "save a snapshot of the cluster on this host, and verify its checksum".to_owned()
         }
+        StepKind::PrepareLog { .. } => {
+            "check that the next minor can read the member's log; if not, write empty entries until it can".to_owned()
+        }
+        StepKind::NoteProof => "set a mark until the change of version is proven".to_owned(),
+        StepKind::EnableDowngrade { to, .. } => {
+            format!("enable etcd's downgrade to {}, and wait until every member's data is ready", to.minor())
+        }
+        StepKind::ProveVersion { endpoints, version } => {
+            let minor = version.minor();
+            // No earlier etcd tells its clients.
+            let cluster = if minor >= Minor::V3_6 {
+                format!("the cluster at {minor}, ")
+            } else {
+                String::new()
+            };
+            let members = counted(endpoints.len(), "member");
+            format!("prove the change of version: {members} at {version}, {cluster}equal data")
+        }
         StepKind::RemoveListed { id, leaver: Leaver::Serves, peer_url, .. } => {
             format!("remove member {id} at {peer_url} from the cluster; a leader hands over first")
+        }
+        StepKind::RemoveListed { id, leaver: Leaver::Stray, peer_url, .. } => {
+            format!("remove member {id} at {peer_url}, which is not on a host of the inventory")
         }
         StepKind::RemoveListed { id, leaver: Leaver::NoVote, peer_url, .. } => {
             format!("remove member {id} at {peer_url}, which has no vote, from the cluster")
@@ -140,7 +188,10 @@ pub fn describe(kind: &StepKind) -> String {
         StepKind::RemoveListed { id, leaver: Leaver::Failed, peer_url, .. } => {
             format!("remove the failed member {id} at {peer_url} from the cluster")
         }
-        StepKind::RetireMember { .. } => {
+        StepKind::DecommissionMember { others, .. } if others.is_empty() => {
+            "remove the member's unit or pod, its certificates and its records".to_owned()
+        }
+        StepKind::DecommissionMember { .. } => {
             "stop the removed member, archive its data, and remove its unit or pod and its certificates".to_owned()
         }
         StepKind::ForgetMember { .. } => {
@@ -156,6 +207,21 @@ pub fn describe(kind: &StepKind) -> String {
             "wait until the learner has caught up, and make it a voter".to_owned()
         }
         StepKind::WriteMarker { .. } => "record the cluster's id".to_owned(),
+        StepKind::StageRestore(Staging { bump: Some(bump), .. }) => {
+            format!("check the snapshot and restore it beside the data, {bump} revisions higher")
+        }
+        StepKind::StageRestore(Staging { bump: None, .. }) => {
+            "check the snapshot and restore it beside the data, at its own revision".to_owned()
+        }
+        StepKind::LookForClients => "see that no client is connected to the member".to_owned(),
+        StepKind::StopForRestore { .. } => {
+            "stop the member, if no client is connected to it".to_owned()
+        }
+        StepKind::SetAsideForRestore { .. } => {
+            "archive the member's data, once no member answers".to_owned()
+        }
+        StepKind::PlaceRestore { .. } => "move the restored data into the data directory".to_owned(),
+        StepKind::EndRestore { .. } => "remove the record of the restore".to_owned(),
     }
 }
 
@@ -172,5 +238,21 @@ fn leaf(request: &LeafRequest) -> String {
         request.kind().to_string()
     } else {
         format!("{} for {}", request.kind(), names.join(", "))
+    }
+}
+
+fn api_server(part: &ApiServerStep) -> String {
+    match part {
+        ApiServerStep::Certificate { .. } => {
+            "issue the API server's client certificate, once a member has accepted it".to_owned()
+        }
+        ApiServerStep::Wire { manifest, .. } => {
+            format!("edit {manifest}: the kubelet restarts the API server")
+        }
+        ApiServerStep::KubeadmConfig { .. } => {
+            "edit `etcd` in the ConfigMap kubeadm-config, which the next kubeadm upgrade reads"
+                .to_owned()
+        }
+        ApiServerStep::AwaitReady { .. } => "wait until the API server is ready".to_owned(),
     }
 }

@@ -15,7 +15,7 @@ pub fn files(plan: &Plan, facts: &SiteFacts, style: Style) -> String {
     let mut wanted = BTreeMap::new();
     for step in &plan.steps {
         let Some(cluster) = step.cluster() else { continue };
-        let layout = Layout::of(cluster);
+        let layout = Layout::new(cluster);
         let member = facts.hosts.get(step.host()).and_then(Observed::known);
         let token = member.and_then(|host| host.clusters.get(cluster)?.token.known());
         let (path, text) = match &step.kind {

@@ -28,7 +28,7 @@ pub(super) fn clusters(report: &PlanReport, style: Style, out: &mut Vec<String>)
     }
 }
 
-/// Who leads, and how that is known where the leader itself did not say it.
+/// The leader, and how it is known where the leader itself did not report it.
 pub fn leader(now: &ClusterNow) -> String {
     let name = now.leader.as_ref().map(ToString::to_string).unwrap_or_default();
     match now.led {
@@ -54,7 +54,7 @@ pub fn cluster(name: &ClusterName, now: &ClusterNow, style: Style) -> String {
         Formation::Absent => {
             format!("{name}: not formed yet, {} wanted", counted(voters, "member"))
         }
-        Formation::Begun => {
+        Formation::Started => {
             format!(
                 "{name}: a bootstrap was started and never had a quorum, {} wanted",
                 counted(voters, "member")
@@ -69,6 +69,7 @@ pub fn cluster(name: &ClusterName, now: &ClusterNow, style: Style) -> String {
             let quorum = now.quorum;
             let state = match now.standing() {
                 Standing::Healthy => style.paint(Paint::Green, "healthy"),
+                Standing::Alarmed => style.paint(Paint::Red, "alarm raised"),
                 Standing::Degraded => style.paint(Paint::Yellow, "degraded"),
                 Standing::Lost => style.paint(Paint::Red, "no quorum"),
                 Standing::NotKnown => {

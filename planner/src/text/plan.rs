@@ -7,7 +7,7 @@ use inventories::{ClusterName, HostName};
 
 use super::{Paint, Style, blocked, describe, narrowed, now, since};
 use crate::plan::{Action, PlaceRef, Plan, Step, Why};
-use crate::report::{Finding, Purpose};
+use crate::report::{Finding, Hop, Purpose};
 
 /// Renders a plan.
 pub fn plan(plan: &Plan, style: Style) -> String {
@@ -21,6 +21,7 @@ pub fn plan(plan: &Plan, style: Style) -> String {
     section(&mut out, blocked(&plan.report.blocked, style));
     section(&mut out, findings(&plan.report.held, "held back", Paint::Red, style));
     section(&mut out, steps(plan, style));
+    section(&mut out, hops(plan, style));
     section(&mut out, consequences(plan, style));
     section(&mut out, vec![summary(plan, style)]);
     out.join("\n") + "\n"
@@ -33,7 +34,7 @@ fn section(out: &mut Vec<String>, lines: Vec<String>) {
     }
 }
 
-/// Findings, one or two lines each: what is so, and what to do.
+/// Findings, one or two lines each: the situation, and what to do.
 pub fn findings<'a>(
     found: impl IntoIterator<Item = &'a Finding>,
     word: &str,
@@ -98,7 +99,7 @@ fn step_lines(step: &Step, told: Option<&PlaceRef>, style: Style) -> Vec<String>
             lines.extend(other.map(|place| note(&format!("wanted by {place}"))));
         }
         Why::Drift { changes } => lines.extend(changes.iter().map(|change| note(change))),
-        Why::Unfinished => lines.push(note("an earlier run stopped before this")),
+        Why::Unfinished => lines.push(note("an earlier run stopped before this step")),
         Why::Safety { note: text } => lines.push(note(text)),
     }
     lines
@@ -111,6 +112,23 @@ fn paint_of(action: Action) -> Paint {
         Action::Replace | Action::Delete => Paint::Red,
         Action::Check => Paint::Cyan,
     }
+}
+
+/// The hops to another minor. The first of each cluster is in this plan.
+fn hops(plan: &Plan, style: Style) -> Vec<String> {
+    let mut lines = Vec::new();
+    for Hop { cluster, number, of, from, to, changes, clients, undo } in &plan.report.hops {
+        let when = match number {
+            1 => "in this plan".to_owned(),
+            _ => format!("in the same apply, once hop {} is proven", number - 1),
+        };
+        let heading = format!("hop {number} of {of}: {cluster}: etcd {from} -> {to}");
+        lines.push(format!("{}, {when}", style.paint(Paint::Bold, &heading)));
+        lines.extend(changes.iter().map(|change| format!("  changes: {change}")));
+        lines.extend((*number > 1).then(|| format!("  clients: {clients}")));
+        lines.push(format!("  can be undone: {undo}"));
+    }
+    lines
 }
 
 fn consequences(plan: &Plan, style: Style) -> Vec<String> {
@@ -151,6 +169,10 @@ fn summary(plan: &Plan, style: Style) -> String {
             "No changes on the hosts that could be checked."
         } else if plan.report.purpose == Purpose::Defragment {
             "No changes. No database is worth defragmenting."
+        } else if plan.report.purpose == Purpose::Destroy {
+            "No changes. Nothing of the cluster is left on its hosts."
+        } else if plan.report.purpose == Purpose::Remove {
+            "No changes. Nothing of the cluster is left on the host."
         } else if plan.selection.is_everything() {
             "No changes. Your clusters match the inventory."
         } else {

@@ -1,4 +1,4 @@
-//! Who applied last, who is at it now, and what moved since.
+//! The last apply, the current one, and what changed since.
 
 use std::collections::{BTreeMap, BTreeSet};
 

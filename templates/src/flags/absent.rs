@@ -1,11 +1,25 @@
 //! Why a version does not have a flag, and what to write instead.
 
+use inventories::inventory::FlagValue;
 use inventories::{EtcdVersion, Minor};
 
 use super::problem::{Code, Problem};
 use super::standing::{Standing, standing};
 use super::table::{Successor, successor};
+use super::translate::named;
 use super::{gates, table};
+
+/// A flag that has another name in a version: it is given by that one, so that an inventory need not change in the same
+/// moment as the version. `None` where more than the name changed.
+pub(super) fn other_name(version: EtcdVersion, name: &str, value: &FlagValue) -> Option<Problem> {
+    let other = named(version, name, value)?;
+    let is_later = |old: &str, new: &str| old.strip_prefix("experimental-") == Some(new);
+    (is_later(name, other) || is_later(other, name)).then(|| {
+        let message =
+            format!("etcd {version} calls `{name}` `{other}`, and is given it by that name");
+        Problem::warning(Code::Renamed, message).hint(format!("write `{other}` instead"))
+    })
+}
 
 /// Explains the absence of a flag from a version.
 pub(super) fn explain(version: EtcdVersion, name: &str) -> Problem {

@@ -1,10 +1,10 @@
-//! What somebody meant by a value that etcd does not take: a size with a unit, a number in quotes, a time.
+//! The likely meaning of a value that etcd does not take: a size with a unit, a number in quotes, a time.
 
 use inventories::inventory::FlagValue;
 
 use super::value::{Kind, nanoseconds};
 
-/// The value to write, as TOML: the one that was meant, or a usual one where nobody can tell.
+/// The value to write, as TOML: the one that was meant, or a usual one where that is unclear.
 pub(super) fn instead(name: &str, kind: Kind, value: &FlagValue) -> String {
     let meant = match kind {
         Kind::Number { from, to } => {

@@ -4,7 +4,7 @@ use inventories::{FlagProblem, Severity};
 
 /// The kinds of problem, which `FlagProblem::code` names.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) enum Code {
+pub(crate) enum Code {
     Unknown,
     OtherVersion,
     Renamed,
@@ -34,23 +34,23 @@ impl Code {
 
 /// A problem under construction.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub(super) struct Problem {
-    pub(super) code: Code,
-    pub(super) severity: Severity,
-    pub(super) message: String,
-    pub(super) hint: Option<String>,
+pub(crate) struct Problem {
+    pub(crate) code: Code,
+    pub(crate) severity: Severity,
+    pub(crate) message: String,
+    pub(crate) hint: Option<String>,
 }
 
 impl Problem {
-    pub(super) fn error(code: Code, message: String) -> Self {
+    pub(crate) fn error(code: Code, message: String) -> Self {
         Self { code, severity: Severity::Error, message, hint: None }
     }
 
-    pub(super) fn warning(code: Code, message: String) -> Self {
+    pub(crate) fn warning(code: Code, message: String) -> Self {
         Self { severity: Severity::Warning, ..Self::error(code, message) }
     }
 
-    pub(super) fn hint(self, hint: String) -> Self {
+    pub(crate) fn hint(self, hint: String) -> Self {
         Self { hint: Some(hint), ..self }
     }
 }

@@ -10,7 +10,7 @@ const SMALLEST_QUOTA: i64 = 64 << 20;
 /// The API server writes objects of up to a MiB and a half, as etcd's default allows.
 const SMALLEST_REQUEST: i64 = 1 << 20;
 
-/// What a value would do to the cluster, where that is nobody's wish.
+/// What a value would do to the cluster, where nobody can want that.
 pub(super) fn check(name: &str, value: &FlagValue) -> Result<(), Problem> {
     let FlagValue::Int(number) = *value else { return Ok(()) };
     let (does, instead) = match name {

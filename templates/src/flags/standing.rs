@@ -5,7 +5,7 @@
 pub enum Standing {
     /// The operator's.
     Open,
-    /// quorate sets it, or leaves it out, by itself; the text says what to use instead.
+    /// quorate decides about it; the text says what to use instead.
     Owned(&'static str),
     /// Nobody sets it; the text says why.
     Unsupported(&'static str),
@@ -23,15 +23,13 @@ pub fn standing(name: &str) -> Standing {
         always asks for the other side's: leave it out";
     const ADDRESSES: &str =
         "use `address` and `peer-address` of the host, and `ports` of the cluster";
-    const FORMATION: &str =
-        "quorate knows whether the cluster is formed, and of whom: use `members` of the cluster";
+    const FORMATION: &str = "quorate knows whether the cluster is formed, and its members: use `members` of the cluster";
     const DISCOVERY: &str = "use `bootstrap` of the cluster";
     // etcd renames a directory to member/wal, so no disk can be mounted at that place.
     const DATA: &str = "the data, with the write-ahead log, is in /var/lib/etcd/<cluster>: mount \
         a disk there";
     const V2_PROXY: &str = "a v2 proxy is not a member of a cluster";
-    const OWN_PEER_CA: &str =
-        "the cluster's peer CA signs nothing but its members, so there is nobody to keep out";
+    const OWN_PEER_CA: &str = "the cluster's peer CA signs nothing but its members, so there is no other client to keep out";
     const JOURNAL: &str = "logs go to the journal, which rotates them";
 
     match name {
@@ -41,9 +39,7 @@ pub fn standing(name: &str) -> Standing {
         | "advertise-client-urls"
         | "listen-peer-urls"
         | "initial-advertise-peer-urls" => Owned(ADDRESSES),
-        "listen-metrics-urls" => {
-            Owned("metrics and health are served on 127.0.0.1: use `ports.metrics` of the cluster")
-        }
+        "listen-metrics-urls" => Owned("use `metrics` and `ports.metrics` of the cluster"),
         "cert-file"
         | "key-file"
         | "trusted-ca-file"

@@ -74,7 +74,8 @@ fn a_flag_of_other_lines_names_them() {
 fn a_renamed_flag_says_what_to_write_in_this_version() {
     assert_eq!(
         problem("3.7.3", "experimental-corrupt-check-time", &text("4h")),
-        "error renamed-flag: etcd 3.7.3 no longer has `experimental-corrupt-check-time`. write `corrupt-check-time` instead"
+        "warning renamed-flag: etcd 3.7.3 calls `experimental-corrupt-check-time` `corrupt-check-time`, and is given it by \
+         that name. write `corrupt-check-time` instead"
     );
     assert_eq!(
         problem("3.7.3", "experimental-initial-corrupt-check", &ON),
@@ -83,8 +84,8 @@ fn a_renamed_flag_says_what_to_write_in_this_version() {
     );
     assert_eq!(
         problem("3.5.35", "corrupt-check-time", &text("4h")),
-        "error renamed-flag: etcd 3.5.35 does not have `corrupt-check-time` under this name yet. \
-         write `experimental-corrupt-check-time` instead"
+        "warning renamed-flag: etcd 3.5.35 calls `corrupt-check-time` `experimental-corrupt-check-time`, and is given it \
+         by that name. write `experimental-corrupt-check-time` instead"
     );
     assert_eq!(
         problem("3.5.35", "debug", &ON),

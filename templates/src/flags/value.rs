@@ -74,7 +74,7 @@ fn number_noun(from: i64, to: i64) -> Cow<'static, str> {
 }
 
 /// What is wrong with a value, if anything is.
-pub(super) fn check(name: &str, kind: Kind, value: &FlagValue) -> Result<(), Problem> {
+pub(crate) fn check(name: &str, kind: Kind, value: &FlagValue) -> Result<(), Problem> {
     match (kind, value) {
         (Kind::Bool, FlagValue::Bool(_)) => Ok(()),
         (Kind::Number { from, to }, FlagValue::Int(number)) if (from..=to).contains(number) => {
@@ -161,7 +161,7 @@ pub(super) fn nanoseconds(text: &str) -> Option<f64> {
         nanoseconds += length;
         rest = after;
     }
-    // The largest float below 2⁶³: near that limit, 292 years, precision is nobody's need.
+    // The largest float below 2⁶³: near that limit, 292 years, nobody needs precision.
     (!text.is_empty() && nanoseconds < 9.2e18).then_some(nanoseconds)
 }
 

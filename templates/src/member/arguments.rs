@@ -50,8 +50,13 @@ impl Member {
                 "listen-client-urls",
                 &format!("{},{}", self.client_listen_url(), self.loopback_client_url()),
             ),
-            argument("listen-metrics-urls", &self.metrics_url()),
+            argument("listen-metrics-urls", &self.metrics_listen_urls()),
         ]
+    }
+
+    fn metrics_listen_urls(&self) -> String {
+        let urls = self.metrics_listeners().map(|socket| format!("http://{socket}"));
+        urls.collect::<Vec<_>>().join(",")
     }
 
     fn advertised(&self) -> Vec<(String, String)> {
@@ -93,7 +98,7 @@ impl Member {
                 };
                 let state = argument("initial-cluster-state", &"new");
                 // A discovery service has a token of its own, and etcd reads none beside it: then it
-                // only tells of which bootstrap a process is.
+                // only tells which bootstrap a process belongs to.
                 let token = argument("initial-cluster-token", &PLACEHOLDER);
                 [vec![state], found, vec![token]].concat()
             }
@@ -102,7 +107,7 @@ impl Member {
             }
             // With a write-ahead log etcd reads neither. Without one it has lost its memory: then it
             // looks for the cluster among the other members that are listed here, and where there are
-            // none it ends. So no runtime, and nobody's hand, starts it on an empty disk.
+            // none it ends. So no runtime, and no operator by mistake, starts it on an empty disk.
             Formation::Existing { .. } => {
                 let alone = format!("{}={}", self.name, self.peer_url());
                 vec![
@@ -115,25 +120,26 @@ impl Member {
 
     /// The operator's flags, and quorate's defaults where the operator says nothing.
     fn settings(&self) -> BTreeMap<String, String> {
+        let flags = flags::translated(self.version, &self.flags).flags;
         let mut arguments: BTreeMap<String, String> =
-            self.flags.iter().map(|(flag, value)| (flag.clone(), value.to_string())).collect();
+            flags.iter().map(|(flag, value)| (flag.clone(), value.to_string())).collect();
         for (flag, value) in defaults(self.version) {
             if flags::has(self.version, flag) && !self.operator_sets(Setting::Flag(flag)) {
                 arguments.insert(flag.to_owned(), value.to_owned());
             }
         }
-        if let Some(gates) = self.gates() {
+        if let Some(gates) = self.gates(flags.get(gates::FLAG)) {
             arguments.insert(gates::FLAG.to_owned(), gates);
         }
         arguments
     }
 
     /// Feature gates are one flag, so quorate's are merged into the operator's.
-    fn gates(&self) -> Option<String> {
+    fn gates(&self, set: Option<&FlagValue>) -> Option<String> {
         if self.version.minor() < gates::SINCE {
             return None;
         }
-        let mut gates = match self.flags.get(gates::FLAG) {
+        let mut gates = match set {
             Some(FlagValue::Text(text)) => gates::parse(text),
             Some(FlagValue::Bool(_) | FlagValue::Int(_)) | None => BTreeMap::new(),
         };

@@ -25,7 +25,7 @@ pub enum Bootstrap {
 pub struct V3Discovery {
     /// Its client URLs.
     pub endpoints: Vec<String>,
-    /// What a member shows it, and whom it trusts.
+    /// What a member presents to it, and which CA it trusts.
     pub access: Access,
 }
 

@@ -46,7 +46,7 @@ pub(super) struct PodSecurity {
 /// A user or group of the host, by number.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum Id {
-    /// What the host knows and nobody else: this text stands for it.
+    /// What only the host knows: this text stands for it.
     Hole(&'static str),
     Known(u32),
 }

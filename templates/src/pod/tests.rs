@@ -64,7 +64,7 @@ fn the_pods_of_each_minor_are_as_reviewed() {
         for (formation, member) in
             [("new", sample::member(version)), ("existing", sample::formed(version))]
         {
-            let manifest = Manifest::of(&member).unwrap();
+            let manifest = Manifest::for_member(&member).unwrap();
             let path = format!("{dir}/{version}-{formation}.yaml");
             if std::env::var_os("REWRITE").is_some() {
                 std::fs::write(&path, manifest.as_str()).unwrap();
@@ -81,7 +81,7 @@ fn the_pod_and_the_unit_of_a_member_run_the_same_command() {
         let plain = [sample::member(version), sample::by_dns(version), sample::formed(version)];
         let by_discovery = sample::by_discovery(version).into_iter().map(|(_, member)| member);
         for member in plain.into_iter().chain(by_discovery) {
-            let pod = Manifest::of(&member).unwrap().bind(Some(&token()), Some(IDS));
+            let pod = Manifest::for_member(&member).unwrap().bind(Some(&token()), Some(IDS));
             let unit = unit::render(&member).unwrap().bind(&token());
             let mut in_unit = unit::tests::exec_start(&unit);
             assert_eq!(in_unit.remove(0), format!("/opt/quorate/etcd/{version}/etcd"));
@@ -95,7 +95,7 @@ fn the_pod_and_the_unit_of_a_member_run_the_same_command() {
 
 #[test]
 fn binding_fills_in_token_and_numbers_and_changes_nothing_else() {
-    let manifest = Manifest::of(&sample::member("3.6.16")).unwrap();
+    let manifest = Manifest::for_member(&sample::member("3.6.16")).unwrap();
     let bound = manifest.bind(Some(&token()), Some(IDS));
     let pod = read(&bound);
     let security = &pod["spec"]["securityContext"];
@@ -112,7 +112,7 @@ fn binding_fills_in_token_and_numbers_and_changes_nothing_else() {
 
 #[test]
 fn the_pod_of_a_formed_member_has_no_token() {
-    let manifest = Manifest::of(&sample::formed("3.6.16")).unwrap();
+    let manifest = Manifest::for_member(&sample::formed("3.6.16")).unwrap();
     assert_eq!(manifest.bind(Some(&token()), None), manifest.as_str());
     assert!(!manifest.as_str().contains("token="));
 }
@@ -121,7 +121,7 @@ fn the_pod_of_a_formed_member_has_no_token() {
 #[test]
 fn no_pod_mounts_what_its_own_process_could_replace() {
     for member in [sample::member("3.6.16"), sample::by_dns("3.6.16"), sample::formed("3.6.16")] {
-        let pod = read(Manifest::of(&member).unwrap().as_str());
+        let pod = read(Manifest::for_member(&member).unwrap().as_str());
         let list = |of: &Yaml, key: &str| of[key].as_vec().unwrap().clone();
         let writable: Vec<String> = list(&pod["spec"]["containers"][0], "volumeMounts")
             .iter()
@@ -152,7 +152,7 @@ fn a_process_tells_which_of_two_manifests_it_was_started_from() {
     let identities: BTreeSet<String> = members
         .iter()
         .map(|member| {
-            let manifest = Manifest::of(member).unwrap();
+            let manifest = Manifest::for_member(member).unwrap();
             let pod = read(manifest.as_str());
             let variables = &pod["spec"]["containers"][0]["env"];
             let variable = &variables[1];
@@ -167,7 +167,7 @@ fn a_process_tells_which_of_two_manifests_it_was_started_from() {
 /// Go asks for `NO_PROXY` first, whatever proxy an image or a runtime sets.
 #[test]
 fn a_pod_takes_no_proxy_for_its_peers() {
-    let pod = read(Manifest::of(&sample::formed("3.6.16")).unwrap().as_str());
+    let pod = read(Manifest::for_member(&sample::formed("3.6.16")).unwrap().as_str());
     let variable = &pod["spec"]["containers"][0]["env"][0];
     assert_eq!(
         (variable["name"].as_str(), variable["value"].as_str()),
@@ -177,7 +177,7 @@ fn a_pod_takes_no_proxy_for_its_peers() {
 
 #[test]
 fn the_numbers_stand_on_lines_of_their_own() {
-    let text = Manifest::of(&sample::member("3.6.16")).unwrap().as_str().to_owned();
+    let text = Manifest::for_member(&sample::member("3.6.16")).unwrap().as_str().to_owned();
     for (key, hole) in [("runAsUser", USER_HOLE), ("runAsGroup", GROUP_HOLE)] {
         let lines: Vec<&str> = text.lines().filter(|line| line.contains(hole)).collect();
         let [line] = lines[..] else { panic!("{lines:?}") };
@@ -190,7 +190,7 @@ fn an_operators_flag_can_pose_neither_as_the_token_nor_as_a_number() {
     let mut member = sample::member("3.6.16");
     let posing = format!("x\n    runAsUser: {USER_HOLE}\n--initial-cluster-token={PLACEHOLDER}");
     member.flags.insert("auth-token".to_owned(), FlagValue::Text(posing.clone()));
-    let text = Manifest::of(&member).unwrap().bind(Some(&token()), None);
+    let text = Manifest::for_member(&member).unwrap().bind(Some(&token()), None);
     assert_eq!(text.matches(token().as_str()).count(), 1);
     let begins = |line: &&str| line.trim_start().starts_with("runAsUser");
     assert_eq!(text.lines().filter(begins).count(), 1, "{text}");
@@ -202,7 +202,7 @@ fn a_kubelet_puts_nothing_into_an_argument() {
     let value = format!("$ $$ $$$ $({IDENTITY}) $$({IDENTITY}) ${{HOME}} $(");
     let mut member = sample::member("3.6.16");
     member.flags.insert("auth-token".to_owned(), FlagValue::Text(value.clone()));
-    let manifest = Manifest::of(&member).unwrap();
+    let manifest = Manifest::for_member(&member).unwrap();
     assert!(command(&read(manifest.as_str())).contains(&format!("--auth-token={value}")));
 }
 
@@ -215,7 +215,7 @@ proptest! {
         for (flag, value) in ["auth-token", "cipher-suites", "cors"].into_iter().zip(values) {
             member.flags.insert(flag.to_owned(), FlagValue::Text(value));
         }
-        let manifest = Manifest::of(&member).unwrap();
+        let manifest = Manifest::for_member(&member).unwrap();
         let mut command = command(&read(manifest.as_str()));
         prop_assert_eq!(command.remove(0), "etcd");
         prop_assert_eq!(command, member.arguments());
@@ -233,7 +233,7 @@ fn a_name_that_yaml_takes_for_something_else_is_quoted() {
     for word in words {
         let cluster = ClusterName::new(word).unwrap();
         let member = Member { cluster, ..sample::member("3.6.16") };
-        let manifest = Manifest::of(&member).unwrap();
+        let manifest = Manifest::for_member(&member).unwrap();
         let key = "app.kubernetes.io/instance: ";
         let line = manifest.as_str().lines().find(|line| line.contains(key)).unwrap();
         let value = line.trim().strip_prefix(key).unwrap();

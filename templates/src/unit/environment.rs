@@ -40,7 +40,7 @@ pub(super) fn has_password(member: &Member) -> bool {
 
 /// The program of `ExecStart=`, with what is in front of it. `env` would show a password in its arguments.
 pub(super) fn start(member: &Member) -> String {
-    let etcd = ReleaseLayout::of(member.version).etcd();
+    let etcd = ReleaseLayout::new(member.version).etcd();
     if has_password(member) { etcd } else { format!("{CLEAN}{etcd}") }
 }
 

@@ -1,4 +1,4 @@
-//! What quorate is held against: etcd started, fed and restarted by hand over ssh.
+//! What quorate is held against: etcd started, filled and restarted manually over ssh.
 
 use std::collections::BTreeSet;
 use std::process::{Command, Stdio};
@@ -39,7 +39,7 @@ pub(crate) fn on_each(
         });
         commands.push(command);
     }
-    let begun = Instant::now();
+    let started = Instant::now();
     let children = commands.iter_mut().map(Command::spawn).collect::<Result<Vec<_>, _>>()?;
     for mut child in children {
         let status = child.wait()?;
@@ -47,7 +47,7 @@ pub(crate) fn on_each(
             return Err(format!("over ssh: {status}").into());
         }
     }
-    Ok(begun.elapsed())
+    Ok(started.elapsed())
 }
 
 /// A client that writes one key after the other.

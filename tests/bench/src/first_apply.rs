@@ -1,4 +1,4 @@
-//! The first apply of three members, beside the least that anybody must do for it by hand: log in to
+//! The first apply of three members, beside the minimum of manual work for it: log in to
 //! each host, send the release's archive there, and start etcd from files that are ready.
 
 use std::time::{Duration, Instant};
@@ -21,7 +21,7 @@ const ROUNDS: usize = 3;
 pub(crate) struct FirstApply {
     /// Our first apply.
     ours_s: Spread,
-    /// The same by hand, in seconds: the sum of the three parts.
+    /// The same done manually, in seconds: the sum of the three parts.
     bare_s: f64,
     /// A login on each host, side by side.
     bare_logins_s: f64,
@@ -29,7 +29,7 @@ pub(crate) struct FirstApply {
     bare_archive_s: f64,
     /// Three etcds started from ready files, until the cluster answers.
     bare_start_s: f64,
-    /// Of the medians.
+    /// Ratio of the medians.
     ratio: f64,
 }
 
@@ -53,7 +53,7 @@ pub(crate) fn measure() -> Result<FirstApply, Failure> {
     let mut rounds = Vec::new();
     for round in 1..=ROUNDS {
         say(&format!("the first apply of three members, {round} of {ROUNDS}"));
-        let site = Site::of(3)?;
+        let site = Site::new(3)?;
         // A host that still boots has no time for anybody.
         on_each(&site, None, |_| {
             Ok("systemctl is-system-running --wait >/dev/null || true".into())
@@ -63,7 +63,7 @@ pub(crate) fn measure() -> Result<FirstApply, Failure> {
         rounds.push([ours, logins.as_secs_f64(), archive.as_secs_f64(), start.as_secs_f64()]);
     }
     let of = |index: usize| median(rounds.iter().map(|round| round[index]));
-    let ours_s = Spread::of(rounds.iter().map(|round| round[0]));
+    let ours_s = Spread::from_values(rounds.iter().map(|round| round[0]));
     let (bare_logins_s, bare_archive_s, bare_start_s) = (of(1), of(2), of(3));
     let bare_s = bare_logins_s + bare_archive_s + bare_start_s;
     Ok(FirstApply {
@@ -88,7 +88,7 @@ fn by_hand(site: &Site) -> Result<(Duration, Duration, Duration), Failure> {
             .into())
     })?;
     let mut starts = starts.into_iter();
-    let begun = Instant::now();
+    let started = Instant::now();
     on_each(site, None, |_| Ok(starts.next().unwrap_or_default()))?;
     let first = site.hosts()?.into_iter().next().ok_or("no host")?;
     let pki = "/etc/etcd/main/pki/current";
@@ -100,7 +100,7 @@ fn by_hand(site: &Site) -> Result<(Duration, Duration, Duration), Failure> {
              endpoint health --cluster"
         ),
     )?;
-    Ok((logins, archive, begun.elapsed()))
+    Ok((logins, archive, started.elapsed()))
 }
 
 /// The command that starts the member as it was started first, on a data directory of its own, and

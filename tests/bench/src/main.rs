@@ -1,7 +1,7 @@
 //! How fast quorate is, beside what it can't be faster than, all in one run on one machine.
 //!
 //! Every figure of ours stands beside its reference, measured alternately: a plan without changes
-//! beside `ssh HOST true`, a first apply beside etcd started by hand, a roll beside bare restarts.
+//! beside `ssh HOST true`, a first apply beside etcd started manually, a roll beside bare restarts.
 //! Hosts and operator share this machine, so only the ratios travel to another one.
 //!
 //! - [`noop`], [`first_apply`], [`roll`]: on hosts of the lab.

@@ -35,7 +35,7 @@ pub(crate) struct Measured {
 impl Measured {
     /// Runs them, and prints what they cost.
     pub(crate) fn run(&self) -> Result<(), Failure> {
-        let begun = Instant::now();
+        let started = Instant::now();
         let mut children = Vec::new();
         for command in &self.commands {
             let mut words = command.split('\t');
@@ -49,7 +49,7 @@ impl Measured {
                 return Err(format!("{}: {status}", command.replace('\t', " ")).into());
             }
         }
-        let wall = begun.elapsed();
+        let wall = started.elapsed();
         let used = getrusage(UsageWho::RUSAGE_CHILDREN)?;
         crate::results::say(&serde_json::to_string(&cost(wall, &used))?);
         Ok(())
@@ -95,7 +95,7 @@ pub(crate) fn together<'a>(
 
 /// The value in the middle; the lower of two.
 pub(crate) fn median(values: impl IntoIterator<Item = f64>) -> f64 {
-    Spread::of(values).median
+    Spread::from_values(values).median
 }
 
 /// How long the runs of one thing took, in seconds. A median alone hides the run that stands still.
@@ -110,7 +110,7 @@ pub(crate) struct Spread {
 }
 
 impl Spread {
-    pub(crate) fn of(values: impl IntoIterator<Item = f64>) -> Self {
+    pub(crate) fn from_values(values: impl IntoIterator<Item = f64>) -> Self {
         let mut values: Vec<f64> = values.into_iter().collect();
         values.sort_by(f64::total_cmp);
         let count = values.len();
@@ -137,13 +137,13 @@ mod tests {
     fn a_run_that_stands_still_is_the_slowest_and_eight_of_sixty_are_the_p95() {
         let with = |slow: usize| {
             let runs = (0..60).map(|run| if run < slow { 4.0 } else { 0.2 });
-            let Spread { median, p95, slowest } = Spread::of(runs);
+            let Spread { median, p95, slowest } = Spread::from_values(runs);
             (median, p95, slowest)
         };
         assert_eq!(with(0), (0.2, 0.2, 0.2));
         assert_eq!(with(1), (0.2, 0.2, 4.0));
         assert_eq!(with(8), (0.2, 4.0, 4.0));
-        assert_eq!(Spread::of([3.0, 1.0]).median, 1.0);
-        assert_eq!(Spread::of([]), Spread::default());
+        assert_eq!(Spread::from_values([3.0, 1.0]).median, 1.0);
+        assert_eq!(Spread::from_values([]), Spread::default());
     }
 }

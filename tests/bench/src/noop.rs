@@ -24,7 +24,7 @@ pub(crate) struct Noop {
     ours_s: Spread,
     /// Wall time of `ssh HOST true` on all hosts at once.
     ssh_s: Spread,
-    /// CPU time of all hosts for our plan, in seconds; what they use by themselves is not taken off.
+    /// CPU time of all hosts for our plan, in seconds; what they use anyway is not subtracted.
     host_cpu_s: f64,
     /// The same for the ssh logins.
     ssh_host_cpu_s: f64,
@@ -36,7 +36,7 @@ pub(crate) struct Noop {
     peak_mb: f64,
     /// Connections, commands started, and bytes each way, on average a host, as `quorate -v` says.
     traffic: String,
-    /// Of the p95 of both.
+    /// Ratio of the p95 of both.
     pub(crate) ratio: f64,
 }
 
@@ -62,7 +62,7 @@ pub(crate) fn measure() -> Result<Vec<Noop>, Failure> {
     let mut all = Vec::new();
     for hosts in HOSTS {
         say(&format!("booting {hosts} hosts and forming their clusters"));
-        let site = Site::of(hosts)?;
+        let site = Site::new(hosts)?;
         run(site.apply())?;
         for rtt_ms in ROUND_TRIPS {
             site.set_distance(rtt_ms)?;
@@ -84,7 +84,7 @@ fn side_by_side(site: &Site, hosts: u8, rtt_ms: u16) -> Result<Noop, Failure> {
         ssh.push(with_hosts(site, || together(&logins))?);
     }
     let of = |all: &[(Cost, f64)], what: fn(&(Cost, f64)) -> f64| median(all.iter().map(what));
-    let spread = |all: &[(Cost, f64)]| Spread::of(all.iter().map(|run| run.0.wall_s));
+    let spread = |all: &[(Cost, f64)]| Spread::from_values(all.iter().map(|run| run.0.wall_s));
     let (ours_s, ssh_s) = (spread(&ours), spread(&ssh));
     Ok(Noop {
         hosts,

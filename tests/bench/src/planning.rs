@@ -88,9 +88,9 @@ impl Planning {
 fn time(spec: &SiteSpec, facts: &SiteFacts, at_least: usize) -> Result<f64, Failure> {
     let mut times = Vec::new();
     for _ in 0..ROUNDS {
-        let begun = Instant::now();
+        let started = Instant::now();
         let plan = plan(spec, facts, &Policy::default())?;
-        times.push(begun.elapsed().as_secs_f64());
+        times.push(started.elapsed().as_secs_f64());
         if !plan.report.blocked.is_empty() || plan.steps.len() < at_least {
             return Err(format!("not the plan to be timed: {:#?}", plan.report).into());
         }

@@ -20,7 +20,7 @@ pub(crate) struct Roll {
     ours_s: Spread,
     /// `systemctl restart` on each host in turn; each returns when etcd is ready.
     bare_s: Spread,
-    /// Of the medians.
+    /// Ratio of the medians.
     ratio: f64,
     /// The longest time between two acknowledged writes while we rolled, in milliseconds.
     write_gap_ms: f64,
@@ -45,7 +45,7 @@ impl Roll {
 
 /// Measures both on the same cluster, in turn.
 pub(crate) fn measure() -> Result<Roll, Failure> {
-    let site = Site::of(3)?;
+    let site = Site::new(3)?;
     run(site.apply())?;
     let (mut ours, mut bare, mut idle) = (Vec::new(), Vec::new(), Vec::new());
     for round in 0..ROUNDS {
@@ -58,7 +58,7 @@ pub(crate) fn measure() -> Result<Roll, Failure> {
             Ok(2.0)
         })?);
     }
-    let seconds = |all: &[(f64, Duration)]| Spread::of(all.iter().map(|run| run.0));
+    let seconds = |all: &[(f64, Duration)]| Spread::from_values(all.iter().map(|run| run.0));
     let gap = |all: &[(f64, Duration)]| median(all.iter().map(|run| run.1.as_secs_f64() * 1e3));
     let (ours_s, bare_s) = (seconds(&ours), seconds(&bare));
     Ok(Roll {
@@ -83,11 +83,11 @@ fn written(
 }
 
 fn restart_each(site: &Site) -> Result<f64, Failure> {
-    let begun = Instant::now();
+    let started = Instant::now();
     for host in site.hosts()? {
         on(&host, "systemctl restart etcd-main")?;
     }
-    Ok(begun.elapsed().as_secs_f64())
+    Ok(started.elapsed().as_secs_f64())
 }
 
 fn change_a_flag(site: &Site, value: u32) -> Result<(), Failure> {

@@ -24,8 +24,8 @@ pub(crate) struct Site {
 }
 
 impl Site {
-    /// So many empty hosts, and an inventory of them.
-    pub(crate) fn of(hosts: u8) -> Result<Self, Failure> {
+    /// This many empty hosts, and an inventory of them.
+    pub(crate) fn new(hosts: u8) -> Result<Self, Failure> {
         let lab = Lab::up(&Options::hosts("bench".parse()?, hosts))?;
         let folder = tempfile::tempdir()?;
         let inventory = lab.site(folder.path(), &SiteOptions::default())?;

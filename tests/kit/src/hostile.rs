@@ -27,7 +27,7 @@ pub fn corpus(target: &str) -> Vec<(String, Vec<u8>)> {
 pub fn damaged(samples: Vec<Vec<u8>>) -> impl Strategy<Value = Vec<u8>> {
     let damages = prop::collection::vec(damage(), 1..6);
     (prop::sample::select(samples), damages).prop_map(|(sample, damages)| {
-        damages.into_iter().fold(sample, |bytes, damage| damage.of(bytes))
+        damages.into_iter().fold(sample, |bytes, damage| damage.apply_to(bytes))
     })
 }
 
@@ -104,7 +104,7 @@ fn piece() -> impl Strategy<Value = Vec<u8>> {
 }
 
 impl Damage {
-    fn of(&self, mut bytes: Vec<u8>) -> Vec<u8> {
+    fn apply_to(&self, mut bytes: Vec<u8>) -> Vec<u8> {
         if bytes.is_empty() {
             return bytes;
         }

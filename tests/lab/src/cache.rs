@@ -118,7 +118,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn an_interrupted_build_is_made_anew_and_a_finished_one_never() {
+    fn an_interrupted_build_is_repeated_and_a_finished_one_never() {
         let folder = env::temp_dir().join(format!("quorate-lab-cache-{}", std::process::id()));
         let target = folder.join("thing");
         let failed = ensure_built(&target, |partial| {

@@ -174,7 +174,7 @@ impl Cgroup {
         })
     }
 
-    /// Lets so many writes a second through to a device, `MAJOR:MINOR`; all of them again with
+    /// Limits the writes per second to a device, `MAJOR:MINOR`; lifts the limit with
     /// `None`. In version 1 a group inside this one, such as that of a unit with a weight, is not
     /// held up.
     pub fn limit_writes(&self, device: &str, per_second: Option<u32>) -> Result<(), LabError> {

@@ -10,6 +10,7 @@ use std::time::Instant;
 
 use clap::{Args, Parser, Subcommand};
 
+use crate::control_plane;
 use crate::delay::{self, RoundTrip};
 use crate::discovery;
 use crate::disk::DiskSize;
@@ -20,6 +21,7 @@ use crate::kubelet::Kubelet;
 use crate::lab::Lab;
 use crate::mirror;
 use crate::name::{HostId, LabName};
+use crate::object_store;
 use crate::options::{Note, Options, Stay};
 use crate::releases::{self, Version};
 use crate::site::{self, Authorities, Delivery, Family, Runtime, SiteOptions};
@@ -52,17 +54,17 @@ enum Command {
     Freeze(One),
     /// Lets a frozen host continue.
     Thaw(One),
-    /// Lets only so many writes a second through to a host's disk; 0 ends that.
+    /// Limits a host's disk to this many writes per second; 0 lifts the limit.
     Slow(Slow),
-    /// Lets nothing through to a host or from it.
+    /// Cuts a host off from all others.
     Cut(One),
-    /// Lets nothing through between two hosts.
+    /// Cuts the connection between two hosts.
     Partition(Two),
-    /// Lets nothing through to one TCP port of a host.
+    /// Drops all packets to one TCP port of a host.
     Silence(Port),
     /// Takes back every cut, partition and silence of a host.
     Heal(One),
-    /// Lets the hosts use a DNS server that knows exactly these records.
+    /// Gives the hosts a DNS server with exactly these records.
     Dns(Dns),
     /// Writes a ready site folder for what is up: `quorate.toml` and CAs.
     Inventory(Inventory),
@@ -89,7 +91,7 @@ struct Up {
     /// How far apart everybody is, in milliseconds there and back; 0 ends that.
     #[arg(long)]
     delay_ms: Option<RoundTrip>,
-    /// Lets the hosts use a DNS server; `lab dns` gives it its records.
+    /// Gives the hosts a DNS server; `lab dns` sets its records.
     #[arg(long)]
     dns: bool,
     /// The distribution that the plain hosts of a new lab run.
@@ -183,9 +185,15 @@ struct Prepare {
     /// Also what hosts with a kubelet are made of.
     #[arg(long)]
     kubelet: bool,
+    /// Also what a control plane of Kubernetes is made of.
+    #[arg(long)]
+    kubernetes: bool,
     /// Also what the discovery service of the v2 protocol is made of.
     #[arg(long)]
     discovery: bool,
+    /// Also an S3 server.
+    #[arg(long)]
+    object_store: bool,
     /// Which versions; those that scenarios are run on unless given.
     versions: Vec<Version>,
 }
@@ -223,7 +231,7 @@ fn run(cli: &Cli) -> Result<(), LabError> {
         }
         Command::Kill(one) => done(host(one.host)?.kill(), one.host, "is off"),
         Command::Freeze(one) => done(host(one.host)?.freeze(), one.host, "stands still"),
-        Command::Thaw(one) => done(host(one.host)?.thaw(), one.host, "goes on"),
+        Command::Thaw(one) => done(host(one.host)?.thaw(), one.host, "runs again"),
         Command::Slow(slow) => {
             let limit = (slow.writes > 0).then_some(slow.writes);
             let slowed = host(slow.host)?.limit_writes(limit);
@@ -341,8 +349,14 @@ fn prepare(wanted: &Prepare) -> Result<(), LabError> {
         let release = releases::ensure(*version, tell).map(|release| release.archive);
         made.push(told(&format!("etcd {version}"), release));
     }
+    if wanted.kubernetes {
+        made.push(told("control plane", control_plane::ensure(tell)));
+    }
     if wanted.discovery {
         made.push(told("discovery service", discovery::ensure()));
+    }
+    if wanted.object_store {
+        made.push(told("S3 server", object_store::ensure(tell)));
     }
     made.into_iter().collect()
 }

@@ -56,6 +56,20 @@ pub(crate) fn ensure_etcd(version: Version, tell: Tell) -> Result<PathBuf, LabEr
     ensure(&format!("etcd-v{version}"), &etcd_name(version), &programs, "/usr/local/bin/etcd")
 }
 
+/// The image of kube-apiserver, as kubeadm calls it.
+pub(crate) fn apiserver_name() -> (&'static str, String) {
+    let repository = "registry.k8s.io/kube-apiserver";
+    (repository, format!("{repository}:v{}", kubernetes::VERSION))
+}
+
+/// Makes the image of kube-apiserver unless it is there, and returns its archive, relative to [`folder`].
+pub(crate) fn ensure_apiserver(tell: Tell) -> Result<PathBuf, LabError> {
+    let program = kubernetes::ensure_control_plane(tell)?.join("kube-apiserver");
+    let programs = [(program, PathBuf::from("usr/local/bin/kube-apiserver"))];
+    let file = format!("kube-apiserver-v{}", kubernetes::VERSION);
+    ensure(&file, &apiserver_name().1, &programs, "/usr/local/bin/kube-apiserver")
+}
+
 /// Makes the pause image unless it is there, and returns its archive, relative to [`folder`].
 pub(crate) fn ensure_pause() -> Result<PathBuf, LabError> {
     let program = kubernetes::ensure_pause()?;

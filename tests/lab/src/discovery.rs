@@ -56,7 +56,7 @@ pub enum Access {
 
 /// The user whom a service with [`Access::User`] lets in.
 pub const USER: &str = "discovery";
-/// That user's password. Nothing in a lab is worth a secret.
+/// That user's password. Nothing in a lab needs a secret.
 pub const PASSWORD: &str = "lab-discovery-password";
 /// Where the protocols keep their records.
 const REGISTRY: &str = "/_etcd/registry/";

@@ -128,10 +128,10 @@ pub enum LabError {
     #[error("{0} has no kubelet")]
     NoKubelet(HostId),
     /// The answer of `go mod download` says nothing of the module's files.
-    #[error("the Go module of the kubelet cannot be had")]
-    UnknownKubelet,
+    #[error("the Go module of Kubernetes cannot be had")]
+    UnknownKubernetes,
     /// Some of what the lab made is still there.
-    #[error("could not take away everything:\n{}", .0.join("\n"))]
+    #[error("could not remove everything:\n{}", .0.join("\n"))]
     Leftovers(Vec<String>),
 }
 
@@ -161,7 +161,9 @@ impl LabError {
                 "the machine may be overloaded: run `./dev lab up` again, it continues with what is there",
             ),
             LabError::SubnetTaken(_) => Some("take the other lab down: ./dev lab --name NAME down"),
-            LabError::NotPrepared(_) => Some("./dev lab prepare --kubelet says why"),
+            LabError::NotPrepared(_) => {
+                Some("./dev lab prepare --kubelet --kubernetes --discovery --object-store says why")
+            }
             LabError::NotReached { .. } => {
                 Some("see whether a packet filter on the host or on this machine drops its packets")
             }
@@ -170,7 +172,7 @@ impl LabError {
                 Some("hosts get one when they are added: ./dev lab up N --kubelet")
             }
             LabError::ToolFailed { .. }
-            | LabError::UnknownKubelet
+            | LabError::UnknownKubernetes
             | LabError::NoSuchNumber(_)
             | LabError::Unfreezable(_)
             | LabError::File { .. }

@@ -45,7 +45,7 @@ pub struct Host {
 
 impl Host {
     pub(crate) fn new(lab: &LabName, id: HostId, subnet: Subnet) -> Self {
-        Self { lab: lab.clone(), id, subnet, state: StateFile::of(lab) }
+        Self { lab: lab.clone(), id, subnet, state: StateFile::for_lab(lab) }
     }
 
     /// Its number.
@@ -156,25 +156,25 @@ impl Host {
         self.running_cgroup()?.thaw()
     }
 
-    /// Lets so many writes a second through to its disk, until it is killed; all again with `None`.
+    /// Limits the writes per second to its disk, until it is killed; lifts the limit with `None`.
     /// See [`Cgroup::limit_writes`] for who is held up.
     pub fn limit_writes(&self, per_second: Option<u32>) -> Result<(), LabError> {
         self.running_cgroup()?.limit_writes(&self.disk().device()?, per_second)
     }
 
-    /// Lets nothing through to it or from it.
+    /// Cuts it off from all others.
     pub fn cut(&self) -> Result<(), LabError> {
         self.break_network(|faults| {
             faults.cut.insert(self.id);
         })
     }
 
-    /// Lets nothing through between it and another host; the operator still reaches both.
+    /// Cuts it off from another host; the operator still reaches both.
     pub fn partition(&self, other: &Host) -> Result<(), LabError> {
         self.break_network(|faults| faults.partition(self.id, other.id))
     }
 
-    /// Lets nothing through to one of its TCP ports: a client that connects gets no answer at all.
+    /// Drops all packets to one of its TCP ports: a client that connects gets no answer at all.
     pub fn silence(&self, port: u16) -> Result<(), LabError> {
         self.break_network(|faults| {
             faults.silenced.insert((self.id, port));
@@ -255,7 +255,7 @@ impl Host {
         service::launch(&self.thing(), &self.ledger(), program, &self.console()).map(drop)
     }
 
-    /// Lets it ask the lab's DNS server for names, if there is one and the host is on.
+    /// Points it at the lab's DNS server, if there is one and the host is on.
     pub(crate) fn ask_for_names(&self, state: &LabState) -> Result<(), LabError> {
         let root = self.disk().root();
         if state.dns.is_none() || !disk::is_mounted(&root)? {
@@ -337,7 +337,7 @@ impl Host {
     }
 
     fn network(&self) -> Network {
-        Network::of(&self.lab, self.subnet, self.ledger())
+        Network::for_lab(&self.lab, self.subnet, self.ledger())
     }
 
     /// What belongs to the host and outlives its reboots.

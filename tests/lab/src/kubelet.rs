@@ -28,6 +28,8 @@ const FILES: [(&str, u32, &str); 5] = [
 const MANIFESTS: &str = "etc/kubernetes/manifests";
 /// Where a host sees the container images of the lab's cache.
 const IMAGES: &str = "/srv/container-images";
+/// Where a host sees the programs of the lab's cache.
+pub(crate) const PROGRAMS: &str = "/srv/programs";
 
 /// What pods on the lab's hosts are to be made of.
 #[derive(Debug, Clone, Default)]
@@ -42,7 +44,7 @@ pub struct Kubelet {
 /// What an image is made of, apart from what every image is made of.
 pub(crate) fn recipe() -> Vec<&'static str> {
     let files = FILES.iter().flat_map(|(path, _, text)| [*path, *text]);
-    [PACKAGES, kubernetes::KUBELET, MANIFESTS].into_iter().chain(files).collect()
+    [PACKAGES, kubernetes::VERSION, MANIFESTS].into_iter().chain(files).collect()
 }
 
 /// Makes a fresh root one of a host that runs pods.
@@ -68,8 +70,8 @@ pub(crate) fn nspawn_environment() -> [String; 2] {
     ["env".to_owned(), "SYSTEMD_SECCOMP=0".to_owned()]
 }
 
-/// What nspawn is told besides, for such a host.
-pub(crate) fn nspawn_arguments() -> [String; 4] {
+/// The additional arguments of nspawn for such a host.
+pub(crate) fn nspawn_arguments() -> [String; 5] {
     [
         "--capability=all".to_owned(),
         // Clocks and modules are the machine's.
@@ -77,6 +79,7 @@ pub(crate) fn nspawn_arguments() -> [String; 4] {
         // The kubelet reads there whether the kernel has killed something for its memory.
         "--bind=/dev/kmsg".to_owned(),
         format!("--bind-ro={}:{IMAGES}", container_image::folder().display()),
+        format!("--bind-ro={}:{PROGRAMS}", kubernetes::programs().display()),
     ]
 }
 

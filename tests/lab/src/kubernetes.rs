@@ -1,4 +1,5 @@
-//! The programs of Kubernetes that a static pod needs: the kubelet, and what holds a pod together.
+//! The programs of Kubernetes that the lab's hosts run: the kubelet and what holds a pod together, and those of a
+//! control plane.
 
 use std::fs;
 use std::path::{Path, PathBuf};
@@ -9,8 +10,8 @@ use crate::go::Module;
 use crate::options::{Note, Tell};
 use crate::releases;
 
-/// The kubelet's version. 1.35 and newer refuse control groups version 1.
-pub(crate) const KUBELET: &str = "1.34.4";
+/// The version of all of them. A kubelet of 1.35 or newer refuses control groups version 1.
+pub(crate) const VERSION: &str = "1.34.4";
 
 /// The process of a pod's first container: it sleeps until the pod ends.
 const PAUSE: &str = r#"package main
@@ -30,12 +31,22 @@ func main() {
 
 /// Builds the kubelet unless it is there, and returns the program's path.
 pub fn ensure_kubelet(tell: Tell) -> Result<PathBuf, LabError> {
-    let target = folder(&format!("kubelet-v{KUBELET}"))?;
+    let target = folder(&format!("kubelet-v{VERSION}"))?;
     cache::ensure_fetched(&target, |partial| {
         tell(&Note::BuildingKubelet);
-        build_kubelet(partial)
+        build(&["kubelet"], partial)
     })?;
     Ok(target.join("kubelet"))
+}
+
+/// Builds kube-apiserver, kubeadm and kubectl unless they are there, and returns their folder.
+pub fn ensure_control_plane(tell: Tell) -> Result<PathBuf, LabError> {
+    let target = folder(&format!("control-plane-v{VERSION}"))?;
+    cache::ensure_fetched(&target, |partial| {
+        tell(&Note::BuildingControlPlane);
+        build(&["kube-apiserver", "kubeadm", "kubectl"], partial)
+    })?;
+    Ok(target)
 }
 
 /// Builds the pause program unless it is there, and returns its path.
@@ -51,28 +62,41 @@ pub fn ensure_pause() -> Result<PathBuf, LabError> {
     Ok(target.join("pause"))
 }
 
-fn folder(name: &str) -> Result<PathBuf, LabError> {
-    let arch = releases::architecture()?;
-    Ok(cache::root().join("binaries").join(format!("{name}-{arch}")))
+/// The folder of all programs, one folder each.
+pub(crate) fn programs() -> PathBuf {
+    cache::root().join("binaries")
 }
 
-fn build_kubelet(folder: &Path) -> Result<(), LabError> {
+fn folder(name: &str) -> Result<PathBuf, LabError> {
+    let arch = releases::architecture()?;
+    Ok(programs().join(format!("{name}-{arch}")))
+}
+
+/// Builds programs of one release from its Go module.
+fn build(programs: &[&str], folder: &Path) -> Result<(), LabError> {
     let module = Module::make(folder.join("module"))?;
-    let kubernetes = format!("k8s.io/kubernetes@v{KUBELET}");
+    let kubernetes = format!("k8s.io/kubernetes@v{VERSION}");
     let download = module.go(["mod", "download", "-json", &kubernetes])?;
     let path = serde_json::from_str::<serde_json::Value>(&download)
         .ok()
         .and_then(|answer| answer.get("GoMod")?.as_str().map(PathBuf::from))
-        .ok_or(LabError::UnknownKubelet)?;
+        .ok_or(LabError::UnknownKubernetes)?;
     let go_mod = fs::read_to_string(&path).map_err(LabError::file("read", &path))?;
     // Kubernetes 1.34.4 is made of modules 0.34.4.
-    let (_, rest) = KUBELET.split_once('.').unwrap_or_default();
+    let (_, rest) = VERSION.split_once('.').unwrap_or_default();
     for name in staged(&go_mod) {
         module.go(["mod", "edit", &format!("-replace={name}={name}@v0.{rest}")])?;
     }
     module.go(["get", &kubernetes])?;
-    let settings = format!("-X k8s.io/component-base/version.gitVersion=v{KUBELET}");
-    module.build("k8s.io/kubernetes/cmd/kubelet", &settings, &folder.join("kubelet"))?;
+    // kubeadm reads all three.
+    let (minor, _) = rest.split_once('.').unwrap_or_default();
+    let settings =
+        [format!("gitVersion=v{VERSION}"), "gitMajor=1".to_owned(), format!("gitMinor={minor}")];
+    let settings = settings.map(|setting| format!("-X k8s.io/component-base/version.{setting}"));
+    for program in programs {
+        let package = format!("k8s.io/kubernetes/cmd/{program}");
+        module.build(&package, &settings.join(" "), &folder.join(program))?;
+    }
     module.discard()
 }
 

@@ -21,6 +21,7 @@ use crate::machine;
 use crate::mirror;
 use crate::name::{HostId, LabName};
 use crate::network::{self, Network};
+use crate::object_store::ObjectStore;
 use crate::options::{Options, Stay, Tell};
 use crate::releases::Version;
 use crate::site::{self, SiteOptions};
@@ -42,7 +43,7 @@ impl Lab {
         require_root()?;
         teardown::sweep(options.tell)?;
         let images = Images::ensure(options)?;
-        let file = StateFile::of(&options.name);
+        let file = StateFile::for_lab(&options.name);
         let guard = file.lock()?;
         let state = machine::prepared(|| ensure_state(&file, options, &images))?;
         let lab = Self { name: options.name.clone(), subnet: state.subnet, stay: options.stay };
@@ -97,7 +98,8 @@ impl Lab {
 
     /// The lab of this name, which somebody else has brought up; dropping it leaves it up.
     pub fn open(name: &LabName) -> Result<Self, LabError> {
-        let state = StateFile::of(name).read()?.ok_or_else(|| LabError::NoLab(name.clone()))?;
+        let state =
+            StateFile::for_lab(name).read()?.ok_or_else(|| LabError::NoLab(name.clone()))?;
         Ok(Self { name: name.clone(), subnet: state.subnet, stay: Stay::UntilDown })
     }
 
@@ -159,6 +161,11 @@ impl Lab {
         Discovery::begin(&self.name, protocol, self.subnet.operator_v4(), self.ledger(), tell)
     }
 
+    /// Starts an S3 server without buckets, which goes with the lab. One that runs already goes, with what it had.
+    pub fn object_store(&self, tell: Tell) -> Result<ObjectStore, LabError> {
+        ObjectStore::begin(&self.name, self.subnet.operator_v4(), self.ledger(), tell)
+    }
+
     /// Where the mirror serves etcd's releases, without a slash at the end.
     pub fn mirror_url(&self) -> String {
         format!("http://{}:{}/etcd", self.subnet.operator_v4(), mirror::PORT)
@@ -170,7 +177,7 @@ impl Lab {
         site::write(self, folder, options)
     }
 
-    /// Lets the hosts use a DNS server that knows exactly these records.
+    /// Gives the hosts a DNS server with exactly these records.
     pub fn set_dns_records(&self, records: &[Record]) -> Result<(), LabError> {
         let change = |state: &mut LabState| state.dns = Some(records.to_vec());
         self.file().update(change, |state| self.serve_dns(state))?;
@@ -194,7 +201,7 @@ impl Lab {
     }
 
     fn file(&self) -> StateFile {
-        StateFile::of(&self.name)
+        StateFile::for_lab(&self.name)
     }
 
     fn ledger(&self) -> Ledger {
@@ -202,12 +209,12 @@ impl Lab {
     }
 
     fn network(&self) -> Network {
-        Network::of(&self.name, self.subnet, self.ledger())
+        Network::for_lab(&self.name, self.subnet, self.ledger())
     }
 }
 
 impl Drop for Lab {
-    /// Takes the lab down if it goes with this process. What then can't be taken away stays
+    /// Takes the lab down if it goes with this process. What then can't be removed stays
     /// written down, and the next lab that is brought up tries again.
     fn drop(&mut self) {
         if self.stay == Stay::WhileOwned {
@@ -270,7 +277,7 @@ fn ensure_state(
     let namespace = network::this_namespace()?;
     let mut taken = Vec::new();
     for name in known_labs() {
-        let place = StateFile::of(&name).place().filter(|place| place.namespace == namespace);
+        let place = StateFile::for_lab(&name).place().filter(|place| place.namespace == namespace);
         taken.extend(place.map(|place| place.subnet));
     }
     let free = Subnet::lowest_free(&taken).ok_or(LabError::NoSubnet)?;

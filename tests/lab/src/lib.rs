@@ -6,11 +6,12 @@
 //! inventory of what is up, and [`Lab::down`] takes everything away again.
 //!
 //! - What hosts are made of: [`image`], [`disk`], [`cgroup`], [`network`], [`delay`],
-//!   [`host`]; and where they run pods, [`kubelet`], [`kubernetes`] and [`container_image`].
-//! - What they are given: [`releases`], [`mirror`], [`dns`], [`discovery`], [`site`], [`ssh`].
+//!   [`host`]; and where they run pods, [`kubelet`], [`kubernetes`], [`container_image`] and [`control_plane`].
+//! - What they are given: [`releases`], [`mirror`], [`dns`], [`discovery`], [`object_store`],
+//!   [`site`], [`ssh`].
 //! - What outlives a lab: [`cache`], and the disks that are [`kept`].
 //! - What keeps the machine clean: [`ledger`] writes down every thing before it is made,
-//!   [`state`] what the lab is, [`teardown`] takes away what the ledger names.
+//!   [`state`] what the lab is, [`teardown`] removes what the ledger names.
 //!
 //! System tools (`ip`, `mount`, `systemd-nspawn`, …) do the work; [`tool`] runs them.
 
@@ -20,6 +21,7 @@ pub mod cache;
 pub mod cgroup;
 pub mod cli;
 pub mod container_image;
+pub mod control_plane;
 pub mod delay;
 pub mod discovery;
 pub mod disk;
@@ -38,6 +40,7 @@ mod machine;
 pub mod mirror;
 pub mod name;
 pub mod network;
+pub mod object_store;
 pub mod options;
 mod provision;
 mod reach;
@@ -49,6 +52,7 @@ pub mod state;
 pub mod teardown;
 pub mod tool;
 
+pub use control_plane::ControlPlane;
 pub use error::LabError;
 pub use host::Host;
 pub use image::Suite;

@@ -29,7 +29,7 @@ pub struct Network {
 
 impl Network {
     /// The network of a lab, whether it is there or not.
-    pub fn of(lab: &LabName, subnet: Subnet, ledger: Ledger) -> Self {
+    pub fn for_lab(lab: &LabName, subnet: Subnet, ledger: Ledger) -> Self {
         Self { lab: lab.clone(), subnet, ledger }
     }
 
@@ -107,7 +107,7 @@ impl Network {
         tool::run("nsenter", [&enter, "nft", "flush", "ruleset"]).map(drop)
     }
 
-    /// Lets the operator and these hosts ask again where a host is, and the host where they are.
+    /// Flushes the neighbour entries of a host on the operator's side and on these hosts, and theirs on the host.
     ///
     /// A process that looked for a host while it was cut off may still be at it, and gives up a moment after the
     /// host is there again; what was sent in between then fails with "No route to host".

@@ -1,4 +1,4 @@
-//! What lab to bring up, and who is told what takes long.
+//! Which lab to bring up, and where slow work is reported.
 
 use std::fmt;
 use std::path::PathBuf;
@@ -33,7 +33,7 @@ pub struct Options {
     pub distance: Option<RoundTrip>,
     /// Whether it outlives this process.
     pub stay: Stay,
-    /// Who is told what takes long.
+    /// Where slow work is reported.
     pub tell: Tell,
 }
 
@@ -75,6 +75,10 @@ pub enum Note {
     },
     /// The kubelet is not in the cache.
     BuildingKubelet,
+    /// The programs of a control plane are not in the cache.
+    BuildingControlPlane,
+    /// The S3 server is not in the cache.
+    BuildingObjectStore,
     /// A release is not in the cache.
     BuildingRelease {
         /// Which one.
@@ -82,7 +86,7 @@ pub enum Note {
     },
     /// A lab was found whose maker died.
     Sweeping,
-    /// Not all of it could be taken away.
+    /// Not all of it could be removed.
     NotSwept {
         /// The lab's name.
         lab: LabName,
@@ -98,6 +102,10 @@ impl fmt::Display for Note {
                 write!(f, "making the root image of {suite} (once, about half a minute)")
             }
             Note::BuildingKubelet => f.write_str("making the kubelet (once, some minutes)"),
+            Note::BuildingControlPlane => {
+                f.write_str("making kube-apiserver, kubeadm and kubectl (once, some minutes)")
+            }
+            Note::BuildingObjectStore => f.write_str("making an S3 server (once, some minutes)"),
             Note::BuildingRelease { version } => {
                 write!(f, "making etcd {version} (once, up to a minute)")
             }
@@ -107,5 +115,5 @@ impl fmt::Display for Note {
     }
 }
 
-/// Who is told. The library itself prints nothing.
+/// Where it is reported. The library itself prints nothing.
 pub type Tell = fn(&Note);

@@ -53,7 +53,7 @@ fn key_name(kind: &str) -> String {
     format!("ssh_host_{kind}_key")
 }
 
-/// Lets the operator's key in.
+/// Authorizes the operator's key.
 fn authorize(home: &Path) -> Result<(), LabError> {
     let public = ssh::ensure_operator_key()?.with_extension("pub");
     let (folder, file) = (home.join(".ssh"), home.join(".ssh/authorized_keys"));

@@ -105,7 +105,7 @@ pub struct StateFile {
 
 impl StateFile {
     /// The state of the lab of this name, whether it is there or not.
-    pub fn of(name: &LabName) -> Self {
+    pub fn for_lab(name: &LabName) -> Self {
         Self { folder: cache::lab_state(name) }
     }
 
@@ -175,7 +175,7 @@ impl StateFile {
 
     /// Removes the folder of a lab that was started and never written, and nothing in it that a lab
     /// does not write by then.
-    pub(crate) fn discard_unborn(&self) -> Result<(), LabError> {
+    pub(crate) fn discard_unfinished(&self) -> Result<(), LabError> {
         for file in ["ledger", "state.lock", "lab.partial", "lock"] {
             let path = self.folder.join(file);
             gone(fs::remove_file(&path), &path)?;
@@ -224,7 +224,7 @@ pub fn known_labs() -> Vec<LabName> {
 }
 
 /// The names of labs of which nothing is written but that somebody began to make them.
-pub(crate) fn unborn_labs() -> Vec<LabName> {
+pub(crate) fn unfinished_labs() -> Vec<LabName> {
     folders().filter(|(folder, _)| !folder.join(STATE).is_file()).map(|(_, name)| name).collect()
 }
 

@@ -1,4 +1,4 @@
-//! Takes away what a lab made: everything in its ledger, nothing else.
+//! Removes what a lab created: everything in its ledger, nothing else.
 
 use std::fs;
 use std::path::Path;
@@ -15,17 +15,17 @@ use crate::machine;
 use crate::name::LabName;
 use crate::network::{self, namespace_path};
 use crate::options::{Note, Tell};
-use crate::state::{LabState, Process, StateFile, known_labs, unborn_labs};
+use crate::state::{LabState, Process, StateFile, known_labs, unfinished_labs};
 use crate::tool;
 
 /// Takes a lab down, whole or half made. Says nothing where there is none.
 ///
-/// What can't be taken away stays in the ledger, and everything else goes. Returns the processes
+/// What can't be removed stays in the ledger, and everything else goes. Returns the processes
 /// that were ended.
 pub fn take_down(name: &LabName) -> Result<Ended, LabError> {
-    let state = StateFile::of(name);
+    let state = StateFile::for_lab(name);
     let _guard = state.lock()?;
-    let ended = Ended::of(&Ledger::in_folder(state.folder()))?;
+    let ended = Ended::from_ledger(&Ledger::in_folder(state.folder()))?;
     // A state that can't be read, which another version may have written, stands in nobody's way:
     // the ledger names everything there is.
     if let Ok(Some(lab)) = state.read() {
@@ -43,7 +43,7 @@ pub struct Ended(Vec<Process>);
 
 impl Ended {
     /// Every process that a ledger's groups hold now.
-    fn of(ledger: &Ledger) -> Result<Self, LabError> {
+    fn from_ledger(ledger: &Ledger) -> Result<Self, LabError> {
         let mut processes = Vec::new();
         for resource in ledger.entries()? {
             if let Resource::Cgroup(name) = resource {
@@ -71,7 +71,7 @@ impl Ended {
 pub fn sweep(tell: Tell) -> Result<(), LabError> {
     let _alone = cache::lock(&Path::new(cache::RUN).join("sweep.lock"))?;
     for name in known_labs() {
-        let state = StateFile::of(&name);
+        let state = StateFile::for_lab(&name);
         if is_orphaned(&state) {
             tell(&Note::Sweeping);
             if let Err(error) = take_down(&name) {
@@ -79,13 +79,13 @@ pub fn sweep(tell: Tell) -> Result<(), LabError> {
             }
         }
     }
-    for name in unborn_labs() {
-        let state = StateFile::of(&name);
+    for name in unfinished_labs() {
+        let state = StateFile::for_lab(&name);
         // The process that makes it now holds the lock, and may have written what it is by then.
         if let Some(_guard) = state.try_lock()?
             && state.read()?.is_none()
         {
-            state.discard_unborn()?;
+            state.discard_unfinished()?;
         }
     }
     Ok(())
@@ -164,7 +164,7 @@ fn remove(resource: &Resource) -> Result<(), LabError> {
         }
         Resource::Mount(point) => disk::unmount(point),
         Resource::Link(name) => {
-            // That of a lab in another network namespace goes with its other end, in the switch's.
+            // One in another network namespace goes with its other end, in the switch's.
             if !network::has_link(name)? {
                 return Ok(());
             }

@@ -98,11 +98,10 @@ fn issue(
             LeafKind::HealthCheck => (client, PkiFile::HealthcheckCert, PkiFile::HealthcheckKey),
             LeafKind::Client => panic!("no client's key belongs on an etcd host"),
         };
-        let leaf = authority
-            .issue(request, now)
-            .map_err(|error| StepErrorKind::Local(error.to_string()))?;
+        let leaf =
+            authority.issue(request, now).map_err(|error| StepErrorKind::Local(error.into()))?;
         files.insert(cert, leaf.certificate.pem());
-        files.insert(key, Sha256Digest::of(leaf.key.expose()).to_string());
+        files.insert(key, Sha256Digest::hash(leaf.key.expose()).to_string());
     }
     Ok(files)
 }

@@ -50,6 +50,8 @@ impl World {
         let answers = |host: &HostName| self.hosts.get(host).is_some_and(|host| !host.slow);
         let of_cluster: Vec<_> = quorate.iter().filter(|(name, _)| name == cluster).collect();
         match of_cluster[..] {
+            [key] if self.differs(&voting[key], cluster) => failed("the members' data differs"),
+            [_] if !self.alarms(cluster).is_empty() => failed("an alarm is raised"),
             [key]
                 if endpoints.iter().all(|(host, url)| {
                     answers(host)
@@ -64,7 +66,18 @@ impl World {
         }
     }
 
-    pub(super) fn write_marker(&mut self, step: &Step, formed_by: &str) -> Act {
+    /// Whether these members have different data.
+    pub(super) fn differs(&self, hosts: &BTreeSet<HostName>, cluster: &ClusterName) -> bool {
+        let log = |host| self.hosts[host].members[cluster].log.as_ref();
+        let odd: BTreeSet<_> = hosts.iter().filter_map(log).map(|log| log.odd).collect();
+        odd.len() > 1
+    }
+
+    pub(super) fn write_marker(
+        &mut self,
+        step: &Step,
+        (formed_by, revision_floor, replaces): (&str, Option<u64>, Option<&str>),
+    ) -> Act {
         let cluster = cluster_of(step).clone();
         let quorate = self.quorate();
         let Some(host) = self.hosts.get_mut(step.host()) else { return failed("no host") };
@@ -76,6 +89,13 @@ impl World {
         if !quorate.contains(&(cluster.clone(), log.cluster_id())) {
             return failed("the member knows no leader");
         }
+        let id = log.cluster_id();
+        let other = |marker: &&Marker| {
+            marker.cluster_id != id && Some(marker.cluster_id.as_str()) != replaces
+        };
+        if member.marker.as_ref().filter(other).is_some() {
+            return Err(StepErrorKind::Guard("the marker is of another cluster".to_owned()));
+        }
         let marker = Marker {
             format: 1,
             site,
@@ -83,6 +103,7 @@ impl World {
             cluster_id: log.cluster_id(),
             member_id: log.member_id(),
             formed_by: Some(formed_by.to_owned()),
+            revision_floor,
         };
         Ok(put(&mut member.marker, Some(marker)))
     }

@@ -1,4 +1,4 @@
-//! A member whose database is rewritten: by itself, or while it is stopped.
+//! A member whose database is rewritten: by etcd itself, or while it is stopped.
 
 use engine::hosts::{Defragmented, Done, StepErrorKind};
 use inventories::inventory::Runtime;
@@ -98,7 +98,7 @@ impl World {
         self.leaders.get(cluster) == Some(host) && voting.any(|(_, members)| members.len() > 1)
     }
 
-    /// It hears nobody, and raft goes on: a leader stays one.
+    /// It answers no client while raft keeps running: a leader stays leader.
     fn stand_still(&mut self, host: &HostName, cluster: &ClusterName) {
         let there = |world: &mut Self, process| {
             let host = world.hosts.get_mut(host).and_then(|host| host.members.get_mut(cluster));
@@ -113,7 +113,7 @@ impl World {
     }
 
     /// Whether the member is one of a quorum.
-    fn serves(&self, host: &HostName, cluster: &ClusterName) -> bool {
+    pub(super) fn serves(&self, host: &HostName, cluster: &ClusterName) -> bool {
         let voting = self.voting();
         let mut quorate = self.quorate().into_iter().filter(|(name, _)| name == cluster);
         quorate.any(|key| voting[&key].contains(host))

@@ -11,7 +11,7 @@ use crate::world::World;
 
 /// What the unit or manifest of a member says of its cluster.
 pub(crate) fn formation(text: &str) -> FormationState {
-    let own = Settings::of(text);
+    let own = Settings::parse(text);
     let lists_others = own.find("initial-cluster").is_some_and(|list| list.contains(','));
     match own.find("initial-cluster-state") {
         Some("new") => FormationState::New,
@@ -22,7 +22,7 @@ pub(crate) fn formation(text: &str) -> FormationState {
 
 /// The log of a member that joins by this unit or manifest, or why etcd ends.
 pub(super) fn join(text: &str, cluster: &ClusterName, world: &World) -> Result<Log, &'static str> {
-    let own = Settings::of(text);
+    let own = Settings::parse(text);
     let Some(theirs) = world.log_of_quorum(cluster) else {
         return Err("cannot fetch cluster info from peer urls");
     };

@@ -65,6 +65,7 @@ impl World {
         let refuses = match leaver {
             Leaver::Failed => self.runs(cluster_of(step), id).then_some("it answers"),
             Leaver::Serves => (!self.runs(cluster_of(step), id)).then_some("it no longer answers"),
+            Leaver::Stray => None,
             Leaver::NoVote => (!listed.learner).then_some("it has a vote by now"),
         };
         match refuses {
@@ -74,8 +75,23 @@ impl World {
     }
 
     /// Takes a removed member off its host with all that quorate wrote for it.
-    pub(super) fn retire_member(&mut self, step: &Step, peer_url: &str) -> Act {
-        let done = self.forget_member(step, peer_url)?;
+    pub(super) fn decommission_member(
+        &mut self,
+        step: &Step,
+        peer_url: &str,
+        others: &BTreeMap<HostName, String>,
+    ) -> Act {
+        let here = self.hosts[step.host()].members.get(cluster_of(step));
+        let is_whole = here.is_some_and(|member| member.process.is_some() || member.log.is_some());
+        // A cluster that is destroyed has no member left to ask.
+        let done = match (others.is_empty(), is_whole) {
+            (false, _) => self.forget_member(step, peer_url)?,
+            (true, true) => return Err(StepErrorKind::Guard("its data is still there".to_owned())),
+            (true, false) => {
+                let Some(host) = self.hosts.get_mut(step.host()) else { return failed("no host") };
+                forget(member(host, step))
+            }
+        };
         let Some(host) = self.hosts.get_mut(step.host()) else { return failed("no host") };
         let member = member(host, step);
         let kept = SimMember {
@@ -138,11 +154,16 @@ impl World {
             return Ok(Done::Already);
         }
         let mine = self.hosts[step.host()].members.get(cluster_of(step));
-        let follows = |member: &SimMember| {
+        let runs = |member: &SimMember| {
             let is_it = member.log.as_ref().is_some_and(|log| log.member_id() == listed.id);
-            member.process.is_some() && is_it && member.behind == 0
+            member.process.is_some() && is_it
         };
-        if !mine.is_some_and(follows) {
+        // Nothing brings it closer.
+        if mine.is_some_and(|member| runs(member) && member.behind > 0) {
+            self.remove_member(step, &listed.id)?;
+            return failed("the learner does not catch up, and it is removed again");
+        }
+        if !mine.is_some_and(runs) {
             return failed(
                 "etcdserver: can only promote a learner member which is in sync with leader",
             );
@@ -239,7 +260,8 @@ fn forget(member: &mut SimMember) -> Done {
         | member.token.take().is_some()
         | member.marker.take().is_some()
         | std::mem::take(&mut member.quorum_seen)
-        | std::mem::take(&mut member.restart_due);
+        | std::mem::take(&mut member.restart_due)
+        | std::mem::take(&mut member.proof_due);
     member.archived.extend(member.log.take());
     (member.loops, member.restarted, member.behind) = (None, false, 0);
     changed(anything)

@@ -9,6 +9,7 @@ use super::join::{formation, join};
 use super::{Act, cluster_of, failed, member, number_of, user_in};
 use crate::invariants::Broken;
 use crate::log::Log;
+use crate::minors::{refusal, release_in};
 use crate::registry::{Registry, begin};
 use crate::world::{SimHost, SimMember, World, is_pod};
 
@@ -36,14 +37,15 @@ pub(super) fn start_pod(
     let uid = runs_as(&text);
     is_denied(member, uid)?;
     lacks_discovery(member, &text)?;
+    cannot_run((name, member), world, &text)?;
     if member.log.is_none() {
-        let begun = match formation(&text) {
+        let forming = match formation(&text) {
             FormationState::New => begin(&text, &world.zone, registry),
             FormationState::Joining => join(&text, cluster, world).map(Some),
             // It is the one member that its manifest names, and so finds nobody to ask.
             FormationState::Existing => Err("cannot fetch cluster info from peer urls"),
         };
-        let log = match begun {
+        let log = match forming {
             Ok(Some(log)) => log,
             // It waits for the others.
             Ok(None) => {
@@ -81,6 +83,22 @@ fn is_denied(member: &SimMember, uid: u32) -> Result<(), StepErrorKind> {
         return Ok(());
     }
     Err(StepErrorKind::Failed("open: permission denied".to_owned()))
+}
+
+/// Whether the release of a unit is missing, or does not start on what is there.
+fn cannot_run(
+    (name, member): (&HostName, &SimMember),
+    world: &World,
+    text: &str,
+) -> Result<(), StepErrorKind> {
+    let installed = |release| world.hosts[name].releases.contains_key(&release);
+    if !is_pod(text) && !release_in(text).is_none_or(installed) {
+        return Err(StepErrorKind::Failed("203/EXEC: No such file or directory".to_owned()));
+    }
+    match refusal(world, member, text) {
+        Some(words) => Err(StepErrorKind::Failed(words.to_owned())),
+        None => Ok(()),
+    }
 }
 
 /// What a unit or pod speaks of and is not there.
@@ -126,6 +144,7 @@ fn start(
     };
     is_denied(member, account)?;
     lacks_discovery(member, &unit)?;
+    cannot_run((name, member), world, &unit)?;
     if let Some(words) = member.ends_with() {
         return failed(&format!("ended at once: {words}"));
     }
@@ -136,11 +155,11 @@ fn start(
         return failed("Assertion failed on job: AssertPathExistsGlob");
     }
     if member.log.is_none() {
-        let begun = match formation {
+        let forming = match formation {
             FormationState::Joining => join(&unit, cluster, world).map(Some),
             FormationState::New | FormationState::Existing => begin(&unit, &world.zone, registry),
         };
-        match begun {
+        match forming {
             Ok(log) => {
                 was_removed(log.as_ref(), world)?;
                 member.log = log;
@@ -168,7 +187,7 @@ pub(super) fn stop_unready(member: &mut SimMember) {
 }
 
 impl SimHost {
-    /// systemd starts again what ended by itself, with what it has in memory. A note about that is of this
+    /// systemd restarts what ended on its own, with the unit that it has in memory. A note about that is of this
     /// start too.
     fn start_again(&mut self, name: &HostName, world: &World, registry: &mut Registry) {
         for (cluster, member) in self.members.iter_mut().filter(|(_, one)| one.loops.is_some()) {

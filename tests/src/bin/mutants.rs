@@ -33,12 +33,12 @@ fn run(names: &[String]) -> Result<bool, String> {
         all.iter().filter(|m| names.is_empty() || names.contains(&m.name)).collect();
     // Those of one test program after each other, so that the rest is built seldom.
     chosen.sort_by_key(|mutant| (&mutant.catcher.package, &mutant.catcher.target, &mutant.file));
-    let begun = Instant::now();
-    let copy = Copy::of(&root, &folder(&root)).map_err(|error| error.to_string())?;
+    let started = Instant::now();
+    let copy = Copy::sync(&root, &folder(&root)).map_err(|error| error.to_string())?;
     say("the tests, without a bug");
     let wrong = copy.sound(&chosen);
     if !wrong.is_empty() {
-        return Err(format!("a test that fails by itself catches nothing:\n{}", wrong.join("\n")));
+        return Err(format!("a test that fails anyway catches nothing:\n{}", wrong.join("\n")));
     }
     let mut caught = 0;
     for mutant in &chosen {
@@ -46,7 +46,7 @@ fn run(names: &[String]) -> Result<bool, String> {
         caught += usize::from(verdict == Verdict::Caught);
         say(&line(mutant, &verdict));
     }
-    let seconds = begun.elapsed().as_secs();
+    let seconds = started.elapsed().as_secs();
     say(&format!("{caught}/{} mutants caught, in {seconds} s", chosen.len()));
     Ok(caught == chosen.len())
 }

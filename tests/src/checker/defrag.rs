@@ -40,6 +40,8 @@ fn belongs(kind: &StepKind) -> bool {
     matches!(
         kind,
         StepKind::Defragment { .. }
+            | StepKind::Compact { .. }
+            | StepKind::Disarm { .. }
             | StepKind::MoveLeader { .. }
             | StepKind::AwaitRejoin { .. }
             | StepKind::StartMember { .. }

@@ -9,6 +9,7 @@ use planner::spec::ClusterSpec;
 use planner::{Observed, Step, StepKind};
 
 use super::reading::Reading;
+use super::restoring;
 use super::{joining, renders};
 
 pub(super) fn violations(reading: &Reading<'_>) -> Vec<String> {
@@ -17,7 +18,7 @@ pub(super) fn violations(reading: &Reading<'_>) -> Vec<String> {
         let cluster = reading.cluster(start);
         if joining::joins(reading, start) {
             found.extend(joining::amnesia(reading, start));
-        } else if reading.is_formed(cluster) {
+        } else if reading.is_formed(cluster) || restoring::is_restored(reading, cluster) {
             found.extend(amnesia(reading, start));
         } else {
             found.extend(lone_start(reading, start, cluster));
@@ -52,7 +53,7 @@ pub(super) fn violations(reading: &Reading<'_>) -> Vec<String> {
 /// of the bootstrap and no witness of a quorum, or the list says that it published nothing.
 fn amnesia(reading: &Reading<'_>, start: &Step) -> Option<String> {
     let member = reading.seen(start)?;
-    if member.data.known().is_some_and(|data| data.wal) {
+    if member.data.known().is_some_and(|data| data.wal) || restoring::gets_data(reading, start) {
         return None;
     }
     let cluster = reading.cluster(start);
@@ -92,7 +93,7 @@ fn lone_start(reading: &Reading<'_>, start: &Step, cluster: &ClusterSpec) -> Vec
         if cluster.runtime == Runtime::StaticPod {
             continue;
         }
-        let unit = templates::Layout::of(&cluster.name).unit_file();
+        let unit = templates::Layout::new(&cluster.name).unit_file();
         let seen = member.files.get(&unit).is_some_and(|file| file.known().is_some());
         if !seen && !made(&|kind| renders(kind, FormationState::New)) {
             found.push(format!("{}: {host} has no unit yet", start.id));
@@ -123,7 +124,7 @@ fn formed_before(reading: &Reading<'_>, start: &Step, cluster: &ClusterSpec) -> 
     found
 }
 
-/// Only what never had a quorum is taken away, and only when everybody was asked.
+/// Only what never had a quorum is removed, and only after every host has answered.
 fn lost_data(reading: &Reading<'_>, discard: &Step) -> Option<String> {
     let cluster = reading.cluster(discard);
     let all_seen = cluster.members.keys().all(|h| reading.member(h, &cluster.name).is_some());
@@ -186,7 +187,8 @@ fn unproven(reading: &Reading<'_>, marker: &Step) -> Option<String> {
 /// A unit or pod that never forms a cluster again is written where a cluster is formed: seen so, or marked
 /// before. Else the member could not start at all.
 fn too_early(reading: &Reading<'_>, unit: &Step) -> Option<String> {
-    let was = reading.is_formed(reading.cluster(unit));
+    let cluster = reading.cluster(unit);
+    let was = reading.is_formed(cluster) || restoring::is_restored(reading, cluster);
     let markers = reading.makers(unit, &|kind| matches!(kind, StepKind::WriteMarker { .. }));
     let marked = markers.iter().any(|marker| reading.is_before(marker, unit));
     (!was && !marked).then(|| format!("{}: it says that the cluster is formed", unit.id))

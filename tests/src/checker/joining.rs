@@ -48,7 +48,7 @@ pub(super) fn joins(reading: &Reading<'_>, start: &Step) -> bool {
     if before.peek().is_some() {
         return before.any(|write| renders(&write.kind, FormationState::Joining));
     }
-    let path = Layout::of(&reading.cluster(start).name).unit_file();
+    let path = Layout::new(&reading.cluster(start).name).unit_file();
     let text = member.and_then(|member| member.files.get(&path)?.known()?.text.as_deref());
     text.is_some_and(lists_others)
 }
@@ -170,7 +170,8 @@ fn is_removal(kind: &StepKind) -> bool {
 
 /// Whether a kind removes a member that failed.
 fn goes_first(kind: &StepKind) -> bool {
-    is_removal(kind) || matches!(kind, StepKind::RemoveListed { leaver: Leaver::Failed, .. })
+    is_removal(kind)
+        || matches!(kind, StepKind::RemoveListed { leaver: Leaver::Failed | Leaver::Stray, .. })
 }
 
 fn is_forget(kind: &StepKind) -> bool {

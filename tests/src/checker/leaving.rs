@@ -3,11 +3,13 @@
 use inventories::{ClusterName, HostName};
 use planner::facts::{EtcdFacts, ListedMember, MemberFacts};
 use planner::plan::{Guard, Leaver};
+use planner::report::Purpose;
 use planner::spec::ClusterSpec;
 use planner::{Step, StepKind};
 
 use super::joining::list;
 use super::reading::Reading;
+use super::restoring;
 
 pub(super) fn violations(reading: &Reading<'_>) -> Vec<String> {
     let removals = reading.steps(|kind| matches!(kind, StepKind::RemoveListed { .. }));
@@ -36,6 +38,11 @@ pub(super) fn violations(reading: &Reading<'_>) -> Vec<String> {
         matches!(kind, StepKind::RemoveListed { .. } | StepKind::AddLearner { .. })
     };
     let even = reading.steps(changes).into_iter();
+    // What nobody here knows makes no cluster odd.
+    let is_stray = |step: &&Step| {
+        matches!(step.kind, StepKind::RemoveListed { leaver: Leaver::Stray | Leaver::NoVote, .. })
+    };
+    let even = even.filter(|step| !is_stray(step));
     let even = even.filter(|step| reading.cluster(step).members.len().is_multiple_of(2));
     found.extend(even.map(|step| format!("{}: it makes the cluster even", step.id)));
     found.extend(reading.plan.steps.iter().filter_map(|step| elsewhere(reading, step)));
@@ -50,11 +57,25 @@ fn of_removal(reading: &Reading<'_>, removal: &Step, id: &str, leaver: Leaver) -
     let Some(row) = rows.iter().find(|row| row.id == id) else {
         return vec![told("the cluster does not list it")];
     };
-    let Some(host) = host_of(reading, cluster, row) else {
-        return vec![told("the inventory does not have its host")];
+    // With two members of one name, the host's own etcd reports which one it is.
+    let is_it = |host: &&HostName| {
+        let seen = reading.member(host, &cluster.name).and_then(|member| member.etcd.known());
+        let other = seen.map(|etcd| &etcd.member_id).filter(|other| **other != row.id);
+        other.is_none_or(|other| rows.iter().all(|row| row.id != *other))
+    };
+    let host = host_of(reading, cluster, row).filter(is_it);
+    let is_stray = leaver == Leaver::Stray || (row.learner && host.is_none());
+    let Some(host) = host.filter(|_| leaver != Leaver::Stray) else {
+        let why = match (is_stray, host) {
+            (true, None) => return Vec::new(),
+            (true, Some(_)) => "the inventory has its host",
+            (false, _) => "the inventory does not have its host",
+        };
+        return vec![told(why)];
     };
     let mut found = Vec::new();
-    if cluster.members.contains_key(host) {
+    let is_member = cluster.members.contains_key(host);
+    if is_member && !gets_a_new_one(reading, removal, host) {
         found.push(told("`members` names it"));
     }
     if !is_as_told(reading.member(host, &cluster.name), row, leaver) {
@@ -66,6 +87,13 @@ fn of_removal(reading: &Reading<'_>, removal: &Step, id: &str, leaver: Leaver) -
     if row.learner || leaver == Leaver::Failed {
         let late = adds.iter().filter(|add| !reading.is_before(removal, add));
         found.extend(late.map(|add| told(&format!("{} comes before", add.id))));
+    } else if is_member {
+        // Nobody stands in for it meanwhile.
+        let others = cluster.members.keys().filter(|other| *other != host);
+        let missing = others.filter(|other| !is_healthy_voter(reading, cluster, rows, other));
+        found.extend(missing.map(|other| told(&format!("{other} is no healthy voter"))));
+        let more = adds.iter().filter(|add| add.host() != host);
+        found.extend(more.map(|add| told(&format!("{} changes the list as well", add.id))));
     } else {
         let early = promotes.iter().filter(|promote| !reading.is_before(promote, removal));
         found.extend(early.map(|promote| told(&format!("it comes before {}", promote.id))));
@@ -83,6 +111,17 @@ fn of_removal(reading: &Reading<'_>, removal: &Step, id: &str, leaver: Leaver) -
     found
 }
 
+/// Whether the host of a member that is removed gets a new one afterwards, which starts from nothing.
+fn gets_a_new_one(reading: &Reading<'_>, removal: &Step, host: &HostName) -> bool {
+    let follows = |kind: fn(&StepKind) -> bool| {
+        let steps = of_cluster(reading, removal, kind).into_iter();
+        steps.filter(|step| step.host() == host).any(|step| reading.is_before(removal, step))
+    };
+    follows(|kind| matches!(kind, StepKind::ForgetMember { .. }))
+        && follows(|kind| matches!(kind, StepKind::AddLearner { .. }))
+        && follows(|kind| matches!(kind, StepKind::PromoteMember { .. }))
+}
+
 /// Whether as many of the others must answer as hold a quorum by then without the member that goes.
 pub(super) fn counts_the_rest(reading: &Reading<'_>, removal: &Step, id: &str) -> bool {
     let cluster = reading.cluster(removal);
@@ -97,8 +136,15 @@ pub(super) fn counts_the_rest(reading: &Reading<'_>, removal: &Step, id: &str) -
     };
     let joined = by_then(|kind| matches!(kind, StepKind::PromoteMember { .. })).len();
     let voters = rows.iter().filter(|row| !row.learner && !is_gone(row)).count() + joined;
-    let goes = rows.iter().filter(is_gone).filter_map(|row| host_of(reading, cluster, row));
-    let goes: Vec<&HostName> = goes.filter(|host| !cluster.members.contains_key(*host)).collect();
+    let goes =
+        rows.iter().filter(is_gone).filter_map(|row| Some((row, host_of(reading, cluster, row)?)));
+    // A row of the same name that is somebody else's takes nobody of the inventory along.
+    let serves = matches!(removal.kind, StepKind::RemoveListed { leaver: Leaver::Serves, .. });
+    let stays = |row: &ListedMember, host: &HostName| {
+        !(serves && row.id == id) && cluster.members.contains_key(host)
+    };
+    let goes: Vec<&HostName> =
+        goes.filter(|(row, host)| !stays(row, host)).map(|(_, host)| host).collect();
     let Guard::OthersHealthy { clusters } = &removal.guard else { return false };
     clusters.get(&cluster.name).is_some_and(|others| {
         others.needed > voters / 2
@@ -108,9 +154,9 @@ pub(super) fn counts_the_rest(reading: &Reading<'_>, removal: &Step, id: &str) -
     })
 }
 
-/// Whether a step takes a member off its host that its cluster does not list, or no longer does by then.
+/// Whether a step removes from its host a member that its cluster does not list, or no longer does by then.
 pub(super) fn is_off_the_list(reading: &Reading<'_>, step: &Step) -> bool {
-    let StepKind::RetireMember { peer_url, .. } = &step.kind else { return false };
+    let StepKind::DecommissionMember { peer_url, .. } = &step.kind else { return false };
     let Some(rows) = list(reading, reading.cluster(step)) else { return false };
     let is_it =
         |row: &&ListedMember| row.name == step.host().as_str() || row.peer_urls.contains(peer_url);
@@ -126,11 +172,18 @@ pub(super) fn is_off_the_list(reading: &Reading<'_>, step: &Step) -> bool {
 fn elsewhere(reading: &Reading<'_>, step: &Step) -> Option<String> {
     let cluster = reading.spec.clusters.get(step.cluster()?)?;
     let is_member = cluster.members.contains_key(step.host());
-    let retires = matches!(step.kind, StepKind::RetireMember { .. });
+    let decommissions = matches!(step.kind, StepKind::DecommissionMember { .. });
     let told = |why: &str| Some(format!("{}: {why}", step.id));
-    match (retires, is_member) {
+    // `destroying` sees to a cluster that goes from everywhere.
+    if matches!(reading.plan.report.purpose, Purpose::Destroy | Purpose::Remove) {
+        return None;
+    }
+    match (decommissions, is_member) {
         (true, true) => told("`members` names it"),
+        (true, false) if restoring::is_proven_before(reading, step) => None,
         (true, false) if !is_off_the_list(reading, step) => told("the cluster lists it"),
+        // A restore stops and archives it.
+        (false, false) if restoring::ends_a_member(&step.kind) => None,
         (false, false) => told("the host is not among the members"),
         (true, false) | (false, true) => None,
     }
@@ -143,6 +196,7 @@ fn is_as_told(seen: Option<&MemberFacts>, row: &ListedMember, leaver: Leaver) ->
         |member: &MemberFacts| member.etcd.known().is_some_and(|etcd| etcd.leader.is_some());
     match leaver {
         Leaver::NoVote => row.learner,
+        Leaver::Stray => !row.learner && seen.is_none(),
         Leaver::Serves => seen.is_some_and(serves),
         Leaver::Failed => {
             seen.is_none_or(|member| member.etcd.known().is_none() && member.running.is_absent())

@@ -29,7 +29,7 @@ pub(super) struct Here {
 }
 
 impl<'a> Reading<'a> {
-    pub(super) fn of(plan: &'a Plan, spec: &'a SiteSpec, facts: &'a SiteFacts) -> Self {
+    pub(super) fn new(plan: &'a Plan, spec: &'a SiteSpec, facts: &'a SiteFacts) -> Self {
         let mut before: BTreeMap<&StepId, BTreeSet<&StepId>> = BTreeMap::new();
         for step in &plan.steps {
             let mut all: BTreeSet<&StepId> = step.after.iter().collect();
@@ -125,6 +125,7 @@ impl<'a> Reading<'a> {
             | Effect::Leadership
             | Effect::Connections => BTreeSet::new(),
             Effect::Files if !self.runs_as_another(step) => BTreeSet::new(),
+            Effect::Files | Effect::Down if self.is_stopped_before(step) => BTreeSet::new(),
             Effect::Down
                 if !self.takes_down(step) || self.is_leftover(step) || self.has_no_vote(step) =>
             {
@@ -181,6 +182,12 @@ impl<'a> Reading<'a> {
         self.seen(step).is_some_and(MemberFacts::is_up)
     }
 
+    /// Whether an earlier step stops the member of a step for a restore.
+    pub(super) fn is_stopped_before(&self, step: &Step) -> bool {
+        let stops = self.makers(step, &super::restoring::stops);
+        stops.iter().any(|stop| self.is_before(stop, step))
+    }
+
     /// Whether a step takes a running member down: it runs now, or is started before.
     pub(super) fn takes_down(&self, step: &Step) -> bool {
         let started = self.makers(step, &StepKind::is_start);
@@ -189,7 +196,7 @@ impl<'a> Reading<'a> {
 
     pub(super) fn here(&self, start: &Step) -> Here {
         let cluster = self.cluster(start);
-        let layout = Layout::of(&cluster.name);
+        let layout = Layout::new(&cluster.name);
         let member = self.seen(start);
         let file = |path: &String| {
             member.and_then(|m| m.files.get(path)).is_some_and(|seen| seen.known().is_some())

@@ -9,7 +9,9 @@ use planner::spec::ClusterSpec;
 use planner::stops::Stops;
 use planner::{Step, StepKind};
 
+use super::joining::list;
 use super::reading::Reading;
+use super::restoring;
 
 /// The oldest systemd that reads every line of our units.
 const OLDEST_SYSTEMD: u32 = 247;
@@ -44,6 +46,9 @@ fn is_stopped(stop: &Stops, step: &Step) -> bool {
         Stops::Cluster(cluster) => step.cluster() == Some(cluster),
         Stops::Changes(cluster) => step.cluster() == Some(cluster) && changes(&step.kind),
         Stops::Host(host) => *step.host() == *host,
+        Stops::ApiServer(host) => {
+            *step.host() == *host && matches!(step.kind, StepKind::ApiServer(_))
+        }
         Stops::Member(host, cluster) => *step.host() == *host && step.cluster() == Some(cluster),
         Stops::Settings(host, cluster) => {
             *step.host() == *host && step.cluster() == Some(cluster) && settings(&step.kind)
@@ -55,7 +60,7 @@ fn is_stopped(stop: &Stops, step: &Step) -> bool {
 fn reaches(reading: &Reading<'_>, stop: &Stops, step: &Step) -> bool {
     let ends = |cluster| step.cluster().is_none() && reading.reaches(step).contains(cluster);
     match stop {
-        Stops::Host(_) => false,
+        Stops::Host(_) | Stops::ApiServer(_) => false,
         Stops::Cluster(cluster) | Stops::Changes(cluster) => ends(cluster),
         Stops::Member(host, cluster) | Stops::Settings(host, cluster) => {
             host == step.host() && ends(cluster)
@@ -70,7 +75,11 @@ fn changes(kind: &StepKind) -> bool {
         | StepKind::StopOldRuntime { .. }
         | StepKind::MoveLeader { .. }
         | StepKind::Defragment { .. }
+        | StepKind::Compact { .. }
+        | StepKind::CompareData { .. }
+        | StepKind::Disarm { .. }
         | StepKind::NoteRestart
+        | StepKind::NoteProof
         | StepKind::StoreToken
         | StepKind::TrustDiscovery { .. }
         | StepKind::OpenDiscovery { .. }
@@ -79,14 +88,24 @@ fn changes(kind: &StepKind) -> bool {
         | StepKind::DiscardBootstrap
         | StepKind::RemoveMember { .. }
         | StepKind::SaveSnapshot { .. }
+        | StepKind::PrepareLog { .. }
+        | StepKind::EnableDowngrade { .. }
+        | StepKind::ProveVersion { .. }
         | StepKind::RemoveListed { .. }
-        | StepKind::RetireMember { .. }
+        | StepKind::DecommissionMember { .. }
         | StepKind::ForgetMember { .. }
+        | StepKind::StageRestore(_)
+        | StepKind::LookForClients
+        | StepKind::StopForRestore { .. }
+        | StepKind::SetAsideForRestore { .. }
+        | StepKind::PlaceRestore { .. }
+        | StepKind::EndRestore { .. }
         | StepKind::AddLearner { .. }
         | StepKind::PromoteMember { .. }
         | StepKind::UpdatePeerUrl { .. }
         | StepKind::ListByAddress { .. } => true,
-        StepKind::RegisterHost { .. }
+        StepKind::ApiServer(_)
+        | StepKind::RegisterHost { .. }
         | StepKind::CreateAccount { .. }
         | StepKind::InstallRelease { .. }
         | StepKind::PrepareDirectories { .. }
@@ -141,10 +160,17 @@ fn forbidden_of(reading: &Reading<'_>, step: &Step, cluster: &ClusterSpec) -> Op
     let answers = || members.iter().filter_map(|(_, member)| member.etcd.known());
     let mut ids = answers().map(|etcd| &etcd.cluster_id);
     let first = ids.next();
+    // A restore is the answer to all that its members are like.
+    if restoring::is_restored(reading, cluster) && step.cluster() == Some(&cluster.name) {
+        let unseen = members.len() < cluster.members.len();
+        return if unseen { told("a member was not seen") } else { None };
+    }
     if ids.any(|id| Some(id) != first) {
         return told("the members may be of two clusters");
     }
-    if answers().any(|etcd| etcd.errors.iter().any(|error| error.contains("CORRUPT"))) {
+    if answers()
+        .any(|etcd| etcd.errors.iter().any(|error| is_corrupt(reading, step, cluster, error)))
+    {
         return told("a member is corrupt");
     }
     if !reading.is_formed(cluster) && members.len() < cluster.members.len() {
@@ -188,7 +214,7 @@ fn replaces(reading: &Reading<'_>, step: &Step) -> bool {
         || promotions.any(|promotion| reading.is_before(promotion, step))
 }
 
-/// Whether a step changes a cluster, by itself or with all pods of a host.
+/// Whether a step changes a cluster, alone or with all pods of a host.
 fn takes_part(step: &Step) -> bool {
     changes(&step.kind) || step.kind.effect() == Effect::EveryPod
 }
@@ -239,4 +265,25 @@ fn is_lost(reading: &Reading<'_>, cluster: &ClusterSpec, host: &HostName) -> boo
         && !has_log
         && member.running.known().is_none()
         && !is_unlisted(reading, cluster, host)
+}
+
+/// Whether an alarm says that a member is corrupt which the cluster still lists, and which the plan does not remove.
+fn is_corrupt(reading: &Reading<'_>, step: &Step, cluster: &ClusterSpec, error: &str) -> bool {
+    let Some(id) = error.strip_prefix("alarm CORRUPT of member ") else { return false };
+    let Some(list) = list(reading, cluster) else { return true };
+    let removes = |kind: &StepKind| match kind {
+        StepKind::RemoveMember { id: removed, .. } | StepKind::RemoveListed { id: removed, .. } => {
+            removed == id
+        }
+        _ => false,
+    };
+    let removed = reading.steps(removes);
+    let compared = |removal: &Step| {
+        let compares = reading.steps(|kind| matches!(kind, StepKind::CompareData { .. }));
+        compares.iter().any(|compare| {
+            compare.cluster() == step.cluster() && reading.is_before(compare, removal)
+        })
+    };
+    let is_removed = removed.iter().any(|removal| compared(removal));
+    list.iter().any(|row| row.id == id) && !is_removed
 }

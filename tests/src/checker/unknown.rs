@@ -1,7 +1,7 @@
-//! What could not be looked at is not made, changed or taken away.
+//! What could not be read is not created, changed or removed.
 
 use planner::facts::Observed;
-use planner::plan::{Launch, Replaced};
+use planner::plan::{ApiServerStep, Launch, Replaced};
 use planner::{Step, StepKind};
 use templates::Layout;
 use templates::layout::PkiFile;
@@ -16,11 +16,22 @@ pub(super) fn violations(reading: &Reading<'_>) -> Vec<String> {
 fn touches_unknown(reading: &Reading<'_>, step: &Step) -> bool {
     let Some(host) = reading.host(step.host()) else { return true };
     let member = reading.seen(step);
-    let layout = step.cluster().map(Layout::of);
+    let layout = step.cluster().map(Layout::new);
     let file =
         |path: String| member.and_then(|member| member.files.get(&path)).is_some_and(is_unknown);
     match &step.kind {
         StepKind::RegisterHost { .. } => is_unknown(&host.site),
+        StepKind::ApiServer(part) => {
+            let seen = host.apiserver.as_ref();
+            seen.is_none_or(|seen| match part {
+                ApiServerStep::Certificate { .. } => seen.files.values().all(is_unknown),
+                ApiServerStep::Wire { .. } => is_unknown(&seen.manifest),
+                ApiServerStep::KubeadmConfig { .. } => {
+                    seen.kubeadm.as_ref().is_none_or(|kubeadm| is_unknown(&kubeadm.config))
+                }
+                ApiServerStep::AwaitReady { .. } => false,
+            })
+        }
         StepKind::CreateAccount { name } => is_unknown(host.account(name)),
         StepKind::InstallRelease { version, .. } => {
             host.releases.get(version).is_some_and(is_unknown)
@@ -38,9 +49,17 @@ fn touches_unknown(reading: &Reading<'_>, step: &Step) -> bool {
             member.is_some_and(|m| is_unknown(&m.token) || is_unknown(&m.data))
         }
         // Whether there is anything to set aside.
-        StepKind::ForgetMember { .. } | StepKind::RetireMember { .. } => {
+        StepKind::ForgetMember { .. } | StepKind::DecommissionMember { .. } => {
             member.is_some_and(|m| is_unknown(&m.data))
         }
+        StepKind::LookForClients
+        | StepKind::StopForRestore { .. }
+        | StepKind::SetAsideForRestore { .. }
+        | StepKind::StageRestore(_)
+        | StepKind::PlaceRestore { .. } => {
+            member.is_some_and(|m| is_unknown(&m.data) || is_unknown(&m.restore))
+        }
+        StepKind::EndRestore { .. } => member.is_some_and(|m| is_unknown(&m.restore)),
         StepKind::WriteUnit { .. } => layout.is_some_and(|layout| file(layout.unit_file())),
         StepKind::WriteMarker { .. } => member.is_some_and(|m| is_unknown(&m.marker)),
         StepKind::StandaloneKubelet { .. } => is_unknown(&host.kubelet),
@@ -70,6 +89,13 @@ fn touches_unknown(reading: &Reading<'_>, step: &Step) -> bool {
             member.is_some_and(|m| is_unknown(&m.unit))
         }
         StepKind::SaveSnapshot { .. }
+        | StepKind::PrepareLog { .. }
+        | StepKind::EnableDowngrade { .. }
+        | StepKind::ProveVersion { .. }
+        | StepKind::NoteProof
+        | StepKind::Compact { .. }
+        | StepKind::CompareData { .. }
+        | StepKind::Disarm { .. }
         | StepKind::RemoveListed { .. }
         | StepKind::MoveLeader { .. }
         | StepKind::TryCertificates { .. }

@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 use planner::plan::Leaver;
 use planner::{Step, StepKind};
 
-use super::{Broken, broken};
+use super::{Broken, broken, voters_away};
 use crate::roster::Listed;
 use crate::world::World;
 
@@ -32,6 +32,7 @@ pub(super) fn of_action(before: &World, step: &Step, after: &World) -> Result<()
     only_some_steps_change_a_list(before, step, after)?;
     new_members_have_no_vote(before, step, after)?;
     removal_comes_before_addition(before, step, after)?;
+    a_voter_goes_only_while_all_others_serve(before, step, after)?;
     quorum_outlives_a_change(before, step, after)?;
     one_learner_that_catches_up(before, step, after)?;
     removed_members_stay_down(step, after)
@@ -43,11 +44,12 @@ pub fn changes_membership(kind: &StepKind) -> bool {
     match kind {
         StepKind::RemoveMember { .. }
         | StepKind::RemoveListed { .. }
-        | StepKind::RetireMember { .. }
+        | StepKind::DecommissionMember { .. }
         | StepKind::ForgetMember { .. }
         | StepKind::AddLearner { .. }
         | StepKind::PromoteMember { .. } => true,
-        StepKind::RegisterHost { .. }
+        StepKind::ApiServer(_)
+        | StepKind::RegisterHost { .. }
         | StepKind::CreateAccount { .. }
         | StepKind::InstallRelease { .. }
         | StepKind::PrepareDirectories { .. }
@@ -66,20 +68,34 @@ pub fn changes_membership(kind: &StepKind) -> bool {
         | StepKind::StopOldRuntime { .. }
         | StepKind::MoveDropIns { .. }
         | StepKind::SaveSnapshot { .. }
+        | StepKind::PrepareLog { .. }
+        | StepKind::EnableDowngrade { .. }
+        | StepKind::ProveVersion { .. }
         | StepKind::MoveLeader { .. }
         | StepKind::RestartMember { .. }
         | StepKind::Defragment { .. }
+        | StepKind::Compact { .. }
+        | StepKind::CompareData { .. }
+        | StepKind::Disarm { .. }
         | StepKind::AwaitRejoin { .. }
         | StepKind::ListByAddress { .. }
         // The same member, found elsewhere.
         | StepKind::UpdatePeerUrl { .. }
         | StepKind::ProveHealthy { .. }
+        // A restore makes another cluster, which has a list of its own.
+        | StepKind::StageRestore(_)
+        | StepKind::LookForClients
+        | StepKind::StopForRestore { .. }
+        | StepKind::SetAsideForRestore { .. }
+        | StepKind::PlaceRestore { .. }
+        | StepKind::EndRestore { .. }
         | StepKind::WriteMarker { .. }
-        | StepKind::NoteRestart => false,
+        | StepKind::NoteRestart
+        | StepKind::NoteProof => false,
     }
 }
 
-/// Who is a member, and who votes, changes by a step whose kind says so, and by one member at a time.
+/// Members and voters change only by steps of the kinds for that, one member at a time.
 pub fn only_some_steps_change_a_list(
     before: &World,
     step: &Step,
@@ -94,7 +110,7 @@ pub fn only_some_steps_change_a_list(
         let moved = gone + other.count();
         if moved > usize::from(changes_membership(&step.kind)) {
             let what = format!("{} changed {moved} rows of the list of {id}", step.id);
-            return broken("a list changes by what says so", what);
+            return broken("a list changes only by steps for that", what);
         }
     }
     Ok(())
@@ -126,7 +142,11 @@ pub fn removal_comes_before_addition(
         |listed: &Listed| step.cluster().is_some_and(|cluster| before.runs(cluster, &listed.id));
     for Change { id, before, after } in changes(before, after) {
         let mut gone = before.iter().filter(|(member, _)| !after.contains_key(*member));
-        let serves = matches!(step.kind, StepKind::RemoveListed { leaver: Leaver::Serves, .. });
+        // One on a host that nobody here knows may serve too: its removal asks it.
+        let serves = matches!(
+            step.kind,
+            StepKind::RemoveListed { leaver: Leaver::Serves | Leaver::Stray, .. }
+        );
         if let Some((member, _)) = gone.find(|(_, was)| !serves && !was.learner && runs(was)) {
             let what = format!("{} removed {member} of {id}, which runs and votes", step.id);
             return broken("I4 (remove before add)", what);
@@ -136,6 +156,29 @@ pub fn removal_comes_before_addition(
         if let (true, Some((member, _))) = (adds, failed) {
             let what = format!("{} added to {id} while {member} does not run", step.id);
             return broken("I4 (remove before add)", what);
+        }
+    }
+    Ok(())
+}
+
+/// I2: a voter that runs is removed only while every other one serves. Nobody else is to be lost with it.
+pub fn a_voter_goes_only_while_all_others_serve(
+    before: &World,
+    step: &Step,
+    after: &World,
+) -> Result<(), Broken> {
+    let Some(cluster) = step.cluster() else { return Ok(()) };
+    for Change { id, before: was, after: now } in changes(before, after) {
+        let mut gone =
+            was.iter().filter(|(member, row)| !row.learner && !now.contains_key(*member));
+        let Some((member, _)) = gone.find(|(member, _)| before.runs(cluster, member)) else {
+            continue;
+        };
+        let away = voters_away(before, cluster, Some(member));
+        if !away.is_empty() {
+            let away = away.join(", ");
+            let what = format!("{} removed {member} of {id} while {away} was away", step.id);
+            return broken("I2 (one disruption at a time)", what);
         }
     }
     Ok(())

@@ -38,7 +38,7 @@ impl Cluster {
         Ok(id)
     }
 
-    /// `member promote`. The leader makes the checks (`mayPromoteMember`), whoever is asked.
+    /// `member promote`. The leader makes the checks (`mayPromoteMember`), no matter which member gets the request.
     pub fn promote(&mut self, asked: usize, id: Id) -> Result<(), Refusal> {
         self.ask(asked)?;
         self.leader()?;

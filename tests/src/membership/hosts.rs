@@ -15,7 +15,7 @@ pub enum State {
 pub type Initial = Vec<(String, Urls)>;
 
 impl Cluster {
-    /// Starts the etcd of a host that does not run. A disk with data decides by itself; the flags are
+    /// Starts the etcd of a host that does not run. A disk with data decides alone; the flags are
     /// for one that has none.
     pub fn start(&mut self, host: usize, state: State, initial: &Initial) -> Result<(), Refusal> {
         let data = match (self.hosts[host].data, state) {

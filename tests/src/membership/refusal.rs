@@ -1,4 +1,4 @@
-//! What etcd refuses, and the words by which it says so.
+//! What etcd refuses, and its words for it.
 
 /// Why etcd refuses a change of its member list, or an etcd does not start.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]

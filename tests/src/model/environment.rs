@@ -16,7 +16,7 @@ pub(super) enum Happening {
     Begins(HostName, Fault),
     /// Whatever is wrong with a host ends; a host that was down boots.
     Ends(HostName),
-    /// Leadership moves by itself. No fault, and never counted.
+    /// Leadership moves on its own. It is not a fault, and never counted.
     Leads(ClusterName, HostName),
 }
 
@@ -38,7 +38,7 @@ pub(super) fn happenings(
     at_once: usize,
 ) -> Result<Vec<(Happening, World)>, Broken> {
     let mut all = Vec::new();
-    for (name, host) in &world.hosts {
+    for (name, host) in world.hosts.iter().filter(|(name, _)| !world.gone.contains(*name)) {
         if host.in_trouble() {
             all.push(Happening::Ends(name.clone()));
         }
@@ -67,10 +67,10 @@ pub(super) fn happenings(
     all.into_iter().map(after).collect()
 }
 
-/// How many faults there are now; a lost disk is one for ever.
+/// How many faults there are now; a lost disk is one until its member is replaced. A host that is gone is none.
 fn troubles(world: &World) -> usize {
     let of_host = |(name, host): (&HostName, &Shared<SimHost>)| {
         usize::from(host.in_trouble()) + usize::from(world.has_lost_a_member(name))
     };
-    world.hosts.iter().map(of_host).sum()
+    world.hosts.iter().filter(|(name, _)| !world.gone.contains(*name)).map(of_host).sum()
 }

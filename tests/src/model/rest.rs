@@ -14,6 +14,8 @@ use super::walk::Order;
 /// A plan, and how far it was executed.
 #[derive(Debug, Clone)]
 pub(super) struct Rest {
+    /// The command that made the plan.
+    pub(super) command: usize,
     pub(super) plan: Rc<Plan>,
     pub(super) bindings: Rc<Bindings>,
     ended: Vec<(StepId, Outcome)>,
@@ -21,8 +23,8 @@ pub(super) struct Rest {
 
 impl Rest {
     /// A plan of which nothing was executed.
-    pub(super) fn of(plan: Plan, bindings: Bindings) -> Self {
-        Self { plan: Rc::new(plan), bindings: Rc::new(bindings), ended: Vec::new() }
+    pub(super) fn new(command: usize, plan: Plan, bindings: Bindings) -> Self {
+        Self { command, plan: Rc::new(plan), bindings: Rc::new(bindings), ended: Vec::new() }
     }
 
     /// The same after one more step ended.
@@ -34,7 +36,7 @@ impl Rest {
 
     /// The executor's own machine, brought to this point.
     fn progress(&self) -> Progress {
-        let mut progress = Progress::of(&self.plan);
+        let mut progress = Progress::new(&self.plan);
         for (id, outcome) in &self.ended {
             assert!(progress.take(id), "{id} may run");
             progress.finish(id, outcome.clone());
@@ -72,7 +74,7 @@ pub(super) struct Left<'p> {
 }
 
 impl Left<'_> {
-    /// Whether any of them needs a bootstrap's token.
+    /// Whether any of them needs the token of a bootstrap or of a restore.
     pub(super) fn need_tokens(&self) -> bool {
         let needs = |step: &&Step| {
             matches!(
@@ -80,6 +82,11 @@ impl Left<'_> {
                 StepKind::StoreToken
                     | StepKind::WriteUnit { .. }
                     | StepKind::StartMember { by: Launch::Pod { .. } }
+                    | StepKind::StageRestore(_)
+                    | StepKind::StopForRestore { .. }
+                    | StepKind::SetAsideForRestore { .. }
+                    | StepKind::PlaceRestore { .. }
+                    | StepKind::EndRestore { .. }
             )
         };
         self.waiting.iter().any(needs)
@@ -104,7 +111,7 @@ fn prepares(step: &Step) -> bool {
 pub(super) struct Deed(pub(super) Step);
 
 impl Deed {
-    pub(super) fn of(step: &Step) -> Self {
+    pub(super) fn from_step(step: &Step) -> Self {
         Self(Step {
             action: Action::Check,
             why: Why::Unfinished,

@@ -2,26 +2,22 @@
 //! number, and what was found out about them.
 
 use std::collections::{BTreeMap, BTreeSet, HashMap};
-use std::hash::{Hash, Hasher};
 use std::rc::Rc;
 
 use engine::bind;
 use engine::hosts::Bindings;
-use inventories::{ClusterName, HostName};
-use planner::plan::FormationState;
+use inventories::ClusterName;
+use planner::plan;
 use planner::progress::Outcome;
-use planner::{Policy, SiteSpec, plan};
-use templates::BootstrapToken;
 
 use super::arena::{Arena, Met};
 use super::environment::{self, Happening};
+use super::operation::{Command, Operation};
 use super::rest::{Deed, Rest};
-use super::walk::{Bounds, Often};
+use super::state::{ClusterState, HostState, WorldState};
+use super::walk::Bounds;
 use crate::invariants::{self, Broken};
-use crate::registry::{Registry, begin};
-use crate::roster::Listed;
-use crate::shared::Shared;
-use crate::world::{SimHost, World};
+use crate::world::World;
 
 /// The number of [`Rest`] when no plan is being executed.
 pub(super) const IDLE: u32 = 0;
@@ -29,7 +25,7 @@ pub(super) const IDLE: u32 = 0;
 /// What somebody sees who runs `quorate plan` in a world.
 #[derive(Debug, Clone, Copy)]
 pub(super) struct Planned {
-    /// What there is to do.
+    /// The moves that are possible.
     pub(super) rest: u32,
     /// Whether there is nothing left to do, and nothing to say.
     pub(super) done: bool,
@@ -40,9 +36,9 @@ type Effect = (u32, Outcome);
 
 /// Everything that a walk has met.
 pub(super) struct Site<'s> {
-    spec: &'s SiteSpec,
+    operation: &'s Operation,
     bounds: &'s Bounds,
-    first: World,
+    pub(super) first: World,
     hosts: Arena<HostState>,
     clusters: Arena<ClusterState>,
     worlds: Arena<WorldState>,
@@ -52,10 +48,11 @@ pub(super) struct Site<'s> {
     rests: Vec<Option<(Rc<Rest>, u32)>>,
     ready: Vec<Rc<[u32]>>,
     plans: HashMap<Seen, Planned>,
+    planned: HashMap<(usize, u32), Planned>,
+    out_of_reach: HashMap<(usize, u32), bool>,
     effects: HashMap<(u32, u32, u32), Effect>,
     after: HashMap<(u32, u32, bool), u32>,
     environment: HashMap<(u32, MoreFaults), Rc<[Turn]>>,
-    looks: Vec<Look>,
 }
 
 /// Whether a fault may begin still.
@@ -87,80 +84,24 @@ pub(super) enum TurnKind {
     Leads,
 }
 
-/// What is asked of each world once.
-#[derive(Debug, Clone, Copy)]
-pub(super) struct Look {
-    /// Whether a member is lost permanently.
-    pub(super) lost: bool,
-    /// Whether nothing is wrong with any host.
-    pub(super) calm: bool,
-}
-
-/// A world, by the numbers of its parts.
-#[derive(Debug, PartialEq, Eq, Hash)]
-struct WorldState {
-    hosts: Vec<u32>,
-    clusters: u32,
-}
-
 /// What decides a plan: each host that can be seen, and what holds between them.
 #[derive(Debug, PartialEq, Eq, Hash)]
 struct Seen {
+    command: usize,
     hosts: Vec<Option<u32>>,
     clusters: u32,
     quorate: BTreeSet<(ClusterName, String)>,
     tokens: Vec<String>,
 }
 
-/// What holds between hosts.
-#[derive(Debug, PartialEq, Eq, Hash)]
-struct ClusterState {
-    formed: BTreeMap<ClusterName, String>,
-    leaders: BTreeMap<ClusterName, HostName>,
-    published: BTreeMap<(String, String), String>,
-    lists: BTreeMap<String, Vec<Listed>>,
-    added: u64,
-}
-
-#[derive(Debug, PartialEq, Eq)]
-struct HostState(Shared<SimHost>);
-
-impl Hash for HostState {
-    fn hash<H: Hasher>(&self, state: &mut H) {
-        let SimHost {
-            on,
-            reachable,
-            addresses,
-            slow,
-            site,
-            accounts,
-            kubelet,
-            images,
-            room: _,
-            standalone,
-            releases,
-            members,
-        } = &*self.0;
-        (on, reachable, slow, site.is_some(), accounts, kubelet, images, releases.len())
-            .hash(state);
-        (addresses, standalone).hash(state);
-        for member in members.values() {
-            (member.directories, member.generation.is_some(), member.quorum_seen).hash(state);
-            (&member.unit, member.process.is_some(), member.marker.is_some()).hash(state);
-            (member.loaded.is_some(), &member.manifest, member.drop_ins.len()).hash(state);
-            member.token.as_ref().map(BootstrapToken::as_str).hash(state);
-            member.log.as_ref().map(|log| &log.token).hash(state);
-        }
-    }
-}
-
 impl<'s> Site<'s> {
     /// Before the first move. The number of the first world is 0.
-    pub(super) fn of(world: World, spec: &'s SiteSpec, bounds: &'s Bounds) -> Result<Self, Broken> {
+    pub(super) fn new(operation: &'s Operation, bounds: &'s Bounds) -> Result<Self, Broken> {
+        let first = World { story: Vec::new(), ..operation.world.clone() };
         let mut site = Self {
-            spec,
+            operation,
             bounds,
-            first: World { story: Vec::new(), ..world.clone() },
+            first: first.clone(),
             hosts: Arena::new(),
             clusters: Arena::new(),
             worlds: Arena::new(),
@@ -170,19 +111,31 @@ impl<'s> Site<'s> {
             rests: vec![None],
             ready: vec![Rc::from([])],
             plans: HashMap::new(),
+            planned: HashMap::new(),
+            out_of_reach: HashMap::new(),
             effects: HashMap::new(),
             after: HashMap::new(),
             environment: HashMap::new(),
-            looks: Vec::new(),
         };
         site.keys.number(Vec::new());
-        site.number(world)?;
+        site.number(first)?;
         Ok(site)
     }
 
-    /// How often something goes wrong.
-    pub(super) fn often(&self) -> Often {
-        self.bounds.often
+    /// The commands by which each goal may be reached.
+    pub(super) fn ways(&self) -> impl Iterator<Item = (usize, usize)> + use<'s> {
+        let goals = self.operation.goals.iter().enumerate();
+        goals.flat_map(|(number, goal)| goal.by.iter().map(move |command| (number, *command)))
+    }
+
+    /// The command of a number.
+    pub(super) fn command(&self, number: usize) -> &'s Command {
+        &self.operation.commands[number]
+    }
+
+    /// Whether anybody would run a command in a world.
+    pub(super) fn fits(&self, command: usize, number: u32) -> bool {
+        self.command(command).fits(&self.world(number))
     }
 
     pub(super) fn worlds(&self) -> usize {
@@ -196,8 +149,16 @@ impl<'s> Site<'s> {
     /// The world of a number.
     pub(super) fn world(&self, number: u32) -> World {
         let WorldState { hosts, clusters } = &*self.worlds.value(number);
-        let ClusterState { formed, leaders, published, lists, added } =
-            &*self.clusters.value(*clusters);
+        let ClusterState {
+            formed,
+            leaders,
+            published,
+            lists,
+            added,
+            revisions,
+            versions,
+            downgrades,
+        } = &*self.clusters.value(*clusters);
         let states = hosts.iter().map(|host| self.hosts.value(*host).0.clone());
         World {
             hosts: self.first.hosts.keys().cloned().zip(states).collect(),
@@ -206,30 +167,80 @@ impl<'s> Site<'s> {
             published: published.clone(),
             lists: lists.clone(),
             added: *added,
+            revisions: revisions.clone(),
+            versions: versions.clone(),
+            downgrades: downgrades.clone(),
             ..self.first.clone()
         }
     }
 
     fn number(&mut self, world: World) -> Result<u32, Broken> {
-        let World { hosts, formed, leaders, published, lists, added, .. } = world;
+        let World {
+            hosts,
+            formed,
+            leaders,
+            published,
+            lists,
+            added,
+            revisions,
+            versions,
+            downgrades,
+            ..
+        } = world;
         let hosts = hosts.into_values().map(|host| self.hosts.number(HostState(host)).0).collect();
-        let (clusters, _) =
-            self.clusters.number(ClusterState { formed, leaders, published, lists, added });
+        let (clusters, _) = self.clusters.number(ClusterState {
+            formed,
+            leaders,
+            published,
+            lists,
+            added,
+            revisions,
+            versions,
+            downgrades,
+        });
         let (number, met) = self.worlds.number(WorldState { hosts, clusters });
         if met == Met::Now {
-            let world = self.world(number);
-            invariants::size_is_what_is_wanted(&world, self.spec)?;
-            self.looks.push(Look {
-                lost: world.hosts.keys().any(|host| world.has_lost_a_member(host)),
-                calm: !world.hosts.values().any(|host| host.in_trouble()),
-            });
+            let Operation { commands, sizes, .. } = self.operation;
+            let all = commands.iter().flat_map(|command| command.spec.clusters.keys()).collect();
+            invariants::size_stays_within(&self.world(number), &all, sizes)?;
         }
         Ok(number)
     }
 
-    /// What was found out about a world.
-    pub(super) fn look(&self, number: u32) -> Look {
-        self.looks[number as usize]
+    /// Whether a goal can't be reached from a world.
+    pub(super) fn is_out_of_reach(&mut self, goal: usize, number: u32) -> bool {
+        if let Some(known) = self.out_of_reach.get(&(goal, number)) {
+            return *known;
+        }
+        let is = self.operation.is_out_of_reach(&self.operation.goals[goal], &self.world(number));
+        self.out_of_reach.insert((goal, number), is);
+        is
+    }
+
+    /// Whether nothing is wrong with any host that is not gone.
+    pub(super) fn is_calm(&self, number: u32) -> bool {
+        let WorldState { hosts, .. } = &*self.worlds.value(number);
+        let mut all = self.first.hosts.keys().zip(hosts);
+        all.all(|(name, host)| {
+            self.first.gone.contains(name) || !self.hosts.value(*host).0.in_trouble()
+        })
+    }
+
+    /// Whether a goal is reached in a world: nothing is left to do, and the clusters serve. All must be as it was wanted
+    /// there.
+    pub(super) fn is_reached(&mut self, goal: usize, number: u32) -> Result<bool, Broken> {
+        let command = self.operation.goals[goal].done;
+        if !self.planned(command, number)?.done {
+            return Ok(false);
+        }
+        let (world, spec) = (self.world(number), &self.command(command).spec);
+        let quorate = world.quorate();
+        let serves = |cluster: &ClusterName| quorate.iter().any(|(name, _)| name == cluster);
+        if !spec.clusters.keys().all(serves) {
+            return Ok(false);
+        }
+        invariants::members_are_those_wanted(&world, spec)?;
+        Ok(true)
     }
 
     /// What the environment may make of a world.
@@ -268,13 +279,23 @@ impl<'s> Site<'s> {
         environment::happenings(&self.world(number), self.bounds.faults, at_once)
     }
 
-    /// Somebody runs `quorate plan`.
-    pub(super) fn planned(&mut self, number: u32) -> Result<Planned, Broken> {
+    /// Somebody runs a command, and sees its plan.
+    pub(super) fn planned(&mut self, command: usize, number: u32) -> Result<Planned, Broken> {
+        if let Some(known) = self.planned.get(&(command, number)) {
+            return Ok(*known);
+        }
+        let planned = self.plan(command, number)?;
+        self.planned.insert((command, number), planned);
+        Ok(planned)
+    }
+
+    fn plan(&mut self, command: usize, number: u32) -> Result<Planned, Broken> {
         let world = self.world(number);
         let fresh = self.fresh_tokens(&world);
         let state = self.worlds.value(number);
         let seen = world.hosts.values().zip(&state.hosts);
         let seen = Seen {
+            command,
             hosts: seen.map(|(host, number)| host.reachable.then_some(*number)).collect(),
             clusters: state.clusters,
             quorate: world.quorate(),
@@ -283,10 +304,12 @@ impl<'s> Site<'s> {
         if let Some(known) = self.plans.get(&seen) {
             return Ok(*known);
         }
-        let facts = world.observe(self.spec);
-        let plan = plan(self.spec, &facts, &Policy::default())
+        let Command { spec, policy, .. } = self.command(command);
+        let facts = world.observe(spec);
+        let plan = plan(spec, &facts, policy)
             .unwrap_or_else(|defect| panic!("a plan can be made: {defect}"));
         invariants::leader_restarts_last(&plan, &facts)?;
+        invariants::leader_leaves_last(&plan, &facts)?;
         let done = plan.is_empty();
         let rest = if plan.steps.is_empty() {
             IDLE
@@ -294,12 +317,16 @@ impl<'s> Site<'s> {
             let mut bindings =
                 bind::tokens(&plan, &facts).unwrap_or_else(|error| panic!("{error}"));
             for (cluster, token) in &mut bindings.tokens {
-                let stored = world.hosts.values().filter_map(|host| host.members.get(cluster));
-                if stored.into_iter().all(|member| member.token.as_ref() != Some(token)) {
+                let mut members = world.hosts.values().filter_map(|host| host.members.get(cluster));
+                let stored = members.any(|member| {
+                    let restore = member.restore.as_ref().map(|record| &record.token);
+                    [member.token.as_ref(), restore].contains(&Some(token))
+                });
+                if !stored {
                     *token = fresh[cluster].clone();
                 }
             }
-            self.rest(Rest::of(plan, bindings))?
+            self.rest(Rest::new(command, plan, bindings))?
         };
         let planned = Planned { rest, done };
         self.plans.insert(seen, planned);
@@ -365,7 +392,7 @@ impl<'s> Site<'s> {
         let numbers: BTreeMap<_, u32> = left
             .waiting
             .iter()
-            .map(|step| (&step.id, self.deeds.number(Deed::of(step)).0))
+            .map(|step| (&step.id, self.deeds.number(Deed::from_step(step)).0))
             .collect();
         let mut key = Vec::new();
         if left.need_tokens() {
@@ -381,7 +408,8 @@ impl<'s> Site<'s> {
         }
         let (number, met) = self.keys.number(key);
         if met == Met::Now {
-            invariants::disruptions_in_flight(self.spec, &left.waiting, &left.ready)?;
+            let spec = &self.command(rest.command).spec;
+            invariants::disruptions_in_flight(spec, &left.waiting, &left.ready)?;
             let ready: Rc<[u32]> = left.ready.iter().map(|step| numbers[&step.id]).collect();
             self.ready.push(ready);
             let tokens = rest.bindings.tokens.iter();
@@ -391,44 +419,4 @@ impl<'s> Site<'s> {
         }
         Ok(number)
     }
-
-    /// For each cluster a token that occurs nowhere: the first such one of a fixed row, so that
-    /// worlds which differ in nothing but chance are one.
-    fn fresh_tokens(&self, world: &World) -> BTreeMap<ClusterName, BootstrapToken> {
-        let used: BTreeSet<String> = world.hosts.values().flat_map(|host| tokens(host)).collect();
-        let fresh = |(index, name): (u8, &ClusterName)| {
-            let row =
-                (0..=u8::MAX).map(|number| BootstrapToken::from_random([16 * index + number; 16]));
-            let free = |token: &BootstrapToken| {
-                !used.contains(token.as_str())
-                    && self.id_with(name, token) != world.formed.get(name).cloned()
-            };
-            (name.clone(), row.into_iter().find(free).unwrap_or_else(|| panic!("a token is free")))
-        };
-        (0..).zip(self.spec.clusters.keys()).map(fresh).collect()
-    }
-
-    /// The id of the cluster that a bootstrap with this token forms.
-    fn id_with(&self, cluster: &ClusterName, token: &BootstrapToken) -> Option<String> {
-        let member = self.spec.clusters[cluster].members.values().next()?;
-        let unit = member.unit(FormationState::New, &Default::default()).ok()?;
-        let mut none = Registry::default();
-        let log = begin(&unit.bind(token), &self.first.zone, &mut none).ok()??;
-        Some(log.cluster_id())
-    }
-}
-
-/// Every bootstrap token that anything on a host still knows.
-fn tokens(host: &SimHost) -> BTreeSet<String> {
-    const FLAG: &str = "--initial-cluster-token=";
-    let mut tokens = BTreeSet::new();
-    for member in host.members.values() {
-        let loaded = member.loaded.as_ref().map(|(text, _)| text);
-        let texts = member.unit.iter().chain(loaded).chain(&member.manifest).chain(&member.process);
-        let named = texts.filter_map(|text| text.split(FLAG).nth(1)?.split_whitespace().next());
-        tokens.extend(named.map(str::to_owned));
-        tokens.extend(member.token.iter().map(|token| token.as_str().to_owned()));
-        tokens.extend(member.log.iter().map(|log| log.token.clone()));
-    }
-    tokens
 }

@@ -27,18 +27,18 @@ fn line(site: &mut Site<'_>, from: State, to: State) -> String {
         return "nobody knows how".to_owned();
     };
     match kind {
-        MoveKind::Begin => "quorate apply begins".to_owned(),
+        MoveKind::Begin(command) => format!("{} begins", site.command(command).words),
         MoveKind::Crash => "quorate is killed".to_owned(),
         MoveKind::Step(deed) => {
             let failed = site
-                .step(from.0, from.1, deed)
+                .step(from.world, from.rest, deed)
                 .is_ok_and(|(_, _, outcome)| outcome == Outcome::Failed);
             let id = &site.deed(deed).0.id;
             format!("  {id}{}", if failed { ": failed" } else { "" })
         }
         MoveKind::Trouble(index) | MoveKind::Mend(index) => {
-            let more = more_faults(site, from.2);
-            let happenings = site.happenings(from.0, more).unwrap_or_default();
+            let more = more_faults(from.left);
+            let happenings = site.happenings(from.world, more).unwrap_or_default();
             happenings.get(index).map_or_else(String::new, |(happening, _)| happening.to_string())
         }
     }

@@ -38,7 +38,7 @@ impl Copy {
     ///
     /// # Errors
     /// Of git, and of the file system.
-    pub fn of(root: &Path, folder: &Path) -> io::Result<Self> {
+    pub fn sync(root: &Path, folder: &Path) -> io::Result<Self> {
         let tree = folder.join("tree");
         let arguments = ["ls-files", "-z", "--cached", "--others", "--exclude-standard"];
         let listed = Command::new("git").args(arguments).current_dir(root).output()?;

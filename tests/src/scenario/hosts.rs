@@ -1,6 +1,7 @@
 //! What is on the hosts, in few words: the answer to `hosts`.
 
 use inventories::ClusterName;
+use planner::facts::RestorePhase;
 use planner::plan::FormationState;
 
 use crate::act::join::formation;
@@ -13,6 +14,10 @@ pub fn describe(world: &World) -> String {
     let mut out = String::new();
     for (name, host) in &world.hosts {
         out += &format!("{name}: {}\n", of_host(host));
+        if host.api_server.is_some() {
+            let ready = if world.api_server_is_ready(name) { "ready" } else { "not ready" };
+            out += &format!("  API server: {ready}\n");
+        }
         for (cluster, member) in &host.members {
             out += &format!("  {cluster}: {}\n", of_member(world, cluster, member));
         }
@@ -59,6 +64,12 @@ fn of_member(world: &World, cluster: &ClusterName, member: &SimMember) -> String
     have(is_learner(world, cluster, member), "learner");
     have(member.quorum_seen, "had a quorum");
     have(member.marker.is_some(), "marker");
+    match member.restore.as_ref().map(|record| record.phase) {
+        Some(RestorePhase::Staged) => have(true, "a restore prepared"),
+        Some(RestorePhase::SetAside) => have(true, "old data archived for a restore"),
+        Some(RestorePhase::Placed) => have(true, "restored data"),
+        None => {}
+    }
     listed(&words)
 }
 
@@ -67,7 +78,7 @@ fn is_learner(world: &World, cluster: &ClusterName, member: &SimMember) -> bool 
     let list = world.formed.get(cluster).and_then(|id| world.lists.get(id));
     let id = member.log.as_ref().map(Log::member_id);
     let text = member.unit.as_ref().or(member.manifest.as_ref());
-    let own = text.map(|text| Settings::of(text));
+    let own = text.map(|text| Settings::parse(text));
     let url = own.as_ref().and_then(|own| own.find("initial-advertise-peer-urls"));
     let is_it = |listed: &Listed| match &id {
         Some(id) => listed.id == *id,

@@ -1,14 +1,18 @@
 //! What a scenario plays on, and what its commands do there.
 
+mod api_servers;
 mod databases;
 mod desired;
+mod restoring;
 mod run;
 
-use std::collections::BTreeMap;
+use std::borrow::Cow;
+use std::collections::{BTreeMap, BTreeSet};
 
-use inventories::inventory::Runtime;
-use inventories::{ClusterName, Inventory, SiteName};
-use planner::facts::{AtBoot, Reach};
+use inventories::inventory::{Cluster, Runtime};
+use inventories::{ClusterName, Inventory, Network, SiteName};
+use planner::facts::{AtBoot, Namespace, Reach};
+use planner::policy::{Maintenance, RemoveRequest};
 use planner::text::{self, Paint, Style};
 use planner::{FormedRecord, Observed, Plan, Policy, SiteFacts, SiteSpec, fingerprint};
 use templates::layout::PkiFile;
@@ -16,6 +20,7 @@ use templates::layout::PkiFile;
 use super::hosts;
 use super::twist::{Twist, What, Write};
 use crate::fault::Fault;
+use crate::roster::Listed;
 use crate::site::{Shape, Way, authorities, cluster, host, plain, spec_of};
 use crate::world::{Log, Until, World};
 
@@ -39,6 +44,8 @@ struct Scene {
     /// The hash of the plan that was compared last.
     compared: Option<String>,
     bootstraps: u8,
+    /// Clusters that the inventory had.
+    forgotten: BTreeMap<ClusterName, Cluster>,
 }
 
 /// Whether a cluster's CAs lie beside the inventory.
@@ -55,24 +62,31 @@ impl Stage {
     /// Does what one line says and gives the answer.
     ///
     /// - The site: `site members=N [clusters=N] [hosts=N] [version=V] [ipv6] [dns|v3|v3-user|self-hosted|v2] [static-pod]`.
-    /// - The inventory, after that: `inventory version V|runtime R|static|members H…|members-of C H…|address H ADDRESS|
+    /// - The inventory, after that: `inventory version V|pin V…|runtime R|static|members H…|members-of C H…|address H ADDRESS|
     ///   listen-address H ADDRESS|peer-address H ADDRESS|client-port PORT|peer-port PORT|flag NAME NUMBER|name SITE|
-    ///   no-ca C|new-ca|no-checksum|without C|without-host H|from-file|no-record C`.
+    ///   no-ca C|new-ca|no-checksum|without C|without-host H|rename H H|from-file|no-record C|clients NETWORK…|no-firewall`.
     /// - What DNS says, from then on: `dns port H PORT|without H|stranger NAME PORT|address H ADDRESS|nothing`.
-    /// - What happens to hosts: `host H unreachable|reachable|slow|dead|back|new`, `stop H`, `wipe H`, `restored H`,
+    /// - What happens to hosts: `host H unreachable|reachable|slow|dead|back|new`, `stop H`, `lags H ENTRIES`, `wipe H`, `restored H`,
     ///   `other-ca H`, `other-site H`, `marker H site NAME|cluster-id ID|unreadable`, `remove-unit H`, `kubelet H on|off`,
     ///   `images H on|off`,
-    ///   `edit-manifest H`, `loops H WORDS`, `cause-gone H`, `starts-again H`, `addresses H ADDRESS…`.
-    /// - What is so on hosts: `listener H PORT PROCESS`, `disk H SIZE [releases]`, `clock H ±Ns`,
+    ///   `edit-manifest H`, `loops H WORDS`, `cause-gone H`, `corrupt H` (it raises the alarm), `odd H` (its data is no longer what the others have), `starts-again H`, `addresses H ADDRESS…`.
+    /// - The state of hosts: `listener H PORT PROCESS`, `disk H SIZE [releases]`, `clock H ±Ns`,
     ///   `cores H N`, `memory H SIZE`, `arch H NAME`, `systemd H VERSION|none`, `missing H TOOL`,
-    ///   `no-downloader H`, `foreign-etcd H [UNIT]`, `has H ADDRESS|none`, `at-boot H UNIT|PATH`, `service H UNIT`, `source H ADDRESS|none|unknown`,
+    ///   `no-downloader H`, `foreign-etcd H [UNIT]`, `has H ADDRESS|none`, `at-boot H UNIT|PATH`, `at-boot H BY UNIT`, `no-namespaces H SETTING`, `image-sets H NAME`, `service H UNIT`, `source H ADDRESS|none|unknown`,
     ///   `reach H TO silent|untried`, `site-unknown H`, `foreign-data H`, `data-unknown H`,
     ///   `synced-write H Nms|stuck|impossible`, `apart H TO Nms`, `damaged H FILE`, `login H TO`, `crossed H TO`, `copy H OF`, `alarm H NAME`, `answers-as H CLUSTER-ID`.
-    /// - Databases: `database H MB MB-IN-USE`, `room H SIZE`, and `left-stopped H`, by a defragmentation that was killed.
-    /// - What the operator asks for from then on: `maintain defrag|nothing`.
-    /// - What the operator allows from then on: `allow slow-disk C`, `allow reform C`, `allow outage C`.
+    /// - Databases: `database H MB MB-IN-USE`, `old H MB MB`, of revisions that the API servers have compacted and
+    ///   of others, `full H`, `room H SIZE`, and `left-stopped H`, by a defragmentation that was killed.
+    /// - A row of the list of c0 that is on no host: `listed ID URL [NAME [learner]]`.
+    /// - What the operator asks for from then on: `maintain defrag|destroy|destroy-in-use|remove C H|nothing|restore [clients-stopped] [data-loss]
+    ///   [revision=N|unknown] [version=V] [size=N] [sha256=XX] [gone=H,H]`. `client H ADDRESS` connects to a member.
+    /// - What the operator allows from then on: `allow slow-disk C`, `allow no-backup C`, `allow reform C`, `allow outage C`,
+    ///   `allow compact-now C`, `allow switch KUBERNETES`, `allow replace H` until `disallow replace`.
+    /// - API servers: `kubernetes H…|prefix PREFIX|override RESOURCE NUMBER|render-only` is what the inventory says;
+    ///   `api-server H SERVERS` is one as kubeadm sets it up, `api-server H broken|sound|stopped|in-a-shell|edited FROM TO|
+    ///   other CLUSTER-ID KEYS`.
     /// - Certificates: `age DAYS` lets time pass, `issue broken|sound` says what is issued from then on.
-    /// - Questions: `plan`, `findings` of it, `same-plan` as last time, `steps`, `hosts`, `apply [killed-before=STEP|killed-after=STEP|lost=STEP]`.
+    /// - Questions: `firewall H [NETWORK…]`, the rules of a host, which may cut off the networks; `plan`, `findings` of it, `same-plan` as last time, `steps`, `hosts`, `apply [killed-before=STEP|killed-within=STEP|killed-after=STEP|lost=STEP]`.
     ///
     /// # Errors
     /// A line that is none of these.
@@ -87,17 +101,31 @@ impl Stage {
             ["plan"] => Ok(masked(&text::plan(&scene.plan(), Style::Plain))),
             ["findings"] => Ok(findings(&scene.plan())),
             ["same-plan"] => Ok(scene.compare()),
+            ["maintain", "restore", ref options @ ..] => {
+                scene.restore(options).map(|()| String::new())
+            }
+            ["maintain", "remove", name, at] => scene.remove(name, at).map(|()| String::new()),
             ["maintain", what] => scene.maintain(what).map(|()| String::new()),
             ["allow", ref words @ ..] => scene.allow(words).map(|()| String::new()),
+            ["disallow", "replace"] => {
+                scene.policy.replace.clear();
+                Ok(String::new())
+            }
             ["steps"] => Ok(run::steps(&scene.plan())),
+            ["firewall", name, ref cut @ ..] => scene.firewall(name, cut),
             ["hosts"] => Ok(hosts::describe(&scene.world)),
             ["apply", ref options @ ..] => scene.apply(options),
+            ["listed", id, url, ref how @ ..] => scene.list(id, url, how).map(|()| String::new()),
             ["issue", how @ ("broken" | "sound")] => {
                 scene.world.issues_broken = how == "broken";
                 Ok(String::new())
             }
             ["age", days] => scene.age(days),
             ["dns", ref words @ ..] => scene.world.zone.change(words).map(|()| String::new()),
+            ["kubernetes", ref words @ ..] => scene.kubernetes(words).map(|()| String::new()),
+            ["api-server", name, ref words @ ..] => {
+                scene.api_server(name, words).map(|()| String::new())
+            }
             ["inventory", ref words @ ..] => scene.change_inventory(words).map(|()| String::new()),
             _ => scene.happen(&words).map(|()| String::new()),
         }
@@ -127,15 +155,33 @@ impl Scene {
         shape.hosts = plain(hosts.max(members)).hosts;
         shape.clusters = vec![members; clusters];
         let (world, _) = shape.world();
-        let inventory = shape.inventory();
+        let inventory = Inventory { firewall: None, ..shape.inventory() };
         let at_hand = inventory.clusters.keys().map(|name| (name.clone(), CaFiles::Here)).collect();
         let policy = Policy::default();
         let (twists, records, compared) = (Vec::new(), BTreeMap::new(), None);
-        Ok(Self { inventory, at_hand, world, twists, policy, records, compared, bootstraps: 0 })
+        let (bootstraps, forgotten) = (0, BTreeMap::new());
+        Ok(Self {
+            inventory,
+            at_hand,
+            world,
+            twists,
+            policy,
+            records,
+            compared,
+            bootstraps,
+            forgotten,
+        })
     }
 
     fn spec(&self) -> SiteSpec {
-        let mut spec = spec_of(&self.inventory, &self.world.authorities);
+        let mut inventory = Cow::Borrowed(&self.inventory);
+        if let Some(Maintenance::Remove(RemoveRequest { cluster, host })) = &self.policy.maintenance
+            && let Some(was) = self.forgotten.get(cluster)
+        {
+            let left = Cluster { members: vec![host.clone()], ..was.clone() };
+            inventory.to_mut().clusters.insert(cluster.clone(), left);
+        }
+        let mut spec = spec_of(&inventory, &self.world.authorities);
         for (name, cluster) in &mut spec.clusters {
             if let Some(record) = self.records.get(name) {
                 cluster.formed = Observed::Known(record.clone());
@@ -162,6 +208,19 @@ impl Scene {
             .unwrap_or_else(|defect| panic!("a plan can be made: {defect}"))
     }
 
+    /// The rules of a host's firewall, or what speaks against them.
+    fn firewall(&self, name: &str, cut: &[&str]) -> Told {
+        let cut: Result<BTreeSet<Network>, _> = cut.iter().map(|network| parsed(network)).collect();
+        let spec = self.spec();
+        let all = planner::firewalls(&spec, &self.facts(&spec), &cut?);
+        let one = all.get(&host(name)).ok_or_else(|| format!("{name} has no firewall"))?;
+        if one.against.is_empty() {
+            return Ok(one.rules.render());
+        }
+        let lines = text::findings(&one.against, "blocked", Paint::Red, Style::Plain);
+        Ok(lines.into_iter().map(|line| line + "\n").collect())
+    }
+
     /// Whether the plan is still the one that it was.
     fn compare(&mut self) -> String {
         let now = fingerprint::hash(&self.plan());
@@ -171,6 +230,21 @@ impl Scene {
             Some(before) if before == now => "the same plan\n".to_owned(),
             Some(_) => "another plan\n".to_owned(),
         }
+    }
+
+    /// Somebody adds a member by hand.
+    fn list(&mut self, id: &str, url: &str, how: &[&str]) -> Result<(), String> {
+        let formed = self.world.formed.get(&cluster(0)).ok_or("the cluster is not formed")?;
+        let (name, learner) = match *how {
+            [] => ("", false),
+            [name] => (name, false),
+            [name, "learner"] => (name, true),
+            _ => return Err("no such row".to_owned()),
+        };
+        let (id, name, peer_url) = (id.to_owned(), name.to_owned(), url.to_owned());
+        let rows = self.world.lists.entry(formed.clone()).or_default();
+        rows.push(Listed { id, name, peer_url, learner });
+        Ok(())
     }
 
     fn age(&mut self, days: &str) -> Told {
@@ -183,8 +257,18 @@ impl Scene {
             self.policy.replace.insert(host(name));
             return Ok(());
         }
+        if let ["remove-member", id] = *words {
+            self.policy.remove_members.insert(id.to_owned());
+            return Ok(());
+        }
+        if let ["switch", name] = *words {
+            self.policy.allow_switch.insert(parsed(name)?);
+            return Ok(());
+        }
         let (clusters, cluster) = match *words {
             ["slow-disk", cluster] => (&mut self.policy.allow_slow_disk, cluster),
+            ["compact-now", cluster] => (&mut self.policy.compact_now, cluster),
+            ["no-backup", cluster] => (&mut self.policy.allow_no_backup, cluster),
             ["outage", cluster] => (&mut self.policy.allow_outage, cluster),
             ["reform", cluster] => (&mut self.policy.allow_reform, cluster),
             _ => return Err("nobody can allow that".to_owned()),
@@ -213,7 +297,15 @@ impl Scene {
                 return back.map_err(|broken| broken.to_string());
             }
             ["host", _, "new"] => **state = crate::world::SimHost::empty(),
+            ["client", _, address] => members.for_each(|member| {
+                member.clients = vec![address.to_owned()];
+            }),
+            ["no-client", _] => members.for_each(|member| member.clients.clear()),
             ["stop", _] => members.for_each(|member| member.process = None),
+            ["lags", _, entries] => {
+                let entries = number(entries)?.try_into().map_err(|_| "too many".to_owned())?;
+                members.for_each(|member| member.behind = entries);
+            }
             ["wipe", _] => members.for_each(|member| (member.process, member.log) = (None, None)),
             ["restored", _] => members.for_each(|member| {
                 let restored = |log: Log| Log::restored(log.name, log.initial_cluster);
@@ -222,6 +314,13 @@ impl Scene {
             ["loops", _, ref said @ ..] => members.for_each(|member| {
                 member.loop_until(Until::Never, &said.join(" "));
             }),
+            ["odd", _] => {
+                members.filter_map(|member| member.log.as_mut()).for_each(|log| log.odd = true);
+            }
+            ["corrupt", name] => {
+                self.world.turn_odd(&host(name), &cluster(0));
+                return Ok(());
+            }
             ["cause-gone", _] => members
                 .filter_map(|member| member.loops.as_mut())
                 .for_each(|loops| loops.until = Until::NextStart),
@@ -237,7 +336,9 @@ impl Scene {
             ["remove-unit", _] => members.for_each(|member| {
                 (member.unit, member.loaded, member.process) = (None, None, None);
             }),
-            ["database" | "room" | "left-stopped", ..] => return self.of_databases(words),
+            ["database" | "old" | "full" | "room" | "left-stopped", ..] => {
+                return self.of_databases(words);
+            }
             ["images", _, "on"] => state.images = true,
             ["images", _, "off"] => state.images = false,
             ["kubelet", _, "on"] => state.kubelet = true,
@@ -304,7 +405,7 @@ fn masked(text: &str) -> String {
     out
 }
 
-/// What is so on a host, beyond what the world models.
+/// State of a host that the world does not model.
 fn circumstance(words: &[&str]) -> Result<What, String> {
     Ok(match *words {
         ["listener", _, port, process] => What::Listener(parsed(port)?, process.to_owned()),
@@ -328,7 +429,15 @@ fn circumstance(words: &[&str]) -> Result<What, String> {
         ["at-boot", _, path] if path.starts_with('/') => {
             What::AtBoot(AtBoot::Manifest(path.to_owned()))
         }
+        ["at-boot", _, by, unit] => {
+            What::AtBoot(AtBoot::Started { by: (*by).to_owned(), unit: (*unit).to_owned() })
+        }
         ["at-boot", _, unit] => What::AtBoot(AtBoot::Unit(unit.to_owned())),
+        ["no-namespaces", _, setting] => {
+            let kind = Namespace::ALL.into_iter().find(|kind| kind.setting() == setting);
+            What::NoNamespaces(kind.ok_or_else(|| format!("no setting {setting}"))?)
+        }
+        ["image-sets", _, name] => What::ImageSets((*name).to_owned()),
         ["service", _, unit] => What::Service(unit.to_owned()),
         ["source", _, "none"] => What::NoRoute,
         ["source", _, "unknown"] => What::SourceUnknown,

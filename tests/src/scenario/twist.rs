@@ -7,7 +7,7 @@ use std::time::Duration;
 use inventories::HostName;
 use planner::facts::{
     ALARM, AtBoot, Clock, DiskTime, EtcdFacts, EtcdProcess, HostFacts, Listener, MemberFacts,
-    Observed, Reach, RoundTrip,
+    Namespace, Observed, Reach, RoundTrip,
 };
 use planner::{SiteFacts, SiteSpec};
 
@@ -18,7 +18,7 @@ use crate::seen::known;
 pub struct Twist {
     /// The host.
     pub host: HostName,
-    /// What is so there.
+    /// The state there.
     pub what: What,
 }
 
@@ -51,6 +51,10 @@ pub enum What {
     Has(Option<IpAddr>),
     /// Somebody else's etcd that the host starts at its next boot.
     AtBoot(AtBoot),
+    /// The kernel allows no namespaces of this kind.
+    NoNamespaces(Namespace),
+    /// The image of the host's pods sets this variable.
+    ImageSets(String),
     /// A heavy service beside etcd.
     Service(String),
     /// Connections to the other hosts leave from this address.
@@ -157,6 +161,9 @@ fn on_host(what: &What, host: &mut HostFacts) {
             host.etcd_processes.push(EtcdProcess { pid: 4242, unit: unit.clone() });
         }
         What::Has(address) => host.addresses = Observed::Known(address.iter().copied().collect()),
+        What::NoNamespaces(kind) => {
+            machine.closed_namespaces.insert(*kind);
+        }
         What::AtBoot(start) => {
             host.etcd_at_boot.insert(start.clone());
         }
@@ -176,6 +183,7 @@ fn on_host(what: &What, host: &mut HostFacts) {
         | What::DataUnknown
         | What::MarkerUnknown
         | What::Alarm(_)
+        | What::ImageSets(_)
         | What::ClusterId(_) => {
             host.clusters.values_mut().for_each(|member| in_member(what, member));
         }
@@ -196,6 +204,11 @@ fn in_member(what: &What, member: &mut MemberFacts) {
         What::Alarm(kind) => answers(member, |etcd| {
             etcd.errors.push(format!("{ALARM}{kind} of member {}", etcd.member_id));
         }),
+        What::ImageSets(name) => {
+            if let Observed::Known(pod) = &mut member.pod {
+                pod.settings.insert(name.clone());
+            }
+        }
         What::ClusterId(id) => answers(member, |etcd| etcd.cluster_id.clone_from(id)),
         _ => {
             member.data = Observed::Known(planner::facts::DataDirectory {
@@ -206,6 +219,7 @@ fn in_member(what: &What, member: &mut MemberFacts) {
                 wal: false,
                 origin: Default::default(),
                 archives: Default::default(),
+                restored: false,
                 owners: Default::default(),
             });
         }

@@ -69,7 +69,7 @@ fn replayed(
 ) -> (String, Vec<String>) {
     let arch = releases::architecture().unwrap();
     let traces = if proves() { TRACES } else { SAMPLE };
-    let begun = Instant::now();
+    let started = Instant::now();
     let etcds = VERSIONS
         .map(|version| releases::ensure_binaries(version, &arch, |_| {}).unwrap().join("etcd"));
     let jobs: Vec<(usize, u64)> =
@@ -100,7 +100,7 @@ fn replayed(
         ));
         differences.extend(different.iter().map(|story| format!("etcd {version}\n{story}")));
     }
-    told.push(format!("{:.1} s", begun.elapsed().as_secs_f64()));
+    told.push(format!("{:.1} s", started.elapsed().as_secs_f64()));
     (told.join("\n"), differences)
 }
 

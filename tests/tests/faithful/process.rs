@@ -49,9 +49,9 @@ impl Process {
     /// long to go.
     pub(crate) fn end(mut self, signal: &str) {
         self.signal(signal);
-        let begun = Instant::now();
+        let started = Instant::now();
         while !self.is_over() {
-            if begun.elapsed() > STOP_TIMEOUT {
+            if started.elapsed() > STOP_TIMEOUT {
                 self.0.kill().unwrap();
             }
             thread::sleep(Duration::from_millis(5));
@@ -69,7 +69,7 @@ impl Drop for Process {
 /// An address that no other cluster of this machine has at the time. Each kind of replay has a net of
 /// its own, and clusters of so many hosts.
 pub(crate) fn address(net: u8, cluster: u32, hosts: u32, index: usize) -> Ipv4Addr {
-    // So many clusters are never there at one time.
+    // There are never that many clusters at one time.
     let host = (cluster % (240 / hosts)) * hosts + u32::try_from(index).unwrap() + 1;
     let process = std::process::id() % (1 << 14);
     Ipv4Addr::from(u32::from(Ipv4Addr::new(127, net, 0, 0)) + (process << 8) + host)

@@ -17,7 +17,7 @@ const NET: u8 = 64;
 /// As in real life, and no port that a connection may have by chance while a member is down.
 const PEER_PORT: u16 = 2380;
 
-/// The most lines of the etcds' logs that a difference is told with.
+/// How many lines of the members' logs a report of a difference shows.
 const LAST_WORDS: usize = 40;
 
 /// The members of one cluster. They end, and leave nothing behind, when it is dropped.

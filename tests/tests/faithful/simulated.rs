@@ -64,7 +64,7 @@ impl Simulated {
         all
     }
 
-    /// Who leads is decided by chance: the world follows what the real members decided, as long as it
+    /// The leader is chosen by chance: the world follows what the real members decided, as long as it
     /// could have decided so itself.
     pub(crate) fn leads(&mut self, leader: Option<usize>) {
         let Some(leader) = leader.map(name) else { return };

@@ -14,7 +14,7 @@ use crate::simulated::Simulated;
 /// How many operations a trace has.
 const OPERATIONS: usize = 12;
 
-/// How long the real members may take to come to what the world says at once: elections, snapshots
+/// How long the real members may take to reach what the world says at once: elections, snapshots
 /// and a busy machine.
 const PATIENCE: Duration = Duration::from_secs(40);
 
@@ -29,7 +29,7 @@ pub(crate) enum Operation {
     Restart(usize),
     /// It is frozen: its process stays, and does nothing.
     Freeze(usize),
-    /// It goes on.
+    /// It runs again.
     Thaw(usize),
     /// Its data directory is emptied, while it does not run.
     Wipe(usize),
@@ -95,7 +95,7 @@ pub(crate) fn replay(etcd: &Path, seed: u64) -> Ended {
     for compared in 0..OPERATIONS {
         let possible = world.possible();
         let operation = possible[chance.below(possible.len())];
-        // Who leads matters to a handover alone.
+        // The leader matters only to a handover.
         let patience = match operation {
             Operation::HandOverTo(_) => answers::MORE_PATIENCE,
             _ => answers::PATIENCE,
@@ -117,13 +117,16 @@ pub(crate) fn replay(etcd: &Path, seed: u64) -> Ended {
 
 /// What the members show once it is what is wanted, and at the end of all patience.
 fn settled(members: &mut Members, wanted: &View) -> View {
-    let begun = Instant::now();
+    let started = Instant::now();
     loop {
         // A member that is frozen never answers, so that little is waited for at first.
-        let patience =
-            if begun.elapsed() < PATIENCE / 4 { answers::PATIENCE } else { answers::MORE_PATIENCE };
+        let patience = if started.elapsed() < PATIENCE / 4 {
+            answers::PATIENCE
+        } else {
+            answers::MORE_PATIENCE
+        };
         let seen = members.view(patience);
-        if seen == *wanted || begun.elapsed() > PATIENCE {
+        if seen == *wanted || started.elapsed() > PATIENCE {
             return seen;
         }
         thread::sleep(Duration::from_millis(20));

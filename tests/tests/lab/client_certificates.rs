@@ -18,7 +18,7 @@ pub(crate) fn an_api_server_s_certificate_opens_the_client_port_and_not_the_peer
     let url = |host: &Host| format!("https://{}:2379", host.address());
     stage.hosts().iter().map(url).fold(issued, |run, url| run.says(&url));
 
-    // Tried from a member's own address, which the peer port would accept by itself.
+    // Tried from a member's own address, which the peer port would accept.
     let member = stage.host(1);
     on(&member, "mkdir -p /root/api");
     for name in ["ca.crt", "kube-apiserver.crt", "kube-apiserver.key"] {

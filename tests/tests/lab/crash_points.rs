@@ -1,5 +1,5 @@
 //! An apply that is struck at any of its steps: quorate is killed, or the step's host loses its
-//! power. The next apply takes the lock over and comes to the same site as one that nothing befell.
+//! power. The next apply takes the lock over and ends with the same site as an undisturbed one.
 //!
 //! The points are made from the plan's own steps, see [`points`]. `QUORATE_PROVE` goes through all of
 //! them, and `QUORATE_SHARE=2/4` through every fourth from the second on; else chance takes some.
@@ -14,6 +14,7 @@ use std::time::Instant;
 use quorate_lab::site::Runtime;
 
 use crate::harness::{Digest, Members, NEWEST, Seeded, Stage, options};
+use crate::upgrade::V3_5;
 use operation::Operation;
 use points::{Blow, Point};
 use strike::{Timing, strike};
@@ -22,6 +23,7 @@ scenarios! {
     a_bootstrap_struck_at_any_step_comes_to_the_same_site,
     a_roll_struck_at_any_step_comes_to_the_same_site,
     a_repair_struck_at_any_step_comes_to_the_same_site,
+    a_change_of_minor_struck_at_any_step_comes_to_the_same_site,
 }
 
 /// How many points of each blow every run goes through.
@@ -44,23 +46,34 @@ pub(crate) fn a_repair_struck_at_any_step_comes_to_the_same_site(runtime: Runtim
     sweep("c-repair", runtime, &mut Operation::Repair);
 }
 
+/// Up or down: one of them by chance.
+pub(crate) fn a_change_of_minor_struck_at_any_step_comes_to_the_same_site(runtime: Runtime) {
+    let mut ways = vec![(V3_5, NEWEST), (NEWEST, V3_5)];
+    if std::env::var_os("QUORATE_PROVE").is_none() {
+        ways = Seeded::of_this_run().sample(ways, 1);
+    }
+    for (from, to) in ways {
+        sweep("c-hop", runtime, &mut Operation::Hop { from, to, runtime, round: 0 });
+    }
+}
+
 fn sweep(lab: &str, runtime: Runtime, operation: &mut Operation) {
     let stage = Stage::formed(lab, 3, &options(runtime));
-    let members = Members::of_main(NEWEST, 3);
+    let members = Members::of_main(operation.version(), 3);
 
     // Twice undisturbed: a roll has two ends, and what one leaves the other finds.
     let mut timing = Timing::default();
     let mut wanted = Vec::new();
     let mut points = Vec::new();
-    for _ in 0..2 {
+    for _ in 0..operation.rounds() {
         operation.set_up(&stage);
         points = points::of_plan(&stage.run(&["plan", "--json"]).ends(0).json());
         timing = strike::undisturbed(&stage);
         stage.expect_nothing_to_do();
-        wanted.push(Digest::of(&stage, &members));
+        wanted.push(Digest::collect(&stage, &members));
     }
     if !matches!(operation, Operation::Roll { .. }) {
-        wanted[1].expect_same_as(&wanted[0]);
+        wanted[wanted.len() - 1].expect_same_as(&wanted[0]);
     }
 
     let (began, exist) = (Instant::now(), tally(&points));
@@ -72,7 +85,7 @@ fn sweep(lab: &str, runtime: Runtime, operation: &mut Operation) {
         finish(&stage, &point);
         stage.expect_nothing_to_do();
         members.expect_whole(&stage);
-        let digest = Digest::of(&stage, &members);
+        let digest = Digest::collect(&stage, &members);
         digest.expect_same_as(&wanted[operation.goal()]);
         println!("{point}: {:.1} s", at.elapsed().as_secs_f64());
         covered.push(point);

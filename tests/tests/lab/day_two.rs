@@ -34,7 +34,7 @@ fn undo(stage: &Stage, words: &[&str]) {
 }
 
 #[test]
-fn what_somebody_changed_by_hand_is_shown_and_undone() {
+fn what_somebody_changed_manually_is_shown_and_undone() {
     let stage = Stage::formed("d-drift", 3, &SiteOptions::default());
     let running = pids(&stage);
 
@@ -89,7 +89,7 @@ fn a_foreign_drop_in_is_moved_aside_and_not_lost() {
     assert!(kept.contains("BY=hand"), "{kept}");
     let environment = on(&stage.host(3), "tr '\\0' '\\n' < /proc/$(pgrep -x etcd)/environ");
     assert!(!environment.contains("BY=hand"), "{environment}");
-    a_drop_in_for_every_service_is_told_and_left(&stage);
+    a_drop_in_for_every_service_is_reported_and_left(&stage);
 
     // The process still sees the folder that was there when it started.
     on(&stage.host(2), "rm -r /etc/etcd/main");
@@ -104,7 +104,7 @@ fn loops(host: &Host) {
 }
 
 #[test]
-fn a_member_that_keeps_ending_is_down_explained_and_mended_where_that_is_possible() {
+fn a_member_that_keeps_ending_is_down_explained_and_repaired_where_that_is_possible() {
     let stage = Stage::formed("d-loop", 3, &SiteOptions::default());
     let (two, three) = (stage.host(2), stage.host(3));
     let folder = "/etc/systemd/system/etcd-main.service.d";
@@ -162,7 +162,7 @@ fn etcds_own_authentication_stops_neither_a_roll_nor_a_start() {
     members.etcdctl(&host, "--user root:secret auth disable");
 }
 
-fn a_drop_in_for_every_service_is_told_and_left(stage: &Stage) {
+fn a_drop_in_for_every_service_is_reported_and_left(stage: &Stage) {
     let file = "/etc/systemd/system/service.d/10-all.conf";
     let write = format!(
         "mkdir -p /etc/systemd/system/service.d && \
@@ -188,10 +188,12 @@ pub(crate) fn a_changed_flag_is_rolled_out_under_load_and_no_write_is_lost(runti
     let members = Members::of_main(NEWEST, 3);
     let id = members.id(&stage.host(1));
     stage.edit(|text| {
+        let text = text.replace("[clusters.main]\n", "[clusters.main]\nmetrics = \"peer\"\n");
         text.replace("\n[pki]", "\n[clusters.main.etcd]\nsnapshot-count = 5000\n\n[pki]")
     });
     let plan = stage.run(&["plan", "--detailed-exitcode"]).ends(2);
-    let plan = plan.says("--snapshot-count").says("the leader restarts last");
+    let plan = plan.says("--snapshot-count").says("--listen-metrics-urls");
+    let plan = plan.says("the leader restarts last");
     plan.says("quorum main: restart etcd-").says("2 up, 2 needed, margin 0");
     roll(&stage, &members, "a flag");
     for host in stage.hosts() {
@@ -199,6 +201,14 @@ pub(crate) fn a_changed_flag_is_rolled_out_under_load_and_no_write_is_lost(runti
             &host,
             "tr '\\0' '\\n' < /proc/$(pgrep -x etcd)/cmdline | grep -qx -- --snapshot-count=5000",
         );
+    }
+    for host in stage.hosts() {
+        let at = host.address();
+        on(
+            &stage.host(1),
+            &format!("curl -s -m 5 http://{at}:2381/metrics | grep -q ^etcd_server"),
+        );
+        on(&host, "curl -s -m 5 http://127.0.0.1:2381/health | grep -q true");
     }
     assert_eq!(members.id(&stage.host(1)), id);
 }

@@ -45,7 +45,8 @@ pub(crate) fn databases_are_defragmented_under_a_writer(runtime: Runtime) {
     members.expect_whole(&stage);
     stage.run(&["defrag", "--yes", rule[0], rule[1]]).ends(0).says("No database is worth");
     stage.expect_nothing_to_do();
-    stage.run(&["history"]).ends(0).says("defragment");
+    stage.run(&["history", "--steps"]).ends(0).says("defragment");
+    stage.run(&["history"]).ends(0).says("done     defrag");
 }
 
 /// 3.4 has no etcdutl: its etcdctl rewrites a database that nobody has open. The newest one is tried by a proof.
@@ -77,7 +78,7 @@ fn large_databases_are_defragmented_while_their_members_are_stopped() {
     }
 }
 
-/// Its manifest is taken away at that moment: no kubelet brings the pod back.
+/// Its manifest is removed at that moment: no kubelet brings the pod back.
 #[test]
 fn a_pod_whose_host_lost_its_power_in_the_middle_comes_back() {
     let stage = Stage::formed("d-power", 3, &options(Runtime::StaticPod));
@@ -105,6 +106,38 @@ fn a_pod_whose_host_lost_its_power_in_the_middle_comes_back() {
         stage.run(&["defrag", "--yes", rule[0], rule[1]]).text().contains("No database is worth")
     });
     expect_smaller(&before, &sizes(&stage));
+    members.expect_whole(&stage);
+    stage.expect_nothing_to_do();
+}
+
+/// A key is written again and again until etcd takes no more. Its old values go by name, and then it is written again.
+#[test]
+fn a_cluster_that_ran_out_of_space_takes_writes_again() {
+    let stage = Stage::formed("d-space", 3, &SiteOptions::default());
+    let members = Members::of_main(NEWEST, 3);
+    let quota = "\n[clusters.main.etcd]\nquota-backend-bytes = 67108864\n\n[pki]";
+    stage.edit(|text| text.replacen("\n[pki]", quota, 1));
+    stage.run(&["apply", "--yes"]).ends(0);
+    let put = members.command("put again </tmp/value");
+    let host = stage.host(1);
+    let said = on(
+        &host,
+        &format!(
+            "head -c 1000000 /dev/zero | tr '\\0' x >/tmp/value; \
+             n=0; while [ $n -lt 200 ]; do {put} >/dev/null 2>/tmp/why || break; n=$((n + 1)); done; \
+             rm /tmp/value; echo $n; cat /tmp/why"
+        ),
+    );
+    assert!(said.contains("database space exceeded"), "{said}");
+    stage.run(&["plan"]).says("alarm NOSPACE").says("[no-space]").says("quorate defrag --dry-run");
+    let plan = stage.run(&["defrag", "--dry-run"]).ends(8);
+    let plan = plan.says("of a quota of 67 MB").says("set quota-backend-bytes = ");
+    plan.says("quorate defrag --compact-now main");
+    let run = stage.run(&["defrag", "--yes", "--compact-now", "main"]).ends(0);
+    println!("out of space, with room again after {:.1} s\n{}", run.took.as_secs_f64(), run.text());
+    assert!(!members.etcdctl(&host, "alarm list").contains("NOSPACE"));
+    members.etcdctl(&host, "put again works");
+    assert!(sizes(&stage).values().all(|size| *size < 10_000_000));
     members.expect_whole(&stage);
     stage.expect_nothing_to_do();
 }

@@ -64,7 +64,7 @@ fn forms(name: &str, version: Version, runtime: Runtime) {
     for host in stage.hosts() {
         on(&host, &format!("! grep -q discovery {}", stage.rendered()));
     }
-    // So the cluster lives on without DNS, through restarts of all of its hosts at once.
+    // The cluster survives without DNS, through restarts of all of its hosts at once.
     stage.lab.set_dns_records(&[]).unwrap();
     stage.survives_reboots(&members);
 }

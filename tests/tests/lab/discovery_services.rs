@@ -35,7 +35,7 @@ enum Way {
     Url,
 }
 
-/// What a way, a runtime and a version come to.
+/// What a way, a runtime and a version result in.
 type Combination = (Way, Runtime, Version);
 
 fn combinations() -> Vec<Combination> {
@@ -123,7 +123,7 @@ fn expect_settled(stage: &Stage, members: &Members) {
     }
 }
 
-/// The password was told nobody, and is in no argument; it has been in the environment of the two
+/// The password was printed nowhere and is in no argument; it has been in the environment of the two
 /// programs of etcd's that take it there, and is in no file any more.
 fn expect_no_password(stage: &Stage, watch: Watch) {
     assert!(!stage.said().contains(PASSWORD));
@@ -305,7 +305,7 @@ pub(crate) fn two_clusters_find_each_other_by_services_of_their_own(runtime: Run
     let plan = stage.run(&["plan"]).ends(0);
     plan.says("11:2386, through which 3 members").says("11:2387, through which 3 members");
     // Seen once on a busy machine: systemd waited for a service that was not ready within a minute. The next apply
-    // goes on from there.
+    // resumes from there.
     let first = stage.run(&["apply", "--yes"]);
     if first.code != Some(0) {
         first.ends(6).says("the discovery service did not start");

@@ -1,4 +1,4 @@
-//! Sites that were formed by an earlier program, and what it left half done: the program of today goes on
+//! Sites that were formed by an earlier program, and what it left half done: the program of today resumes
 //! with them. The earlier one is built from the repository's own history, see `.ci/earlier.sh`.
 
 use std::io::{BufRead as _, BufReader};
@@ -16,7 +16,7 @@ scenarios! {
 }
 
 /// Why the program of today may want to change a site that the earlier one formed: each is a part of the
-/// line by which a plan says so. Whoever changes what is on a host (a unit, a pod, a mode, a certificate)
+/// line of the plan. A change of what is on a host (a unit, a pod, a mode, a certificate)
 /// adds the words here, and a line to CHANGELOG.md that says what the roll is for.
 const REASONS: &[&str] = &[
     // A pod mounted its member directory a second time, in a way that its own process could abuse.
@@ -63,7 +63,11 @@ pub(crate) fn a_site_of_an_earlier_program_needs_nothing_or_one_roll_with_its_re
 /// Records, journals, markers and locks.
 fn reads_what_it_wrote(stage: &Stage) {
     stage.run(&["status"]).ends(0);
-    stage.run(&["history"]).ends(0).says("etcd-3/main/marker").does_not_say("can't be read");
+    stage
+        .run(&["history", "--steps"])
+        .ends(0)
+        .says("etcd-3/main/marker")
+        .does_not_say("can't be read");
     stage.run(&["unlock", "--yes"]).ends(0).says("No host is locked");
     let moved = stage.run(&["plan", "--refresh-only", "--json"]).ends(0).json();
     assert_eq!(moved["unknown"], serde_json::json!({}), "{moved:#}");
@@ -75,7 +79,7 @@ pub(crate) fn a_roll_that_an_earlier_program_began_is_finished(runtime: Runtime)
         text.replace("\n[pki]", "\n[clusters.main.etcd]\nsnapshot-count = 5000\n\n[pki]")
     });
     match runtime {
-        // What a process does not show by itself is noted before its unit is written.
+        // A need for a restart that the process does not show is noted before its unit is written.
         Runtime::Systemd => {
             let host = stage.host(2);
             let unit = stage.rendered();
@@ -99,33 +103,33 @@ pub(crate) fn a_bootstrap_that_an_earlier_program_began_is_finished(runtime: Run
             }
             killed_as(&stage, |step, _| step.ends_with("/prove"));
         }
-        Runtime::StaticPod => killed_as(&stage, |_, begun| begun == 14),
+        Runtime::StaticPod => killed_as(&stage, |_, started| started == 14),
     }
     finishes(&stage);
 }
 
-/// Lets the earlier program apply, and kills it as a step begins that is told by its id, and by how many
+/// Lets the earlier program apply, and kills it as the named step begins, counted by how many
 /// began before.
 fn killed_as(stage: &Stage, is_it: impl Fn(&str, usize) -> bool) {
     let earlier = site::earlier_program().unwrap();
     let mut command = stage.command_of(&earlier, &["apply", "--yes", "--json"]);
     let mut apply = command.stdout(Stdio::piped()).stderr(Stdio::null()).spawn().unwrap();
-    let mut begun = 0;
+    let mut started = 0;
     let mut struck = false;
     for line in BufReader::new(apply.stdout.take().unwrap()).lines() {
         let Ok(event) = serde_json::from_str::<Value>(&line.unwrap()) else { break };
         if event["type"] != "apply_start" {
             continue;
         }
-        if is_it(event["hook"]["step"].as_str().unwrap(), begun) {
+        if is_it(event["hook"]["step"].as_str().unwrap(), started) {
             apply.kill().unwrap();
             struck = true;
             break;
         }
-        begun += 1;
+        started += 1;
     }
     apply.wait().unwrap();
-    assert!(struck, "the earlier program never came to the step, of {begun}");
+    assert!(struck, "the earlier program never reached the step, of {started}");
 }
 
 /// Applies with the program of today, after which all is as it should be.

@@ -189,9 +189,9 @@ fn from_nothing_in_three_commands() {
     let mut init = vec!["init", "--plain-keys"];
     init.extend(logins.iter().map(String::as_str));
     let mut command = stage.command(&init);
-    // The official checksums are out of reach from here, which is said and stops nothing.
+    // The official checksums are out of reach from here, which is reported and stops nothing.
     command.env("https_proxy", "http://127.0.0.1:9");
-    Run::of(command, &init).ends(0).says("quorate trust").says("quorate apply");
+    Run::new(command, &init).ends(0).says("quorate trust").says("quorate apply");
     // The lab is a site without the internet: it has a mirror of its own.
     stage.edit(|text| {
         text.replace("# [release] ", "[release] ")

@@ -2,6 +2,7 @@
 
 mod cluster;
 mod digest;
+mod follower;
 mod formed;
 mod run;
 mod runtime;
@@ -24,12 +25,13 @@ use quorate_lab::{Host, Kubelet, Lab, LabError, LabName, Options, SiteOptions, S
 
 pub(crate) use cluster::Members;
 pub(crate) use digest::Digest;
+pub(crate) use follower::Follower;
 pub(crate) use run::Run;
 pub(crate) use runtime::{Scenario, options, serves};
 pub(crate) use seeded::Seeded;
 pub(crate) use traces::Traces;
 pub(crate) use watch::Watch;
-pub(crate) use writer::Writer;
+pub(crate) use writer::{Writer, Written};
 
 /// The newest patch of each line that can be had, and the last 3.4 that can.
 pub(crate) const NEWEST: Version = Version::new(3, 6, 16);
@@ -148,7 +150,7 @@ impl Stage {
 
     /// The same of another build of the program.
     fn run_of(&self, program: &Path, arguments: &[&str]) -> Run {
-        let run = Run::of(self.command_of(program, arguments), arguments);
+        let run = Run::new(self.command_of(program, arguments), arguments);
         self.said.borrow_mut().push(run.text());
         run
     }
@@ -166,7 +168,7 @@ impl Stage {
         self.lab.hosts().unwrap()
     }
 
-    /// What a plan is now: nothing, and the exit code that says so.
+    /// The plan is empty now, and so says its exit code.
     #[track_caller]
     pub(crate) fn expect_nothing_to_do(&self) -> Run {
         self.run(&["plan", "--detailed-exitcode"]).ends(0).says("No changes")
@@ -185,7 +187,7 @@ impl Stage {
 
     /// What every host holds that quorate might have made or changed.
     pub(crate) fn traces(&self) -> Traces {
-        Traces::of(&self.hosts())
+        Traces::collect(&self.hosts())
     }
 
     /// Refuses for this reason, in `plan` and in `apply`, before anything is changed.

@@ -1,5 +1,5 @@
 //! A host that says what no honest host would: a gigabyte at each login, with commands for the
-//! terminal and for whoever runs the job in it.
+//! terminal and for the user who runs the job in it.
 
 use std::fs::{self, File};
 use std::io::Write as _;

@@ -12,7 +12,7 @@ scenarios! {
     hostile_values_arrive_as_they_are_and_run_nothing,
 }
 
-/// What nobody may ever run: whoever does leaves a file of this name.
+/// A command that must never run: if it does, it leaves a file of this name.
 const CANARY: &str = "/tmp/quorate-canary";
 
 /// Flags of etcd that take any text and do nothing with it here.

@@ -42,7 +42,7 @@ fn bring(host: &Host, shell: &str, program: &Path) -> String {
     path
 }
 
-/// Stops the member, and lets quorate find and mend that.
+/// Stops the member, and lets quorate find and repair that.
 #[track_caller]
 fn expect_to_work(stage: &Stage, what: &str) {
     on(&stage.host(1), "systemctl stop etcd-main");

@@ -1,4 +1,4 @@
-//! Connections that break while an apply runs: it goes on, and comes to its end.
+//! Connections that break while an apply runs: it continues and finishes.
 
 use std::io::{BufRead as _, BufReader, Write as _};
 use std::process::{Child, ChildStdin, Stdio};
@@ -17,7 +17,7 @@ scenarios! {
     a_host_that_stays_away_is_named_and_the_next_apply_finishes,
 }
 
-/// Kills every login on a host but its own, once for each line that it is told.
+/// Kills every login on a host but its own, once for each line on its stdin.
 const CUTTER: &str = "server=$(pgrep -o -x sshd); echo ready; while read -r _; do \
     for login in $(pgrep -P $server); do [ $login = $PPID ] || kill -9 $login; done; done";
 
@@ -52,7 +52,7 @@ impl Cutter {
 /// How an apply went whose events were followed.
 struct Followed {
     code: Option<i32>,
-    begun: u64,
+    started: u64,
     lost: usize,
     back: usize,
     said: String,
@@ -66,15 +66,15 @@ fn follow(stage: &Stage, mut begins: impl FnMut(&str, u64)) -> Followed {
         .stderr(Stdio::null())
         .spawn()
         .unwrap();
-    let mut followed = Followed { code: None, begun: 0, lost: 0, back: 0, said: String::new() };
+    let mut followed = Followed { code: None, started: 0, lost: 0, back: 0, said: String::new() };
     for line in BufReader::new(child.stdout.take().unwrap()).lines() {
         let event: Value = serde_json::from_str(&line.unwrap()).unwrap();
         followed.said.push_str(event["@message"].as_str().unwrap());
         followed.said.push('\n');
         match event["type"].as_str().unwrap() {
             "apply_start" => {
-                begins(event["hook"]["host"].as_str().unwrap(), followed.begun);
-                followed.begun += 1;
+                begins(event["hook"]["host"].as_str().unwrap(), followed.started);
+                followed.started += 1;
             }
             "connection_lost" => followed.lost += 1,
             "reconnected" => followed.back += 1,
@@ -85,7 +85,7 @@ fn follow(stage: &Stage, mut begins: impl FnMut(&str, u64)) -> Followed {
     followed
 }
 
-/// How often an apply that comes to a good end lost its connections, when they are cut as these
+/// How often a successful apply lost its connections, when they are cut as these
 /// steps begin.
 fn apply_cut_at(stage: &Stage, steps: &[u64]) -> usize {
     let mut cutters: Vec<Cutter> = stage.hosts().iter().map(Cutter::on).collect();
@@ -94,10 +94,10 @@ fn apply_cut_at(stage: &Stage, steps: &[u64]) -> usize {
             cutters.iter_mut().find(|cutter| cutter.host == host).unwrap().cut();
         }
     });
-    let Followed { code, begun, lost, back, said } = followed;
+    let Followed { code, started, lost, back, said } = followed;
     assert_eq!((code, back), (Some(0), lost), "{said}");
     cutters.into_iter().for_each(Cutter::over);
-    println!("cut at {steps:?} of {begun} steps: {lost} lost their connection");
+    println!("cut at {steps:?} of {started} steps: {lost} lost their connection");
     stage.expect_nothing_to_do();
     lost
 }

@@ -58,7 +58,7 @@ fn etcd_itself_does_not_start_a_member_without_its_log() {
         let data = folder.join(version.to_string());
         // The ports are the member's own, and nobody else's: it ends before it listens to clients.
         let (peer, client) = ("http://127.0.0.1:39380", "http://127.0.0.1:39379");
-        // Whoever starts it again, as a kubelet does, finds what the first attempt left.
+        // A second start, as by a kubelet, finds what the first attempt left.
         for _ in 0..2 {
             let said = Command::new("timeout")
                 .args(["--signal=KILL", "60"])

@@ -8,7 +8,7 @@
 
 mod harness;
 
-/// Declares functions of this module as scenarios: each is a test by itself, with members as units. With
+/// Declares functions of this module as scenarios: each is a separate test, with members as units. With
 /// members as pods the same are played by [`pods`].
 macro_rules! scenarios {
     ($($name:ident),+ $(,)?) => {
@@ -33,19 +33,24 @@ mod discovery;
 mod discovery_services;
 mod earlier_program;
 mod families;
+mod firewall;
 mod first_apply;
+mod first_week;
 mod host_settings;
 mod hostile_hosts;
 mod hostile_values;
+mod kubernetes;
 mod login_shells;
 mod lost_connections;
 mod lost_memory;
 mod membership;
 mod moves;
 mod nat;
+mod object_storage;
 mod pods;
 mod refusals;
 mod renewal;
+mod restore;
 mod secrets;
 mod security;
 mod ssh;
@@ -53,3 +58,4 @@ mod stopped;
 mod team;
 mod tools;
 mod two_operators;
+mod upgrade;

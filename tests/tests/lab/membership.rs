@@ -1,4 +1,4 @@
-//! Who is a member changes, while a client writes.
+//! The members change while a client writes.
 
 use quorate_lab::releases::Version;
 use quorate_lab::site::Runtime;
@@ -17,7 +17,7 @@ pub(crate) fn a_failed_member_is_replaced(runtime: Runtime) {
     let stage = Stage::formed("m-new", 3, &options(runtime));
     let members = Members::of_main(NEWEST, 3);
     let (cluster, old) = (members.id(&stage.host(1)), member_id(&members, &stage.host(2)));
-    stage.run(&["plan", "--replace", "etcd-2"]).ends(8).says("[replace-refused]").says("it runs");
+    stage.run(&["apply", "--yes", "--replace", "etcd-2"]).ends(64).says("--confirm etcd-2");
     let writer = Writer::start(&stage);
     stage.reinstall(&stage.host(2));
     stage.run(&["plan"]).ends(8).says("[lost-member]").says("quorate apply --replace etcd-2");
@@ -59,7 +59,7 @@ pub(crate) fn members_move_to_other_hosts(runtime: Runtime) {
     apply.wait().unwrap();
     let swapped = stage.run(&["apply", "--yes"]).ends(0).took;
     expect_names(&members, &one, &["etcd-1", "etcd-2", "etcd-4"]);
-    expect_retired(&three);
+    expect_decommissioned(&three);
     stage.expect_nothing_to_do();
 
     four.kill().unwrap();
@@ -70,7 +70,7 @@ pub(crate) fn members_move_to_other_hosts(runtime: Runtime) {
     stage.run(&["plan"]).ends(0).says("etcd-4").says("archive its data");
     stage.run(&["apply", "--yes"]).ends(0);
     expect_names(&members, &one, &["etcd-1", "etcd-2", "etcd-3"]);
-    expect_retired(&four);
+    expect_decommissioned(&four);
     stage.expect_nothing_to_do();
 
     let written = writer.finish();
@@ -102,7 +102,7 @@ fn a_cluster_shrinks_to_one_and_grows_again() {
     apply.wait().unwrap();
     let shrunk = stage.run(&["apply", "--yes"]).ends(0).took;
     expect_names(&members, &stage.host(1), &["etcd-1"]);
-    [2, 3].iter().for_each(|number| expect_retired(&stage.host(*number)));
+    [2, 3].iter().for_each(|number| expect_decommissioned(&stage.host(*number)));
     stage.expect_nothing_to_do();
     stage.run(&["archives", "list"]).ends(0).says("-snapshot.db");
     stage.edit(|text| text.replace("members = [\"etcd-1\"]", &format!("members = [{all}]")));
@@ -111,6 +111,32 @@ fn a_cluster_shrinks_to_one_and_grows_again() {
     written.expect_all_there(&members, &stage);
     let (shrunk, grown) = (shrunk.as_secs_f64(), grown.as_secs_f64());
     written.note(&format!("shrunk to 1 in {shrunk:.1} s, grown to 3 in {grown:.1} s"));
+    members.expect_whole(&stage);
+    stage.expect_nothing_to_do();
+}
+
+/// Somebody added a voter by hand that never started.
+#[test]
+fn a_member_without_a_host_is_removed_by_its_id() {
+    let stage = Stage::formed("m-stray", 3, &SiteOptions::default());
+    let members = Members::of_main(NEWEST, 3);
+    let writer = Writer::start(&stage);
+    // etcd adds nobody until its leader has been connected to the others for some seconds.
+    let add = members.command("member add stray --peer-urls=https://192.0.2.9:2380");
+    eventually("etcd adds a member", || stage.host(1).ssh(&add).unwrap().status.success());
+    let list = members.etcdctl(&stage.host(1), "member list");
+    let row = list.lines().find(|line| line.contains("192.0.2.9")).unwrap();
+    let id = row.split(", ").next().unwrap();
+    let plan = stage.run(&["plan"]).ends(8).says("[changing-members]").says("an unstarted member");
+    plan.says(&format!("--remove-member {id}"));
+    let own = member_id(&members, &stage.host(2));
+    stage.run(&["plan", "--remove-member", &own]).ends(8).says("[remove-refused]");
+    let run = stage.run(&["apply", "--yes", "--remove-member", id]).ends(0);
+    let run = run.says("save a snapshot").says("which never started");
+    let written = writer.finish();
+    written.expect_all_there(&members, &stage);
+    written.note(&format!("removed a stray in {:.1} s", run.took.as_secs_f64()));
+    expect_names(&members, &stage.host(1), &["etcd-1", "etcd-2", "etcd-3"]);
     members.expect_whole(&stage);
     stage.expect_nothing_to_do();
 }
@@ -142,7 +168,7 @@ fn expect_names(members: &Members, host: &Host, names: &[&str]) {
 
 /// Nothing of the member is on its host but its data, which is kept.
 #[track_caller]
-fn expect_retired(host: &Host) {
+fn expect_decommissioned(host: &Host) {
     let gone = "! pgrep -x etcd && ! ls -d /etc/systemd/system/etcd-main.service* /etc/etcd/main \
         /etc/kubernetes/manifests/etcd-main.yaml /var/lib/quorate/main /var/lib/etcd/main/member 2>/dev/null";
     on(host, gone);

@@ -12,7 +12,7 @@ fn elsewhere(host: &Host, more: u8) -> Ipv4Addr {
     Ipv4Addr::new(a, b, 9, d + more)
 }
 
-/// Whoever speaks to another host in that network speaks from there.
+/// Connections to other hosts in that network come from there.
 fn give(host: &Host, address: Ipv4Addr) {
     let interface = format!("ip -o -4 address show | awk '/{}/ {{ print $2 }}'", host.address());
     on(host, &format!("ip address add {address}/24 dev $({interface})"));

@@ -46,7 +46,7 @@ fn a_member_behind_nat_listens_at_its_own_address() {
     assert_eq!(on(&behind, "ss -Hltn 'sport = 2380' | awk '{print $4}'"), format!("{inner}:2380"));
     stage.run(&["etcdctl", "--host", "etcd-2", "--", "endpoint", "health"]).ends(0);
 
-    // Whoever leads, each is restarted in its turn, and what a host asks of its own member gets there.
+    // No matter which member leads, each is restarted in its turn, and each host reaches its own member.
     stage.edit(|text| {
         text.replace("[clusters.main]", "[clusters.main]\netcd.heartbeat-interval = 150")
     });

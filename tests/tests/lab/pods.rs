@@ -1,4 +1,4 @@
-//! Members as pods of a real kubelet: what only they can come to, and the scenarios of everybody else.
+//! Members as pods of a real kubelet: what only pods can do, and the scenarios that units play too.
 
 use std::io::{BufRead as _, BufReader};
 use std::process::Stdio;
@@ -42,10 +42,12 @@ fn scenarios() -> Vec<Scenario> {
         crate::lost_memory::SCENARIOS,
         crate::membership::SCENARIOS,
         crate::renewal::SCENARIOS,
+        crate::restore::SCENARIOS,
         crate::secrets::SCENARIOS,
         crate::stopped::SCENARIOS,
         crate::team::SCENARIOS,
         crate::tools::SCENARIOS,
+        crate::upgrade::SCENARIOS,
     ];
     all.concat()
 }
@@ -61,9 +63,9 @@ fn what_holds_of_units_holds_of_pods() {
     };
     println!("with pods: {} of {exist} scenarios", chosen.len());
     for (name, play) in chosen {
-        let begun = std::time::Instant::now();
+        let started = std::time::Instant::now();
         play(Runtime::StaticPod);
-        println!("with pods: {name}: {:.0} s", begun.elapsed().as_secs_f64());
+        println!("with pods: {name}: {:.0} s", started.elapsed().as_secs_f64());
     }
 }
 
@@ -115,7 +117,7 @@ fn a_cluster_moves_to_pods_and_back_under_load_and_no_write_is_lost() {
 }
 
 #[test]
-fn a_roll_stops_at_a_kubelet_that_does_not_run_and_goes_on_with_it() {
+fn a_roll_stops_at_a_kubelet_that_does_not_run_and_resumes_with_it() {
     let stage = formed("p-kubelet", 3);
     let members = Members::of_main(NEWEST, 3);
     stage.edit(|text| {
@@ -173,7 +175,7 @@ fn undo(stage: &Stage, words: &[&str]) {
 }
 
 #[test]
-fn what_somebody_changed_of_a_pod_by_hand_is_shown_and_undone() {
+fn what_somebody_changed_of_a_pod_manually_is_shown_and_undone() {
     let stage = formed("p-drift", 3);
     let running = pids(&stage);
     on(&stage.host(1), &format!("chmod 0644 {MANIFEST}"));
@@ -182,7 +184,7 @@ fn what_somebody_changed_of_a_pod_by_hand_is_shown_and_undone() {
     undo(&stage, &["etcd-1", "- # by hand", "the pod keeps running"]);
     assert_eq!(pids(&stage), running, "none of this needs a restart");
 
-    // What the kubelet takes up by itself, and restarts the member for.
+    // The kubelet picks this up, and restarts the member for it.
     let was = pids(&stage)[1].clone();
     let edited = on(
         &stage.host(2),
@@ -264,7 +266,7 @@ fn a_kubelet_is_made_to_stand_alone_and_runs_the_members() {
     stage.run(&["apply", "--yes"]).ends(0);
     stage.expect_nothing_to_do();
     Members::of_main(NEWEST, 3).expect_whole(&stage);
-    // It is there after a boot, and mended like everything else.
+    // It is there after a boot, and is repaired like everything else.
     stage.host(2).reboot().unwrap();
     serves(&stage.host(2));
     on(&stage.host(3), "systemctl disable --quiet --now kubelet");

@@ -211,7 +211,7 @@ fn a_host_key_that_is_not_the_pinned_one() {
     let before = stage.traces();
     stage.run(&["apply", "--yes"]).ends(4).says(&pin).says(&other);
     stage.traces().expect_same_as(&before);
-    // Nothing is said to a host that is another: not even which key the operator has.
+    // A host with the wrong key learns nothing: not even which key the operator has.
     let logins = || {
         let count = "journalctl -q -u ssh --no-pager | grep -c 'Accepted publickey'";
         on(&stage.host(1), count).parse::<u32>().unwrap()

@@ -16,7 +16,7 @@ fn generations(stage: &Stage) -> Vec<String> {
     stage.hosts().iter().map(|host| on(host, CURRENT)).collect()
 }
 
-/// Another name in every server certificate: all of them are issued anew.
+/// Another name in every server certificate: all of them are issued again.
 fn other_certificates(stage: &Stage, name: &str) {
     stage.edit(|text| {
         let lines = text.lines().filter(|line| !line.starts_with("sans = "));
@@ -52,7 +52,7 @@ pub(crate) fn new_certificates_are_tried_at_one_member_and_then_at_the_next(runt
     }
     other_certificates(&stage, "three.example.net");
 
-    // Where sshd forwards nothing, that is said, and etcdctl on the host is what remains.
+    // Where sshd forwards nothing, the step reports it, and only etcdctl on the host tests them.
     for host in stage.hosts() {
         on(&host, "echo 'AllowTcpForwarding no' >/etc/ssh/sshd_config.d/00-no-forwarding.conf");
         on(&host, "systemctl reload ssh");

@@ -76,7 +76,7 @@ fn roll_with_new_certificates(stage: &Stage) {
 }
 
 /// The certificates of one host are there already when its next step fails, and the next apply
-/// mends it.
+/// repairs it.
 fn fail_an_apply(stage: &Stage) {
     let host = stage.host(2);
     stage.stop(2);
@@ -122,7 +122,7 @@ fn keys(stage: &Stage) -> Keys {
 }
 
 /// The lines of a PEM text that tell one key from another. The first line of a P-256 key in PKCS#8
-/// begins like every other's, and goes on with the secret.
+/// begins like every other's, and continues with the secret.
 fn body(pem: &str) -> Vec<String> {
     pem.lines()
         .filter(|line| !line.starts_with("-----") && line.len() > 40)

@@ -45,7 +45,7 @@ fn modes(host: &Host) {
     let open = "find /etc/etcd /var/lib/etcd /var/lib/quorate /opt/quorate -perm /022 ! -type l";
     assert_eq!(on(host, open), "", "others may write there");
     let not_root_s = "find /opt/quorate ! -user root";
-    assert_eq!(on(host, not_root_s), "", "whoever owns a binary can change it");
+    assert_eq!(on(host, not_root_s), "", "the owner of a binary can change it");
     assert_eq!(on(host, "getent passwd etcd | cut -d: -f7 | grep -c nologin"), "1");
 }
 

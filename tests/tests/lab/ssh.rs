@@ -102,7 +102,7 @@ fn a_passphrase_is_asked_for_once_by_a_program_or_at_the_terminal() {
     let watch = Watch::start();
     let mut apply = stage.command(&["-v", "apply", "--yes"]);
     apply.env("SSH_ASKPASS", askpass(&stage, PASSPHRASE)).env("SSH_ASKPASS_REQUIRE", "force");
-    let applied = crate::harness::Run::of(apply, &["apply", "--yes"]).ends(0);
+    let applied = crate::harness::Run::new(apply, &["apply", "--yes"]).ends(0);
     assert!(!applied.text().contains(PASSPHRASE));
     let asked = fs::read_to_string(stage.folder().join("asked")).unwrap();
     assert_eq!(asked, format!("Enter passphrase for key '{file}': \n"));
@@ -176,7 +176,7 @@ fn an_agent_is_all_that_an_operator_needs() {
     stage.run(&["plan"]).ends(4).says("was not let in: no key to offer");
     let mut apply = stage.command(&["apply", "--yes"]);
     apply.env("SSH_AUTH_SOCK", &socket);
-    crate::harness::Run::of(apply, &["apply", "--yes"]).ends(0);
+    crate::harness::Run::new(apply, &["apply", "--yes"]).ends(0);
     Members::of_main(NEWEST, 1).expect_whole(&stage);
 }
 
@@ -200,7 +200,7 @@ fn a_host_whose_key_is_not_trusted_hears_nothing_of_us() {
     with(&format!("@cert-authority {known}"));
     let authority = stage.run(&["plan"]).ends(4).says("known_hosts:1");
     authority.says("shows no certificate").says("ssh.host-key = \"SHA256:");
-    // So sshd calls somebody who said for whom he came.
+    // The name that sshd gives to a client that has named its user.
     let told = on(&host, "journalctl -u ssh -o cat | grep -c 'authenticating user' || true");
     assert_eq!(told, "0");
     with(&known);
@@ -221,7 +221,7 @@ fn a_host_that_is_not_reached_says_on_which_stage_and_why() {
     let away = stage.run(&["plan"]).ends(4);
     away.says("TCP").says("no answer within 2.0 s").says("port 22 is open from here");
     host.heal().unwrap();
-    // The session that says so outlives it.
+    // The session that reports it outlives it.
     on(&host, "systemctl stop ssh.socket ssh 2>/dev/null || systemctl stop ssh");
     stage.run(&["plan"]).ends(4).says("TCP").says("Connection refused");
 }

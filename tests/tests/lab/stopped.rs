@@ -12,10 +12,10 @@ use crate::harness::{Members, NEWEST, Seeded, Stage, options};
 
 scenarios! {
     an_apply_killed_again_and_again_still_forms_one_cluster,
-    ctrl_c_ends_in_an_orderly_way_and_the_next_apply_goes_on,
+    ctrl_c_ends_in_an_orderly_way_and_the_next_apply_resumes,
 }
 
-/// Lets an apply run for a while, then kills it. Whether it was still running.
+/// Lets an apply run for a while, then kills it. Returns whether it was still running.
 fn kill_after(stage: &Stage, moment: Duration) -> bool {
     let mut child = stage
         .command(&["apply", "--yes"])
@@ -44,7 +44,7 @@ pub(crate) fn an_apply_killed_again_and_again_still_forms_one_cluster(runtime: R
     Members::of_main(NEWEST, 3).expect_whole(&stage);
 }
 
-pub(crate) fn ctrl_c_ends_in_an_orderly_way_and_the_next_apply_goes_on(runtime: Runtime) {
+pub(crate) fn ctrl_c_ends_in_an_orderly_way_and_the_next_apply_resumes(runtime: Runtime) {
     let stage = Stage::ready("k-ctrl-c", 3, &options(runtime));
     let mut child = stage
         .command(&["apply", "--yes"])

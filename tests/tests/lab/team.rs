@@ -13,10 +13,10 @@ use crate::harness::{Members, NEWEST, Run, Seeded, Stage, eventually, here, on, 
 
 scenarios! {
     of_two_applies_at_once_one_wins_and_nothing_stays_locked,
-    a_terminated_apply_ends_its_running_steps_and_the_next_one_goes_on,
+    a_terminated_apply_ends_its_running_steps_and_the_next_one_resumes,
 }
 
-/// A key whose mode is drift that costs little to mend.
+/// A key whose mode is drift that is cheap to repair.
 const KEY: &str = "/etc/etcd/main/pki/current/peer.key";
 
 fn loosen(host: &Host) {
@@ -65,6 +65,30 @@ fn an_older_inventory_is_refused_again_and_again() {
     stage.run(&["plan", "--out", "reviewed.plan"]).ends(0).says("warning: not committed");
     stage.run(&["apply", "--yes", "--allow-dirty"]).ends(0);
     stage.expect_nothing_to_do().says("not committed").says(": done");
+    hooks_run_around_an_apply(&stage);
+}
+
+/// The first one may refuse; the others learn how it ended.
+fn hooks_run_around_an_apply(stage: &Stage) {
+    let hooks = |first: &str| {
+        format!(
+            "\n[hooks]\nbefore-apply = [\"{first}\"]\nafter-apply = [\"tee\", \"after\"]\non-failure = [\"tee\", \"failed\"]\n"
+        )
+    };
+    let without = stage.folder().join("quorate.toml");
+    let text = std::fs::read_to_string(&without).unwrap();
+    let apply = ["apply", "--yes", "--allow-dirty", "--hooks", "run", "--reason", "a try"];
+    std::fs::write(&without, text.clone() + &hooks("false")).unwrap();
+    loosen(&stage.host(1));
+    stage.run(&apply).ends(8).says("before-apply: false failed");
+    stage.run(&["plan", "--detailed-exitcode"]).ends(2);
+    std::fs::write(&without, text + &hooks("true")).unwrap();
+    stage.run(&apply).ends(0);
+    let event = std::fs::read_to_string(stage.folder().join("after")).unwrap();
+    let event: serde_json::Value = serde_json::from_str(&event).unwrap();
+    assert_eq!((&event["outcome"], &event["reason"]), (&"done".into(), &"a try".into()));
+    assert!(!stage.folder().join("failed").exists());
+    stage.run(&["history"]).ends(0).says("apply: a try");
 }
 
 /// How many rounds two race for the lock.
@@ -94,8 +118,25 @@ pub(crate) fn of_two_applies_at_once_one_wins_and_nothing_stays_locked(runtime: 
         }
     }
     println!("{rounds} rounds, one winner each; locked out: {locked_out}, found it done: {late}");
+    one_that_waits_for_the_lock_ends_well(&stage);
     stage.run(&["unlock", "--yes"]).ends(0).says("No host is locked");
     stage.expect_nothing_to_do();
+}
+
+/// It waits for the other, plans again, and finds the work done.
+fn one_that_waits_for_the_lock_ends_well(stage: &Stage) {
+    let mut waited = 0;
+    for round in 0..8 {
+        loosen(&stage.host(2));
+        let first = spawned(stage);
+        thread::sleep(Duration::from_millis(50 * round));
+        let second = stage.run(&["apply", "--yes", "--lock-timeout", "2m"]).ends(0);
+        waited += usize::from(second.text().contains("waiting for the lock"));
+        let first = first.wait_with_output().unwrap();
+        assert!(matches!(first.status.code(), Some(0 | 5)), "{}", text(&first.stderr));
+    }
+    println!("of 8 that would wait, {waited} had to");
+    assert!(waited > 0, "nobody had to wait");
 }
 
 fn spawned(stage: &Stage) -> Child {
@@ -103,7 +144,7 @@ fn spawned(stage: &Stage) -> Child {
     command.stdout(Stdio::piped()).stderr(Stdio::piped()).spawn().unwrap()
 }
 
-/// Lets an apply end so many steps, then sends SIGTERM so many times.
+/// Lets an apply finish this many steps, then sends SIGTERM this many times.
 fn terminated_after(stage: &Stage, steps: u64, times: usize) -> Run {
     let began = std::time::Instant::now();
     let mut child = spawned(stage);
@@ -121,7 +162,7 @@ fn terminated_after(stage: &Stage, steps: u64, times: usize) -> Run {
     Run::ended(&["apply", "--yes"], &output, began.elapsed())
 }
 
-pub(crate) fn a_terminated_apply_ends_its_running_steps_and_the_next_one_goes_on(runtime: Runtime) {
+pub(crate) fn a_terminated_apply_ends_its_running_steps_and_the_next_one_resumes(runtime: Runtime) {
     let stage = Stage::ready("t-term", 3, &options(runtime));
     let mut seeded = Seeded(0x2545_f491_4f6c_dd1d);
     for part in 0..3 {
@@ -131,7 +172,8 @@ pub(crate) fn a_terminated_apply_ends_its_running_steps_and_the_next_one_goes_on
         run.says("Interrupt received").says("Run the same apply again");
         let plan = stage.run(&["plan"]).ends(0).says(": interrupted");
         plan.does_not_say("locked by");
-        stage.run(&["history"]).ends(0).says("done").does_not_say("failed");
+        stage.run(&["history"]).ends(0).says("interrupted  apply");
+        stage.run(&["history", "--steps"]).ends(0).says("done").does_not_say("failed");
         stage.run(&["apply", "--yes"]).ends(0);
         stage.expect_nothing_to_do();
         Members::of_main(NEWEST, 3).expect_whole(&stage);

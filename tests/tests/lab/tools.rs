@@ -55,6 +55,8 @@ pub(crate) fn etcdctl_keeps_output_and_exit_status(runtime: Runtime) {
     assert_ne!(direct.code, Some(0), "{}", direct.text());
     let timeout = ["etcdctl", "--", "--command-timeout=1s", "get", "x", "--consistency=l"];
     stage.run(&timeout).ends(0);
+    logs_stand_side_by_side(&stage);
+    a_bundle_holds_no_secret(&stage);
     archives_are_listed_and_purged(&stage);
     for number in [1, 2] {
         stage.stop(number);
@@ -63,6 +65,40 @@ pub(crate) fn etcdctl_keeps_output_and_exit_status(runtime: Runtime) {
     assert_eq!(failed.code, Some(1), "{}", failed.text());
     assert_eq!(failed.stdout, "");
     assert_ne!(failed.stderr, "");
+}
+
+/// What every member wrote, in one row by time.
+fn logs_stand_side_by_side(stage: &Stage) {
+    let logs = stage.run(&["logs", "-n", "200"]).ends(0);
+    for host in ["  etcd-1  ", "  etcd-2  ", "  etcd-3  "] {
+        assert!(logs.stdout.contains(host), "{}", logs.text());
+    }
+    let times: Vec<&str> = logs.stdout.lines().map(|line| &line[..24]).collect();
+    assert!(times.is_sorted(), "{}", logs.text());
+    assert!(logs.stdout.contains("info: "), "{}", logs.text());
+    let one = stage.run(&["logs", "-n", "3", "--host", "etcd-2"]).ends(0);
+    assert_eq!(one.stdout.lines().count(), 3, "{}", one.text());
+    one.does_not_say("etcd-1  ");
+    stage.run(&["logs", "--since", "2999-01-01"]).ends(0).says("etcd-3: no lines");
+}
+
+/// Secrets where a host may have some, and none of them in the archive.
+fn a_bundle_holds_no_secret(stage: &Stage) {
+    let drop_in = "/etc/systemd/system/etcd-main.service.d/90-seeded.conf";
+    let seed = "[Service]\\nEnvironment=A=s33ded\\n";
+    on(&stage.host(1), &format!("mkdir -p $(dirname {drop_in}); printf '{seed}' >{drop_in}"));
+    let bundle = stage.run(&["support-bundle", "--out", "bundle.tar"]).ends(0);
+    for host in ["etcd-1", "etcd-2", "etcd-3"] {
+        for name in ["main.log", "system.txt", "journal.jsonl"] {
+            assert!(bundle.stdout.contains(&format!("hosts/{host}/{name}")), "{}", bundle.text());
+        }
+    }
+    let all = std::fs::read(stage.folder().join("bundle.tar")).unwrap();
+    let all = String::from_utf8_lossy(&all);
+    assert!(!all.contains("s33ded") && !all.contains("PRIVATE KEY-"));
+    assert!(all.contains("register-host") && all.contains("etcd-main"));
+    std::fs::remove_file(stage.folder().join("bundle.tar")).unwrap();
+    on(&stage.host(1), &format!("rm {drop_in}"));
 }
 
 /// A member's earlier data, as quorate sets it aside, and something that it did not make.
@@ -84,7 +120,9 @@ fn archives_are_listed_and_purged(stage: &Stage) {
     let purged = stage.run(&["archives", "purge", "--host", "etcd-2", "--yes"]).ends(0);
     purged.says(&format!("etcd-2: deleted main/{archive}"));
     on(&stage.host(2), &format!("test -d {dir}/'of others' && ! test -e {dir}/{archive}"));
-    stage.run(&["history"]).ends(0).says(&format!("done     etcd-2/main/purge-{archive}"));
+    let purged = format!("done     etcd-2/main/purge-{archive}");
+    stage.run(&["history", "--steps"]).ends(0).says(&purged);
+    stage.run(&["history"]).ends(0).says(&format!("done     purge-{archive}"));
     assert_eq!(stage.run(&["archives", "list", "--json"]).ends(0).json(), serde_json::json!([]));
     stage.host(3).cut().unwrap();
     stage

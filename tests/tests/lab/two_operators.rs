@@ -1,4 +1,4 @@
-//! Two who apply at once: one does, the other is told so.
+//! Two operators apply at once: one applies, the other is refused and told why.
 
 use std::io::{BufRead as _, BufReader};
 use std::process::Stdio;
@@ -9,7 +9,7 @@ use quorate_lab::SiteOptions;
 use crate::harness::{Members, NEWEST, Stage, here};
 
 #[test]
-fn whoever_comes_second_is_told_who_is_at_it_and_changes_nothing() {
+fn the_second_operator_sees_who_holds_the_lock_and_changes_nothing() {
     let stage = Stage::ready("o-two", 3, &SiteOptions::default());
     let mut first = stage
         .command(&["apply", "--yes"])
@@ -18,8 +18,8 @@ fn whoever_comes_second_is_told_who_is_at_it_and_changes_nothing() {
         .spawn()
         .unwrap();
     let mut told = BufReader::new(first.stderr.take().unwrap()).lines();
-    let begun = told.find(|line| line.as_ref().is_ok_and(|line| line.contains("done")));
-    assert!(begun.is_some(), "the first one did nothing");
+    let first_step = told.find(|line| line.as_ref().is_ok_and(|line| line.contains("done")));
+    assert!(first_step.is_some(), "the first one did nothing");
     let rest = thread::spawn(move || told.count());
 
     // It stands still where it is, so that it is at it for as long as the second one needs.

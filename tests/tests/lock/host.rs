@@ -7,7 +7,7 @@ pub(crate) enum Rules {
     Real,
     /// A step does not compare the lock's generation with its own.
     NoFence,
-    /// Whoever takes the lock does not wait for scripts that work.
+    /// A run that takes the lock does not wait for running scripts.
     NoWaiting,
 }
 
@@ -30,7 +30,7 @@ pub(crate) enum Lease {
 pub(crate) struct Lock {
     /// Grows with every run that takes the lock.
     pub(crate) generation: u8,
-    /// Who took it last, unless it was broken.
+    /// The run that took it last, unless it was broken.
     pub(crate) holder: Option<Run>,
     /// Whether that still counts.
     pub(crate) lease: Lease,
@@ -41,7 +41,7 @@ pub(crate) struct Lock {
 pub(crate) struct Refused;
 
 impl Lock {
-    /// Of a host that nobody ever locked.
+    /// A host that was never locked.
     pub(crate) fn new() -> Self {
         Self { generation: 0, holder: None, lease: Lease::Free }
     }
@@ -58,9 +58,9 @@ impl Lock {
         Ok(self.generation)
     }
 
-    /// `lock_keep.sh`: the lease begins anew.
+    /// `lock_keep.sh`: the lease starts again.
     pub(crate) fn keep(&mut self, run: Run) -> Result<(), Refused> {
-        self.of(run)?;
+        self.check(run)?;
         // A renewal that was on its way when the lock was released comes too late.
         if self.lease == Lease::Free {
             return Err(Refused);
@@ -71,7 +71,7 @@ impl Lock {
 
     /// `lock_keep.sh` with no seconds: the lock is given back.
     pub(crate) fn give_back(&mut self, run: Run) -> Result<(), Refused> {
-        self.of(run)?;
+        self.check(run)?;
         self.lease = Lease::Free;
         Ok(())
     }
@@ -88,7 +88,7 @@ impl Lock {
         self.generation == generation && self.lease != Lease::Free
     }
 
-    fn of(&self, run: Run) -> Result<(), Refused> {
+    fn check(&self, run: Run) -> Result<(), Refused> {
         if self.holder == Some(run) { Ok(()) } else { Err(Refused) }
     }
 }

@@ -30,7 +30,7 @@ fn walk(reach: Reach, world: World, rules: Rules) -> Result<Vec<State>, String> 
     let mut numbers = HashMap::from([(first, 0)]);
     let mut number = 0;
     let mut transitions = 0;
-    let begun = Instant::now();
+    let started = Instant::now();
     while number < states.len() {
         for (what, next) in states[number].clone().moves(reach, world, rules) {
             transitions += 1;
@@ -56,7 +56,7 @@ fn walk(reach: Reach, world: World, rules: Rules) -> Result<Vec<State>, String> 
     println!(
         "{world:?}, runs that lock hosts {reach:?}: {} states, {transitions} transitions, {:.1} s",
         states.len(),
-        begun.elapsed().as_secs_f64()
+        started.elapsed().as_secs_f64()
     );
     Ok(states)
 }
@@ -79,7 +79,7 @@ fn of_two_runs_that_come_at_once_one_wins() {
 }
 
 #[test]
-fn whoever_comes_after_a_killed_run_gets_the_lock() {
+fn a_run_after_a_killed_one_gets_the_lock() {
     for reach in [ALL, HALVES] {
         let states =
             walk(reach, World::Hostile, Rules::Real).unwrap_or_else(|story| panic!("{story}"));

@@ -15,7 +15,7 @@ pub(crate) enum World {
 /// How far a run is.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub(crate) enum Phase {
-    /// Not begun.
+    /// Not started.
     Idle,
     /// It takes the lock, host by host.
     Taking,
@@ -23,7 +23,7 @@ pub(crate) enum Phase {
     Losing,
     /// It has the lock, and runs steps.
     Holding,
-    /// It was told that the lock is another's: no further step begins.
+    /// It has learned that another run holds the lock: it starts no further step.
     Told,
     /// It gives the lock back at its end.
     Ending,
@@ -155,7 +155,7 @@ impl State {
                     None => self.enters(run, over, format!("run {run} ends")),
                 });
             }
-            Phase::Holding | Phase::Told => self.goes_on(run, hosts, next),
+            Phase::Holding | Phase::Told => self.resumes(run, hosts, next),
             Phase::Lost | Phase::Done | Phase::Dead => {}
         }
     }
@@ -195,7 +195,7 @@ impl State {
         }
     }
 
-    fn goes_on(&self, run: Run, hosts: &[usize], next: &mut Vec<(String, State)>) {
+    fn resumes(&self, run: Run, hosts: &[usize], next: &mut Vec<(String, State)>) {
         let it = &self.runs[run];
         for host in hosts.iter().copied() {
             if it.phase == Phase::Holding && it.steps > 0 && it.scripts[host].is_none() {

@@ -89,7 +89,7 @@ fn run_script(lock: &Path, generation: &str, script: &str, args: &[&str]) -> boo
         let output = Command::new("id").arg(flag).output().unwrap();
         String::from_utf8(output.stdout).unwrap().trim().to_owned()
     };
-    // Whoever runs the tests may be nobody: their files are their own.
+    // The tests need not run as root: their files belong to the user who runs them.
     let source =
         format!("{FRONT}{script}").replace("root:root", &format!("{}:{}", own("-u"), own("-g")));
     let own = format!("lock={}", lock.display());
@@ -108,7 +108,7 @@ fn run_script(lock: &Path, generation: &str, script: &str, args: &[&str]) -> boo
     }
 }
 
-/// Lets the lease of a lock's file be over, as if its time had passed.
+/// Ends the lease in a lock file, as if its time had passed.
 fn expire(file: &Path) {
     let Ok(text) = std::fs::read_to_string(file) else { return };
     let over = |line: &str| match line.split_once(' ') {

@@ -28,7 +28,7 @@ fn site(asks: bool) -> (SiteSpec, SiteFacts) {
     (spec, facts)
 }
 
-/// The hosts that are told of the service.
+/// The hosts that get the service's address.
 fn told(plan: &Plan) -> Vec<&str> {
     let told = |step: &&planner::Step| matches!(step.kind, StepKind::TrustDiscovery { .. });
     plan.steps.iter().filter(told).map(|step| step.host().as_str()).collect()
@@ -37,7 +37,7 @@ fn told(plan: &Plan) -> Vec<&str> {
 /// The service's CA as it is wanted, on the host of a member.
 fn with_ca(spec: &SiteSpec, member: &mut MemberFacts) {
     let text = spec.clusters.values().next().unwrap().authorities.discovery.clone();
-    let path = Layout::of(&member.cluster).discovery_ca();
+    let path = Layout::new(&member.cluster).discovery_ca();
     member.files.insert(path, Observed::Known(file(text)));
 }
 
@@ -67,14 +67,14 @@ fn a_password_is_written_in_any_case_and_a_ca_where_it_is_not_as_wanted() {
         let (spec, mut facts) = site(false);
         let late = member(&mut facts, "etcd-2");
         with_ca(&spec, late);
-        let path = Layout::of(&late.cluster).discovery_ca();
+        let path = Layout::new(&late.cluster).discovery_ca();
         let Some(Observed::Known(file)) = late.files.get_mut(&path) else { panic!("{path}") };
         spoil(file);
         assert!(told(&planned(&spec, &facts)).contains(&"etcd-2"), "{:?}", facts.hosts);
     }
 }
 
-/// Who has its log never asks the service again.
+/// A member that has its log never asks the service again.
 #[test]
 fn nobody_who_has_found_the_others_is_told_of_the_service_and_what_is_left_is_removed() {
     let (world, spec) = Shape { way: Way::V3User, ..plain(3) }.world();
@@ -95,9 +95,9 @@ fn a_record_that_all_have_read_is_not_made_again() {
     let proof = |step: &planner::Step| matches!(step.kind, StepKind::ProveHealthy { .. });
     let mut facts = killed_before(world, &spec, proof, 0).observe(&spec);
     for name in ["etcd-1", "etcd-2", "etcd-3"] {
-        let begun = member(&mut facts, name);
-        begun.quorum_seen = false;
-        begun.etcd = Observed::Unknown("no leader".to_owned());
+        let unproven = member(&mut facts, name);
+        unproven.quorum_seen = false;
+        unproven.etcd = Observed::Unknown("no leader".to_owned());
     }
     let plan = planned(&spec, &facts);
     let opens = |step: &planner::Step| matches!(step.kind, StepKind::OpenDiscovery { .. });

@@ -20,7 +20,7 @@ struct Case {
 }
 
 impl Case {
-    fn of(world: &World, spec: SiteSpec) -> Self {
+    fn new(world: &World, spec: SiteSpec) -> Self {
         let case = Self { plan: plan_of(world, &spec), facts: world.observe(&spec), spec };
         assert_eq!(case.found(), [""; 0]);
         case
@@ -28,7 +28,7 @@ impl Case {
 
     fn forming() -> Self {
         let (world, spec) = plain(3).world();
-        Self::of(&world, spec)
+        Self::new(&world, spec)
     }
 
     fn of_formed(change: impl FnOnce(&mut World), quota: Option<i64>) -> Self {
@@ -36,7 +36,7 @@ impl Case {
         let mut world = formed(world, &spec);
         change(&mut world);
         let spec = Shape { quota, ..plain(3) }.spec(&world.authorities);
-        Self::of(&world, spec)
+        Self::new(&world, spec)
     }
 
     fn found(&self) -> Vec<String> {
@@ -209,7 +209,11 @@ fn a_step_that_the_facts_forbid_is_rejected() {
             "the members may be of two clusters",
         ),
         (
-            |host| etcd(host, |etcd| etcd.errors.push("alarm CORRUPT of member 1".to_owned())),
+            |host| {
+                etcd(host, |etcd| {
+                    etcd.errors.push(format!("alarm CORRUPT of member {}", etcd.member_id));
+                });
+            },
             "a member is corrupt",
         ),
         (

@@ -1,5 +1,5 @@
 //! Everything that quorate keeps so on a host: each thing that is not so is in the plan, in words, with
-//! the step that mends it.
+//! the step that repairs it.
 
 use planner::facts::{Account, DropIn, HostFacts, MemberFacts, Observed, SiteFacts, UnitFacts};
 use planner::plan::Why;
@@ -42,7 +42,7 @@ fn drop_in(facts: &mut SiteFacts, sets: &str) {
 }
 
 fn layout() -> Layout {
-    Layout::of(&quorate_tests::site::cluster(0))
+    Layout::new(&quorate_tests::site::cluster(0))
 }
 
 /// The file at a path of the member.
@@ -56,7 +56,7 @@ fn planned(change: impl FnOnce(&mut SiteFacts)) -> Plan {
     crate::planned(&spec, &facts)
 }
 
-/// What happened on etcd-2, the verb of the step that mends it, and a word of why.
+/// What happened on etcd-2, the verb of the step that repairs it, and a word of its reason.
 type Case = (fn(&mut SiteFacts), &'static str, &'static str);
 
 const CASES: &[Case] = &[
@@ -212,7 +212,7 @@ const CASES: &[Case] = &[
 ];
 
 #[test]
-fn each_thing_that_is_not_so_is_in_the_plan_with_the_step_that_mends_it() {
+fn each_thing_that_is_not_so_is_in_the_plan_with_the_step_that_repairs_it() {
     for (number, (change, verb, word)) in CASES.iter().enumerate() {
         let plan = planned(change);
         let text = text::plan(&plan, Style::Plain);
@@ -235,7 +235,7 @@ fn each_thing_that_is_not_so_is_in_the_plan_with_the_step_that_mends_it() {
 }
 
 #[test]
-fn what_is_lost_is_no_drift_and_is_not_mended() {
+fn what_is_lost_is_no_drift_and_is_not_repaired() {
     let losses: [fn(&mut SiteFacts); 2] =
         [|f| member(f).data = Observed::Absent, |f| known(&mut member(f).data).wal = false];
     for loss in losses {

@@ -1,4 +1,4 @@
-//! What is told of a formed cluster, and what is kept of how it was formed.
+//! What the plan reports of a formed cluster, and what is kept of how it was formed.
 
 use engine::bind;
 use inventories::inventory::{FlagValue, Runtime};
@@ -27,7 +27,7 @@ fn a_learner_is_no_voter_that_is_up() {
     assert_eq!(now(&facts), 2);
 }
 
-/// What is said of etcd-2 where this happened to it.
+/// The findings about etcd-2 after this happened to it.
 fn down(runtime: Runtime, change: fn(&mut MemberFacts)) -> String {
     let (spec, mut facts) = site(&Shape { runtime, ..plain(3) });
     change(member(&mut facts, "etcd-2"));
@@ -36,7 +36,7 @@ fn down(runtime: Runtime, change: fn(&mut MemberFacts)) -> String {
 }
 
 #[test]
-fn of_a_member_that_is_down_the_nearest_cause_is_told() {
+fn of_a_member_that_is_down_the_nearest_cause_is_reported() {
     let silent = |member: &mut MemberFacts| member.etcd = Observed::Unknown("refused".to_owned());
     let said = down(Runtime::Systemd, silent);
     assert_eq!(said, "unit active (running), but it does not answer: refused");
@@ -53,7 +53,7 @@ fn of_a_member_that_is_down_the_nearest_cause_is_told() {
     assert_eq!(down(Runtime::StaticPod, gone), "no pod runs");
 }
 
-/// Another `bootstrap` in the inventory does not change how the cluster came to be.
+/// Another `bootstrap` in the inventory does not change how the cluster was formed.
 #[test]
 fn a_marker_that_is_written_again_tells_how_the_cluster_was_formed() {
     let by_dns = Shape { way: Way::Dns, ..plain(3) };
@@ -92,7 +92,7 @@ fn closes(plan: &Plan) -> bool {
     plan.steps.iter().any(|step| matches!(step.kind, StepKind::CloseDiscovery { .. }))
 }
 
-/// Whoever has not found the others yet finds them by the record.
+/// A member that has not found the others yet finds them by the record.
 #[test]
 fn a_record_stays_as_long_as_a_member_may_need_it() {
     let (spec, seen) = with_a_record();
@@ -107,7 +107,7 @@ fn a_record_stays_as_long_as_a_member_may_need_it() {
     let data = known(&mut late.data);
     (data.wal, data.empty) = (false, true);
     assert!(!closes(&planned(&spec, &looking)));
-    // It registered there and never came to run: it is made sure that it finds the record again.
+    // It registered there and never ran: the plan keeps the record for it.
     for name in ["etcd-1", "etcd-2"] {
         let list = known(&mut known(&mut member(&mut looking, name).etcd).members);
         list.iter_mut().filter(|m| m.name == "etcd-3").for_each(|m| m.client_urls.clear());
@@ -117,7 +117,7 @@ fn a_record_stays_as_long_as_a_member_may_need_it() {
     assert!(plan.steps.iter().any(|step| matches!(step.kind, StepKind::OpenDiscovery { .. })));
 }
 
-/// Who does not run, and will not, changes nothing in the list.
+/// A member that does not run, and will not, changes nothing in the list.
 #[test]
 fn a_member_is_listed_by_its_address_where_it_runs_or_is_started() {
     let (world, spec) = Shape { way: Way::Dns, runtime: Runtime::StaticPod, ..plain(3) }.world();
@@ -141,7 +141,7 @@ fn a_member_is_listed_by_its_address_where_it_runs_or_is_started() {
 #[test]
 fn no_token_is_drawn_for_a_cluster_that_is_formed() {
     let (spec, mut facts) = site(&plain(3));
-    let unit = Layout::of(&cluster(0)).unit_file();
+    let unit = Layout::new(&cluster(0)).unit_file();
     known(member(&mut facts, "etcd-2").files.get_mut(&unit).unwrap()).mode = 0o666;
     let plan = planned(&spec, &facts);
     assert!(plan.steps.iter().any(|step| matches!(step.kind, StepKind::WriteUnit { .. })));

@@ -46,16 +46,16 @@ fn has_kubelet(plan: &Plan) -> bool {
 /// What befalls one host of a site on which everything is due anyway.
 const BEFALLS: [fn(&mut World); 7] = [
     |_| {},
-    |world| Drift::NewAccount.of(world, &host("etcd-2")),
-    |world| Drift::Stopped.of(world, &host("etcd-3")),
-    |world| Drift::NoCertificates.of(world, &host("etcd-1")),
+    |world| Drift::NewAccount.apply_to(world, &host("etcd-2")),
+    |world| Drift::Stopped.apply_to(world, &host("etcd-3")),
+    |world| Drift::NoCertificates.apply_to(world, &host("etcd-1")),
     |world| {
-        Drift::NewAccount.of(world, &host("etcd-1"));
-        Drift::Stopped.of(world, &host("etcd-2"));
+        Drift::NewAccount.apply_to(world, &host("etcd-1"));
+        Drift::Stopped.apply_to(world, &host("etcd-2"));
     },
     |world| {
         for name in ["etcd-1", "etcd-2", "etcd-3"] {
-            Drift::NewAccount.of(world, &host(name));
+            Drift::NewAccount.apply_to(world, &host(name));
         }
     },
     |world| world.hosts.get_mut("etcd-3").unwrap().reachable = false,
@@ -124,6 +124,6 @@ fn certificates_are_renewed_while_a_lost_member_stops_every_restart() {
 fn corrupt(facts: &mut SiteFacts, number: usize) {
     let Some(Observed::Known(seen)) = facts.hosts.get_mut(&host("etcd-1")) else { panic!() };
     let member = seen.clusters.get_mut(&cluster(number)).unwrap();
-    let alarm = "alarm CORRUPT of member 1".to_owned();
-    seen::known(&mut member.etcd).errors.push(alarm);
+    let etcd = seen::known(&mut member.etcd);
+    etcd.errors.push(format!("alarm CORRUPT of member {}", etcd.member_id));
 }

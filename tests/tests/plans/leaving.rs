@@ -3,6 +3,7 @@
 
 mod crashes;
 mod faults;
+mod laws;
 mod plans;
 
 use std::collections::BTreeSet;
@@ -32,7 +33,7 @@ struct Site {
 
 impl Site {
     /// The first hosts carry the cluster, which is to have the members of `wanted`.
-    fn of(runtime: Runtime, members: usize, wanted: &[usize]) -> Self {
+    fn new(runtime: Runtime, members: usize, wanted: &[usize]) -> Self {
         let shape = Shape { runtime, clusters: vec![members], ..plain(6) };
         let (world, before) = shape.world();
         let world = formed(world, &before);
@@ -43,7 +44,7 @@ impl Site {
 
     /// etcd-3 is swapped for etcd-4.
     fn swap(runtime: Runtime) -> Self {
-        Self::of(runtime, 3, &[1, 2, 4])
+        Self::new(runtime, 3, &[1, 2, 4])
     }
 
     /// The same site with other `members`.
@@ -132,7 +133,7 @@ fn is_reached(world: &World, spec: &SiteSpec) {
     assert_eq!((now.quorum.voters, now.quorum.healthy), (wanted.len(), wanted.len()));
 }
 
-/// Of the members that are not wanted nothing runs and nothing could start again: there is an archive at most.
+/// Nothing of an unwanted member runs or could start again: at most an archive is left.
 fn nobody_else_is_left(world: &World, spec: &SiteSpec) {
     let members = &spec.clusters[&cluster(0)].members;
     for (name, host) in world.hosts.iter().filter(|(name, _)| !members.contains_key(*name)) {

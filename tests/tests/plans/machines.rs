@@ -17,7 +17,7 @@ fn facts() -> (SiteSpec, SiteFacts) {
     (spec, facts)
 }
 
-/// The hosts whose logins are said to lead elsewhere, each with why.
+/// The hosts whose logins are reported to lead elsewhere, each with the reason.
 fn misled(plan: &Plan) -> Vec<String> {
     let found =
         plan.report.blocked.iter().filter(|found| found.finding.code == FindingCode::OtherMachine);
@@ -63,7 +63,7 @@ fn crossed_logins_are_both_named_and_nothing_is_done_there() {
     assert!(plan.report.unseen.is_empty());
 }
 
-/// What each sign tells by itself, where the ones before it are not to be had.
+/// What each sign shows alone, where the ones before it are missing.
 #[test]
 fn each_sign_tells_whose_machine_it_is() {
     let (spec, facts) = facts();

@@ -2,13 +2,16 @@
 
 #![expect(clippy::unwrap_used, reason = "a test that can't continue is to panic")]
 
-mod begun;
 mod by_discovery;
 mod checker;
+mod corrupt;
+mod destroying;
 mod drift;
+mod firewall;
 mod formed;
 mod formed_once;
 mod interplay;
+mod interrupted;
 mod kubelets;
 mod leaving;
 mod locks;
@@ -16,6 +19,7 @@ mod machines;
 mod membership;
 mod moving;
 mod names;
+mod neighbours;
 mod new_members;
 mod of_pods;
 mod owners;
@@ -24,6 +28,7 @@ mod replacing;
 mod since;
 mod staleness;
 mod status;
+mod strays;
 mod trials;
 
 use planner::facts::{FileFacts, SiteFacts};

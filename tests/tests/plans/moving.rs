@@ -39,7 +39,7 @@ fn new(number: u8) -> IpAddr {
 }
 
 impl Site {
-    fn of(shape: &Shape) -> Self {
+    fn new(shape: &Shape) -> Self {
         let (world, spec) = shape.world();
         Self { world: formed(world, &spec), inventory: shape.inventory() }
     }
@@ -123,7 +123,7 @@ fn after_every_crash(site: &Site, policy: &Policy) {
 
 #[test]
 fn a_member_moves_in_its_turn_and_the_others_stay() {
-    let site = Site::of(&plain(3)).moves(2, Has::Both);
+    let site = Site::new(&plain(3)).moves(2, Has::Both);
     let plan = site.plan();
     assert_eq!(
         moves(&plan),
@@ -143,7 +143,7 @@ fn a_member_moves_in_its_turn_and_the_others_stay() {
 /// Its certificates name both places before it moves: until then it is found at the old one.
 #[test]
 fn certificates_for_both_places_are_tried_before_anybody_moves() {
-    let site = Site::of(&plain(3)).moves(2, Has::Both).moves(3, Has::Both);
+    let site = Site::new(&plain(3)).moves(2, Has::Both).moves(3, Has::Both);
     let plan = site.plan();
     for name in ["etcd-2", "etcd-3"] {
         let id = |verb: Verb| format!("{name}/c0/{verb}").parse().unwrap();
@@ -173,7 +173,7 @@ fn certificates_for_both_places_are_tried_before_anybody_moves() {
 /// Members that have moved are asked at their new URLs, and the others at those that they still have.
 #[test]
 fn all_move_one_after_the_other_and_the_leader_last() {
-    let mut site = Site::of(&plain(3));
+    let mut site = Site::new(&plain(3));
     site.world.leaders.insert(cluster(0), host("etcd-1"));
     let site = (1..=3).fold(site, |site, number| site.moves(number, Has::Both));
     let plan = site.plan();
@@ -205,8 +205,11 @@ fn all_move_one_after_the_other_and_the_leader_last() {
 #[test]
 fn moves_that_are_killed_anywhere_are_finished_by_the_next_applies() {
     let pods = Shape { runtime: Runtime::StaticPod, ..plain(3) };
-    after_every_crash(&Site::of(&pods).moves(1, Has::Both).moves(3, Has::Both), &Policy::default());
-    let site = || Site::of(&plain(3));
+    after_every_crash(
+        &Site::new(&pods).moves(1, Has::Both).moves(3, Has::Both),
+        &Policy::default(),
+    );
+    let site = || Site::new(&plain(3));
     after_every_crash(&site().moves(1, Has::Both), &Policy::default());
     let all = (1..=3).fold(site(), |site, number| site.moves(number, Has::Both));
     after_every_crash(&all, &Policy::default());
@@ -217,7 +220,7 @@ fn moves_that_are_killed_anywhere_are_finished_by_the_next_applies() {
 fn a_member_whose_host_has_only_the_new_address_moves_too() {
     for runtime in [Runtime::Systemd, Runtime::StaticPod] {
         for runs in [true, false] {
-            let mut site = Site::of(&Shape { runtime, ..plain(3) }).moves(2, Has::New);
+            let mut site = Site::new(&Shape { runtime, ..plain(3) }).moves(2, Has::New);
             let member = site.world.hosts.get_mut("etcd-2").unwrap().members.get_mut("c0").unwrap();
             if !runs {
                 member.process = None;
@@ -237,7 +240,7 @@ fn a_member_whose_host_has_only_the_new_address_moves_too() {
 
 #[test]
 fn two_of_five_that_are_down_move_one_after_the_other_and_then_one_that_runs() {
-    let mut site = Site::of(&plain(5)).moves(2, Has::New).moves(4, Has::New).moves(1, Has::Both);
+    let mut site = Site::new(&plain(5)).moves(2, Has::New).moves(4, Has::New).moves(1, Has::Both);
     for name in ["etcd-2", "etcd-4"] {
         let member = site.world.hosts.get_mut(name).unwrap().members.get_mut("c0").unwrap();
         member.process = None;
@@ -253,20 +256,20 @@ fn two_of_five_that_are_down_move_one_after_the_other_and_then_one_that_runs() {
 }
 
 #[test]
-fn without_a_quorum_nobody_moves_and_the_ways_out_are_told() {
-    let site = (1..=3).fold(Site::of(&plain(3)), |site, number| site.moves(number, Has::New));
+fn without_a_quorum_nobody_moves_and_the_ways_out_are_reported() {
+    let site = (1..=3).fold(Site::new(&plain(3)), |site, number| site.moves(number, Has::New));
     let plan = site.plan();
     assert_eq!(moves(&plan), Vec::<String>::new());
     let blocked: Vec<_> = plan.report.blocked.iter().map(|blocked| &blocked.finding).collect();
     let found =
         blocked.iter().find(|finding| finding.code == FindingCode::ChangingAddress).unwrap();
     let hint = found.hint.as_deref().unwrap_or_default();
-    assert!(hint.contains("former addresses") && hint.contains("snapshot"), "{hint}");
+    assert!(hint.contains("former addresses") && hint.contains("quorate restore"), "{hint}");
 }
 
 #[test]
 fn two_members_do_not_swap_their_addresses() {
-    let mut site = Site::of(&plain(3));
+    let mut site = Site::new(&plain(3));
     for (one, other) in [(1, 2), (2, 1)] {
         let entry = site.inventory.hosts.get_mut(&host(&format!("etcd-{one}"))).unwrap();
         (entry.address, entry.peer_address) = (old(other), old(other));
@@ -282,7 +285,7 @@ fn two_members_do_not_swap_their_addresses() {
 /// The cluster lists it where it was, and its unit was changed on the host.
 #[test]
 fn a_member_that_somebody_restarted_elsewhere_is_listed_there() {
-    let mut site = Site::of(&plain(3)).moves(2, Has::Both);
+    let mut site = Site::new(&plain(3)).moves(2, Has::Both);
     let member = site.world.hosts.get_mut("etcd-2").unwrap().members.get_mut("c0").unwrap();
     let unit = member.unit.clone().unwrap();
     let by_hand = unit.replace(&old(2).to_string(), &new(2).to_string());
@@ -296,7 +299,7 @@ fn a_member_that_somebody_restarted_elsewhere_is_listed_there() {
 /// The units of the others name its new place before it is there; its own does not.
 #[test]
 fn a_cluster_that_stopped_before_anybody_moved_is_not_started_elsewhere() {
-    let mut site = Site::of(&plain(3)).moves(2, Has::Both).moves(3, Has::Both);
+    let mut site = Site::new(&plain(3)).moves(2, Has::Both).moves(3, Has::Both);
     let whole = site.plan();
     let first = whole.steps.iter().position(|step| step.id.verb == Verb::UpdatePeerUrl).unwrap();
     let (world, spec) = (site.world.clone(), site.spec());
@@ -314,7 +317,7 @@ fn a_cluster_that_stopped_before_anybody_moved_is_not_started_elsewhere() {
 
 #[test]
 fn a_single_member_updates_itself_in_an_announced_outage() {
-    let site = Site::of(&plain(1)).moves(1, Has::Both);
+    let site = Site::new(&plain(1)).moves(1, Has::Both);
     let careful = site.plan();
     assert_eq!(moves(&careful), Vec::<String>::new());
     let held: Vec<_> = careful.report.held.iter().map(|held| held.code).collect();
@@ -330,8 +333,8 @@ fn a_single_member_updates_itself_in_an_announced_outage() {
 /// Its files are taken from its process within the same turn, so its certificates come with it too.
 #[test]
 fn a_member_moves_and_gets_an_account_of_another_number_in_one_turn() {
-    let mut site = Site::of(&plain(3)).moves(2, Has::Both);
-    Drift::NewAccount.of(&mut site.world, &host("etcd-2"));
+    let mut site = Site::new(&plain(3)).moves(2, Has::Both);
+    Drift::NewAccount.apply_to(&mut site.world, &host("etcd-2"));
     assert_eq!(
         moves(&site.plan()),
         ["etcd-2/c0/update-peer-url", "etcd-2/c0/restart", "etcd-2/c0/rejoin"]
@@ -350,7 +353,7 @@ fn a_member_moves_and_gets_an_account_of_another_number_in_one_turn() {
 #[test]
 fn members_move_to_other_ports_of_the_hosts_that_they_are_on() {
     for ports in [(2479, 2380), (2379, 2480), (2479, 2480)] {
-        let mut site = Site::of(&plain(3));
+        let mut site = Site::new(&plain(3));
         for cluster in site.inventory.clusters.values_mut() {
             (cluster.ports.client, cluster.ports.peer) = ports;
         }
@@ -365,7 +368,7 @@ fn members_move_to_other_ports_of_the_hosts_that_they_are_on() {
 
 #[test]
 fn nobody_moves_while_a_member_joins_and_nobody_joins_while_a_member_moves() {
-    let mut site = Site::of(&Shape { hosts: plain(4).hosts, ..plain(3) }).moves(2, Has::Both);
+    let mut site = Site::new(&Shape { hosts: plain(4).hosts, ..plain(3) }).moves(2, Has::Both);
     for cluster in site.inventory.clusters.values_mut() {
         cluster.members = ["etcd-2", "etcd-3", "etcd-4"].map(host).to_vec();
     }

@@ -1,4 +1,4 @@
-//! What DNS says of a cluster's members is compared with the inventory: each difference is told, with the
+//! What DNS says of a cluster's members is compared with the inventory: each difference is reported, with the
 //! hosts that see it.
 
 use planner::report::FindingCode;
@@ -13,7 +13,7 @@ use crate::planned;
 const SERVICE: &str = "_etcd-server-ssl-c0._tcp.lab.test";
 const PLAIN: &str = "_etcd-server-c0._tcp.lab.test";
 
-/// What is said of the names on a host, where this happened to what it sees.
+/// The findings about names on a host, after this happened to what it sees.
 fn said(members: usize, change: impl FnOnce(&mut SiteFacts)) -> Vec<String> {
     let (world, spec) = Shape { way: Way::Dns, ..plain(members) }.world();
     let mut facts = world.observe(&spec);
@@ -44,7 +44,7 @@ fn addresses(names: &mut Names, seen: &[&str]) {
     names.addresses.insert("etcd-1.lab.test".to_owned(), Observed::Known(seen));
 }
 
-/// What etcd-2 sees, and what is said of it.
+/// What etcd-2 sees, and the findings.
 type Case = (fn(&mut Names), &'static [&'static str]);
 
 const CASES: &[Case] = &[
@@ -83,7 +83,7 @@ const CASES: &[Case] = &[
         |names| {
             offers(names).insert(Offer { target: "old.lab.test".to_owned(), port: 2 });
         },
-        &["etcd-2: _etcd-server-ssl-c0._tcp.lab.test names old.lab.test, port 2, which is no \
+        &["etcd-2: _etcd-server-ssl-c0._tcp.lab.test names old.lab.test, port 2, which is not a \
            member's"],
     ),
     (
@@ -117,7 +117,7 @@ const CASES: &[Case] = &[
 ];
 
 #[test]
-fn each_difference_is_told_with_the_host_that_sees_it() {
+fn each_difference_is_reported_with_the_host_that_sees_it() {
     for (number, (change, expected)) in CASES.iter().enumerate() {
         let told = said(3, |facts| change(&mut host(facts, "etcd-2").names));
         assert_eq!(told, *expected, "{number}");
@@ -125,7 +125,7 @@ fn each_difference_is_told_with_the_host_that_sees_it() {
 }
 
 #[test]
-fn what_every_host_sees_is_told_once() {
+fn what_every_host_sees_is_reported_once() {
     let everywhere = |facts: &mut SiteFacts| {
         for name in ["etcd-1", "etcd-2", "etcd-3"] {
             unreachable(&mut host(facts, name).names);

@@ -5,6 +5,7 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use inventories::inventory::{CgroupDriver, Runtime};
 use planner::facts::{DataDirectory, DataOrigin, Observed};
+use planner::plan::Guard;
 use planner::report::FindingCode;
 use planner::{Plan, Policy, SiteSpec, Step, StepKind, plan};
 use quorate_tests::checker::violations;
@@ -37,7 +38,7 @@ fn applied(world: World, spec: &SiteSpec, policy: &Policy, crash: Option<Crash>)
     world
 }
 
-/// Applies as the operator was told to, until there is nothing to do.
+/// Applies as the plan tells the operator to, until there is nothing to do.
 fn finished(mut world: World, spec: &SiteSpec, told: &Policy) -> World {
     for _ in 0..3 {
         let plain = sound(&world, spec, &Policy::default());
@@ -78,7 +79,35 @@ fn a_replacement_that_is_killed_anywhere_is_finished_by_the_next_applies() {
     }
 }
 
-/// Both are removed before the first is added: etcd adds nobody while a listed member is not connected.
+/// The leader of five, on its own host.
+#[test]
+fn so_is_the_replacement_of_a_member_that_serves() {
+    for runtime in [Runtime::Systemd, Runtime::StaticPod] {
+        let (world, spec) = shape(5, runtime).world();
+        let world = formed(world, &spec);
+        after_every_crash(&world, &spec, &replacing("etcd-1"), 5);
+    }
+}
+
+#[test]
+fn a_member_that_serves_hands_over_and_goes_only_if_all_others_are_healthy() {
+    let (world, spec) = shape(5, Runtime::Systemd).world();
+    let world = formed(world, &spec);
+    let plan = sound(&world, &spec, &replacing("etcd-1"));
+    let step = |verb: &str| {
+        let is_it = |step: &&Step| step.id.to_string().contains(verb);
+        plan.steps.iter().find(is_it).unwrap_or_else(|| panic!("{verb}: {plan:#?}"))
+    };
+    let (save, hand_over, remove) = (step("save-snapshot"), step("move-leader"), step("/remove-"));
+    assert!(hand_over.after.contains(&save.id), "{hand_over:?}");
+    assert!(remove.after.contains(&hand_over.id), "{remove:?}");
+    let Guard::OthersHealthy { clusters } = &remove.guard else { panic!("{remove:?}") };
+    let others = clusters.values().next().unwrap();
+    assert_eq!((others.members.len(), others.needed), (4, 4));
+    assert_eq!(plan.report.confirm, ["etcd-1".to_owned()].into());
+}
+
+/// Both are removed before the first is added: etcd adds no member while a listed member is not connected.
 #[test]
 fn two_failed_members_of_five_are_replaced_by_one_apply() {
     let (world, spec) = shape(5, Runtime::Systemd).world();
@@ -113,9 +142,11 @@ fn only_a_failed_member_is_replaced() {
         assert!(plan.steps.is_empty(), "{plan:#?}");
         blocked.iter().map(|blocked| blocked.finding.message.clone()).collect::<Vec<_>>().join("; ")
     };
-    assert!(refused(&world, "etcd-2").contains("it runs"));
+    world.hosts.get_mut(&host("etcd-2")).unwrap().slow = true;
+    assert!(refused(&world, "etcd-2").contains("it runs and does not serve"));
+    world.hosts.get_mut(&host("etcd-2")).unwrap().slow = false;
     world.hosts.get_mut(&host("etcd-2")).unwrap().reachable = false;
-    assert!(refused(&world, "etcd-2").contains("can't be reached"));
+    assert!(refused(&world, "etcd-2").contains("its host is unreachable"));
     world.hosts.get_mut(&host("etcd-2")).unwrap().reachable = true;
     world.strike(&host("etcd-2"), Fault::DiskLost).unwrap();
     world.strike(&host("etcd-3"), Fault::DiskLost).unwrap();
@@ -204,6 +235,7 @@ fn empty_directory() -> DataDirectory {
         wal: false,
         owners: BTreeSet::new(),
         origin: DataOrigin::default(),
+        restored: false,
         archives: BTreeMap::new(),
     }
 }

@@ -4,6 +4,7 @@ use engine::hosts::{Bindings, Done};
 use inventories::inventory::{CgroupDriver, Kubelet, Runtime};
 use planner::facts::{KubeletFacts, Observed, SiteFacts};
 use planner::plan::{Action, Why};
+use planner::report::FindingCode;
 use planner::{Plan, SiteSpec, Step, StepKind};
 use quorate_tests::seen::{host, known, member};
 use quorate_tests::site::{Shape, cluster, plain};
@@ -42,7 +43,7 @@ fn drift(plan: &Plan) -> Vec<(String, Action, Vec<String>)> {
 /// A kubelet looks neither at comments nor at who may read: the pod stays.
 #[test]
 fn a_manifest_whose_pod_is_the_same_is_written_again() {
-    let path = Layout::of(&cluster(0)).pod_manifest();
+    let path = Layout::new(&cluster(0)).pod_manifest();
     let (spec, mut facts) = site();
     let manifest = known(member(&mut facts, "etcd-2").files.get_mut(&path).unwrap());
     manifest.text = manifest.text.as_ref().map(|text| format!("{text}# by hand\n"));
@@ -56,10 +57,23 @@ fn a_manifest_whose_pod_is_the_same_is_written_again() {
     }
 }
 
+/// No pod can unset them.
 #[test]
-fn a_unit_that_would_start_the_member_as_well_is_taken_away() {
+fn settings_of_an_image_are_named_in_the_plan() {
     let (spec, mut facts) = site();
-    let path = Layout::of(&cluster(0)).unit_file();
+    assert_eq!(planned(&spec, &facts).report.warnings, []);
+    let names = ["ETCD_NAME".to_owned(), "ETCD_QUOTA_BACKEND_BYTES".to_owned()];
+    known(&mut member(&mut facts, "etcd-2").pod).settings = names.into();
+    let plan = planned(&spec, &facts);
+    let [warning] = &plan.report.warnings[..] else { panic!("{:?}", plan.report.warnings) };
+    assert_eq!(warning.code, FindingCode::ForeignSetting);
+    assert!(warning.message.contains("ETCD_NAME, ETCD_QUOTA_BACKEND_BYTES"), "{}", warning.message);
+}
+
+#[test]
+fn a_unit_that_would_start_the_member_as_well_is_removed() {
+    let (spec, mut facts) = site();
+    let path = Layout::new(&cluster(0)).unit_file();
     let unit = Observed::Known(file(Some("[Unit]\n".to_owned())));
     member(&mut facts, "etcd-2").files.insert(path.clone(), unit);
     let said = vec![format!("{path} would start the member as well")];
@@ -90,7 +104,7 @@ fn standalone() -> (SiteSpec, SiteFacts) {
     (spec, facts)
 }
 
-/// What happened to the kubelet of etcd-2, and what is said of it.
+/// What happened to the kubelet of etcd-2, and the findings.
 type Case = (fn(&mut KubeletFacts), &'static [&'static str]);
 
 const CASES: &[Case] = &[
@@ -114,7 +128,7 @@ const CASES: &[Case] = &[
 ];
 
 #[test]
-fn a_kubelet_that_does_not_stand_alone_as_it_should_is_mended() {
+fn a_kubelet_that_does_not_stand_alone_as_it_should_is_repaired() {
     let (spec, facts) = standalone();
     assert_eq!(drift(&planned(&spec, &facts)), []);
     for (number, (change, words)) in CASES.iter().enumerate() {
@@ -131,14 +145,14 @@ fn a_kubelet_that_does_not_stand_alone_as_it_should_is_mended() {
     }
 }
 
-/// Of two or fewer nobody relies on yet, when they end their bootstrap.
+/// Nobody relies on a cluster of one or two members yet when its bootstrap ends.
 #[test]
-fn the_restarts_that_end_a_bootstrap_are_told_where_there_is_a_quorum_to_keep() {
+fn the_restarts_that_end_a_bootstrap_are_reported_where_there_is_a_quorum_to_keep() {
     let notes = |members| {
         let (world, spec) = pods(members).world();
         plan_of(&world, &spec).report.quorum.len()
     };
-    // The start of all is told in any case.
+    // The plan reports the start of all in any case.
     assert_eq!([1, 2, 3].map(notes), [1, 1, 4]);
 }
 

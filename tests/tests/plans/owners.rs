@@ -23,7 +23,7 @@ fn prepared(plan: &Plan) -> Vec<&str> {
 fn drifted(world: &World, drift: Drift) -> World {
     let mut world = world.clone();
     let names: Vec<_> = world.hosts.keys().cloned().collect();
-    names.iter().for_each(|name| drift.of(&mut world, name));
+    names.iter().for_each(|name| drift.apply_to(&mut world, name));
     world
 }
 
@@ -83,8 +83,8 @@ fn files_are_given_back_to_a_process_at_once() {
 fn a_member_that_is_down_gets_its_files_back_before_it_starts() {
     let (world, spec) = plain(3).world();
     let mut world = formed(world, &spec);
-    Drift::NewAccount.of(&mut world, &host("etcd-2"));
-    Drift::Stopped.of(&mut world, &host("etcd-2"));
+    Drift::NewAccount.apply_to(&mut world, &host("etcd-2"));
+    Drift::Stopped.apply_to(&mut world, &host("etcd-2"));
     let plan = plan_of(&world, &spec);
     let start = plan.step(&"etcd-2/c0/start".parse().unwrap()).unwrap();
     assert!(start.after.contains(&"etcd-2/c0/directories".parse().unwrap()));

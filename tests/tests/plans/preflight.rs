@@ -1,5 +1,4 @@
-//! What preflight says of a machine. Where it draws a line, what is just within is silent, and one more is
-//! said.
+//! What preflight reports about a machine. At each limit, the last good value is silent and the next one is reported.
 
 use planner::report::FindingCode;
 use std::collections::BTreeMap;
@@ -8,7 +7,8 @@ use std::time::Duration;
 use inventories::HostName;
 use inventories::inventory::Runtime;
 use planner::facts::{
-    DiskTime, EtcdProcess, HostFacts, KubeletFacts, Listener, Observed, Reach, Selinux, SiteFacts,
+    DiskTime, EtcdProcess, HostFacts, KubeletFacts, Listener, Namespace, Observed, Reach, Selinux,
+    SiteFacts,
 };
 use planner::policy::{DEFAULT_QUOTA_BYTES, RELEASE_BYTES, WAL_BYTES};
 use planner::stops::Stops;
@@ -18,7 +18,7 @@ use quorate_tests::site::{Shape, cluster, plain};
 use quorate_tests::story::formed;
 use templates::Layout;
 
-use crate::begun::started;
+use crate::interrupted::started;
 use crate::of_pods::want_standalone;
 use crate::planned;
 
@@ -28,7 +28,7 @@ fn empty(shape: &Shape) -> (SiteSpec, SiteFacts) {
     (spec, facts)
 }
 
-/// The codes of what is said: refusals with a `!`.
+/// The codes of the findings: refusals with a `!`.
 fn said(plan: &Plan) -> Vec<String> {
     let warned = plan.report.warnings.iter().map(|finding| finding.code.to_string());
     let refused = plan
@@ -42,7 +42,7 @@ fn said(plan: &Plan) -> Vec<String> {
 
 const NEEDED: u64 = WAL_BYTES + 2 * DEFAULT_QUOTA_BYTES;
 
-/// What is set, what is just within, what is just beyond, and what is said then.
+/// What is set, the last value that is fine, the first that is not, and the finding then.
 type Limit = (fn(&mut HostFacts, i64), i64, i64, &'static str);
 
 const LIMITS: &[Limit] = &[
@@ -65,9 +65,12 @@ const LIMITS: &[Limit] = &[
         0,
         "weaker-sandbox",
     ),
+    (|host, number| closed(host, Namespace::Ipc, number), 1, 0, "weaker-sandbox"),
+    (|host, number| closed(host, Namespace::Uts, number), 1, 0, "weaker-sandbox"),
+    (|host, number| closed(host, Namespace::Mount, number), 1, 0, "no-namespaces!"),
     (|host, skew| skewed(host, skew, 0), 1_000, 1_001, "clock-skew"),
     (|host, skew| skewed(host, skew, 0), -1_000, -1_001, "clock-skew"),
-    // Of half of a round trip of 800 ms nobody knows whose it is.
+    // Half of a round trip of 800 ms may be on either side.
     (|host, skew| skewed(host, skew, 400), 1_400, 1_401, "clock-skew"),
     (|host, skew| skewed(host, skew, 400), -1_400, -1_401, "clock-skew"),
     (
@@ -86,6 +89,29 @@ const LIMITS: &[Limit] = &[
 
 fn skewed(host: &mut HostFacts, skew: i64, error: i64) {
     (host.machine.clock_skew_ms, host.machine.clock_error_ms) = (skew, error);
+}
+
+fn closed(host: &mut HostFacts, kind: Namespace, number: i64) {
+    if number == 0 {
+        host.machine.closed_namespaces.insert(kind);
+    }
+}
+
+/// The unit needs no namespace of process ids or control groups; a container runtime does.
+#[test]
+fn each_runtime_needs_its_own_namespaces() {
+    for (runtime, wanted) in [
+        (Runtime::Systemd, vec!["user.max_mnt_namespaces"]),
+        (Runtime::StaticPod, Namespace::ALL.map(Namespace::setting).to_vec()),
+    ] {
+        let (spec, mut facts) = empty(&Shape { runtime, ..plain(3) });
+        host(&mut facts, "etcd-2").machine.closed_namespaces = Namespace::ALL.into();
+        let plan = planned(&spec, &facts);
+        let found = plan.report.blocked.iter().map(|blocked| &blocked.finding);
+        let found = found.filter(|found| found.code == FindingCode::NoNamespaces);
+        let named: Vec<_> = found.filter_map(|found| found.message.split(' ').next()).collect();
+        assert_eq!(named, wanted);
+    }
 }
 
 #[test]
@@ -111,7 +137,7 @@ fn a_systemd_that_the_unit_was_not_tried_with_is_refused() {
 
 /// What the inventory accepts with a reason is not told again.
 #[test]
-fn a_weaker_sandbox_is_told_until_the_inventory_says_why() {
+fn a_weaker_sandbox_is_reported_until_the_inventory_says_why() {
     let (mut spec, mut facts) = empty(&plain(3));
     host(&mut facts, "etcd-2").machine.user_namespaces = Observed::Absent;
     let plan = planned(&spec, &facts);
@@ -174,7 +200,7 @@ fn an_etcd_is_foreign_that_is_of_no_unit_of_ours() {
     assert!(beside(Some("etcd-other.service".to_owned())));
     assert!(!beside(Some("etcd-c0.service".to_owned())));
     assert!(!beside(Some("etcd-old.service".to_owned())));
-    assert!(!beside(Some(Layout::of(&cluster(0)).discovery_unit())));
+    assert!(!beside(Some(Layout::new(&cluster(0)).discovery_unit())));
 }
 
 #[test]
@@ -194,7 +220,7 @@ fn an_etcd_is_foreign_that_is_no_pod_of_ours() {
     assert!(foreign(&spec, &facts));
 }
 
-/// What happened to etcd-2, and what is said of it.
+/// What happened to etcd-2, and the findings.
 type Case = (fn(&mut HostFacts), &'static [&'static str]);
 
 fn expect(spec: &SiteSpec, facts: &SiteFacts, cases: &[Case]) {

@@ -90,7 +90,7 @@ fn steps(spec: &SiteSpec, facts: &mut SiteFacts) -> Vec<Step> {
     others.remove(&host("etcd-2"));
     let endpoint = wanted.member.loopback_client_url().to_string();
     let row = list(facts).iter().find(|row| row.name == "etcd-2").unwrap().clone();
-    let path = Layout::of(&cluster.name).unit_file();
+    let path = Layout::new(&cluster.name).unit_file();
     let seen = known(member(facts, "etcd-2").files.get_mut(&path).unwrap()).sha256.clone();
     let unit = |formation| StepKind::WriteUnit {
         text: wanted.unit(formation, &BTreeMap::new()).unwrap(),
@@ -118,9 +118,16 @@ fn steps(spec: &SiteSpec, facts: &mut SiteFacts) -> Vec<Step> {
     };
     let prove =
         StepKind::ProveHealthy { endpoints: cluster.endpoints_from(&host("etcd-2")), version };
-    let marker = StepKind::WriteMarker { endpoint, version, formed_by: "static".to_owned() };
+    let marker = StepKind::WriteMarker {
+        endpoint,
+        version,
+        formed_by: "static".to_owned(),
+        revision_floor: None,
+        replaces: None,
+    };
     let is_as_seen = Guard::FileIs { path, sha256: Some(seen) };
-    let save = StepKind::SaveSnapshot { endpoint: "https://127.0.0.1:2379".to_owned(), version };
+    let endpoint_of_own = "https://127.0.0.1:2379".to_owned();
+    let save = StepKind::SaveSnapshot { endpoint: endpoint_of_own, before: None, version };
     let all = [
         ("save-snapshot", save, Guard::Nothing),
         ("remove-member", remove, counts),

@@ -70,7 +70,7 @@ fn the_last_apply_and_a_lock_are_shown_and_decide_nothing() {
 }
 
 #[test]
-fn what_moved_since_the_last_apply_is_told_and_a_new_inventory_moves_nothing() {
+fn what_moved_since_the_last_apply_is_reported_and_a_new_inventory_moves_nothing() {
     let (mut world, spec) = site();
     let mut facts = world.observe(&spec);
     remember(&world, &spec, &mut facts);

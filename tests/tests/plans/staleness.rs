@@ -1,25 +1,45 @@
 //! When a saved plan is stale: when something moved that decided it, and not for noise.
 
 use planner::report::FindingCode;
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 use std::time::Duration;
 
+use inventories::Minor;
 use inventories::inventory::Runtime;
 use planner::facts::{
-    DiskTime, FileFacts, HostFacts, KubeletFacts, MemberFacts, Observed, SiteFacts,
+    ApiServerFacts, DiskTime, FileFacts, HostFacts, KubeadmFacts, KubeletFacts, ManifestFacts,
+    MemberFacts, Observed, RestorePhase, RestoreRecord, SiteFacts, Wiring,
 };
 use planner::{SiteSpec, fingerprint};
 use quorate_tests::seen::{self, known};
 use quorate_tests::site::{Shape, authorities, plain};
 use quorate_tests::story::formed;
+use templates::BootstrapToken;
+use templates::layout::ApiserverFile;
 
 use crate::planned;
 
 fn site_of(runtime: Runtime) -> (SiteSpec, SiteFacts) {
     let (world, spec) = Shape { runtime, ..plain(3) }.world();
     let world = formed(world, &spec);
-    let facts = world.observe(&spec);
+    let mut facts = world.observe(&spec);
+    host(&mut facts).apiserver = Some(api_server());
     (spec, facts)
+}
+
+/// An API server on a member's host. What it says makes the lines of a fingerprint; no plan is made for it here.
+fn api_server() -> ApiServerFacts {
+    let wiring = Ok(Wiring { flags: BTreeMap::new(), is_whole: true, wants_login: false });
+    let files = ApiserverFile::ALL.map(|file| (file, Observed::Absent));
+    ApiServerFacts {
+        manifest: Observed::Known(ManifestFacts { sha256: "5e".to_owned(), wiring }),
+        files: files.into(),
+        installed: BTreeMap::new(),
+        process: Observed::Absent,
+        uses: Observed::Absent,
+        speaks_https: true,
+        kubeadm: Some(KubeadmFacts { lacks: BTreeSet::new(), config: Observed::Absent }),
+    }
 }
 
 fn moved(change: impl Fn(&mut SiteFacts)) -> Vec<String> {
@@ -86,6 +106,7 @@ const CASES: &[(&str, Change)] = &[
     }),
     ("marker", |f| member(f).marker = Observed::Absent),
     ("restart due", |f| member(f).restart_due = true),
+    ("proof due", |f| member(f).proof_due = true),
     ("ever in a quorum", |f| member(f).quorum_seen = false),
     ("token", |f| member(f).token = Observed::Absent),
     ("FILE", |f| {
@@ -117,6 +138,48 @@ const CASES: &[(&str, Change)] = &[
     ("members", |f| etcd(f).members = Observed::Known(Vec::new())),
 ];
 
+/// What only a member has that is on its way: a fingerprint says nothing of it elsewhere.
+const ON_ITS_WAY: &[(&str, Change)] = &[
+    ("downgrade enabled to", |f| etcd(f).downgrade = Observed::Known(Minor::V3_5)),
+    ("restore", |f| {
+        member(f).restore = Observed::Known(RestoreRecord {
+            token: BootstrapToken::from_random([7; 16]),
+            sha256: "5e".to_owned(),
+            members: String::new(),
+            bump: None,
+            phase: RestorePhase::Staged,
+        });
+    }),
+];
+
+/// What decides where an API server is wired.
+const OF_API_SERVERS: &[(&str, Change)] = &[
+    ("API server's manifest", |f| api_server_of(f).manifest = Observed::Absent),
+    ("API server's ca.crt", |f| lose(f, ApiserverFile::Ca)),
+    ("API server's client.crt", |f| lose(f, ApiserverFile::Cert)),
+    ("API server's client.key", |f| lose(f, ApiserverFile::Key)),
+    ("API server", |f| api_server_of(f).process = Observed::Unknown("odd".to_owned())),
+    ("API server's etcd", |f| api_server_of(f).uses = Observed::Unknown("silent".to_owned())),
+    ("lacks for kubeadm", |f| {
+        kubeadm(f).lacks.insert("kubectl".to_owned());
+    }),
+    ("kubeadm's ConfigMap", |f| kubeadm(f).config = Observed::Unknown("refused".to_owned())),
+    ("speaks HTTPS", |f| api_server_of(f).speaks_https = false),
+];
+
+fn kubeadm(facts: &mut SiteFacts) -> &mut KubeadmFacts {
+    api_server_of(facts).kubeadm.as_mut().unwrap()
+}
+
+fn api_server_of(facts: &mut SiteFacts) -> &mut ApiServerFacts {
+    host(facts).apiserver.as_mut().unwrap()
+}
+
+fn lose(facts: &mut SiteFacts, file: ApiserverFile) {
+    let why = "permission denied".to_owned();
+    api_server_of(facts).files.insert(file, Observed::Unknown(why));
+}
+
 /// What decides where members run as pods.
 const OF_PODS: &[(&str, Change)] = &[
     ("pod", |f| member(f).pod = Observed::Absent),
@@ -131,14 +194,14 @@ fn kubelet(facts: &mut SiteFacts) -> &mut KubeletFacts {
     known(&mut host(facts).kubelet)
 }
 
-/// What a line is about: the host and the cluster taken away, and one word for every file.
+/// What a line is about: without the host and the cluster, and one word for every file.
 fn kind(key: &str) -> &str {
     let kind = key.split_once(": ").map_or(key, |(_, kind)| kind);
     if kind.starts_with('/') { "FILE" } else { kind }
 }
 
 #[test]
-fn a_disk_or_a_distance_that_is_timed_anew_does_not_make_a_plan_stale() {
+fn a_disk_or_a_distance_that_is_timed_again_does_not_make_a_plan_stale() {
     let (world, spec) = plain(3).world();
     let look = |disk: u64, distance: u64| {
         let mut facts = world.observe(&spec);
@@ -161,7 +224,8 @@ fn a_disk_or_a_distance_that_is_timed_anew_does_not_make_a_plan_stale() {
 
 #[test]
 fn every_kind_of_deciding_fact_makes_a_plan_stale() {
-    let of_units = CASES.iter().map(|case| (Runtime::Systemd, case));
+    let of_units = CASES.iter().chain(ON_ITS_WAY).chain(OF_API_SERVERS);
+    let of_units = of_units.map(|case| (Runtime::Systemd, case));
     for (runtime, (word, change)) in
         of_units.chain(OF_PODS.iter().map(|case| (Runtime::StaticPod, case)))
     {
@@ -178,10 +242,12 @@ fn every_kind_of_deciding_fact_makes_a_plan_stale() {
 
 #[test]
 fn no_kind_of_deciding_fact_is_left_out() {
-    let (spec, facts) = site_of(Runtime::StaticPod);
+    let (spec, mut facts) = site_of(Runtime::StaticPod);
+    ON_ITS_WAY.iter().for_each(|(_, change)| change(&mut facts));
     let print = fingerprint::of(&facts, &planned(&spec, &facts));
     let all: BTreeSet<&str> = print.keys().map(|key| kind(key)).collect();
-    let tried: BTreeSet<&str> = CASES.iter().chain(OF_PODS).map(|(word, _)| *word).collect();
+    let tried = [CASES, ON_ITS_WAY, OF_API_SERVERS, OF_PODS].concat();
+    let tried: BTreeSet<&str> = tried.into_iter().map(|(word, _)| word).collect();
     assert_eq!(all, tried, "a kind without a case, or a case without a kind");
 }
 
@@ -232,7 +298,7 @@ fn a_second_look_says_what_the_first_one_measured() {
     assert_eq!(again.report, refused.report);
 }
 
-/// Of each file the content, the mode, the owner and the group count.
+/// A file's content, mode, owner and group count.
 #[test]
 fn a_file_that_changed_in_any_way_makes_a_plan_stale() {
     let ways: [fn(&mut FileFacts); 4] = [

@@ -4,7 +4,7 @@ use engine::hosts::Timed;
 use planner::SiteSpec;
 use planner::facts::{Observed, SiteFacts};
 use quorate::exit::ExitCode;
-use quorate::report::status::{Status, text};
+use quorate::report::status::{Detail, METRICS, Status, Thresholds, prometheus, text};
 use quorate_tests::seen::{end, host as seen_host, known, member};
 use quorate_tests::site::{host, plain};
 use quorate_tests::story::formed;
@@ -20,11 +20,11 @@ fn site() -> (SiteSpec, SiteFacts) {
 }
 
 fn status(spec: &SiteSpec, facts: &SiteFacts) -> (ExitCode, String) {
-    let status = Status::of(spec, facts, &planned(spec, facts).report, Timed::Nothing);
-    (status.code(), text(&status, planner::text::Style::Plain))
+    let status = Status::new(spec, facts, &planned(spec, facts).report, Timed::Nothing);
+    (status.code(), text(&status, planner::text::Style::Plain, None))
 }
 
-/// The code and what is said after this happened.
+/// The exit code and the text after this happened.
 fn after(change: impl FnOnce(&mut SiteFacts)) -> (ExitCode, String) {
     let (spec, mut facts) = site();
     change(&mut facts);
@@ -141,7 +141,7 @@ fn a_member_that_lost_its_log_is_not_just_inactive() {
 #[test]
 fn a_missing_certificate_is_a_problem_and_no_number_of_days() {
     let (code, said) = after(|facts| {
-        let path = Layout::of(&"c0".parse().unwrap()).pki_file(PkiFile::ServerCert);
+        let path = Layout::new(&"c0".parse().unwrap()).pki_file(PkiFile::ServerCert);
         member(facts, "etcd-2").files.insert(path, Observed::Absent);
     });
     assert_eq!(code, ExitCode::Failed);
@@ -166,4 +166,127 @@ fn much_to_catch_up_is_a_problem_and_a_clock_apart_a_warning() {
     });
     assert_eq!(code, ExitCode::Done);
     assert!(said.contains("warning: etcd-2: the clock is 55.0 s ahead"), "{said}");
+}
+
+const LIMITS: Thresholds = Thresholds {
+    days: 30,
+    lag: 1000,
+    quota_percent: 80,
+    free_megabytes: 2000,
+    fragmented_percent: 50,
+    apply_days: None,
+};
+
+fn attended(
+    limits: &Thresholds,
+    detail: Detail,
+    change: impl FnOnce(&mut SiteFacts),
+) -> (ExitCode, String) {
+    let (spec, mut facts) = site();
+    change(&mut facts);
+    let report = planned(&spec, &facts).report;
+    let status = Status::new(&spec, &facts, &report, Timed::Nothing);
+    let status = status.attend((&spec, &facts, &report), limits, detail);
+    (status.code(), text(&status, planner::text::Style::Plain, None))
+}
+
+#[test]
+fn what_passes_a_threshold_needs_attention_and_has_a_code_where_that_is_asked_for() {
+    let (code, said) = attended(&LIMITS, Detail::Attention, |_| ());
+    assert_eq!(code, ExitCode::Done, "{said}");
+    assert!(!said.contains("attention"), "{said}");
+    let full = |facts: &mut SiteFacts| {
+        let etcd = known(&mut member(facts, "etcd-2").etcd);
+        (etcd.db_size, etcd.db_in_use) = (1_800_000_000, 600_000_000);
+        seen_host(facts, "etcd-3").machine.data_free = 1_999_999_999;
+    };
+    let (code, said) = attended(&LIMITS, Detail::Attention, full);
+    assert_eq!(code, ExitCode::Changes, "{said}");
+    for line in [
+        "attention: etcd-2: the database uses 83 % of its quota of 2.1 GB",
+        "attention: etcd-2: 66 % of the database is free pages, 1.2 GB: quorate defrag",
+        "attention: etcd-3: 2.0 GB free for data",
+        "healthy, needs attention",
+    ] {
+        assert!(said.contains(line), "{line}: {said}");
+    }
+    assert_eq!(attended(&LIMITS, Detail::Health, full).0, ExitCode::Done);
+    let far = Thresholds { days: 5000, apply_days: Some(0), ..LIMITS };
+    let (code, said) = attended(&far, Detail::Attention, |_| ());
+    assert_eq!(code, ExitCode::Changes, "{said}");
+    assert!(said.contains("the peer CA expires in"), "{said}");
+    assert!(said.contains("etcd-1: server.crt expires in"), "{said}");
+    assert!(said.contains("etcd-1: no apply is recorded"), "{said}");
+    // What is wrong counts more.
+    let (code, said) = attended(&far, Detail::Attention, |facts| {
+        facts.hosts.insert(host("etcd-1"), Observed::Unknown("timed out".to_owned()));
+    });
+    assert_eq!(code, ExitCode::Unreachable, "{said}");
+}
+
+#[test]
+fn metrics_have_absolute_times_and_say_nothing_of_what_is_not_known() {
+    let (spec, mut facts) = site();
+    facts.hosts.insert(host("etcd-3"), Observed::Unknown("timed out".to_owned()));
+    let report = planned(&spec, &facts).report;
+    let status = Status::new(&spec, &facts, &report, Timed::Nothing);
+    let said = prometheus(&status, &facts);
+    let site = spec.site.to_string();
+    let now = facts.observed_at.unix_timestamp();
+    for line in [
+        format!("quorate_status_timestamp_seconds{{site=\"{site}\"}} {now}"),
+        format!("quorate_member_reachable{{site=\"{site}\",cluster=\"c0\",member=\"etcd-3\"}} 0"),
+        format!("quorate_member_up{{site=\"{site}\",cluster=\"c0\",member=\"etcd-1\"}} 1"),
+    ] {
+        assert!(said.lines().any(|of| of == line), "{line}\n{said}");
+    }
+    assert!(!said.contains("quorate_member_up{site=\"lab\",cluster=\"c0\",member=\"etcd-3\""));
+    let ends = "quorate_certificate_not_after_timestamp_seconds{";
+    let end = said.lines().find(|line| line.starts_with(ends)).unwrap();
+    let (_, value) = end.rsplit_once(' ').unwrap();
+    assert!(value.parse::<i64>().unwrap() > now, "{end}");
+    // Each line is a comment, or a name of the list with labels and a number.
+    for line in said.lines().filter(|line| !line.starts_with('#')) {
+        let (name, rest) = line.split_once('{').unwrap();
+        assert!(METRICS.iter().any(|(known, _)| *known == name), "{line}");
+        let (labels, value) = rest.rsplit_once("} ").unwrap();
+        assert!(labels.starts_with("site=\"") && value.parse::<f64>().is_ok(), "{line}");
+    }
+}
+
+/// A rule that asks whether the cluster is formed must not be silent in the outage of all of it.
+#[test]
+fn a_cluster_that_nobody_reaches_is_neither_formed_nor_unformed() {
+    let (spec, mut facts) = site();
+    let formed = |facts: &SiteFacts| {
+        let report = planned(&spec, facts).report;
+        let status = Status::new(&spec, facts, &report, Timed::Nothing);
+        let said = prometheus(&status, facts);
+        let value = |name: &str| {
+            let line = said.lines().find(|line| line.starts_with(&format!("{name}{{")))?;
+            line.rsplit_once(' ').map(|(_, value)| value.to_owned())
+        };
+        (value("quorate_cluster_formed"), value("quorate_cluster_members_up"))
+    };
+    assert_eq!(formed(&facts).0.as_deref(), Some("1"));
+    for seen in facts.hosts.values_mut() {
+        *seen = Observed::Unknown("timed out".to_owned());
+    }
+    let (formed, up) = formed(&facts);
+    assert_eq!((formed, up.as_deref()), (None, Some("0")));
+}
+
+#[test]
+fn a_status_fits_60_columns_and_loses_no_member() {
+    let (spec, facts) = site();
+    let report = planned(&spec, &facts).report;
+    let status = Status::new(&spec, &facts, &report, Timed::Nothing);
+    let within = |width| text(&status, planner::text::Style::Plain, width);
+    assert_eq!(within(Some(200)), within(None));
+    let narrow = within(Some(60));
+    for member in ["etcd-1", "etcd-2", "etcd-3"] {
+        let row = narrow.lines().find(|line| line.trim_start().starts_with(member)).unwrap();
+        assert!(row.chars().count() <= 60 && row.contains("up") && row.contains("days"), "{row}");
+    }
+    assert!(!narrow.contains("ENDPOINT") && within(None).contains("ENDPOINT"), "{narrow}");
 }

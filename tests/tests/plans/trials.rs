@@ -24,7 +24,7 @@ fn due(quota: Option<i64>) -> (SiteSpec, SiteFacts) {
 
 /// As a run leaves it that was killed before the trial of this member.
 fn untried(facts: &mut SiteFacts, name: &str) {
-    let note = Layout::of(&quorate_tests::site::cluster(0)).pki_untried();
+    let note = Layout::new(&quorate_tests::site::cluster(0)).pki_untried();
     let file = Observed::Known(super::file(Some("g\n".to_owned())));
     seen::member(facts, name).files.insert(note, file);
 }
@@ -64,7 +64,7 @@ fn what_a_member_s_silence_means_depends_on_whether_it_answered_before() {
         (Silence::SaysNothing, from(["etcd-1", "etcd-3"]))
     );
     assert_eq!(silence_of(&plan, "etcd-1/c0/trial"), (Silence::Fails, from(["etcd-2", "etcd-1"])));
-    // Who serves nobody now comes first.
+    // A member that serves no client now comes first.
     assert!(after(&plan, "etcd-2/c0/certificates").contains("etcd-3/c0/trial"));
 }
 

@@ -9,8 +9,8 @@ use remote::{RemoteError, clean};
 use tokio::task::JoinSet;
 
 use super::sidecar::Member;
-use super::source::{Answer, Source};
-use crate::etcd::{alarms, authentication, is_forbidden, member_list, statuses};
+use super::source::{Answer, NoStatus, Source};
+use crate::etcd::{KeysHash, alarms, authentication, hashes, is_forbidden, member_list, statuses};
 use crate::pool::Pool;
 use crate::sessions::etcdctl::{self, NoAnswer, Question};
 
@@ -41,22 +41,22 @@ pub async fn every_status(pool: &Arc<Pool>, cluster: &ClusterSpec) -> Vec<Answer
 /// inventory and its apply, the host has only the earlier one.
 async fn status(pool: &Pool, cluster: &ClusterSpec, host: &HostName) -> Answer {
     let wanted = cluster.version;
-    let mut answer = Answer { host: host.clone(), etcdctl: wanted, status: Err(String::new()) };
+    let mut etcdctl = wanted;
     let mut said = said(pool, cluster, host, wanted, STATUS).await;
-    if let Err(Unanswered::NotInstalled(_)) = said
+    if let Err(NoStatus::NotInstalled(_)) = said
         && let Some(other) = another(pool, host, wanted).await
     {
-        answer.etcdctl = other;
+        etcdctl = other;
         said = self::said(pool, cluster, host, other, STATUS).await;
     }
-    answer.status = said.map_err(|why| why.to_string()).and_then(|said| {
-        let mut found = statuses(&said).map_err(|error| error.to_string())?;
+    let status = said.and_then(|said| {
+        let mut found = statuses(&said)?;
         match (found.pop(), found.is_empty()) {
             (Some(status), true) => Ok(status),
-            _ => Err("it did not report on one member alone".to_owned()),
+            _ => Err(NoStatus::NotOne),
         }
     });
-    answer
+    Answer { host: host.clone(), etcdctl, status }
 }
 
 const STATUS: &[&str] = &["endpoint", "status"];
@@ -70,17 +70,6 @@ async fn another(pool: &Pool, host: &HostName, wanted: EtcdVersion) -> Option<Et
 fn instead_of(wanted: EtcdVersion, installed: &[EtcdVersion]) -> Option<EtcdVersion> {
     let below = installed.iter().filter(|version| **version < wanted).max();
     below.or(installed.iter().filter(|version| **version > wanted).min()).copied()
-}
-
-/// Why etcdctl on a host said nothing.
-#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
-enum Unanswered {
-    /// There is none.
-    #[error("etcdctl of etcd {0} is not installed there, and neither is another release's")]
-    NotInstalled(EtcdVersion),
-    /// The host's own words.
-    #[error("{0}")]
-    Other(String),
 }
 
 /// Asks a member what it knows of its cluster.
@@ -108,21 +97,46 @@ async fn said(
     host: &HostName,
     version: EtcdVersion,
     question: &[&str],
-) -> Result<String, Unanswered> {
-    let limits = ["--dial-timeout=2s", "--command-timeout=5s", "-w", "json"];
+) -> Result<String, NoStatus> {
+    said_within(pool, cluster, (host, version), question, "--command-timeout=5s").await
+}
+
+/// What a member makes of its keys at one revision.
+pub(super) async fn keys_hash(
+    pool: &Pool,
+    cluster: &ClusterSpec,
+    (host, version): (&HostName, EtcdVersion),
+    revision: u64,
+) -> Option<KeysHash> {
+    let revision = format!("--rev={revision}");
+    let question = ["endpoint", "hashkv", &revision];
+    // It reads all of its keys.
+    let limit = "--command-timeout=60s";
+    let said = said_within(pool, cluster, (host, version), &question, limit).await;
+    hashes(&said.ok()?).ok()?.pop()
+}
+
+async fn said_within(
+    pool: &Pool,
+    cluster: &ClusterSpec,
+    (host, version): (&HostName, EtcdVersion),
+    question: &[&str],
+    limit: &str,
+) -> Result<String, NoStatus> {
+    let limits = ["--dial-timeout=2s", limit, "-w", "json"];
     let arguments: Vec<String> =
         question.iter().chain(&limits).map(|word| (*word).to_owned()).collect();
     let endpoints = cluster.endpoints_from(host).remove(host).into_iter().collect();
     let question = Question { cluster: &cluster.name, version, endpoints, arguments: &arguments };
-    let other = |error: RemoteError| Unanswered::Other(error.to_string());
+    let other = |error: RemoteError| NoStatus::NotRun(error.to_string());
     let connection = pool.connection(host).await.map_err(other)?;
     let answer = etcdctl::ask(&connection, &question).await.map_err(|error| match error {
         NoAnswer::Remote(error) => other(error),
-        NoAnswer::NotRun(why) => Unanswered::Other(clean(why.as_bytes())),
+        NoAnswer::NotRun(why) => NoStatus::NotRun(clean(why.as_bytes())),
     })?;
     // As `timeout` ends where there is no such program.
     if matches!(answer.status, 126 | 127) {
-        return Err(Unanswered::NotInstalled(version));
+        return Err(NoStatus::NotInstalled(version));
     }
     let all = [answer.stderr, b"\n".to_vec(), answer.stdout].concat();
     Ok(String::from_utf8_lossy(&all).into_owned())

@@ -1,13 +1,15 @@
-//! What lies in a store. A backup is good if its sidecar is sound and its file as long as the sidecar says; its content
-//! is read only by whoever opens it.
+//! What lies in a store. A backup is good if its sidecar is sound and its file as long as the sidecar says; only
+//! opening it reads its content.
 
 use std::collections::BTreeMap;
-use std::io;
+use std::io::{self, ErrorKind};
 
 use inventories::{ClusterName, SiteName};
+use time::OffsetDateTime;
 
 use super::name::{BackupId, FileName};
-use super::sidecar::{self, Sidecar, SidecarError};
+use super::opening::Opening;
+use super::sidecar::{self, Grade, Sidecar, SidecarError};
 use super::store::Store;
 
 /// A backup in one store.
@@ -17,6 +19,8 @@ pub struct Copy {
     pub id: BackupId,
     /// What is there of it.
     pub state: State,
+    /// What was proven of it since it was taken. A record that does not fit it counts for nothing.
+    pub opening: Option<Opening>,
 }
 
 /// What is there of a backup.
@@ -24,7 +28,7 @@ pub struct Copy {
 pub enum State {
     /// All of it, as far as can be told without reading it.
     Good(Box<Sidecar>),
-    /// Nothing of it has its name yet: it is being taken, or whoever took it was stopped.
+    /// Nothing of it has its name yet: it is being taken, or the run that took it was stopped.
     Unfinished,
     /// It can't be used.
     Broken(Flaw),
@@ -63,6 +67,20 @@ impl Copy {
             State::Unfinished | State::Broken(_) => None,
         }
     }
+
+    /// What was proven of it, if it is good.
+    pub fn grade(&self) -> Option<Grade> {
+        let taken = self.sidecar()?.grade;
+        Some(if self.opening.is_some() { taken.max(Grade::Opened) } else { taken })
+    }
+
+    /// Its name, and why nobody knows whether it is good: its target did not give its sidecar.
+    pub fn unread(&self) -> Option<(&BackupId, &Flaw)> {
+        match &self.state {
+            State::Broken(flaw @ Flaw::Unreadable(_)) => Some((&self.id, flaw)),
+            State::Good(_) | State::Unfinished | State::Broken(_) => None,
+        }
+    }
 }
 
 /// The backups of a cluster in a store, oldest first.
@@ -70,27 +88,113 @@ impl Copy {
 /// # Errors
 /// The store could not be read.
 pub fn copies(store: &Store, site: &SiteName, cluster: &ClusterName) -> io::Result<Vec<Copy>> {
+    let found = found(store, site, cluster)?;
+    found.into_iter().map(|(id, found)| copy(store, id, &found)).collect()
+}
+
+/// The newest good one that somebody opened and that is not dated in the future.
+///
+/// # Errors
+/// The store could not be read.
+pub fn newest_opened(
+    store: &Store,
+    site: &SiteName,
+    cluster: &ClusterName,
+    now: OffsetDateTime,
+) -> io::Result<Option<Copy>> {
+    let found = found(store, site, cluster)?.into_iter().rev();
+    let opened = found.filter(|(id, found)| found.has_opening && !id.is_ahead(now));
+    for (id, found) in opened {
+        let copy = copy(store, id, &found)?;
+        if copy.grade() == Some(Grade::Opened) {
+            return Ok(Some(copy));
+        }
+    }
+    Ok(None)
+}
+
+/// The newest of those, down to the newest good one that is not dated in the future: the sidecars of all others
+/// are left unread.
+///
+/// # Errors
+/// The store could not be read.
+pub fn newest_copies(
+    store: &Store,
+    site: &SiteName,
+    cluster: &ClusterName,
+    now: OffsetDateTime,
+) -> io::Result<Vec<Copy>> {
+    let mut copies = Vec::new();
+    for (id, found) in found(store, site, cluster)?.into_iter().rev() {
+        let copy = copy(store, id, &found)?;
+        let is_last = copy.sidecar().is_some() && !copy.id.is_ahead(now);
+        copies.push(copy);
+        if is_last {
+            break;
+        }
+    }
+    copies.reverse();
+    Ok(copies)
+}
+
+fn found(
+    store: &Store,
+    site: &SiteName,
+    cluster: &ClusterName,
+) -> io::Result<BTreeMap<BackupId, Found>> {
     let mut found: BTreeMap<BackupId, Found> = BTreeMap::new();
+    let mut openings = Vec::new();
     for file in store.files()? {
         let id = file.name.id();
         if id.site != *site || id.cluster != *cluster {
+            continue;
+        }
+        if let FileName::Opening(id) = file.name {
+            openings.push(id);
             continue;
         }
         let found = found.entry(id.clone()).or_default();
         match file.name {
             FileName::Object(_) => found.object = Some(file.size),
             FileName::Sidecar(_) => found.has_sidecar = true,
-            FileName::Part(_) => {}
+            FileName::Opening(_) | FileName::Part(_) => {}
         }
     }
-    let copy = |(id, found): (BackupId, Found)| Copy { state: state(store, &id, &found), id };
-    Ok(found.into_iter().map(copy).collect())
+    // A record alone is no backup.
+    for id in openings {
+        found.entry(id).and_modify(|found| found.has_opening = true);
+    }
+    Ok(found)
 }
 
 #[derive(Default)]
 struct Found {
     object: Option<u64>,
     has_sidecar: bool,
+    has_opening: bool,
+}
+
+fn copy(store: &Store, id: BackupId, found: &Found) -> io::Result<Copy> {
+    let state = state(store, &id, found);
+    let opening = match &state {
+        State::Good(known) if found.has_opening => opening(store, &id, known)?,
+        State::Good(_) | State::Unfinished | State::Broken(_) => None,
+    };
+    Ok(Copy { id, state, opening })
+}
+
+/// The record that somebody opened a backup, where there is one that fits it.
+///
+/// # Errors
+/// It could not be read, so nobody knows whether the backup was opened.
+pub fn opening(store: &Store, id: &BackupId, known: &Sidecar) -> io::Result<Option<Opening>> {
+    match store.read(&id.opening(), sidecar::LARGEST) {
+        Ok(bytes) => Ok(Opening::read(&bytes, known)),
+        Err(error) if matches!(error.kind(), ErrorKind::NotFound | ErrorKind::FileTooLarge) => {
+            Ok(None)
+        }
+        Err(error) => Err(error),
+    }
 }
 
 fn state(store: &Store, id: &BackupId, found: &Found) -> State {

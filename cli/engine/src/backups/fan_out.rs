@@ -4,7 +4,7 @@ use std::io::{self, Write};
 
 use sha2::{Digest, Sha256};
 
-use super::store::{Staged, Store};
+use super::store::{Store, Unpublished};
 use super::trailer::hex;
 
 /// The copies of a sealed stream, and its sum.
@@ -19,7 +19,7 @@ pub(super) struct FanOut {
 #[derive(Debug)]
 pub(super) struct Copy {
     pub(super) store: Store,
-    pub(super) staged: io::Result<Staged>,
+    pub(super) staged: io::Result<Unpublished>,
 }
 
 /// All that was written.

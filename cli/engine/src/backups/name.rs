@@ -8,6 +8,8 @@ use inventories::{ClusterName, SiteName};
 use time::macros::format_description;
 use time::{Duration, OffsetDateTime, PrimitiveDateTime};
 
+use super::trailer::hex;
+
 /// A backup: `SITE.CLUSTER.TIME.RANDOM`. Sorted by site, cluster and time.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
 pub struct BackupId {
@@ -15,7 +17,7 @@ pub struct BackupId {
     pub site: SiteName,
     /// The cluster that it is of.
     pub cluster: ClusterName,
-    /// When it was begun, in UTC, to the second.
+    /// When it was started, in UTC, to the second.
     pub time: OffsetDateTime,
     random: String,
 }
@@ -30,6 +32,8 @@ pub struct NotAnId;
 pub enum FileName {
     /// The sealed snapshot.
     Object(BackupId),
+    /// The record that somebody opened it.
+    Opening(BackupId),
     /// What is known of it.
     Sidecar(BackupId),
     /// One of the two, not whole yet.
@@ -42,6 +46,7 @@ const TIME: &[time::format_description::FormatItem<'_>] =
 const CLOCKS_DIFFER: Duration = Duration::minutes(10);
 const OBJECT: &str = ".db.age";
 const SIDECAR: &str = ".json";
+const OPENING: &str = ".opened.json";
 const PART: &str = ".part";
 
 impl BackupId {
@@ -60,11 +65,11 @@ impl BackupId {
             site: site.clone(),
             cluster: cluster.clone(),
             time: now.to_offset(time::UtcOffset::UTC).truncate_to_second(),
-            random: bytes.iter().map(|byte| format!("{byte:02x}")).collect(),
+            random: hex(&bytes),
         })
     }
 
-    /// Whether it was begun later than now. Then its clock was wrong, or ours is, and its age says nothing.
+    /// Whether it was started later than now. Then its clock was wrong, or ours is, and its age says nothing.
     pub fn is_ahead(&self, now: OffsetDateTime) -> bool {
         self.time - now > CLOCKS_DIFFER
     }
@@ -78,6 +83,11 @@ impl BackupId {
     pub fn sidecar(&self) -> String {
         format!("{self}{SIDECAR}")
     }
+
+    /// The file of the record that somebody opened it.
+    pub fn opening(&self) -> String {
+        format!("{self}{OPENING}")
+    }
 }
 
 /// What a file is called until it is whole.
@@ -85,14 +95,22 @@ pub fn part_of(file: &str) -> String {
     format!(".{file}{PART}")
 }
 
+/// The name that a file gets once it is whole, by the one that it has until then.
+pub fn whole_of(part: &str) -> Option<&str> {
+    part.strip_prefix('.')?.strip_suffix(PART)
+}
+
 impl FileName {
     /// `None` for what is not of quorate's making.
     pub fn read(name: &str) -> Option<Self> {
         let whole = |name: &str| {
             let id = |end| name.strip_suffix(end).and_then(|id| id.parse().ok());
-            id(OBJECT).map(Self::Object).or_else(|| id(SIDECAR).map(Self::Sidecar))
+            id(OBJECT)
+                .map(Self::Object)
+                .or_else(|| id(OPENING).map(Self::Opening))
+                .or_else(|| id(SIDECAR).map(Self::Sidecar))
         };
-        match name.strip_prefix('.').and_then(|name| name.strip_suffix(PART)) {
+        match whole_of(name) {
             Some(part) => whole(part).map(|whole| Self::Part(whole.id().clone())),
             None => whole(name),
         }
@@ -100,7 +118,7 @@ impl FileName {
 
     /// The backup that it belongs to.
     pub fn id(&self) -> &BackupId {
-        let (Self::Object(id) | Self::Sidecar(id) | Self::Part(id)) = self;
+        let (Self::Object(id) | Self::Opening(id) | Self::Sidecar(id) | Self::Part(id)) = self;
         id
     }
 }
@@ -147,6 +165,8 @@ mod tests {
         assert_eq!(id.to_string(), ID);
         assert_eq!(FileName::read(&id.object()), Some(FileName::Object(id.clone())));
         assert_eq!(FileName::read(&id.sidecar()), Some(FileName::Sidecar(id.clone())));
+        assert_eq!(FileName::read(&id.opening()), Some(FileName::Opening(id.clone())));
+        assert_eq!(FileName::read(&part_of(&id.opening())), Some(FileName::Part(id.clone())));
         assert_eq!(FileName::read(&part_of(&id.object())), Some(FileName::Part(id)));
     }
 

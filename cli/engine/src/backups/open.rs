@@ -10,7 +10,7 @@ use sha2::{Digest, Sha256};
 use super::sidecar::Sidecar;
 use super::trailer::{Measure, Measured, TrailerError, hex};
 
-const CHUNK: usize = 64 * 1024;
+pub(super) const CHUNK: usize = 64 * 1024;
 
 /// Why a backup is not what its sidecar says.
 #[derive(Debug, thiserror::Error)]
@@ -63,7 +63,7 @@ pub fn copy_sealed(
     sidecar: &Sidecar,
     into: &mut impl Write,
 ) -> Result<(), OpenError> {
-    let mut sealed = Hashing::of(sealed);
+    let mut sealed = Hashing::new(sealed);
     pass(&mut sealed, OpenError::Read, |bytes| into.write_all(bytes))?;
     sealed.compare(sidecar)
 }
@@ -78,7 +78,7 @@ pub fn open_snapshot(
     identities: &[Identity],
     into: &mut impl Write,
 ) -> Result<(), OpenError> {
-    let mut sealed = Hashing::of(sealed);
+    let mut sealed = Hashing::new(sealed);
     let opened = unseal(&mut sealed, identities, into);
     // The sum of what is stored says most, so all of it is read even where it does not open.
     if !matches!(opened, Err(OpenError::Write(_) | OpenError::Unseal(StreamError::NoIdentity))) {
@@ -106,7 +106,7 @@ fn unseal(
 }
 
 /// Reads to the end, piece by piece.
-fn pass(
+pub(super) fn pass(
     from: &mut impl Read,
     unread: impl Fn(io::Error) -> OpenError,
     mut take: impl FnMut(&[u8]) -> io::Result<()>,
@@ -137,7 +137,7 @@ struct Hashing<R> {
 }
 
 impl<R> Hashing<R> {
-    fn of(from: R) -> Self {
+    fn new(from: R) -> Self {
         Self { from, sum: Sha256::new(), size: 0 }
     }
 

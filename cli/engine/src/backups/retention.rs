@@ -1,5 +1,5 @@
 //! Which backups are kept: the newest of each of the last so many hours, days and weeks that have one. That is decided
-//! for each cluster id by itself, and for backups without a quorum apart from the others, so that none takes the place
+//! for each cluster id separately, and for backups without a quorum apart from the others, so that none takes the place
 //! of a better one.
 
 use std::collections::{BTreeMap, BTreeSet};
@@ -9,9 +9,9 @@ use time::{Duration, OffsetDateTime};
 
 use super::catalog::{Copy, State};
 use super::name::BackupId;
-use super::sidecar::Sidecar;
+use super::sidecar::{Grade, Sidecar};
 
-/// After this time a backup of which nothing has its name is not being taken any more.
+/// After this time an unfinished backup is no longer being taken.
 const ABANDONED: Duration = Duration::days(1);
 
 /// What becomes of the backups of a cluster in one store.
@@ -28,16 +28,16 @@ pub struct Pruning {
 }
 
 /// A backup that counts.
-type Good<'a> = (&'a BackupId, &'a Sidecar);
+type Good<'a> = (&'a BackupId, &'a Sidecar, Grade);
 
 /// Decides by name and sidecar alone. Broken ones are left to a person, and so is one that is dated in the future. A
 /// store without a good backup loses nothing.
 pub fn pruning(copies: &[Copy], keep: Keep, now: OffsetDateTime) -> Pruning {
-    let mut good: Vec<Good<'_>> =
-        copies.iter().filter_map(|copy| Some((&copy.id, copy.sidecar()?))).collect();
-    good.sort_by_key(|(id, _)| id.time);
+    let good = copies.iter().filter_map(|copy| Some((&copy.id, copy.sidecar()?, copy.grade()?)));
+    let mut good: Vec<Good<'_>> = good.collect();
+    good.sort_by_key(|(id, ..)| id.time);
     let mut clusters: BTreeMap<&str, Vec<Good<'_>>> = BTreeMap::new();
-    for backup in good.iter().filter(|(id, _)| !id.is_ahead(now)) {
+    for backup in good.iter().filter(|(id, ..)| !id.is_ahead(now)) {
         clusters.entry(&backup.1.cluster_id).or_default().push(*backup);
     }
     let mut pruning = Pruning::default();
@@ -45,12 +45,12 @@ pub fn pruning(copies: &[Copy], keep: Keep, now: OffsetDateTime) -> Pruning {
     for all in clusters.values() {
         let kept = kept(all, keep);
         let before = surplus.len();
-        surplus.extend(all.iter().map(|(id, _)| *id).filter(|id| !kept.contains(id)));
+        surplus.extend(all.iter().map(|(id, ..)| *id).filter(|id| !kept.contains(id)));
         if surplus.len() > before {
             pruning.proofs.extend(newest(all).cloned());
         }
     }
-    let ids = good.iter().map(|(id, _)| (*id).clone());
+    let ids = good.iter().map(|(id, ..)| (*id).clone());
     (pruning.surplus, pruning.kept) = ids.partition(|id| surplus.contains(id));
     if !clusters.is_empty() {
         let is_abandoned =
@@ -61,16 +61,18 @@ pub fn pruning(copies: &[Copy], keep: Keep, now: OffsetDateTime) -> Pruning {
     pruning
 }
 
-/// Of the backups of one cluster id, oldest first, those that stay.
+/// The backups of one cluster id that stay, oldest first.
 fn kept<'a>(all: &[Good<'a>], keep: Keep) -> BTreeSet<&'a BackupId> {
     let mut kept: BTreeSet<&BackupId> = newest(all).into_iter().collect();
     kept.extend(
-        all.iter().max_by_key(|(_, known)| (known.revision, known.quorum)).map(|(id, _)| *id),
+        all.iter().max_by_key(|(_, known, _)| (known.revision, known.quorum)).map(|(id, ..)| *id),
     );
+    // Of no later one anybody knows that it opens.
+    kept.extend(all.iter().rfind(|(.., grade)| *grade == Grade::Opened).map(|(id, ..)| *id));
     let Keep { hourly, daily, weekly } = keep;
     for quorum in [true, false] {
         let alike: Vec<&BackupId> =
-            all.iter().filter(|(_, known)| known.quorum == quorum).map(|(id, _)| *id).collect();
+            all.iter().filter(|(_, known, _)| known.quorum == quorum).map(|(id, ..)| *id).collect();
         for (count, length) in [(hourly, 1), (daily, 24), (weekly, 7 * 24)] {
             kept.extend(newest_of_each(&alike, count, Duration::hours(length)));
         }
@@ -80,7 +82,7 @@ fn kept<'a>(all: &[Good<'a>], keep: Keep) -> BTreeSet<&'a BackupId> {
 
 /// The newest one that was taken with a quorum, or else the newest.
 fn newest<'a>(all: &[Good<'a>]) -> Option<&'a BackupId> {
-    all.iter().rfind(|(_, known)| known.quorum).or(all.last()).map(|(id, _)| *id)
+    all.iter().rfind(|(_, known, _)| known.quorum).or(all.last()).map(|(id, ..)| *id)
 }
 
 /// The newest backup of each of the last `count` periods that have one.
@@ -107,7 +109,7 @@ fn newest_of_each<'a>(good: &[&'a BackupId], count: u32, length: Duration) -> Ve
 mod tests {
     use super::*;
     use crate::backups::catalog::Flaw;
-    use crate::backups::tests::{at, good, unfinished};
+    use crate::backups::tests::{at, good, opening, unfinished};
     use proptest::prelude::*;
     use time::macros::datetime;
 
@@ -216,6 +218,22 @@ mod tests {
         let found = pruning(&copies, HOURLY, NOW);
         assert_eq!(found.kept, [copies[0].id.clone(), copies[2].id.clone()]);
         assert_eq!(found.surplus, [copies[1].id.clone()]);
+    }
+
+    #[test]
+    fn the_newest_one_that_was_opened_always_stays() {
+        let mut copies = [
+            good(datetime!(2026-11-26 14:00 UTC)),
+            good(datetime!(2026-11-27 14:00 UTC)),
+            good(datetime!(2026-11-28 14:05 UTC)),
+            good(datetime!(2026-11-29 14:10 UTC)),
+        ];
+        for copy in &mut copies[..2] {
+            copy.opening = copy.sidecar().map(opening);
+        }
+        let found = pruning(&copies, HOURLY, NOW);
+        assert_eq!(found.kept, [copies[1].id.clone(), copies[3].id.clone()]);
+        assert_eq!(found.surplus, [copies[0].id.clone(), copies[2].id.clone()]);
     }
 
     #[test]

@@ -31,7 +31,7 @@ pub struct Sidecar {
     pub cluster_id: String,
     /// The member that gave it.
     pub member: Member,
-    /// All members, as the member list had them; `None` where nobody could say.
+    /// All members, as the member list had them; `None` where that was unknown.
     pub members: Option<Vec<Member>>,
     /// Whether the cluster had a quorum. Without one, other members may know of later writes.
     pub quorum: bool,
@@ -41,9 +41,9 @@ pub struct Sidecar {
     pub raft_index: u64,
     /// Its raft term.
     pub raft_term: u64,
-    /// Alarms that were raised; `None` where nobody could say.
+    /// Alarms that were raised; `None` where that was unknown.
     pub alarms: Option<Vec<String>>,
-    /// Whether etcd's own authentication was on; `None` where nobody could say.
+    /// Whether etcd's own authentication was on; `None` where that was unknown.
     pub authentication: Option<bool>,
     /// The etcd release of the member.
     pub etcd_version: String,
@@ -55,7 +55,7 @@ pub struct Sidecar {
     pub sealed_size: u64,
     /// The sealed file's sha256, in hex.
     pub sealed_sha256: String,
-    /// When it was begun, RFC 3339 in UTC.
+    /// When it was started, RFC 3339 in UTC.
     pub time: String,
     /// Who took it.
     pub by: String,
@@ -77,13 +77,17 @@ pub struct Member {
     pub name: String,
 }
 
-/// What was proven of a backup when it was taken.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+/// What was proven of a backup, the least first.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case")]
 pub enum Grade {
     /// The snapshot matched its trailer on its way, and the sealed file was read back and is what was written.
     /// Nobody has opened or restored it.
     Stored,
+    /// An etcd started from it on its host before it was sealed, and no member that could be compared had other keys.
+    Checked,
+    /// Somebody opened it with an identity, and an etcd started from it. The record beside it says so, and no sidecar.
+    Opened,
 }
 
 impl Grade {
@@ -91,6 +95,8 @@ impl Grade {
     pub fn as_str(self) -> &'static str {
         match self {
             Grade::Stored => "stored",
+            Grade::Checked => "checked",
+            Grade::Opened => "opened",
         }
     }
 }
@@ -157,7 +163,7 @@ impl Sidecar {
         }
     }
 
-    /// When the backup was begun.
+    /// When the backup was started.
     pub fn taken(&self) -> Option<OffsetDateTime> {
         OffsetDateTime::parse(&self.time, &Rfc3339).ok()
     }

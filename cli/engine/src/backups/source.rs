@@ -4,7 +4,7 @@
 use inventories::{EtcdVersion, HostName};
 use planner::facts::EtcdFacts;
 
-use crate::etcd::EndpointStatus;
+use crate::etcd::{EndpointStatus, EtcdctlError};
 
 /// How many entries of the log a member may lack and still count as caught up, as in `members.sh`.
 const NEAR: u64 = 5000;
@@ -17,7 +17,24 @@ pub struct Answer {
     /// The release whose etcdctl asked it.
     pub etcdctl: EtcdVersion,
     /// The member's own status, or why there is none.
-    pub status: Result<EndpointStatus, String>,
+    pub status: Result<EndpointStatus, NoStatus>,
+}
+
+/// Why a member gave no status.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+pub enum NoStatus {
+    /// Its host has no etcdctl of this release.
+    #[error("etcdctl of etcd {0} is not installed there, and neither is another release's")]
+    NotInstalled(EtcdVersion),
+    /// Its host did not run etcdctl; in the words of the host or the connection.
+    #[error("{0}")]
+    NotRun(String),
+    /// etcdctl got no answer from it.
+    #[error(transparent)]
+    Etcdctl(#[from] EtcdctlError),
+    /// The answer is about another number of members.
+    #[error("it did not report on one member alone")]
+    NotOne,
 }
 
 /// The member that is asked.
@@ -117,7 +134,7 @@ fn leads(facts: &EtcdFacts) -> bool {
     facts.leader.as_ref() == Some(&facts.member_id)
 }
 
-/// A learner's data is still on its way, and that of a corrupt member is nobody's.
+/// A learner's data is still on its way, and that of a corrupt member is no use to anybody.
 fn is_fit(facts: &EtcdFacts) -> bool {
     let is_corrupt = |error: &String| error.contains("CORRUPT") && error.contains(&facts.member_id);
     !facts.learner && !facts.errors.iter().any(is_corrupt)
@@ -131,24 +148,28 @@ impl Source {
 }
 
 #[cfg(test)]
-mod tests {
+pub(super) mod tests {
     use super::*;
     use planner::facts::Observed;
 
-    fn member(number: u8, leader: u8, applied: u64) -> Answer {
+    pub(in crate::backups) fn member(number: u8, leader: u8, applied: u64) -> Answer {
         let facts = EtcdFacts {
             cluster_id: "c1".to_owned(),
             member_id: format!("a{number}"),
             leader: (leader > 0).then(|| format!("a{leader}")),
             version: "3.6.16".to_owned(),
+            storage: Observed::Known(inventories::Minor::V3_6),
+            downgrade: Observed::Absent,
             db_size: 1,
             db_in_use: 1,
             raft_index: applied,
             raft_applied: applied,
             raft_term: 2,
+            revision: applied,
             learner: false,
             errors: Vec::new(),
             forbids_us: false,
+            authentication: Observed::Absent,
             members: Observed::Absent,
         };
         let host = HostName::new(&format!("etcd-{number}")).unwrap();
@@ -156,8 +177,9 @@ mod tests {
         Answer { host, etcdctl: "3.6.16".parse().unwrap(), status: Ok(status) }
     }
 
-    fn silent(number: u8) -> Answer {
-        Answer { status: Err("connection refused".to_owned()), ..member(number, 0, 0) }
+    pub(in crate::backups) fn silent(number: u8) -> Answer {
+        let why = NoStatus::NotRun("connection refused".to_owned());
+        Answer { status: Err(why), ..member(number, 0, 0) }
     }
 
     fn changed(answer: Answer, change: impl Fn(&mut EtcdFacts)) -> Answer {

@@ -1,27 +1,36 @@
-//! A place that holds backups. A file appears there whole or not at all, with mode 0600, and never in the place of
-//! another.
+//! A place that holds backups. A file appears there whole or not at all, and never in the place of another.
 
-use std::fs::{self, DirBuilder, File, OpenOptions};
+use std::ffi::OsString;
+use std::fs::{self, File};
 use std::io::{self, Read, Write};
-use std::os::fd::AsRawFd as _;
-use std::os::unix::fs::{DirBuilderExt as _, OpenOptionsExt as _};
 use std::path::{Path, PathBuf};
+use std::sync::Arc;
 
 use inventories::BackupTarget;
-use rustix::fs::{AtFlags, CWD, OFlags, RenameFlags, linkat, renameat_with};
-use rustix::io::Errno;
 
-use super::name::{FileName, part_of};
+use super::name::FileName;
+use super::s3::{Bucket, Ranges, Upload};
+
+mod folder;
+
+pub use folder::Staged;
 
 /// A place that holds backups, by the name that the inventory has for it.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone)]
 pub enum Store {
-    /// A folder of this machine.
+    /// A folder of this machine. Its files have mode 0600.
     Folder {
         /// As the inventory has it.
         name: String,
         /// Where it is.
         path: PathBuf,
+    },
+    /// A bucket of an S3 server.
+    S3 {
+        /// As the inventory has it.
+        name: String,
+        /// What reaches it.
+        bucket: Arc<Bucket>,
     },
 }
 
@@ -35,39 +44,54 @@ pub struct Stored {
 }
 
 impl Store {
-    /// The place that a target of the inventory means; `folder` is where relative paths begin.
-    pub fn of(target: &BackupTarget, resolve: impl Fn(&Path) -> PathBuf) -> Self {
+    /// The place that a target of the inventory means; `resolve` says where a relative path begins, and `look` gives
+    /// the variables that name credentials.
+    pub fn for_target(
+        target: &BackupTarget,
+        resolve: impl Fn(&Path) -> PathBuf,
+        look: fn(&str) -> Option<OsString>,
+    ) -> Self {
+        let name = target.to_string();
         match target {
-            BackupTarget::Folder(path) => {
-                Self::Folder { name: target.to_string(), path: resolve(path) }
+            BackupTarget::Folder(path) => Self::Folder { name, path: resolve(path) },
+            BackupTarget::S3(target) => {
+                let ca_file = target.server.ca_file.as_deref().map(resolve);
+                Self::S3 { name, bucket: Arc::new(Bucket::new(target, ca_file, look)) }
             }
         }
     }
 
     /// As the inventory has it.
     pub fn name(&self) -> &str {
-        let Self::Folder { name, path: _ } = self;
-        name
+        match self {
+            Self::Folder { name, .. } | Self::S3 { name, .. } => name,
+        }
     }
 
-    /// Begins a file. Nothing of it shows under its name before [`Staged::publish`].
+    /// Starts a file. Nothing of it shows under its name before [`Unpublished::publish`].
     ///
     /// # Errors
-    /// Of the file system.
-    pub fn stage(&self, name: &str) -> io::Result<Staged> {
-        let Self::Folder { path, .. } = self;
-        DirBuilder::new().recursive(true).mode(0o700).create(path)?;
-        Staged::create(path, &part_of(name), name)
+    /// Of the file system or the server.
+    pub fn stage(&self, name: &str) -> io::Result<Unpublished> {
+        match self {
+            Self::Folder { path, .. } => folder::stage(path, name).map(Unpublished::File),
+            Self::S3 { bucket, .. } => Ok(Unpublished::Object(bucket.upload(name)?)),
+        }
     }
 
     /// Writes a small file.
     ///
     /// # Errors
-    /// Of the file system; there may be one of that name already.
+    /// Of the file system or the server; there may be one of that name already.
     pub fn put(&self, name: &str, content: &[u8]) -> io::Result<()> {
-        let mut staged = self.stage(name)?;
-        staged.write_all(content)?;
-        staged.publish()
+        match self {
+            Self::Folder { path, .. } => {
+                let mut staged = folder::stage(path, name)?;
+                staged.write_all(content)?;
+                staged.publish()
+            }
+            Self::S3 { bucket, .. } => Ok(bucket.put(name, content)?),
+        }
     }
 
     /// The files of ours. A folder that is not there holds none.
@@ -75,41 +99,49 @@ impl Store {
     /// # Errors
     /// It could not be read.
     pub fn files(&self) -> io::Result<Vec<Stored>> {
-        let Self::Folder { path, .. } = self;
-        let entries = match fs::read_dir(path) {
-            Ok(entries) => entries,
-            Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(Vec::new()),
-            Err(error) => return Err(error),
-        };
-        let mut files = Vec::new();
-        for entry in entries {
-            let entry = entry?;
-            let Some(name) = entry.file_name().to_str().and_then(FileName::read) else { continue };
-            match entry.metadata() {
-                Ok(about) if about.is_file() => files.push(Stored { name, size: about.len() }),
-                // A link or a pipe of our name is not ours to read.
-                Ok(_) => {}
-                // Somebody else prunes.
-                Err(error) if error.kind() == io::ErrorKind::NotFound => {}
-                Err(error) => return Err(error),
-            }
+        match self {
+            Self::Folder { path, .. } => folder::files(path),
+            Self::S3 { bucket, .. } => Ok(bucket.files()?),
         }
-        Ok(files)
+    }
+
+    /// Whether it is a folder that is not there: never written to, or not mounted. One that may not be looked at is
+    /// another matter: reading it says why.
+    pub fn is_missing(&self) -> bool {
+        match self {
+            Self::Folder { path, .. } => {
+                fs::metadata(path).is_err_and(|error| error.kind() == io::ErrorKind::NotFound)
+            }
+            Self::S3 { .. } => false,
+        }
+    }
+
+    /// That a folder is there, for those who rely on what it holds.
+    ///
+    /// # Errors
+    /// It is missing.
+    pub fn is_there(&self) -> io::Result<()> {
+        match self.is_missing() {
+            true => Err(io::Error::new(io::ErrorKind::NotFound, "there is no such folder")),
+            false => Ok(()),
+        }
     }
 
     /// A file, from its beginning.
     ///
     /// # Errors
-    /// Of the file system.
-    pub fn open(&self, name: &str) -> io::Result<File> {
-        let Self::Folder { path, .. } = self;
-        File::open(path.join(name))
+    /// Of the file system or the server.
+    pub fn open(&self, name: &str) -> io::Result<Reading> {
+        match self {
+            Self::Folder { path, .. } => File::open(path.join(name)).map(Reading::File),
+            Self::S3 { bucket, .. } => Ok(Reading::Object(bucket.open(name)?)),
+        }
     }
 
     /// A small file.
     ///
     /// # Errors
-    /// Of the file system, or it is larger.
+    /// Of the file system or the server, or it is larger.
     pub fn read(&self, name: &str, limit: u64) -> io::Result<Vec<u8>> {
         let mut bytes = Vec::new();
         self.open(name)?.take(limit + 1).read_to_end(&mut bytes)?;
@@ -122,113 +154,85 @@ impl Store {
     /// Deletes a file. One that is gone is no error.
     ///
     /// # Errors
-    /// Of the file system.
+    /// Of the file system or the server.
     pub fn remove(&self, name: &str) -> io::Result<()> {
-        let Self::Folder { path, .. } = self;
-        match fs::remove_file(path.join(name)) {
-            Err(error) if error.kind() != io::ErrorKind::NotFound => Err(error),
-            _ => sync_folder(path),
+        match self {
+            Self::Folder { path, .. } => folder::remove(path, name),
+            Self::S3 { bucket, .. } => Ok(bucket.remove(name)?),
+        }
+    }
+
+    /// What the operator should change to keep what is stored there, as far as it can be seen without harm.
+    pub fn caution(&self) -> Option<&'static str> {
+        match self {
+            Self::Folder { .. } => None,
+            Self::S3 { bucket, .. } => bucket.caution(),
+        }
+    }
+
+    /// What to look at where it can't be read.
+    pub fn advice(&self) -> String {
+        match self {
+            Self::Folder { name, .. } => format!("check {name} on this machine: is it mounted?"),
+            Self::S3 { name, .. } => format!(
+                "check the endpoint, the credentials and the permissions for {name}: quorate snapshot list"
+            ),
         }
     }
 }
 
-/// A file that is being written. Dropped before it is published, it leaves nothing behind.
+/// A file that has no name yet. Dropped before it is published, it leaves nothing behind.
 #[derive(Debug)]
-pub struct Staged {
-    file: File,
-    until: Until,
-    whole: PathBuf,
+pub enum Unpublished {
+    /// In a folder.
+    File(Staged),
+    /// In a bucket.
+    Object(Upload),
 }
 
-/// Where a file is until it has its name.
-#[derive(Debug)]
-enum Until {
-    /// Under a name of its own, which whoever is killed leaves behind.
-    Part(PathBuf),
-    /// Nowhere: it is gone with the process.
-    Nameless,
-}
-
-impl Staged {
-    /// Begins `name` in `folder`, as `part`.
+impl Unpublished {
+    /// Gives the file its name, once all of it is stored. Another file of that name stays as it is.
     ///
     /// # Errors
-    /// Of the file system.
-    pub fn create(folder: &Path, part: &str, name: &str) -> io::Result<Self> {
-        let (part, whole) = (folder.join(part), folder.join(name));
-        let file = OpenOptions::new().write(true).create_new(true).mode(0o600).open(&part)?;
-        Ok(Self { file, until: Until::Part(part), whole })
-    }
-
-    /// Begins `name` in `folder` without any name, so that not even a kill leaves something of it. Where the file
-    /// system can't, it begins as `part`.
-    ///
-    /// # Errors
-    /// Of the file system.
-    pub fn nameless(folder: &Path, part: &str, name: &str) -> io::Result<Self> {
-        let flags = (OFlags::TMPFILE | OFlags::CLOEXEC).bits().cast_signed();
-        let opened = OpenOptions::new().write(true).mode(0o600).custom_flags(flags).open(folder);
-        match opened {
-            // Without /proc it could not be given its name.
-            Ok(file) if path_of(&file).symlink_metadata().is_ok() => {
-                Ok(Self { file, until: Until::Nameless, whole: folder.join(name) })
-            }
-            _ => Self::create(folder, part, name),
-        }
-    }
-
-    /// Gives the file its name, once all of it is on the disk. Another file of that name stays as it is.
-    ///
-    /// # Errors
-    /// Of the file system, such as that the name is taken.
+    /// Of the file system or the server, such as that the name is taken.
     pub fn publish(self) -> io::Result<()> {
-        self.file.sync_all()?;
-        match &self.until {
-            Until::Part(part) => rename_beside(part, &self.whole)?,
-            Until::Nameless => {
-                linkat(CWD, path_of(&self.file), CWD, &self.whole, AtFlags::SYMLINK_FOLLOW)?;
-            }
+        match self {
+            Self::File(staged) => staged.publish(),
+            Self::Object(upload) => Ok(upload.publish()?),
         }
-        sync_folder(self.whole.parent().unwrap_or(Path::new(".")))
     }
 }
 
-impl Write for Staged {
+impl Write for Unpublished {
     fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
-        self.file.write(bytes)
+        match self {
+            Self::File(staged) => staged.write(bytes),
+            Self::Object(upload) => upload.write(bytes),
+        }
     }
 
     fn flush(&mut self) -> io::Result<()> {
-        self.file.flush()
-    }
-}
-
-impl Drop for Staged {
-    fn drop(&mut self) {
-        if let Until::Part(part) = &self.until {
-            // Published, it has this name no more.
-            let _ = fs::remove_file(part);
+        match self {
+            Self::File(staged) => staged.flush(),
+            Self::Object(upload) => upload.flush(),
         }
     }
 }
 
-/// By which an open file without a name can be reached.
-fn path_of(file: &File) -> PathBuf {
-    format!("/proc/self/fd/{}", file.as_raw_fd()).into()
+/// A stored file that is being read.
+#[derive(Debug)]
+pub enum Reading {
+    /// Of a folder.
+    File(File),
+    /// Of a bucket.
+    Object(Ranges),
 }
 
-/// Renames without replacing. File systems that cannot, such as NFS, can link, which does not replace either.
-fn rename_beside(from: &Path, to: &Path) -> io::Result<()> {
-    match renameat_with(CWD, from, CWD, to, RenameFlags::NOREPLACE) {
-        Err(Errno::INVAL | Errno::NOSYS | Errno::NOTSUP) => {
-            fs::hard_link(from, to)?;
-            fs::remove_file(from)
+impl Read for Reading {
+    fn read(&mut self, buffer: &mut [u8]) -> io::Result<usize> {
+        match self {
+            Self::File(file) => file.read(buffer),
+            Self::Object(ranges) => ranges.read(buffer),
         }
-        renamed => renamed.map_err(io::Error::from),
     }
-}
-
-fn sync_folder(path: &Path) -> io::Result<()> {
-    let path = if path == Path::new("") { Path::new(".") } else { path };
-    File::open(path)?.sync_all()
 }

@@ -11,29 +11,38 @@ use pki::Recipient;
 use pki::seal::{Sealer, StreamError};
 use remote::{Call, Connection, Payload, RemoteError, Reply, clean};
 use templates::Layout;
+use templates::layout::ReleaseLayout;
 use tokio::task::JoinHandle;
 use zeroize::Zeroizing;
 
 use super::fan_out::{Copy, FanOut, Written};
 use super::name::{BackupId, part_of};
 use super::open::{OpenError, copy_sealed};
+use super::s3::GIVEN_UP;
 use super::sidecar::Sidecar;
-use super::store::{Staged, Store};
-use super::trailer::{Measure, Measured, TrailerError};
+use super::store::{Store, Unpublished};
+use super::trailer::{Measure, Measured};
+use super::trial::{self, Tried};
 use crate::pool::Pool;
-use crate::script::call::{Arguments, call};
+use crate::script::call::{Arguments, call, patient};
 use crate::script::{self, answer};
+use crate::sessions::etcdctl;
+
+mod error;
+
+pub use error::{KeepError, TakeError};
 
 /// What is sealed at a time, as much as a pipe holds.
 const PIECE: usize = 64 * 1024;
 
-/// How long nothing may come through. As long as somebody reads a snapshot, its member keeps every page that it holds.
-const PATIENCE: Duration = Duration::from_secs(300);
+/// How long a stream may stall, not counting slow targets. While a snapshot is read, its member keeps every page
+/// that it holds.
+const PATIENCE: Duration = Duration::from_secs(60);
 
 /// How long the sealing of what stalled may take to end.
 const UNWINDING: Duration = Duration::from_secs(10);
 
-/// How long targets may take to remove what nobody waits for.
+/// How long targets may take to remove an abandoned backup.
 const DISCARDING: Duration = Duration::from_secs(2);
 
 /// The most that a snapshot of a database of so many bytes may have: it grows while it is read, but not without end.
@@ -58,9 +67,11 @@ pub struct Order<'a> {
     pub stores: &'a [Store],
     /// What it is called.
     pub id: &'a BackupId,
+    /// The release that the member runs, where an etcd is started from the snapshot before it comes.
+    pub check: Option<EtcdVersion>,
     /// The most bytes that a snapshot may have.
     pub most: u64,
-    /// How many bytes have come, for whoever shows it.
+    /// How many bytes have come, for the display.
     pub progress: &'a Arc<AtomicU64>,
 }
 
@@ -71,6 +82,8 @@ pub struct Kept {
     pub store: Store,
     /// Whether it is there, and was read back.
     pub outcome: Result<(), KeepError>,
+    /// What the operator should know of the store, where the backup is there.
+    pub caution: Option<&'static str>,
 }
 
 /// A backup that was taken; in each store it may have failed.
@@ -80,65 +93,6 @@ pub struct Taken {
     pub sidecar: Sidecar,
     /// Where it is.
     pub kept: Vec<Kept>,
-}
-
-/// Why there is no backup. Nothing of it is in any store.
-#[derive(Debug, thiserror::Error)]
-pub enum TakeError {
-    /// The connection failed.
-    #[error(transparent)]
-    Remote(#[from] RemoteError),
-    /// The host could not do it; in its own words.
-    #[error("the host could not take the snapshot: {0}")]
-    Host(String),
-    /// etcdctl failed.
-    #[error("etcdctl ended with status {status}: {words}")]
-    Etcdctl {
-        /// Its exit status.
-        status: u8,
-        /// What it said last.
-        words: String,
-    },
-    /// What came is no whole snapshot.
-    #[error(transparent)]
-    Trailer(#[from] TrailerError),
-    /// It could not be sealed.
-    #[error(transparent)]
-    Seal(#[from] StreamError),
-    /// It does not end where it should.
-    #[error(
-        "the host sent more than {most} bytes, far more than the database that its member told of"
-    )]
-    TooLarge {
-        /// The most that it may be.
-        most: u64,
-    },
-    /// Nothing moves.
-    #[error("nothing of the snapshot came through for {} s: the host, the network or a target stalls", .after.as_secs())]
-    Stalled {
-        /// For how long.
-        after: Duration,
-    },
-    /// Every store failed.
-    #[error("no target took the backup: {}", .0.join("; "))]
-    NoTarget(Vec<String>),
-    /// A thread of this program fell over.
-    #[error("sealing stopped unexpectedly; this is a bug in quorate")]
-    Stopped,
-    /// The operator said stop.
-    #[error("interrupted; nothing was stored")]
-    Interrupted,
-}
-
-/// Why a store does not have the backup.
-#[derive(Debug, thiserror::Error)]
-pub enum KeepError {
-    /// It could not be written.
-    #[error("it could not be written")]
-    Write(#[source] io::Error),
-    /// What is there is not what was written.
-    #[error("it was written, and reads back differently")]
-    ReadBack(#[source] OpenError),
 }
 
 /// Sizes and sums, which are known last.
@@ -154,19 +108,36 @@ pub struct Sizes {
     pub sealed_sha256: String,
 }
 
-/// Takes a snapshot and stores it. `describe` fills the sidecar once sizes and sums are known. Where `stop` ends first,
-/// nothing is stored; once the whole snapshot is here, it is stored all the same.
+/// Takes a snapshot and stores it. `describe` fills the sidecar once sizes and sums are known, and what an etcd said that
+/// started from it, where that was wanted; it may refuse it. Where `stop` ends first, nothing is stored; once the whole
+/// snapshot is here, it is stored all the same.
 ///
 /// # Errors
 /// The snapshot is not whole, or could not be sealed or stored anywhere.
 pub async fn take(
     pool: &Pool,
     order: &Order<'_>,
-    describe: impl FnOnce(Sizes) -> Sidecar,
+    describe: impl AsyncFnOnce(Sizes, Option<Tried>) -> Result<Sidecar, TakeError>,
     stop: impl Future<Output = ()>,
 ) -> Result<Taken, TakeError> {
     let connection = pool.connection(order.host).await?;
-    take_over(&connection, save(order), order, PATIENCE, describe, stop).await
+    let patience = patience(order.stores);
+    let Some(taken_by) = order.check else {
+        return take_over(&connection, save(order), order, patience, describe, stop).await;
+    };
+    let installed = etcdctl::installed(&connection).await?;
+    let version = trial::fitting(taken_by, &installed);
+    let version = version.ok_or(TakeError::NoRelease(taken_by.minor()))?;
+    // Nothing comes through before an etcd has started from it.
+    let patience = patience + Duration::from_secs(trial::LONGEST);
+    take_over(&connection, check(order, version), order, patience, describe, stop).await
+}
+
+/// Targets fail one after the other, on one dead server as well: nothing comes through before the last of them is given
+/// up, and what the others have must not be lost with them.
+fn patience(stores: &[Store]) -> Duration {
+    let buckets = stores.iter().filter(|store| matches!(store, Store::S3 { .. })).count();
+    PATIENCE + GIVEN_UP * u32::try_from(buckets).unwrap_or(u32::MAX).max(1)
 }
 
 async fn take_over(
@@ -174,19 +145,18 @@ async fn take_over(
     save: Call,
     order: &Order<'_>,
     patience: Duration,
-    describe: impl FnOnce(Sizes) -> Sidecar,
+    describe: impl AsyncFnOnce(Sizes, Option<Tried>) -> Result<Sidecar, TakeError>,
     stop: impl Future<Output = ()>,
 ) -> Result<Taken, TakeError> {
     let (stream, out) = io::pipe().map_err(StreamError::from)?;
     let mut sealing = Sealing::start(order, stream);
-    // Once this is over nobody writes into the pipe, and so the sealing ends.
+    // Once this is over the pipe has no writer, and so the sealing ends.
     let stalled = stalled(order.progress, patience);
     let received = receive(connection.stream(save, out), &mut sealing, stop, stalled).await;
-    let Sealed { measured, written } = match received {
+    let (said, Sealed { measured, written }) = match received {
         Received::Reply(reply) => {
             let sealed = sealing.end().await;
-            ended(&reply?)?;
-            sealed?
+            (ended(&reply?)?, sealed?)
         }
         Received::Nothing => return Err(sealing.end().await.err().unwrap_or(TakeError::Stopped)),
         Received::Stop => {
@@ -200,12 +170,17 @@ async fn take_over(
         }
     };
     measured.trailer?;
-    let sidecar = describe(Sizes {
+    let tried = order.check.map(|taken_by| {
+        let senseless = || TakeError::Host("its answer makes no sense".to_owned());
+        trial::read(&said, order.host, taken_by).ok_or_else(senseless)
+    });
+    let sizes = Sizes {
         size: measured.size,
         sha256: measured.sha256,
         sealed_size: written.size,
         sealed_sha256: written.sha256,
-    });
+    };
+    let sidecar = describe(sizes, tried.transpose()?).await?;
     store(order.id, sidecar, written.copies).await
 }
 
@@ -244,7 +219,7 @@ async fn stalled(progress: &AtomicU64, patience: Duration) {
     }
 }
 
-/// Removes what is left of a backup that nobody waits for any more, as far as its targets answer in time.
+/// Removes what is left of an abandoned backup, as far as its targets answer in time.
 pub async fn discard(stores: &[Store], id: &BackupId) {
     let mut removing = tokio::task::JoinSet::new();
     for store in stores {
@@ -263,11 +238,20 @@ fn save(order: &Order<'_>) -> Call {
     call(script::STREAM_SNAPSHOT, args.with("endpoint", order.endpoint), Payload::new())
 }
 
-/// Whether etcdctl came to its end. Since 3.4 it fails at the very end, because a pipe can't be fsynced.
-fn ended(reply: &Reply) -> Result<(), TakeError> {
+fn check(order: &Order<'_>, version: EtcdVersion) -> Call {
+    let args = Arguments::new()
+        .with_etcdctl(order.layout, order.version)
+        .with("endpoint", order.endpoint)
+        .with("client", ReleaseLayout::new(version).etcdctl())
+        .and(trial::apart(order.layout, version));
+    patient(call(script::CHECK_SNAPSHOT, args, Payload::new()), trial::LONGEST)
+}
+
+/// What the host said once etcdctl came to its end. Since 3.4 that fails at the very end, because a pipe can't be fsynced.
+fn ended(reply: &Reply) -> Result<String, TakeError> {
     let said = answer::read(reply).map_err(|failure| {
         let words = failure.words.iter().map(|word| format!("; {word}"));
-        TakeError::Host(failure.kind.to_string() + &words.collect::<String>())
+        TakeError::Host(failure.kind.with_causes() + &words.collect::<String>())
     })?;
     let (first, words) = said.body.split_once('\n').unwrap_or((&said.body, ""));
     let status = first.strip_prefix("status ").and_then(|status| status.parse().ok());
@@ -279,7 +263,7 @@ fn ended(reply: &Reply) -> Result<(), TakeError> {
         is_sync && line.ends_with(": invalid argument")
     });
     if status == 0 || status == 5 && only_unsynced {
-        return Ok(());
+        return Ok(words.to_owned());
     }
     let words =
         last.or(words.lines().rfind(|line| !line.trim().is_empty())).unwrap_or("it said nothing");
@@ -366,7 +350,8 @@ async fn store(id: &BackupId, sidecar: Sidecar, copies: Vec<Copy>) -> Result<Tak
     let work = move || {
         let keep = |Copy { store, staged }| {
             let outcome = keep(&store, staged, &id, &sidecar);
-            Kept { store, outcome }
+            let caution = outcome.is_ok().then(|| store.caution()).flatten();
+            Kept { store, outcome, caution }
         };
         let kept = copies.into_iter().map(keep).collect();
         Taken { sidecar, kept }
@@ -376,11 +361,11 @@ async fn store(id: &BackupId, sidecar: Sidecar, copies: Vec<Copy>) -> Result<Tak
 
 fn keep(
     store: &Store,
-    staged: io::Result<Staged>,
+    staged: io::Result<Unpublished>,
     id: &BackupId,
     sidecar: &Sidecar,
 ) -> Result<(), KeepError> {
-    staged.and_then(Staged::publish).map_err(KeepError::Write)?;
+    staged.and_then(Unpublished::publish).map_err(KeepError::Write)?;
     let stored = store.open(&id.object()).map_err(OpenError::Read);
     let read_back = stored.and_then(|file| copy_sealed(file, sidecar, &mut io::sink()));
     if let Err(why) = read_back {

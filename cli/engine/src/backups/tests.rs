@@ -10,6 +10,7 @@ use time::{Duration, OffsetDateTime, macros::datetime};
 
 use super::catalog::{Copy, State};
 use super::name::BackupId;
+use super::opening::{self, Opening};
 use super::sidecar::{FORMAT, Grade, Member, Sidecar};
 use super::trailer::hex;
 
@@ -77,9 +78,26 @@ pub(super) fn sidecar(id: &BackupId, plain: &[u8], sealed: &[u8]) -> Sidecar {
 pub(super) fn good(time: OffsetDateTime) -> Copy {
     let id = id(time);
     let sidecar = sidecar(&id, b"", b"");
-    Copy { state: State::Good(Box::new(sidecar)), id }
+    Copy { state: State::Good(Box::new(sidecar)), id, opening: None }
 }
 
 pub(super) fn unfinished(time: OffsetDateTime) -> Copy {
-    Copy { state: State::Unfinished, id: id(time) }
+    Copy { state: State::Unfinished, id: id(time), opening: None }
+}
+
+/// The record that somebody opened it.
+pub(super) fn opening(known: &Sidecar) -> Opening {
+    Opening {
+        format: opening::FORMAT,
+        id: known.id.clone(),
+        sealed_sha256: known.sealed_sha256.clone(),
+        time: "2026-11-29T15:00:00Z".to_owned(),
+        by: "ops@laptop".to_owned(),
+        host: "etcd-2".to_owned(),
+        etcd_version: "3.6.16".to_owned(),
+        revision: 12,
+        keys: Some(9),
+        same_members: 3,
+        digest: String::new(),
+    }
 }

@@ -46,10 +46,12 @@ fn facts(hosts: &[(&str, Observed<BootstrapToken>)]) -> SiteFacts {
 fn host(token: Observed<BootstrapToken>) -> Observed<HostFacts> {
     let member = MemberFacts {
         restart_due: false,
+        proof_due: false,
         cluster: cluster(),
         marker: Observed::Absent,
         quorum_seen: false,
         token,
+        restore: Observed::Absent,
         files: BTreeMap::new(),
         pki_generation: Observed::Absent,
         data: Observed::Absent,
@@ -67,6 +69,7 @@ fn host(token: Observed<BootstrapToken>) -> Observed<HostFacts> {
         distribution: String::new(),
         systemd: None,
         user_namespaces: Observed::Absent,
+        closed_namespaces: BTreeSet::new(),
         selinux: Observed::Absent,
         missing_tools: BTreeSet::new(),
         cores: 0,
@@ -88,11 +91,13 @@ fn host(token: Observed<BootstrapToken>) -> Observed<HostFacts> {
         etcd_at_boot: BTreeSet::new(),
         heavy_services: BTreeSet::new(),
         kubelet: Observed::Absent,
+        apiserver: None,
         releases: BTreeMap::new(),
         passed: BTreeMap::new(),
         entered: BTreeMap::new(),
         addresses: Observed::Absent,
         sources: BTreeMap::new(),
+        callers: Observed::Absent,
         reach: BTreeMap::new(),
         round_trips: BTreeMap::new(),
         disks: BTreeMap::new(),
@@ -105,7 +110,7 @@ fn host(token: Observed<BootstrapToken>) -> Observed<HostFacts> {
 }
 
 #[test]
-fn an_interrupted_bootstrap_goes_on_with_its_token() {
+fn an_interrupted_bootstrap_resumes_with_its_token() {
     let facts = facts(&[
         ("a", Observed::Absent),
         ("b", Observed::Known(token('b'))),
@@ -124,14 +129,14 @@ fn a_discarded_bootstrap_gets_a_new_token_every_time() {
 }
 
 #[test]
-fn only_a_bootstrap_that_begins_is_begun_anew() {
-    let goes_on = facts(&[("a", Observed::Absent), ("b", Observed::Known(token('b')))]);
+fn only_a_bootstrap_from_scratch_is_listed() {
+    let resumes = facts(&[("a", Observed::Absent), ("b", Observed::Known(token('b')))]);
     let begins = facts(&[("a", Observed::Absent)]);
     let store = plan(vec![StepKind::StoreToken]);
     let discards = plan(vec![StepKind::DiscardBootstrap, StepKind::StoreToken]);
-    assert_eq!(begun_anew(&store, &goes_on), BTreeSet::new());
-    assert_eq!(begun_anew(&store, &begins), BTreeSet::from([&cluster()]));
-    assert_eq!(begun_anew(&discards, &goes_on), BTreeSet::from([&cluster()]));
+    assert_eq!(starting_bootstraps(&store, &resumes), BTreeSet::new());
+    assert_eq!(starting_bootstraps(&store, &begins), BTreeSet::from([&cluster()]));
+    assert_eq!(starting_bootstraps(&discards, &resumes), BTreeSet::from([&cluster()]));
 }
 
 #[test]

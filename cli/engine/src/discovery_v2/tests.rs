@@ -44,7 +44,7 @@ fn the_token_is_the_end_of_the_url_that_the_service_makes() {
 }
 
 #[test]
-fn a_service_that_is_not_there_is_told_in_plain_words() {
+fn a_service_that_is_not_there_is_reported_in_plain_words() {
     // Not a port that was free a moment ago: another test may have it by now.
     let error = make("http://127.0.0.1:1", 3).unwrap_err();
     assert!(error.to_string().starts_with("the discovery service does not answer"), "{error}");

@@ -7,7 +7,7 @@ use templates::layout::{PkiFile, ReleaseLayout};
 /// The client of this version, and what it shows and trusts.
 pub(crate) fn credentials(layout: &Layout, version: EtcdVersion) -> [String; 4] {
     [
-        ReleaseLayout::of(version).etcdctl(),
+        ReleaseLayout::new(version).etcdctl(),
         layout.pki_file(PkiFile::ClientCa),
         layout.pki_file(PkiFile::HealthcheckCert),
         layout.pki_file(PkiFile::HealthcheckKey),

@@ -1,5 +1,6 @@
 //! `etcdctl endpoint status -w json`.
 
+use inventories::{EtcdVersion, Minor};
 use planner::facts::{EtcdFacts, Observed};
 
 use super::alarms::alarm_in;
@@ -59,6 +60,39 @@ struct Status {
     is_learner: bool,
     #[serde(default)]
     errors: Vec<String>,
+    #[serde(default)]
+    storage_version: String,
+    #[serde(default)]
+    downgrade_info: DowngradeInfo,
+}
+
+/// A downgrade that was enabled, until its last member has arrived.
+#[derive(Default, serde::Deserialize)]
+#[serde(rename_all = "camelCase", default)]
+struct DowngradeInfo {
+    enabled: bool,
+    target_version: String,
+}
+
+impl DowngradeInfo {
+    fn target(&self) -> Observed<Minor> {
+        match (self.enabled, self.target_version.as_str()) {
+            (false, _) => Observed::Absent,
+            (true, "") => Observed::Unknown("etcd names no target of its downgrade".to_owned()),
+            (true, version) => minor(version),
+        }
+    }
+}
+
+/// The minor of a version that etcd names; absent where it names none.
+fn minor(version: &str) -> Observed<Minor> {
+    match version.parse::<EtcdVersion>() {
+        Ok(version) => Observed::Known(version.minor()),
+        Err(_) if version.is_empty() => Observed::Absent,
+        Err(_) => {
+            Observed::Unknown(format!("etcd names the version {:?}", clean(version.as_bytes())))
+        }
+    }
 }
 
 impl Row {
@@ -69,15 +103,19 @@ impl Row {
             member_id: status.header.member_id.id(),
             leader: (status.leader != Number(0)).then(|| status.leader.id()),
             version: clean(status.version.as_bytes()),
+            storage: minor(&status.storage_version),
+            downgrade: status.downgrade_info.target(),
             db_size: status.db_size.0,
             db_in_use: status.db_size_in_use.0,
             raft_index: status.raft_index.0,
             raft_applied: status.raft_applied_index.0,
             raft_term: status.raft_term.0,
+            revision: status.header.revision.0,
             learner: status.is_learner,
             errors: status.errors.iter().map(|error| in_words(error)).collect(),
             forbids_us: false,
-            members: Observed::Unknown("the member list was not asked for".to_owned()),
+            authentication: Observed::Absent,
+            members: Observed::Unknown("the member list was not requested".to_owned()),
         };
         let revision = status.header.revision.0;
         EndpointStatus { endpoint: clean(self.endpoint.as_bytes()), revision, facts }

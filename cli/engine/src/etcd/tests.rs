@@ -1,7 +1,8 @@
 //! Against the output of real clusters. Each file in `captured/` is one version of etcd and
 //! etcdctl, stdout and stderr as they came, long runs of the same log line left out.
 
-use planner::facts::{EtcdFacts, ListedMember};
+use inventories::Minor;
+use planner::facts::{EtcdFacts, ListedMember, Observed};
 use proptest::prelude::*;
 
 use super::{EtcdctlError, alarms, member_list, statuses};
@@ -42,6 +43,32 @@ fn a_healthy_member_tells_all_of_itself() {
         assert!(facts.raft_index >= facts.raft_applied && facts.raft_applied > 0);
         assert!(facts.raft_term >= 2);
     }
+}
+
+#[test]
+fn from_3_6_on_a_member_tells_its_storage_version_and_a_downgrade() {
+    for (version, said) in captured("status") {
+        let facts = only_status(said);
+        let expected = match version {
+            "3.6.16" => Observed::Known(Minor::V3_6),
+            "3.7.3" => Observed::Known(Minor::V3_7),
+            _ => Observed::Absent,
+        };
+        assert_eq!((facts.storage, facts.downgrade), (expected, Observed::Absent), "{version}");
+    }
+    let (_, said) = captured("status").last().expect("3.7.3");
+    let with = |storage: &str, downgrade: &str| {
+        let said = said.replace("\"storageVersion\":\"3.7.0\"", storage);
+        let facts = only_status(&said.replace("\"downgradeInfo\":{}", downgrade));
+        (facts.storage, facts.downgrade)
+    };
+    let (storage, downgrade) = with(
+        r#""storageVersion":"3.6.0""#,
+        r#""downgradeInfo":{"enabled":true,"targetVersion":"3.6.0"}"#,
+    );
+    assert_eq!((storage, downgrade), (Observed::Known(Minor::V3_6), Observed::Known(Minor::V3_6)));
+    let odd = with(r#""storageVersion":"9""#, r#""downgradeInfo":{"enabled":true}"#);
+    assert!(matches!(odd, (Observed::Unknown(_), Observed::Unknown(_))), "{odd:?}");
 }
 
 #[test]
@@ -228,7 +255,7 @@ fn no_depth_of_nesting_overflows_the_stack() {
     check(&format!("[{{\"Endpoint\":{}", "{\"a\":".repeat(1_000_000)));
 }
 
-/// Each answer of each version by itself.
+/// Each answer of each version on its own.
 fn answers() -> Vec<Vec<u8>> {
     let lines = CAPTURED.iter().flat_map(|(_, text)| text.lines());
     lines.filter(|line| line.starts_with(['{', '['])).map(|line| line.as_bytes().to_vec()).collect()

@@ -10,12 +10,8 @@ use std::net::IpAddr;
 use inventories::HostName;
 use planner::Step;
 use planner::facts::Commit;
-use serde::Serialize;
-use templates::layout::JOURNAL_FILE;
-use time::OffsetDateTime;
-use time::format_description::well_known::Rfc3339;
 
-use super::LEASE;
+use super::{LEASE, journal};
 use crate::script::{
     self, answer,
     call::{self, Arguments},
@@ -54,59 +50,26 @@ pub struct Machine {
 }
 
 impl Machine {
-    fn arguments(&self) -> Arguments {
+    pub(super) fn arguments(&self) -> Arguments {
         let Self { id, address } = self;
         let id = id.iter().fold(Arguments::new(), |all, id| all.with("machine", id));
         address.iter().fold(id, |all, address| all.with("address", address))
     }
 }
 
-/// A line of the journal, before its outcome.
-#[derive(Serialize)]
-struct Entry<'a> {
-    at: String,
-    who: &'a str,
-    plan: &'a str,
-    #[serde(skip_serializing_if = "Option::is_none")]
-    commit: Option<&'a str>,
-    step: String,
-}
-
-impl Entry<'_> {
-    /// The script closes the object behind the outcome.
-    fn open(&self) -> Result<String, Failure> {
-        let line = serde_json::to_string(self).map_err(Failure::local)?;
-        Ok(line.strip_suffix('}').unwrap_or(&line).to_owned())
-    }
-}
-
-/// Notes in the host's journal who runs a script that no lock fences.
-pub(crate) fn journal_entry(who: &str, what: &str) -> Result<Arguments, Failure> {
-    let at = OffsetDateTime::now_utc().format(&Rfc3339).map_err(Failure::local)?;
-    let entry = Entry { at, who, plan: "-", commit: None, step: what.to_owned() };
-    Ok(Arguments::new().with("journal", JOURNAL_FILE).with("entry", entry.open()?))
-}
-
 impl Fence {
     /// What comes before a step's own arguments.
     pub(crate) fn arguments(&self, step: &Step, generation: u64) -> Result<Arguments, Failure> {
-        let entry = Entry {
-            at: OffsetDateTime::now_utc().format(&Rfc3339).map_err(Failure::local)?,
-            who: &self.who,
-            plan: &self.plan,
-            commit: self.commit.as_ref().map(Commit::as_str),
-            step: step.id.to_string(),
-        };
-        let open = entry.open()?;
+        let entry = journal::entry_of_step(self, step.id.to_string())?;
         let lock = self.machine(step.host()).with("fence", &self.lock).with("turn", generation);
-        Ok(lock.with("journal", &self.journal).with("entry", open))
+        Ok(lock.and(entry))
     }
 
     fn machine(&self, host: &HostName) -> Arguments {
         self.machines.get(host).map(Machine::arguments).unwrap_or_default()
     }
 
-    /// Goes on with the lock over a new connection: the generation from here on. What was sent over
+    /// Resumes the lock over a new connection: the generation from here on. What was sent over
     /// the one before is over by then, or does nothing.
     pub(crate) async fn renew(
         &self,

@@ -9,10 +9,10 @@ use tokio::sync::watch;
 use tokio::task::JoinSet;
 use tokio::time::{Instant, MissedTickBehavior, interval_at, timeout};
 
-use super::{LEASE, lock, run};
+use super::{LEASE, run};
 use crate::hosts::StepErrorKind;
 use crate::pool::Pool;
-use crate::script;
+use crate::script::{self, call::Arguments};
 
 /// How often the lease is renewed, and how long one try may take: two may fail before it ends.
 const RENEW: Duration = Duration::from_secs(15);
@@ -30,10 +30,10 @@ impl Keeper {
         Self { hosts: JoinSet::new(), lost: watch::Sender::new(None), pace: RENEW }
     }
 
-    /// Renews the lease of one more host.
-    pub(super) fn keep(&mut self, pool: &Arc<Pool>, nonce: &str, host: &HostName) {
+    /// Renews the lease of one more host; `lock` says of which lock, and whose.
+    pub(super) fn keep(&mut self, pool: &Arc<Pool>, lock: Arguments, host: &HostName) {
         let (pool, host) = (Arc::clone(pool), host.clone());
-        let args = lock().with("seconds", LEASE.as_secs()).with("run", nonce);
+        let args = lock.with("seconds", LEASE.as_secs());
         self.keep_by(host.clone(), move || {
             let (pool, host, args) = (Arc::clone(&pool), host.clone(), args.clone());
             async move { run(&pool, &host, script::LOCK_KEEP, args).await.map(|_| ()) }
@@ -63,7 +63,7 @@ impl Keeper {
         });
     }
 
-    /// Waits until a host says that the lock is somebody else's, and gives its words.
+    /// Waits until a host reports that another run has the lock, and returns its words.
     pub(super) fn lost(&self) -> impl Future<Output = String> + use<> {
         let mut lost = self.lost.subscribe();
         async move {
@@ -72,7 +72,7 @@ impl Keeper {
                     return why;
                 }
                 if lost.changed().await.is_err() {
-                    // Nobody renews it any more, so nobody will hear that it is lost.
+                    // It is no longer renewed, so its loss would go unnoticed.
                     std::future::pending::<()>().await;
                 }
             }
@@ -133,7 +133,7 @@ mod tests {
     }
 
     #[tokio::test]
-    async fn whoever_asks_late_hears_as_well_that_the_lock_is_lost() {
+    async fn a_late_caller_also_hears_that_the_lock_is_lost() {
         let mut keeper = keeper();
         let _asks = kept(&mut keeper, || failing(StepErrorKind::Guard));
         for _ in 0..2 {
@@ -157,7 +157,7 @@ mod tests {
         let mut asks = kept(&mut keeper, || std::future::ready(Ok(())));
         asks.recv().await.unwrap();
         keeper.end();
-        // The end of the channel: nobody is left who asks.
+        // The channel is closed: no caller is left.
         while asks.recv().await.is_some() {}
     }
 }

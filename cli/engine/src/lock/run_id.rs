@@ -51,7 +51,7 @@ pub(super) fn of_this_run() -> Result<String, getrandom::Error> {
 }
 
 /// Whether the run of this identity is certainly over: it was on this machine, since its last boot,
-/// and its process is gone. Of another machine nobody can tell.
+/// and its process is gone. For another machine that can't be known.
 pub(super) fn is_over(identity: &str) -> bool {
     let parts: Vec<&str> = identity.split('.').collect();
     let [boot, namespace, pid, started, _random] = parts[..] else { return false };
@@ -189,7 +189,7 @@ mod tests {
         }
     }
 
-    /// Set for a run of this very test in the place of somebody who may not look at other processes.
+    /// Set when this test runs itself as a user who may not see other processes.
     const HIDDEN: &str = "QUORATE_TEST_HIDDEN_RUN";
 
     #[test]

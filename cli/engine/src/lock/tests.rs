@@ -36,13 +36,13 @@ async fn held(pool: &Arc<Pool>, host: &str) -> Option<String> {
 }
 
 #[tokio::test]
-async fn whoever_is_refused_on_one_host_leaves_none_locked() {
+async fn a_run_that_is_refused_on_one_host_leaves_none_locked() {
     let (a, b) = (host(), host());
     let pool = pool(&[("a", &a), ("b", &b)]);
     let [only_b, both] = [vec!["b"], vec!["a", "b"]]
         .map(|hosts| hosts.into_iter().map(name).collect::<BTreeSet<HostName>>());
-    let mut first = take(&pool, &only_b, &claim("ann@a")).await.unwrap();
-    let refused = take(&pool, &both, &claim("bob@b")).await.unwrap_err();
+    let mut first = take(&pool, &only_b, &BTreeMap::new(), &claim("ann@a")).await.unwrap();
+    let refused = take(&pool, &both, &BTreeMap::new(), &claim("bob@b")).await.unwrap_err();
     assert!(matches!(&refused, LockError::Held { host, .. } if *host == name("b")), "{refused}");
     assert!(refused.to_string().contains("ann@a holds the lock since noon: a test"), "{refused}");
     assert_eq!(held(&pool, "a").await, None);
@@ -50,9 +50,26 @@ async fn whoever_is_refused_on_one_host_leaves_none_locked() {
 
     first.free().await;
     assert_eq!(held(&pool, "b").await, None);
-    let lock = take(&pool, &both, &claim("bob@b")).await.unwrap();
+    let lock = take(&pool, &both, &BTreeMap::new(), &claim("bob@b")).await.unwrap();
     assert_eq!(lock.generations, BTreeMap::from([(name("a"), 2), (name("b"), 2)]));
     assert!(held(&pool, "a").await.is_some() && held(&pool, "b").await.is_some());
+}
+
+/// A name may point elsewhere since the plan was made: there no lock is taken, kept or given back.
+#[tokio::test]
+async fn the_lock_is_taken_on_the_machine_of_the_plan_alone() {
+    let a = host();
+    let pool = pool(&[("a", &a)]);
+    let hosts = BTreeSet::from([name("a")]);
+    let of = |id: String| BTreeMap::from([(name("a"), Machine { id: Some(id), address: None })]);
+    let refused = take(&pool, &hosts, &of("0".repeat(32)), &claim("ann@a")).await.unwrap_err();
+    assert!(refused.to_string().contains("leads to another machine"), "{refused}");
+    assert!(!a.path("lib/quorate").exists());
+    let own = std::fs::read_to_string("/etc/machine-id").unwrap_or_default();
+    let mut lock = take(&pool, &hosts, &of(own.trim().to_owned()), &claim("ann@a")).await.unwrap();
+    assert!(held(&pool, "a").await.is_some());
+    lock.free().await;
+    assert_eq!(held(&pool, "a").await, None);
 }
 
 #[tokio::test]
@@ -71,13 +88,13 @@ async fn a_long_history_is_read_whole() {
 
 /// The first host decides between two runs that start at once: the run that does not get it asks no other host.
 #[tokio::test]
-async fn whoever_is_refused_on_the_first_host_asks_no_other() {
+async fn a_run_that_is_refused_on_the_first_host_tries_no_other() {
     let (a, b) = (host(), host());
     let pool = pool(&[("a", &a), ("b", &b)]);
     let [only_a, both] = [vec!["a"], vec!["a", "b"]]
         .map(|hosts| hosts.into_iter().map(name).collect::<BTreeSet<HostName>>());
-    let _first = take(&pool, &only_a, &claim("ann@a")).await.unwrap();
-    take(&pool, &both, &claim("bob@b")).await.unwrap_err();
+    let _first = take(&pool, &only_a, &BTreeMap::new(), &claim("ann@a")).await.unwrap();
+    take(&pool, &both, &BTreeMap::new(), &claim("bob@b")).await.unwrap_err();
     assert!(!b.path("lib/quorate/lock").exists());
 }
 
@@ -87,13 +104,13 @@ async fn a_host_that_went_away_is_away_and_leaves_none_locked() {
     let pool = pool(&[("a", &a), ("b", &b)]);
     drop(b);
     let both: BTreeSet<HostName> = ["a", "b"].into_iter().map(name).collect();
-    let refused = take(&pool, &both, &claim("ann@a")).await.unwrap_err();
+    let refused = take(&pool, &both, &BTreeMap::new(), &claim("ann@a")).await.unwrap_err();
     assert!(matches!(&refused, LockError::Away { host, .. } if *host == name("b")), "{refused:?}");
     assert_eq!(held(&pool, "a").await, None);
 }
 
 #[test]
-fn the_refusal_that_is_told_does_not_depend_on_which_host_is_faster() {
+fn the_refusal_that_is_reported_does_not_depend_on_which_host_is_faster() {
     let (why, who) = ("no answer".to_owned(), "ann@a".to_owned());
     let refusals = || {
         vec![

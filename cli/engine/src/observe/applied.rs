@@ -28,7 +28,7 @@ pub(super) fn last(files: &Files) -> Observed<Applied> {
 }
 
 /// Who holds the host's lock at this moment, by the host's own clock. It is reported and decides nothing:
-/// what can't be read is nobody.
+/// one that can't be read counts as none.
 pub(super) fn holder(records: &Records, files: &Files, boot_id: &str) -> Option<Holder> {
     let Observed::Known(text) = files.text(LOCK_FILE) else { return None };
     let lock: BTreeMap<&str, &str> = text.lines().filter_map(|line| line.split_once(' ')).collect();

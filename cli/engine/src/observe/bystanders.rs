@@ -1,7 +1,7 @@
 //! The inventory's hosts that no cluster uses: whether they carry traces of one that was formed.
 //!
 //! A cluster may have been theirs before its `members` named others: then it must not be formed again, and what is
-//! left of a member there is taken away.
+//! left of a member there is removed.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;

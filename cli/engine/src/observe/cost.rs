@@ -29,7 +29,7 @@ use remote::{Call, Payload, Progress, RemoteError, clean};
 /// The script that measures.
 pub(super) const SCRIPT: &str = include_str!("../script/sh/cost.sh");
 
-/// Of a hundred writes one may be as slow as it likes; twice as many make chance smaller.
+/// One write in a hundred may be arbitrarily slow; twice as many writes reduce the effect of chance.
 const WRITES: u32 = 200;
 /// What etcd writes for a small entry, in bytes.
 const WRITE_BYTES: u32 = 2048;
@@ -115,7 +115,7 @@ fn arguments(request: &Request, question: &Question) -> Vec<String> {
     ];
     words.extend(request.members.iter().map(|member| {
         let data = member.layout().data_dir();
-        format!("member={},{data},{}", member.cluster, member.metrics_url())
+        format!("member={},{data},http://{}", member.cluster, member.loopback_metrics_socket())
     }));
     words.extend(question.disks.iter().map(|cluster| format!("disk={cluster}")));
     let ports: BTreeSet<u16> = question.peers.iter().map(SocketAddr::port).collect();
@@ -171,7 +171,7 @@ fn disk(records: &Records, cluster: &str) -> DiskTime {
     let own = said(cluster);
     let other = own.and_then(|own| said(own.strip_prefix("as ")?));
     let Some(said) = other.or(own) else {
-        return DiskTime::Unmeasured("the host said nothing of it".to_owned());
+        return DiskTime::Unmeasured("the host did not report it".to_owned());
     };
     let (head, rest) = said.split_once('\n').unwrap_or((said, ""));
     match head.split_once(' ').unwrap_or((head, "")) {
@@ -184,6 +184,6 @@ fn disk(records: &Records, cluster: &str) -> DiskTime {
             "an etcd that quorate does not know uses this disk, so nothing was written".to_owned(),
         ),
         ("failed", why) => DiskTime::Unmeasured(clean(why.as_bytes())),
-        _ => DiskTime::Unmeasured("what the host said of it can't be read".to_owned()),
+        _ => DiskTime::Unmeasured("the host's report of it can't be read".to_owned()),
     }
 }

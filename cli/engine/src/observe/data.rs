@@ -48,6 +48,7 @@ pub(super) fn directory(
         wal,
         owners: owners(files, layout),
         origin: origin(records, files, layout, cluster),
+        restored: records.text(&format!("restored:{cluster}")).is_some(),
         archives: archives(records, cluster),
     })
 }

@@ -2,8 +2,8 @@
 
 use std::collections::BTreeMap;
 
+use pki::Sha256Digest;
 use planner::facts::{FileFacts, Observed};
-use sha2::{Digest as _, Sha256};
 
 use super::records::Records;
 use super::unread::Unread;
@@ -68,7 +68,7 @@ impl Inode {
 }
 
 impl Files {
-    /// Reads the records of files. Where `stat` did not say one line for each path nobody can tell
+    /// Reads the records of files. Where `stat` did not print one line for each path it is unclear
     /// which line is whose.
     pub(super) fn read(records: &Records) -> Result<Self, Unread> {
         let asked = records.need("files", "what its files are")?.split_whitespace();
@@ -91,7 +91,7 @@ impl Files {
         Ok(Self { paths, digests, texts, torn })
     }
 
-    /// Whether somebody wrote while the host read: then what was read is of no one moment. A file that is
+    /// Whether a file changed while the host read it: then the facts are not of one moment. A file that is
     /// no text looks the same.
     pub(super) fn is_torn(&self) -> bool {
         self.torn
@@ -154,7 +154,7 @@ impl Files {
         }
     }
 
-    /// The regular files of a directory that the host found by itself and whose names end so.
+    /// The regular files of a directory that the host listed and whose names end in this.
     pub(super) fn named<'a>(
         &'a self,
         directory: &str,
@@ -170,7 +170,7 @@ impl Files {
             .filter(|inode| inode.is_regular())
     }
 
-    /// Paths below a directory that the host found by itself or was asked for.
+    /// Paths below a directory that the host listed or that the request named.
     pub(super) fn below<'a>(&'a self, directory: &str) -> impl Iterator<Item = &'a Inode> {
         let prefix = format!("{directory}/");
         self.paths
@@ -252,16 +252,14 @@ fn texts(
         let Some((body, after)) = rest.split_at_checked(inode.size) else { break };
         rest = after;
         if let Ok(text) = std::str::from_utf8(body)
-            && digests.get(path).is_some_and(|digest| *digest == sha256(body))
+            && digests
+                .get(path)
+                .is_some_and(|digest| *digest == Sha256Digest::hash(body).to_string())
         {
             texts.insert(path.to_owned(), text.to_owned());
         }
     }
     texts
-}
-
-fn sha256(bytes: &[u8]) -> String {
-    Sha256::digest(bytes).iter().map(|byte| format!("{byte:02x}")).collect()
 }
 
 #[cfg(test)]

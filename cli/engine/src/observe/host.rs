@@ -20,7 +20,7 @@ use remote::{Reply, clean};
 /// What a reply says of a host.
 pub(super) struct Seen {
     pub(super) facts: HostFacts,
-    /// Whether somebody wrote meanwhile, so that it should be looked at again.
+    /// Whether files changed meanwhile, so that it should be observed again.
     pub(super) torn: bool,
 }
 
@@ -48,8 +48,8 @@ pub(super) fn seen(request: &Request, records: &Records, span: Span) -> Result<S
     } else {
         network::listeners(records)
     };
-    let versions = request.versions();
-    let releases = versions.into_iter().map(|version| (version, releases::read(&files, version)));
+    let versions = &request.releases;
+    let releases = versions.iter().map(|version| (*version, releases::read(&files, *version)));
     let mut unit_names: Vec<String> =
         request.members.iter().map(|member| member.layout().unit_name()).collect();
     unit_names.extend(request.kubelet.then(|| KUBELET_UNIT.to_owned()));
@@ -68,6 +68,7 @@ pub(super) fn seen(request: &Request, records: &Records, span: Span) -> Result<S
         etcd_processes: processes.etcd,
         etcd_at_boot: at_boot(records),
         heavy_services: processes.heavy,
+        apiserver: None,
         kubelet: kubelet.map_or(Observed::Absent, |unit| kubelet::read(records, &files, unit)),
         releases: releases.collect(),
         passed: passed(records, &files),
@@ -78,6 +79,7 @@ pub(super) fn seen(request: &Request, records: &Records, span: Span) -> Result<S
             request.members.iter().map(|member| &member.cluster),
         ),
         sources: network::sources(records, &request.peers),
+        callers: network::callers(records, &request.callers),
         reach: BTreeMap::new(),
         round_trips: BTreeMap::new(),
         disks: BTreeMap::new(),
@@ -158,6 +160,10 @@ fn at_boot(records: &Records) -> BTreeSet<AtBoot> {
     let said = records.text("at-boot").unwrap_or_default().lines();
     said.filter_map(|line| match line.split_once(' ')? {
         ("unit", name) => Some(AtBoot::Unit(clean(name.as_bytes()))),
+        ("started", units) => {
+            let (by, unit) = units.split_once(' ')?;
+            Some(AtBoot::Started { by: clean(by.as_bytes()), unit: clean(unit.as_bytes()) })
+        }
         ("pod", path) => Some(AtBoot::Manifest(clean(path.as_bytes()))),
         _ => None,
     })

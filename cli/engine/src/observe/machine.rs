@@ -3,7 +3,7 @@
 use std::collections::BTreeSet;
 
 use inventories::inventory::Arch;
-use planner::facts::{Machine, Observed, Selinux};
+use planner::facts::{Machine, Namespace, Observed, Selinux};
 
 use super::clock::Skew;
 use super::data::Room;
@@ -65,6 +65,7 @@ pub(super) fn read(records: &Records, skew: Skew, room: Room) -> Result<Machine,
         distribution: distribution(records.text("distribution").unwrap_or_default()),
         systemd: records.text("systemd").and_then(systemd),
         user_namespaces: user_namespaces(records.text("user-namespaces")),
+        closed_namespaces: closed_namespaces(records.text("closed-namespaces")),
         selinux: selinux(records.text("selinux")),
         missing_tools: missing.map(str::to_owned).collect(),
         cores: cores(records.need("cpus", "how many processors it has")?)
@@ -107,6 +108,13 @@ fn user_namespaces(said: Option<&str>) -> Observed<u64> {
         },
         None => Observed::Unknown("the host did not say it".to_owned()),
     }
+}
+
+/// What was not said closes none: a start that fails says why.
+fn closed_namespaces(said: Option<&str>) -> BTreeSet<Namespace> {
+    let settings: BTreeSet<&str> = said.unwrap_or_default().split_whitespace().collect();
+    let is_closed = |kind: &Namespace| settings.contains(kind.setting());
+    Namespace::ALL.into_iter().filter(is_closed).collect()
 }
 
 /// systemd's own id of the installation. A fresh image may say `uninitialized` until its first boot.
@@ -182,6 +190,13 @@ mod tests {
             assert!(matches!(user_namespaces(odd), Observed::Unknown(_)), "{odd:?}");
             assert!(matches!(selinux(odd), Observed::Unknown(_)), "{odd:?}");
         }
+    }
+
+    #[test]
+    fn namespaces_that_the_kernel_allows_none_of_are_known_by_its_settings() {
+        let said = Some(" user.max_mnt_namespaces user.max_uts_namespaces user.max_net_namespaces");
+        assert_eq!(closed_namespaces(said), BTreeSet::from([Namespace::Mount, Namespace::Uts]));
+        assert_eq!(closed_namespaces(None), BTreeSet::new());
     }
 
     #[test]

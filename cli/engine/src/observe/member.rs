@@ -10,7 +10,7 @@ use templates::{BootstrapToken, Layout, Member};
 use super::files::Files;
 use super::records::Records;
 use super::unread::{Unread, observed};
-use super::{data, request, units, words};
+use super::{data, request, restore, units, words};
 use crate::etcd::{self, EtcdctlError};
 
 /// Puts together what the host said of a member.
@@ -32,10 +32,13 @@ pub(super) fn read(
         // is a no.
         quorum_seen: !files.inode(&layout.quorum_witness()).is_absent(),
         token: parsed(files.text(&layout.token_file()), token),
+        restore: parsed(files.text(&layout.restore_record()), restore::record),
         files: file_facts(files, member),
         pki_generation: files.link(&layout.pki_current()),
         data: data::directory(records, files, &layout, cluster),
         restart_due: restart_due(files, &layout, &unit),
+        // A proof that nobody needed costs little.
+        proof_due: !files.inode(&layout.proof_due()).is_absent(),
         running: process.clone().and_then(|()| running(records, cluster)),
         last_words: words::last(records, cluster),
         runs_as: process.clone().and_then(|()| runs_as(records, cluster)),
@@ -111,13 +114,15 @@ fn pod(records: &Records, cluster: &str) -> Observed<PodProcess> {
         return Observed::Absent;
     }
     let (pid, manifest) = said.split_once(' ').unwrap_or((said, ""));
+    let settings = records.text(&format!("pod-settings:{cluster}")).unwrap_or_default();
     let is_identity = |text: &str| text.bytes().all(|b| b.is_ascii_hexdigit());
     match pid.parse() {
         Ok(pid) => Observed::Known(PodProcess {
             pid,
             manifest: if is_identity(manifest) { manifest.to_owned() } else { String::new() },
+            settings: settings.lines().map(|name| remote::clean(name.as_bytes())).collect(),
         }),
-        Err(_) => Observed::Unknown("the host said an odd pid of its pod".to_owned()),
+        Err(_) => Observed::Unknown("the host reported an invalid pid of its pod".to_owned()),
     }
 }
 
@@ -156,7 +161,7 @@ fn runs_as(records: &Records, cluster: &str) -> Observed<u32> {
         None => Observed::Absent,
         Some(mut said) => match said.next().and_then(|uid| uid.parse().ok()) {
             Some(uid) => Observed::Known(uid),
-            None => Observed::Unknown("the host said an odd one".to_owned()),
+            None => Observed::Unknown("the host reported an invalid one".to_owned()),
         },
     }
 }
@@ -164,7 +169,7 @@ fn runs_as(records: &Records, cluster: &str) -> Observed<u32> {
 fn etcd(records: &Records, cluster: &str) -> Observed<EtcdFacts> {
     let answer = |question: &str| {
         let said = records.text(&format!("{question}:{cluster}"));
-        said.map(answer).ok_or_else(|| "no etcdctl on the host could ask it".to_owned())
+        said.map(answer_of).ok_or_else(|| "no etcdctl on the host could ask it".to_owned())
     };
     let status = answer("status")
         .and_then(|(said, status)| etcd::statuses(said).map_err(|error| reason(&error, status)));
@@ -177,7 +182,11 @@ fn etcd(records: &Records, cluster: &str) -> Observed<EtcdFacts> {
     match status.map(|statuses| statuses.into_iter().next()) {
         Ok(Some(status)) => {
             let forbids_us = answer("read").is_ok_and(|(said, _)| etcd::is_forbidden(said));
-            Observed::Known(EtcdFacts { members, forbids_us, ..status.facts })
+            let authentication = match records.text(&format!("stranger:{cluster}")).map(answer_of) {
+                Some((said, status)) => etcd::stranger_is_refused(said, status),
+                None => Observed::Absent,
+            };
+            Observed::Known(EtcdFacts { members, forbids_us, authentication, ..status.facts })
         }
         Ok(None) => Observed::Unknown("etcdctl printed no answer".to_owned()),
         Err(why) => Observed::Unknown(why),
@@ -185,7 +194,7 @@ fn etcd(records: &Records, cluster: &str) -> Observed<EtcdFacts> {
 }
 
 /// What etcdctl said, and its exit status, which the script adds as a last line.
-fn answer(said: &str) -> (&str, &str) {
+fn answer_of(said: &str) -> (&str, &str) {
     said.trim_end().rsplit_once('\n').unwrap_or(("", said.trim()))
 }
 

@@ -24,7 +24,7 @@ pub(super) fn read(records: &Records, names: &BTreeSet<String>) -> Names {
 }
 
 fn silent() -> Observed<BTreeSet<IpAddr>> {
-    Observed::Unknown("the host said nothing of it".to_owned())
+    Observed::Unknown("the host did not report it".to_owned())
 }
 
 /// The status of `getent ahosts`, then a line for each address and kind of socket.

@@ -4,7 +4,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::net::{IpAddr, Ipv6Addr};
 
 use inventories::ClusterName;
-use planner::facts::{Listener, Observed};
+use planner::facts::{Caller, Listener, Observed};
 
 use super::records::Records;
 use super::unread::{Unread, observed};
@@ -36,6 +36,32 @@ fn listener(line: &str) -> Result<Listener, Unread> {
     let process =
         owner.map_or_else(|| "another program".to_owned(), |(name, _)| clean(name.as_bytes()));
     Ok(Listener { address, port: port.parse().map_err(|_| odd())?, process, pid })
+}
+
+/// Who is connected to these ports from elsewhere. Absent where the host was not asked.
+pub(super) fn callers(records: &Records, asked: &BTreeSet<u16>) -> Observed<BTreeSet<Caller>> {
+    if asked.is_empty() {
+        return Observed::Absent;
+    }
+    let said = records.need("callers", "who is connected to its members");
+    observed(said.and_then(|said| {
+        let all: Result<Vec<_>, _> = said.lines().map(caller).collect();
+        Ok(all?.into_iter().flatten().collect())
+    }))
+}
+
+/// `10.77.1.11:2379 10.77.1.9`, `[fd00::1]:2379 [fd00::9]`. A connection from the host itself is none from elsewhere.
+fn caller(line: &str) -> Result<Option<Caller>, Unread> {
+    let odd = || Unread::odd(format!("cannot parse the output of ss: {}", clean(line.as_bytes())));
+    let (local, from) = line.split_once(' ').ok_or_else(odd)?;
+    let (own, port) = local.rsplit_once(':').ok_or_else(odd)?;
+    let address = |text: &str| {
+        // A link-local address names its interface.
+        let text = text.trim_matches(['[', ']']).split('%').next().unwrap_or(text);
+        text.trim_end_matches(']').parse::<IpAddr>().map(|at| at.to_canonical()).map_err(|_| odd())
+    };
+    let (own, from, port) = (address(own)?, address(from)?, port.parse().map_err(|_| odd())?);
+    Ok((own != from && !from.is_loopback()).then_some(Caller { port, from }))
 }
 
 /// Which of these addresses the host itself has, and of those at which its members listen now.
@@ -78,7 +104,7 @@ pub(super) fn sources(
             complaint = line;
         }
     }
-    let silent = || Observed::Unknown("ip said nothing of it".to_owned());
+    let silent = || Observed::Unknown("ip printed nothing about it".to_owned());
     peers.iter().map(|peer| (*peer, sources.remove(peer).unwrap_or_else(silent))).collect()
 }
 
@@ -118,7 +144,7 @@ mod tests {
         Records::parse(reply.as_bytes()).unwrap()
     }
 
-    /// The inventory has another address by now, and nobody asks for this one by name.
+    /// The inventory has another address by now, and does not name this one.
     #[test]
     fn a_host_has_the_address_at_which_its_member_still_listens() {
         let asked = BTreeSet::from(["10.0.0.9".parse().unwrap()]);

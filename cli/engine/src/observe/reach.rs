@@ -113,7 +113,7 @@ async fn answers(
     answers
 }
 
-/// What the host finds, and the shortest time after which it says so, where it gets an answer.
+/// What the host finds, and the shortest time until an answer, where it gets one.
 async fn quickest(
     connection: &Connection,
     to: SocketAddr,

@@ -10,13 +10,13 @@ use super::files::Files;
 
 /// The first line of a manifest that we can read.
 const FORMAT: &str = "quorate-release 1";
-/// Nobody but root may write a program that root runs, and everybody may run it.
+/// Only root may write a program that root runs, and every user may run it.
 const PERMISSIONS: u32 = 0o755;
 
 /// What is installed of a release. A release without a manifest is none: the install writes it
 /// last.
 pub(super) fn read(files: &Files, version: EtcdVersion) -> Observed<InstalledRelease> {
-    let layout = ReleaseLayout::of(version);
+    let layout = ReleaseLayout::new(version);
     let text = match files.text(&layout.manifest()) {
         Observed::Known(text) => text,
         Observed::Absent => return Observed::Absent,

@@ -7,6 +7,7 @@ use inventories::inventory::{Ports, Runtime};
 use inventories::{AccountName, EtcdVersion, HostName};
 use planner::SiteSpec;
 use planner::layout::{own, parents};
+use planner::spec::ClusterSpec;
 use templates::layout::{
     APPLIED_FILE, DATA_ROOT, KUBEADM_KUBELET_CONFIG, KUBELET_CONFIG, KUBELET_DROP_IN, KUBELET_UNIT,
     LOCK_FILE, MANIFESTS, PkiFile, ReleaseLayout, SITE_FILE, UNITS,
@@ -20,18 +21,23 @@ use super::{machine, processes};
 pub(super) struct Request {
     /// The members that belong here, one a cluster.
     pub(super) members: Vec<Member>,
-    /// The peers that they have elsewhere.
+    /// Where it is asked from which address it would speak to: the peers that they have elsewhere, and with a firewall
+    /// all members of clusters that it has to do with.
     pub(super) peers: BTreeSet<IpAddr>,
+    /// The ports of its members whose clients a firewall might cut off; empty without one.
+    pub(super) callers: BTreeSet<u16>,
     /// Where its members and their peers are to be found, by the inventory.
     pub(super) addresses: BTreeSet<IpAddr>,
     /// The names by which members are to find each other.
     pub(super) names: BTreeSet<String>,
     /// Whether a member is to run as a pod, so that the kubelet matters.
     pub(super) kubelet: bool,
+    /// The releases that its members may be changed to.
+    pub(super) releases: BTreeSet<EtcdVersion>,
 }
 
 impl Request {
-    /// The request for each host that a cluster uses.
+    /// The request for each host that a cluster or an API server uses.
     pub(super) fn all(spec: &SiteSpec) -> BTreeMap<HostName, Self> {
         let mut requests: BTreeMap<HostName, Self> = BTreeMap::new();
         for cluster in spec.clusters.values() {
@@ -42,11 +48,29 @@ impl Request {
                 }
                 request.kubelet |= cluster.runtime == Runtime::StaticPod;
                 request.members.push(member.member.clone());
+                request.releases = spec.releases();
                 let others = cluster.members.iter().filter(|(other, _)| *other != host);
                 request.peers.extend(others.map(|(_, peer)| peer.member.peer_address));
                 let all = cluster.members.values().map(|member| &member.member);
                 request.addresses.extend(all.flat_map(Member::addresses));
+                if spec.firewall.is_some() {
+                    let Ports { client, peer, metrics } = member.member.ports;
+                    request.callers.extend([client, peer, metrics]);
+                    request.peers.extend(clients_at(cluster, host));
+                }
             }
+        }
+        for host in spec.api_servers() {
+            let request = requests.entry(host.clone()).or_insert_with(Self::empty);
+            request.addresses.extend(spec.addresses_of(host));
+        }
+        let walled = spec.configured().filter(|_| spec.firewall.is_some());
+        for (host, kubernetes) in
+            walled.flat_map(|(_, one)| one.apiservers.iter().map(move |host| (host, one)))
+        {
+            let request = requests.entry(host.clone()).or_insert_with(Self::empty);
+            let used = kubernetes.clusters().filter_map(|name| spec.clusters.get(name));
+            request.peers.extend(used.flat_map(|cluster| clients_at(cluster, host)));
         }
         requests
     }
@@ -56,15 +80,12 @@ impl Request {
         Self {
             members: Vec::new(),
             peers: BTreeSet::new(),
+            callers: BTreeSet::new(),
             addresses: BTreeSet::new(),
             names: BTreeSet::new(),
             kubelet: false,
+            releases: BTreeSet::new(),
         }
-    }
-
-    /// The releases that the members run.
-    pub(super) fn versions(&self) -> BTreeSet<EtcdVersion> {
-        self.members.iter().map(|member| member.version).collect()
     }
 
     /// The accounts that the members run as.
@@ -90,9 +111,9 @@ impl Request {
             words.push(format!("kubelet={KUBELET_UNIT}"));
             words.extend([KUBELET_DROP_IN, KUBELET_CONFIG].map(|path| format!("text={path}")));
         }
-        for version in self.versions() {
+        for version in &self.releases {
             words.push(format!("release={version}"));
-            words.push(format!("text={}", ReleaseLayout::of(version).manifest()));
+            words.push(format!("text={}", ReleaseLayout::new(*version).manifest()));
         }
         for member in &self.members {
             words.extend(files_of(member));
@@ -100,6 +121,7 @@ impl Request {
             words.push(format!("member={}", member_word(member)));
         }
         words.extend(self.peers.iter().map(|peer| format!("route={peer}")));
+        words.extend(self.callers.iter().map(|port| format!("callers={port}")));
         let more = self.addresses.difference(&self.peers);
         words.extend(more.map(|address| format!("address={address}")));
         words.extend(self.names.iter().map(|name| format!("name={name}")));
@@ -107,6 +129,15 @@ impl Request {
         words.extend(machine::tools().map(|tool| format!("tool={tool}")));
         words
     }
+}
+
+/// Where the members on other hosts are found by clients.
+fn clients_at<'a>(
+    cluster: &'a ClusterSpec,
+    host: &'a HostName,
+) -> impl Iterator<Item = IpAddr> + 'a {
+    let others = cluster.members.iter().filter(move |(other, _)| *other != host);
+    others.map(|(_, member)| member.member.client_address)
 }
 
 /// Where quorate keeps its records: the directory that the site's file is in.
@@ -149,6 +180,8 @@ fn files_of(member: &Member) -> Vec<String> {
         (About::Directory, layout.quorum_witness()),
         (About::Link, layout.pki_current()),
         (About::Text, layout.restart_due()),
+        (About::Directory, layout.proof_due()),
+        (About::Text, layout.restore_record()),
     ];
     let all = facts(member).into_iter().chain(more);
     all.map(|(about, path)| format!("{}={path}", about.key())).collect()
@@ -200,7 +233,7 @@ fn member_word(member: &Member) -> String {
         layout.marker(),
         layout.quorum_witness(),
         member.loopback_client_url().to_string(),
-        ReleaseLayout::of(member.version).etcdctl(),
+        ReleaseLayout::new(member.version).etcdctl(),
         layout.pki_file(PkiFile::ClientCa),
         layout.pki_file(PkiFile::HealthcheckCert),
         layout.pki_file(PkiFile::HealthcheckKey),

@@ -2,7 +2,7 @@
 //!
 //! No program that every host has asks for SRV records. So the question is ours, in DNS over TCP,
 //! and goes through the host's SSH server to the name servers of its `resolv.conf`: those are the
-//! ones that etcd asks, which resolves by itself and not through the C library.
+//! ones that etcd asks: it resolves names itself and not through the C library.
 
 mod message;
 
@@ -91,7 +91,7 @@ async fn look_up(
     let mut why = "/etc/resolv.conf of the host names no server".to_owned();
     for server in servers {
         let Some(question) = message::question(service) else {
-            return Observed::Unknown("it is no name".to_owned());
+            return Observed::Unknown("it is not a name".to_owned());
         };
         why = match connection.exchange(*server, question, PATIENCE).await {
             Ok(answer) => match message::offers(&answer) {

@@ -37,7 +37,7 @@ const SHELLS: [&[&str]; 2] = [&["dash"], &["bash", "--posix"]];
 
 fn spec(text: &str) -> SiteSpec {
     let source = inventories::Source::new("quorate.toml".to_owned(), text.to_owned());
-    let parsed = inventories::parse(&source, &[], templates::flags::check);
+    let parsed = inventories::parse(&source, &[], templates::FLAG_CHECKS);
     let inventory = parsed.inventory.unwrap_or_else(|| panic!("{:?}", parsed.diagnostics));
     expand(&inventory, &Default::default()).expect("a sound inventory")
 }
@@ -66,6 +66,7 @@ fn request() -> Request {
         version = "3.5.35"
         members = ["etcd-1"]
         ports = { client = 2382, peer = 2383, metrics = 2384 }
+        [firewall]
         [pki]
         plain-keys = true
         [release.sha256]
@@ -143,7 +144,7 @@ fn now() -> Span {
 }
 
 fn layout(cluster: &str) -> Layout {
-    Layout::of(&cluster.parse().expect("a name"))
+    Layout::new(&cluster.parse().expect("a name"))
 }
 
 fn member<'a>(facts: &'a HostFacts, cluster: &str) -> &'a MemberFacts {
@@ -155,7 +156,7 @@ fn sha256(bytes: impl AsRef<[u8]>) -> String {
 }
 
 /// A member that has certificates, a token, a log and no marker yet.
-fn begun() -> Tree {
+fn started_member() -> Tree {
     let tree = Tree::new();
     let main = layout("main");
     let generation = format!("{}/generation-1", main.pki_dir());
@@ -194,7 +195,7 @@ fn an_empty_host_has_nothing_and_says_so() {
 
 /// A lease of 60 s was just taken on this very host, as the lock's own script counts.
 #[test]
-fn who_holds_the_lock_is_told_by_the_clock_of_the_lock() {
+fn who_holds_the_lock_is_shown_by_the_clock_of_the_lock() {
     let stat = fs::read_to_string("/proc/self/stat").expect("a stat");
     let started = stat.rsplit(") ").next().and_then(|words| words.split(' ').nth(19));
     let here: u64 = started.and_then(|ticks| ticks.parse().ok()).map(|t: u64| t / 100).unwrap();
@@ -255,8 +256,8 @@ fn a_systemctl_that_can_not_be_asked_leaves_units_unknown() {
 }
 
 #[test]
-fn everything_of_a_begun_member_is_seen() {
-    let tree = begun();
+fn everything_of_a_started_member_is_seen() {
+    let tree = started_member();
     for shell in SHELLS {
         let facts = tree.facts(shell);
         let main = member(&facts, "main");
@@ -280,7 +281,7 @@ fn everything_of_a_begun_member_is_seen() {
 
 #[test]
 fn a_key_is_hashed_and_its_content_never_leaves_the_host() {
-    let tree = begun();
+    let tree = started_member();
     for shell in SHELLS {
         let records = format!("{:?}", tree.records(shell));
         let facts = tree.facts(shell);
@@ -297,7 +298,7 @@ fn a_key_is_hashed_and_its_content_never_leaves_the_host() {
 
 #[test]
 fn records_inside_a_file_are_not_believed() {
-    let tree = begun();
+    let tree = started_member();
     let evil = "x\nmarked 5\nother\n\nforming 0\n\nstat 3\nabc\nclock-last 1\n0\nQUORATE-END\n";
     tree.write(&layout("main").unit_file(), evil);
     for shell in SHELLS {
@@ -310,7 +311,7 @@ fn records_inside_a_file_are_not_believed() {
 
 #[test]
 fn a_file_that_a_shell_can_not_carry_hides_no_other() {
-    let tree = begun();
+    let tree = started_member();
     let main = layout("main");
     // Power was lost while it was written: zeros, as a file system leaves them.
     tree.write(&main.unit_file(), [0; 4096]);
@@ -331,7 +332,7 @@ fn a_file_that_a_shell_can_not_carry_hides_no_other() {
 
 #[test]
 fn what_is_no_regular_file_is_neither_read_nor_waited_for() {
-    let tree = begun();
+    let tree = started_member();
     let main = layout("main");
     tree.write("/etc/shadow", "root:secret\n");
     let cert = format!("{}/generation-1/{}", main.pki_dir(), PkiFile::PeerCert.name());
@@ -351,7 +352,7 @@ fn what_is_no_regular_file_is_neither_read_nor_waited_for() {
 
 #[test]
 fn a_huge_file_is_not_shown() {
-    let tree = begun();
+    let tree = started_member();
     tree.write(&layout("main").unit_file(), "x".repeat(3_000_000));
     for shell in SHELLS {
         let facts = tree.facts(shell);
@@ -363,7 +364,7 @@ fn a_huge_file_is_not_shown() {
 
 #[test]
 fn garbage_in_our_records_is_unknown_and_never_absent() {
-    let tree = begun();
+    let tree = started_member();
     let main = layout("main");
     for garbage in ["", "\n", "{}", "{\"format\":2}", "etcd-1\nx", "\u{1b}[31m"] {
         for path in [main.marker(), main.token_file(), SITE_FILE.to_owned()] {
@@ -378,7 +379,7 @@ fn garbage_in_our_records_is_unknown_and_never_absent() {
 
 #[test]
 fn a_marker_ends_the_look_at_names_and_names_other_clusters() {
-    let tree = begun();
+    let tree = started_member();
     let marker = r#"{"format":1,"site":"lab","cluster":"main","cluster_id":"a","member_id":"b"}"#;
     tree.write(&layout("main").marker(), marker);
     tree.write(&layout("events").quorum_witness(), "");
@@ -394,7 +395,7 @@ fn a_marker_ends_the_look_at_names_and_names_other_clusters() {
 
 #[test]
 fn the_room_counts_our_own_data_as_free() {
-    let tree = begun();
+    let tree = started_member();
     let room = |tree: &Tree| {
         let records = tree.records(SHELLS[0]).map(|key, body| match key {
             "room" => Some(b"Avail File\n 1000 /\n".to_vec()),

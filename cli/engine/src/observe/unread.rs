@@ -7,7 +7,7 @@ use super::records::RecordError;
 /// Why it is not known.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 pub(super) enum Unread {
-    /// The script that looks did not come to its end.
+    /// The script that reads the facts did not finish.
     #[error("the facts script ended with status {status}{}", after_colon(.stderr))]
     Ended {
         /// Its exit status.

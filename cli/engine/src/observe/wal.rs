@@ -80,7 +80,7 @@ mod tests {
     use super::*;
     use proptest::prelude::*;
 
-    /// Of etcd 3.4.23; 3.5.35, 3.6.16 and 3.7.3 wrote the same of the same bootstrap, and each said that it is
+    /// From etcd 3.4.23; 3.5.35, 3.6.16 and 3.7.3 wrote the same for the same bootstrap, and each said that it is
     /// member 2baa8bd9efc286ee of cluster c493978cb1e78762.
     const HEAD: [u8; 66] = [
         0x04, 0x00, 0x00, 0x00, 0x00, 0x00, 0x00, 0x84, 0x08, 0x04, 0x10, 0x00, 0x00, 0x00, 0x00,

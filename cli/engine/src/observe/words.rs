@@ -73,7 +73,7 @@ mod tests {
     }
 
     #[test]
-    fn a_journal_that_was_not_read_to_its_end_is_told_as_that() {
+    fn a_journal_that_was_not_read_to_its_end_is_reported_as_that() {
         let cut = |said: &str| {
             let reply = format!("words-cut:main 3\nyes\nwords:main {}\n{said}\n", said.len());
             last(&Records::parse(reply.as_bytes()).unwrap(), "main").unwrap()

@@ -46,7 +46,7 @@ async fn many_hosts_behind_a_jump_host_with_few_logins_are_all_reached() {
     }
 }
 
-/// Each host is logged in to twice: to run scripts, and to see whom it reaches.
+/// Each host is logged in to twice: to run scripts, and to try which hosts it reaches.
 #[tokio::test]
 async fn a_jump_host_is_never_asked_for_more_logins_than_it_allows() {
     let (gate, host) = (Sshd::with("MaxStartups 10:100:10"), Sshd::with("MaxStartups 100"));
@@ -126,10 +126,10 @@ async fn a_server_that_stays_full_or_bans_us_is_named_as_that() {
 async fn what_is_no_ssh_server_is_not_tried_again() {
     let sshd = Sshd::start();
     let port = hanging_up_after("HTTP/1.1 400 Bad Request\r\n\r\n");
-    let begun = Instant::now();
+    let started = Instant::now();
     let error = connect(Target { port, ..sshd.target() }).await.unwrap_err();
     assert!(error.to_string().contains("HTTP/1.1 400 Bad Request"), "{error}");
-    assert!(begun.elapsed() < Duration::from_secs(5), "{:?}", begun.elapsed());
+    assert!(started.elapsed() < Duration::from_secs(5), "{:?}", started.elapsed());
 }
 
 /// A server that hangs up after these words, each time.

@@ -1,5 +1,6 @@
 //! From a host of the inventory to a login with every default resolved.
 
+pub(super) mod many;
 use std::path::PathBuf;
 use std::time::Duration;
 
@@ -23,7 +24,7 @@ const LEAST_SILENCE: Duration = Duration::from_secs(3);
 /// A longer one is as good as none, and Linux refuses sockets that probe less often than every nine hours.
 const LONGEST_SILENCE: Duration = Duration::from_secs(8 * 3600);
 
-/// Who runs quorate: where a host's settings say nothing, SSH's own are this person's.
+/// The user who runs quorate: where a host's settings name no user or key, SSH's defaults for this user apply.
 #[derive(Debug, Clone)]
 pub struct Operator {
     /// Name on this machine.

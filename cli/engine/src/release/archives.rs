@@ -88,7 +88,7 @@ impl Archives {
         // A reader that panicked is a defect.
         let (bytes, place) =
             read.await.unwrap_or_else(|defect| std::panic::resume_unwind(defect.into_panic()))?;
-        let got = Sha256Digest::of(&bytes).to_string();
+        let got = Sha256Digest::hash(&bytes).to_string();
         if got != sha256 {
             return Err(ArchiveError::Sum { place, wanted: sha256.to_owned(), got });
         }
@@ -101,7 +101,7 @@ mod tests {
     use super::*;
 
     fn digest(bytes: &[u8]) -> String {
-        Sha256Digest::of(bytes).to_string()
+        Sha256Digest::hash(bytes).to_string()
     }
 
     #[tokio::test]

@@ -31,17 +31,17 @@ pub(crate) fn read(reply: &Reply) -> Result<Answer, Failure> {
         let done = match word {
             "changed" => Done::Changed,
             "already" => Done::Already,
-            _ => return Err(Failure::failed("the script ended without its last word")),
+            _ => return Err(Failure::failed("the script ended without its result")),
         };
         return Ok(Answer { done, body: body.to_owned() });
     }
     Err(match reply.status {
-        REFUSED => Failure::of(StepErrorKind::Guard(reason(&text, "refused").0))
+        REFUSED => Failure::new(StepErrorKind::Guard(reason(&text, "refused").0))
             .hinted("the host changed since the plan was made: plan again"),
-        CUT => Failure::of(StepErrorKind::Unreachable(
+        CUT => Failure::new(StepErrorKind::Unreachable(
             "what was sent did not arrive whole; nothing was changed".to_owned(),
         )),
-        UNSURE => Failure::of(StepErrorKind::Unknown(reason(&text, "unsure").0)),
+        UNSURE => Failure::new(StepErrorKind::Unknown(reason(&text, "unsure").0)),
         status => failed(status, &text, &reply.stderr),
     })
 }

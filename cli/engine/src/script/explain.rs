@@ -49,6 +49,11 @@ const TABLE: &[(&[&str], &str, &str)] = &[
         "see which one it is: quorate etcdctl -- member list -w table",
     ),
     (
+        &["the learner does not catch up"],
+        "the new member gets the data more slowly than the cluster changes, or not at all",
+        "compare the disk and the network of this host with those of the others, then try again: quorate apply",
+    ),
+    (
         &["can only promote a learner member which is in sync with leader"],
         "the learner has not caught up with the leader yet",
         "watch its raft index reach the leader's, then try again: \
@@ -57,11 +62,11 @@ const TABLE: &[(&[&str], &str, &str)] = &[
     (
         &["can only promote a learner member"],
         "the member has a vote already, so nothing is left to do",
-        "see that it is so: quorate etcdctl -- member list -w table",
+        "check the member list: quorate etcdctl -- member list -w table",
     ),
     (
         &["has already been bootstrapped"],
-        "the member's data is gone, and its cluster still knows it",
+        "the member's data is gone, and its cluster still lists it",
         "it can't come back under its old id: it must be replaced; which members are left: \
          quorate status",
     ),
@@ -73,13 +78,12 @@ const TABLE: &[(&[&str], &str, &str)] = &[
     (
         &["cluster ID mismatch", "cluster-id mismatch"],
         "the member has data or a token of another cluster",
-        "find out which member is the stranger: quorate status; its data directory must be moved \
-         aside",
+        "find out which member is the stranger: quorate status; its data directory must be moved aside",
     ),
     (
         &["cannot find local etcd member", "error querying DNS SRV records"],
         "the member did not find itself in DNS while the cluster was formed",
-        "`quorate dns` prints the records that are wanted; mend them, then plan again",
+        "`quorate dns` prints the records that are wanted; correct yours, then plan again",
     ),
     (
         &["by others at http", "is used for a cluster of"],
@@ -105,7 +109,7 @@ const TABLE: &[(&[&str], &str, &str)] = &[
     (
         &["couldn't find local name"],
         "the member's name is not in its own list of members",
-        "the unit was changed by hand, and quorate plan shows how",
+        "the unit was changed manually; quorate plan shows how",
     ),
     (
         &["member count is unequal", "no match found for existing member"],
@@ -116,18 +120,17 @@ const TABLE: &[(&[&str], &str, &str)] = &[
     (
         &["tocommit("],
         "the member lost data that it had promised to keep",
-        "it must be replaced, for its data can't be repaired; which members are left: quorate \
-         status",
+        "it must be replaced, for its data can't be repaired; which members are left: quorate status",
     ),
     (
         &["database space exceeded"],
         "the database is full",
-        "compact, then quorate defrag, then quorate etcdctl -- alarm disarm",
+        "quorate defrag --dry-run shows the way out",
     ),
     (
         &["detected disallowed custom content in v2store", "illegal v2store content"],
         "the data directory holds data of etcd's version 2 store",
-        "go back to 3.5.32 or newer and remove the v2 data; what there is: etcdutl check v2store \
+        "go back to 3.5.32 or newer and remove the v2 data; to list it: etcdutl check v2store \
          --data-dir DIR, with the member stopped",
     ),
     (
@@ -168,10 +171,17 @@ const TABLE: &[(&[&str], &str, &str)] = &[
          [clusters.NAME.systemd] without = { PrivateUsers = \"your reason\" }",
     ),
     (
+        &["conflicting environment variable"],
+        "etcd got a flag as an argument and, by a variable, from its image, its container runtime or a drop-in",
+        "remove the variable that the message names: from the image, from the runtime (`default_env` of CRI-O, \
+         `base_runtime_spec` of containerd), or from the drop-in",
+    ),
+    (
         &["Failed to set up mount namespacing", "status=226/NAMESPACE"],
         "systemd could not set up the unit's private view of the file system (226/NAMESPACE)",
         "if the message names a path, check that it exists; if it names a read-only file system, make /tmp \
-         writable: findmnt -T /tmp",
+         writable: findmnt -T /tmp; if it says that no space is left, the kernel allows too few namespaces: \
+         sysctl -a -r '^user.max_.*_namespaces'",
     ),
     (
         &["status=203/EXEC", "Failed to locate executable", "status=126/", "status=127/"],
@@ -198,7 +208,7 @@ const TABLE: &[(&[&str], &str, &str)] = &[
     ),
     (
         &["permission denied"],
-        "a file or directory belongs to somebody else",
+        "a file or directory belongs to another user",
         "run quorate plan, which names files that are not etcd's; if it names none, run on the host: \
          namei -l /var/lib/etcd/*/member",
     ),
@@ -254,6 +264,10 @@ mod tests {
             (
                 "listen tcp 10.0.0.9:2380: bind: cannot assign requested address",
                 "does not have the address",
+            ),
+            (
+                "{\"level\":\"fatal\",\"msg\":\"conflicting environment variable is shadowed by corresponding command-line flag (either unset environment variable or disable flag))\",\"environment-variable\":\"ETCD_NAME=x\"}",
+                "by a variable, from its image",
             ),
             (
                 "etcd-main.service: Failed to set up user namespacing: No space left on device",
@@ -329,7 +343,7 @@ mod tests {
         ("request cluster ID mismatch", "another cluster", "quorate status"),
         ("cluster ID mismatch", "another cluster", "quorate status"),
         ("tocommit(41) is out of range [lastIndex(7)]. Was the", "lost data", "quorate status"),
-        ("etcdserver: mvcc: database space exceeded", "database is full", "alarm disarm"),
+        ("etcdserver: mvcc: database space exceeded", "database is full", "quorate defrag"),
         (
             "detected disallowed custom content in v2store for stage --v2-deprecation=write-only",
             "version 2 store",

@@ -1,5 +1,7 @@
 //! Why a step failed, before it is known on which host: made where the knowledge is.
 
+use std::error::Error;
+
 use inventories::HostName;
 
 use super::explain;
@@ -19,20 +21,19 @@ pub(crate) struct Failure {
 }
 
 impl Failure {
-    pub(crate) fn of(kind: StepErrorKind) -> Self {
+    pub(crate) fn new(kind: StepErrorKind) -> Self {
         Self { kind, words: Vec::new(), hint: None }
     }
 
     /// The step could not be prepared on the operator's side.
-    #[expect(clippy::needless_pass_by_value, reason = "errors are mapped with it")]
-    pub(crate) fn local(why: impl ToString) -> Self {
-        Self::of(StepErrorKind::Local(why.to_string()))
+    pub(crate) fn local(why: impl Into<Box<dyn Error + Send + Sync>>) -> Self {
+        Self::new(StepErrorKind::Local(why.into()))
     }
 
     /// The host tried and failed.
     #[expect(clippy::needless_pass_by_value, reason = "errors are mapped with it")]
     pub(crate) fn failed(why: impl ToString) -> Self {
-        Self::of(StepErrorKind::Failed(why.to_string()))
+        Self::new(StepErrorKind::Failed(why.to_string()))
     }
 
     pub(crate) fn hinted(self, hint: impl Into<String>) -> Self {
@@ -85,7 +86,7 @@ impl From<RemoteError> for Failure {
         } else if unknown {
             StepErrorKind::Unknown(why)
         } else if let RemoteError::Argument(_) = error {
-            StepErrorKind::Local(why)
+            return Self { hint: error.hint(), ..Self::local(error) };
         } else {
             StepErrorKind::Unreachable(why)
         };

@@ -11,7 +11,7 @@ use super::failure::Failure;
 use crate::etcd::credentials;
 
 /// The arguments of the step's guard. `wanted` is the sha256 of what the step writes: a file that
-/// is so already does not stand in the way of a step that was done and is done again.
+/// holds already does not block a step that was done and is done again.
 pub(crate) fn arguments(step: &Step, wanted: Option<&str>) -> Result<Arguments, Failure> {
     let guard = |name: &str| Arguments::new().with("guard", name);
     let words = match &step.guard {
@@ -53,7 +53,7 @@ fn marks(layout: &Layout) -> Arguments {
 /// How the others of a cluster are asked, and where: a line each.
 fn others((cluster, others): (&ClusterName, &Others)) -> (String, String) {
     let Others { members, needed, version, cluster_id } = others;
-    let tools = credentials(&Layout::of(cluster), *version).join(" ");
+    let tools = credentials(&Layout::new(cluster), *version).join(" ");
     let id = cluster_id.as_deref().unwrap_or("-");
     let endpoints: Vec<&str> = members.values().map(String::as_str).collect();
     (format!("{needed} {id} {tools}"), endpoints.join(" "))
@@ -75,7 +75,7 @@ pub(crate) fn patience(step: &Step) -> u64 {
 /// The paths of the member whose files the guard looks at.
 fn layout(step: &Step) -> Result<Layout, Failure> {
     match step.cluster() {
-        Some(cluster) => Ok(Layout::of(cluster)),
+        Some(cluster) => Ok(Layout::new(cluster)),
         None => Err(Failure::local(format!("step {} names no cluster", step.id))),
     }
 }
@@ -106,7 +106,7 @@ mod tests {
 
     #[test]
     fn each_guard_names_what_the_script_is_to_look_at() {
-        let layout = Layout::of(&"main".parse().unwrap());
+        let layout = Layout::new(&"main".parse().unwrap());
         let (wal, marker, witness) = (layout.wal_dir(), layout.marker(), layout.quorum_witness());
         let [wal, marker, witness] = [
             format!("guard_log={wal}"),
@@ -152,7 +152,7 @@ mod tests {
         let clusters = of_both.map(|(name, id)| (name.parse().unwrap(), others(id))).into();
         let said = of(Guard::OthersHealthy { clusters });
         let tools =
-            |name: &str| credentials(&Layout::of(&name.parse().unwrap()), version).join(" ");
+            |name: &str| credentials(&Layout::new(&name.parse().unwrap()), version).join(" ");
         let asked = format!("2 - {}\n2 cafe {}", tools("events"), tools("main"));
         let endpoints = "https://10.0.0.2:2379 https://10.0.0.3:2379";
         let places = format!("guard_places={endpoints}\n{endpoints}");

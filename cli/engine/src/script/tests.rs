@@ -1,5 +1,6 @@
 //! The scripts of the steps, run for real by dash and bash in a scratch folder.
 
+mod api_servers;
 mod archive;
 mod arguments;
 pub(crate) mod bench;
@@ -8,17 +9,23 @@ mod defrag;
 mod discovery;
 mod files;
 mod guards;
+mod kubeadm;
 mod kubelet;
 mod lint;
 mod list_by_address;
 mod locks;
+mod logs;
 mod machine;
 mod membership;
 mod move_leader;
 mod pods;
 mod recording;
 mod release;
+mod restore;
 mod silence;
 mod snapshots;
+mod space;
 mod starts;
+mod trial;
+mod upgrade;
 mod waits;

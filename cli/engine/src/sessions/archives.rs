@@ -1,7 +1,8 @@
 //! What quorate set aside on a host and kept: earlier data of members.
 
-use inventories::HostName;
+use inventories::{ClusterName, HostName};
 use remote::Payload;
+use templates::Layout;
 use templates::layout::DATA_ROOT;
 
 use crate::lock::{self, LockError};
@@ -30,7 +31,8 @@ pub struct Archive {
 pub async fn list(pool: &Pool, host: &HostName) -> Result<Vec<Archive>, LockError> {
     let call =
         lock::call(script::LIST_ARCHIVES, Arguments::new().with("root", DATA_ROOT), Payload::new());
-    let said = lock::made(pool, host, call).await.map_err(|kind| LockError::of(host, &kind))?;
+    let said =
+        lock::made(pool, host, call).await.map_err(|kind| LockError::from_kind(host, &kind))?;
     let mut archives = read(&said).map_err(|line| LockError::Failed {
         host: host.clone(),
         why: format!("the list of its archives has an unexpected line: {line:?}"),
@@ -54,11 +56,15 @@ pub async fn purge(
 ) -> Result<(), LockError> {
     let Archive { cluster, name, bytes: _ } = archive;
     let step = format!("{host}/{cluster}/purge-{name}");
-    let entry =
-        lock::journal_entry(who, &step).map_err(|failure| LockError::of(host, &failure.kind))?;
+    let entry = lock::journal::entry(who, &step)
+        .map_err(|failure| LockError::from_kind(host, &failure.kind))?;
+    // A folder that no cluster can be called has no restore either.
+    let record = ClusterName::new(cluster).map(|name| Layout::new(&name).restore_record());
+    let record = record.unwrap_or_default();
     let args = entry.with("root", DATA_ROOT).with("cluster", cluster).with("name", name);
+    let args = args.with("record", record);
     let call = lock::call(script::PURGE_ARCHIVE, args, Payload::new());
-    lock::made(pool, host, call).await.map_err(|kind| LockError::of(host, &kind))?;
+    lock::made(pool, host, call).await.map_err(|kind| LockError::from_kind(host, &kind))?;
     Ok(())
 }
 
@@ -90,6 +96,8 @@ mod tests {
         assert_eq!(archives[0].name, "20261128T120000Z-2baa8bd9efc286ee");
         let snapshots = read("32 main/20261128T120000Z-snapshot.db\n").unwrap();
         assert_eq!(snapshots[0].name, "20261128T120000Z-snapshot.db");
+        let back = read("32 main/20261128T120000Z-before-3-6-snapshot.db\n").unwrap();
+        assert_eq!(back[0].name, "20261128T120000Z-before-3-6-snapshot.db");
         for bad in ["1 main/-snapshot.db", "1 main/a.db", "1 main/a-snapshot.db-snapshot.db"] {
             assert_eq!(read(bad), Err(bad));
         }

@@ -37,7 +37,7 @@ pub struct Question<'a> {
     pub arguments: &'a [String],
 }
 
-/// What etcdctl said and came to.
+/// What etcdctl printed, and its exit status.
 #[derive(Debug, PartialEq, Eq)]
 pub struct Answer {
     /// Its exit status.
@@ -88,8 +88,8 @@ fn listing(root: &str) -> Call {
 
 fn call(question: &Question<'_>) -> Call {
     let Question { cluster, version, endpoints, arguments } = question;
-    let layout = Layout::of(cluster);
-    let mut args = vec![ReleaseLayout::of(*version).etcdctl()];
+    let layout = Layout::new(cluster);
+    let mut args = vec![ReleaseLayout::new(*version).etcdctl()];
     // etcdctl adds a second list of endpoints to the first, so the operator's own stands alone.
     if !arguments.iter().any(|argument| argument.starts_with("--endpoints")) {
         args.push(format!("--endpoints={}", endpoints.join(",")));

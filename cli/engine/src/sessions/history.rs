@@ -20,5 +20,5 @@ pub async fn last(pool: &Pool, host: &HostName, lines: u32) -> Result<String, Lo
         .with("bytes", MOST_HISTORY);
     let call = lock::call(script::READ_HISTORY, args, Payload::new());
     let call = Call { max_reply: MOST_HISTORY + call.max_reply, ..call };
-    lock::made(pool, host, call).await.map_err(|kind| LockError::of(host, &kind))
+    lock::made(pool, host, call).await.map_err(|kind| LockError::from_kind(host, &kind))
 }

@@ -16,7 +16,7 @@ pub(crate) async fn end(pool: &Pool, host: &HostName, layout: &Layout) -> String
     };
     match read.await {
         Ok(answer) => answer.body,
-        Err(failure) => failure.kind.to_string(),
+        Err(failure) => failure.kind.with_causes(),
     }
 }
 

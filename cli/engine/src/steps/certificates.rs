@@ -26,7 +26,11 @@ impl Issuers {
     }
 
     /// The CA that a plan names. Another one beside the inventory by now signs nothing.
-    fn get(&self, signer: &Signer, kind: CaKind) -> Result<&CertificateAuthority, Failure> {
+    pub(super) fn get(
+        &self,
+        signer: &Signer,
+        kind: CaKind,
+    ) -> Result<&CertificateAuthority, Failure> {
         let Signer { cluster, issuer, trusted } = signer;
         let authority = self.0.get(&(cluster.clone(), kind)).ok_or_else(|| {
             let why = format!("the {kind} CA of cluster {cluster} is not open");
@@ -76,7 +80,7 @@ pub(crate) fn install(
         })?;
         let (mode, owner, group) = planner::attributes(file, account);
         files.push(format!("{} {mode:o} {owner}:{group}", file.name()));
-        manifest += &format!("{}  {}\n", Sha256Digest::of(content.bytes()), file.name());
+        manifest += &format!("{}  {}\n", Sha256Digest::hash(content.bytes()), file.name());
         payload = match content {
             Content::Public(text) => payload.with(text),
             Content::Key(key) => payload.with_secret(key),
@@ -88,6 +92,7 @@ pub(crate) fn install(
         .with("group", account)
         .with("untried", layout.pki_untried())
         .with("swap", swap)
+        .with("endpoints", "")
         .with_words("files", files);
     Ok(call::call(script::INSTALL_CERTIFICATES, args, payload.with(manifest.into_bytes())))
 }
@@ -142,12 +147,12 @@ fn issue(
 }
 
 /// Sorts by time, and differs from every other.
-fn generation_name(now: OffsetDateTime) -> Result<String, Failure> {
+pub(super) fn generation_name(now: OffsetDateTime) -> Result<String, Failure> {
     let time = now
         .format(format_description!("[year][month][day]T[hour][minute][second]Z"))
         .map_err(Failure::local)?;
     let mut random = [0; 4];
-    getrandom::fill(&mut random).map_err(Failure::local)?;
+    getrandom::fill(&mut random).map_err(|error| Failure::local(error.to_string()))?;
     Ok(format!("{time}-{:08x}", u32::from_be_bytes(random)))
 }
 

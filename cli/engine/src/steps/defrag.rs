@@ -92,7 +92,7 @@ fn of_both(step: &MemberStep<'_>, wanted: &Wanted<'_>) -> Arguments {
 
 /// What rewrites a database that no etcd has open.
 fn tool(version: EtcdVersion) -> String {
-    let release = ReleaseLayout::of(version);
+    let release = ReleaseLayout::new(version);
     match version.minor() {
         Minor::V3_4 => release.etcdctl(),
         _ => release.etcdutl(),

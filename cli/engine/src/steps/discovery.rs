@@ -55,7 +55,7 @@ pub(crate) fn open(
         .with("size", all.len())
         .with_words("members", all)
         .with("token_file", layout.token_file())
-        .with("etcd", ReleaseLayout::of(version).etcd())
+        .with("etcd", ReleaseLayout::new(version).etcd())
         .with("server_cert", layout.pki_file(PkiFile::ServerCert))
         .with("server_key", layout.pki_file(PkiFile::ServerKey))
         .with("account", account);
@@ -106,7 +106,7 @@ fn common(layout: &Layout, service: &DiscoveryService, version: EtcdVersion) -> 
         .with("note", layout.discovery_note())
         .with("unit", unit)
         .with("data", data)
-        .with("client", ReleaseLayout::of(version).etcdctl())
+        .with("client", ReleaseLayout::new(version).etcdctl())
         .with("cacert", ca)
         .with("cert", cert)
         .with("key", key)

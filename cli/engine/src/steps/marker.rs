@@ -18,6 +18,9 @@ use remote::Payload;
 pub(crate) struct Wanted<'a> {
     pub(crate) site: &'a SiteName,
     pub(crate) formed_by: &'a str,
+    pub(crate) revision_floor: Option<u64>,
+    /// The cluster id of the marker that a restore makes void.
+    pub(crate) replaces: Option<&'a str>,
 }
 
 /// Asks the member, judges the marker that is there, and writes the new one over exactly that.
@@ -75,12 +78,14 @@ impl Seen {
 
     /// The marker to write, unless the one that is there speaks of another cluster.
     fn marker(&self, step: &MemberStep<'_>, wanted: &Wanted<'_>) -> Result<Marker, Failure> {
-        let Wanted { site, formed_by } = *wanted;
+        let Wanted { site, formed_by, revision_floor, replaces } = *wanted;
         if let Some(text) = &self.present {
-            let refuse = |why: String| Failure::of(StepErrorKind::Guard(why));
+            let refuse = |why: String| Failure::new(StepErrorKind::Guard(why));
             let present: Marker = serde_json::from_str(text)
                 .map_err(|error| refuse(format!("the marker can't be read: {error}")))?;
-            if (&present.site, &present.cluster_id) != (site, &self.cluster_id) {
+            let id = present.cluster_id.as_str();
+            let is_expected = id == self.cluster_id || Some(id) == replaces;
+            if present.site != *site || !is_expected {
                 return Err(refuse(format!(
                     "the marker names cluster id {} of site {}, and the member is of {}",
                     present.cluster_id, present.site, self.cluster_id
@@ -94,6 +99,7 @@ impl Seen {
             cluster_id: self.cluster_id.clone(),
             member_id: self.member_id.clone(),
             formed_by: Some(formed_by.to_owned()),
+            revision_floor,
         })
     }
 }

@@ -43,12 +43,17 @@ pub(crate) fn remove(
 pub(crate) fn save_snapshot(
     step: &MemberStep<'_>,
     endpoint: &str,
+    before: Option<EtcdVersion>,
     version: EtcdVersion,
 ) -> Result<Call, Failure> {
+    // As the names of all that is set aside, it has no dot before its end.
+    let minor = |to: EtcdVersion| to.minor().to_string().replace('.', "-");
+    let kind = before.map_or_else(String::new, |to| format!("before-{}-", minor(to)));
     let args = Arguments::new()
         .with_etcdctl(&step.layout, version)
         .with("own", endpoint)
         .with("data", step.layout.data_dir())
+        .with("kind", kind)
         .with("seconds", SAVING);
     Ok(patient(guarded(step, script::SAVE_SNAPSHOT, args)?, SAVING))
 }
@@ -62,6 +67,7 @@ pub(crate) fn remove_listed(
     let leaver = match leaver {
         Leaver::Serves => "serves",
         Leaver::NoVote => "no-vote",
+        Leaver::Stray => "stray",
         Leaver::Failed => "failed",
     };
     let args = Arguments::new()
@@ -74,7 +80,7 @@ pub(crate) fn remove_listed(
     Ok(patient(guarded(step, script::REMOVE_LISTED, args)?, SETTLE))
 }
 
-pub(crate) fn retire(
+pub(crate) fn decommission(
     step: &MemberStep<'_>,
     peer_url: &str,
     others: &BTreeMap<HostName, String>,
@@ -90,7 +96,7 @@ pub(crate) fn retire(
         .with("password", layout.discovery_password())
         .with("note", layout.discovery_note())
         .with_words("others", others.values());
-    Ok(patient(guarded(step, script::RETIRE_MEMBER, args)?, pods::END))
+    Ok(patient(guarded(step, script::DECOMMISSION_MEMBER, args)?, pods::END))
 }
 
 pub(crate) fn forget(
@@ -115,6 +121,7 @@ fn of_leftovers(step: &MemberStep<'_>, peer_url: &str, version: EtcdVersion) -> 
         .with("marker", layout.marker())
         .with("witness", layout.quorum_witness())
         .with("due", layout.restart_due())
+        .with("proof", layout.proof_due())
         .with("manifest", layout.pod_manifest())
         .with("end_seconds", pods::END)
         .with("kept", layout.kept_manifest())
@@ -198,7 +205,7 @@ mod tests {
         let calls = [
             (remove(&step, ("c3", "https://127.0.0.1:2379"), &others, version), SETTLE),
             (remove_listed(&step, ("c3", Leaver::Serves, "peer"), &others, version), SETTLE),
-            (retire(&step, "peer", &others, version), pods::END),
+            (decommission(&step, "peer", &others, version), pods::END),
             (forget(&step, "peer", &others, version), pods::END),
             (add_learner(&step, "peer", &others, version), SETTLE),
             (update_peer_url(&step, ("c3", "peer"), &others, version), SETTLE),

@@ -58,7 +58,7 @@ pub(crate) async fn prove(
             // Nothing was changed: the test key is gone again.
             return Ok(Done::Changed);
         }
-        if !matches!(problems[..], [Problem::NoCommonLeader(_)]) {
+        if !problems.iter().all(Problem::passes) {
             break;
         }
         tokio::time::sleep(Duration::from_secs(1)).await;
@@ -92,6 +92,6 @@ fn call(step: &MemberStep<'_>, wanted: &Wanted<'_>, nonce: &str) -> Result<Call,
 
 fn nonce() -> Result<String, Failure> {
     let mut random = [0; 16];
-    getrandom::fill(&mut random).map_err(Failure::local)?;
+    getrandom::fill(&mut random).map_err(|error| Failure::local(error.to_string()))?;
     Ok(format!("{:032x}", u128::from_be_bytes(random)))
 }

@@ -67,7 +67,7 @@ fn call(
     payload: Payload,
 ) -> Result<Call, Failure> {
     let args = guard::arguments(step, None)?
-        .with("dir", ReleaseLayout::of(wanted.version).dir())
+        .with("dir", ReleaseLayout::new(wanted.version).dir())
         .with("sha256", wanted.sha256)
         .with("version", wanted.version)
         .with("url", from.url)

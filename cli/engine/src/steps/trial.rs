@@ -27,7 +27,7 @@ const PATIENCE: u64 = 10;
 /// How long a handshake from another host may take.
 const HANDSHAKE: Duration = Duration::from_secs(5);
 
-/// What a new handshake must show, and to whom.
+/// What a new handshake must show, and from which host.
 const PUBLIC: [PkiFile; 4] =
     [PkiFile::ServerCert, PkiFile::PeerCert, PkiFile::ClientCa, PkiFile::PeerCa];
 
@@ -137,7 +137,7 @@ const SILENT: &str = "not tested: the member does not answer, and did not before
 const FORBIDDEN: &str = "tested only by etcdctl on the host: sshd forwards no connections";
 const UNREACHED: &str = "tested only by etcdctl on the host: no other host can reach its ports";
 
-/// What a port must show; why nobody knows, where nobody does.
+/// What a port must show, or why that is unknown.
 fn judge(
     port: &str,
     shown: &Shown,
@@ -147,7 +147,7 @@ fn judge(
     match (shown, silence) {
         (Shown::Trusted(der), _) => {
             let wanted = CertFacts::from_pem(installed).map_err(Failure::failed)?;
-            if Sha256Digest::of(der) == wanted.fingerprint {
+            if Sha256Digest::hash(der) == wanted.fingerprint {
                 return Ok(None);
             }
             Err(Failure::failed(format!(

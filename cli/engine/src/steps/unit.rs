@@ -26,7 +26,7 @@ pub(crate) fn write_unit(
         FormationState::New => text.bind(token(step, bindings)?),
         FormationState::Joining | FormationState::Existing => text.as_str().to_owned(),
     };
-    let wanted = Sha256Digest::of(text.as_bytes()).to_string();
+    let wanted = Sha256Digest::hash(text.as_bytes()).to_string();
     let args = guard::arguments(step, Some(&wanted))?
         .with("unit", layout.unit_name())
         .with("file", layout.unit_file());

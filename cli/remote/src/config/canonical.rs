@@ -1,6 +1,6 @@
-//! `CanonicalizeHostname`: whether ssh would look a name up and go on with another one.
+//! `CanonicalizeHostname`: whether ssh would look a name up and continue with another one.
 //!
-//! That needs DNS, so it is not followed. Where ssh would leave the name as it is, it only reads the
+//! It needs DNS, so quorate does not follow it. Where ssh would leave the name as it is, it only reads the
 //! files again, and that we do.
 
 use super::error::ConfigProblem;

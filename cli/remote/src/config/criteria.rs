@@ -138,7 +138,7 @@ fn is_word(text: &str) -> bool {
     text.trim_start_matches('!').bytes().all(|b| b.is_ascii_alphabetic())
 }
 
-/// Patterns with commas between them, of which none is negated for this name.
+/// Patterns with commas between them; none may be negated for this name.
 fn matches_list(list: &str, name: &str) -> bool {
     let patterns: Vec<String> = list.split(',').map(str::to_owned).collect();
     host(&patterns, name) == Activity::Active

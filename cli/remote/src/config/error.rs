@@ -83,7 +83,7 @@ pub enum ConfigProblem {
     #[error("includes are nested more than 16 deep")]
     Depth,
     /// Files include each other again and again.
-    #[error("includes come to more than 1000 files")]
+    #[error("includes add up to more than 1000 files")]
     TooMany,
     /// A file cannot be read.
     #[error("cannot read {file}: {why}")]

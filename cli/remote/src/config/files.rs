@@ -151,7 +151,7 @@ fn load(
         if exposed || about.uid() != 0 { Commands::Writable } else { from }
     } else {
         let ours = [0, rustix::process::getuid().as_raw()].contains(&about.uid());
-        // Whoever writes it decides where we log in, and whom we trust there. ssh refuses it too.
+        // Its writer decides where we log in, and whom we trust there. ssh refuses it too.
         if !ours || exposed {
             return Err(ConfigProblem::Writable(name));
         }

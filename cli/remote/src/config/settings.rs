@@ -8,7 +8,7 @@ use super::canonical::{Canonicalize, Way};
 use super::error::ConfigProblem;
 use super::line::Line;
 
-/// What is known of a login. `None` and empty: nothing was said.
+/// What is known of a login. `None` and empty: not set.
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
 pub struct Settings {
     /// The name to connect to, in which `%h` is the name as it was asked for.
@@ -49,17 +49,17 @@ pub struct Settings {
     pub algorithms: BTreeMap<List, String>,
     /// The smallest RSA key that is accepted, in bits.
     pub rsa_bits: Option<u32>,
-    /// That keys may be used was said first.
+    /// The first line about keys allows them.
     pub keys: Option<Never>,
-    /// That keys are among the ways to log in was said first.
+    /// The first list of ways to log in has keys.
     pub ways: Option<Never>,
-    /// That any address of ours will do was said first.
+    /// The first line about our own address allows any.
     pub bind: Option<Never>,
     /// Whether names are looked up before we connect.
     pub canonicalize: Canonicalize,
     /// What `Match tagged` is held against.
     pub tag: Option<String>,
-    /// That no list of revoked keys is wanted was said first.
+    /// The first line about revoked keys wants no list.
     pub revoked_keys: Option<Never>,
     /// A command that would tell host keys, among them revoked ones.
     pub known_hosts_command: Option<Never>,
@@ -102,7 +102,7 @@ impl Settings {
         if jumps || self.carrier().is_some() { Way::Through } else { Way::Direct }
     }
 
-    /// Takes what the line says, unless something was said before. A keyword that changes nothing
+    /// Takes the value of the line, unless an earlier line has set one. A keyword that changes nothing
     /// for us is passed over.
     pub fn set(&mut self, line: &Line) -> Result<(), ConfigProblem> {
         let wrong =

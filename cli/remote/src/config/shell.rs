@@ -8,7 +8,7 @@ use std::collections::BTreeMap;
 use std::env;
 use std::os::unix::process::CommandExt;
 use std::process::{Child, Command, Stdio};
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::{Arc, Mutex, OnceLock, PoisonError};
 use std::time::{Duration, Instant};
 
 use rustix::process::{Pid, Signal, kill_process_group};
@@ -29,8 +29,10 @@ const LOOK_AGAIN: Duration = Duration::from_millis(10);
 #[derive(Debug, Clone)]
 pub struct Answers {
     limit: Duration,
-    known: Arc<Mutex<BTreeMap<String, Result<bool, ConfigProblem>>>>,
+    known: Arc<Mutex<BTreeMap<String, Arc<OnceLock<Answer>>>>>,
 }
+
+type Answer = Result<bool, ConfigProblem>;
 
 impl Default for Answers {
     fn default() -> Self {
@@ -45,14 +47,13 @@ impl Answers {
     }
 
     /// Whether the command ends with 0.
-    pub fn ask(&self, command: &str) -> Result<bool, ConfigProblem> {
-        let mut known = self.known.lock().unwrap_or_else(PoisonError::into_inner);
-        if let Some(answer) = known.get(command) {
-            return answer.clone();
-        }
-        let answer = run(command, self.limit);
-        known.insert(command.to_owned(), answer.clone());
-        answer
+    pub fn ask(&self, command: &str) -> Answer {
+        let answer = {
+            let mut known = self.known.lock().unwrap_or_else(PoisonError::into_inner);
+            Arc::clone(known.entry(command.to_owned()).or_default())
+        };
+        // Other commands continue meanwhile.
+        answer.get_or_init(|| run(command, self.limit)).clone()
     }
 }
 
@@ -97,7 +98,7 @@ pub fn end(child: &mut Child) {
         if let Some(group) = group {
             // It may have ended in between.
             let _ = kill_process_group(group, signal);
-            // A command that waits for the terminal is stopped, and must go on to end.
+            // A command that waits for the terminal is stopped, and must be continued to end.
             let _ = kill_process_group(group, Signal::CONT);
         }
         let deadline = Instant::now() + END_TIME;
@@ -130,11 +131,11 @@ mod tests {
         let answers = Answers::within(Duration::from_millis(300));
         let command =
             format!("trap '' TERM; sleep 60 & echo $! > {}/pid; wait; wait", dir.path().display());
-        let begun = Instant::now();
+        let started = Instant::now();
         let error = answers.ask(&command).unwrap_err().to_string();
         assert!(error.contains("did not end within 0.3 s"), "{error}");
         assert_eq!(answers.ask(&command).unwrap_err().to_string(), error);
-        assert!(begun.elapsed() < Duration::from_secs(10));
+        assert!(started.elapsed() < Duration::from_secs(10));
         let pid = std::fs::read_to_string(dir.path().join("pid")).unwrap();
         let gone = || {
             let stat = std::fs::read_to_string(format!("/proc/{}/stat", pid.trim()));

@@ -345,7 +345,7 @@ fn a_file_that_includes_itself_is_refused() {
 /// Each file includes the next one ten times: without a bound, 10^16 readings.
 #[test]
 fn files_that_include_others_again_and_again_are_refused() {
-    let begun = std::time::Instant::now();
+    let started = std::time::Instant::now();
     let load = |pattern: &str, _: &Source| {
         let next: u32 = pattern.parse::<u32>().unwrap() + 1;
         Ok(vec![source(pattern, &format!("Include {next}\n").repeat(10))])
@@ -354,7 +354,7 @@ fn files_that_include_others_again_and_again_are_refused() {
     let subject = Subject { host: "h", local_user: "u" };
     let error = resolve(subject, Settings::default(), &sources, &load, &nobody).unwrap_err();
     assert!(matches!(error.problem, ConfigProblem::TooMany | ConfigProblem::Depth), "{error}");
-    assert!(begun.elapsed().as_secs() < 10);
+    assert!(started.elapsed().as_secs() < 10);
 }
 
 #[test]

@@ -1,4 +1,4 @@
-//! Who we say we are, and how a refusal is told.
+//! How a login authenticates, and how a refusal is reported.
 
 use std::net::TcpListener;
 use std::os::unix::fs::PermissionsExt as _;

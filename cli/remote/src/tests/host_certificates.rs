@@ -177,7 +177,7 @@ async fn another_authoritys_certificate_says_nothing() {
     };
     assert_nothing_was_sent(&sshd);
     assert!(!ssh_logs_in(&sshd));
-    // The key in it is known by itself.
+    // The key in it is known on its own.
     let target = known(&sshd, &[("@cert-authority", "authority"), ("", "host_ed25519")]);
     connect(target).await.unwrap();
     assert!(ssh_logs_in(&sshd));

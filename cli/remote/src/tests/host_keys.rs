@@ -116,7 +116,7 @@ async fn a_host_certificate_does_not_hide_the_plain_key() {
         .status()
         .unwrap();
     assert!(sign.success());
-    // sshd reads its certificate when it starts a connection's child anew.
+    // sshd reads its certificate each time it starts a connection's child.
     connect(sshd.target()).await.unwrap();
 }
 

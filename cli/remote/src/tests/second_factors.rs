@@ -71,22 +71,85 @@ async fn a_look_at_what_a_host_reaches_asks_for_no_second_code() {
     assert_eq!(asked.lock().unwrap().len(), 1);
 }
 
+fn behind(gate: &Target, target: Target, passphrases: &Arc<Passphrases>) -> Target {
+    Target { jump: Some(Box::new(gate.clone())), ..target }.with_passphrases(passphrases)
+}
+
+/// Whatever is done behind it: many hosts at once, what a host reaches, and a host with too many logins.
 #[tokio::test]
-async fn a_jump_host_s_code_is_asked_for_and_not_again_for_the_host_behind_it() {
-    let Some(gate) = asking_for_a_code("") else { return };
-    let full = Sshd::with("MaxStartups 1:100:1");
-    let host = Sshd::start();
-    let (passphrases, asked) = answering(&["123456", "123456"]);
-    let behind = |target: Target| {
-        Target { jump: Some(Box::new(gate.target())), ..target }.with_passphrases(&passphrases)
-    };
-    let connection = connect(behind(host.target())).await.unwrap();
-    assert!(connection.run(call("true")).await.is_ok());
+async fn a_jump_host_that_asks_for_a_code_asks_once_for_all_hosts_behind_it() {
+    let Some(gate) = asking_for_a_code("MaxSessions 1") else { return };
+    let (full, host) = (Sshd::with("MaxStartups 1:100:1"), Sshd::start());
+    let (passphrases, asked) = answering(&["123456"]);
+    let gate = gate.target();
+    let login = || connect(behind(&gate, host.target(), &passphrases));
+    let (a, b, c, d) = tokio::join!(login(), login(), login(), login());
+    let bytes: Vec<u8> = (0..2_000_000_u32).map(|n| (n % 251) as u8 + 1).collect();
+    for connection in [a, b, c, d] {
+        let connection = connection.unwrap_or_else(|error| panic!("{error}"));
+        let payload = crate::Payload::new().with(bytes.clone());
+        let echo = crate::Call { payload, max_reply: 3_000_000, ..call(r#"recv "$blob1""#) };
+        let (reply, other) = tokio::join!(connection.run(echo), run(&connection, "true"));
+        assert!(reply.unwrap().stdout == bytes && other.is_ok());
+        let to = std::net::SocketAddr::from(([127, 0, 0, 1], host.port));
+        let probed = connection.probe(to, Duration::from_secs(5)).await.unwrap();
+        assert_eq!(probed.reach, crate::Reach::Connected);
+        assert_eq!(connection.counters().overslept, 0);
+        connection.close().await;
+    }
     let _idler = std::net::TcpStream::connect(("127.0.0.1", full.port)).unwrap();
     tokio::time::sleep(Duration::from_millis(300)).await;
-    let error = connect(behind(full.target())).await.unwrap_err();
-    assert!(matches!(error, RemoteError::HungUp { .. }), "{error:?}");
-    assert_eq!(asked.lock().unwrap().len(), 2, "{asked:?}");
+    let impatient = Target { hang_up_patience: Duration::from_secs(1), ..full.target() };
+    let error = connect(behind(&gate, impatient, &passphrases)).await.unwrap_err();
+    assert!(matches!(error, RemoteError::HungUp { times: 2, .. }), "{error:?}");
+    assert_eq!(asked.lock().unwrap().len(), 1, "{asked:?}");
+}
+
+/// Its jump host says nothing of it for two minutes, and libssh2 can't take the question back.
+#[tokio::test]
+async fn a_dead_host_behind_a_jump_host_that_asks_holds_up_no_other_and_costs_one_code() {
+    let Some(gate) = asking_for_a_code("") else { return };
+    let (dead, host) = (crate::test_server::FullListener::new(), Sshd::start());
+    let (passphrases, asked) = answering(&["123456", "123456"]);
+    let gate = gate.target();
+    let connect_timeout = Duration::from_secs(2);
+    let silent = Target { port: dead.port, connect_timeout, ..host.target() };
+    let silent = behind(&gate, silent, &passphrases);
+    let alive = behind(&gate, host.target(), &passphrases);
+    let before = connect(alive.clone()).await.unwrap();
+    let error = connect(silent.clone()).await.unwrap_err().to_string();
+    assert!(error.ends_with("no answer within 2.0 s"), "{error}");
+    assert!(run(&before, "true").await.is_ok(), "an open connection keeps working");
+    for questions in [2, 2] {
+        assert!(run(&connect(alive.clone()).await.unwrap(), "true").await.is_ok());
+        let error = connect(silent.clone()).await.unwrap_err().to_string();
+        assert!(error.ends_with("no answer within 2.0 s"), "{error}");
+        assert_eq!(asked.lock().unwrap().len(), questions);
+    }
+    // It comes back, and refuses.
+    drop(dead);
+    let refused = async {
+        while !connect(silent.clone()).await.unwrap_err().to_string().contains("onnect") {}
+    };
+    assert!(tokio::time::timeout(Duration::from_secs(60), refused).await.is_ok());
+    assert_eq!(asked.lock().unwrap().len(), 2);
+}
+
+#[tokio::test]
+async fn a_jump_host_that_asks_and_went_away_is_logged_in_to_again() {
+    let Some(gate) = asking_for_a_code("") else { return };
+    let (cable, host) = (crate::test_server::Cable::to(gate.port), Sshd::start());
+    let (passphrases, asked) = answering(&["123456", "123456"]);
+    let known = gate.target();
+    let alias = Some("gate".to_owned());
+    gate.know(&format!("gate {}", gate.host_key("ed25519")));
+    let hop = Target { host_key_alias: alias, port: cable.port, ..known };
+    let way = behind(&hop, host.target(), &passphrases);
+    let connection = connect(way.clone()).await.unwrap();
+    cable.cut();
+    assert!(run(&connection, "true").await.is_err());
+    assert!(run(&connect(way).await.unwrap(), "true").await.is_ok());
+    assert_eq!(asked.lock().unwrap().len(), 2);
 }
 
 /// A host gives a login so much time from its connection on, and a person answers one question after the other.

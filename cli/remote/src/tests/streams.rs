@@ -1,6 +1,6 @@
 //! Scripts that send more than a reply.
 
-use std::io::{self, PipeReader, Read as _};
+use std::io::{self, PipeReader, Read as _, Write as _};
 use std::thread::JoinHandle;
 use std::time::{Duration, Instant};
 
@@ -9,7 +9,7 @@ use sha2::{Digest, Sha256};
 use super::trouble::through;
 use crate::frame::hex;
 use crate::test_server::{Cable, Sshd, call, run, wait_for};
-use crate::{Call, RemoteError, connect};
+use crate::{Call, Payload, RemoteError, connect};
 
 /// What comes out of a pipe: how much, and its sum.
 fn drain(mut stream: PipeReader) -> JoinHandle<(usize, String)> {
@@ -119,4 +119,72 @@ async fn a_silent_host_does_not_hold_the_reader_of_a_stream_that_nobody_waits_fo
     let left = Instant::now();
     drained.join().unwrap();
     assert!(left.elapsed() < Duration::from_secs(1), "{:?}", left.elapsed());
+}
+
+/// Sums what it is sent, and says whether it was all.
+const RECEIVE: &str = "recv \"$blob1\" | sha256sum; if whole; then echo whole; else echo cut; fi";
+
+/// A run that is fed `pieces`, each of a megabyte, though `length` bytes were promised.
+async fn fed(sshd: &Sshd, pieces: u8, length: u64) -> (String, String) {
+    let connection = sshd.connect().await;
+    let (pipe, mut feed) = io::pipe().unwrap();
+    let payload = Payload::new().with_streamed(pipe, length).unwrap();
+    let asked = Call { payload, ..call(RECEIVE) };
+    let feeding = std::thread::spawn(move || {
+        let mut sum = Sha256::new();
+        for piece in 0..pieces {
+            let bytes = vec![piece; 1_000_000];
+            sum.update(&bytes);
+            // Its reader may have stopped early.
+            let _ = feed.write_all(&bytes);
+            if piece == 1 {
+                std::thread::sleep(Duration::from_millis(300));
+            }
+        }
+        hex(&sum.finalize())
+    });
+    let reply = connection.run(asked).await.unwrap();
+    let sum = feeding.join().unwrap();
+    (sum, String::from_utf8(reply.stdout).unwrap())
+}
+
+#[tokio::test]
+async fn what_is_fed_arrives_to_the_byte() {
+    for sshd in [Sshd::start(), Sshd::with("Compression no")] {
+        let (sum, said) = fed(&sshd, 50, 50_000_000).await;
+        assert_eq!(said, format!("{sum}  -\nwhole\n"));
+    }
+}
+
+#[tokio::test]
+async fn what_is_fed_in_part_is_not_whole() {
+    let (sum, said) = fed(&Sshd::start(), 3, 3_000_001).await;
+    assert_eq!(said, format!("{sum}  -\ncut\n"));
+}
+
+#[tokio::test]
+async fn a_feed_that_stalls_holds_up_its_own_run_alone_and_one_that_nobody_takes_ends() {
+    let sshd = Sshd::start();
+    let connection = sshd.connect().await;
+    let (pipe, mut feed) = io::pipe().unwrap();
+    let payload = Payload::new().with_streamed(pipe, 1_000_000_000).unwrap();
+    let asked = Call { payload, ..call("sleep 2; exit 7") };
+    let running = {
+        let connection = connection.clone();
+        tokio::spawn(async move { connection.run(asked).await })
+    };
+    tokio::time::sleep(Duration::from_millis(200)).await;
+    let started = Instant::now();
+    assert_eq!(run(&connection, "echo here").await.unwrap().stdout, b"here\n");
+    assert!(started.elapsed() < Duration::from_secs(1), "{:?}", started.elapsed());
+    let feeding = std::thread::spawn(move || {
+        let mut count = 0;
+        while let Ok(more) = feed.write(&[7; 100_000]) {
+            count += more;
+        }
+        count
+    });
+    assert_eq!(running.await.unwrap().unwrap().status, 7);
+    // The pipe is closed with the run, and no gigabyte was held for it.
+    assert!(feeding.join().unwrap() < 50_000_000);
 }

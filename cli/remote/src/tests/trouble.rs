@@ -1,5 +1,6 @@
 //! Connections that break, scripts that die, hosts that talk too much.
 
+use std::net::{TcpListener, TcpStream};
 use std::time::{Duration, Instant};
 
 use crate::test_server::{Cable, Sshd, call, run, wait_for};
@@ -75,7 +76,7 @@ async fn a_killed_shell_is_not_success() {
     let RemoteError::Killed { signal, said } = &error else { panic!("{error:?}") };
     assert_eq!((signal.as_str(), said.as_str()), ("KILL", "dying"));
     assert!(error.outcome_unknown());
-    // Only a part of the script dies: the reply says so.
+    // Only a part of the script dies: the reply reports it.
     let reply = run(&connection, "sh -c 'kill -9 $$'").await.unwrap();
     assert_eq!(reply.status, 137);
 }
@@ -93,6 +94,76 @@ async fn a_deadline_ends_the_wait_and_leaves_the_connection_usable() {
     assert_eq!(said, "waiting");
     assert!(started.elapsed() < Duration::from_secs(10));
     assert!(run(&connection, "true").await.is_ok());
+}
+
+/// A way to a server by a port that can be closed and opened again, as a firewall does for new connections alone.
+struct Gate {
+    port: u16,
+    to: u16,
+}
+
+impl Gate {
+    fn to(server: u16) -> Self {
+        let listener = TcpListener::bind("127.0.0.1:0").unwrap();
+        let gate = Self { port: listener.local_addr().unwrap().port(), to: server };
+        gate.let_one_in(listener);
+        gate
+    }
+
+    fn open(&self) {
+        self.let_one_in(TcpListener::bind(("127.0.0.1", self.port)).unwrap());
+    }
+
+    fn let_one_in(&self, listener: TcpListener) {
+        let to = self.to;
+        std::thread::spawn(move || {
+            let (mut near, _) = listener.accept().unwrap();
+            drop(listener);
+            let mut far = TcpStream::connect(("127.0.0.1", to)).unwrap();
+            let (mut up, mut down) = (near.try_clone().unwrap(), far.try_clone().unwrap());
+            std::thread::spawn(move || std::io::copy(&mut up, &mut far));
+            let _ = std::io::copy(&mut down, &mut near);
+            let _ = near.shutdown(std::net::Shutdown::Both);
+        });
+    }
+}
+
+#[tokio::test]
+async fn a_firewall_that_limits_connections_is_waited_for_and_named() {
+    let sshd = Sshd::start();
+    let gate = Gate::to(sshd.port);
+    let known = sshd.target();
+    sshd.know(&format!("gate {}", sshd.host_key("ed25519")));
+    let alias = Some("gate".to_owned());
+    let hang_up_patience = Duration::from_secs(2);
+    let target = Target { host_key_alias: alias, port: gate.port, hang_up_patience, ..known };
+    let first = connect(target.clone()).await.unwrap();
+    // Between the first try and the second. On a busy machine the third, after the long pause, finds it open.
+    let patient = Target { hang_up_patience: Duration::from_secs(10), ..target.clone() };
+    let open = async {
+        tokio::time::sleep(Duration::from_millis(100)).await;
+        gate.open();
+    };
+    let (second, ()) = tokio::join!(connect(patient), open);
+    assert!(run(&second.unwrap(), "true").await.is_ok());
+
+    let error = connect(target.clone()).await.unwrap_err();
+    assert!(matches!(error, RemoteError::Limited { times: 3, .. }), "{error:?}");
+    assert_eq!(error.stage(), Stage::Connect);
+    assert!(error.to_string().contains("accepts no further connection"), "{error}");
+    assert!(error.hint().unwrap().contains("fail2ban"), "{:?}", error.hint());
+
+    // With no connection of ours it may as well be down.
+    first.close().await;
+    let is_down = || async {
+        matches!(connect(target.clone()).await.unwrap_err(), RemoteError::Connect { .. })
+    };
+    for _ in 0..5 {
+        if is_down().await {
+            return;
+        }
+    }
+    panic!("its connections are over");
 }
 
 #[tokio::test]

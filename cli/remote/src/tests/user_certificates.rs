@@ -96,7 +96,7 @@ async fn a_certificate_that_cannot_be_used_says_why() {
     let error = refusal(named.clone()).await;
     let text = error.to_string();
     assert!(
-        text.contains("certified-cert.pub: refused; the certificate ended at 2020-01-0"),
+        text.contains("certified-cert.pub: refused; the certificate expired at 2020-01-0"),
         "{text}"
     );
     assert!(RemoteError::from(error).hint().unwrap().contains("new certificate"));

@@ -66,7 +66,7 @@ fn wants_password(kind: &StepKind) -> bool {
 /// Has services of the old protocol make the tokens of bootstraps that begin, and looks whether URLs that
 /// were made before are free. Nothing was done on any host yet.
 pub(super) async fn begin(planned: &Planned, bindings: &mut Bindings) -> Result<(), CliError> {
-    for cluster in bind::begun_anew(&planned.plan, &planned.facts) {
+    for cluster in bind::starting_bootstraps(&planned.plan, &planned.facts) {
         let Some(spec) = planned.spec.clusters.get(cluster) else { continue };
         let members = spec.members.len();
         let bootstrap = spec.members.values().next().map(|member| member.bootstrap.clone());

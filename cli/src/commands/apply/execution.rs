@@ -34,8 +34,8 @@ pub(super) async fn execute_plan<H: Hosts>(
     interrupts: &mut Interrupts,
     reporter: &RefCell<Reporter<'_>>,
 ) -> Result<Executed, CliError> {
-    let begun = Instant::now();
-    let summary = RefCell::new(ApplySummary::of(&planned.plan));
+    let started = Instant::now();
+    let summary = RefCell::new(ApplySummary::new(&planned.plan));
     let (stop, stopped) = watch::channel(false);
     let emit = |event| {
         reporter.borrow_mut().event(&event);
@@ -45,7 +45,7 @@ pub(super) async fn execute_plan<H: Hosts>(
     let work = execute(&planned.plan, doing, bindings, context.parallelism.steps, stopped, emit);
     let lost = drive(work, &stop, lock, interrupts, reporter).await?;
     let mut summary = summary.into_inner();
-    summary.elapsed = begun.elapsed();
+    summary.elapsed = started.elapsed();
     let facts = look_back(context, &*hosts, planned, lock, interrupts).await;
     summary.look_back(&planned.spec, &facts);
     reporter.borrow_mut().apply_summary(&summary, &planned.spec);
@@ -56,8 +56,8 @@ pub(super) async fn execute_plan<H: Hosts>(
     Ok(Executed { code: summary.code(), trace: summary.trace(), facts })
 }
 
-/// How the hosts are after an apply. Nothing is known where that takes too long, or somebody
-/// interrupts: what the apply came to is told then without it.
+/// The state of the hosts after an apply. Unknown where that takes too long, or the operator
+/// interrupts: the apply's result is then reported without it.
 async fn look_back<H: Hosts>(
     context: &Context,
     hosts: &H,
@@ -84,7 +84,7 @@ async fn look_back<H: Hosts>(
     }
 }
 
-/// Lets an apply run. The first interrupt lets it come to its end in an orderly way; the second
+/// Lets an apply run. After the first interrupt it finishes in an orderly way; the second
 /// leaves at once. Where the lock is lost meanwhile, says why.
 async fn drive(
     work: impl Future<Output = ApplyReport>,
@@ -107,7 +107,7 @@ async fn drive(
                 if *stop.borrow() {
                     let message = "interrupted twice; what was running may be half done";
                     return Err(CliError::new(ExitCode::Interrupted, message)
-                        .hint("the next quorate plan looks at what is there"));
+                        .hint("the next quorate plan reads the state of the hosts"));
                 }
                 stop.send_replace(true);
             }

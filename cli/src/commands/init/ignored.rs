@@ -10,7 +10,7 @@ use crate::authorities::create;
 use crate::terminal::Terminal;
 
 /// Keys that are not sealed, and what commands write beside the inventory.
-const LINES: [&str; 3] = ["*.key", "*.plan", "client/"];
+const LINES: [&str; 4] = ["*.key", "*.plan", "client/", "quorate-*.tar"];
 
 /// Writes a `.gitignore` beside the inventory. One that is there stays as it is, and what it lacks is
 /// said.
@@ -19,7 +19,7 @@ pub(super) fn write(folder: &Path, terminal: &Terminal) -> io::Result<()> {
     let text = match fs::read_to_string(&path) {
         Ok(text) => text,
         Err(error) if error.kind() == io::ErrorKind::NotFound => {
-            let head = "# Keys that are not sealed, and saved plans: never commit them.\n";
+            let head = "# Keys that are not sealed, saved plans and bundles: never commit them.\n";
             create(&path, format!("{head}{}\n", LINES.join("\n")).as_bytes(), 0o644)?;
             terminal.print(&format!("wrote {}", path.display()));
             return Ok(());

@@ -1,11 +1,15 @@
-//! `USER@HOST:PORT`, as the command line has it.
+//! `NAME=USER@HOST:PORT`, as the command line has it.
 
 use std::net::Ipv6Addr;
 use std::str::FromStr;
 
+use inventories::HostName;
+
 /// Whom to log in as, where.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(super) struct Login {
+    /// The name that the operator chose for the host.
+    pub name: Option<HostName>,
     /// The user, where one is named.
     pub user: Option<String>,
     /// Name or address.
@@ -23,6 +27,9 @@ pub(super) enum LoginError {
     /// Something that no user or host is called.
     #[error("holds characters that no user or host name has")]
     Characters,
+    /// What is before the equals sign.
+    #[error("has a name that no host can have: lower-case letters, digits and hyphens, at most 63")]
+    Name,
     /// What is behind the colon.
     #[error("has a port that is not a number from 1 to 65535")]
     Port,
@@ -32,6 +39,12 @@ impl FromStr for Login {
     type Err = LoginError;
 
     fn from_str(text: &str) -> Result<Self, LoginError> {
+        let (name, text) = match text.split_once('=').filter(|(name, _)| !name.contains('@')) {
+            Some((name, login)) => {
+                (Some(HostName::new(name).map_err(|_| LoginError::Name)?), login)
+            }
+            None => (None, text),
+        };
         let (user, place) = match text.rsplit_once('@') {
             Some((user, place)) => (Some(user), place),
             None => (None, text),
@@ -47,7 +60,7 @@ impl FromStr for Login {
         if !sound(host, "-._:") || !user.is_none_or(|user| sound(user, "-._")) {
             return Err(LoginError::Characters);
         }
-        Ok(Self { user: user.map(str::to_owned), host: host.to_owned(), port })
+        Ok(Self { name, user: user.map(str::to_owned), host: host.to_owned(), port })
     }
 }
 
@@ -75,7 +88,7 @@ mod tests {
     use super::*;
 
     fn login(user: Option<&str>, host: &str, port: Option<u16>) -> Result<Login, LoginError> {
-        Ok(Login { user: user.map(str::to_owned), host: host.to_owned(), port })
+        Ok(Login { name: None, user: user.map(str::to_owned), host: host.to_owned(), port })
     }
 
     #[test]
@@ -86,6 +99,16 @@ mod tests {
         assert_eq!(read("root@db1:2222"), login(Some("root"), "db1", Some(2222)));
         assert_eq!(read("root@fd00::1"), login(Some("root"), "fd00::1", None));
         assert_eq!(read("root@[fd00::1]:2222"), login(Some("root"), "fd00::1", Some(2222)));
+    }
+
+    #[test]
+    fn a_host_may_be_given_a_name() {
+        let named: Login = "db-1=ops@10.0.0.1:2222".parse().unwrap();
+        assert_eq!(named.name, Some("db-1".parse().unwrap()));
+        assert_eq!((named.user.as_deref(), named.port), (Some("ops"), Some(2222)));
+        for bad in ["=a@h", "Db=a@h", "a b=a@h", "-x=a@h"] {
+            assert_eq!(bad.parse::<Login>(), Err(LoginError::Name), "{bad}");
+        }
     }
 
     #[test]

@@ -11,20 +11,21 @@ use time::{Duration, OffsetDateTime};
 use tokio::time::Instant;
 
 use super::list::age;
-use super::stores;
+use super::{opened_age, stores};
 use crate::site::Site;
 
 /// How long a target may take to be read: a mount whose server is gone never answers.
-const PATIENCE: StdDuration = StdDuration::from_secs(5);
+pub(super) const PATIENCE: StdDuration = StdDuration::from_secs(5);
 
 /// A target of a cluster, and how old its newest backup may be.
 struct Target {
     cluster: ClusterName,
     place: String,
+    advice: String,
     most: Duration,
 }
 
-/// Findings about the clusters that `takes` names and that have a `max-age`.
+/// Findings about the clusters that `takes` names and that have a `max-age` or a `max-age-opened`.
 pub(in crate::commands) async fn findings(
     site: &Site,
     takes: impl Fn(&ClusterName) -> bool,
@@ -37,27 +38,32 @@ pub(in crate::commands) async fn findings(
             continue;
         };
         for store in stores(site, backups) {
-            let place = store.name().to_owned();
+            let (place, advice) = (store.name().to_owned(), store.advice());
             let (site, name) = (site.inventory.site.name.clone(), cluster.clone());
-            let look = within(PATIENCE, move || catalog::copies(&store, &site, &name));
-            looks.push((Target { cluster: cluster.clone(), place, most }, look));
+            let look = within(PATIENCE, move || {
+                store.is_there()?;
+                catalog::newest_copies(&store, &site, &name, now)
+            });
+            looks.push((Target { cluster: cluster.clone(), place, advice, most }, look));
         }
     }
     let mut found = Vec::new();
+    let opened = opened_age::findings(site, takes, now);
     for (target, look) in looks {
         found.extend(target.check(look.await, now));
     }
+    found.extend(opened.await);
     found
 }
 
 /// Begins what may never end, and waits so long for it. It blocks nothing but a thread of its own.
-fn within<T: Send + 'static>(
+pub(super) fn within<T: Send + 'static>(
     patience: StdDuration,
     work: impl FnOnce() -> io::Result<T> + Send + 'static,
 ) -> impl Future<Output = io::Result<T>> {
-    let (begun, until) = (tokio::task::spawn_blocking(work), Instant::now() + patience);
+    let (started, until) = (tokio::task::spawn_blocking(work), Instant::now() + patience);
     async move {
-        match tokio::time::timeout_at(until, begun).await {
+        match tokio::time::timeout_at(until, started).await {
             Ok(Ok(done)) => done,
             Ok(Err(error)) => Err(io::Error::other(error)),
             Err(_) => {
@@ -70,20 +76,32 @@ fn within<T: Send + 'static>(
 
 impl Target {
     fn check(&self, looked: io::Result<Vec<Copy>>, now: OffsetDateTime) -> Vec<Finding> {
-        let Self { cluster, place, most } = self;
+        let Self { cluster, place, advice, most } = self;
         let take = format!("take one: quorate snapshot take --cluster {cluster}");
+        let unread = |why: String| {
+            let message = format!("cannot read the backups in {place}: {why}");
+            self.finding(message, advice.clone())
+        };
         let copies = match looked {
             Ok(copies) => copies,
             Err(error) => {
-                let hint = format!("look at {place} on this machine: is it mounted?");
-                return vec![
-                    self.finding(format!("cannot read the backups in {place}: {error}"), hint),
-                ];
+                let may_be_new = error.kind() == io::ErrorKind::NotFound;
+                let mut found = unread(error.to_string());
+                if let Some(hint) = found.hint.as_mut().filter(|_| may_be_new) {
+                    *hint += &format!("\nif no backup was ever taken there, {take}");
+                }
+                return vec![found];
             }
         };
         let good = copies.iter().filter(|copy| copy.sidecar().is_some());
         let (ahead, good): (Vec<_>, Vec<_>) = good.partition(|copy| copy.id.is_ahead(now));
-        let old = match good.last().map(|copy| now - copy.id.time) {
+        let newest = good.last().map(|copy| now - copy.id.time);
+        if newest.is_none_or(|old| old > *most)
+            && let Some((id, why)) = copies.iter().rev().find_map(Copy::unread)
+        {
+            return vec![unread(format!("{id}: {why}"))];
+        }
+        let old = match newest {
             None => Some(format!("{place} has no good backup")),
             Some(old) if old > *most => Some(format!(
                 "the newest good backup in {place} is {} old; max-age is {}",

@@ -10,7 +10,7 @@ use engine::backups::store::Staged;
 use engine::backups::{BackupId, Sidecar, Store};
 use pki::Identity;
 
-use super::verify::{copies_of, hint_of};
+use super::copies::{copies_of, first_good, hint_of};
 use super::{GetArgs, settings_of};
 use crate::commands::Context;
 use crate::error::{CliError, ErrorContext};
@@ -42,28 +42,16 @@ pub(super) fn run(context: &Context, arguments: &GetArgs) -> Result<ExitCode, Cl
     } else {
         Form::Sealed
     });
-    let mut left = copies.len();
-    for (store, known) in &copies {
-        match unless_stopped(context, Copying::new(store, id, known, &form, out))? {
-            Ok(()) => {
-                tell(context, &form, known, out);
-                return Ok(ExitCode::Done);
-            }
-            Err(error) => {
-                let hint = hint_of(&error);
-                let doing = format!("{}: {id} was not written", store.name());
-                let error = CliError::failed(ErrorContext::new(doing, error)).maybe_hint(hint);
-                left -= 1;
-                if left == 0 {
-                    return Err(error);
-                }
-                context.terminal.error(&error);
-                context.terminal.warn("trying the copy of another target");
-            }
-        }
-    }
-    // Without any good copy there is nothing to try, which has been said by then.
-    Err(CliError::failed(format!("{id} has no good copy")))
+    let copy = |store: &Store, known: &Sidecar| {
+        unless_stopped(context, Copying::new(store, id, known, &form, out))
+    };
+    let ((), known) = first_good(context, copies, copy, |store, error| {
+        let hint = hint_of(&error);
+        let doing = format!("{}: {id} was not written", store.name());
+        CliError::failed(ErrorContext::new(doing, error)).maybe_hint(hint)
+    })?;
+    tell(context, &form, &known, out);
+    Ok(ExitCode::Done)
 }
 
 /// A copy that is on its way to the operator's file.
@@ -95,7 +83,7 @@ impl Copying {
     }
 }
 
-/// A reader that ends with an error once somebody said stop, so that what was written goes as after any failure.
+/// A reader that ends with an error once the run was interrupted, so that what was written goes as after any failure.
 struct Stoppable<'a, R> {
     stored: R,
     stop: &'a AtomicBool,
@@ -120,7 +108,7 @@ fn unless_stopped(context: &Context, copying: Copying) -> Result<Result<(), Open
             done = &mut task => Some(done),
             () = interrupts.next() => {
                 stop.store(true, Ordering::Relaxed);
-                // It may have come to its end before.
+                // It may have finished before.
                 interrupts.unless_twice(task).await.filter(|done| matches!(done, Ok(Ok(()))))
             }
         };

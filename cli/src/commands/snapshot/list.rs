@@ -1,5 +1,7 @@
 //! `quorate snapshot list`
 
+use std::io;
+
 use engine::backups::catalog::{self, Copy, State};
 use engine::backups::{Sidecar, Store};
 use inventories::ClusterName;
@@ -10,7 +12,7 @@ use time::format_description::well_known::Rfc3339;
 
 use super::{chosen, stores};
 use crate::commands::Context;
-use crate::error::CliError;
+use crate::error::{CliError, ErrorContext};
 use crate::exit::ExitCode;
 use crate::report::columns::{bytes, table};
 use crate::report::json;
@@ -23,7 +25,7 @@ pub(in crate::commands) struct Entry {
     cluster: String,
     /// Where it is, as the inventory has it.
     target: String,
-    /// When it was begun, RFC 3339 in UTC.
+    /// When it was started, RFC 3339 in UTC.
     time: String,
     state: Word,
     /// Why it is broken; absent otherwise.
@@ -40,8 +42,12 @@ pub(in crate::commands) struct Entry {
     /// Whether the cluster had a quorum.
     #[serde(skip_serializing_if = "Option::is_none")]
     quorum: Option<bool>,
+    /// What was proven of it: `stored`, `checked` or `opened`.
     #[serde(skip_serializing_if = "Option::is_none")]
     grade: Option<String>,
+    /// When it was opened and an etcd started from it, RFC 3339 in UTC; absent if nobody did.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    opened: Option<String>,
 }
 
 /// A state as a word.
@@ -69,6 +75,8 @@ pub(super) fn run(
     if json {
         let entries: Vec<Entry> = found.iter().map(entry).collect();
         json::print_document(&context.terminal, &entries)?;
+    } else if found.is_empty() && code == ExitCode::Failed {
+        context.terminal.say("Whether there are backups is unknown: a target can't be read.");
     } else if found.is_empty() {
         context.terminal.say("No target has a backup. Take one: quorate snapshot take");
     } else {
@@ -86,13 +94,19 @@ pub(super) fn look(
     let (mut found, mut code) = (Vec::new(), ExitCode::Done);
     for (cluster, backups) in chosen(site, named)? {
         for store in stores(site, backups) {
+            if store.is_missing() {
+                let name = store.name();
+                context.terminal.warn(&format!(
+                    "{name}: there is no such folder: it is not mounted, or no backup has been taken yet"
+                ));
+            }
             match catalog::copies(&store, &site.inventory.site.name, cluster) {
                 Ok(copies) => {
                     let of_store = |copy| Found { store: store.clone(), copy };
                     found.extend(copies.into_iter().map(of_store));
                 }
                 Err(error) => {
-                    context.terminal.warn(&format!("cannot read {}: {error}", store.name()));
+                    context.terminal.error(&unread(&store, error));
                     code = ExitCode::Failed;
                 }
             }
@@ -100,6 +114,14 @@ pub(super) fn look(
     }
     found.sort_by(|a, b| (&a.copy.id, a.store.name()).cmp(&(&b.copy.id, b.store.name())));
     Ok((found, code))
+}
+
+/// A target that can't be read, and what to look at.
+pub(super) fn unread(store: &Store, error: io::Error) -> CliError {
+    let message = format!("cannot read {}", store.name());
+    // What a bucket's server says is advice enough.
+    let advice = matches!(store, Store::Folder { .. }).then(|| store.advice());
+    CliError::failed(ErrorContext::new(message, error)).maybe_hint(advice)
 }
 
 fn entry(Found { store, copy }: &Found) -> Entry {
@@ -120,7 +142,8 @@ fn entry(Found { store, copy }: &Found) -> Entry {
         bytes: known.map(|known| known.size),
         etcd_version: known.map(|known| known.etcd_version.clone()),
         quorum: known.map(|known| known.quorum),
-        grade: known.map(|known| known.grade.as_str().to_owned()),
+        grade: copy.grade().map(|grade| grade.as_str().to_owned()),
+        opened: copy.opening.as_ref().map(|opening| opening.time.clone()),
     }
 }
 
@@ -149,7 +172,7 @@ fn row(Found { store, copy }: &Found, now: OffsetDateTime) -> [String; 8] {
         State::Good(known) => {
             let Sidecar { revision, size, etcd_version, quorum, grade, .. } = &**known;
             let quorum = if *quorum { "" } else { ", no quorum" };
-            let grade = format!("{}{quorum}", grade.as_str());
+            let grade = format!("{}{quorum}", copy.grade().unwrap_or(*grade).as_str());
             [revision.to_string(), bytes(*size), etcd_version.clone(), grade]
         }
     };

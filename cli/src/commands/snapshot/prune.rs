@@ -10,7 +10,7 @@ use engine::backups::{BackupId, Store};
 use inventories::{ClusterName, Keep};
 use time::OffsetDateTime;
 
-use super::list::age;
+use super::list::{age, unread};
 use super::{chosen, stores};
 use crate::commands::{Context, approval};
 use crate::error::{CliError, ErrorContext};
@@ -47,10 +47,8 @@ pub(super) fn run(
     for decided in &decided {
         count += show(context, decided, OffsetDateTime::now_utc());
         if let Mode::Delete(_) = mode
-            && let Err(error) = delete(context, decided)
+            && delete(context, decided) == ExitCode::Partial
         {
-            context.terminal.error(&error);
-            // Some may be deleted by then.
             code = ExitCode::Partial;
         }
     }
@@ -86,9 +84,9 @@ fn decide_one(
     keep: Keep,
     now: OffsetDateTime,
 ) -> Result<Decided, CliError> {
-    let copies = catalog::copies(&store, &site.inventory.site.name, cluster).map_err(|error| {
-        CliError::failed(ErrorContext::new(format!("cannot read {}", store.name()), error))
-    })?;
+    let copies =
+        store.is_there().and_then(|()| catalog::copies(&store, &site.inventory.site.name, cluster));
+    let copies = copies.map_err(|error| unread(&store, error))?;
     let pruning = pruning(&copies, keep, now);
     Ok(Decided { store, copies, pruning })
 }
@@ -113,28 +111,34 @@ fn show(context: &Context, decided: &Decided, now: OffsetDateTime) -> usize {
     surplus.len() + abandoned.len()
 }
 
-fn delete(context: &Context, decided: &Decided) -> Result<(), CliError> {
+/// Deletes what may go. A backup that a target refuses to delete is reported, and stops nothing else.
+fn delete(context: &Context, decided: &Decided) -> ExitCode {
     let Decided { store, pruning: Pruning { surplus, abandoned, proofs, .. }, .. } = decided;
     for id in proofs {
-        is_whole(decided, id).map_err(|error| {
+        if let Err(error) = is_whole(decided, id) {
             let message = format!(
                 "nothing was deleted in {}: {id}, the newest of its cluster, failed verification",
                 store.name()
             );
-            CliError::failed(ErrorContext::new(message, error))
-                .hint("take a new one: quorate snapshot take")
-        })?;
+            let error = CliError::failed(ErrorContext::new(message, error));
+            context.terminal.error(&error.hint("take a new one: quorate snapshot take"));
+            return ExitCode::Partial;
+        }
     }
     let going =
         surplus.iter().map(|id| (id, whole(id))).chain(abandoned.iter().map(|id| (id, parts(id))));
+    let mut code = ExitCode::Done;
     for (id, files) in going {
-        remove(store, &files).map_err(|error| {
-            let message = format!("{}: {id} could not be deleted", store.name());
-            CliError::failed(ErrorContext::new(message, error))
-        })?;
-        context.terminal.say(&format!("{}: deleted {id}", store.name()));
+        match remove(store, &files) {
+            Ok(()) => context.terminal.say(&format!("{}: deleted {id}", store.name())),
+            Err(error) => {
+                let message = format!("{}: {id} could not be deleted", store.name());
+                context.terminal.error(&CliError::failed(ErrorContext::new(message, error)));
+                code = ExitCode::Partial;
+            }
+        }
     }
-    Ok(())
+    code
 }
 
 /// Reads what is to stay, so that it is never the last good one that goes.
@@ -150,12 +154,13 @@ fn is_whole(decided: &Decided, id: &BackupId) -> Result<(), OpenError> {
 
 /// What is left of a run that was stopped, and nothing that has a backup's own name.
 fn parts(id: &BackupId) -> Vec<String> {
-    vec![part_of(&id.sidecar()), part_of(&id.object())]
+    vec![part_of(&id.opening()), part_of(&id.sidecar()), part_of(&id.object())]
 }
 
-/// The sidecar goes first: what is left of a pruning that was stopped is no backup.
+/// The sidecar goes before the backup: what is left of a pruning that was stopped is no backup. The record that it was
+/// opened goes first: alone it would stay for ever.
 fn whole(id: &BackupId) -> Vec<String> {
-    [vec![id.sidecar(), id.object()], parts(id)].concat()
+    [vec![id.opening(), id.sidecar(), id.object()], parts(id)].concat()
 }
 
 fn remove(store: &Store, files: &[String]) -> io::Result<()> {

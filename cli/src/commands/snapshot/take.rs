@@ -7,8 +7,9 @@ use std::time::Duration;
 use engine::backups::sidecar::{FORMAT, Grade, Member};
 use engine::backups::source::{Choice, NoSource, Source, choose};
 use engine::backups::take::{self, Kept, Order, Sizes, TakeError, Taken};
+use engine::backups::trial::{self, Tried};
 use engine::backups::{BackupId, Sidecar, ask};
-use inventories::ClusterName;
+use inventories::{ClusterName, EtcdVersion};
 use pki::Recipient;
 use planner::facts::Observed;
 use planner::spec::ClusterSpec;
@@ -18,7 +19,7 @@ use time::OffsetDateTime;
 use time::format_description::well_known::Rfc3339;
 use tokio::sync::oneshot;
 
-use super::{settings, stores};
+use super::{settings, stores, verify};
 use crate::commands::Context;
 use crate::commands::actor::actor;
 use crate::commands::hosts::HostAccess;
@@ -31,7 +32,20 @@ use crate::report::human::Spinner;
 use crate::site::{Site, choose_cluster};
 use crate::terminal::Terminal;
 
-pub(super) fn run(context: &Context, named: Option<&ClusterName>) -> Result<ExitCode, CliError> {
+/// How a snapshot comes here.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Depth {
+    /// As the member sends it.
+    Stream,
+    /// Once an etcd has started from it.
+    Check,
+}
+
+pub(super) fn run(
+    context: &Context,
+    named: Option<&ClusterName>,
+    depth: Depth,
+) -> Result<ExitCode, CliError> {
     let site = context.site()?;
     let spec = site.spec()?;
     let cluster = choose_cluster(&spec, named)?;
@@ -42,19 +56,19 @@ pub(super) fn run(context: &Context, named: Option<&ClusterName>) -> Result<Exit
         .map_err(|error| CliError::failed(format!("cannot draw a random name: {error}")))?;
     let taken = context.block_on(async {
         let mut interrupts = Interrupts::listen().map_err(CliError::failed)?;
-        let access = HostAccess::of(context, &site)?;
+        let access = HostAccess::new(context, &site)?;
         let asking = async {
             let answers = ask::every_status(&access.pool, cluster).await;
             let source = choose(&answers, formed(cluster)).map_err(no_source)?;
             let about = ask::about(&access.pool, cluster, &source).await;
-            Ok((source, about))
+            Ok((answers, source, about))
         };
-        let (source, about) = interrupts.give_way(asking).await?;
+        let (answers, source, about) = interrupts.give_way(asking).await?;
         announce(&context.terminal, cluster, &source);
         let progress = Arc::new(AtomicU64::new(0));
         let order = Order {
             host: &source.host,
-            layout: &Layout::of(&cluster.name),
+            layout: &Layout::new(&cluster.name),
             version: source.etcdctl,
             endpoint: &cluster
                 .endpoints_from(&source.host)
@@ -63,16 +77,42 @@ pub(super) fn run(context: &Context, named: Option<&ClusterName>) -> Result<Exit
             recipients: &recipients,
             stores: &stores,
             id: &id,
+            check: match depth {
+                Depth::Stream => None,
+                Depth::Check => Some(release_of(&source)?),
+            },
             most: take::most_of(source.status.facts.db_size),
             progress: &progress,
         };
-        let describe = |sizes| sidecar(&site, &id, &source, about, sizes);
+        let describe = async |sizes: Sizes, tried: Option<Tried>| {
+            let grade = match tried {
+                None => Grade::Stored,
+                Some(tried) => {
+                    let of = &source.status.facts.cluster_id;
+                    let found = trial::compare(&access.pool, cluster, &answers, of, &tried).await;
+                    context.terminal.clear();
+                    verify::tell(&context.terminal, &tried, &found);
+                    if !found.other.is_empty() {
+                        let names = found.other.iter().map(ToString::to_string).collect();
+                        return Err(TakeError::Differs(names));
+                    }
+                    Grade::Checked
+                }
+            };
+            Ok(sidecar(&site, &id, &source, about, (sizes, grade)))
+        };
         let (stop, stopped) = oneshot::channel();
         let stopped = async { drop(stopped.await) };
         let taking = take::take(&access.pool, &order, describe, stopped);
         let taking = watched(&context.terminal, &source, &progress, taking);
         match unless_stopped_twice(&mut interrupts, stop, taking).await {
-            Some(taken) => taken.map_err(not_taken),
+            Some(taken) => {
+                if let Err(TakeError::Stalled { .. }) = &taken {
+                    // A target that hangs may not have cleaned up.
+                    take::discard(&stores, &id).await;
+                }
+                taken.map_err(not_taken)
+            }
             None => {
                 context.terminal.clear();
                 take::discard(&stores, &id).await;
@@ -94,7 +134,7 @@ async fn unless_stopped_twice<T>(
         done = &mut work => return Some(done),
         () = interrupts.next() => {}
     }
-    // Once the whole snapshot is here, nobody listens.
+    // Once the whole snapshot is here, there is no receiver.
     let _ = stop.send(());
     interrupts.unless_twice(work).await
 }
@@ -122,6 +162,12 @@ fn no_source(error: NoSource) -> CliError {
         NoSource::Split(_) | NoSource::Other { .. } | NoSource::Unfit => ExitCode::Blocked,
     };
     CliError::new(kind, error).hint("look at the cluster: quorate status")
+}
+
+/// The release that the member runs, which makes the snapshot.
+fn release_of(source: &Source) -> Result<EtcdVersion, CliError> {
+    let version = &source.status.facts.version;
+    version.parse().map_err(|_| CliError::failed(format!("{version} is no release of etcd")))
 }
 
 /// Says who is asked, and what that means.
@@ -172,7 +218,7 @@ fn sidecar(
     id: &BackupId,
     source: &Source,
     about: ask::About,
-    sizes: Sizes,
+    (sizes, grade): (Sizes, Grade),
 ) -> Sidecar {
     let facts = &source.status.facts;
     let ask::About { members, alarms, authentication } = about;
@@ -201,14 +247,14 @@ fn sidecar(
         time: id.time.format(&Rfc3339).unwrap_or_default(),
         by: actor(),
         commit: commit(site),
-        grade: Grade::Stored,
+        grade,
         digest: String::new(),
     }
 }
 
 /// The commit of the inventory, and whether the inventory is that commit's.
 fn commit(site: &Site) -> Option<String> {
-    let checkout = Checkout::of(site);
+    let checkout = Checkout::for_site(site);
     let provenance = checkout.known()?;
     let dirty = if Provenance::is_dirty(provenance) { "-dirty" } else { "" };
     Some(format!("{}{dirty}", provenance.commit))
@@ -226,9 +272,13 @@ fn not_taken(error: TakeError) -> CliError {
         | TakeError::Trailer(_)
         | TakeError::Host(_)
         | TakeError::TooLarge { .. }
+        | TakeError::NoRelease(_)
         | TakeError::Stalled { .. } => Some(
             "nothing was stored; earlier backups are unchanged: quorate snapshot list".to_owned(),
         ),
+        TakeError::Differs(_) => {
+            Some("nothing was stored; find out which member is right: quorate status".to_owned())
+        }
         _ => None,
     };
     CliError::new(kind, error).maybe_hint(hint)
@@ -237,11 +287,14 @@ fn not_taken(error: TakeError) -> CliError {
 /// Says where the backup is, and where it is not.
 fn tell(terminal: &Terminal, id: &BackupId, taken: &Taken) -> ExitCode {
     let mut stored = 0;
-    for Kept { store, outcome } in &taken.kept {
+    for Kept { store, outcome, caution } in &taken.kept {
         match outcome {
             Ok(()) => {
                 stored += 1;
                 terminal.say(&format!("{}: stored and read back", store.name()));
+                if let Some(caution) = caution {
+                    terminal.warn(&format!("{}: {caution}", store.name()));
+                }
             }
             Err(error) => {
                 let cause = std::error::Error::source(error).map(|cause| format!(": {cause}"));
@@ -254,9 +307,13 @@ fn tell(terminal: &Terminal, id: &BackupId, taken: &Taken) -> ExitCode {
         terminal.warn("the backup was stored in no target; earlier backups are unchanged");
         return ExitCode::Failed;
     }
-    let Sidecar { size, revision, .. } = &taken.sidecar;
+    let Sidecar { size, revision, grade, .. } = &taken.sidecar;
+    let proven = match grade {
+        Grade::Checked => "An etcd started from it. That a key opens it, only this shows",
+        Grade::Stored | Grade::Opened => "Not verified yet",
+    };
     terminal.say(&format!(
-        "{} at revision {revision} or later. Not verified yet: quorate snapshot verify {id}",
+        "{} at revision {revision} or later. {proven}: quorate snapshot verify {id}",
         bytes(*size)
     ));
     terminal.print(&format!("{id}\n"));

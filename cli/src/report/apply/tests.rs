@@ -1,4 +1,4 @@
-//! What every command comes to: each outcome beside its exit code, and the page that is made of them.
+//! The exit code of every outcome of every command, and the page that is generated from them.
 
 use super::*;
 use inventories::{ClusterName, SiteName};
@@ -7,7 +7,7 @@ use planner::plan::{Guard, Launch, Verb, Why};
 use planner::report::{Finding, FindingCode, PlanReport};
 use planner::stops::Stops;
 
-/// What was asked for, what came of it, and the code that says so.
+/// The command, its outcome, and the exit code.
 type Row = (&'static str, &'static str, ExitCode, ExitCode);
 
 fn step(id: &str, action: Action, kind: StepKind) -> Step {
@@ -60,6 +60,10 @@ fn never() -> End {
     (Action::Create, register_host(), Outcome::NotStarted, None)
 }
 
+fn local(why: String) -> StepErrorKind {
+    StepErrorKind::Local(why.into())
+}
+
 fn failed(kind: StepKind, error: fn(String) -> StepErrorKind) -> End {
     (Action::Create, kind, Outcome::Failed, Some(error("x".to_owned())))
 }
@@ -83,7 +87,7 @@ fn apply(report: PlanReport, ends: Vec<End>) -> ExitCode {
 fn ended<T>(report: PlanReport, ends: Vec<End>, of: impl Fn(&ApplySummary<'_>) -> T) -> T {
     let named = |(number, end): (usize, &End)| step(&number.to_string(), end.0, end.1.clone());
     let plan = plan(ends.iter().enumerate().map(named).collect(), report);
-    let mut summary = ApplySummary::of(&plan);
+    let mut summary = ApplySummary::new(&plan);
     for (number, (_, _, outcome, kind)) in ends.into_iter().enumerate() {
         let (host, words) = ("h".parse().unwrap(), Vec::new());
         let error = kind.map(|kind| StepError { host, kind, words, hint: None });
@@ -188,7 +192,7 @@ fn rows() -> Vec<Row> {
             "apply",
             "a step was refused by its guard, or could not be prepared here, before anything was changed",
             apply(none(), vec![failed(restart(), StepErrorKind::Guard)])
-                .first(apply(none(), vec![failed(restart(), StepErrorKind::Local)])),
+                .first(apply(none(), vec![failed(restart(), local)])),
             Failed,
         ),
         (
@@ -251,18 +255,13 @@ fn rows() -> Vec<Row> {
 fn only_an_apply_that_certainly_changed_nothing_leaves_no_trace() {
     let looked = || (Action::Check, register_host(), Outcome::Done, None);
     let trace = |ends| ended(PlanReport::default(), ends, |summary| summary.trace());
-    for kind in [
-        StepErrorKind::Local,
-        StepErrorKind::Guard,
-        StepErrorKind::Away,
-        StepErrorKind::Unreachable,
-    ] {
+    for kind in [local, StepErrorKind::Guard, StepErrorKind::Away, StepErrorKind::Unreachable] {
         assert_eq!(trace(vec![looked(), failed(register_host(), kind), never()]), Trace::None);
     }
     for kind in [StepErrorKind::Lost, StepErrorKind::Unknown] {
         assert_eq!(trace(vec![failed(register_host(), kind)]), Trace::Some);
     }
-    assert_eq!(trace(vec![done(), failed(register_host(), StepErrorKind::Local)]), Trace::Some);
+    assert_eq!(trace(vec![done(), failed(register_host(), local)]), Trace::Some);
 }
 
 /// "Nothing was changed" and "no trace" are one statement, for every kind of step and every way to fail.
@@ -285,7 +284,7 @@ fn an_exit_code_says_that_nothing_was_changed_where_there_is_no_trace() {
         for error in [
             StepErrorKind::Failed,
             StepErrorKind::Guard,
-            StepErrorKind::Local,
+            local,
             StepErrorKind::Lost,
             StepErrorKind::Unknown,
         ] {

@@ -50,6 +50,23 @@ fn success(summary: &ApplySummary<'_>, spec: &SiteSpec, style: Style) -> String 
         text.push_str("Next:\n  quorate status\n");
         return text;
     }
+    if summary.plan().report.purpose == Purpose::Restore {
+        text.push_str(
+            "Next:\n  quorate status\n  start the clients that were stopped: API servers first, controllers last\n",
+        );
+        return text;
+    }
+    if summary.plan().report.purpose == Purpose::Destroy {
+        text.push_str(
+            "Next:\n  take the cluster out of the inventory; its folder in pki/ too, once nobody needs its backups\n  \
+             quorate archives list\n",
+        );
+        return text;
+    }
+    if summary.plan().report.purpose == Purpose::Remove {
+        text.push_str("Next:\n  quorate archives list\n");
+        return text;
+    }
     for cluster in summary.clusters(spec) {
         let name = &cluster.name;
         let _ = writeln!(text, "Endpoints of {name}: {}", endpoints(cluster).join(","));
@@ -81,9 +98,9 @@ fn failure(summary: &ApplySummary<'_>, style: Style) -> String {
             let _ = writeln!(text, "    not started because of it: {}", names(&skipped));
         }
     }
-    let not_begun = summary.steps(|outcome| *outcome == Outcome::NotStarted);
-    if !not_begun.is_empty() {
-        let _ = writeln!(text, "not started because of the interrupt: {}", names(&not_begun));
+    let not_started = summary.steps(|outcome| *outcome == Outcome::NotStarted);
+    if !not_started.is_empty() {
+        let _ = writeln!(text, "interrupted before these started: {}", names(&not_started));
     }
     let finished = summary.steps(|outcome| matches!(outcome, Outcome::Done | Outcome::AlreadyDone));
     if !finished.is_empty() {
@@ -104,16 +121,20 @@ fn failure(summary: &ApplySummary<'_>, style: Style) -> String {
     }
     text.push_str(match summary.plan().report.purpose {
         Purpose::Inventory => "Run the same apply again: it continues from here.\n",
-        Purpose::Defragment => "Run the same command again: it continues from here.\n",
+        Purpose::Defragment | Purpose::Restore | Purpose::Destroy | Purpose::Remove => {
+            "Run the same command again: it continues from here.\n"
+        }
     });
     text
 }
 
-/// What came to its end.
+/// What finished.
 fn work(summary: &ApplySummary<'_>) -> &'static str {
     match summary.plan().report.purpose {
         Purpose::Inventory => "Apply",
         Purpose::Defragment => "Defragmentation",
+        Purpose::Restore => "Restore",
+        Purpose::Destroy | Purpose::Remove => "Removal",
     }
 }
 

@@ -6,25 +6,25 @@ use crate::terminal::Terminal;
 
 const FRAMES: [char; 10] = ['⠋', '⠙', '⠹', '⠸', '⠼', '⠴', '⠦', '⠧', '⠇', '⠏'];
 
-/// Shows that something goes on, and for how long. Nothing where nobody looks.
+/// Shows that something is running, and for how long. Draws nothing without a terminal.
 #[derive(Debug)]
 pub struct Spinner<'a> {
     terminal: &'a Terminal,
-    begun: Instant,
+    started: Instant,
 }
 
 impl<'a> Spinner<'a> {
     /// Time counts from now.
     pub fn new(terminal: &'a Terminal) -> Self {
-        Self { terminal, begun: Instant::now() }
+        Self { terminal, started: Instant::now() }
     }
 
-    /// Draws what goes on, cut to the terminal's width.
+    /// Draws what is running, cut to the terminal's width.
     pub fn draw(&self, what: &str) {
         if !self.terminal.is_live() {
             return;
         }
-        let elapsed = self.begun.elapsed();
+        let elapsed = self.started.elapsed();
         let frame = FRAMES[elapsed.as_millis() as usize / 100 % FRAMES.len()];
         let line = format!("{frame} {:>3} s  {what}", elapsed.as_secs());
         self.terminal.draw(&fit(&line, self.terminal.width()));

@@ -4,7 +4,7 @@ use planner::cost;
 use planner::report::{Finding, FindingCode, PlanReport};
 use planner::spec::ClusterSpec;
 
-/// What blocks the plan. A host that was not reached, and what was timed, are told elsewhere.
+/// What blocks the plan. Hosts that were not reached and measured times are reported elsewhere.
 pub(super) fn problems(cluster: &ClusterSpec, report: &PlanReport) -> Vec<String> {
     let concerns = |blocked: &&planner::report::Blocked| {
         blocked.stops.iter().any(|stop| match (stop.cluster(), stop.host()) {

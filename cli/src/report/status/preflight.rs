@@ -70,7 +70,7 @@ struct RoundTripStatus {
 
 impl Preflight {
     /// Puts together what was seen, and what the planner made of it.
-    pub(super) fn of(cluster: &ClusterSpec, facts: &SiteFacts, report: &PlanReport) -> Self {
+    pub(super) fn new(cluster: &ClusterSpec, facts: &SiteFacts, report: &PlanReport) -> Self {
         let seen = |host| facts.hosts.get(host).and_then(Observed::known);
         let timed = |finding: &&Finding| {
             cost::is_timed(finding.code) && finding.cluster.as_ref() == Some(&cluster.name)
@@ -78,7 +78,7 @@ impl Preflight {
         let blocked = report.blocked.iter().map(|blocked| &blocked.finding);
         let disks = cluster.members.keys().filter_map(|host| {
             let time = seen(host)?.disks.get(&cluster.name)?;
-            Some((host.to_string(), DiskStatus::of(time)))
+            Some((host.to_string(), DiskStatus::new(time)))
         });
         let round_trips = cluster.members.keys().flat_map(|from| {
             let others = cluster.members.iter().filter(move |(to, _)| *to != from);
@@ -92,7 +92,7 @@ impl Preflight {
                 })
             })
         });
-        let timers = Timers::of(cluster);
+        let timers = Timers::for_cluster(cluster);
         Self {
             disks: disks.collect(),
             round_trips: round_trips.collect(),
@@ -104,7 +104,7 @@ impl Preflight {
         }
     }
 
-    /// What is so wrong that the cluster counts as unhealthy.
+    /// Findings that make the cluster count as unhealthy.
     pub(super) fn problems(&self) -> impl Iterator<Item = String> + '_ {
         let too_slow = self.disks.iter().filter(|(_, disk)| disk.speed == Some(Speed::TooSlow));
         too_slow.map(|(host, disk)| {
@@ -142,12 +142,12 @@ fn farthest(pair: Farthest<'_>, timers: Timers) -> String {
 }
 
 impl DiskStatus {
-    fn of(time: &DiskTime) -> Self {
+    fn new(time: &DiskTime) -> Self {
         let (timed_by, writes, why) = match time {
             DiskTime::Written { writes, .. } => (TimedBy::Writes, Some((*writes).into()), None),
             DiskTime::Member { fsyncs, .. } => (TimedBy::Member, Some(*fsyncs), None),
             DiskTime::Stuck(_) => {
-                (TimedBy::Writes, Some(0), Some("no synced write ended".to_owned()))
+                (TimedBy::Writes, Some(0), Some("no synced write finished".to_owned()))
             }
             DiskTime::Unmeasured(why) => (TimedBy::Nobody, None, Some(why.clone())),
         };
@@ -176,8 +176,8 @@ impl DiskStatus {
             DiskTime::Member { cluster, fsyncs, .. } => {
                 format!("the member of {cluster}, which counted {fsyncs} fsyncs since its start")
             }
-            DiskTime::Stuck(_) => "a write that did not end".to_owned(),
-            DiskTime::Unmeasured(why) => format!("nobody: {why}"),
+            DiskTime::Stuck(_) => "a write that did not finish".to_owned(),
+            DiskTime::Unmeasured(why) => format!("not timed: {why}"),
         }
     }
 }

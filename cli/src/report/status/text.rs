@@ -3,23 +3,29 @@
 use planner::report::Formation;
 use planner::text::{Paint, Style};
 
-use super::{CertificateState, ClusterStatus, MemberState, MemberStatus, Status};
-use crate::report::columns::{bytes, table};
+use super::member::{CertificateState, MemberState, MemberStatus};
+use super::{ClusterStatus, Status, api_server};
+use crate::report::columns::{bytes, table_within};
 
 const COLUMNS: [&str; 8] =
     ["MEMBER", "STATE", "ROLE", "VERSION", "DB SIZE", "RAFT LAG", "CERTIFICATES", "ENDPOINT"];
 
-/// The status as text.
-pub fn text(status: &Status, style: Style) -> String {
-    let clusters: Vec<String> =
-        status.clusters.iter().map(|(name, cluster)| of_cluster(name, cluster, style)).collect();
-    clusters.join("\n")
+/// What a narrow terminal does without, the first one first: endpoint, version, size, lag, role.
+const SPARED: [usize; 5] = [7, 3, 4, 5, 2];
+
+/// The status as text, for a terminal of so many columns, or as wide as it is.
+pub fn text(status: &Status, style: Style, width: Option<usize>) -> String {
+    let of = |(name, cluster): (&String, &ClusterStatus)| of_cluster(name, cluster, style, width);
+    let mut parts: Vec<String> = status.clusters.iter().map(of).collect();
+    parts.extend(api_server::text(&status.api_servers, style));
+    parts.join("\n")
 }
 
-fn of_cluster(name: &str, cluster: &ClusterStatus, style: Style) -> String {
-    let (paint, word) = match cluster.problems.is_empty() {
-        true => (Paint::Green, "healthy"),
-        false => (Paint::Red, "unhealthy"),
+fn of_cluster(name: &str, cluster: &ClusterStatus, style: Style, width: Option<usize>) -> String {
+    let (paint, word) = match (cluster.problems.is_empty(), cluster.attention.is_empty()) {
+        (true, true) => (Paint::Green, "healthy"),
+        (true, false) => (Paint::Yellow, "healthy, needs attention"),
+        (false, _) => (Paint::Red, "unhealthy"),
     };
     let leader = &cluster.led;
     let mut lines = vec![format!(
@@ -34,7 +40,7 @@ fn of_cluster(name: &str, cluster: &ClusterStatus, style: Style) -> String {
     if cluster.formation != Formation::Absent {
         let mut rows = vec![COLUMNS.map(str::to_owned)];
         rows.extend(cluster.members.iter().map(|(name, member)| row(name, member)));
-        lines.extend(table(&rows));
+        lines.extend(table_within(&rows, &SPARED, width.unwrap_or(usize::MAX)));
     }
     if let Some(preflight) = &cluster.preflight {
         lines.extend(preflight.text(style));
@@ -42,6 +48,9 @@ fn of_cluster(name: &str, cluster: &ClusterStatus, style: Style) -> String {
     lines.extend(cluster.archived.iter().map(|archive| format!("archived: {archive}")));
     for warning in &cluster.warnings {
         lines.push(format!("{}: {warning}", style.paint(Paint::Yellow, "warning")));
+    }
+    for needs in &cluster.attention {
+        lines.push(format!("{}: {needs}", style.paint(Paint::Yellow, "attention")));
     }
     for problem in &cluster.problems {
         lines.push(format!("{}: {problem}", style.paint(Paint::Red, "problem")));

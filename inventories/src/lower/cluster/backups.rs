@@ -1,14 +1,17 @@
 //! Where backups go, and for whom they are sealed.
 
 use std::collections::BTreeMap;
-use std::path::{Component, Path};
+use std::path::{Component, Path, PathBuf};
 use std::time::Duration;
 
-use crate::backups::{BackupTarget, Backups, Keep};
+use crate::backups::{BackupTarget, Backups, Keep, S3Server};
+use crate::defaults;
 use crate::escape::escape;
 use crate::lower::pki;
 use crate::report::{At, Finding, Report};
 use crate::schema::{self, Loc};
+
+mod s3;
 
 /// More would be a slip of the hand: three hundred backups are a year of days.
 const MOST_KEPT: i64 = 10_000;
@@ -20,19 +23,23 @@ pub(super) fn read(
     report: &mut Report<'_>,
 ) -> Option<Backups> {
     let at = At::new(0, raw?.span());
-    let schema::Backups { to, recipients, keep, max_age } = raw?.value();
-    let to = targets(to.as_ref(), &at, report);
+    let schema::Backups { to, recipients, keep, max_age, max_age_opened, s3 } = raw?.value();
+    let server = s3::server(s3.as_ref(), report);
+    let to = targets(to.as_ref(), &server, &at, report);
     let recipients = match recipients {
         Some(written) => pki::recipients(written, report),
         None => site_recipients(site, &at, report),
     };
     let keep = keep.as_ref().and_then(|keep| kept(keep, report));
-    let max_age = max_age.as_ref().and_then(|text| age(text, report));
-    Some(Backups { to, recipients, keep, max_age })
+    let max_age = max_age.as_ref().and_then(|text| age("max-age", text, report));
+    let opened = max_age_opened.as_ref();
+    let max_age_opened = opened.and_then(|text| age("max-age-opened", text, report));
+    Some(Backups { to, recipients, keep, max_age, max_age_opened })
 }
 
 fn targets(
     written: Option<&Loc<Vec<Loc<String>>>>,
+    server: &S3Server,
     table: &At,
     report: &mut Report<'_>,
 ) -> Vec<BackupTarget> {
@@ -40,7 +47,8 @@ fn targets(
     let mut targets = Vec::new();
     for text in written.iter().flat_map(|list| list.iter()) {
         let at = At::new(0, text.span());
-        match target(text) {
+        match target(text, server) {
+            Err(_) if text.starts_with("s3:") && s3::holds_login(text, &at, report) => {}
             Err(hint) => {
                 let shown = escape(&text.chars().take(80).collect::<String>());
                 let message = format!("\"{shown}\" is not a backup target");
@@ -69,19 +77,27 @@ fn targets(
     targets
 }
 
-fn target(text: &str) -> Result<BackupTarget, &'static str> {
-    const FORM: &str = "write \"file:\" and a folder, such as \"file:backups/\"; a relative path starts at the inventory's folder";
-    let path = text.strip_prefix("file:").ok_or(FORM)?;
+fn target(text: &str, server: &S3Server) -> Result<BackupTarget, &'static str> {
+    if let Some(place) = text.strip_prefix("s3://") {
+        return s3::target(place, server).map(BackupTarget::S3);
+    }
+    let path = text.strip_prefix("file:").ok_or(
+        "write \"file:\" and a folder, such as \"file:backups/\", or \"s3://bucket/prefix\"",
+    )?;
+    folder(path).map(BackupTarget::Folder)
+}
+
+fn folder(path: &str) -> Result<PathBuf, &'static str> {
     if path.trim_matches(['/', '.']).is_empty() || path.chars().any(char::is_control) {
-        return Err(FORM);
+        return Err(
+            "write \"file:\" and a folder, such as \"file:backups/\"; a relative path starts at the inventory's folder",
+        );
     }
     if path.starts_with("//") {
         return Err("write one slash: \"file:/srv/backups\"");
     }
     // Two spellings of one folder are one place.
-    let path = Path::new(path);
-    let path = path.components().filter(|part| *part != Component::CurDir).collect();
-    Ok(BackupTarget::Folder(path))
+    Ok(Path::new(path).components().filter(|part| *part != Component::CurDir).collect())
 }
 
 /// The site's recipients have been checked where they are written.
@@ -94,7 +110,7 @@ fn site_recipients(
     let recipients: Vec<String> =
         written.iter().flat_map(|list| list.iter()).map(|text| text.value().clone()).collect();
     if recipients.is_empty() && !report.has_hole(&["pki"]) {
-        let message = "backups have to be sealed for somebody, and [pki] has no recipients";
+        let message = "backups must be sealed for a recipient, and [pki] has no recipients";
         let hint = "write: recipients = [\"age1…\"] with your public key (`age-keygen` makes one)";
         report.add(Finding::error("no-recipient", at, message).hint(hint).about_absence());
     }
@@ -104,7 +120,7 @@ fn site_recipients(
 fn kept(raw: &Loc<schema::Keep>, report: &mut Report<'_>) -> Option<Keep> {
     let schema::Keep { hourly, daily, weekly } = raw.value();
     let mut number = |written: &Option<Loc<i64>>| {
-        let Some(written) = written else { return Some(0) };
+        let Some(written) = written else { return Some(defaults::KEPT) };
         let number = Some(*written.value()).filter(|number| (0..=MOST_KEPT).contains(number));
         let number = number.and_then(|number| u32::try_from(number).ok());
         if number.is_none() {
@@ -124,12 +140,12 @@ fn kept(raw: &Loc<schema::Keep>, report: &mut Report<'_>) -> Option<Keep> {
     Some(keep)
 }
 
-fn age(raw: &Loc<String>, report: &mut Report<'_>) -> Option<Duration> {
+fn age(key: &str, raw: &Loc<String>, report: &mut Report<'_>) -> Option<Duration> {
     let parsed = duration(raw);
     if parsed.is_none() {
-        let message = "`max-age` is not a time from 1 minute to 1000 days";
+        let message = format!("`{key}` is not a time from 1 minute to 1000 days");
         let finding = Finding::error("backups", &At::new(0, raw.span()), message);
-        report.add(finding.hint("write: max-age = \"3h\", or \"90m\", or \"2d\""));
+        report.add(finding.hint(format!("write: {key} = \"3h\", or \"90m\", or \"2d\"")));
     }
     parsed
 }
@@ -151,16 +167,17 @@ fn duration(text: &str) -> Option<Duration> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use std::path::PathBuf;
 
     #[test]
     fn one_folder_is_one_place_however_it_is_spelled() {
+        let server = s3::tests::aws();
+        let read = |text| target(text, &server);
         let folder = |path: &str| Ok(BackupTarget::Folder(PathBuf::from(path)));
-        assert_eq!(target("file:backups/"), folder("backups"));
-        assert_eq!(target("file:./backups//a/./"), folder("backups/a"));
-        assert_eq!(target("file:/srv/b"), folder("/srv/b"));
-        for bad in ["", "backups/", "file:", "file:/", "file://srv/b", "s3://bucket", "file:a\nb"] {
-            assert!(target(bad).is_err(), "{bad:?}");
+        assert_eq!(read("file:backups/"), folder("backups"));
+        assert_eq!(read("file:./backups//a/./"), folder("backups/a"));
+        assert_eq!(read("file:/srv/b"), folder("/srv/b"));
+        for bad in ["", "backups/", "file:", "file:/", "file://srv/b", "s3:bucket", "file:a\nb"] {
+            assert!(read(bad).is_err(), "{bad:?}");
         }
     }
 

@@ -42,7 +42,7 @@ pub(super) fn read(
             escape(further),
         );
         let finding = Finding::error("client-ca", &at, message)
-            .related(&At::new(0, further.span()), "said here");
+            .related(&At::new(0, further.span()), "set here");
         report.add(if further.value() == cluster {
             finding.hint("leave one of the two `client-ca` out")
         } else {

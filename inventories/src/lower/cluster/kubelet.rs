@@ -3,14 +3,12 @@
 use std::collections::BTreeMap;
 
 use super::Lowered;
+use crate::defaults;
 use crate::escape::escape;
 use crate::inventory::{CgroupDriver, Kubelet, Runtime};
 use crate::names::HostName;
 use crate::report::{At, Finding, Report};
 use crate::schema::{self, Loc};
-
-/// Where containerd listens.
-const CONTAINERD: &str = "unix:///run/containerd/containerd.sock";
 
 /// The kubelet that is to stand alone on a cluster's hosts, and where that is written.
 pub(super) fn read(
@@ -38,28 +36,21 @@ pub(super) fn read(
         }
         return None;
     }
-    let cgroup_driver =
-        cgroup_driver.as_ref().map_or(Some(CgroupDriver::Systemd), |text| {
-            match text.value().as_str() {
-                "systemd" => Some(CgroupDriver::Systemd),
-                "cgroupfs" => Some(CgroupDriver::Cgroupfs),
-                other => {
-                    refuse(
-                        other,
-                        "a cgroup driver",
-                        "write \"systemd\" or \"cgroupfs\"",
-                        text,
-                        report,
-                    );
-                    None
-                }
+    let cgroup_driver = cgroup_driver.as_ref().map_or(Some(defaults::CGROUP_DRIVER), |text| {
+        match text.value().as_str() {
+            "systemd" => Some(CgroupDriver::Systemd),
+            "cgroupfs" => Some(CgroupDriver::Cgroupfs),
+            other => {
+                refuse(other, "a cgroup driver", "write \"systemd\" or \"cgroupfs\"", text, report);
+                None
             }
-        });
+        }
+    });
     let container_runtime = match container_runtime {
-        None => Some(CONTAINERD.to_owned()),
+        None => Some(defaults::CONTAINER_RUNTIME.to_owned()),
         Some(text) if is_socket(text) => Some(text.value().clone()),
         Some(text) => {
-            let hint = format!("write a URL such as \"{CONTAINERD}\"");
+            let hint = format!("write a URL such as \"{}\"", defaults::CONTAINER_RUNTIME);
             refuse(text, "the socket of a container runtime", &hint, text, report);
             None
         }

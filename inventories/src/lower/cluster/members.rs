@@ -1,8 +1,6 @@
 //! The members of a cluster: hosts of the inventory, best an odd number of them.
 
-use std::collections::BTreeMap;
-
-use crate::escape::{escape, odd_character};
+use crate::escape::escape;
 use crate::lower::host;
 use crate::names::HostName;
 use crate::report::{At, Finding, Report};
@@ -19,32 +17,13 @@ pub(super) fn read(
     report: &mut Report<'_>,
 ) -> Vec<HostName> {
     let Some(written) = written else { return Vec::new() };
-    let mut members = Vec::new();
-    let mut seen: BTreeMap<&str, At> = BTreeMap::new();
-    for member in written.iter() {
-        let at = At::new(0, member.span());
-        if let Some(first) = seen.get(member.as_str()) {
-            let message = format!("\"{}\" is listed twice", escape(member));
-            report.add(
-                Finding::error("duplicate-member", &at, message)
-                    .label("again here")
-                    .related(first, "first here")
-                    .hint("a host runs one member of a cluster: keep one of the two"),
-            );
-            continue;
-        }
-        seen.insert(member, at.clone());
-        if !hosts.contains(member) {
-            report.add(unknown_host(member, &at, hosts));
-        } else if let Ok(name) = HostName::new(member) {
-            members.push(name);
-        }
-    }
+    let twice = ("duplicate-member", "a host runs one member of a cluster: keep one of the two");
+    let (members, named) = host::each_once(written, hosts, twice, report);
     let at = At::new(0, written.span());
     if !report.has_hole(&["clusters", cluster, "members"]) {
-        count(cluster, seen.len(), &at, report);
+        count(cluster, named, &at, report);
     }
-    members
+    members.into_iter().map(|(name, _)| name).collect()
 }
 
 fn count(cluster: &str, number: usize, at: &At, report: &mut Report<'_>) {
@@ -77,18 +56,4 @@ fn count(cluster: &str, number: usize, at: &At, report: &mut Report<'_>) {
         _ => return,
     };
     report.add(finding);
-}
-
-fn unknown_host(member: &str, at: &At, hosts: &host::Known<'_>) -> Finding {
-    let shown = escape(&member.chars().take(80).collect::<String>());
-    let finding =
-        Finding::error("unknown-host", at, format!("there is no host \"{shown}\"")).about_absence();
-    let finding = match odd_character(member) {
-        Some(odd) => finding.label(format!("{odd} is not a plain letter")),
-        None => finding,
-    };
-    finding.hint(match hosts.closest(member) {
-        Some(known) => format!("did you mean \"{}\"?", escape(known)),
-        None => format!("declare it: [hosts.{shown}]\naddress = \"…\""),
-    })
 }

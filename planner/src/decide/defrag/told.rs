@@ -99,7 +99,7 @@ pub(super) fn needs_outage(cluster: &ClusterSpec, needs: &str) -> Finding {
     }
 }
 
-fn held(cluster: &ClusterSpec, message: String, hint: String) -> Finding {
+pub(super) fn held(cluster: &ClusterSpec, message: String, hint: String) -> Finding {
     Finding {
         code: FindingCode::DefragWaits,
         host: None,
@@ -126,7 +126,7 @@ fn time(estimate: Duration) -> String {
 }
 
 /// A byte count for people, decimal as etcdctl writes it.
-fn bytes(count: u64) -> String {
+pub(super) fn bytes(count: u64) -> String {
     let megabytes = count as f64 / 1e6;
     if megabytes < 1.0 {
         format!("{:.0} kB", count as f64 / 1e3)

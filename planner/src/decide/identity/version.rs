@@ -3,33 +3,36 @@
 use templates::head;
 use templates::layout::ReleaseLayout;
 
-use super::{kept, text_of, unsupported};
+use super::{kept, text_of};
 use crate::decide::assess::View;
+use crate::decide::upgrade::{self, Path, Run};
 use crate::facts::MemberFacts;
-use crate::report::{FindingCode, PlanReport};
+use crate::report::PlanReport;
 use crate::spec::ClusterSpec;
 
-/// Another patch of the same minor is a roll. Another minor is an upgrade with gates of its own.
+/// Another patch of the same minor is a roll. A neighbouring minor is one too, once its gates are open.
 pub(super) fn check(cluster: &ClusterSpec, view: &View<'_>, report: &mut PlanReport) {
-    let minor = format!("{}.", cluster.version.minor());
-    let others: Vec<String> = view
-        .members
-        .iter()
-        .filter(|(host, member)| view.was_member(host, member))
-        .filter_map(|(host, member)| Some((host, version_of(cluster, member)?)))
-        .filter(|(_, version)| !version.starts_with(&minor))
-        .map(|(host, version)| format!("{host} runs {version}"))
-        .collect();
-    if !others.is_empty() {
-        let message =
-            format!("the inventory wants etcd {}, but {}", cluster.version, others.join(", "));
-        let finding = unsupported(cluster, "version", FindingCode::ChangingVersion, message);
+    for finding in upgrade::findings(cluster, view, &path(cluster, view)) {
         report.block(finding, kept(cluster));
     }
 }
 
+/// The way from what the members run to the wanted release.
+pub(crate) fn path(cluster: &ClusterSpec, view: &View<'_>) -> Path {
+    let mut runs = Vec::new();
+    for (host, member) in &view.members {
+        if view.was_member(host, member)
+            && let Some(version) = version_of(cluster, member)
+        {
+            let serves = member.etcd.known().is_some_and(|etcd| etcd.leader.is_some());
+            runs.push(Run { host, version, serves });
+        }
+    }
+    Path::from_runs(&runs, cluster.version)
+}
+
 /// What a member runs, or would run if it were started.
-fn version_of<'a>(cluster: &ClusterSpec, member: &'a MemberFacts) -> Option<&'a str> {
+pub(crate) fn version_of<'a>(cluster: &ClusterSpec, member: &'a MemberFacts) -> Option<&'a str> {
     if let Some(etcd) = member.etcd.known() {
         return Some(&etcd.version);
     }

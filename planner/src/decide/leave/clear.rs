@@ -11,7 +11,7 @@ use crate::report::{Finding, FindingCode, PlanReport};
 impl Leaves<'_, '_> {
     /// The steps that clear the hosts of those that are removed by then, one after the other. What else is left alone
     /// is reported.
-    pub(crate) fn retire(&self, planned: &[Step], report: &mut PlanReport) -> Vec<Step> {
+    pub(crate) fn decommission(&self, planned: &[Step], report: &mut PlanReport) -> Vec<Step> {
         let is_planned = |id: &StepId| planned.iter().any(|step| step.id == *id);
         let all = self.first.iter().chain(&self.last).chain(&self.removed);
         let all = all.filter(|(_, one)| self.removal(one).is_none_or(|id| is_planned(&id)));
@@ -19,13 +19,13 @@ impl Leaves<'_, '_> {
         for one in all {
             match self.left_alone(one.1) {
                 None => {
-                    // A removal says so itself.
+                    // The removal reports it itself.
                     if !one.1.is_listed() {
                         report.one_way.push(self.cleared(one));
                     }
                     steps.push(self.clear(one, steps.last().map(|step| step.id.clone())));
                 }
-                // The removal says so, or nobody knows whether anything is left.
+                // The removal reports it, or quorate does not know whether anything is left.
                 Some(_) if one.1.found == Found::Nothing => {}
                 Some(why) => report.unmanaged.push(self.left(one.0, why)),
             }
@@ -43,13 +43,13 @@ impl Leaves<'_, '_> {
     }
 
     fn clear(&self, (host, one): &One<'_>, before: Option<StepId>) -> Step {
-        let kind = StepKind::RetireMember {
+        let kind = StepKind::DecommissionMember {
             peer_url: one.wanted.member.peer_url().to_string(),
             others: self.stay.clone(),
             version: self.asker.cluster.version,
         };
-        let id = StepId::for_member(host, &self.asker.cluster.name, Verb::Retire);
-        let step = self.asker.step(Verb::Retire, Action::Delete, kind, why(host, one));
+        let id = StepId::for_member(host, &self.asker.cluster.name, Verb::Decommission);
+        let step = self.asker.step(Verb::Decommission, Action::Delete, kind, why(host, one));
         Step { id, ..step }.after(self.removal(one).into_iter().chain(before))
     }
 
@@ -76,7 +76,7 @@ impl Leaves<'_, '_> {
             message: format!(
                 "this host is no longer a member, and what it has of one stays: {why}"
             ),
-            hint: Some("it is left alone".to_owned()),
+            hint: Some("quorate leaves it alone".to_owned()),
         }
     }
 }

@@ -3,12 +3,13 @@
 use inventories::HostName;
 
 use super::{One, stay};
+use crate::decide::apiservers;
 use crate::decide::assess::View;
 use crate::decide::leaving::State;
 use crate::decide::membership::majority;
 use crate::report::{Finding, FindingCode};
 use crate::spec::ClusterSpec;
-use crate::stops::{Changes, Scope};
+use crate::stops::{Changes, Permitted};
 
 /// What is in the way, and what to do about it.
 pub(super) struct Waits {
@@ -22,7 +23,7 @@ impl Waits {
     }
 
     /// Says so of members that are listed, or where there are none, of those that are removed already.
-    pub(super) fn of(
+    pub(super) fn finding(
         self,
         cluster: &ClusterSpec,
         listed: &[One<'_>],
@@ -60,12 +61,40 @@ pub(super) fn joins<'h>(join: impl Iterator<Item = &'h HostName>) -> Waits {
     Waits::new(why, "resolve what keeps the new members from joining, and plan again")
 }
 
+/// The API servers that list one of these, or may, and that this plan leaves as they are.
+pub(super) fn listed_by<'v>(view: &'v View<'_>, these: &[One<'_>]) -> Vec<&'v HostName> {
+    apiservers::lists_any(view, |servers| {
+        these.iter().any(|(_, one)| servers.contains(&one.client_url()))
+    })
+}
+
+/// API servers may be using them.
+pub(super) fn api_servers(hosts: &[&HostName]) -> Waits {
+    let names: Vec<&str> = hosts.iter().map(|host| host.as_str()).collect();
+    let names = names.join(", ");
+    let why = format!(
+        "the API server of {names} may be using it, and this plan does not change that one"
+    );
+    Waits::new(
+        why,
+        format!("resolve what keeps {names} as it is, or select it with --host as well"),
+    )
+}
+
+/// Those that serve can still tell which data is right.
+pub(super) fn corrupt(cluster: &ClusterSpec) -> Waits {
+    Waits::new(
+        "the cluster needs it until its CORRUPT alarm is cleared",
+        format!("run quorate apply --cluster {} again once it is", cluster.name),
+    )
+}
+
 /// Why none of these can be removed now.
 pub(super) fn why(
     cluster: &ClusterSpec,
     view: &View<'_>,
     listed: &[One<'_>],
-    scope: &Scope<'_>,
+    scope: &Permitted<'_>,
 ) -> Option<Waits> {
     if scope.changes == Changes::Stopped {
         return Some(Waits::new(
@@ -104,7 +133,7 @@ pub(crate) fn even(cluster: &ClusterSpec) -> Option<(String, String)> {
     })
 }
 
-/// One that nobody gets an answer from may be all that the others have for a quorum.
+/// A member that does not answer may be what gives the others their quorum.
 fn hangs(listed: &[One<'_>]) -> Option<Waits> {
     let hang = listed.iter().filter(|(_, one)| one.state() == State::Hangs);
     let hang: Vec<&str> = hang.map(|(host, _)| host.as_str()).collect();

@@ -10,7 +10,7 @@ use crate::decide::member_context::MemberContext;
 use crate::decide::trials;
 use crate::plan::{Guard, Others, Step, StepId, Verb};
 
-/// The other members are a quorum: a member that is down takes nobody away when its peers look for it elsewhere.
+/// The other members are a quorum: a member that is down costs nothing when its peers look for it elsewhere.
 fn others_are_a_quorum(
     member: &MemberContext<'_>,
     view: &View<'_>,

@@ -1,4 +1,4 @@
-//! An etcd of somebody else's that does not run now, and that the host starts: at its next boot, or as soon as its
+//! A foreign etcd that does not run now, and that the host starts: at its next boot, or as soon as its
 //! kubelet runs. It would take the ports, and the member would end again and again.
 
 use templates::Layout;
@@ -16,7 +16,18 @@ pub(super) fn check(subject: &Subject<'_>, report: &mut PlanReport) {
                 format!(
                     "{unit} is enabled: at the next boot it starts an etcd that is not quorate's"
                 ),
-                format!("systemctl disable --now {unit}"),
+                format!("{}systemctl disable --now {unit}", look_first(unit)),
+            ),
+            AtBoot::Started { unit, .. } if is_ours(subject, unit) || runs(subject, unit) => {
+                continue;
+            }
+            AtBoot::Started { by, unit } => (
+                format!("{by} is enabled, and starts {unit}: an etcd that is not quorate's"),
+                // A service that wants an etcd may be needed for something else.
+                match by.ends_with(".service") {
+                    true => format!("{}systemctl mask --now {unit}", look_first(unit)),
+                    false => format!("{}systemctl disable --now {by} {unit}", look_first(unit)),
+                },
             ),
             AtBoot::Manifest(path) if is_our_pod(subject, path) => continue,
             AtBoot::Manifest(path) => (
@@ -27,11 +38,16 @@ pub(super) fn check(subject: &Subject<'_>, report: &mut PlanReport) {
         let finding = subject.host_finding(FindingCode::EtcdAtBoot, message, &hint);
         match subject.formation {
             Formation::Formed => push_once(&mut report.warnings, finding),
-            Formation::Absent | Formation::Begun | Formation::Elsewhere | Formation::Unknown => {
+            Formation::Absent | Formation::Started | Formation::Elsewhere | Formation::Unknown => {
                 report.block(finding, [subject.forming()]);
             }
         }
     }
+}
+
+/// What a unit runs was read by its words alone.
+fn look_first(unit: &str) -> String {
+    format!("look at it first: systemctl cat {unit}; if nothing needs its etcd any more: ")
 }
 
 /// One that runs is a finding of its own, until the cluster is formed.
@@ -44,5 +60,5 @@ fn is_our_pod(subject: &Subject<'_>, path: &str) -> bool {
     let named = |name: &String| inventories::ClusterName::new(name).ok();
     let others = subject.facts.other_clusters.iter().filter_map(named);
     let all = subject.spec.clusters.keys().cloned().chain(others);
-    all.into_iter().any(|name| Layout::of(&name).pod_manifest() == path)
+    all.into_iter().any(|name| Layout::new(&name).pod_manifest() == path)
 }

@@ -77,20 +77,23 @@ pub(super) fn disk(subject: &Subject<'_>, policy: &Policy, report: &mut PlanRepo
 
 fn slow(disk: &DiskTime, speed: Speed, policy: &Policy) -> String {
     let limit = match speed {
-        Speed::Suits | Speed::Slow => format!("etcd wants {}", millis(policy.disk_warn)),
+        Speed::Suits | Speed::Slow => format!("etcd wants at most {}", millis(policy.disk_warn)),
         Speed::TooSlow => format!("above {} leaders are lost", millis(policy.disk_refuse)),
     };
     match disk {
         DiskTime::Written { p99, writes } => format!(
-            "99 of 100 synced writes of 2 kB end within {} here ({writes} were timed); {limit}",
+            "the disk is slow: p99 of {writes} synced 2 kB writes is {}; {limit}",
             millis(*p99)
         ),
         DiskTime::Stuck(after) => {
-            format!("a synced write of 2 kB did not end within {} here; {limit}", millis(*after))
+            format!(
+                "the disk is slow: a synced 2 kB write did not finish within {}; {limit}",
+                millis(*after)
+            )
         }
         DiskTime::Member { cluster, p99, fsyncs } => format!(
-            "99 of 100 fsyncs of the member of {cluster} here end within about {} (of {fsyncs} \
-             since it started); {limit}",
+            "the disk is slow: p99 fsync of the member of {cluster} here is about {} ({fsyncs} since it \
+             started); {limit}",
             millis(*p99)
         ),
         DiskTime::Unmeasured(why) => why.clone(),
@@ -120,7 +123,7 @@ pub struct Farthest<'a> {
     pub round_trip: RoundTrip,
 }
 
-/// The farthest pair of members of which a round trip was measured.
+/// The pair of members with the longest measured round trip.
 pub fn farthest<'a>(cluster: &'a ClusterSpec, facts: &SiteFacts) -> Option<Farthest<'a>> {
     let pairs = cluster.members.keys().flat_map(|from| {
         let seen = facts.hosts.get(from).and_then(Observed::known);
@@ -144,7 +147,7 @@ pub struct Timers {
 
 impl Timers {
     /// As the inventory sets them, etcd's own defaults where it does not.
-    pub fn of(cluster: &ClusterSpec) -> Self {
+    pub fn for_cluster(cluster: &ClusterSpec) -> Self {
         let member = cluster.members.values().next().map(|member| &member.member);
         let read =
             |name, default| member.and_then(|member| number(member, name)).unwrap_or(default);
@@ -196,7 +199,7 @@ fn ms(milliseconds: u32) -> Duration {
 
 pub(super) fn distance(cluster: &ClusterSpec, facts: &SiteFacts, report: &mut PlanReport) {
     let Some(pair) = farthest(cluster, facts) else { return };
-    let (time, timers) = (pair.round_trip.time, Timers::of(cluster));
+    let (time, timers) = (pair.round_trip.time, Timers::for_cluster(cluster));
     if timers.suit(time) {
         return;
     }

@@ -1,12 +1,13 @@
 //! The machine itself: what it is, what it has, and whose it is.
 
-use inventories::inventory::{FlagValue, Runtime};
+use inventories::inventory::Runtime;
 use templates::Layout;
 use templates::layout::SITE_FILE;
 
 use super::{Subject, cluster_of_unit, push_once, unit};
-use crate::facts::Observed;
-use crate::policy::{DEFAULT_QUOTA_BYTES, Policy, RELEASE_BYTES, WAL_BYTES};
+use crate::decide::quota;
+use crate::facts::{DataDirectory, Observed};
+use crate::policy::{Policy, RELEASE_BYTES, WAL_BYTES};
 use crate::report::{Finding, FindingCode, Formation, PlanReport};
 
 /// The oldest systemd that knows every directive of the unit but `PrivateIPC=`, without which the unit does:
@@ -154,7 +155,7 @@ fn room(subject: &Subject<'_>, report: &mut PlanReport) {
     let machine = &subject.facts.machine;
     let clusters = subject.spec.clusters.values();
     let here = clusters.filter_map(|cluster| cluster.members.get(subject.name));
-    let quotas: Vec<u64> = here.map(|member| quota(&member.member)).collect();
+    let quotas: Vec<u64> = here.map(|member| quota::wanted(&member.member)).collect();
     let needed = quotas.iter().map(|quota| WAL_BYTES + 2 * quota).sum();
     if machine.data_free < needed {
         let quotas: Vec<String> = quotas.into_iter().map(bytes).collect();
@@ -190,13 +191,6 @@ fn room(subject: &Subject<'_>, report: &mut PlanReport) {
     }
 }
 
-fn quota(member: &templates::Member) -> u64 {
-    match member.flags.get("quota-backend-bytes") {
-        Some(FlagValue::Int(quota)) if *quota > 0 => quota.unsigned_abs(),
-        _ => DEFAULT_QUOTA_BYTES,
-    }
-}
-
 fn neighbours(subject: &Subject<'_>, report: &mut PlanReport) {
     let members = || subject.facts.clusters.values();
     let is_pod = |pid| members().any(|member| member.pod.known().is_some_and(|pod| pod.pid == pid));
@@ -215,11 +209,7 @@ fn neighbours(subject: &Subject<'_>, report: &mut PlanReport) {
             [subject.forming()],
         );
     }
-    let runs_pods = |service: &&String| {
-        subject.cluster.runtime == Runtime::StaticPod
-            && matches!(service.as_str(), "kubelet.service" | "containerd.service" | "crio.service")
-    };
-    for service in subject.facts.heavy_services.iter().filter(|service| !runs_pods(service)) {
+    for service in subject.facts.heavy_services.iter().filter(|name| !is_expected(subject, name)) {
         push_once(
             &mut report.warnings,
             subject.host_finding(
@@ -231,20 +221,37 @@ fn neighbours(subject: &Subject<'_>, report: &mut PlanReport) {
     }
 }
 
+/// Whether the inventory itself puts this service on the host: as what runs the pods there, or as an API server.
+fn is_expected(subject: &Subject<'_>, service: &str) -> bool {
+    let mut declared = subject.spec.kubernetes.values();
+    let has_api_server = declared.any(|one| one.apiservers.contains(subject.name));
+    match service {
+        "kubelet.service" | "containerd.service" | "crio.service" => {
+            has_api_server || subject.cluster.runtime == Runtime::StaticPod
+        }
+        "kube-apiserver" | "kube-apiserver.service" => has_api_server,
+        _ => false,
+    }
+}
+
 /// Whether quorate made this unit: of a cluster that is here, in the inventory or not.
 pub(super) fn is_ours(subject: &Subject<'_>, unit: &str) -> bool {
     let others = &subject.facts.other_clusters;
     cluster_of_unit(unit).is_some_and(|name| subject.spec.clusters.contains_key(&name))
         || others.iter().any(|name| unit == format!("etcd-{name}.service"))
-        || subject.spec.clusters.keys().any(|name| unit == Layout::of(name).discovery_unit())
+        || subject.spec.clusters.keys().any(|name| unit == Layout::new(name).discovery_unit())
 }
 
 fn foreign_data(subject: &Subject<'_>, report: &mut PlanReport) {
     let Some(member) = subject.facts.clusters.get(&subject.cluster.name) else { return };
-    let ours = !member.token.is_absent() || !member.marker.is_absent();
+    let ours = !member.token.is_absent() || member.had_quorum() || !member.restore.is_absent();
+    // A learner that was removed before its etcd was ready left nothing but its log.
+    let is_of_cluster = |data: &DataDirectory| {
+        subject.cluster_id.is_some() && data.origin.cluster_id.as_deref() == subject.cluster_id
+    };
     let path = subject.member.member.layout().data_dir();
     match &member.data {
-        Observed::Known(data) if !data.empty && !ours => {
+        Observed::Known(data) if !data.empty && !ours && !is_of_cluster(data) => {
             let message = format!("{path} holds data that quorate did not create");
             let hint = "check what it is; move it away if nobody needs it";
             report.block(
@@ -257,7 +264,7 @@ fn foreign_data(subject: &Subject<'_>, report: &mut PlanReport) {
 }
 
 /// A byte count for people.
-fn bytes(count: u64) -> String {
+pub(crate) fn bytes(count: u64) -> String {
     let mib = count as f64 / (1024.0 * 1024.0);
     if mib < 1024.0 { format!("{mib:.0} MiB") } else { format!("{:.1} GiB", mib / 1024.0) }
 }

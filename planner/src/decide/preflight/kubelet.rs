@@ -54,7 +54,7 @@ fn somebody_s(subject: &Subject<'_>, kubelet: &KubeletFacts) -> Option<Finding> 
         return Some(missing(subject));
     }
     if !kubelet.is_up() {
-        // Of a formed cluster only what needs the kubelet waits for it.
+        // In a formed cluster only steps that need the kubelet wait for it.
         return (subject.formation != Formation::Formed).then(|| {
             subject.host_finding(
                 FindingCode::NoKubelet,

@@ -50,7 +50,7 @@ fn differences(cluster: &ClusterSpec, dns: &DnsSrv, names: &Names) -> Vec<String
     differences
 }
 
-/// Who has to be found, and at which address.
+/// The members that DNS must name, and their addresses.
 fn wanted(cluster: &ClusterSpec, dns: &DnsSrv) -> BTreeMap<Offer, IpAddr> {
     let offer = |(host, member): (&_, &MemberSpec)| {
         let at = member.member.peer_url().socket();
@@ -102,7 +102,7 @@ fn of_service(
     for Offer { target, port } in found.iter().filter(|offer| !wanted.contains_key(*offer)) {
         if wanted.keys().all(|offer| offer.target != *target) {
             differences
-                .push(format!("{service} names {target}, port {port}, which is no member's"));
+                .push(format!("{service} names {target}, port {port}, which is not a member's"));
         } else if wanted.keys().any(|offer| offer.target == *target && found.contains(offer)) {
             differences.push(format!("{service} names {target} twice: with port {port} too"));
         }

@@ -79,8 +79,9 @@ fn ports(subject: &Subject<'_>, report: &mut PlanReport) {
         ("client", member.client_listen_url().socket()),
         ("client", member.loopback_client_url().socket()),
         ("peer", member.peer_listen_url().socket()),
-        ("metrics", SocketAddr::from(([127, 0, 0, 1], member.ports.metrics))),
     ];
+    let metrics = member.metrics_listeners().map(|at| ("metrics", at));
+    let wanted: Vec<_> = wanted.into_iter().chain(metrics).collect();
     let listeners = match &subject.facts.listeners {
         Observed::Known(listeners) => listeners,
         Observed::Absent => return,

@@ -39,7 +39,7 @@ pub(super) fn check(subject: &Subject<'_>, report: &mut PlanReport) {
     }
 }
 
-/// The kernel asks one class alone: the owner's, else the group's, else everybody's.
+/// The kernel checks exactly one class: the owner's, else the group's, else that of others.
 fn lets_through(
     seen: &FileFacts,
     account: &AccountName,

@@ -5,16 +5,55 @@ use inventories::inventory::Runtime;
 use super::{Subject, push_once};
 use crate::decide::drop_ins;
 use crate::decide::sandbox;
-use crate::facts::{Observed, Selinux};
+use crate::facts::{Namespace, Observed, Selinux};
 use crate::report::{FindingCode, Formation, PlanReport};
 
 pub(super) fn check(subject: &Subject<'_>, report: &mut PlanReport) {
     if subject.formation != Formation::Formed {
         selinux(subject, report);
     }
-    if subject.cluster.runtime == Runtime::Systemd {
-        sandbox(subject, report);
-        foreign(subject, report);
+    namespaces(subject, report);
+    match subject.cluster.runtime {
+        Runtime::Systemd => {
+            sandbox(subject, report);
+            foreign(subject, report);
+        }
+        Runtime::StaticPod => settings(subject, report),
+    }
+}
+
+/// A pod can't unset a variable, and etcd takes one as a setting; one that contradicts an argument, even an empty one,
+/// makes it exit.
+fn settings(subject: &Subject<'_>, report: &mut PlanReport) {
+    let member = subject.facts.clusters.get(&subject.cluster.name);
+    let Some(pod) = member.and_then(|member| member.pod.known()) else { return };
+    if pod.settings.is_empty() {
+        return;
+    }
+    let names: Vec<&str> = pod.settings.iter().map(String::as_str).collect();
+    report.warnings.push(subject.finding(
+        FindingCode::ForeignSetting,
+        format!("the pod's image or container runtime sets {}, which etcd reads", names.join(", ")),
+        "set flags in the inventory instead. Use an image without these variables, or remove them from the \
+         runtime (`default_env` of CRI-O, `base_runtime_spec` of containerd)",
+    ));
+}
+
+/// Without these neither the unit nor a pod starts.
+fn namespaces(subject: &Subject<'_>, report: &mut PlanReport) {
+    let (needed, what): (&[Namespace], _) = match subject.cluster.runtime {
+        Runtime::Systemd => (&[Namespace::Mount], "systemd would not start etcd's unit"),
+        Runtime::StaticPod => (&Namespace::ALL, "no container runtime would start etcd's pod"),
+    };
+    let closed = &subject.facts.machine.closed_namespaces;
+    for setting in needed.iter().filter(|kind| closed.contains(kind)).map(|kind| kind.setting()) {
+        let message = format!("{setting} is 0 on this host: {what}");
+        let hint = format!(
+            "remove that setting on the host: grep -rs {setting} /etc/sysctl.conf /etc/sysctl.d /usr/lib/sysctl.d\n\
+             then: sysctl -w {setting}=10000"
+        );
+        let finding = subject.host_finding(FindingCode::NoNamespaces, message, &hint);
+        report.block(finding, [subject.machine()]);
     }
 }
 
@@ -71,7 +110,7 @@ fn foreign(subject: &Subject<'_>, report: &mut PlanReport) {
     }
 }
 
-/// quorate was never tested on such a host, so the plan says so before the first start.
+/// quorate was never tested on such a host, so the plan warns before the first start.
 fn selinux(subject: &Subject<'_>, report: &mut PlanReport) {
     if subject.facts.machine.selinux != Observed::Known(Selinux::Enforcing) {
         return;

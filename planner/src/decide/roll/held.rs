@@ -5,22 +5,34 @@ use inventories::HostName;
 use super::{Candidate, is_started};
 use crate::decide::assess::View;
 use crate::decide::member_context::MemberContext;
-use crate::decide::runtime;
+use crate::decide::{runtime, upgrade};
 use crate::policy::Policy;
 use crate::report::{Finding, FindingCode};
-use crate::stops::{Changes, Scope};
+use crate::stops::{Changes, Permitted};
 
 /// Why the restarts of a cluster can't start now.
 pub(super) fn held(
     view: &View<'_>,
     members: &[MemberContext<'_>],
     candidates: &[Candidate<'_, '_>],
-    (policy, scope): (&Policy, &Scope<'_>),
+    (policy, scope): (&Policy, &Permitted<'_>),
 ) -> Option<Finding> {
     let cluster = members.first()?.cluster;
     let names: Vec<&str> = candidates.iter().map(|c| c.member.name.as_str()).collect();
     let verb = if names.len() == 1 { "needs" } else { "need" };
     let needs = format!("{} {verb} a restart", names.join(", "));
+    if view.now.alarms.iter().any(|alarm| alarm.contains("CORRUPT")) {
+        return Some(Finding {
+            code: FindingCode::RollUnderAlarm,
+            host: None,
+            cluster: Some(cluster.name.clone()),
+            message: format!("{needs}, but the cluster has a CORRUPT alarm"),
+            hint: Some(format!(
+                "quorate apply --cluster {} replaces the corrupt member and clears the alarm\nthen run it again for the restart",
+                cluster.name
+            )),
+        });
+    }
     let out_of_space = view.now.alarms.iter().any(|alarm| alarm.contains("NOSPACE"));
     let raises_quota = |candidate: &Candidate<'_, '_>| {
         candidate.reasons.iter().any(|reason| reason.is_about("quota-backend-bytes"))
@@ -31,10 +43,9 @@ pub(super) fn held(
             host: None,
             cluster: Some(cluster.name.clone()),
             message: format!("{needs}, but the cluster has a NOSPACE alarm"),
-            hint: Some(
-                "raise quota-backend-bytes, or compact, run quorate defrag, and disarm first"
-                    .into(),
-            ),
+            hint: Some(upgrade::way_out_of_no_space(cluster, view).unwrap_or_else(|| {
+                "raise quota-backend-bytes, or run quorate defrag first".to_owned()
+            })),
         });
     }
     if let Some(finding) = runtime::waits_for_kubelet(cluster, candidates.iter().map(|c| c.member))
@@ -53,7 +64,7 @@ pub(super) fn held(
 pub(crate) fn waits(
     view: &View<'_>,
     members: &[MemberContext<'_>],
-    (policy, scope): (&Policy, &Scope<'_>),
+    (policy, scope): (&Policy, &Permitted<'_>),
     (hosts, alone): (&[&HostName], Option<&HostName>),
     needs: &str,
 ) -> Option<Finding> {
@@ -89,7 +100,7 @@ pub(crate) fn waits(
     };
     let unseen = view.unseen.iter().map(|host| format!("{host} is unreachable"));
     let unhealthy = view.now.down.keys().filter(|host| !started(host) && Some(*host) != alone);
-    // It may itself be taken down, and nobody else meanwhile.
+    // It may itself be taken down, and no other meanwhile.
     let late = view.now.late.iter().filter(|(host, _)| hosts.iter().any(|other| other != host));
     let late = late.map(|(host, (applied, of))| {
         format!("{host} has applied {applied} of {of} entries of the log")

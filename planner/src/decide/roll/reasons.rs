@@ -41,7 +41,7 @@ pub(super) enum Reason {
     /// Its manifest is another pod than the one that is wanted.
     Manifest,
     /// Its manifest is from its bootstrap: it would form a cluster on an empty disk.
-    Unsettled,
+    NotFinalized,
     /// Its manifest is as wanted, and its process is from an older one.
     OldPod,
     /// Another runtime runs it.
@@ -76,7 +76,7 @@ impl Reason {
             | Reason::Noted
             | Reason::Folder(_)
             | Reason::Manifest
-            | Reason::Unsettled
+            | Reason::NotFinalized
             | Reason::OldPod
             | Reason::Runtime { .. } => false,
         }
@@ -112,7 +112,7 @@ impl fmt::Display for Reason {
             }
             Reason::DropIn(path) => write!(f, "restart needed because of the drop-in {path}"),
             Reason::Manifest => f.write_str("restart needed because the pod changed"),
-            Reason::Unsettled => {
+            Reason::NotFinalized => {
                 f.write_str("restart needed because its pod is still one that would form a cluster")
             }
             Reason::OldPod => f.write_str(
@@ -178,7 +178,7 @@ fn of_pod(member: &MemberContext<'_>) -> Option<Reason> {
     let forming = member.wanted_text(FormationState::New, member.facts.token.known()).ok()?;
     let seen = member.text();
     if seen.is_some_and(|seen| runtime::is_same_pod(seen, &forming)) {
-        return Some(Reason::Unsettled);
+        return Some(Reason::NotFinalized);
     }
     if !seen.is_some_and(|seen| runtime::is_same_pod(seen, &wanted)) {
         return Some(Reason::Manifest);
@@ -225,8 +225,8 @@ fn unit_changes(member: &MemberContext<'_>) -> Vec<String> {
         Ok(wanted) => differences(seen, wanted.as_str()),
         Err(_) => Vec::new(),
     };
-    let settled = changes(FormationState::Existing);
-    if settled.is_empty() || changes(FormationState::New).is_empty() { Vec::new() } else { settled }
+    let formed = changes(FormationState::Existing);
+    if formed.is_empty() || changes(FormationState::New).is_empty() { Vec::new() } else { formed }
 }
 
 /// The settings in which two units differ, in words.

@@ -1,5 +1,7 @@
 use std::collections::BTreeSet;
 
+use inventories::inventory::MetricsListener;
+
 use super::*;
 use crate::flags::Standing;
 use crate::sample;
@@ -170,5 +172,20 @@ fn a_member_behind_nat_listens_at_its_own_addresses_and_advertises_those_that_re
         "--initial-advertise-peer-urls=https://10.30.0.12:2380",
     ] {
         assert!(arguments.contains(&expected.to_owned()), "{expected}: {arguments:?}");
+    }
+}
+
+#[test]
+fn metrics_are_served_where_the_cluster_says_and_always_on_loopback() {
+    let mut member = sample::member("3.6.16");
+    member.client_listen_address = "fd00::11".parse().unwrap();
+    for (listener, more) in [
+        (MetricsListener::Loopback, ""),
+        (MetricsListener::Client, ",http://[fd00::11]:2381"),
+        (MetricsListener::Peer, ",http://10.30.0.12:2381"),
+    ] {
+        member.metrics = listener;
+        let expected = format!("--listen-metrics-urls=http://127.0.0.1:2381{more}");
+        assert!(member.arguments().contains(&expected), "{expected}: {:?}", member.arguments());
     }
 }

@@ -72,7 +72,7 @@ fn systemd_finds_no_fault_with_the_units() {
         [("verify-new", sample::member("3.4.23")), ("verify-existing", sample::formed("3.7.3"))]
     {
         // The host's program need not be installed here; any that is will do.
-        let program = format!("{} ", ReleaseLayout::of(member.version).etcd());
+        let program = format!("{} ", ReleaseLayout::new(member.version).etcd());
         let text = render(&member).unwrap().bind(&token());
         let dir = UnitDir::with(name, &text.replace(&program, "/usr/bin/true "));
         let output = Command::new(ANALYZE)

@@ -8,7 +8,7 @@ use quorate_lab::{Host, Lab};
 
 use crate::{lab, text, traces};
 
-/// Starts a member on a host that is told so about discovery, and waits until it is healthy.
+/// Starts a member with these discovery flags on a host, and waits until it is healthy.
 fn form(lab: &Lab, host: &Host, version: Version, discovery: &str) {
     let release = releases::ensure(version, |_| {}).unwrap();
     let archive = release.archive.file_name().unwrap().to_str().unwrap();
@@ -58,8 +58,8 @@ fn a_member_forms_a_cluster_at_a_v3_service_that_asks_for_a_password() {
     form(&lab, &host, version, &flags);
     assert!(registry(&discovery, "token").contains("/members/"));
 
-    let anew = lab.discovery(Protocol::V3 { version, access: Access::Open }, |_| {}).unwrap();
-    assert_eq!(registry(&anew, "token"), "", "a new service knows nothing");
+    let fresh = lab.discovery(Protocol::V3 { version, access: Access::Open }, |_| {}).unwrap();
+    assert_eq!(registry(&fresh, "token"), "", "a new service knows nothing");
     lab.down().unwrap();
     assert_eq!(traces::kinds("t-disc3"), [] as [&str; 0], "{:#?}", traces::of("t-disc3"));
 }

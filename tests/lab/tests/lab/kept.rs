@@ -14,7 +14,7 @@ fn a_lab_begins_where_the_kept_disks_of_another_end() {
     let [one, two] = [first.host(1).unwrap(), first.host(2).unwrap()];
     assert!(one.ssh("echo once >/etc/kept && echo more >/var/lib/kept").unwrap().status.success());
     first.keep(&folder).unwrap();
-    assert_eq!(text(&one.ssh("cat /etc/kept").unwrap()), "once", "it goes on itself");
+    assert_eq!(text(&one.ssh("cat /etc/kept").unwrap()), "once", "it resumes automatically");
     let who = |host: &quorate_lab::Host| {
         let said = text(&host.ssh("cat /etc/machine-id").unwrap());
         (said, host.host_key_fingerprint().unwrap(), host.address())
@@ -48,5 +48,5 @@ fn what_could_not_be_prepared_is_named_and_not_fetched() {
     assert!(!output.status.success());
     let said = String::from_utf8_lossy(&output.stderr).into_owned();
     assert!(said.contains("/images/bookworm-") && said.contains("could not make it"), "{said}");
-    assert!(!cache.join("images").exists(), "nothing was begun");
+    assert!(!cache.join("images").exists(), "nothing was started");
 }

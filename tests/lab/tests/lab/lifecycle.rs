@@ -48,7 +48,7 @@ fn a_lab_whose_maker_was_killed_is_cleared_by_the_next() {
 }
 
 #[test]
-fn a_lab_that_was_only_begun_is_cleared_by_the_next_once_nobody_makes_it() {
+fn a_half_made_lab_is_cleared_by_the_next_one_once_its_maker_is_gone() {
     let folder = PathBuf::from("/run/quorate-lab/t-begun");
     fs::create_dir_all(&folder).unwrap();
     let lock = fs::File::create(folder.join("lock")).unwrap();

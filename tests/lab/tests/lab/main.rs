@@ -4,6 +4,7 @@
 
 #![expect(clippy::unwrap_used, reason = "a test that can't continue is to panic")]
 
+mod control_plane;
 mod discovery;
 mod kept;
 mod lifecycle;

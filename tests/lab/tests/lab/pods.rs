@@ -60,7 +60,7 @@ fn etcdctl(host: &Host, words: &str) -> String {
 }
 
 #[test]
-fn a_kubelet_runs_what_lies_in_its_folder_until_it_is_taken_away() {
+fn a_kubelet_runs_what_lies_in_its_folder_until_it_is_removed() {
     let lab = with_kubelet("t-pod", 1);
     let host = lab.host(1).unwrap();
     run_pod(&host, &etcd_name(FIRST));

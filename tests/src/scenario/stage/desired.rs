@@ -1,8 +1,8 @@
 //! Changes of the inventory: the commands `inventory …`.
 
 use inventories::SiteName;
-use inventories::inventory::{Bootstrap, Flag, FlagValue, Place, ReleaseSource, Runtime};
-use inventories::{ClusterName, HostName};
+use inventories::inventory::{Arch, Bootstrap, Flag, FlagValue, Place, ReleaseSource, Runtime};
+use inventories::{ClusterName, Firewall, HostName};
 
 use super::{CaFiles, Scene, parsed};
 use crate::site::{authorities, host};
@@ -18,6 +18,12 @@ impl Scene {
                     pins.iter().map(|((_, arch), sum)| (*arch, sum.clone())).collect();
                 pins.extend(all.into_iter().map(|(arch, sum)| ((version, arch), sum)));
                 inventory.clusters.values_mut().for_each(|cluster| cluster.version = version);
+            }
+            ["pin", ref versions @ ..] => {
+                for version in versions {
+                    let pins = &mut inventory.release.sha256;
+                    pins.insert((parsed(version)?, Arch::Amd64), "ab".repeat(32));
+                }
             }
             ["members", ref names @ ..] => {
                 let names: Vec<HostName> = names.iter().map(|name| host(name)).collect();
@@ -87,7 +93,20 @@ impl Scene {
             ["new-ca"] => self.world.authorities = authorities(self.world.authorities.len()),
             ["no-checksum"] => inventory.release.sha256.clear(),
             ["without", name] => {
-                inventory.clusters.remove(&cluster_name(name)?);
+                let name = cluster_name(name)?;
+                self.forgotten.extend(inventory.clusters.remove(&name).map(|one| (name, one)));
+            }
+            // The same machine.
+            ["rename", from, to] => {
+                let (from, to) = (host(from), host(to));
+                let (known, seen) = (inventory.hosts.remove(&from), self.world.hosts.remove(&from));
+                let (Some(known), Some(seen)) = (known, seen) else {
+                    return Err(format!("there is no host {from}"));
+                };
+                inventory.hosts.insert(to.clone(), known);
+                self.world.hosts.insert(to.clone(), seen);
+                let members = inventory.clusters.values_mut().flat_map(|one| &mut one.members);
+                members.filter(|name| **name == from).for_each(|name| name.clone_from(&to));
             }
             ["without-host", name] => {
                 inventory.hosts.remove(&host(name));
@@ -99,6 +118,13 @@ impl Scene {
                 let path = "artifacts/etcd-v{version}-linux-{arch}.tar.gz".to_owned();
                 inventory.release.source = ReleaseSource::Path(path);
             }
+            ["no-firewall"] => inventory.firewall = None,
+            ["clients", ref networks @ ..] => {
+                let clients: Result<Vec<_>, _> =
+                    networks.iter().map(|network| parsed(network)).collect();
+                let (admin, monitoring) = (Vec::new(), Vec::new());
+                inventory.firewall = Some(Firewall { admin, clients: clients?, monitoring });
+            }
             ["proxy", proxy] => inventory.release.proxy = Some((*proxy).to_owned()),
             _ => return Err("no such change of an inventory".to_owned()),
         }
@@ -106,6 +132,6 @@ impl Scene {
     }
 }
 
-fn cluster_name(text: &str) -> Result<ClusterName, String> {
+pub(super) fn cluster_name(text: &str) -> Result<ClusterName, String> {
     ClusterName::new(text).map_err(|error| error.to_string())
 }

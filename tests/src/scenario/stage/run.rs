@@ -7,7 +7,7 @@ use engine::event::Event;
 use engine::hosts::Bindings;
 use planner::progress::Outcome;
 use planner::text::{self, Style};
-use planner::{Plan, StepId};
+use planner::{Plan, StepId, not_announced};
 use quorate::report::apply::ApplySummary;
 use quorate::report::human;
 use templates::BootstrapToken;
@@ -32,7 +32,25 @@ pub(super) fn steps(plan: &Plan) -> String {
 }
 
 impl Scene {
+    /// One apply; of several hops to another minor, one after the other.
     pub(super) fn apply(&mut self, options: &[&str]) -> Told {
+        let first = self.plan();
+        let mut out = self.apply_one(options)?;
+        let mut hops = first.report.hops.iter().filter(|hop| hop.number > 1).map(|hop| hop.number);
+        let mut before = first.clone();
+        while options.is_empty() && !out.contains("failed") && hops.next().is_some() {
+            let next = self.plan();
+            let others = not_announced(&before, &next);
+            if !others.is_empty() {
+                return Ok(format!("{out}not announced: {}\n", others.join("; ")));
+            }
+            out += &self.apply_one(options)?;
+            before = next;
+        }
+        Ok(out)
+    }
+
+    fn apply_one(&mut self, options: &[&str]) -> Told {
         let spec = self.spec();
         let facts = self.facts(&spec);
         let plan = self.plan();
@@ -74,7 +92,7 @@ impl Scene {
     fn apply_losing(&mut self, plan: &Plan, bindings: Bindings, id: &str) -> Told {
         let number = position(plan, id)?;
         let spec = self.spec();
-        let mut summary = ApplySummary::of(plan);
+        let mut summary = ApplySummary::new(plan);
         let sim = Sim::losing(self.world.clone(), BTreeMap::from([(number, Loss::Forever)]));
         let (mut world, _) = execute_on(&sim, plan, bindings, 1, |event| summary.fold(event));
         if let Some(host) = world.hosts.get_mut(plan.steps[number].host()) {
@@ -90,7 +108,10 @@ impl Scene {
         let stored = |token: &BootstrapToken| {
             let hosts = facts.hosts.values().filter_map(|host| host.known());
             let mut members = hosts.flat_map(|host| host.clusters.values());
-            members.any(|member| member.token.known() == Some(token))
+            members.any(|member| {
+                let restored = member.restore.known().map(|record| &record.token);
+                [member.token.known(), restored].contains(&Some(token))
+            })
         };
         let mut replace = |token: BootstrapToken| {
             if stored(&token) {
@@ -117,6 +138,7 @@ fn crash(plan: &Plan, options: &[&str]) -> Result<Option<Crash>, String> {
     let number = position(plan, id)?;
     match when {
         "killed-before" => Ok(Some(Crash::Before(number))),
+        "killed-within" => Ok(Some(Crash::Within(number))),
         "killed-after" => Ok(Some(Crash::After(number))),
         _ => Err("no such option".to_owned()),
     }
@@ -133,7 +155,7 @@ fn totals(outcomes: &BTreeMap<StepId, Outcome>) -> String {
         part(done, "done"),
         part(already, "done already"),
         part(failed, "failed"),
-        part(never, "never begun"),
+        part(never, "not started"),
     ];
     format!("steps: {}\n", parts.into_iter().flatten().collect::<Vec<_>>().join(", "))
 }

@@ -157,7 +157,7 @@ impl Choice<'_> {
         let host =
             self.host(|host| hosts[host].process.is_none() && hosts[host].data != Data::Foreign)?;
         if let Data::Of(id) = hosts[host].data {
-            // Whether the log of one that was removed says so is chance, so that the others must.
+            // The log of a removed member may or may not show it, so the others must.
             let others = self.model.ids().any(|other| self.model.runs(other).is_some());
             if !others && !self.model.members.contains_key(&id) {
                 return None;

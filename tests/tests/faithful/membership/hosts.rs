@@ -24,7 +24,7 @@ const WRONG_PORT: u16 = 2382;
 /// The second number of these hosts' addresses. The nets of processes are 64 wide.
 const NET: u8 = 128;
 
-/// The most lines of a log that a difference is told with.
+/// How many lines of a log a report of a difference shows.
 const LAST_WORDS: usize = 15;
 
 /// The hosts. Their etcds end, and nothing is left behind, when this is dropped.
@@ -138,9 +138,9 @@ impl Hosts {
 
     /// Why the etcd of a host ended, by the log of its last start. `None` if it does not in time.
     pub(super) fn ended(&mut self, host: usize, patience: Duration) -> Option<Refusal> {
-        let begun = Instant::now();
+        let since = Instant::now();
         while self.running()[host] {
-            if begun.elapsed() > patience {
+            if since.elapsed() > patience {
                 return None;
             }
             thread::sleep(Duration::from_millis(20));

@@ -11,7 +11,7 @@ use super::hosts::HOSTS;
 use super::operation::NOBODY;
 use super::trace::Replay;
 
-/// How long real members may take to come to what the model says at once: elections, five seconds of
+/// How long real members may take to reach what the model says at once: elections, five seconds of
 /// connection, and a busy machine.
 pub(super) const PATIENCE: Duration = Duration::from_secs(40);
 
@@ -20,7 +20,7 @@ pub(super) const PATIENCE: Duration = Duration::from_secs(40);
 pub(super) struct View {
     running: [bool; HOSTS],
     listening: [bool; HOSTS],
-    /// Who knows a leader. A learner keeps the one that it had, also when nobody leads any more.
+    /// The members that know a leader. A learner keeps the one that it had, even when no member leads any more.
     led: [bool; HOSTS],
     /// The list as one voter has it.
     list: Option<BTreeMap<Id, Entry>>,
@@ -37,10 +37,10 @@ impl Replay {
     /// What the model shows, and what the members show once it is the same, or at the end of all
     /// patience.
     pub(super) fn settled(&mut self, from: Option<usize>) -> (View, View) {
-        let begun = Instant::now();
+        let started = Instant::now();
         loop {
             let (wanted, seen) = (self.wanted(from), self.seen(from));
-            if wanted == seen || begun.elapsed() > PATIENCE {
+            if wanted == seen || started.elapsed() > PATIENCE {
                 return (wanted, seen);
             }
             thread::sleep(Duration::from_millis(50));

@@ -133,7 +133,7 @@ impl Replay {
     /// that are young, a log that comes, an election.
     fn ask_until(&mut self, operation: &Operation, wanted: Verdict) -> Verdict {
         let patience = if wanted == Err(Refusal::TimedOut) { NO_ANSWER } else { ANSWER };
-        let begun = Instant::now();
+        let started = Instant::now();
         loop {
             let said = self.ask(operation, patience);
             let for_now = match operation {
@@ -145,7 +145,7 @@ impl Replay {
                 _ => &[Refusal::Unhealthy, Refusal::TimedOut, Refusal::LearnerNotReady],
             };
             let again = said.is_err_and(|refusal| for_now.contains(&refusal));
-            if said == wanted || !again || begun.elapsed() > PATIENCE {
+            if said == wanted || !again || started.elapsed() > PATIENCE {
                 return said;
             }
             // What nobody answered in time may have been done.

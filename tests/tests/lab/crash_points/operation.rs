@@ -1,17 +1,19 @@
-//! What is applied when it is struck, and how the hosts come to need it, again and again.
+//! The applies that are struck, and how the hosts are made to need them again and again.
 
-use std::fmt;
-use std::thread;
 use std::time::Duration;
+use std::{fmt, fs, thread};
 
+use quorate_lab::releases::Version;
+use quorate_lab::site::Runtime;
 use serde_json::Value;
 
 use crate::harness::{Members, NEWEST, Stage, eventually, on};
+use crate::upgrade::want;
 
 /// The two values that a roll goes to and fro between.
 const SNAPSHOT_COUNTS: [&str; 2] = ["snapshot-count = 5000", "snapshot-count = 6000"];
 
-/// Damages a host in as many ways as one apply mends.
+/// Damages a host in as many ways as one apply repairs.
 const DAMAGE: &str = "set -e; systemctl disable --quiet --now etcd-main; \
     rm -r /opt/quorate /etc/etcd/main/pki /var/lib/quorate/site /var/lib/quorate/main/marker; \
     rm -rf /var/lib/quorate/moved-aside; chmod 0755 /var/lib/etcd/main; \
@@ -42,6 +44,16 @@ pub(super) enum Operation {
     },
     /// One host is in a bad way.
     Repair,
+    /// The members go to a neighbouring minor.
+    Hop {
+        /// What they run.
+        from: Version,
+        /// What is wanted.
+        to: Version,
+        runtime: Runtime,
+        /// How often it was set up.
+        round: usize,
+    },
 }
 
 impl Operation {
@@ -65,6 +77,29 @@ impl Operation {
                 lead(stage, 1);
                 drop(on(&stage.host(2), stage.by_runtime(DAMAGE, DAMAGE_OF_POD)));
             }
+            Operation::Hop { from, to, runtime, round } => {
+                if *round == 0 {
+                    // From then on the hosts have both releases, and every plan has the same steps.
+                    bring(stage, *from, *to, *runtime);
+                }
+                bring(stage, *to, *from, *runtime);
+                lead(stage, 1);
+                want(stage, *from, *to, *runtime);
+                *round += 1;
+            }
+        }
+    }
+
+    /// How often it is done undisturbed. To another minor it goes back each time.
+    pub(super) fn rounds(&self) -> usize {
+        if matches!(self, Operation::Hop { .. }) { 1 } else { 2 }
+    }
+
+    /// What the members run in the end.
+    pub(super) fn version(&self) -> Version {
+        match self {
+            Operation::Hop { to, .. } => *to,
+            Operation::Bootstrap | Operation::Roll { .. } | Operation::Repair => NEWEST,
         }
     }
 
@@ -72,7 +107,7 @@ impl Operation {
     pub(super) fn goal(&self) -> usize {
         match self {
             Operation::Roll { round } => (round + 1) % 2,
-            Operation::Bootstrap | Operation::Repair => 0,
+            Operation::Bootstrap | Operation::Repair | Operation::Hop { .. } => 0,
         }
     }
 }
@@ -83,7 +118,18 @@ impl fmt::Display for Operation {
             Operation::Bootstrap => "bootstrap",
             Operation::Roll { .. } => "roll",
             Operation::Repair => "repair",
+            Operation::Hop { from, to, .. } if from < to => "upgrade",
+            Operation::Hop { .. } => "downgrade",
         })
+    }
+}
+
+/// Brings the cluster to a release, where the inventory wants the other one.
+fn bring(stage: &Stage, from: Version, to: Version, runtime: Runtime) {
+    settle(stage);
+    if fs::read_to_string(stage.inventory()).unwrap().contains(&format!("version = \"{from}\"")) {
+        want(stage, from, to, runtime);
+        stage.run(&["apply", "--yes"]).ends(0);
     }
 }
 
@@ -112,7 +158,7 @@ fn lead(stage: &Stage, number: u8) {
                 serde_json::from_str(&members.etcdctl(host, "endpoint status -w json")).unwrap();
             status[0]["Status"]["header"]["member_id"].as_u64() == Some(leader)
         };
-        // Whoever is not caught up yet can't take it.
+        // A member that has not caught up can't take it.
         eventually("another member takes the lead", || {
             let leader = stage.hosts().into_iter().find(leads);
             let hand_over = members.command(&format!("move-leader {id:x}"));

@@ -7,9 +7,9 @@ use serde_json::Value;
 /// What befalls an apply.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum Blow {
-    /// quorate gets SIGKILL. What it began on a host goes on there without it.
+    /// quorate gets SIGKILL. What it started on a host keeps running there.
     Kill,
-    /// The step's host loses its power and boots again, while quorate goes on.
+    /// The step's host loses its power and boots again, while quorate keeps running.
     PowerCut,
 }
 
@@ -22,7 +22,7 @@ pub(super) enum Moment {
     Begins(String),
     /// Half the time has passed that the step takes when nothing befalls it: the script runs.
     Halfway(String),
-    /// It says that a step was done: the host has changed, and whoever waits for the step may begin.
+    /// It says that a step was done: the host has changed, and steps that wait for it may start.
     Ends(String),
     /// All steps were done, and it gives the lock back.
     Finished,

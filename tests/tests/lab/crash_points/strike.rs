@@ -12,7 +12,7 @@ use serde_json::Value;
 use super::points::{Blow, Moment, Point};
 use crate::harness::Stage;
 
-/// The ends that an apply may come to when a host dies under it: it did all the same, a host was not
+/// How an apply may end when a host dies under it: it succeeded anyway, a host was not
 /// reached, or a part was not done.
 const ENDS: [i32; 3] = [0, 4, 6];
 
@@ -34,7 +34,7 @@ impl Apply {
         let (tell, lines) = mpsc::channel();
         thread::spawn(move || {
             for line in out.lines().map_while(Result::ok) {
-                // Who was killed may have said half a line.
+                // A killed process may have printed half a line.
                 let Ok(line) = serde_json::from_str(&line) else { break };
                 if tell.send((Instant::now(), line)).is_err() {
                     break;
@@ -54,7 +54,7 @@ impl Apply {
             }
             said.push(line["@message"].to_string());
         }
-        panic!("it ended, and never came to {moment:?}: {said:#?}");
+        panic!("it ended, and never reached {moment:?}: {said:#?}");
     }
 
     /// What it said since somebody last listened.
@@ -66,18 +66,20 @@ impl Apply {
 /// Applies, undisturbed.
 pub(super) fn undisturbed(stage: &Stage) -> Timing {
     let mut apply = Apply::start(stage);
-    let (mut begun, mut timing) = (BTreeMap::new(), Timing::default());
+    let (mut started, mut timing) = (BTreeMap::new(), Timing::default());
+    let mut said = Vec::new();
     for (at, line) in &apply.lines {
         let step = line["hook"]["step"].as_str().map(str::to_owned);
         match (line["type"].as_str(), step) {
-            (Some("apply_start"), Some(step)) => drop(begun.insert(step, at)),
+            (Some("apply_start"), Some(step)) => drop(started.insert(step, at)),
             (Some("apply_complete"), Some(step)) => {
-                timing.0.insert(step.clone(), at - begun[&step]);
+                timing.0.insert(step.clone(), at - started[&step]);
             }
             _ => {}
         }
+        said.push(line.to_string());
     }
-    assert!(apply.process.wait().unwrap().success());
+    assert!(apply.process.wait().unwrap().success(), "{said:#?}");
     timing
 }
 

@@ -23,10 +23,10 @@ impl Members {
         Self { cluster: "main", version, count, client_port: 2379 }
     }
 
-    /// Runs etcdctl on a host, where it must end well.
+    /// Runs etcdctl on a host, where it must end well. A machine with too much to do is waited for.
     #[track_caller]
     pub(crate) fn etcdctl(&self, host: &Host, arguments: &str) -> String {
-        on(host, &self.command(arguments))
+        on(host, &self.command(&format!("--dial-timeout=30s --command-timeout=60s {arguments}")))
     }
 
     /// The command line of etcdctl on a host, which asks the member there.

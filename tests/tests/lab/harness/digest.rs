@@ -1,4 +1,4 @@
-//! What a site has come to: everything that quorate manages on its hosts, as lines that two runs of
+//! The state of a site: everything that quorate manages on its hosts, as lines that two runs of
 //! the same apply must share. Collected by the lab's own logins, never by quorate.
 
 use std::collections::BTreeSet;
@@ -20,11 +20,12 @@ token=$(cat var/lib/quorate/main/token)
 masked() { sed "s/$token/TOKEN/g; s/$current/CURRENT/g"; }
 
 # The generation before the current one stays by right, and is nobody's any more; so does the note of
-# a start that was followed by another.
+# a start that was followed by another. The journal's lock file comes with the second lock of a host.
 paths() {
     find etc/etcd opt/quorate var/lib/quorate var/lib/etcd/main/member/wal -xdev \
         \( -path "$pki/2*" ! -path "$pki/$current*" -o -path var/lib/quorate/moved-aside \
         -o -path var/lib/quorate/main/restart-due \
+        -o -path var/lib/quorate/journal.flock \
         -o -path 'var/lib/etcd/main/member/wal/*' \) -prune -o "$@"
     find etc/systemd/system -name 'etcd-*' "$@"
     [ ! -d etc/kubernetes ] || find etc/kubernetes "$@"
@@ -93,9 +94,9 @@ pgrep -af 's=[$][(]head -c' | sed 's/^/left: /' || true
 pub(crate) struct Digest(BTreeSet<String>);
 
 impl Digest {
-    /// Of a site whose cluster `main` is up.
+    /// Reads it from a site whose cluster `main` is up.
     #[track_caller]
-    pub(crate) fn of(stage: &Stage, members: &Members) -> Self {
+    pub(crate) fn collect(stage: &Stage, members: &Members) -> Self {
         let mut lines: BTreeSet<String> = thread::scope(|scope| {
             let hosts: Vec<_> = stage
                 .hosts()

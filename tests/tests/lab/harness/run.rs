@@ -19,7 +19,7 @@ pub(crate) struct Run {
 }
 
 impl Run {
-    pub(crate) fn of(mut command: Command, arguments: &[&str]) -> Self {
+    pub(crate) fn new(mut command: Command, arguments: &[&str]) -> Self {
         let began = Instant::now();
         let output = command.output().unwrap();
         Self::ended(arguments, &output, began.elapsed())

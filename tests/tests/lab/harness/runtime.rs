@@ -77,6 +77,9 @@ pub(crate) fn serves(host: &Host) {
     let healthy = "curl -sf -m 1 http://127.0.0.1:2381/health | grep -q '\"true\"'";
     on(
         host,
-        &format!("timeout 90 sh -c 'until {}; do sleep 0.1; done'", healthy.replace('\'', "'\\''")),
+        &format!(
+            "timeout 300 sh -c 'until {}; do sleep 0.1; done'",
+            healthy.replace('\'', "'\\''")
+        ),
     );
 }

@@ -33,7 +33,7 @@ impl Seeded {
         self.0 % limit
     }
 
-    /// So many of these, in their order.
+    /// This many of these, in their order.
     pub(crate) fn sample<T>(&mut self, mut from: Vec<T>, count: usize) -> Vec<T> {
         while from.len() > count {
             let limit = u64::try_from(from.len()).unwrap();

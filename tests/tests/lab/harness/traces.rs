@@ -28,7 +28,7 @@ ss -Hltn | awk '{ print "listens", $4 }'
 pub(crate) struct Traces(BTreeSet<String>);
 
 impl Traces {
-    pub(crate) fn of(hosts: &[Host]) -> Self {
+    pub(crate) fn collect(hosts: &[Host]) -> Self {
         let lines = hosts.iter().flat_map(|host| {
             let name = host.name();
             let lines: Vec<String> =

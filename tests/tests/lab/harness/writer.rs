@@ -31,22 +31,10 @@ pub(crate) struct Written {
 impl Writer {
     /// Begins to write, with a client certificate of its own and every member as an endpoint.
     pub(crate) fn start(stage: &Stage) -> Self {
-        if !stage.folder().join("writer").exists() {
-            stage.run(&["client-cert", "--cn", "writer", "--out", "writer"]).ends(0);
-        }
-        let arch = releases::architecture().unwrap();
-        let etcdctl = releases::ensure_binaries(NEWEST, &arch, |_| {}).unwrap().join("etcdctl");
-        let url = |host: &quorate_lab::Host| format!("https://{}:2379", host.address());
-        let endpoints: Vec<String> = stage.hosts().iter().map(url).collect();
-        let (endpoints, folder) = (endpoints.join(","), stage.folder().join("writer"));
+        let client = client(stage);
         let put = move |key: &str| {
-            let mut command = Command::new(&etcdctl);
-            command.args(["--command-timeout=2s", "--dial-timeout=1s", "--endpoints", &endpoints]);
-            command.arg("--cacert").arg(folder.join("ca.crt"));
-            command.arg("--cert").arg(folder.join("writer.crt"));
-            command.arg("--key").arg(folder.join("writer.key"));
-            command.args(["put", key, key]).stdout(Stdio::null()).stderr(Stdio::null());
-            command.status().unwrap().success()
+            let mut command = client(&["--command-timeout=2s", "put", key, key]);
+            command.stdout(Stdio::null()).stderr(Stdio::null()).status().unwrap().success()
         };
         let stop = Arc::new(AtomicBool::new(false));
         let stopped = Arc::clone(&stop);
@@ -58,6 +46,26 @@ impl Writer {
     pub(crate) fn finish(self) -> Written {
         self.stop.store(true, Ordering::Relaxed);
         self.thread.join().unwrap()
+    }
+}
+
+/// Commands of an etcdctl with a client certificate of its own and every member as an endpoint.
+pub(super) fn client(stage: &Stage) -> impl Fn(&[&str]) -> Command + Send + use<> {
+    if !stage.folder().join("writer").exists() {
+        stage.run(&["client-cert", "--cn", "writer", "--out", "writer"]).ends(0);
+    }
+    let arch = releases::architecture().unwrap();
+    let etcdctl = releases::ensure_binaries(NEWEST, &arch, |_| {}).unwrap().join("etcdctl");
+    let url = |host: &quorate_lab::Host| format!("https://{}:2379", host.address());
+    let endpoints: Vec<String> = stage.hosts().iter().map(url).collect();
+    let (endpoints, folder) = (endpoints.join(","), stage.folder().join("writer"));
+    move |words: &[&str]| {
+        let mut command = Command::new(&etcdctl);
+        command.args(["--dial-timeout=1s", "--endpoints", &endpoints]);
+        command.arg("--cacert").arg(folder.join("ca.crt"));
+        command.arg("--cert").arg(folder.join("writer.crt"));
+        command.arg("--key").arg(folder.join("writer.key")).args(words);
+        command
     }
 }
 
@@ -92,6 +100,11 @@ impl Written {
             kept.lines().filter(|line| !line.is_empty()).map(str::to_owned).collect();
         let lost: Vec<&String> = self.acknowledged.difference(&kept).collect();
         assert!(lost.is_empty(), "acknowledged and lost: {lost:?}");
+    }
+
+    /// Whether a write was acknowledged.
+    pub(crate) fn acknowledged(&self) -> &BTreeSet<String> {
+        &self.acknowledged
     }
 
     /// What clients noticed, for people.

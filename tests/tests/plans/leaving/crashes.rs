@@ -44,7 +44,7 @@ fn a_swap_that_is_killed_anywhere_is_finished_by_the_next_applies() {
 #[test]
 fn so_is_a_swap_of_the_leader() {
     for runtime in RUNTIMES {
-        let site = Site::of(runtime, 3, &[2, 3, 4]);
+        let site = Site::new(runtime, 3, &[2, 3, 4]);
         assert_eq!(site.world.leaders[&cluster(0)], host("etcd-1"));
         after_every_crash(&site, &["etcd-1"]);
     }
@@ -76,15 +76,15 @@ fn so_is_a_swap_of_a_member_whose_host_is_gone() {
 #[test]
 fn so_is_a_cluster_that_shrinks() {
     for runtime in RUNTIMES {
-        after_every_crash(&Site::of(runtime, 5, &[1, 3, 5]), &["etcd-2", "etcd-4"]);
-        after_every_crash(&Site::of(runtime, 3, &[2]), &["etcd-1", "etcd-3"]);
+        after_every_crash(&Site::new(runtime, 5, &[1, 3, 5]), &["etcd-2", "etcd-4"]);
+        after_every_crash(&Site::new(runtime, 3, &[2]), &["etcd-1", "etcd-3"]);
     }
 }
 
 /// One that failed, two that serve, and one that comes.
 #[test]
 fn so_is_a_cluster_that_shrinks_by_a_failed_one_and_is_swapped() {
-    let site = Site::of(Runtime::Systemd, 5, &[1, 2, 6]).stop("etcd-5");
+    let site = Site::new(Runtime::Systemd, 5, &[1, 2, 6]).stop("etcd-5");
     after_every_crash(&site, &["etcd-3", "etcd-4", "etcd-5"]);
 }
 
@@ -114,7 +114,7 @@ fn a_host_that_is_away_meanwhile_is_cleared_when_it_is_back() {
 fn one_apply_is_enough() {
     for (members, wanted) in [(3, &[1, 2, 4][..]), (3, &[2, 3, 4]), (5, &[1, 3, 5]), (3, &[2])] {
         for repeat in [Repeat::Once, Repeat::Twice] {
-            let site = Site::of(Runtime::Systemd, members, wanted);
+            let site = Site::new(Runtime::Systemd, members, wanted);
             let (world, policy) = (site.world.clone(), Policy::default());
             site.plan();
             let (done, report) = apply_with(world, &site.wanted, &policy, 4, None, repeat);

@@ -31,10 +31,10 @@ fn a_failed_member_that_comes_up_again_is_left_alone() {
     }
 }
 
-/// Of etcd-2 and etcd-3 both would have to answer once etcd-1 is gone.
+/// Once etcd-1 is gone, both etcd-2 and etcd-3 would have to answer.
 #[test]
 fn nobody_is_removed_that_the_others_can_not_do_without() {
-    let site = Site::of(Runtime::Systemd, 3, &[2]);
+    let site = Site::new(Runtime::Systemd, 3, &[2]);
     let mut world = refused(&site, |world| world.strike(&host("etcd-3"), Fault::Down).unwrap());
     world.mend(&host("etcd-3")).unwrap();
     is_reached(&finished(world, &site.wanted), &site.wanted);
@@ -44,7 +44,7 @@ fn nobody_is_removed_that_the_others_can_not_do_without() {
 #[test]
 fn a_member_that_goes_down_meanwhile_only_delays_it() {
     for wanted in [&[1, 2, 4][..], &[1]] {
-        let site = Site::of(Runtime::Systemd, 3, wanted);
+        let site = Site::new(Runtime::Systemd, 3, wanted);
         for number in 0..site.plan().steps.len() {
             let crash = Some(Crash::After(number));
             let mut world = applied(site.world.clone(), &site.wanted, crash);

@@ -1,10 +1,11 @@
-//! Who is removed in a plan, who is not, and when.
+//! Which members a plan removes, which it keeps, and when.
 
 use planner::facts::{EtcdFacts, HostFacts, ListedMember, MemberFacts, SiteFacts};
 use planner::plan::Verb;
 use planner::text::{self, Style};
 use planner::{Observed, Selection};
 use proptest::prelude::*;
+use quorate_tests::invariants::leader_leaves_last;
 use quorate_tests::seen::{self, known, member};
 
 use super::*;
@@ -48,10 +49,27 @@ fn a_member_that_hangs_stays() {
     assert_eq!(changes(&plan), 0, "what can't be looked at may run: {plan:#?}");
 }
 
+/// It hands over once, to one that stays, and not to the next one that goes.
+#[test]
+fn the_leader_leaves_last() {
+    let site = Site::new(Runtime::Systemd, 5, &[2, 3, 4]);
+    assert_eq!(site.world.leaders[&cluster(0)], host("etcd-1"));
+    let facts = site.world.observe(&site.wanted);
+    let leader = known(&mut member(&mut facts.clone(), "etcd-2").etcd).leader.clone().unwrap();
+    let plan = site.plan();
+    let removed = plan.steps.iter().filter_map(|step| match &step.kind {
+        StepKind::RemoveListed { id, .. } => Some(id),
+        _ => None,
+    });
+    let removed: Vec<&String> = removed.collect();
+    assert_eq!((removed.len(), removed[1]), (2, &leader));
+    assert_eq!(leader_leaves_last(&plan, &facts), Ok(()));
+}
+
 #[test]
 fn an_even_number_of_members_is_refused() {
     for (members, wanted) in [(3, &[1, 2][..]), (5, &[1, 2, 3, 4]), (1, &[1, 2]), (3, &[1, 4])] {
-        let site = Site::of(Runtime::Systemd, members, wanted);
+        let site = Site::new(Runtime::Systemd, members, wanted);
         let plan = site.plan();
         assert!(plan.steps.is_empty(), "{plan:#?}");
         let codes = [FindingCode::RemovalWaits, FindingCode::JoinWaits];
@@ -65,7 +83,7 @@ fn an_even_number_of_members_is_refused() {
 fn a_serving_member_stays_while_one_that_stays_is_not_healthy() {
     for (members, wanted) in [(5, &[1, 2, 3][..]), (3, &[1])] {
         for fault in [Fault::Down, Fault::Slow, Fault::Cut] {
-            let site = Site::of(Runtime::Systemd, members, wanted).strike("etcd-1", fault);
+            let site = Site::new(Runtime::Systemd, members, wanted).strike("etcd-1", fault);
             let plan = site.plan();
             assert_eq!(changes(&plan), 0, "{fault:?}: {plan:#?}");
         }
@@ -77,7 +95,7 @@ fn a_serving_member_stays_while_one_that_is_to_join_can_not() {
     for wanted in [&[1, 2, 4][..], &[1, 2, 3, 6, 5]] {
         let members = if wanted.len() == 3 { 3 } else { 5 };
         let away = if members == 3 { "etcd-4" } else { "etcd-6" };
-        let site = Site::of(Runtime::Systemd, members, wanted).strike(away, Fault::Cut);
+        let site = Site::new(Runtime::Systemd, members, wanted).strike(away, Fault::Cut);
         let plan = site.plan();
         assert_eq!(changes(&plan), 0, "{plan:#?}");
         assert!(held(&plan, FindingCode::RemovalWaits).contains(away), "{:#?}", plan.report);
@@ -101,7 +119,7 @@ fn a_learner_that_is_no_longer_wanted_goes_before_another_joins() {
 #[test]
 fn members_that_are_all_others_are_refused() {
     for (members, wanted) in [(1, &[2][..]), (3, &[4, 5, 6])] {
-        let site = Site::of(Runtime::Systemd, members, wanted);
+        let site = Site::new(Runtime::Systemd, members, wanted);
         let plan = site.plan();
         assert!(plan.steps.is_empty(), "{plan:#?}");
         let refused: Vec<FindingCode> = plan.report.refused().map(|found| found.code).collect();
@@ -115,7 +133,7 @@ fn a_member_that_leaves_counts_for_the_health_of_its_cluster() {
     let site = Site::swap(Runtime::Systemd);
     let text = text::plan(&site.plan(), Style::Plain);
     assert!(text.contains("Cluster c0: healthy, 3 of 3 members up, leader etcd-1"), "{text}");
-    let site = Site::of(Runtime::Systemd, 3, &[2, 3, 4]);
+    let site = Site::new(Runtime::Systemd, 3, &[2, 3, 4]);
     let text = text::plan(&site.plan(), Style::Plain);
     assert!(text.contains("Cluster c0: healthy, 3 of 3 members up, leader etcd-1"), "{text}");
     let site = Site::swap(Runtime::Systemd).stop("etcd-3");
@@ -126,21 +144,21 @@ fn a_member_that_leaves_counts_for_the_health_of_its_cluster() {
 /// A host that says it is another site's is not cleared.
 #[test]
 fn only_a_host_of_this_site_is_cleared() {
-    let site = Site::of(Runtime::Systemd, 5, &[1, 2, 3]);
+    let site = Site::new(Runtime::Systemd, 5, &[1, 2, 3]);
     let mut facts = site.world.observe(&site.wanted);
     let other = inventories::SiteName::new("other").unwrap();
     seen::host(&mut facts, "etcd-4").site = Observed::Known(other);
     seen::host(&mut facts, "etcd-5").site = Observed::Unknown("permission denied".to_owned());
     let plan = plan(&site.wanted, &facts, &Policy::default()).unwrap();
     assert_eq!(violations(&plan, &site.wanted, &facts), [""; 0]);
-    let retires = |step: &Step| matches!(step.kind, StepKind::RetireMember { .. });
-    assert!(!plan.steps.iter().any(retires), "{plan:#?}");
+    let decommissions = |step: &Step| matches!(step.kind, StepKind::DecommissionMember { .. });
+    assert!(!plan.steps.iter().any(decommissions), "{plan:#?}");
 }
 
-/// What is left out is told, and of a swap at least the removal waits for its join.
+/// The plan reports what it leaves out, and of a swap at least the removal waits for its join.
 #[test]
 fn a_narrowed_plan_is_sound() {
-    for site in [Site::swap(Runtime::Systemd), Site::of(Runtime::Systemd, 5, &[1, 2, 6])] {
+    for site in [Site::swap(Runtime::Systemd), Site::new(Runtime::Systemd, 5, &[1, 2, 6])] {
         let whole = site.plan();
         let facts = site.world.observe(&site.wanted);
         for bits in 1_usize..64 {
@@ -175,13 +193,13 @@ proptest! {
     /// Whatever is wanted and whatever fails, each plan is sound and costs no quorum; and once all hosts are well, the
     /// members are those that are wanted, if these can be reached.
     #[test]
-    fn whoever_is_to_leave_the_members_become_those_that_are_wanted(
+    fn whichever_members_leave_the_list_becomes_the_wanted_one(
         (members, wanted, faults) in changed(),
         pods in any::<bool>(),
     ) {
         let runtime = if pods { Runtime::StaticPod } else { Runtime::Systemd };
         let numbers: Vec<usize> = wanted.iter().copied().collect();
-        let site = Site::of(runtime, members, &numbers);
+        let site = Site::new(runtime, members, &numbers);
         let mut world = site.world.clone();
         for (number, fault) in &faults {
             world.strike(&host(&format!("etcd-{number}")), *fault).unwrap();
@@ -248,8 +266,8 @@ fn a_cluster_of_the_same_name_that_still_serves_is_left_alone() {
         let traces = Observed::Known([cluster(0).to_string()].into());
         facts.bystanders.insert(host("etcd-3"), traces);
         let plan = planner::plan(&site.wanted, &facts, &Policy::default()).unwrap();
-        let retires = plan.steps.iter().any(|step| step.id.verb == Verb::Retire);
-        assert_eq!(retires, !is_left, "{plan:#?}");
+        let decommissions = plan.steps.iter().any(|step| step.id.verb == Verb::Decommission);
+        assert_eq!(decommissions, !is_left, "{plan:#?}");
         let told = plan.report.unmanaged.iter().any(|one| one.code == FindingCode::NotAMember);
         assert_eq!(told, is_left);
     }

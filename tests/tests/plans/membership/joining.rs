@@ -44,7 +44,7 @@ fn a_member_that_joined_once_does_not_join_again() {
 
 #[test]
 fn a_joined_log_is_of_the_same_bootstrap() {
-    let log = Log::begun("a".to_owned(), "t".to_owned(), "a=u,b=v".to_owned());
+    let log = Log::new("a".to_owned(), "t".to_owned(), "a=u,b=v".to_owned());
     let joined = log.joined("b".to_owned(), "77".to_owned());
     assert_eq!((joined.cluster_id(), joined.member_id()), (log.cluster_id(), "77".to_owned()));
     assert_eq!(joined.initial_cluster, log.initial_cluster);

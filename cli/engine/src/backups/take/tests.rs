@@ -41,13 +41,38 @@ fn only_the_complaint_about_fsync_is_forgiven() {
     assert!(matches!(ended(&garbage), Err(TakeError::Host(_))));
 }
 
+/// They fail one after the other, on one dead server as well.
+#[test]
+fn a_snapshot_outlasts_the_last_bucket_that_does_not_answer() {
+    let bucket = || {
+        let target = inventories::S3Target {
+            bucket: "b".to_owned(),
+            prefix: String::new(),
+            server: inventories::S3Server {
+                endpoint: "http://127.0.0.1:9".to_owned(),
+                region: "us-east-1".to_owned(),
+                style: inventories::BucketStyle::Path,
+                ca_file: None,
+            },
+        };
+        let target = inventories::BackupTarget::S3(target);
+        Store::for_target(&target, std::path::Path::to_path_buf, |_| None)
+    };
+    let root = TempDir::new().unwrap();
+    let stores = [folder(&root, "a"), bucket(), bucket(), bucket()];
+    assert_eq!(patience(&stores[..1]).as_secs(), 300);
+    for buckets in 1..=3_u32 {
+        assert!(patience(&stores[..=buckets as usize]) > GIVEN_UP * buckets, "{buckets}");
+    }
+}
+
 /// A store in a folder of the test's.
 fn folder(root: &TempDir, name: &str) -> Store {
     Store::Folder { name: format!("file:{name}"), path: root.path().join(name) }
 }
 
 fn names(store: &Store) -> Vec<String> {
-    let Store::Folder { path, .. } = store;
+    let Store::Folder { path, .. } = store else { return Vec::new() };
     let Ok(entries) = std::fs::read_dir(path) else { return Vec::new() };
     let mut names: Vec<String> =
         entries.map(|entry| entry.unwrap().file_name().into_string().unwrap()).collect();
@@ -59,7 +84,7 @@ fn names(store: &Store) -> Vec<String> {
 async fn poured(root: &TempDir, plain: &[u8], stores: &[Store]) -> Result<Sealed, TakeError> {
     let (stream, mut out) = io::pipe().unwrap();
     let id = id(datetime!(2026-11-29 14:05 UTC));
-    let layout = Layout::of(&ClusterName::new("main").unwrap());
+    let layout = Layout::new(&ClusterName::new("main").unwrap());
     let order = Order {
         host: &HostName::new("etcd-1").unwrap(),
         layout: &layout,
@@ -68,6 +93,7 @@ async fn poured(root: &TempDir, plain: &[u8], stores: &[Store]) -> Result<Sealed
         recipients: &[recipient()],
         stores,
         id: &id,
+        check: None,
         most: u64::MAX,
         progress: &Arc::new(AtomicU64::new(0)),
     };
@@ -167,7 +193,7 @@ impl Host {
         self.sshd.know(&format!("[127.0.0.1]:{port} {}", self.sshd.host_key("ed25519")));
         let connection = remote::connect(remote::Target { port, ..target }).await.unwrap();
         let id = id(datetime!(2026-11-29 14:05 UTC));
-        let layout = Layout::of(&ClusterName::new("main").unwrap());
+        let layout = Layout::new(&ClusterName::new("main").unwrap());
         let stores = [store_of.clone()];
         let recipients = [recipient()];
         let order = Order {
@@ -178,15 +204,18 @@ impl Host {
             recipients: &recipients,
             stores: &stores,
             id: &id,
+            check: None,
             most: 20_000_000,
             progress: &Arc::new(AtomicU64::new(0)),
         };
-        let describe = |sizes: Sizes| Sidecar {
-            size: sizes.size,
-            sha256: sizes.sha256,
-            sealed_size: sizes.sealed_size,
-            sealed_sha256: sizes.sealed_sha256,
-            ..sidecar(&id, b"", b"")
+        let describe = async |sizes: Sizes, _| {
+            Ok(Sidecar {
+                size: sizes.size,
+                sha256: sizes.sha256,
+                sealed_size: sizes.sealed_size,
+                sealed_sha256: sizes.sealed_sha256,
+                ..sidecar(&id, b"", b"")
+            })
         };
         let asked = self.here(save(&order));
         let taken = take_over(&connection, asked, &order, patience, describe, stop).await;
@@ -221,11 +250,10 @@ async fn a_snapshot_of_a_host_is_stored_sealed() {
     taken.unwrap();
     let names = names(&store);
     assert_eq!(names.len(), 2, "{names:?}");
-    let Store::Folder { path, .. } = &store;
-    let sealed = std::fs::read(path.join(&names[0])).unwrap();
+    let sealed = store.read(&names[0], 1 << 24).unwrap();
     assert!(sealed.starts_with(b"age-encryption.org/v1\n"));
     let id = names[1].strip_suffix(".json").unwrap().parse().unwrap();
-    let text = std::fs::read(path.join(&names[1])).unwrap();
+    let text = store.read(&names[1], 1 << 24).unwrap();
     let sidecar = Sidecar::read(&text, &id).unwrap();
     let mut opened = Vec::new();
     open_snapshot(sealed.as_slice(), &sidecar, &[identity()], &mut opened).unwrap();

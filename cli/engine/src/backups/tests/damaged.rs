@@ -8,10 +8,10 @@ use proptest::prelude::*;
 use proptest::test_runner::{Config, TestRunner};
 use time::macros::datetime;
 
-use super::{id, identity, recipient, sidecar, snapshot};
+use super::{id, identity, opening, recipient, sidecar, snapshot};
 use crate::backups::open::{OpenError, copy_sealed, open_snapshot};
 use crate::backups::trailer::Measure;
-use crate::backups::{BackupId, Sidecar};
+use crate::backups::{BackupId, Opening, Sidecar};
 
 struct Backup {
     id: BackupId,
@@ -81,7 +81,7 @@ fn of_a_thousand_damaged_files_none_is_accepted() {
         let bad = damage(&sealed, done);
         prop_assert!(copy_sealed(bad.as_slice(), &sidecar, &mut Vec::new()).is_err());
         prop_assert!(opened(&bad, &sidecar).is_err());
-        // Whoever can write the sidecar too still can't have a damaged object opened.
+        // An attacker who can write the sidecar too still can't get a damaged object opened.
         let fitting = super::sidecar(&id, &plain, &bad);
         prop_assert!(opened(&bad, &fitting).is_err());
         let bad = damage(text.as_bytes(), done);
@@ -120,7 +120,7 @@ fn each_flaw_is_said_as_it_is() {
 }
 
 #[test]
-fn whoever_is_no_recipient_is_told_so() {
+fn an_identity_that_is_not_a_recipient_gets_an_error_that_says_so() {
     let Backup { sealed, sidecar, .. } = backup();
     let stranger = include_str!("../../../../../pki/tests/issued/keys/rsa.key");
     let stranger = [Identity::parse(stranger, None).unwrap()];
@@ -129,6 +129,28 @@ fn whoever_is_no_recipient_is_told_so() {
         matches!(error, OpenError::Unseal(StreamError::NoneFits { identities: 1 }))
     };
     assert!(refused.as_ref().is_err_and(none_fits), "{refused:?}");
+}
+
+#[test]
+fn a_record_counts_only_beside_the_file_that_was_opened() {
+    let Backup { sidecar, .. } = backup();
+    let text = opening(&sidecar).text().unwrap();
+    let read = |text: &[u8], sidecar: &Sidecar| Opening::read(text, sidecar);
+    assert!(read(text.as_bytes(), &sidecar).is_some());
+    let resealed = Sidecar { sealed_sha256: "00".repeat(32), ..sidecar.clone() };
+    let another =
+        Sidecar { id: id(datetime!(2026-11-29 14:05 UTC)).to_string(), ..sidecar.clone() };
+    for other in [resealed, another] {
+        assert_eq!(read(text.as_bytes(), &other), None);
+    }
+    for place in 0..text.len() {
+        let mut flipped = text.clone().into_bytes();
+        flipped[place] ^= 1;
+        assert_eq!(read(&flipped, &sidecar), None, "{place}");
+        assert_eq!(read(&text.as_bytes()[..place], &sidecar), None, "{place}");
+    }
+    let later = Opening { format: 2, ..opening(&sidecar) }.text().unwrap();
+    assert_eq!(read(later.as_bytes(), &sidecar), None);
 }
 
 #[test]

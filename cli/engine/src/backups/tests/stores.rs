@@ -7,8 +7,9 @@ use inventories::{ClusterName, SiteName};
 use tempfile::TempDir;
 use time::macros::datetime;
 
-use super::{id, sidecar, snapshot};
+use super::{id, opening, sidecar, snapshot};
 use crate::backups::catalog::{self, State};
+use crate::backups::sidecar::Grade;
 use crate::backups::store::Staged;
 use crate::backups::{BackupId, Store};
 
@@ -90,6 +91,51 @@ fn a_file_without_a_name_leaves_nothing_and_replaces_nothing() {
 fn a_folder_that_is_not_there_holds_no_backup() {
     let folder = tempfile::tempdir().unwrap();
     assert!(states(&store(&folder)).is_empty());
+}
+
+#[test]
+fn the_newest_one_that_was_opened_is_found_and_a_record_alone_is_nothing() {
+    let folder = tempfile::tempdir().unwrap();
+    let store = store(&folder);
+    let ids = [1, 2, 3].map(|day| id(datetime!(2026-11-01 00:00 UTC) + time::Duration::days(day)));
+    let (site, cluster) = (SiteName::new("prod").unwrap(), ClusterName::new("main").unwrap());
+    let newest = || {
+        let now = datetime!(2026-11-20 00:00 UTC);
+        catalog::newest_opened(&store, &site, &cluster, now).unwrap().map(|copy| copy.id)
+    };
+    let record = |id: &BackupId| {
+        let plain = snapshot(1);
+        let text = opening(&sidecar(id, &plain, &plain)).text().unwrap();
+        store.put(&id.opening(), text.as_bytes()).unwrap();
+    };
+    record(&ids[2]);
+    assert!(states(&store).is_empty());
+    put(&store, &ids[0]);
+    put(&store, &ids[1]);
+    assert_eq!(newest(), None);
+    record(&ids[0]);
+    assert_eq!(newest(), Some(ids[0].clone()));
+    store.put(&ids[1].opening(), b"{}").unwrap();
+    assert_eq!(newest(), Some(ids[0].clone()), "a damaged record says nothing");
+    let grades = catalog::copies(&store, &site, &cluster).unwrap();
+    let grades: Vec<_> = grades.iter().map(catalog::Copy::grade).collect();
+    assert_eq!(grades, [Some(Grade::Opened), Some(Grade::Stored)]);
+}
+
+#[test]
+fn the_newest_good_one_is_found_without_reading_the_older_ones() {
+    let folder = tempfile::tempdir().unwrap();
+    let store = store(&folder);
+    let ids =
+        [1, 2, 3, 30].map(|day| id(datetime!(2026-11-01 00:00 UTC) + time::Duration::days(day)));
+    ids.iter().for_each(|id| put(&store, id));
+    store.remove(&ids[2].sidecar()).unwrap();
+    let (site, cluster) = (SiteName::new("prod").unwrap(), ClusterName::new("main").unwrap());
+    let now = datetime!(2026-11-05 00:00 UTC);
+    let newest = catalog::newest_copies(&store, &site, &cluster, now).unwrap();
+    let found: Vec<_> = newest.iter().map(|copy| (&copy.id, copy.sidecar().is_some())).collect();
+    // One without its sidecar, and one that is dated in the future, end no search.
+    assert_eq!(found, [(&ids[1], true), (&ids[2], false), (&ids[3], true)]);
 }
 
 #[test]

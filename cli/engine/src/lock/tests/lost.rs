@@ -32,11 +32,11 @@ macro_rules! step {
 
 /// TRACE SECONDS: a step that takes its time, and leaves a line when it begins and one when it ends.
 const SLOW: &str = step!(
-    "takes 'trace seconds' \"$@\"\necho begun >>\"$trace\"; sleep \"$seconds\"; echo ended >>\"$trace\"; changed"
+    "takes 'trace seconds' \"$@\"\necho started >>\"$trace\"; sleep \"$seconds\"; echo ended >>\"$trace\"; changed"
 );
 /// TRACE -: a step that takes what was sent to it.
 const WAITING: &str = step!(
-    "takes 'trace seconds' \"$@\"\necho begun >>\"$trace\"; sleep 1; recv \"$blob1\" >\"$trace.blob\"; echo ended >>\"$trace\"; changed"
+    "takes 'trace seconds' \"$@\"\necho started >>\"$trace\"; sleep 1; recv \"$blob1\" >\"$trace.blob\"; echo ended >>\"$trace\"; changed"
 );
 
 /// A host behind a cable, with its lock taken.
@@ -113,12 +113,12 @@ impl Site {
     /// Runs a step and does something to its connection once it has started.
     async fn interrupted(&self, call: Call, interrupt: impl FnOnce(&Cable)) -> StepErrorKind {
         let trace = self.trace();
-        let begun = async {
+        let has_started = async {
             let exists = move || wait_for(|| trace.exists());
             assert!(tokio::task::spawn_blocking(exists).await.unwrap());
             interrupt(&self.cable);
         };
-        let (outcome, ()) = tokio::join!(self.run(call), begun);
+        let (outcome, ()) = tokio::join!(self.run(call), has_started);
         crate::script::failure::Failure::from(outcome.unwrap_err()).kind
     }
 }
@@ -134,7 +134,7 @@ async fn after_a_cut_the_step_is_done_again_and_its_first_attempt_is_over() {
     assert!(waited.elapsed().as_secs() < 20, "{:?}", waited.elapsed());
     let reply = site.run(site.slow(0)).await.unwrap();
     assert_eq!(answer::read(&reply).unwrap().body, "");
-    assert_eq!(site.traced(), "begun\nbegun\nended\n");
+    assert_eq!(site.traced(), "started\nstarted\nended\n");
     let lock = std::fs::read_to_string(site.sshd.path("lock")).unwrap();
     assert!(lock.contains("generation 2\nnonce n1\n"), "{lock}");
 }
@@ -144,7 +144,7 @@ async fn a_first_attempt_that_is_nearly_done_is_let_finish() {
     let Some(site) = Site::locked().await else { return };
     site.interrupted(site.slow(2), Cable::cut).await;
     site.hosts.reconnect(site.step.host()).await.unwrap();
-    assert_eq!(site.traced(), "begun\nended\n");
+    assert_eq!(site.traced(), "started\nended\n");
 }
 
 #[tokio::test]
@@ -169,7 +169,7 @@ async fn a_script_that_waits_for_bytes_which_will_not_come_is_ended() {
     let lost = site.interrupted(call, Cable::strand).await;
     assert!(lost.lost().is_some(), "{lost:?}");
     site.hosts.reconnect(site.step.host()).await.unwrap();
-    assert_eq!(site.traced(), "begun\n");
+    assert_eq!(site.traced(), "started\n");
     site.run(site.slow(0)).await.unwrap();
 }
 

@@ -17,7 +17,7 @@ pub(super) fn read(said: &str) -> DiskTime {
     }
     let times: Vec<Duration> = said.lines().filter_map(time).collect();
     let counted = match &times[..] {
-        [] => return DiskTime::Unmeasured("dd said no time that can be read".to_owned()),
+        [] => return DiskTime::Unmeasured("dd printed no time that can be read".to_owned()),
         [_, rest @ ..] if !rest.is_empty() => rest,
         all => all,
     };

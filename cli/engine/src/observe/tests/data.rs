@@ -5,7 +5,7 @@ use std::process::Command;
 
 use planner::facts::DataDirectory;
 
-use super::{SHELLS, Tree, begun, layout, member};
+use super::{SHELLS, Tree, layout, member, started_member};
 
 /// The beginning of a real log, of cluster c493978cb1e78762.
 const LOG: [u8; 56] = [
@@ -59,8 +59,8 @@ fn names_of_ours_that_are_no_directories_are_data_of_others() {
 }
 
 #[test]
-fn where_a_log_is_from_is_told_until_its_member_was_in_a_quorum() {
-    let tree = begun();
+fn where_a_log_is_from_is_reported_until_its_member_was_in_a_quorum() {
+    let tree = started_member();
     let main = layout("main");
     let first = format!("{}/0-0.wal", main.wal_dir());
     tree.write(&first, LOG);

@@ -22,7 +22,7 @@ fn names(names: &[&str]) -> Observed<Vec<String>> {
 /// may be newer. Of all of them the host says what they set, and not to what.
 #[test]
 fn files_of_the_units_folder_and_those_that_systemd_has_read_are_seen_by_what_they_set() {
-    let tree = begun();
+    let tree = started_member();
     let own = layout("main").drop_in_dir();
     tree.write(
         &format!("{own}/10-odd name.conf"),
@@ -69,7 +69,7 @@ fn files_of_the_units_folder_and_those_that_systemd_has_read_are_seen_by_what_th
 /// The folder may be there before the unit is, and before systemd can be asked.
 #[test]
 fn the_units_folder_is_looked_at_where_systemd_says_nothing() {
-    let tree = begun();
+    let tree = started_member();
     tree.write(&format!("{}/a.conf", layout("events").drop_in_dir()), "[Service]\nUser=root\n");
     for shell in SHELLS {
         let facts = tree.facts(shell);
@@ -83,7 +83,7 @@ fn the_units_folder_is_looked_at_where_systemd_says_nothing() {
 /// so that the plan after the first apply has nothing new to say.
 #[test]
 fn files_for_all_services_are_seen_before_the_unit_is_there() {
-    let tree = begun();
+    let tree = started_member();
     let all = "/usr/lib/systemd/system/service.d";
     tree.write(&format!("{all}/10-timeout-abort.conf"), "[Service]\nRestart=no\n");
     tree.write(&format!("{all}/20-masked.conf"), "[Service]\nRestart=no\n");

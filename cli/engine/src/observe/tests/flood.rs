@@ -30,13 +30,13 @@ fn an_etcdctl_that_talks_without_end_is_cut_off_and_hides_nothing_else() {
     }
     program(&tree, "/bin/systemctl", &format!("cat <<'UNITS'\n{}\nUNITS", units.trim_end()));
     for version in ["3.5.35", "3.6.16"] {
-        let etcdctl = ReleaseLayout::of(version.parse().expect("a version")).etcdctl();
+        let etcdctl = ReleaseLayout::new(version.parse().expect("a version")).etcdctl();
         program(&tree, &etcdctl, &format!("yes \"$(printf '{LINE}')\""));
     }
     for shell in SHELLS {
-        let begun = Instant::now();
+        let started = Instant::now();
         let facts = tree.facts(shell);
-        assert!(begun.elapsed() < Duration::from_secs(4), "{shell:?}: {:?}", begun.elapsed());
+        assert!(started.elapsed() < Duration::from_secs(4), "{shell:?}: {:?}", started.elapsed());
         for cluster in ["events", "main"] {
             let member = member(&facts, cluster);
             assert!(member.unit.known().is_some(), "{:?}", member.unit);

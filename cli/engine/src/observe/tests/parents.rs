@@ -9,7 +9,7 @@ use super::*;
 /// A disk that is mounted elsewhere, and a symlink to it where the data was.
 #[test]
 fn what_a_symlink_above_a_member_leads_through_is_seen_too() {
-    let tree = begun();
+    let tree = started_member();
     fs::create_dir_all(tree.path("/srv/disk")).expect("a directory");
     fs::rename(tree.path("/var/lib/etcd"), tree.path("/srv/disk/etcd")).expect("moved");
     symlink("../../srv/disk/etcd", tree.path("/var/lib/etcd")).expect("a link");
@@ -30,7 +30,7 @@ fn what_a_symlink_above_a_member_leads_through_is_seen_too() {
 /// Where not everybody may enter a directory, its access control list is asked for; else nothing is.
 #[test]
 fn whom_an_access_control_list_lets_in_is_seen() {
-    let tree = begun();
+    let tree = started_member();
     fs::set_permissions(tree.path("/var/lib/etcd"), fs::Permissions::from_mode(0o710))
         .expect("closed");
     let facl = "#!/bin/sh\nfor path; do :; done\n[ \"$path\" = \"${path%/var/lib/etcd}\" ] || \

@@ -11,7 +11,7 @@ use super::{SHELLS, Tree, host, now, request, sha256};
 const ETCD: &str = "the server";
 
 fn installed(tree: &Tree) -> ReleaseLayout {
-    let layout = ReleaseLayout::of("3.6.16".parse().expect("a version"));
+    let layout = ReleaseLayout::new("3.6.16".parse().expect("a version"));
     let mut manifest = format!("quorate-release 1\narchive {}\n", "a".repeat(64));
     for (name, content) in [("etcd", ETCD), ("etcdctl", "the client")] {
         let path = format!("{}/{name}", layout.dir());

@@ -105,7 +105,7 @@ async fn a_member_that_seems_to_have_lost_its_log_is_looked_at_twice() {
 
 #[test]
 fn a_host_at_rest_is_looked_at_once() {
-    let tree = super::begun();
+    let tree = super::started_member();
     for shell in SHELLS {
         assert!(!host::seen(&request(), &tree.records(shell), now()).expect("facts").torn);
     }

@@ -6,6 +6,7 @@ use std::time::{Duration, Instant};
 
 use inventories::inventory::{Ssh, SshConfig};
 
+use super::many::targets;
 use super::tests::{ada, plain};
 use super::{LoginError, Operator, target};
 use remote::{Answers, ConfigProblem, Target};
@@ -99,7 +100,7 @@ fn a_file_of_the_repository_runs_nothing() {
     assert_eq!(target.proxy_command.as_deref(), Some("carry 10.0.0.1 22"));
 }
 
-/// A path that can't be used is shown, to everybody who reads the log of a job.
+/// A path that can't be used is shown to every reader of a job's log.
 #[test]
 fn a_file_of_the_repository_reads_no_variable() {
     let desk = Desk::new();
@@ -149,12 +150,26 @@ fn a_command_that_hangs_holds_up_a_run_once() {
     desk.write("home/.ssh/config", "Match exec \"sleep 60\"\n Port 7\n");
     let answers = Answers::within(Duration::from_millis(200));
     let operator = Operator { answers, ..desk.operator() };
-    let begun = Instant::now();
+    let started = Instant::now();
     for _ in 0..50 {
         let found = problem(target(&plain(), &operator));
         assert!(matches!(found, ConfigProblem::Command { .. }), "{found}");
     }
-    assert!(begun.elapsed() < Duration::from_secs(8));
+    assert!(started.elapsed() < Duration::from_secs(8));
+}
+
+/// One after the other they would take as long as all of them together.
+#[test]
+fn the_commands_of_many_hosts_run_side_by_side() {
+    let desk = Desk::new();
+    desk.write("home/.ssh/config", "Match exec \"sleep 1; test %h = h7\"\n Port 7\n");
+    let hosts: Vec<Ssh> = (0..32).map(|n| Ssh { host: format!("h{n}"), ..plain() }).collect();
+    let started = Instant::now();
+    let found = targets(&hosts.iter().collect::<Vec<_>>(), &desk.operator());
+    assert!(started.elapsed() < Duration::from_secs(20), "{:?}", started.elapsed());
+    let ports: Vec<u16> = found.into_iter().map(|target| target.unwrap().port).collect();
+    assert_eq!(ports.iter().position(|port| *port == 7), Some(7));
+    assert_eq!(ports.iter().filter(|port| **port == 22).count(), 31);
 }
 
 #[test]

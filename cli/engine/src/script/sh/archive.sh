@@ -30,7 +30,7 @@ varint() {
     return 1
 }
 
-# member_of LOG: the id of the member that began the log, which its second record tells: after its length come
+# member_of LOG: the id of the member that started the log, from its second record: after its length come
 # type 1, a checksum, and as data (26) the ids. What can't be read has no id.
 member_of() {
     # shellcheck disable=SC2046
@@ -56,15 +56,7 @@ id_in() {
 # make_archive DATA_DIR: the folder for what is kept, for root alone.
 make_archive() {
     archive=$1/archived
-    if [ -L "$archive" ] || { [ -e "$archive" ] && [ ! -d "$archive" ]; }; then
-        fail "$archive is not a directory"
-    fi
-    [ -d "$archive" ] || mkdir -m 0700 "$archive"
-    # etcd's account owns the folder above, and could put a link in its place: it is changed from inside.
-    (
-        cd -P -- "$archive" && [ "$(stat -c %d:%i .)" = "$(stat -c %d:%i -- "$archive")" ] || exit 1
-        chown root:root . && chmod 0700 .
-    ) || fail "$archive is not a directory of its own"
+    own_folder "$archive"
 }
 
 # archive_data DATA_DIR: sets aside what etcd has there.

@@ -54,7 +54,7 @@ nearest() {
     place=${place:-/}
 }
 
-# Where every etcd of this host has its data: " DEVICE:PATH", or " ?" where nobody can tell.
+# Where every etcd of this host has its data: " DEVICE:PATH", or " ?" where that is unknown.
 running() {
     taken=
     set +f
@@ -62,7 +62,7 @@ running() {
         IFS= read -r comm <"$dir/comm" || continue
         [ "$comm" = etcd ] || continue
         arguments=$(tr '\0' "$nl" <"$dir/cmdline")
-        # Who only says its version serves nobody.
+        # A process that only prints its version serves nobody.
         case $arguments in *"$nl"--version) continue ;; esac
         path=${arguments##*"$nl"--data-dir=}
         [ "$path" != "$arguments" ] || path=
@@ -106,7 +106,7 @@ counted() {
 written() {
     set +f
     for stale in "$2"/.quorate-disk.??????; do
-        # One that is locked belongs to somebody who is at it right now.
+        # A locked one is in use by another run right now.
         [ ! -f "$stale" ] || [ -L "$stale" ] || flock -n "$stale" rm -f -- "$stale"
     done
     set -f

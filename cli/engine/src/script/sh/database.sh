@@ -18,7 +18,7 @@ pays() {
 }
 
 # has_room: whether a copy of what is in use fits beside the database; else says why not in `no_room`. The copy is a bit
-# larger than what it is a copy of, and the log goes on meanwhile.
+# larger than what it is a copy of, and the log grows meanwhile.
 has_room() {
     needed=$((in_use + in_use / 10 + 134217728))
     free=$(df -B1 --output=avail -- "$data" | sed -n '2{s/ //g;p;}') || free=

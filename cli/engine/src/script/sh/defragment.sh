@@ -7,7 +7,7 @@
 takes 'etcdctl cacert cert key own data test_key percent bytes rate least most seconds' "$@"
 tools="$etcdctl $cacert $cert $key"
 
-# leads_others: whether the member leads a cluster of more than one. Raft goes on while the database is locked, so that
+# leads_others: whether the member leads a cluster of more than one. Raft continues while the database is locked, so that
 # nobody else is elected, and all writes would wait.
 leads_others() {
     leader=$(printf '%s\n' "$said" | sed -n '1s/.*"leader":\([0-9]*\).*/\1/p')
@@ -43,7 +43,7 @@ sizes || fail "the member does not report the size of its database"
 pays || already
 has_room || refuse "$no_room"
 ! leads_others || refuse "the member was elected leader since the plan was made: run quorate defrag again"
-# The member would answer nobody until the snapshot is done: its database waits for whoever reads it.
+# The member would not answer until the snapshot is done: its database waits for the reader.
 exec 6<"${key%/current/*}"
 if ! flock -n 6 || is_saved_by_hand; then
     refuse "a snapshot is being taken from this member: try again when it is done"

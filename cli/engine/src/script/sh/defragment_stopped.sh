@@ -1,7 +1,7 @@
 # shellcheck shell=sh disable=SC2034
 # ETCDCTL CACERT CERT KEY OWN DATA_DIR TEST_KEY PERCENT BYTES TOOL WAL RUNTIME UNIT POD MANIFEST KEPT SECONDS END MOST:
 # stops the member, rewrites its database with TOOL as the account that owns it, if PERCENT of it and BYTES are free
-# pages, and starts the member again, whatever came of that. A pod comes back from the manifest that was there, of
+# pages, and starts the member again, even if that failed. A pod comes back from the manifest that was there, of
 # which a copy is kept meanwhile. One that an earlier try of this step left stopped is finished.
 
 takes 'etcdctl cacert cert key own data test_key percent bytes tool wal runtime unit pod manifest kept seconds end_seconds most' "$@"
@@ -78,7 +78,7 @@ elif has_room; then
 else
     result=1 heard=$no_room
 fi
-# Whoever was started meanwhile has the old file open, which has no name any more. One that starts later opens the new
+# An etcd that was started meanwhile has the old file open, which has no name any more. One that starts later opens the new
 # one, so that it is enough to look now; a mask of the unit would outlive a script that is killed.
 # waits 90 s: the same stop once more
 if ! is_down && ! take_down; then

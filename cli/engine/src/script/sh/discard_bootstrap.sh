@@ -5,7 +5,7 @@
 takes 'unit data token marker witness manifest end_seconds kept' "$@"
 
 moved=no
-# What systemd does not say is no sign that nothing runs.
+# No answer from systemd does not mean that nothing runs.
 loaded=$(of_unit "$unit" LoadState)
 if [ "$loaded" = loaded ]; then
     state=$(of_unit "$unit" ActiveState)

@@ -1,5 +1,5 @@
 # shellcheck shell=sh
-# A part of the look at a host, see facts.sh: what changes a member's unit.
+# A part of facts.sh: what changes a member's unit.
 
 # The files that change each member's unit: those that systemd has read, and those in the folder of the unit
 # alone, which it may not have read yet. Of each, the names of what it sets: values may be secret.

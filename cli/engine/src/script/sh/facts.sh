@@ -6,10 +6,10 @@
 # strings with blanks between.
 #
 # The reply is records, `KEY LENGTH`, newline, LENGTH bytes, newline. What is in a file is data of a
-# record, whatever it looks like. A record that is missing says nothing; it does not say "absent".
+# record, whatever it looks like. A missing record means nothing; it does not mean "absent".
 #
-# A look is made often and on many hosts: each command is run once for all that is asked of it, and
-# what the shell can read by itself costs no command at all.
+# This runs often and on many hosts: each command is run once for everything that it must answer, and
+# what the shell can read itself costs no command at all.
 
 exec </dev/null 2>/dev/null
 set -f
@@ -22,12 +22,12 @@ say clock-first "$(date +%s.%N)"
 
 # The largest file whose text is shown, and the largest that is hashed without a reason.
 text_limit=131072
-# The longest answer of an etcdctl that is read: what is cut off lacks its exit status and is no answer.
+# The longest answer of an etcdctl that is read: one that is cut off lacks its exit status and does not count.
 answer_limit=131072
 hash_limit=1048576
 
 accounts='' releases='' records='' boot='' kubelet=''
-looked=' ' directories='' above='' hashed=' ' shown=' ' versions='' members='' room='' routes='' addresses='' names='' processes='' tools=''
+callers='' looked=' ' directories='' above='' hashed=' ' shown=' ' versions='' members='' room='' routes='' addresses='' names='' processes='' tools=''
 [ "$1" = format=1 ] || exit 64
 shift
 for word do
@@ -48,6 +48,7 @@ for word do
     room=*) room="$room $value" ;;
     route=*) routes="${routes}route get $value$nl" ;;
     address=*) addresses="${addresses}route get $value$nl" ;;
+    callers=*) callers="$callers${callers:+ or }sport = :$value" ;;
     name=*) names="$names $value" ;;
     process=*) processes="$processes $value" ;;
     tool=*) tools="$tools $value" ;;
@@ -90,6 +91,17 @@ kernel_says() {
     fi
 }
 
+# The kernel's settings that allow no namespace of their kind.
+closed_namespaces() {
+    found=
+    for kind in mnt ipc uts pid net cgroup; do
+        line=
+        IFS= read -r line 2>/dev/null </proc/sys/user/max_${kind}_namespaces || continue
+        [ "$line" != 0 ] || found="$found user.max_${kind}_namespaces"
+    done
+    say closed-namespaces "$found"
+}
+
 machine() {
     [ -d /run/systemd/system ] && say systemd "$(systemd_version)"
     say arch "$(uname -m)"
@@ -98,6 +110,7 @@ machine() {
     IFS= read -r line </proc/sys/kernel/random/boot_id && say boot-id "$line"
     IFS= read -r line </etc/machine-id && say machine-id "$line"
     kernel_says user-namespaces /proc/sys/user/max_user_namespaces
+    closed_namespaces
     kernel_says selinux /sys/fs/selinux/enforce
     # When this shell started, as lock.sh counts: /proc/uptime may be a container's own.
     if IFS= read -r line </proc/self/stat; then
@@ -144,7 +157,7 @@ processes() {
         IFS= read -r comm <"$dir/comm" || continue
         case " $processes " in
         *" $comm "*)
-            # Who only says its version serves nobody: what a killed run left behind checks a
+            # A process that only prints its version serves nobody: what a killed run left behind checks a
             # release that it has unpacked.
             # The shell leaves out the NUL between the arguments.
             words=
@@ -178,7 +191,7 @@ processes() {
     say processes "$found"
 }
 
-# Who else is on the host: ports matter while a member does not have all of its own. From where peers are spoken to
+# Other processes of the host: ports matter while a member does not have all of its own. The source address towards peers
 # matters always, and which of the members' addresses are the host's: the kernel has a local route to each of those.
 network() {
     said=
@@ -205,8 +218,16 @@ network() {
     say forming "$forming$unplaced"
     [ -z "$forming$unplaced" ] || { listeners=$(ss -Hltnp) && say listeners "$listeners"; }
     [ -z "$routes" ] || say routes "$said"
+    [ -z "$callers" ] || callers
     [ -n "$forming" ] || return 0
     [ -z "$names" ] || names
+}
+
+# Who is connected to members' ports: "LOCAL PEER" lines, without the peers' own ports. A client has many connections.
+callers() {
+    connected=$(ss -Htn state established "( $callers )" && echo .) || return 0
+    say callers "$(printf '%s\n' "${connected%.}" |
+        sed -n 's/^[0-9]* *[0-9]* *\([^ ]*\) *\([^ ]*\):[0-9]* *$/\1 \2/p' | sort -u)"
 }
 
 # What names resolve to, and who is asked: "NAMESERVER ADDRESS" lines as the resolver reads them.
@@ -259,8 +280,8 @@ data() {
     for word in $members; do
         member "$word"
         [ -d "$data" ] || continue
-        # A file system has `lost+found` at its root, and what was set aside is nobody's data.
-        holds "$data/* $data/.[!.]* $data/..?*" "$data" "archived lost+found"
+        # A file system has `lost+found` at its root, and what was set aside or is prepared is nobody's data.
+        holds "$data/* $data/.[!.]* $data/..?*" "$data" "archived lost+found restored"
         full=$answer answer=no
         [ ! -d "$wal" ] || holds "$wal/*.wal" "$wal"
         say "data:$name" "$full $answer"
@@ -277,6 +298,7 @@ data() {
             logs="$logs $log"
             case $first,$log in ,*.wal) first=$log ;; esac
         done
+        [ ! -d "$data/restored/data/member" ] || say "restored:$name" yes
         if [ -d "$data/archived" ] && [ ! -L "$data/archived" ]; then
             say "archived:$name" "$(du -s -B1 -- "$data/archived"/*)"
         fi
@@ -460,12 +482,26 @@ etcd() {
         status=$(head -c "$answer_limit")
         say "status:$name" "$status"
         say "members:$name" "$listed"
+        # etcd 3.4 shows whether its authentication is on only at a login. No user has this name.
+        if is_of_3_4; then
+            say "stranger:$name" "$({ (ask --user=quorate-asks-whether-authentication-is-on:none \
+                get /quorate/proof --consistency=s --keys-only); printf '\n%s\n' "$?"; } | head -c "$answer_limit")"
+        fi
         # Whether etcd's own authentication lets us read concerns the whole cluster, so the leader alone is
         # asked. It answers by itself, without a quorum.
         leads || return 0
         say "read:$name" "$({ (ask get /quorate/proof --consistency=s --keys-only); printf '\n%s\n' "$?"; } |
             head -c "$answer_limit")"
     }
+}
+
+# Whether $status is of a member of etcd 3.4.
+is_of_3_4() {
+    [ "${#status}" -le 4096 ] || return 1
+    case $status in
+    *'"version":"3.4.'*) ;;
+    *) return 1 ;;
+    esac
 }
 
 # Whether $status names its own member as the leader. A shell searches long texts slowly, and no status is long.
@@ -478,6 +514,18 @@ leads() {
     *'"leader":'"$own"[!0-9]*) ;;
     *) return 1 ;;
     esac
+}
+
+# The last words of a pod that should run and does not, from the kubelet's log of its container.
+words_of_pod() {
+    case $block in *"${nl}LoadState=loaded"*) return 0 ;; esac
+    logs=${boot%%,*} logs=${logs%/etc/systemd/system}/var/log/pods
+    [ -f "${boot##*,}/etcd-$name.yaml" ] && [ -d "$logs" ] || return 0
+    name_pod "$logs" "etcd-$name"
+    log=$(newest_pod_log "$logs")
+    [ -n "$log" ] || return 0
+    said=$(tail -n 30 -- "$log" | sed 's/^[^ ]* std[a-z]* [FP] //')
+    say "words:$name" "$(printf %s "$said" | tail -c 16384)"
 }
 
 # What runs: its arguments, and what it says itself.
@@ -505,13 +553,18 @@ running() {
         done
         if [ -n "$pod" ]; then
             say "pod:$name" "$pod $(tr '\000' '\n' <"/proc/$pod/environ" | sed -n 's/^QUORATE_MANIFEST=//p')"
+            # Names alone: a value may be secret.
+            say "pod-settings:$name" "$(tr '\000' '\n' <"/proc/$pod/environ" | sed -n 's/^\(ETCD_[A-Z0-9_]*\)=.*/\1/p')"
         else
             say "pod:$name" ''
         fi
         case $pid in
         0 | '' | *[!0-9]*)
             pid=$pod
-            [ -n "$pid" ] || continue
+            if [ -z "$pid" ]; then
+                words_of_pod
+                continue
+            fi
             ;;
         esac
         say "argv:$name" "$(base64 -w 0 "/proc/$pid/cmdline")"
@@ -530,7 +583,7 @@ running() {
     [ -z "$kubelet" ] || who_runs_pods
 }
 
-# Where the kubelet is, and of which folder it runs the pods: said on its command line, or in the file that
+# Where the kubelet is, and the folder whose pods it runs: from its command line, or from the file that
 # is named there.
 who_runs_pods() {
     say kubelet-program "$(command -v kubelet)"

@@ -29,7 +29,7 @@ enter() {
         flock -s -w 30 9 || refuse "another run is taking the lock of this host"
         read_lock "$fence"
         [ "$generation" = "$turn" ] || refuse "another run took the lock of this host over: $owner, $why"
-        # A script that its run gave up may begin after that: nobody waits for it, and no lock keeps others out.
+        # A script that its run gave up may start after that: no caller waits for it, and no lock keeps others out.
         [ "$until" != 0 ] || refuse "the lock of this host was released"
     fi
     if [ -n "$entry" ]; then

@@ -3,7 +3,7 @@
 # from URL within so many seconds and bytes; where URL is empty, it is the payload. Where PROXY is empty, the
 # login's environment says which proxy there is.
 #
-# The manifest beside the binaries tells a later look whether they are still what was installed,
+# The manifest beside the binaries lets later facts tell whether they are still what was installed,
 # without reading them: inode, size, mtime and ctime survive the renaming of their directory.
 
 takes 'dir sha256 version url seconds bytes proxy' "$@"

@@ -19,7 +19,7 @@ LIST
 
 # end_member: nothing of it runs after this, and nothing starts it again. Says in $moved whether anything was there.
 end_member() {
-    # What systemd does not say is no sign that nothing runs.
+    # No answer from systemd does not mean that nothing runs.
     state=$(of_unit "$unit" ActiveState)
     if [ "$state" != inactive ] && [ "$state" != failed ]; then
         # waits 90 s: systemd's own time for a stop

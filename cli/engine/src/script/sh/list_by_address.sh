@@ -16,7 +16,7 @@ said=$(ask $tools --endpoints="$own" endpoint status 2>&1) || fail "the member d
 id=$(printf '%x' "$(printf '%s\n' "$said" | field MemberID)")
 case $(listed) in *", $url, "*) already ;; esac
 # waits 45 s: nine questions
-# A change that comes while another one is not settled is dropped without a word.
+# A change that comes while another one is not settled is dropped silently.
 for try in 1 2 3; do
     # shellcheck disable=SC2086
     said=$(ask_plain $tools --endpoints="$own" member update "$id" --peer-urls="$url" 2>&1) || true

@@ -19,7 +19,7 @@ read_lock() {
         why) why=$value ;;
         esac
     done <"$1"
-    # What is not a number that a shell counts with is somebody's, for all that is known.
+    # A value that is not a number that a shell can count with may be another run's.
     for number in "$generation" "$until" "${why:+1}"; do
         case $number in
         '' | 0?* | *[!0-9]* | ????????????????*)
@@ -86,7 +86,7 @@ end_steps() {
     done 2>/dev/null
 }
 
-# is_held: whether the lock that was read is somebody's, at this moment, and for how many seconds: $left. A run
+# is_held: whether a run holds the lock that was read, at this moment, and for how many seconds: $left. A run
 # lives on while its host reboots: it has a lease's time from the boot on to come back.
 is_held() {
     here=$(booted) || fail "can't read the host's boot id"

@@ -22,17 +22,23 @@ if [ "$nonce" != "$run" ]; then
     [ "$until" = 0 ] || printf 'expired %s, since %s: %s\n' "$owner" "$since" "$why"
     generation=$((generation + 1))
 fi
-# Nobody writes beside the lock now: what is there under a name of ours was left by a run that is no more.
+# No run writes beside the lock now: files there under our names were left by a dead run.
 for stale in "${lock%/*}"/.quorate-*.??????; do
     if [ -e "$stale" ] || [ -L "$stale" ]; then
         rm -rf -- "$stale"
     fi
 done
-# Nobody appends to the journal now either. One that grew long loses its oldest lines.
-if [ -f "$history" ] && [ "$(wc -l <"$history")" -gt 20000 ]; then
-    begin_file "$history"
-    tail -n 10000 "$history" >"$work"
-    end_file "$history" 600 root:root
+# No step appends to the journal now either, and what runs under no lock waits. One that grew long loses its oldest
+# lines; if another process appends to it for that long, the next run shortens it.
+if [ -f "$history" ]; then
+    exec 5>>"$history.flock"
+    # waits 5 s
+    if flock -w 5 5 && [ "$(wc -l <"$history")" -gt 20000 ]; then
+        begin_file "$history"
+        tail -n 10000 "$history" >"$work"
+        end_file "$history" 600 root:root
+    fi
+    exec 5>&-
 fi
 printf 'generation %s\n' "$generation"
 nonce=$run owner=$by since=$at why=$what

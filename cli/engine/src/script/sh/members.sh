@@ -13,6 +13,22 @@ ask_plain() {
         --dial-timeout=2s --command-timeout=3s "$@"
 }
 
+# any_etcdctl: the host may have been away while the cluster got another release.
+any_etcdctl() {
+    for client in "$etcdctl" "${etcdctl%/*/*}"/*/etcdctl; do
+        if [ -x "$client" ]; then
+            etcdctl=$client
+            return 0
+        fi
+    done
+    return 1
+}
+
+# can_ask: whether what it takes to ask the others is still here.
+can_ask() {
+    any_etcdctl && [ -e "$cacert" ] && [ -e "$cert" ] && [ -e "$key" ]
+}
+
 # ask ETCDCTL CACERT CERT KEY ARGS…: the answer as lines that `field` reads.
 ask() {
     ask_plain "$@" -w fields

@@ -1,6 +1,6 @@
 # shellcheck shell=sh
-# UNIT FILE: notes which start of the unit is to be followed by another one. A process that somebody started
-# later is not meant, so nobody has to take the note back.
+# UNIT FILE: notes which start of the unit is to be followed by another one. A process that was started
+# later is not affected, so the note never has to be removed.
 
 takes 'unit file' "$@"
 

@@ -49,7 +49,7 @@ if [ -n "$unit" ] && [ "$(of_unit "$unit" ActiveState)" != active ]; then
 fi
 
 # waits 45 s: etcdctl is asked three times
-# A record that nobody waits for any more is of a bootstrap that was discarded. Until it is gone the note
+# A record that no member waits for any more is of a discarded bootstrap. Until it is gone the note
 # is of it.
 case $known in
 "" | "$token "*) ;;

@@ -1,5 +1,5 @@
 # shellcheck shell=sh
-# What the other members say of who is a member, and what they are told about it. They are in `others`, and `tools`
+# Reads and changes the member list through the other members. They are in `others`, and `tools`
 # is how they are asked.
 
 # list_at ENDPOINT: sets `list` to the list of members as this one has it, and `goal` to how far its log is. Fails
@@ -32,7 +32,7 @@ list_at() {
     esac
     # shellcheck disable=SC2086
     list=$(ask_plain $tools --endpoints="$1" member list 2>/dev/null) || list=
-    # Whoever has a list is in it.
+    # A member that has a list is in it.
     case $line_end$list in
     *"$line_end${teller:-?}, "*) ;;
     *)
@@ -90,8 +90,8 @@ passes() {
     esac
 }
 
-# see_to CHECK SECONDS WHAT ARGS…: has the others do `member ARGS…` until CHECK finds in their list that it is so, and
-# ends the script. A change that comes while another one is not settled is dropped without a word: it is told again,
+# see_to CHECK SECONDS WHAT ARGS…: has the others do `member ARGS…` until CHECK finds the change in their list, and
+# ends the script. A change that comes while another one is not settled is dropped silently: it is sent again,
 # for so many seconds. WHAT is what is not so yet.
 see_to() {
     check=$1 what=$3 told='' answer=already

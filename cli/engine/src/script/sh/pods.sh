@@ -33,13 +33,13 @@ etcd_from() {
     return 1
 }
 
-# kubelet_runs: nobody else starts and ends pods.
+# kubelet_runs: only the kubelet starts and ends pods.
 kubelet_runs() {
     [ "$(of_unit kubelet.service ActiveState)" = active ] ||
         refuse "kubelet.service does not run, so no pod would start or stop: systemctl start kubelet"
 }
 
-# kubelet_is_gone: whether it has not run for a while; to be asked again and again. A restart is no end.
+# kubelet_is_gone: whether it has not run for a while; to be called repeatedly. A restart does not count.
 without_kubelet=0
 kubelet_is_gone() {
     if [ "$(of_unit kubelet.service ActiveState)" = active ]; then
@@ -141,12 +141,12 @@ has_image() {
 
 # words_of_pod POD: the end of its container's log, and what the kubelet says of it.
 words_of_pod() {
-    log=$(find /var/log/pods -path "/var/log/pods/kube-system_$1-*/etcd/*.log" -printf '%T@ %p\n' 2>/dev/null |
-        sort -n | tail -n 1)
+    name_pod /var/log/pods "$1"
+    log=$(newest_pod_log /var/log/pods)
     if [ -n "$log" ]; then
-        tail -n 15 -- "${log#* }" | sed 's/^[^ ]* std[a-z]* [FP] //'
+        tail -n 15 -- "$log" | sed 's/^[^ ]* std[a-z]* [FP] //'
     fi
-    journalctl -u kubelet -n 400 -o cat --no-pager 2>/dev/null | grep -F -- "$1" | tail -n 5 || true
+    journalctl -u kubelet -n 400 -o cat --no-pager 2>/dev/null | grep -F -- "${pod_name%\*}" | tail -n 5 || true
 }
 
 # words_of UNIT POD: what the member said last, wherever it runs.

@@ -9,7 +9,7 @@
 # How a script ends, which `answer.rs` reads:
 #
 #   status 0    the last line is `changed` or `already`
-#   status 80   `refused REASON`: what the plan relied on is no longer so; nothing was changed
+#   status 80   `refused REASON`: what the plan relied on no longer holds; nothing was changed
 #   status 81   `cut`: the payload did not arrive whole; nothing was changed
 #   status 82   `undownloaded REASON`: this host could not fetch an archive; nothing was changed
 #   status 83   `unsure REASON`: what the step changes is in its place, and may not last
@@ -44,16 +44,26 @@ take_away() {
     fi
 }
 
+# journaled LINE: appends it. What runs under no lock must not meet the run that shortens the journal: it would write
+# into the file that goes.
+journaled() {
+    if [ -n "$fence" ]; then
+        printf '%s\n' "$1" >>"$journal_file"
+    else
+        # A line late is better than none.
+        { flock -w 5 5 || true; printf '%s\n' "$1" >>"$journal_file"; } 5>>"$journal_file.flock"
+    fi
+}
+
 # note OUTCOME: one line of the journal; what comes after an outcome is not noted. An end says how long it took.
 note() {
     if [ -n "$journal_line" ] && [ "$1" = begun ]; then
-        printf '%s,"outcome":"begun"}\n' "$journal_line" >>"$journal_file"
+        journaled "$journal_line,\"outcome\":\"begun\"}"
         ticks
         begun_at=$tick
     elif [ -n "$journal_line" ]; then
         ticks
-        printf '%s,"took_ms":%s,"outcome":"%s"}\n' \
-            "$journal_line" "$(((tick - begun_at) * 10))" "$1" >>"$journal_file"
+        journaled "$journal_line,\"took_ms\":$(((tick - begun_at) * 10)),\"outcome\":\"$1\"}"
         journal_line=
     fi
 }
@@ -165,6 +175,19 @@ parents_of() {
     (umask 022 && mkdir -p "${1%/*}")
 }
 
+# own_folder PATH: a folder for root alone, in one that may be somebody else's.
+own_folder() {
+    if [ -L "$1" ] || { [ -e "$1" ] && [ ! -d "$1" ]; }; then
+        fail "$1 is not a directory"
+    fi
+    [ -d "$1" ] || mkdir -m 0700 "$1"
+    # etcd's account owns the folder above, and could put a link in its place: it is changed from inside.
+    (
+        cd -P -- "$1" && [ "$(stat -c %d:%i .)" = "$(stat -c %d:%i -- "$1")" ] || exit 1
+        chown root:root . && chmod 0700 .
+    ) || fail "$1 is not a directory of its own"
+}
+
 # of_unit UNIT PROPERTY: what systemd says of it.
 of_unit() {
     systemctl show --property "$2" --value "$1"
@@ -176,7 +199,7 @@ journal_of() {
 }
 
 # why_ended UNIT RESULT STATUS: the result, with systemd's own word (203/EXEC, 217/USER, 200/CHDIR) where it did not
-# come to run the program. Its journal has the word.
+# reach the program. Its journal has the reason.
 why_ended() {
     word=
     case $3 in

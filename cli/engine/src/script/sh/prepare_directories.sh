@@ -1,5 +1,5 @@
 # shellcheck shell=sh
-# DIRECTORIES, a line `PATH MODE OWNER:GROUP CONTENTS` for each: the directories are there and are theirs alone to whom they belong, and so
+# DIRECTORIES, a line `PATH MODE OWNER:GROUP CONTENTS` for each: the directories exist and belong to exactly these owners, and so
 # is what etcd made in CONTENTS, where that is a path and not `-`.
 
 takes 'directories' "$@"

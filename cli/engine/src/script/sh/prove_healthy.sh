@@ -1,6 +1,7 @@
 # shellcheck shell=sh
 # ETCDCTL CACERT CERT KEY ENDPOINTS SECONDS TEST_KEY NONCE UNIT: asks every member until all are healthy or
-# the time is over, then writes, reads and removes a key, which goes by itself if we are killed. Prints one section for each question:
+# the time is over, then writes, reads and removes a key, which expires if we are killed, and compares the
+# members' data. Prints one section for each question:
 # a line `= QUESTION STATUS`, then what etcdctl said on stdout. Others judge.
 
 takes 'etcdctl cacert cert key endpoints seconds test_key nonce unit' "$@"
@@ -35,28 +36,40 @@ while [ "$tries" -lt 100 ] && [ "$(of_unit "$unit" ActiveState)" = activating ];
 done
 
 # waits 80 s beyond: nine members are asked for their status one after the other, and seven questions are for all
-everywhere="--endpoints=$endpoints"
+everywhere=$endpoints
 end=$(($(now) + seconds))
-while answer "$everywhere" -w json endpoint health && [ "$status" != 0 ]; do
+while answer --endpoints="$everywhere" -w json endpoint health && [ "$status" != 0 ]; do
     [ "$(now)" -lt "$end" ] || break
     sleep 0.2
 done
-printf '= health %s\n%s\n' "$status" "$answer"
-section status "$everywhere" -w json endpoint status
-section alarms "$everywhere" -w json alarm list
-answer "$everywhere" lease grant 600
+health=$status
+printf '= health %s\n%s\n' "$health" "$answer"
+section status --endpoints="$everywhere" -w json endpoint status
+section alarms --endpoints="$everywhere" -w json alarm list
+answer --endpoints="$everywhere" lease grant 600
 case $answer in
 "lease "*" granted "*)
     lease=${answer#lease }
     lease=${lease%% *}
-    section put "$everywhere" put --lease="$lease" "$test_key" "$nonce"
+    section put --endpoints="$everywhere" put --lease="$lease" "$test_key" "$nonce"
     ;;
 *)
     lease=
     printf '= put 1\n%s\n' "$answer"
     ;;
 esac
-section get "$everywhere" get "$test_key" --print-value-only --consistency=l
-section del "$everywhere" del "$test_key"
-[ -z "$lease" ] || answer "$everywhere" lease revoke "$lease"
+section get --endpoints="$everywhere" get "$test_key" --print-value-only --consistency=l
+section del --endpoints="$everywhere" del "$test_key"
+[ -z "$lease" ] || answer --endpoints="$everywhere" lease revoke "$lease"
+# A member that does not answer would not be compared, and is waited for no longer.
+if [ "$health" = 0 ]; then
+    tools="$etcdctl $cacert $cert $key"
+    if same_data; then
+        printf '= data 0\nsame\n'
+    else
+        # A member with other data shows in the hashes.
+        [ "$compared" = differ ] || told=
+        printf '= data 1\n%s: %s\n= hashes 0\n%s\n' "$compared" "$why" "$told"
+    fi
+fi
 changed

@@ -1,5 +1,5 @@
 # shellcheck shell=sh
-# UNIT POD: what the member said last.
+# UNIT POD: the last log lines of the member.
 
 takes 'unit pod' "$@"
 words_of "$unit" "$pod"

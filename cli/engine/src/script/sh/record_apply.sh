@@ -1,8 +1,8 @@
 # shellcheck shell=sh
-# LOCK RUN FILE, payload: what this host is to remember of the apply that holds its lock; nothing of
-# any, where it is empty.
+# LOCK RUN FILE HISTORY LINE, payload: what this host is to remember of the apply that holds its lock; nothing of
+# any, where it is empty. LINE goes to the journal HISTORY.
 
-takes 'lock run file' "$@"
+takes 'lock run file history line' "$@"
 # waits 20 s
 changing "$lock"
 read_lock "$lock"
@@ -17,4 +17,5 @@ else
     work=
     sync "${file%/*}"
 fi
+printf '%s\n' "$line" >>"$history"
 changed

@@ -14,7 +14,7 @@ begin_file "$file"
 printf '%s\n' "$site" >"$work"
 chmod 0600 "$work"
 sync "$work"
-# A link is made by one of two sites that come at once, never by both.
+# Of two sites that register at once, only one can create the link.
 if ! said=$(ln -T "$work" "$file" 2>&1); then
     [ -e "$file" ] || fail "can't link $file: $said"
     host_is_free "$file" "$site"

@@ -1,6 +1,6 @@
 # shellcheck shell=sh
 # ETCDCTL CACERT CERT KEY ID LEAVER URLS SECONDS OTHERS: has the others remove the member ID, which runs on another host,
-# from the cluster's list. LEAVER is what the plan saw of it: one that `failed` answers nobody and listens nowhere, also
+# from the cluster's list. LEAVER is what the plan saw of it, of a `stray` nothing, so that it is asked first: one that `failed` answers nobody and listens nowhere, also
 # not at its peer URLS; one that `serves` hands leadership over before it goes; one with `no-vote` may go.
 
 takes 'etcdctl cacert cert key id leaver urls seconds others' "$@"
@@ -88,6 +88,11 @@ hand_over() {
 hear_patiently
 if is_gone; then already; fi
 
+if [ "$leaver" = stray ]; then
+    # waits 20 s: one that is busy is asked twice
+    if who_answers >/dev/null || { sleep 1 && who_answers >/dev/null; }; then leaver=serves; else leaver=failed; fi
+fi
+
 case $leaver in
 failed)
     [ "$(printf '%x' "$leader" 2>/dev/null)" != "$id" ] ||
@@ -113,7 +118,7 @@ serves)
         client=$(who_answers) || refuse "member $id no longer answers; a failed member must be removed before others join: plan again"
     fi
     if leads; then
-        # waits 85 s: eight others, it is told for each, and the next one leads
+        # waits 85 s: it is asked for each of eight others, and the next one leads
         hand_over || refuse "member $id leads, and can't hand leadership over: $told"
         end=$(($(now) + seconds))
         while leads; do

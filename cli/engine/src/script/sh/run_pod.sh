@@ -21,7 +21,7 @@ never_ran() {
     gone_wrong "$1$back"
 }
 
-# stays_up: whether a pod of the member runs, and goes on doing so.
+# stays_up: whether a pod of the member runs, and keeps running.
 stays_up() {
     until=$(($(now) + settled))
     while found=$(etcds_of "$data" "$unit") && [ -n "$found" ]; do

@@ -1,12 +1,13 @@
 # shellcheck shell=sh
-# ETCDCTL CACERT CERT KEY OWN DATA SECONDS: saves a snapshot of what the member at OWN has, below `archived` in its data
-# directory. It counts once it has its name, which it gets when it is whole and on the disk; then earlier ones go.
+# ETCDCTL CACERT CERT KEY OWN DATA KIND SECONDS: saves a snapshot of what the member at OWN has, below `archived` in its data
+# directory. It counts once it has its name, which it gets when it is whole and on the disk; then earlier ones of its kind
+# go: KIND is empty, or `before-MINOR-`, with a dash for the minor's dot.
 
-takes 'etcdctl cacert cert key own data seconds' "$@"
+takes 'etcdctl cacert cert key own data kind seconds' "$@"
 tools="$etcdctl $cacert $cert $key"
 umask 077
 
-# room_for BYTES: the log goes on while the snapshot is written, and needs room too.
+# room_for BYTES: the log keeps growing while the snapshot is written, and needs room too.
 margin=128
 room_for() {
     room=$(($(stat -f -c '%a * %S' "$data") / 1048576)) needed=$(($1 / 1048576 + 1 + margin))
@@ -49,13 +50,18 @@ told=$(env -i GOMAXPROCS=1 "$etcdctl" --cacert="$cacert" --cert="$cert" --key="$
     fail "etcdctl could not save a snapshot: $(printf '%s\n' "$told" | tail -n 1)"
 # waits 300 s: all of it is read and written once more
 is_whole "$work/db" || fail "the snapshot that etcdctl wrote is damaged: its checksum does not match"
-name=$(date -u +%Y%m%dT%H%M%SZ)-snapshot.db
+name=$(date -u +%Y%m%dT%H%M%SZ)-${kind}snapshot.db
 chown root:root "$work/db"
 chmod 0600 "$work/db"
 sync "$work/db"
 mv -fT "$work/db" "./$name"
 lasts "./$name"
-for earlier in ./????????T??????Z-snapshot.db; do
+# A way back goes with the next one, whatever its minor.
+case $kind in
+'') set -- ./????????T??????Z-snapshot.db ;;
+*) set -- ./????????T??????Z-before-?-?-snapshot.db ;;
+esac
+for earlier; do
     [ "$earlier" = "./$name" ] || rm -f -- "$earlier"
 done
 changed

@@ -49,7 +49,7 @@ gone_wrong() {
     exit 1
 }
 
-# look: what systemd says of the unit at this moment.
+# look: the state of the unit in systemd at this moment.
 look() {
     said=$(systemctl show "$unit" --property=ActiveState,SubState,MainPID,NRestarts,ExecMainStartTimestampMonotonic,Result,ExecMainStatus,AssertResult,Job)
     while IFS='=' read -r property value; do

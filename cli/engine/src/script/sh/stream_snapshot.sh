@@ -4,10 +4,10 @@
 #
 # It goes through a pipe, so that nothing of it touches a disk. etcdctl writes NAME.part and renames that, which is
 # why NAME must never be /dev/stdout. A pipe can't be fsynced, so etcdctl fails with status 5 after it has written
-# everything. Whoever reads the stream tells by its checksum whether it is whole.
+# everything. Its checksum tells the reader whether it is whole.
 
 takes 'etcdctl cacert cert key endpoint' "$@"
-# A member that is defragmented under the stream answers nobody until its end: defragment.sh wants this alone.
+# A member that is defragmented under the stream does not answer until it ends: defragment.sh needs this to run alone.
 if [ -e "${key%/current/*}" ]; then
     exec 6<"${key%/current/*}"
     # waits 20 s
@@ -18,7 +18,7 @@ work=$(mktemp -d /run/quorate-snapshot.XXXXXX)
 mkfifo "$work/s.part"
 cat <"$work/s.part" >&3 &
 reader=$!
-# Held open for writing: the reader comes to its end only below, even if etcdctl dies before it opens the pipe. Not for
+# Held open for writing: the reader sees the end only below, even if etcdctl dies before it opens the pipe. Not for
 # reading: if the reader dies, etcdctl must not wait for it.
 exec 4>"$work/s.part"
 status=0

@@ -1,4 +1,4 @@
-//! What is taken off a host is kept on it, and what quorate did not make is not touched.
+//! What is removed from a host is archived on it, and what quorate did not make is not touched.
 
 use std::os::unix::fs::symlink;
 
@@ -104,7 +104,8 @@ fn archived(bench: &Bench) {
 }
 
 fn purge(bench: &Bench, cluster: &str) -> Run<'static> {
-    let args = [bench.arg("root"), cluster.to_owned(), "20261128T120000Z-a1".to_owned()];
+    let name = "20261128T120000Z-a1".to_owned();
+    let args = [bench.arg("root"), cluster.to_owned(), name, bench.arg("record")];
     Run::unguarded(script::PURGE_ARCHIVE, &args)
 }
 
@@ -143,6 +144,27 @@ fn one_archive_is_purged_and_the_journal_says_by_whom() {
         let snapshot = "20261128T130000Z-snapshot.db";
         assert_eq!(bench.done(&purge(bench, "main").set("name", snapshot)), "changed");
         assert!(!bench.path("root/main/archived").join(snapshot).exists());
+    });
+}
+
+/// A run that takes the lock cuts the journal to its newest lines, and a purge holds no lock.
+#[test]
+fn a_purge_waits_with_its_line_until_the_journal_is_whole() {
+    on_each_shell(|bench| {
+        archived(bench);
+        bench.write("journal.flock", "");
+        let journal = bench.arg("journal");
+        let purging = purge(bench, "main").set("journal", journal).set("entry", "{\"step\":\"s\"");
+        let shortened = std::fs::File::open(bench.path("journal.flock")).unwrap();
+        shortened.lock().unwrap();
+        std::thread::scope(|scope| {
+            let purged = scope.spawn(|| bench.done(&purging));
+            std::thread::sleep(std::time::Duration::from_millis(500));
+            assert!(!bench.path("journal").exists());
+            shortened.unlock().unwrap();
+            assert_eq!(purged.join().unwrap(), "changed");
+        });
+        assert_eq!(bench.read("journal").lines().count(), 2);
     });
 }
 
@@ -208,5 +230,16 @@ fn a_restart_is_waited_for_as_long_as_systemd_stops_the_member() {
         assert_eq!(stopping(200, "8").status, 0);
         // One that never begins to stop is given up.
         assert_ne!(stopping(0, "7").status, 0);
+    });
+}
+
+#[test]
+fn nothing_is_purged_in_the_middle_of_a_restore() {
+    on_each_shell(|bench| {
+        archived(bench);
+        bench.write("record", "quorate-restore 1\n");
+        assert_eq!(bench.run(&purge(bench, "main")).status, 80);
+        std::fs::remove_file(bench.path("record")).unwrap();
+        assert_eq!(bench.done(&purge(bench, "main")), "changed");
     });
 }

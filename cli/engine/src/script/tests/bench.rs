@@ -79,6 +79,11 @@ impl Bench {
     }
 
     /// The same as text, for arguments.
+    /// The shell that the host calls `sh`.
+    pub(crate) fn shell(&self) -> &'static str {
+        self.shell
+    }
+
     pub(crate) fn arg(&self, name: &str) -> String {
         self.path(name).display().to_string()
     }

@@ -11,14 +11,14 @@ fn install(bench: &Bench, generation: &str) -> Run<'static> {
 
 fn swap(bench: &Bench, generation: &str, how: &str) -> Run<'static> {
     let mut args = vec![bench.arg("pki"), generation.to_owned(), "root".to_owned()];
-    args.extend([bench.arg(UNTRIED), how.to_owned()]);
+    args.extend([bench.arg(UNTRIED), how.to_owned(), String::new()]);
     let mut blobs = Vec::new();
     let mut manifest = String::new();
     for file in PkiFile::ALL {
         let (mode, ..) = planner::attributes(file, &Default::default());
         let content = format!("{generation} {}", file.name()).into_bytes();
         args.extend([file.name().to_owned(), format!("{mode:o}"), "root:root".to_owned()]);
-        manifest += &format!("{}  {}\n", pki::Sha256Digest::of(&content), file.name());
+        manifest += &format!("{}  {}\n", pki::Sha256Digest::hash(&content), file.name());
         blobs.push(content);
     }
     blobs.push(manifest.into_bytes());
@@ -176,5 +176,35 @@ fn a_trial_shows_what_handshakes_must_show_and_what_etcdctl_met() {
         // A member that is slow to answer is asked again.
         bench.program("etcdctl", "[ -e asked ] || { : >asked; exit 1; }");
         assert_eq!(said(&trying(bench, 5)), files);
+    });
+}
+
+/// A new client certificate of an API server, of which a member says this.
+fn client(bench: &Bench, generation: &str, member: &str) -> Run<'static> {
+    bench.program("curl", member);
+    let mut args = vec![bench.arg("pki"), generation.to_owned(), "root".to_owned()];
+    args.extend([String::new(), "at-once".to_owned(), "https://10.0.0.1:2379".to_owned()]);
+    let (mut blobs, mut manifest) = (Vec::new(), String::new());
+    for name in ["ca.crt", "client.crt", "client.key"] {
+        let content = format!("{generation} {name}").into_bytes();
+        args.extend([name.to_owned(), "600".to_owned(), "root:root".to_owned()]);
+        manifest += &format!("{}  {name}\n", pki::Sha256Digest::hash(&content));
+        blobs.push(content);
+    }
+    blobs.push(manifest.into_bytes());
+    Run { blobs, ..Run::unguarded(script::INSTALL_CERTIFICATES, &args) }
+}
+
+#[test]
+fn a_client_certificate_that_no_member_lets_in_is_not_installed() {
+    on_each_shell(|bench| {
+        assert_eq!(bench.done(&client(bench, "one", "printf 200")), "changed");
+        let refused = "echo 'curl: (56) alert bad certificate' >&2; printf 000; exit 56";
+        let reply = bench.run(&client(bench, "two", refused));
+        let said = String::from_utf8_lossy(&reply.stdout).into_owned();
+        assert_eq!(reply.status, 1, "{said}");
+        assert!(said.contains("10.0.0.1:2379: curl: (56) alert bad certificate"), "{said}");
+        assert_eq!(used(bench), "one");
+        assert!(!bench.path("pki/two").exists());
     });
 }

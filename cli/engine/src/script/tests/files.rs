@@ -94,7 +94,7 @@ fn what_a_killed_run_left_is_swept_and_nothing_else() {
 }
 
 #[test]
-fn a_mode_that_was_changed_by_hand_is_mended() {
+fn a_mode_that_was_changed_manually_is_repaired() {
     on_each_shell(|bench| {
         let store = Run::unguarded(script::STORE_TOKEN, &[bench.arg("token")]).with(b"0123");
         bench.done(&store);
@@ -119,7 +119,7 @@ fn a_symlink_in_the_place_of_a_file_is_replaced_not_followed() {
 }
 
 #[test]
-fn directories_are_made_and_mended() {
+fn directories_are_created_and_repaired() {
     on_each_shell(|bench| {
         let [outer, inner] = [bench.arg("etc/etcd/main"), bench.arg("var/main")];
         let args = [&outer, "755", "root:root", "-", &inner, "700", "root:root", "-"];
@@ -198,7 +198,7 @@ fn a_marker_is_written_over_what_was_judged_only() {
         assert_eq!(bench.done(&write("absent")), "changed");
         let reply = bench.run(&write("absent"));
         assert_eq!(reply.status, 80, "it is there by now");
-        let digest = pki::Sha256Digest::of(b"{}\n").to_string();
+        let digest = pki::Sha256Digest::hash(b"{}\n").to_string();
         assert_eq!(bench.done(&write(&digest)), "already");
     });
 }

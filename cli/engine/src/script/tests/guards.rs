@@ -32,7 +32,7 @@ fn holds(bench: &Bench, guard: [&str; 3]) -> bool {
 }
 
 #[test]
-fn a_member_that_was_in_a_quorum_is_never_formed_anew() {
+fn a_member_that_was_in_a_quorum_is_never_formed_again() {
     on_each_shell(|bench| {
         let (marker, witness) = (bench.arg("marker"), bench.arg("witness"));
         let guard = ["never-formed", &marker, &witness];
@@ -48,7 +48,8 @@ fn a_member_that_was_in_a_quorum_is_never_formed_anew() {
 fn a_file_is_what_the_plan_saw_or_what_the_step_wants() {
     on_each_shell(|bench| {
         let file = bench.arg("unit");
-        let [seen, wanted] = [b"seen", b"want"].map(|text| pki::Sha256Digest::of(text).to_string());
+        let [seen, wanted] =
+            [b"seen", b"want"].map(|text| pki::Sha256Digest::hash(text).to_string());
         let both = format!("{seen} {wanted}");
         assert!(holds(bench, ["file-is", &file, "absent"]));
         assert!(!holds(bench, ["file-is", &file, &seen]));

@@ -36,7 +36,7 @@ fn list(bench: &Bench) -> Run<'static> {
 }
 
 #[test]
-fn a_member_is_listed_by_its_address_and_told_once() {
+fn a_member_is_listed_by_its_address_and_reported_once() {
     on_each_shell(|bench| {
         member(bench, "https://etcd-2.lab.test:2380");
         assert_eq!(bench.done(&list(bench)), "changed");

@@ -47,19 +47,19 @@ fn one_takes_the_lock_and_another_is_told_who_has_it() {
 }
 
 #[test]
-fn whoever_is_refused_does_not_wait_for_the_holder_s_steps() {
+fn a_refused_run_does_not_wait_for_the_holder_s_steps() {
     on_each_shell(|bench| {
         bench.run(&take(bench, "n1", "ann@a"));
         let mut step = std::process::Command::new("flock")
             .args(["-F", "-s", &bench.arg("lock.flock"), "sleep", "20"])
             .spawn()
             .unwrap();
-        let begun = std::time::Instant::now();
+        let started = std::time::Instant::now();
         let (status, said) = text(bench, &take(bench, "n2", "bob@b"));
         step.kill().unwrap();
         step.wait().unwrap();
         assert!(status == 80 && said.starts_with("refused n1 "), "{said}");
-        assert!(begun.elapsed().as_secs() < 10, "{:?}", begun.elapsed());
+        assert!(started.elapsed().as_secs() < 10, "{:?}", started.elapsed());
     });
 }
 
@@ -96,11 +96,11 @@ fn what_a_run_gave_up_ends_when_it_gives_the_lock_back_and_when_the_next_takes_i
         running.wait().unwrap();
         // The run that left this one could not give its lock back: its lease ended.
         let mut running = orphan(bench);
-        let begun = std::time::Instant::now();
+        let started = std::time::Instant::now();
         let (status, said) = text(bench, &take(bench, "n2", "bob@b"));
         assert_eq!((status, said.as_str()), (0, "generation 2\nchanged\n"));
         running.wait().unwrap();
-        assert!(begun.elapsed().as_secs() < 15, "{:?}", begun.elapsed());
+        assert!(started.elapsed().as_secs() < 15, "{:?}", started.elapsed());
     });
 }
 
@@ -127,7 +127,7 @@ fn the_steps_of_a_run_that_took_the_lock_meanwhile_are_not_ended() {
 }
 
 #[test]
-fn whoever_takes_the_lock_sweeps_what_a_killed_run_left_beside_it() {
+fn taking_the_lock_sweeps_what_a_killed_run_left_beside_it() {
     on_each_shell(|bench| {
         for name in [".quorate-site.abcdef", ".quorate-lock.abcdef", ".quorate-site.keep", "site"] {
             bench.write(name, "half");
@@ -175,7 +175,7 @@ fn an_expired_lock_is_taken_over_and_said_so() {
 
 /// A lease that lapsed is still its run's until another takes the lock; from then on its scripts do nothing.
 #[test]
-fn a_script_of_a_lapsed_lease_goes_on_until_another_run_takes_the_lock() {
+fn a_script_of_a_lapsed_lease_runs_until_another_run_takes_the_lock() {
     on_each_shell(|bench| {
         bench.run(&take(bench, "n1", "ann@a"));
         set(bench, "until", "1");
@@ -186,7 +186,7 @@ fn a_script_of_a_lapsed_lease_goes_on_until_another_run_takes_the_lock() {
         assert_eq!(status, 80, "{said}");
         assert!(said.contains("took the lock of this host over: bob@b"), "{said}");
         assert!(!bench.path("site").exists());
-        // That one's lease may lapse as well: the first run's is not the last one's again.
+        // The second run's lease may lapse as well: that does not give the lock back to the first run.
         set(bench, "until", "1");
         assert_eq!(text(bench, &fenced(bench, "1")).0, 80);
         assert_eq!(text(bench, &fenced(bench, "2")).0, 0);
@@ -372,9 +372,9 @@ fn the_journal_has_a_line_when_a_step_begins_and_one_when_it_ends() {
     });
 }
 
-/// A script that fails before its change says so, and after it says that it is not sure.
+/// A script that fails before its change reports that; after the change it reports that it is not sure.
 #[test]
-fn a_change_whose_folder_cannot_be_synced_is_not_told_as_none() {
+fn a_change_whose_folder_cannot_be_synced_is_not_reported_as_none() {
     on_each_shell(|bench| {
         bench.run(&take(bench, "n1", "ann@a"));
         bench.program("sync", "exit 1");
@@ -387,7 +387,7 @@ fn a_change_whose_folder_cannot_be_synced_is_not_told_as_none() {
     });
 }
 
-/// Of a step that takes a while the journal has the time that it took.
+/// The journal has the duration of a step that takes a while.
 #[test]
 fn the_journal_says_how_long_a_step_took() {
     on_each_shell(|bench| {
@@ -423,7 +423,9 @@ fn only_who_holds_the_lock_says_what_was_applied() {
     on_each_shell(|bench| {
         bench.run(&take(bench, "n1", "ann@a"));
         let record = |nonce: &str, text: &str| {
-            let words = [bench.arg("lock"), nonce.to_owned(), bench.arg("applied")];
+            let (lock, file, journal) =
+                (bench.arg("lock"), bench.arg("applied"), bench.arg("journal"));
+            let words = [lock.as_str(), nonce, &file, &journal, "{\"a\":\"$(id) b\"}"];
             bench.run(&Run::unguarded(RECORD_APPLY, &words).with(text.as_bytes())).status
         };
         assert_eq!(record("n1", "one"), 0);
@@ -436,5 +438,7 @@ fn only_who_holds_the_lock_says_what_was_applied() {
         let left = bench.entries();
         assert!(!left.iter().any(|name| name.contains("applied")), "{left:?}");
         assert_eq!(record("n1", ""), 0);
+        assert_eq!(bench.read("journal"), "{\"a\":\"$(id) b\"}\n".repeat(3));
+        assert_eq!(mode(&bench.path("journal")), 0o600);
     });
 }

@@ -5,10 +5,10 @@ use crate::script;
 use remote::Reply;
 use test_kit::executable::executable;
 
+mod decommission;
 mod forget;
 mod leave;
 mod promote;
-mod retire;
 mod snapshot;
 mod update_peer_url;
 
@@ -200,7 +200,7 @@ fn a_member_that_runs_here_again_is_not_removed() {
     });
 }
 
-/// Who is a member is not known, so whether this one answers where clients find it is not known either.
+/// The member list is unknown, so it is unknown too whether this member answers at its client URL.
 #[test]
 fn nobody_is_removed_while_nobody_says_where_the_member_would_answer() {
     on_each_shell(|bench| {
@@ -369,7 +369,7 @@ fn a_change_that_etcd_refuses_for_now_is_asked_for_again() {
 }
 
 #[test]
-fn what_etcd_refuses_is_told_in_its_words_and_not_asked_for_again() {
+fn what_etcd_refuses_is_reported_in_its_words_and_not_asked_for_again() {
     on_each_shell(|bench| {
         cluster(bench);
         without(bench, "c3");
@@ -401,7 +401,7 @@ fn that_etcd_does_not_find_a_member_is_no_proof_that_it_is_gone() {
     });
 }
 
-/// It made the change, and died before it said so.
+/// It made the change, and died before it reported it.
 #[test]
 fn a_change_whose_answer_was_lost_is_looked_for_at_the_next_one() {
     on_each_shell(|bench| {

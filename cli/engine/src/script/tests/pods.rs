@@ -29,7 +29,7 @@ pub(super) fn written(identity: &str, more: &str) -> String {
 }
 
 pub(super) fn host(bench: &Bench, kubelet: &str) {
-    // Of the unit there is no process.
+    // The unit has no process.
     bench.program(
         "systemctl",
         &format!("case $* in *kubelet*) echo {kubelet} ;; *LoadState*) echo not-found ;; *) echo 0 ;; esac"),
@@ -108,7 +108,7 @@ impl Drop for Pod {
     }
 }
 
-/// Lets a kubelet work while something is done. Comments are nothing to it.
+/// Runs a kubelet while `act` works. It ignores comments.
 pub(super) fn with_kubelet<T>(bench: &Bench, act: impl FnOnce() -> T) -> T {
     let over = AtomicBool::new(false);
     let pod_in = |text: &str| {
@@ -259,11 +259,11 @@ fn a_step_that_was_cut_off_without_its_manifest_is_done_again() {
 }
 
 fn sha256(text: &str) -> String {
-    pki::Sha256Digest::of(text.as_bytes()).to_string()
+    pki::Sha256Digest::hash(text.as_bytes()).to_string()
 }
 
 #[test]
-fn an_etcd_that_ends_at_once_is_told() {
+fn an_etcd_that_ends_at_once_is_reported() {
     on_each_shell(|bench| {
         host(bench, "active");
         let (status, said) =
@@ -273,7 +273,7 @@ fn an_etcd_that_ends_at_once_is_told() {
 }
 
 #[test]
-fn an_etcd_that_nobody_saw_is_told() {
+fn an_etcd_that_nobody_saw_is_reported() {
     on_each_shell(|bench| {
         host(bench, "active");
         let (status, said) = said(bench, &run_pod_for(bench, ("0a", ""), "absent", 2, "ends"));
@@ -310,7 +310,7 @@ fn nothing_is_written_where_nobody_would_run_it_or_somebody_else_wrote() {
 }
 
 #[test]
-fn a_pod_is_not_taken_away_while_no_kubelet_would_end_it() {
+fn a_pod_is_not_removed_while_no_kubelet_would_end_it() {
     on_each_shell(|bench| {
         host(bench, "active");
         with_kubelet(bench, || {
@@ -325,7 +325,7 @@ fn a_pod_is_not_taken_away_while_no_kubelet_would_end_it() {
 }
 
 #[test]
-fn a_manifest_is_written_anew_only_where_the_pod_stays_the_same() {
+fn a_manifest_is_rewritten_only_where_the_pod_stays_the_same() {
     on_each_shell(|bench| {
         host(bench, "active");
         let write = || {

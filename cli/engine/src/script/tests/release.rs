@@ -34,7 +34,7 @@ fn archive(bench: &Bench, version: &str, tools: &[&str]) -> Vec<u8> {
 }
 
 fn install(bench: &Bench, archive: &[u8]) -> Run<'static> {
-    let sha256 = pki::Sha256Digest::of(archive).to_string();
+    let sha256 = pki::Sha256Digest::hash(archive).to_string();
     let args = [&bench.arg(&format!("opt/{VERSION}")), &sha256, VERSION, "", "10", "1000000", ""];
     Run::unguarded(script::INSTALL_RELEASE, &args).with(archive)
 }
@@ -65,10 +65,10 @@ fn the_manifest_says_what_a_later_look_will_find() {
         let archive = archive(bench, VERSION, &["etcd", "etcdctl"]);
         bench.done(&install(bench, &archive));
         let mut expected =
-            format!("quorate-release 1\narchive {}\n", pki::Sha256Digest::of(&archive));
+            format!("quorate-release 1\narchive {}\n", pki::Sha256Digest::hash(&archive));
         for name in ["etcd", "etcdctl"] {
             let path = bench.path(&format!("opt/{VERSION}/{name}"));
-            let digest = pki::Sha256Digest::of(&std::fs::read(&path).unwrap());
+            let digest = pki::Sha256Digest::hash(&std::fs::read(&path).unwrap());
             expected += &format!("file {name} {digest} {}\n", stat(&path));
         }
         assert_eq!(bench.read(&format!("opt/{VERSION}/manifest")), expected);
@@ -127,7 +127,7 @@ fn another_archive_than_the_pinned_one_is_not_installed() {
         let said = String::from_utf8_lossy(&reply.stdout).into_owned();
         assert_eq!(reply.status, 1);
         assert!(said.contains(&"0".repeat(64)), "{said}");
-        assert!(said.contains(&pki::Sha256Digest::of(&archive).to_string()), "{said}");
+        assert!(said.contains(&pki::Sha256Digest::hash(&archive).to_string()), "{said}");
         assert_eq!(bench.entries(), ["opt"]);
     });
 }

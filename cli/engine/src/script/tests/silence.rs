@@ -125,7 +125,7 @@ fn nothing_is_discarded_while_systemd_does_not_say_what_runs() {
 }
 
 #[test]
-fn a_member_is_not_retired_while_systemd_does_not_say_what_runs() {
+fn a_member_is_not_decommissioned_while_systemd_does_not_say_what_runs() {
     on_each_shell(|bench| {
         let stop_old_runtime = |from: &str| {
             let files = ["unit", "manifest", "data"].map(|name| bench.arg(name));
@@ -145,7 +145,7 @@ fn a_member_is_not_retired_while_systemd_does_not_say_what_runs() {
 
 /// A member in a crash loop is no longer one once it stays up: its end is a turn of the roll, behind a guard.
 #[test]
-fn what_is_left_of_a_runtime_is_not_taken_away_while_it_runs_again() {
+fn what_is_left_of_a_runtime_is_not_removed_while_it_runs_again() {
     on_each_shell(|bench| {
         bench.program(
             "systemctl",

@@ -26,9 +26,9 @@ fn save(bench: &Bench, before: &str) -> Reply {
     let etcdctl = bench.arg("etcdctl");
     bench.write("key", "");
     let args = [etcdctl.as_str(), "ca", "cert", "key", "https://127.0.0.1:2379"];
-    let begun = Instant::now();
+    let started = Instant::now();
     let reply = bench.run(&Run::unguarded(&script, &args));
-    assert!(begun.elapsed() < Duration::from_secs(30), "{:?}", begun.elapsed());
+    assert!(started.elapsed() < Duration::from_secs(30), "{:?}", started.elapsed());
     let left = bench.entries().into_iter().find(|name| name.contains("quorate-snapshot"));
     assert_eq!(left, None, "left behind");
     reply

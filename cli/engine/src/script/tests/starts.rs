@@ -1,4 +1,4 @@
-//! What a start that fails is said to fail of.
+//! The reason that a failed start reports.
 
 use planner::facts::UnitFacts;
 
@@ -47,7 +47,7 @@ fn a_member_that_waits_for_the_others_for_long_is_restarted_while_its_cluster_fo
             .unwrap();
         let pid = waiting.id();
         let outcome = |seconds_ago: u64, records: &str, restarts: u32| {
-            let begun = (uptime() - seconds_ago) * 1_000_000;
+            let started = (uptime() - seconds_ago) * 1_000_000;
             bench.write("calls", "");
             bench.program(
                 "systemctl",
@@ -55,7 +55,7 @@ fn a_member_that_waits_for_the_others_for_long_is_restarted_while_its_cluster_fo
                     "[ \"$1\" = show ] || echo \"$1\" >>calls\n\
                      grep -q start calls && state=active || state=activating\n\
                      echo ActiveState=$state; echo MainPID={pid}; echo SubState=start\n\
-                     echo NRestarts={restarts}; echo ExecMainStartTimestampMonotonic={begun}"
+                     echo NRestarts={restarts}; echo ExecMainStartTimestampMonotonic={started}"
                 ),
             );
             let nothing = bench.arg("nothing");

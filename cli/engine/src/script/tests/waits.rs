@@ -27,7 +27,7 @@ const SHARED: [(&str, f64); 8] = [
 ];
 
 /// The longest that a script waits, as far as its lines say it in numbers: those of a function as often as it is
-/// called. What they are told in arguments is none of them.
+/// called. A wait whose length is an argument is not one of them.
 fn seen_in(text: &str) -> f64 {
     let mut functions: BTreeMap<&str, f64> = SHARED.into();
     let (mut outside, mut inside): (Vec<&str>, Option<(&str, Vec<&str>)>) = (Vec::new(), None);
@@ -58,7 +58,7 @@ fn seen_in_lines(lines: &[&str], functions: &BTreeMap<&str, f64>) -> f64 {
     let (mut total, mut rounds) = (0.0, Vec::new());
     for line in lines.iter().map(|line| line.trim()).filter(|line| !line.starts_with('#')) {
         if line.starts_with("while ") || line.starts_with("until ") {
-            // A loop that ends at a time that it was told waits for what it was told.
+            // A loop whose end is an argument waits for as long as that argument says.
             rounds.push(number_after(line, "-lt ").unwrap_or(0.0));
         } else if line.starts_with("for ") {
             rounds.push(if line == "for other; do" || line == "for endpoint; do" {
@@ -107,8 +107,17 @@ fn number_after(line: &str, word: &str) -> Option<f64> {
 #[test]
 fn every_script_says_how_long_it_waits_and_its_call_lasts_longer() {
     // Functions that many scripts have and few call; who calls them says what they wait.
-    const LIBRARIES: [&str; 8] =
-        ["preamble", "members", "others", "pods", "lock", "discovery", "facts", "database"];
+    const LIBRARIES: [&str; 9] = [
+        "alarms",
+        "preamble",
+        "members",
+        "others",
+        "pods",
+        "lock",
+        "discovery",
+        "facts",
+        "database",
+    ];
     let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("src/script/sh");
     let (mut looked_at, mut too_short) = (0, Vec::new());
     for entry in fs::read_dir(folder).unwrap() {
@@ -139,7 +148,7 @@ fn a_call_lasts_as_long_as_all_that_its_script_waits_for() {
     assert!(waited >= Duration::from_secs(90 + 30), "{waited:?}");
 }
 
-/// A deadline set by hand is forgotten when the script learns to wait.
+/// A deadline set manually is forgotten when the script learns to wait.
 #[test]
 fn deadlines_of_steps_are_set_in_one_place() {
     let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("src/steps");

@@ -6,7 +6,7 @@ use std::fmt;
 use inventories::{EtcdVersion, HostName};
 use serde::Deserialize;
 
-use crate::etcd;
+use crate::etcd::{self, KeysHash};
 
 /// What stands for the leader where a member knows none.
 const NO_LEADER: &str = "none";
@@ -39,6 +39,10 @@ pub(crate) enum Problem {
     OtherVersion { host: HostName, version: String },
     /// An alarm is raised.
     Alarm(String),
+    /// Members have other keys or values than most of the others.
+    OtherData { hosts: BTreeSet<HostName>, of: usize },
+    /// Nobody knows whether the members have the same keys and values.
+    NotCompared(String),
     /// The test key could not be written or was not read back.
     NotServing(String),
     /// An answer could not be understood.
@@ -66,11 +70,21 @@ impl fmt::Display for Problem {
                 write!(f, "member {host} runs etcd {version}")
             }
             Problem::Alarm(alarm) => write!(f, "an alarm is raised: {alarm}"),
+            Problem::OtherData { hosts, of } if hosts.len() * 2 < *of => {
+                let hosts: Vec<&str> = hosts.iter().map(HostName::as_str).collect();
+                write!(f, "the data of {} differs from that of the other members", hosts.join(", "))
+            }
+            Problem::OtherData { .. } => {
+                f.write_str("the members have different data, and no majority has the same")
+            }
+            Problem::NotCompared(why) => {
+                write!(f, "the members' data could not be compared: {why}")
+            }
             Problem::NotServing(why) => {
                 write!(f, "a test key could not be written and read back: {why}")
             }
             Problem::Unreadable { question, said } => {
-                write!(f, "the answer about {question} can't be understood: {said}")
+                write!(f, "can't understand the answer about {question}: {said}")
             }
         }
     }
@@ -88,6 +102,7 @@ pub(crate) fn judge(text: &str, expected: &Expected<'_>) -> Vec<Problem> {
     problems.extend(status(&sections, expected));
     problems.extend(alarms(&sections));
     problems.extend(serving(&sections, expected));
+    problems.extend(data(&sections, expected));
     problems
 }
 
@@ -136,7 +151,7 @@ fn health(sections: &Sections<'_>, expected: &Expected<'_>) -> Vec<Problem> {
             Some(Health { health: true, .. }) => continue,
             Some(Health { error, .. }) if !error.is_empty() => error.clone(),
             Some(_) => "it says so itself".to_owned(),
-            None => format!("nothing was heard from {url}"),
+            None => format!("no answer from {url}"),
         };
         problems.push(Problem::Unhealthy { host: host.clone(), why });
     }
@@ -195,6 +210,40 @@ fn serving(sections: &Sections<'_>, expected: &Expected<'_>) -> Option<Problem> 
     let (_, read) = sections.get("get");
     (read.lines().next_back() != Some(expected.nonce))
         .then(|| Problem::NotServing(format!("read back {read:?}")))
+}
+
+/// Whether all members have the same data: the script compares (`same_data` of `hashes.sh`), and where the data differs
+/// the hashes say whose is odd.
+fn data(sections: &Sections<'_>, expected: &Expected<'_>) -> Option<Problem> {
+    let (same, said) = sections.get("data");
+    let (verdict, why) = said.split_once(": ").unwrap_or((said, "no answer"));
+    match verdict {
+        "same" if same => return None,
+        // Only root may ask, where etcd's authentication is on.
+        "forbidden" => return None,
+        "differ" => {}
+        _ => return Some(Problem::NotCompared(why.to_owned())),
+    }
+    let (_, said) = sections.get("hashes");
+    let hashes = match etcd::hashes(said) {
+        Ok(hashes) => hashes,
+        Err(error) => return Some(Problem::NotCompared(error.to_string())),
+    };
+    let mut by_hash: BTreeMap<u32, BTreeSet<HostName>> = BTreeMap::new();
+    for KeysHash { endpoint, hash, compacted: _ } in hashes {
+        let host = expected.endpoints.iter().find(|(_, url)| **url == endpoint);
+        by_hash.entry(hash).or_default().extend(host.map(|(host, _)| host.clone()));
+    }
+    let most = by_hash.values().max_by_key(|hosts| hosts.len())?.clone();
+    let hosts = by_hash.into_values().flatten().filter(|host| !most.contains(host)).collect();
+    Some(Problem::OtherData { hosts, of: expected.endpoints.len() })
+}
+
+impl Problem {
+    /// Whether the same question may have another answer a moment later: a leader was changing.
+    pub(crate) fn passes(&self) -> bool {
+        matches!(self, Problem::NoCommonLeader(_))
+    }
 }
 
 fn unreadable(question: &'static str, why: &dyn fmt::Display) -> Problem {

@@ -88,7 +88,7 @@ fn calls(bench: &Bench) -> Vec<String> {
 fn owner(bench: &Bench) -> String {
     use std::os::unix::fs::MetadataExt as _;
     let data = std::fs::metadata(bench.path("data")).unwrap();
-    // Whoever takes himself for root sees his own files as root's.
+    // A fake root sees its own files as root's.
     let as_seen = |id: u32| if data.uid() == 0 { id } else { 0 };
     format!("--reuid={} --regid={}", as_seen(data.uid()), as_seen(data.gid()))
 }
@@ -150,7 +150,7 @@ fn a_tool_that_says_it_is_done_and_frees_nothing_is_a_failure() {
 
 /// It would run on a file that has no name any more.
 #[test]
-fn a_unit_that_somebody_starts_meanwhile_is_started_anew() {
+fn a_unit_that_somebody_starts_meanwhile_is_restarted() {
     on_each_shell(|bench| {
         host(bench, ENOUGH);
         bench.write("meanwhile", "echo 79 >pid");
@@ -225,14 +225,14 @@ fn pod(bench: &Bench) {
     pods::host(bench, "active");
     host(bench, ENOUGH);
     bench.program("systemctl", POD_PID);
-    // The tool asks whether the member has the database open; here the list of processes says so.
+    // The tool asks whether the member has the database open; here the list of processes shows it.
     let tool =
         super::ETCDCTL.replace("\"$(cat pid)\" = 0 ", "! -e folder/manifests/etcd-main.yaml ");
     executable(&bench.path("etcdutl"), &tool);
 }
 
 #[test]
-fn a_pod_is_taken_away_rewritten_and_put_back_as_it_was() {
+fn a_pod_is_removed_rewritten_and_put_back_as_it_was() {
     on_each_shell(|bench| {
         pod(bench);
         pods::with_kubelet(bench, || {
@@ -250,7 +250,7 @@ fn a_pod_is_taken_away_rewritten_and_put_back_as_it_was() {
 }
 
 #[test]
-fn a_pod_that_somebody_puts_back_meanwhile_is_started_anew() {
+fn a_pod_that_somebody_puts_back_meanwhile_is_restarted() {
     on_each_shell(|bench| {
         pod(bench);
         let put = "cp kept folder/put; mv folder/put folder/manifests/etcd-main.yaml; \

@@ -1,4 +1,4 @@
-//! What a removed member left is taken off its host.
+//! What a removed member left is removed from its host.
 
 use std::os::unix::fs::PermissionsExt as _;
 use std::process::{Command, Stdio};
@@ -13,7 +13,7 @@ pub(super) const LOG: [u8; 40] = [
     0x1f, 0x00, 0x00, 0x00, 0x00, 0x00, 0x00, 0x81, 0x08, 0x01, 0x10, 0xef, 0x93, 0xa1, 0xdd, 0x07,
     0x1a, 0x05, 0x08, 0xc3, 0x01, 0x10, 0x01, 0x00,
 ];
-const FILES: [&str; 4] = ["due", "witness", "marker", "token"];
+const FILES: [&str; 5] = ["due", "proof", "witness", "marker", "token"];
 
 /// Its unit runs until it is stopped, and is enabled until it is disabled.
 const SYSTEMCTL: &str = r#"
@@ -45,7 +45,7 @@ fn host(bench: &Bench) {
 fn forget(bench: &Bench) -> Run<'static> {
     let mut args = vec![bench.arg("etcdctl")];
     args.extend(["ca", "cert", "key", URL, "etcd-main.service"].map(str::to_owned));
-    let paths = ["data", "token", "marker", "witness", "due", "manifest"];
+    let paths = ["data", "token", "marker", "witness", "due", "proof", "manifest"];
     args.extend(paths.map(|name| bench.arg(name)));
     args.extend(["2".to_owned(), bench.arg("kept"), "1".to_owned(), "2".to_owned()]);
     Run::unguarded(script::FORGET_MEMBER, &args)

@@ -70,7 +70,7 @@ fn one_that_listens_for_its_peers_has_not_failed() {
 
 /// The machine's own curl, and a bash where there is none, ask a port that takes connections and says nothing.
 #[test]
-fn whoever_takes_connections_and_is_silent_listens() {
+fn a_silent_process_that_takes_connections_counts_as_listening() {
     on_each_shell(|bench| {
         host(bench);
         let silent = std::net::TcpListener::bind("127.0.0.1:0").unwrap();
@@ -85,6 +85,26 @@ fn whoever_takes_connections_and_is_silent_listens() {
         assert_eq!(asked(bench), [""; 0]);
         drop(silent);
         assert_eq!(bench.done(&run), "changed");
+    });
+}
+
+/// Nobody here knows its host, so nothing was seen of it.
+#[test]
+fn a_stray_goes_as_one_that_serves_or_as_one_that_failed() {
+    on_each_shell(|bench| {
+        host(bench);
+        bench.write("at-3", "195 195 100");
+        bench.write("at-2", "178 195 100");
+        assert_eq!(bench.done(&leave(bench, "stray")), "changed");
+        assert_eq!(asked(bench), ["3 move-leader b2", "1 remove c3"]);
+
+        host(bench);
+        std::fs::remove_file(bench.path("at-3")).unwrap();
+        bench.write("ears", "10.0.0.3:2380\n");
+        let said = fails(&bench.run(&leave(bench, "stray")));
+        assert!(said.starts_with("refused something still listens"), "{said}");
+        bench.write("ears", "");
+        assert_eq!(bench.done(&leave(bench, "stray")), "changed");
     });
 }
 

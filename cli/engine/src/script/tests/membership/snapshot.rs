@@ -63,8 +63,24 @@ fn save(bench: &Bench) -> Run<'static> {
     let etcdctl = bench.arg("etcdctl");
     let data = bench.arg("data");
     let key = bench.arg("key");
-    let args = [etcdctl.as_str(), "ca", "cert", &key, "https://127.0.0.1:2379", &data, "1800"];
+    let args = [etcdctl.as_str(), "ca", "cert", &key, "https://127.0.0.1:2379", &data, "", "1800"];
     Run::unguarded(script::SAVE_SNAPSHOT, &args)
+}
+
+#[test]
+fn the_way_back_of_an_upgrade_outlasts_removals_and_goes_with_the_next_one() {
+    on_each_shell(|bench| {
+        host(bench);
+        bench.done(&save(bench).set("kind", "before-3-6-"));
+        at(bench, "20261128T130000Z");
+        bench.done(&save(bench));
+        let (back, removal) =
+            ("20261128T120000Z-before-3-6-snapshot.db", "20261128T130000Z-snapshot.db");
+        assert_eq!(kept(bench), [back, removal]);
+        at(bench, "20261128T140000Z");
+        bench.done(&save(bench).set("kind", "before-3-7-"));
+        assert_eq!(kept(bench), [removal, "20261128T140000Z-before-3-7-snapshot.db"]);
+    });
 }
 
 fn kept(bench: &Bench) -> Vec<String> {

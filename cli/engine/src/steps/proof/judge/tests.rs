@@ -25,8 +25,23 @@ fn healthy() -> String {
     });
     format!(
         "= health 0\n[{health}]\n= status 0\n[{status}]\n= alarms 0\n\
-         {{\"header\":{{\"cluster_id\":1,\"member_id\":1}}}}\n= put 0\nOK\n= get 0\n{NONCE}\n= del 0\n1"
+         {{\"header\":{{\"cluster_id\":1,\"member_id\":1}}}}\n= put 0\nOK\n= get 0\n{NONCE}\n= del 0\n1\n\
+         = data 0\nsame"
     )
+}
+
+/// What the script says of data that differs: the hash of each member.
+fn differing(hashes: [u32; 3]) -> String {
+    let rows: Vec<String> = [1, 2, 3]
+        .iter()
+        .zip(hashes)
+        .map(|(n, hash)| {
+            format!(
+                r#"{{"Endpoint":"https://10.0.0.{n}:2379","HashKV":{{"header":{{"cluster_id":7,"member_id":{n},"revision":9,"raft_term":2}},"hash":{hash},"compact_revision":5}}}}"#
+            )
+        })
+        .collect();
+    format!("= data 1\ndiffer: {hashes:?}\n= hashes 0\n[{}]", rows.join(","))
 }
 
 fn problems(text: &str) -> Vec<Problem> {
@@ -52,16 +67,18 @@ fn a_member_that_does_not_answer_is_named_with_etcds_reason() {
     assert_eq!(problems(&text), [Problem::Unhealthy { host: host("b"), why }]);
 }
 
-/// With etcd's authentication on, our client is nobody.
+/// With etcd's authentication on, our client has no user.
 #[test]
 fn a_write_that_is_forbidden_was_committed_first() {
     let denied = "{\"level\":\"warn\"}\nError: etcdserver: permission denied";
-    let forbidden = format!("= put 1\n{denied}\n= get 1\n{denied}\n= del 1\n{denied}");
+    let hashes = "= data 1\nforbidden: only root may ask";
+    let forbidden = format!("= put 1\n{denied}\n= get 1\n{denied}\n= del 1\n{denied}\n{hashes}");
     let (before, _) =
         healthy().split_once("= put").map(|(a, b)| (a.to_owned(), b.to_owned())).unwrap();
     assert_eq!(problems(&format!("{before}{forbidden}")), []);
     let timed_out = forbidden.replace("permission denied", "request timed out");
-    assert_eq!(problems(&format!("{before}{timed_out}")).len(), 1);
+    let timed_out = timed_out.replace("forbidden: ", "unknown: ");
+    assert_eq!(problems(&format!("{before}{timed_out}")).len(), 2, "neither a write nor a hash");
 }
 
 #[test]
@@ -108,4 +125,31 @@ fn a_key_that_is_not_read_back_is_no_proof() {
     let text = healthy().replace("= put 0\nOK", "= put 1\nError: etcdserver: request timed out");
     let why = "Error: etcdserver: request timed out".to_owned();
     assert_eq!(problems(&text), [Problem::NotServing(why)]);
+}
+
+fn with_data(said: &str) -> Vec<Problem> {
+    problems(&healthy().replace("= data 0\nsame", said))
+}
+
+#[test]
+fn a_member_with_other_data_is_named_where_most_have_the_same() {
+    let found = with_data(&differing([78, 77, 77]));
+    assert_eq!(found, [Problem::OtherData { hosts: [host("a")].into(), of: 3 }]);
+    assert_eq!(found[0].to_string(), "the data of a differs from that of the other members");
+    let said = with_data(&differing([78, 77, 79]))[0].to_string();
+    assert!(said.ends_with("no majority has the same"), "{said}");
+}
+
+#[test]
+fn only_data_that_was_compared_is_the_same() {
+    let not_compared = |said: &str| match &with_data(said)[..] {
+        [Problem::NotCompared(why)] => why.clone(),
+        other => panic!("{said}: {other:?}"),
+    };
+    let gone = "Failed to get the hash of endpoint https://10.0.0.1:2379 (etcdserver: mvcc: required revision has been compacted)";
+    assert_eq!(not_compared(&format!("= data 1\nunknown: {gone}\n= hashes 0\n")), gone);
+    for said in ["", "= data 0", "= data 1\nsame", "= data 0\nsamething"] {
+        assert_eq!(not_compared(said), "no answer", "{said:?}");
+    }
+    not_compared("= data 1\ndiffer: 1 2\n= hashes 0\nnothing");
 }
