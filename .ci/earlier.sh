@@ -6,9 +6,8 @@
 EARLIER=cc236538
 EARLIER_PROGRAM=${QUORATE_LAB_CACHE:-/var/cache/quorate-lab}/earlier/$EARLIER/quorate
 
-# Builds it in the target folder of today's program, whose dependencies are mostly the same. The crates of the two
-# have the same names there, and cargo tells them apart by the times of their files alone: so they are removed before
-# the build and after it.
+# Builds it in a target folder of its own: in that of today's program, cargo tells crates of the same name apart by the
+# times of their files alone.
 build_earlier() {
     [ ! -x "$EARLIER_PROGRAM" ] || return 0
     if ! git cat-file -e "$EARLIER^{commit}" 2>/dev/null; then
@@ -20,19 +19,9 @@ build_earlier() {
     rm -rf "$folder"
     mkdir -p "$folder/source"
     git archive "$EARLIER" | tar -x -C "$folder/source"
-    clean_own_crates
     local rc=0
-    (cd "$folder/source" && CARGO_TARGET_DIR=$TARGET cargo build -q --release --locked -p quorate) || rc=$?
-    if [ "$rc" = 0 ]; then
-        cp "$QUORATE" "$EARLIER_PROGRAM.partial"
-        mv "$EARLIER_PROGRAM.partial" "$EARLIER_PROGRAM"
-    fi
-    rm -rf "$folder/source"
-    clean_own_crates
+    (cd "$folder/source" && CARGO_TARGET_DIR=$folder/target nice cargo build -q --locked -p quorate) || rc=$?
+    [ "$rc" != 0 ] || mv "$folder/target/debug/quorate" "$EARLIER_PROGRAM"
+    rm -rf "$folder/source" "$folder/target"
     return "$rc"
-}
-
-# Removes the crates that cargo would take for the other program's, and keeps the dependencies.
-clean_own_crates() {
-    cargo clean -q --release --workspace
 }

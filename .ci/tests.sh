@@ -156,7 +156,10 @@ with_lab() {
     else
         lacks=$(sed -n '/.*NotPrepared("\([^"]*\)").*/{ s//\1 could not be had/p; q }' "$folder/said")
     fi
-    if [ -n "$lacks" ]; then
+    if [ "$rc" != 0 ] && [ -n "$lacks" ] && [ -n "${LATER:-}" ]; then
+        printf '%s %s %s\n' "$place" "$program" "$name" >>"$NOTES/later"
+        printf 'test %s ... later: %s\n' "$label" "$lacks"
+    elif [ -n "$lacks" ]; then
         not_run "$label" "$lacks"
         printf 'test %s ... not run: %s\n' "$label" "$lacks"
     elif [ "$rc" = 0 ]; then
@@ -173,10 +176,16 @@ with_lab() {
 
 # All tests that need a lab, or those whose line fits the first pattern and not the second.
 test_with_lab() {
-    local all place program name running=0
+    local all
     all=$(tests_with_lab | grep -E -- "${1:-.}" | if [ $# -lt 2 ]; then cat; else grep -Ev -- "$2"; fi)
     [ -n "$all" ] || failed "no test that needs a lab was found"
-    # What the lab's cache lacks by now could not be built or downloaded.
+    run_with_lab <<<"$all"
+}
+
+# Runs the tests whose lines it reads. What the lab's cache lacks by now they don't build: it could not be had, or it is
+# being built, and what needs it is run later.
+run_with_lab() {
+    local place program name running=0
     export QUORATE_LAB_PREPARED=1
     while read -r place program name; do
         if [ "$running" -ge "$AT_ONCE" ]; then
@@ -185,7 +194,7 @@ test_with_lab() {
         fi
         with_lab "$place" "$program" "$name" &
         running=$((running + 1))
-    done <<<"$all"
+    done
     wait
 }
 

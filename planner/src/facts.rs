@@ -7,7 +7,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::net::{IpAddr, SocketAddr};
 
 use inventories::inventory::Runtime;
-use inventories::{AccountName, ClusterName, EtcdVersion, HostName, SiteName};
+use inventories::{AccountName, ClusterName, EtcdVersion, HostName, Minor, SiteName};
 use pki::CertFacts;
 use templates::layout::PkiFile;
 use templates::{BootstrapToken, Layout};
@@ -277,8 +277,8 @@ pub struct MemberFacts {
     /// Whether the process that runs was noted as due for a restart: it was started with settings
     /// that neither its arguments nor its unit show any more.
     pub restart_due: bool,
-    /// Whether this host noted that a change to another minor is not proven yet.
-    pub proof_due: bool,
+    /// The minor to which members changed, where this host noted that the change is not proven yet.
+    pub proof_due: Observed<Minor>,
     /// The argument list of the running member, program name left out.
     pub running: Observed<Vec<String>>,
     /// The number of the account that its process has.

@@ -213,7 +213,7 @@ impl Layout {
         format!("{}/restart-due", self.state_dir())
     }
 
-    /// There while a change to another minor is not proven yet that this host is to prove.
+    /// Names the minor to which members changed, while that change is not proven yet and this host is to prove it.
     pub fn proof_due(&self) -> String {
         format!("{}/proof-due", self.state_dir())
     }

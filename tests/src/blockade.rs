@@ -136,7 +136,7 @@ fn changes(kind: &StepKind) -> bool {
             | StepKind::StopOldRuntime { .. }
             | StepKind::MoveLeader { .. }
             | StepKind::NoteRestart
-            | StepKind::NoteProof
+            | StepKind::NoteProof { .. }
             | StepKind::AwaitRejoin { .. }
             | StepKind::ProveHealthy { .. }
             | StepKind::TryCertificates { .. }

@@ -105,7 +105,7 @@ fn guards_stand_where_they_must(reading: &Reading<'_>) -> Vec<String> {
         | StepKind::WriteManifest { .. }
         | StepKind::MoveDropIns { .. }
         | StepKind::NoteRestart
-        | StepKind::NoteProof
+        | StepKind::NoteProof { .. }
         | StepKind::SaveSnapshot { .. }
         | StepKind::PrepareLog { .. }
         | StepKind::EnableDowngrade { .. }

@@ -218,7 +218,7 @@ impl World {
                 }
             })),
             restart_due: member.restart_due && member.process.is_some(),
-            proof_due: member.proof_due,
+            proof_due: member.proof_due.map_or(Observed::Absent, Observed::Known),
             running: present(member.process.as_ref().map(|text| arguments(text))),
             runs_as: present(member.process.as_ref().map(|_| member.uid)),
             etcd: self.etcd_facts(host, spec, member),

@@ -175,8 +175,8 @@ pub struct SimMember {
     pub restarted: bool,
     /// Whether the running process was noted as due for a restart.
     pub restart_due: bool,
-    /// Whether its host noted that a change to another minor is not proven yet.
-    pub proof_due: bool,
+    /// The minor to which members changed, where its host noted that the change is not proven yet.
+    pub proof_due: Option<Minor>,
     /// The write-ahead log.
     pub log: Option<Log>,
     /// The oldest minor whose records are read when the log is: those before its newest snapshot are not.

@@ -183,7 +183,7 @@ impl SshHosts {
             StepKind::PrepareLog { endpoint, from, entries } => {
                 upgrade::prepare_log(step, endpoint, *from, *entries)?
             }
-            StepKind::NoteProof => upgrade::note_proof(step)?,
+            StepKind::NoteProof { to } => upgrade::note_proof(step, *to)?,
             StepKind::EnableDowngrade { endpoints, from, to } => {
                 upgrade::enable_downgrade(step, endpoints, *from, to.minor())?
             }

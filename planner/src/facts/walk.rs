@@ -122,7 +122,7 @@ pub(crate) fn member(facts: &MemberFacts) -> Vec<Fact<'_>> {
     let mut walk = Walk(Vec::new());
     walk.observed("marker", Nowhere, marker, |marker| marker.cluster_id.clone());
     walk.plain("restart due", restart_due.to_string());
-    walk.plain("proof due", proof_due.to_string());
+    walk.observed("proof due", Nowhere, proof_due, ToString::to_string);
     walk.plain("ever in a quorum", quorum_seen.to_string());
     let digest = |token: &templates::BootstrapToken| short(token.as_str()).to_owned();
     walk.observed("token", Always("the bootstrap's token"), token, digest);

@@ -80,7 +80,7 @@ impl StepKind {
             | StepKind::InstallRelease { .. }
             | StepKind::StoreToken
             | StepKind::NoteRestart
-            | StepKind::NoteProof
+            | StepKind::NoteProof { .. }
             | StepKind::WriteMarker { .. } => Leaves::Nothing,
             StepKind::ApiServer(
                 ApiServerStep::Certificate { .. }
@@ -137,7 +137,7 @@ impl StepKind {
             | StepKind::ForgetDiscovery
             | StepKind::WriteManifest { .. }
             | StepKind::NoteRestart
-            | StepKind::NoteProof
+            | StepKind::NoteProof { .. }
             | StepKind::Compact { .. }
             | StepKind::Disarm { .. }
             | StepKind::CompareData { .. }

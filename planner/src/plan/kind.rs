@@ -4,7 +4,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::net::SocketAddr;
 
 use inventories::inventory::{Arch, ReleaseSource, Runtime};
-use inventories::{AccountName, EtcdVersion, HostName, SiteName};
+use inventories::{AccountName, EtcdVersion, HostName, Minor, SiteName};
 use pki::LeafRequest;
 use serde::Serialize;
 use templates::{Manifest, UnitText};
@@ -263,7 +263,10 @@ pub enum StepKind {
         entries: u64,
     },
     /// Notes that the members' data must still be compared after a change of minor: a killed run leaves no other sign.
-    NoteProof,
+    NoteProof {
+        /// The minor to which they change.
+        to: Minor,
+    },
     /// Enables etcd's downgrade to the previous minor, and waits until each member's data is ready for it.
     EnableDowngrade {
         /// Every member's name and client URL.

@@ -161,7 +161,7 @@ pub fn describe(kind: &StepKind) -> String {
         StepKind::PrepareLog { .. } => {
             "check that the next minor can read the member's log; if not, write empty entries until it can".to_owned()
         }
-        StepKind::NoteProof => "set a mark until the change of version is proven".to_owned(),
+        StepKind::NoteProof { to } => format!("set a mark until the change to etcd {to} is proven"),
         StepKind::EnableDowngrade { to, .. } => {
             format!("enable etcd's downgrade to {}, and wait until every member's data is ready", to.minor())
         }

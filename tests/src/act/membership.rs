@@ -261,7 +261,7 @@ fn forget(member: &mut SimMember) -> Done {
         | member.marker.take().is_some()
         | std::mem::take(&mut member.quorum_seen)
         | std::mem::take(&mut member.restart_due)
-        | std::mem::take(&mut member.proof_due);
+        | member.proof_due.take().is_some();
     member.archived.extend(member.log.take());
     (member.loops, member.restarted, member.behind) = (None, false, 0);
     changed(anything)

@@ -90,7 +90,7 @@ impl World {
         if agreed != Some(&version.minor()) {
             return failed("the cluster did not reach the new version");
         }
-        member(self.hosts.get_mut(step.host()).expect("a host"), step).proof_due = false;
+        member(self.hosts.get_mut(step.host()).expect("a host"), step).proof_due = None;
         Ok(Done::Changed)
     }
 }

@@ -79,7 +79,7 @@ fn changes(kind: &StepKind) -> bool {
         | StepKind::CompareData { .. }
         | StepKind::Disarm { .. }
         | StepKind::NoteRestart
-        | StepKind::NoteProof
+        | StepKind::NoteProof { .. }
         | StepKind::StoreToken
         | StepKind::TrustDiscovery { .. }
         | StepKind::OpenDiscovery { .. }

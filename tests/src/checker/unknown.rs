@@ -92,7 +92,7 @@ fn touches_unknown(reading: &Reading<'_>, step: &Step) -> bool {
         | StepKind::PrepareLog { .. }
         | StepKind::EnableDowngrade { .. }
         | StepKind::ProveVersion { .. }
-        | StepKind::NoteProof
+        | StepKind::NoteProof { .. }
         | StepKind::Compact { .. }
         | StepKind::CompareData { .. }
         | StepKind::Disarm { .. }

@@ -91,7 +91,7 @@ pub fn changes_membership(kind: &StepKind) -> bool {
         | StepKind::EndRestore { .. }
         | StepKind::WriteMarker { .. }
         | StepKind::NoteRestart
-        | StepKind::NoteProof => false,
+        | StepKind::NoteProof { .. } => false,
     }
 }
 

@@ -106,7 +106,7 @@ const CASES: &[(&str, Change)] = &[
     }),
     ("marker", |f| member(f).marker = Observed::Absent),
     ("restart due", |f| member(f).restart_due = true),
-    ("proof due", |f| member(f).proof_due = true),
+    ("proof due", |f| member(f).proof_due = Observed::Known(Minor::V3_6)),
     ("ever in a quorum", |f| member(f).quorum_seen = false),
     ("token", |f| member(f).token = Observed::Absent),
     ("FILE", |f| {

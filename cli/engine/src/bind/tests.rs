@@ -46,7 +46,7 @@ fn facts(hosts: &[(&str, Observed<BootstrapToken>)]) -> SiteFacts {
 fn host(token: Observed<BootstrapToken>) -> Observed<HostFacts> {
     let member = MemberFacts {
         restart_due: false,
-        proof_due: false,
+        proof_due: Observed::Absent,
         cluster: cluster(),
         marker: Observed::Absent,
         quorum_seen: false,

@@ -4,6 +4,7 @@ use std::collections::BTreeMap;
 
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
+use inventories::Minor;
 use planner::facts::{EtcdFacts, FileFacts, Marker, MemberFacts, Observed, PodProcess, UnitFacts};
 use templates::{BootstrapToken, Layout, Member};
 
@@ -37,8 +38,7 @@ pub(super) fn read(
         pki_generation: files.link(&layout.pki_current()),
         data: data::directory(records, files, &layout, cluster),
         restart_due: restart_due(files, &layout, &unit),
-        // A proof that nobody needed costs little.
-        proof_due: !files.inode(&layout.proof_due()).is_absent(),
+        proof_due: parsed(files.text(&layout.proof_due()), minor),
         running: process.clone().and_then(|()| running(records, cluster)),
         last_words: words::last(records, cluster),
         runs_as: process.clone().and_then(|()| runs_as(records, cluster)),
@@ -54,6 +54,10 @@ pub(super) fn read(
 
 fn parsed<T>(text: Observed<&str>, parse: impl Fn(&str) -> Result<T, Unread>) -> Observed<T> {
     text.and_then(|text| observed(parse(text)))
+}
+
+fn minor(text: &str) -> Result<Minor, Unread> {
+    text.trim_end().parse().map_err(|_| Unread::odd("it names no minor of etcd"))
 }
 
 /// A note names the start that it is about: the process of a later one is not meant. If it also says how often

@@ -180,7 +180,7 @@ fn files_of(member: &Member) -> Vec<String> {
         (About::Directory, layout.quorum_witness()),
         (About::Link, layout.pki_current()),
         (About::Text, layout.restart_due()),
-        (About::Directory, layout.proof_due()),
+        (About::Text, layout.proof_due()),
         (About::Text, layout.restore_record()),
     ];
     let all = facts(member).into_iter().chain(more);

@@ -87,16 +87,20 @@ fn changing(cluster: &ClusterSpec, view: &View<'_>, from: Minor) -> Option<Close
 /// The cluster has to reach the running minor before it leaves it: what its members wrote before is what the next one
 /// can't read.
 fn unfinished(cluster: &ClusterSpec, view: &View<'_>, from: Minor) -> Option<Closed> {
-    let left = view.members.values().find_map(|member| proof::left(member, from))?;
+    let left = view.members.values().find_map(|member| proof::left(member, from));
+    let unproven = || view.members.values().any(|member| proof::is_due(member, from));
+    let left = left.or_else(|| unproven().then_some(Left::Unproven))?;
     let why = match left {
         Left::Downgrade(Some(target)) => format!("a downgrade to etcd {target} is enabled"),
         Left::Downgrade(None) => "a downgrade is enabled".to_owned(),
         Left::Storage => format!("the cluster has not agreed on etcd {from} yet"),
+        Left::Unproven => format!("the change to etcd {from} is not proven yet"),
     };
     let place = cluster.place_of("version");
     let hint = match left {
         Left::Downgrade(_) => "which cancels it",
         Left::Storage => "which waits for that",
+        Left::Unproven => "which compares the members' data",
     };
     Some(Closed {
         host: None,

@@ -9,6 +9,7 @@ use crate::decide::assess::View;
 use crate::decide::member_context::MemberContext;
 use crate::decide::roll::Candidate;
 use crate::decide::{identity, leave, moving};
+use crate::facts::Observed;
 use crate::plan::{Action, Step, StepId, StepKind, Verb, Why};
 use crate::policy::Policy;
 use crate::report::PlanReport;
@@ -126,10 +127,12 @@ impl<'p, 'a> Hop<'p, 'a> {
 
     /// Where a former run has noted it, that is what this one proves.
     fn note(&self) -> Option<Step> {
+        let to = self.asker.cluster.version.minor();
         let note = "a later run proves the change if this run stops first".to_owned();
-        let why = Why::Safety { note };
-        let step = self.asker.step(Verb::NoteProof, Action::Update, StepKind::NoteProof, why);
-        let is_noted = self.members.iter().any(|member| member.facts.proof_due);
+        let (kind, why) = (StepKind::NoteProof { to }, Why::Safety { note });
+        let step = self.asker.step(Verb::NoteProof, Action::Update, kind, why);
+        let noted = Observed::Known(to);
+        let is_noted = self.members.iter().any(|member| member.facts.proof_due == noted);
         (!is_noted).then(|| step.after(self.releases()))
     }
 

@@ -46,13 +46,9 @@ pub(crate) fn owed(
 ) -> Option<Step> {
     let to = members.first()?.cluster.version.minor();
     let left = members.iter().find_map(|member| left(member.facts, to));
-    if members.iter().any(|member| member.facts.proof_due) {
-        let unproven = || {
-            let note = "an earlier run stopped before it had proven the change of version";
-            (Action::Check, note.to_owned())
-        };
-        let asker = noted(view, members, scope)?;
-        return step(asker, members, restarted, left.map_or_else(unproven, |left| left.told(to)));
+    if members.iter().any(|member| is_noted(member.facts)) {
+        let left = left.unwrap_or(Left::Unproven);
+        return step(noted(view, members, scope)?, members, restarted, left.told(to));
     }
     step(leave::asker(view, members, scope)?, members, restarted, left?.told(to))
 }
@@ -63,7 +59,21 @@ pub(super) fn noted<'p, 'a>(
     members: &'p [MemberContext<'a>],
     scope: &Permitted<'_>,
 ) -> Option<&'p MemberContext<'a>> {
-    members.iter().find(|member| member.facts.proof_due && leave::may_ask(view, member, scope))
+    members.iter().find(|member| is_noted(member.facts) && leave::may_ask(view, member, scope))
+}
+
+fn is_noted(member: &MemberFacts) -> bool {
+    !member.proof_due.is_absent()
+}
+
+/// Whether the change to this minor is still to be proven on this member's host. A note that can't be read may be about
+/// any.
+pub(super) fn is_due(member: &MemberFacts, of: Minor) -> bool {
+    match &member.proof_due {
+        Observed::Known(noted) => *noted == of,
+        Observed::Absent => false,
+        Observed::Unknown(_) => true,
+    }
 }
 
 /// Why a cluster has not reached a minor.
@@ -73,6 +83,8 @@ pub(super) enum Left {
     Downgrade(Option<Minor>),
     /// A member's database is not of that minor yet.
     Storage,
+    /// A run ended before it had compared the members' data, or found that they differ.
+    Unproven,
 }
 
 impl Left {
@@ -92,6 +104,10 @@ impl Left {
                 Action::Check,
                 "an earlier run stopped before the cluster had agreed on the new version"
                     .to_owned(),
+            ),
+            Left::Unproven => (
+                Action::Check,
+                "an earlier run stopped before it had proven the change of version".to_owned(),
             ),
         }
     }

@@ -57,7 +57,13 @@ fn way(cluster: &ClusterSpec, release: &ReleaseSpec, facts: &SiteFacts) -> Vec<E
         let fits = versions.filter(|version| version.minor() == minor && *version >= at_least);
         fits.filter(has_all).max()
     };
-    let unfinished = |minor| members.iter().any(|member| proof::left(member, minor).is_some());
+    // A downgrade that was enabled is continued: only the way up waits until the cluster has agreed.
+    let is_left = |member: &MemberFacts, minor| {
+        cluster.version.minor() > minor && proof::left(member, minor).is_some()
+    };
+    let unfinished = |minor| {
+        members.iter().any(|member| proof::is_due(member, minor) || is_left(member, minor))
+    };
     let Some(stops) = stops(&runs, cluster.version, unfinished, pinned) else { return Vec::new() };
     let is_up = |lowest: &EtcdVersion| cluster.version.minor() > lowest.minor();
     let start = if runs.first().is_some_and(is_up) { runs.first() } else { runs.last() };
@@ -79,9 +85,8 @@ fn stops(
         return None;
     }
     let mut stops = Vec::new();
-    // The cluster reaches the minor that its members run before it leaves it upwards. A downgrade that was enabled is
-    // continued.
-    if low == high && to > low && unfinished(low) {
+    // The cluster reaches the minor that its members run before it leaves it.
+    if low == high && unfinished(low) {
         stops.push(if lowest == highest { lowest } else { pinned(low, highest)? });
     }
     if to > low {
@@ -171,7 +176,7 @@ mod tests {
         says(way_of(&["3.6.14"], "3.7.3", ALL, true), "3.6.14 3.7.3");
         says(way_of(&["3.6.11", "3.6.14"], "3.7.3", ALL, true), "3.6.16 3.7.3");
         says(way_of(&["3.6.16", "3.7.3"], "3.7.3", ALL, true), "3.7.3");
-        says(way_of(&["3.7.3"], "3.6.16", ALL, true), "3.6.16");
+        says(way_of(&["3.7.3"], "3.6.16", ALL, true), "3.7.3 3.6.16");
         assert_eq!(way_of(&["3.6.14"], "3.6.16", ALL, true), None, "the proof is owed at the end");
     }
 

@@ -1,9 +1,9 @@
 # shellcheck shell=sh
-# FILE: notes that a change to another minor is not proven yet. prove_version.sh takes the note back.
+# FILE MINOR: notes that the change to MINOR is not proven yet. prove_version.sh takes the note back.
 
-takes 'file' "$@"
+takes 'file minor' "$@"
 
 moved=
-put_text "$file" 600 "due$line_end."
+put_text "$file" 600 "$minor$line_end."
 [ -n "$moved" ] || already
 changed
