@@ -213,7 +213,7 @@ impl Layout {
         format!("{}/restart-due", self.state_dir())
     }
 
-    /// Names the minor to which members changed, while that change is not proven yet and this host is to prove it.
+    /// Names the release to which members changed, while that change is not proven yet and this host is to prove it.
     pub fn proof_due(&self) -> String {
         format!("{}/proof-due", self.state_dir())
     }

@@ -205,7 +205,9 @@ impl World {
                 let started = member.process.is_some() || member.loops.is_some();
                 Ok(put(&mut member.restart_due, started))
             }
-            StepKind::NoteProof { to } => Ok(put(&mut member(host, step).proof_due, Some(*to))),
+            StepKind::NoteProof { to } => {
+                Ok(put(&mut member(host, step).proof_due, Some(to.minor())))
+            }
             StepKind::RestartMember { by: Launch::Unit } => {
                 let accounts = host.accounts.clone();
                 let stopping = member(host, step);

@@ -4,7 +4,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::net::SocketAddr;
 
 use inventories::inventory::{Arch, ReleaseSource, Runtime};
-use inventories::{AccountName, EtcdVersion, HostName, Minor, SiteName};
+use inventories::{AccountName, EtcdVersion, HostName, SiteName};
 use pki::LeafRequest;
 use serde::Serialize;
 use templates::{Manifest, UnitText};
@@ -132,8 +132,7 @@ pub enum StepKind {
         /// What starts it.
         by: Launch,
     },
-    /// Takes the member away from the runtime that it no longer has: its process ends, and so that
-    /// nothing starts it again, its unit or pod goes too.
+    /// Ends the member under its former runtime, and removes that unit or pod: nothing starts it there again.
     StopOldRuntime {
         /// The runtime.
         from: Runtime,
@@ -202,8 +201,7 @@ pub enum StepKind {
         /// The release whose client asks them.
         version: EtcdVersion,
     },
-    /// Waits until a restarted member is back: it answers, has caught up with the log, and there is
-    /// no alarm that was not there before.
+    /// Waits until a restarted member answers and has caught up with the log, and no new alarm is raised.
     AwaitRejoin {
         /// The member's own client URL.
         endpoint: String,
@@ -252,8 +250,7 @@ pub enum StepKind {
         /// The release whose client asks it.
         version: EtcdVersion,
     },
-    /// Sees that the next minor can read the member's log: nothing of a former minor lies behind the newest snapshot of
-    /// it. Where something does, entries that change no data are written until etcd takes a newer one.
+    /// Writes empty entries until etcd takes a snapshot of its log, unless the next minor can read that log as it is.
     PrepareLog {
         /// The member's own client URL.
         endpoint: String,
@@ -264,8 +261,8 @@ pub enum StepKind {
     },
     /// Notes that the members' data must still be compared after a change of minor: a killed run leaves no other sign.
     NoteProof {
-        /// The minor to which they change.
-        to: Minor,
+        /// The release to which they change.
+        to: EtcdVersion,
     },
     /// Enables etcd's downgrade to the previous minor, and waits until each member's data is ready for it.
     EnableDowngrade {

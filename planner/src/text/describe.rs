@@ -161,7 +161,9 @@ pub fn describe(kind: &StepKind) -> String {
         StepKind::PrepareLog { .. } => {
             "check that the next minor can read the member's log; if not, write empty entries until it can".to_owned()
         }
-        StepKind::NoteProof { to } => format!("set a mark until the change to etcd {to} is proven"),
+        StepKind::NoteProof { to } => {
+            format!("set a mark until the change to etcd {} is proven", to.minor())
+        }
         StepKind::EnableDowngrade { to, .. } => {
             format!("enable etcd's downgrade to {}, and wait until every member's data is ready", to.minor())
         }

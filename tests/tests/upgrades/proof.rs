@@ -84,7 +84,12 @@ fn a_proof_is_owed_until_it_is_made() {
         let (done, report) = apply(again, &wanted, 8, None, Repeat::Once);
         assert_eq!(report.failed().count(), 0, "{}", done.story.join("\n"));
         assert!(plan_of(&done, &wanted).is_empty());
-        assert!(!done.hosts.values().any(|host| host.members.values().any(|one| one.proof_due.is_some())));
+        assert!(
+            !done
+                .hosts
+                .values()
+                .any(|host| host.members.values().any(|one| one.proof_due.is_some()))
+        );
     }
 }
 

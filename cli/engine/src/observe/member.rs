@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
-use inventories::Minor;
+use inventories::{EtcdVersion, Minor};
 use planner::facts::{EtcdFacts, FileFacts, Marker, MemberFacts, Observed, PodProcess, UnitFacts};
 use templates::{BootstrapToken, Layout, Member};
 
@@ -57,7 +57,8 @@ fn parsed<T>(text: Observed<&str>, parse: impl Fn(&str) -> Result<T, Unread>) ->
 }
 
 fn minor(text: &str) -> Result<Minor, Unread> {
-    text.trim_end().parse().map_err(|_| Unread::odd("it names no minor of etcd"))
+    let version = text.trim_end().parse::<EtcdVersion>();
+    version.map(EtcdVersion::minor).map_err(|_| Unread::odd("it names no release of etcd"))
 }
 
 /// A note names the start that it is about: the process of a later one is not meant. If it also says how often

@@ -42,8 +42,8 @@ pub(crate) fn prepare_log(
     Ok(patient(guarded(step, script::PREPARE_LOG, args)?, WRITING + 2 * PATIENCE))
 }
 
-pub(crate) fn note_proof(step: &MemberStep<'_>, to: Minor) -> Result<Call, Failure> {
-    let args = Arguments::new().with("file", step.layout.proof_due()).with("minor", to);
+pub(crate) fn note_proof(step: &MemberStep<'_>, to: EtcdVersion) -> Result<Call, Failure> {
+    let args = Arguments::new().with("file", step.layout.proof_due()).with("version", to);
     guarded(step, script::NOTE_PROOF, args)
 }
 

@@ -88,7 +88,13 @@ fn changing(cluster: &ClusterSpec, view: &View<'_>, from: Minor) -> Option<Close
 /// can't read.
 fn unfinished(cluster: &ClusterSpec, view: &View<'_>, from: Minor) -> Option<Closed> {
     let left = view.members.values().find_map(|member| proof::left(member, from));
-    let unproven = || view.members.values().any(|member| proof::is_due(member, from));
+    // A downgrade that is turned around halfway never came to this minor.
+    let runs_it =
+        |member: &&MemberFacts| member.etcd.known().and_then(EtcdFacts::minor) == Some(from);
+    let unproven = || {
+        view.members.values().all(|member| runs_it(member))
+            && view.members.values().any(|member| proof::is_due(member, from))
+    };
     let left = left.or_else(|| unproven().then_some(Left::Unproven))?;
     let why = match left {
         Left::Downgrade(Some(target)) => format!("a downgrade to etcd {target} is enabled"),

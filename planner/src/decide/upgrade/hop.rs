@@ -127,11 +127,11 @@ impl<'p, 'a> Hop<'p, 'a> {
 
     /// Where a former run has noted it, that is what this one proves.
     fn note(&self) -> Option<Step> {
-        let to = self.asker.cluster.version.minor();
+        let to = self.asker.cluster.version;
         let note = "a later run proves the change if this run stops first".to_owned();
         let (kind, why) = (StepKind::NoteProof { to }, Why::Safety { note });
         let step = self.asker.step(Verb::NoteProof, Action::Update, kind, why);
-        let noted = Observed::Known(to);
+        let noted = Observed::Known(to.minor());
         let is_noted = self.members.iter().any(|member| member.facts.proof_due == noted);
         (!is_noted).then(|| step.after(self.releases()))
     }

@@ -61,9 +61,8 @@ fn way(cluster: &ClusterSpec, release: &ReleaseSpec, facts: &SiteFacts) -> Vec<E
     let is_left = |member: &MemberFacts, minor| {
         cluster.version.minor() > minor && proof::left(member, minor).is_some()
     };
-    let unfinished = |minor| {
-        members.iter().any(|member| proof::is_due(member, minor) || is_left(member, minor))
-    };
+    let unfinished =
+        |minor| members.iter().any(|member| proof::is_due(member, minor) || is_left(member, minor));
     let Some(stops) = stops(&runs, cluster.version, unfinished, pinned) else { return Vec::new() };
     let is_up = |lowest: &EtcdVersion| cluster.version.minor() > lowest.minor();
     let start = if runs.first().is_some_and(is_up) { runs.first() } else { runs.last() };

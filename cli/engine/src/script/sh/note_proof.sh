@@ -1,9 +1,9 @@
 # shellcheck shell=sh
-# FILE MINOR: notes that the change to MINOR is not proven yet. prove_version.sh takes the note back.
+# FILE VERSION: notes that the change to VERSION is not proven yet. prove_version.sh takes the note back.
 
-takes 'file minor' "$@"
+takes 'file version' "$@"
 
 moved=
-put_text "$file" 600 "$minor$line_end."
+put_text "$file" 600 "$version$line_end."
 [ -n "$moved" ] || already
 changed

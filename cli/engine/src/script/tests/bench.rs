@@ -78,12 +78,12 @@ impl Bench {
         self.root.path().join(name)
     }
 
-    /// The same as text, for arguments.
     /// The shell that the host calls `sh`.
     pub(crate) fn shell(&self) -> &'static str {
         self.shell
     }
 
+    /// A path on the host, as text for arguments.
     pub(crate) fn arg(&self, name: &str) -> String {
         self.path(name).display().to_string()
     }

@@ -275,10 +275,10 @@ fn a_change_of_version_is_proven_when_all_have_arrived_with_the_same_data() {
     on_each_shell(|bench| {
         host(bench);
         bench.program("sleep", "exec /bin/sleep 0.1");
-        let note = Run::unguarded(script::NOTE_PROOF, &[&bench.arg("proof-due"), "3.6"]);
+        let note = Run::unguarded(script::NOTE_PROOF, &[&bench.arg("proof-due"), "3.6.16"]);
         assert_eq!(bench.done(&note), "changed");
         assert_eq!(bench.done(&note), "already");
-        assert_eq!(bench.read("proof-due"), "3.6\n");
+        assert_eq!(bench.read("proof-due"), "3.6.16\n");
         let noted = || bench.path("proof-due").exists();
         member(bench, "one", ("3.6.16", "3.6.0"), "71");
         assert!(fails(&bench.run(&prove(bench, "3.6"))).contains("two does not answer"));
