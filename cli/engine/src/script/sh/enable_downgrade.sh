@@ -26,18 +26,30 @@ all_ready() {
     done
 }
 
-! all_ready || already
-# shellcheck disable=SC2086
-told=$(ask_plain $tools --endpoints="${endpoints%% *}" downgrade enable "$target" 2>&1) || {
+# is_told: etcd knows the target. Else says why not.
+is_told() {
+    # shellcheck disable=SC2086
+    ! told=$(ask_plain $tools --endpoints="${endpoints%% *}" downgrade enable "$target" 2>&1) || return 0
     # A second time etcd counts the cluster as being there already.
-    is_enabled=$(printf '%s\n' "$said" | field DowngradeTargetVersion)
-    case $is_enabled in
-    "$target".*) ;;
-    *) fail "etcd refused the downgrade to $target: $(printf '%s\n' "$told" | tail -n 1)" ;;
+    case $(printf '%s\n' "$said" | field DowngradeTargetVersion) in
+    "$target".*) return ;;
     esac
+    told=$(printf '%s\n' "$told" | tail -n 1)
+    return 1
 }
+
+! all_ready || already
 # waits 80 s beyond: the last round of nine members
 end=$(($(now) + seconds))
+until is_told; do
+    # etcd itself ends a downgrade to the minor that all members run, within seconds.
+    case $told in
+    *'downgrade job in progress'*) [ "$(now)" -lt "$end" ] || fail "etcd did not end its former downgrade: $told" ;;
+    *) fail "etcd refused the downgrade to $target: $told" ;;
+    esac
+    sleep 0.5
+    ! all_ready || already
+done
 until all_ready; do
     [ "$(now)" -lt "$end" ] || fail "the downgrade to $target is enabled, but $why"
     sleep 0.5

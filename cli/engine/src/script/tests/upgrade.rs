@@ -39,6 +39,12 @@ case "$*" in
     for word; do :; done
     echo "downgrade enable $word" >"$bench/enabled"
     case $(cat "$bench/enables") in
+    busy*)
+        rest=$(cat "$bench/enables")
+        echo "${rest%x}" >"$bench/enables"
+        [ "$rest" = busy ] || { echo 'Error: etcdserver: cluster has a downgrade job in progress' >&2; exit 1; }
+        sed -i 's/3\.7\.0/3.6.0/' "$bench/of-two"
+        ;;
     refused) echo 'Error: etcdserver: invalid downgrade target version' >&2; exit 1 ;;
     two) sed -i 's/3\.7\.0/3.6.0/' "$bench/of-two" ;;
     esac
@@ -323,6 +329,9 @@ fn a_downgrade_is_enabled_once_and_waits_for_every_member() {
             said.contains("etcd refused the downgrade to 3.6: Error: etcdserver: invalid"),
             "{said}"
         );
+        bench.write("enables", "busyxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxx");
+        let said = fails(&bench.run(&downgrade(bench)));
+        assert!(said.contains("etcd did not end its former downgrade: Error: etcdserver"), "{said}");
         bench.write("enables", "");
         let said = fails(&bench.run(&downgrade(bench)));
         assert!(said.contains("is enabled, but one has the database of etcd 3.7.0"), "{said}");
@@ -333,5 +342,10 @@ fn a_downgrade_is_enabled_once_and_waits_for_every_member() {
         assert_eq!(bench.done(&downgrade(bench)), "changed");
         assert_eq!(bench.read("enabled"), "downgrade enable 3.6\n");
         assert_eq!(bench.done(&downgrade(bench)), "already");
+        member(bench, "two", ("3.7.3", "3.7.0"), "71");
+        bench.write("enables", "busyxx");
+        let said = bench.done(&downgrade(bench).set("seconds", "60"));
+        assert_eq!(said, "changed", "a former one ends");
+        assert_eq!(bench.read("enables"), "busy\n");
     });
 }
