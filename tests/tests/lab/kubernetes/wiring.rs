@@ -4,6 +4,8 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use std::thread;
 use std::time::{Duration, Instant};
 
+use quorate_lab::control_plane::KUBECONFIG;
+use quorate_lab::releases::{self, Version};
 use quorate_lab::{ControlPlane, Host, Kubelet, Lab, Options, SiteOptions};
 
 use super::{MANIFEST, process, until_ready, write_event};
@@ -155,24 +157,57 @@ fn recorded_by_kubeadm(stage: &Stage, host: &Host) {
     stage.expect_nothing_to_do();
 }
 
-/// Creates objects until it is stopped, by the next API server where one fails. Returns how many, how often an API server
-/// failed, and the longest time without success.
-fn write_until(stop: &AtomicBool, hosts: &[Host]) -> (usize, usize, Duration) {
-    let (mut written, mut failed, mut longest, mut last) = (0, 0, Duration::ZERO, Instant::now());
-    let mut turns = hosts.iter().cycle();
-    let mut host = turns.next().unwrap();
-    while !stop.load(Ordering::Relaxed) {
-        let name = format!("c{}", written + failed);
-        if host.kubectl(&["create", "configmap", &name, "-n", "default"]).is_ok() {
-            longest = longest.max(last.elapsed());
-            last = Instant::now();
-            written += 1;
-        } else {
-            failed += 1;
-            host = turns.next().unwrap();
+/// What kubectl created while something else happened.
+#[derive(Default)]
+struct Created {
+    /// The objects' names, in their order.
+    names: Vec<String>,
+    /// How often an API server failed.
+    failed: usize,
+    /// The longest time without success.
+    longest: Duration,
+}
+
+impl Created {
+    /// Creates objects until it is stopped, by the next API server where one fails.
+    fn until(stop: &AtomicBool, hosts: &[Host], prefix: &str) -> Self {
+        let (mut created, mut last) = (Self::default(), Instant::now());
+        let mut turns = hosts.iter().cycle();
+        let mut host = turns.next().unwrap();
+        while !stop.load(Ordering::Relaxed) {
+            let name = format!("{prefix}{}", created.names.len() + created.failed);
+            if host.kubectl(&["create", "configmap", &name, "-n", "default"]).is_ok() {
+                created.longest = created.longest.max(last.elapsed());
+                last = Instant::now();
+                created.names.push(name);
+            } else {
+                created.failed += 1;
+                host = turns.next().unwrap();
+            }
         }
+        created.longest = created.longest.max(last.elapsed());
+        created
     }
-    (written, failed, longest.max(last.elapsed()))
+}
+
+/// Runs `apply` while kubectl creates objects on these hosts, one after the other where one fails.
+fn apply_while_kubectl_writes(stage: &Stage, hosts: [&Host; 2], prefix: &'static str) -> Created {
+    let stop = Arc::new(AtomicBool::new(false));
+    let (stopped, writers) = (Arc::clone(&stop), hosts.map(Host::clone));
+    let writes = thread::spawn(move || Created::until(&stopped, &writers, prefix));
+    let apply = stage.run(&["apply", "--yes"]);
+    stop.store(true, Ordering::Relaxed);
+    let created = writes.join().unwrap();
+    let apply = apply.ends(0);
+    println!(
+        "applied in {:.1} s: {} objects created, {} failed, longest gap {:.1} s",
+        apply.took.as_secs_f64(),
+        created.names.len(),
+        created.failed,
+        created.longest.as_secs_f64()
+    );
+    assert!(created.names.len() > 20);
+    created
 }
 
 #[test]
@@ -182,24 +217,13 @@ fn a_member_is_swapped_while_kubectl_writes() {
     for host in [&one, &two] {
         until_ready(host);
     }
-    let stop = Arc::new(AtomicBool::new(false));
-    let (stopped, writers) = (Arc::clone(&stop), [two.clone(), one.clone()]);
-    let writes = thread::spawn(move || write_until(&stopped, &writers));
     stage.edit(|text| {
         text.replace(
             "members = [\"etcd-1\", \"etcd-2\", \"etcd-3\"]",
             "members = [\"etcd-1\", \"etcd-2\", \"etcd-4\"]",
         )
     });
-    let apply = stage.run(&["apply", "--yes"]).ends(0);
-    stop.store(true, Ordering::Relaxed);
-    let (written, failed, longest) = writes.join().unwrap();
-    println!(
-        "a member swapped in {:.1} s: {written} objects created, {failed} failed, longest gap {:.1} s",
-        apply.took.as_secs_f64(),
-        longest.as_secs_f64()
-    );
-    assert!(written > 20);
+    apply_while_kubectl_writes(&stage, [&two, &one], "swap");
     for host in [&one, &two] {
         let servers = on(
             host,
@@ -208,5 +232,38 @@ fn a_member_is_swapped_while_kubectl_writes() {
         assert!(servers.contains(&stage.host(4).address().to_string()), "{servers}");
         assert!(!servers.contains(&stage.host(3).address().to_string()), "{servers}");
     }
+    stage.expect_nothing_to_do();
+    upgraded_under_a_watch(&stage, [&one, &two]);
+}
+
+/// Who watches an API server sees every object once and in order, and no API server restarts, while etcd goes to its next
+/// minor.
+fn upgraded_under_a_watch(stage: &Stage, hosts: [&Host; 2]) {
+    let to = Version::new(3, 7, 3);
+    let release = releases::ensure(to, |_| {}).unwrap();
+    let arch = releases::architecture().unwrap();
+    let pins = "[release.sha256]\n";
+    let pinned = format!("{pins}\"{to}-{arch}\" = \"{}\"\n", release.sha256);
+    stage.edit(|text| {
+        let main =
+            text.replacen(&format!("version = \"{NEWEST}\""), &format!("version = \"{to}\""), 1);
+        main.replacen(pins, &pinned, 1)
+    });
+    let watch = "get configmaps -n default --watch-only -o name";
+    on(
+        hosts[0],
+        &format!("setsid kubectl --kubeconfig {KUBECONFIG} {watch} </dev/null >/tmp/seen 2>&1 &"),
+    );
+    let before = hosts.map(process);
+    let created = apply_while_kubectl_writes(stage, hosts, "hop");
+    assert_eq!(hosts.map(process), before, "an API server restarted");
+    let seen = || {
+        let seen = on(hosts[0], "cat /tmp/seen");
+        let names = seen.lines().filter_map(|line| line.strip_prefix("configmap/"));
+        let acknowledged = names.filter(|name| created.names.iter().any(|one| one == name));
+        acknowledged.map(str::to_owned).collect::<Vec<_>>()
+    };
+    eventually("the watch has seen the last one", || seen().last() == created.names.last());
+    assert_eq!(seen(), created.names);
     stage.expect_nothing_to_do();
 }

@@ -331,7 +331,10 @@ fn a_downgrade_is_enabled_once_and_waits_for_every_member() {
         );
         bench.write("enables", "busyxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxx");
         let said = fails(&bench.run(&downgrade(bench)));
-        assert!(said.contains("etcd did not end its former downgrade: Error: etcdserver"), "{said}");
+        assert!(
+            said.contains("etcd did not end its former downgrade: Error: etcdserver"),
+            "{said}"
+        );
         bench.write("enables", "");
         let said = fails(&bench.run(&downgrade(bench)));
         assert!(said.contains("is enabled, but one has the database of etcd 3.7.0"), "{said}");
