@@ -1,16 +1,17 @@
 //! How fast quorate is, beside what it can't be faster than, all in one run on one machine.
 //!
 //! Every figure of ours stands beside its reference, measured alternately: a plan without changes
-//! beside `ssh HOST true`, a first apply beside etcd started manually, a roll beside bare restarts.
+//! beside `ssh HOST true`, a first apply beside etcd started manually, a roll and a change of minor beside bare restarts.
 //! Hosts and operator share this machine, so only the ratios travel to another one.
 //!
-//! - [`noop`], [`first_apply`], [`roll`]: on hosts of the lab.
+//! - [`noop`], [`first_apply`], [`roll`], [`hop`]: on hosts of the lab.
 //! - [`planning`]: the planner alone, on generated sites.
 //! - [`measure`]: what a command costs; [`site`]: the hosts that it is measured on.
 //! - [`results`]: all figures, as JSON and as a table with the aims.
 
 mod bare;
 mod first_apply;
+mod hop;
 mod measure;
 mod noop;
 mod planning;
@@ -47,6 +48,7 @@ enum Part {
     Noop,
     FirstApply,
     Roll,
+    Hop,
     Planning,
 }
 
@@ -88,6 +90,9 @@ fn bench(cli: &Cli) -> Result<(), Failure> {
     }
     if wanted(Part::Roll) {
         results.roll = Some(roll::measure()?);
+    }
+    if wanted(Part::Hop) {
+        results.hop = Some(hop::measure()?);
     }
     if wanted(Part::Noop) {
         results.noop = noop::measure()?;

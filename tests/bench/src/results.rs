@@ -5,6 +5,7 @@ use std::io::{self, Write as _};
 use serde::Serialize;
 
 use crate::first_apply::FirstApply;
+use crate::hop::Hop;
 use crate::noop::Noop;
 use crate::planning::Planned;
 use crate::roll::Roll;
@@ -15,6 +16,7 @@ pub(crate) struct Results {
     pub(crate) noop: Vec<Noop>,
     pub(crate) first_apply: Option<FirstApply>,
     pub(crate) roll: Option<Roll>,
+    pub(crate) hop: Option<Hop>,
     pub(crate) planning: Vec<Planned>,
 }
 
@@ -57,6 +59,19 @@ impl Results {
                 "bare write gap ms",
             ];
             table(head, [roll.row()]);
+        }
+        if let Some(hop) = &self.hop {
+            say(
+                "\nA change of minor of three members, up and down, beside bare restarts of each\n",
+            );
+            let head = [
+                "up s (median / p95 / slowest)",
+                "down s (median / p95 / slowest)",
+                "bare s (median / p95 / slowest)",
+                "ratio up",
+                "ratio down",
+            ];
+            table(head, [hop.row()]);
         }
         if !self.planning.is_empty() {
             say("\nPlanning alone, in clusters of five\n");

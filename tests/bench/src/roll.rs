@@ -50,7 +50,7 @@ pub(crate) fn measure() -> Result<Roll, Failure> {
     let (mut ours, mut bare, mut idle) = (Vec::new(), Vec::new(), Vec::new());
     for round in 0..ROUNDS {
         say(&format!("a roll of three members, {} of {ROUNDS}", round + 1));
-        change_a_flag(&site, 5_000 + round)?;
+        set_snapshot_count(&site, 5_000 + round)?;
         ours.push(written(&site, || Ok(together([&site.apply()])?.wall_s))?);
         bare.push(written(&site, || restart_each(&site))?);
         idle.push(written(&site, || {
@@ -82,7 +82,8 @@ fn written(
     Ok((took?, gap))
 }
 
-fn restart_each(site: &Site) -> Result<f64, Failure> {
+/// Restarts each member in turn, and returns how long that took.
+pub(crate) fn restart_each(site: &Site) -> Result<f64, Failure> {
     let started = Instant::now();
     for host in site.hosts()? {
         on(&host, "systemctl restart etcd-main")?;
@@ -90,7 +91,8 @@ fn restart_each(site: &Site) -> Result<f64, Failure> {
     Ok(started.elapsed().as_secs_f64())
 }
 
-fn change_a_flag(site: &Site, value: u32) -> Result<(), Failure> {
+/// Has the members take a snapshot of their logs after so many entries: a flag like any other.
+pub(crate) fn set_snapshot_count(site: &Site, value: u32) -> Result<(), Failure> {
     let text = fs::read_to_string(site.inventory())?;
     let section = "[clusters.main.etcd]\nsnapshot-count = ";
     let text = match text.split_once(section) {
