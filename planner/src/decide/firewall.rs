@@ -178,9 +178,9 @@ fn unseen_callers(spec: &SiteSpec, host: &HostName, facts: &SiteFacts) -> Vec<Fi
     });
     let callers: BTreeSet<&HostName> = callers.filter(|name| *name != host).collect();
     let unseen = callers.into_iter().filter_map(|name| match facts.hosts.get(name) {
-        Some(Observed::Known(_)) => None,
         Some(Observed::Unknown(why)) => Some((name, why.as_str())),
-        Some(Observed::Absent) | None => Some((name, NOT_ASKED)),
+        // Hosts of API servers that are rendered only are not looked at.
+        Some(Observed::Known(_) | Observed::Absent) | None => None,
     });
     let finding = |(name, why): (&HostName, &str)| {
         let message = format!("can't see from which addresses it speaks to {host}: {why}");
