@@ -71,8 +71,11 @@ pub(super) fn run(context: &Context, command: &FirewallCommand) -> Result<ExitCo
     for (host, HostFirewall { rules, against }) in &chosen {
         if !against.is_empty() {
             say(context, against);
-            let is_seen = facts.hosts.get(host).and_then(Observed::known).is_some();
-            code = code.first(if is_seen { ExitCode::Blocked } else { ExitCode::Unreachable });
+            let is_seen =
+                |host: &HostName| facts.hosts.get(host).and_then(Observed::known).is_some();
+            let is_about_seen = against.iter().filter_map(|one| one.host.as_ref()).all(is_seen);
+            code =
+                code.first(if is_about_seen { ExitCode::Blocked } else { ExitCode::Unreachable });
             continue;
         }
         match &arguments.out {

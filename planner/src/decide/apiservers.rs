@@ -7,12 +7,12 @@
 mod certificate;
 mod judge;
 mod kubeadm;
+mod left;
 mod switch;
 mod turns;
 mod wanted;
 
 use std::collections::{BTreeMap, BTreeSet};
-use std::net::SocketAddr;
 
 use inventories::{ClusterName, HostName, Kubernetes, KubernetesName};
 
@@ -24,6 +24,8 @@ use crate::policy::Policy;
 use crate::report::{Finding, FindingCode, PlanReport};
 use crate::spec::{ClusterSpec, SiteSpec};
 pub use certificate::attributes as api_server_attributes;
+use left::{Closed, Listed};
+pub(crate) use left::{Left, users};
 pub use switch::may_be_another;
 use wanted::Wanted;
 
@@ -94,27 +96,8 @@ pub(crate) struct ApiServers<'a> {
     views: Views<'a>,
     /// Those that stay as they are in this plan.
     closed: BTreeMap<HostName, Closed>,
-}
-
-/// The servers that an API server lists, of its process and of its manifest; `None` if unknown.
-pub(crate) type Listed = Option<Vec<BTreeSet<String>>>;
-
-/// An API server that stays as it is in this plan.
-struct Closed {
-    /// The etcd clusters that it is to use.
-    clusters: BTreeSet<ClusterName>,
-    servers: Listed,
-}
-
-impl Closed {
-    fn new(kubernetes: &Kubernetes, seen: Option<&ApiServerFacts>) -> Self {
-        Self { clusters: kubernetes.clusters().cloned().collect(), servers: seen.and_then(servers) }
-    }
-
-    /// One that could be changed.
-    fn away(server: &ApiServer<'_>) -> (HostName, Self) {
-        (server.host.clone(), Self::new(server.kubernetes, Some(server.seen)))
-    }
+    /// What kubeadm's records list, of the Kubernetes clusters that have one.
+    records: BTreeMap<&'a KubernetesName, (&'a Kubernetes, Listed)>,
 }
 
 /// Looks at every API server. The report says why one can't be changed.
@@ -136,6 +119,9 @@ pub(crate) fn judge<'a>(
                 )
             };
             all.views.entry(&cluster.name).or_insert_with(view);
+        }
+        if kubeadm::keeps(kubernetes) {
+            all.records.insert(name, (kubernetes, left::recorded(kubernetes, facts)));
         }
         let is_selected = policy.selection.takes_kubernetes(kubernetes);
         let mut open = Vec::new();
@@ -162,41 +148,16 @@ pub(crate) fn judge<'a>(
     all
 }
 
-/// The servers that an API server lists now, and those at its next start; `None` where that could not be read.
-fn servers(seen: &ApiServerFacts) -> Listed {
-    let is_unread = !seen.manifest.is_absent() && seen.wiring().is_none();
-    if is_unread || matches!(seen.process, Observed::Unknown(_)) {
-        return None;
-    }
-    let wiring = seen.wiring().map(|wiring| &wiring.flags);
-    let process = seen.process.known().map(|process| &process.flags);
-    let list = |flags| crate::facts::servers_in(flags).into_iter().map(str::to_owned).collect();
-    Some(wiring.into_iter().chain(process).map(list).collect())
-}
-
 impl ApiServers<'_> {
-    /// Those that stay as they are, of Kubernetes clusters that are to use this etcd cluster, or that use it still.
-    pub(crate) fn closed_of(&self, cluster: &ClusterSpec) -> BTreeMap<HostName, Listed> {
-        let members = cluster.members.values().chain(cluster.former.values());
-        let urls: BTreeSet<String> =
-            members.map(|spec| spec.member.client_url().to_string()).collect();
-        let uses = |(_, closed): &(&HostName, &Closed)| {
-            let mut listed = closed.servers.iter().flatten().flatten();
-            closed.clusters.contains(&cluster.name) || listed.any(|url| urls.contains(url))
-        };
-        let closed = self.closed.iter().filter(uses);
-        closed.map(|(host, closed)| (host.clone(), closed.servers.clone())).collect()
-    }
-
     /// Another cluster whose members change before API servers that use this one as well get their list: its new
     /// members may in turn wait until members of this one, on the same hosts, are back.
     pub(crate) fn changes_first(&self, cluster: &ClusterSpec) -> Option<ClusterName> {
         let changes = |open: &&Vec<ApiServer<'_>>| {
             open.iter().any(|server| !server.wiring_changes().is_empty())
+                && open.iter().any(|server| server.may_use(cluster))
         };
         let used =
             self.open.values().filter(changes).filter_map(|open| Some(open.first()?.kubernetes));
-        let used = used.filter(|one| one.clusters().any(|name| *name == cluster.name));
         let mut others = used.flat_map(Kubernetes::clusters).filter(|name| **name != cluster.name);
         let settles = |name: &&ClusterName| {
             self.views.get(*name).is_some_and(|view| {
@@ -237,28 +198,6 @@ impl ApiServers<'_> {
             steps.extend(own);
         }
     }
-}
-
-/// The API servers of which this holds, or may hold, among those that this plan leaves as they are. It is asked of the
-/// servers that each process lists, and of those that each manifest does.
-pub(crate) fn lists_any<'v>(
-    view: &'v View<'_>,
-    holds: impl Fn(&BTreeSet<String>) -> bool,
-) -> Vec<&'v HostName> {
-    let may = |listed: &Listed| match listed {
-        Some(lists) => lists
-            .iter()
-            .any(|servers| servers.iter().any(|url| !is_of_a_member(url)) || holds(servers)),
-        None => true,
-    };
-    let closed = view.closed_api_servers.iter().filter(|(_, servers)| may(servers));
-    closed.map(|(host, _)| host).collect()
-}
-
-/// Whether a URL can be compared with those of members. A name or a loopback address may lead to any of them.
-fn is_of_a_member(url: &str) -> bool {
-    let address = url.strip_prefix("https://").and_then(|it| it.parse::<SocketAddr>().ok());
-    address.is_some_and(|address| !address.ip().is_loopback())
 }
 
 /// The etcd clusters that an API server uses.

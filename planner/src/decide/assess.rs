@@ -26,8 +26,8 @@ pub(crate) struct View<'a> {
     pub(crate) joining: BTreeMap<&'a HostName, Joining>,
     /// Members that `members` no longer names, by host.
     pub(crate) leaving: BTreeMap<&'a HostName, Leaving<'a>>,
-    /// API servers that this plan leaves as they are, and the servers that each lists; `None` where nobody knows.
-    pub(crate) closed_api_servers: BTreeMap<HostName, apiservers::Listed>,
+    /// What this plan leaves as it is of the API servers that use it.
+    pub(crate) left: apiservers::Left,
     /// Another cluster whose members change before API servers that use this one get their list.
     pub(crate) changes_first: Option<ClusterName>,
     /// Hosts whose failed members the operator has replaced.
@@ -158,9 +158,8 @@ pub(crate) fn assess<'a>(
     let strangers = strangers.collect();
     let joining = BTreeMap::new();
     let replaces = replace.clone();
-    let closed_api_servers = BTreeMap::new();
     let mut view = View {
-        closed_api_servers,
+        left: apiservers::Left::default(),
         changes_first: None,
         strangers,
         joining,

@@ -33,6 +33,7 @@ struct Subject<'a> {
     members: &'a [MemberContext<'a>],
     /// Members that `members` no longer names and that may still be there.
     former: &'a [Former<'a>],
+    facts: &'a SiteFacts,
 }
 
 /// A member of which something is on its host.
@@ -61,7 +62,7 @@ pub(super) fn decide(
         let mut former = former::of(cluster, facts);
         former.retain(|one| !is_of_another_cluster(&view, one));
         let former = &former[..];
-        let subject = Subject { site: spec, cluster, view: &view, request, members, former };
+        let subject = Subject { site: spec, cluster, view: &view, request, members, former, facts };
         for finding in refusals::found(&subject) {
             report.block(finding, [Stops::Cluster(cluster.name.clone())]);
         }

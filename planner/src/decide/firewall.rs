@@ -40,11 +40,12 @@ pub fn firewalls(
     let spec = &*leaving::with_former(spec, facts);
     let spec = &*moving::with_places(spec, facts);
     let one = |(host, rules): (HostName, FirewallRules)| {
-        let against = match facts.hosts.get(&host) {
+        let mut against = match facts.hosts.get(&host) {
             Some(Observed::Known(seen)) => against(spec, &host, seen, &rules, cut),
             Some(Observed::Unknown(why)) => vec![unknown(&host, why)],
             Some(Observed::Absent) | None => vec![unknown(&host, NOT_ASKED)],
         };
+        against.extend(unseen_callers(spec, &host, facts));
         (host, HostFirewall { rules, against })
     };
     rules(spec, facts).into_iter().map(one).collect()
@@ -149,9 +150,7 @@ fn clients(
     peers: &BTreeSet<IpAddr>,
     facts: &SiteFacts,
 ) -> BTreeSet<Network> {
-    let uses =
-        spec.kubernetes.values().filter(|one| one.clusters().any(|name| *name == cluster.name));
-    let hosts: BTreeSet<&HostName> = uses.flat_map(|one| &one.apiservers).collect();
+    let hosts: BTreeSet<&HostName> = api_servers(spec, cluster).collect();
     let known = hosts.iter().flat_map(|host| spec.addresses_of(host));
     let chosen = sources(hosts.iter().copied(), cluster, facts);
     let ours = peers.iter().copied().chain(known).chain(chosen).map(Network::from);
@@ -169,6 +168,38 @@ fn sources<'a>(
     let seen = hosts.filter_map(|host| facts.hosts.get(host)?.known());
     let chosen = seen.flat_map(|seen| seen.sources.iter().filter(|(at, _)| to.contains(at)));
     chosen.filter_map(|(_, source)| source.known().copied()).collect()
+}
+
+/// Other hosts that speak to the members of this one, from addresses that nobody knows: the rules might cut them off.
+fn unseen_callers(spec: &SiteSpec, host: &HostName, facts: &SiteFacts) -> Vec<Finding> {
+    let is_here = |cluster: &&ClusterSpec| members(cluster).any(|(name, _)| name == host);
+    let callers = spec.clusters.values().filter(is_here).flat_map(|cluster| {
+        members(cluster).map(|(name, _)| name).chain(api_servers(spec, cluster))
+    });
+    let callers: BTreeSet<&HostName> = callers.filter(|name| *name != host).collect();
+    let unseen = callers.into_iter().filter_map(|name| match facts.hosts.get(name) {
+        Some(Observed::Unknown(why)) => Some((name, why.as_str())),
+        // Hosts of API servers that are rendered only are not looked at.
+        Some(Observed::Known(_) | Observed::Absent) | None => None,
+    });
+    let finding = |(name, why): (&HostName, &str)| {
+        let message = format!("can't see from which addresses it speaks to {host}: {why}");
+        let hint = format!(
+            "make it reachable; or if it is gone, take {name} out of `members` and `apiservers`"
+        );
+        finding(name, FindingCode::FirewallUnknown, message, hint)
+    };
+    unseen.map(finding).collect()
+}
+
+/// The hosts of the API servers that use a cluster.
+fn api_servers<'a>(
+    spec: &'a SiteSpec,
+    cluster: &ClusterSpec,
+) -> impl Iterator<Item = &'a HostName> {
+    let name = cluster.name.clone();
+    let uses = spec.kubernetes.values().filter(move |one| one.clusters().any(|used| *used == name));
+    uses.flat_map(|one| &one.apiservers)
 }
 
 fn against(

@@ -136,9 +136,8 @@ impl Leaves<'_, '_> {
             }
             return Vec::new();
         }
-        let keep = waits::listed_by(view, &self.last);
-        if !keep.is_empty() {
-            report.held.push(waits::api_servers(&keep).finding(cluster, &self.last, &[]));
+        if let Some(waits) = waits::listed(view, &self.last) {
+            report.held.push(waits.finding(cluster, &self.last, &[]));
             return Vec::new();
         }
         let promote = |host| StepId::for_member(host, &cluster.name, Verb::Promote);

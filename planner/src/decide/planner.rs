@@ -89,7 +89,7 @@ pub(super) fn decide(
         let mut steps = kubelets.clone();
         let mut disruptive: Vec<Step> = ends(&steps);
         for (cluster, view) in &mut views {
-            view.closed_api_servers = api_servers.closed_of(cluster);
+            view.left = api_servers.left(spec, cluster, view);
             view.changes_first = api_servers.changes_first(cluster);
             let after = sharing_hosts(cluster, &disruptive);
             let planned = cluster_steps(spec, cluster, view, facts, &after, policy, &mut report)?;

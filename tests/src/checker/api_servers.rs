@@ -88,7 +88,14 @@ fn removals_come_last(reading: &Reading<'_>) -> Vec<String> {
         let Some(cluster) = removal.cluster() else { continue };
         let StepKind::RemoveListed { id, .. } = &removal.kind else { continue };
         let urls = client_urls(reading, cluster, id);
-        for wire in reading.steps(wires).into_iter().filter(|step| uses(reading, step, cluster)) {
+        let lists = |wire: &&Step| {
+            let seen = reading.host(wire.host()).and_then(|host| host.apiserver.as_ref());
+            let flags = seen.and_then(|seen| seen.flags());
+            let mut values = flags.into_iter().flat_map(BTreeMap::values);
+            values.any(|value| urls.iter().any(|url| value.contains(url.as_str())))
+        };
+        let all = reading.steps(wires).into_iter();
+        for wire in all.filter(|step| uses(reading, step, cluster) || lists(step)) {
             if !reading.is_before(wire, removal) {
                 found.push(format!("{}: {} comes only later", removal.id, wire.id));
             }

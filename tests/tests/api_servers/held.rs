@@ -27,7 +27,7 @@ fn turns(plan: &Plan) -> Vec<String> {
     turns.map(|step| step.id.to_string()).collect()
 }
 
-fn rewrite(world: &mut World, name: &str, from: &str, to: &str) {
+pub(super) fn rewrite(world: &mut World, name: &str, from: &str, to: &str) {
     let server = world.hosts.get_mut(&host(name)).unwrap().api_server.as_mut().unwrap();
     assert!(server.manifest.contains(from), "{}", server.manifest);
     server.manifest = server.manifest.replace(from, to);

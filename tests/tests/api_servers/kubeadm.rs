@@ -5,7 +5,7 @@ use std::collections::BTreeSet;
 use inventories::{Inventory, KubernetesMode};
 use planner::facts::{KubeadmConfig, KubeadmFacts};
 use planner::plan::Verb;
-use planner::{Observed, Policy, SiteFacts, plan};
+use planner::{Observed, Policy, SiteFacts, Step, StepKind, plan};
 use quorate_tests::checker::violations;
 use quorate_tests::sim::{Crash, Repeat};
 use quorate_tests::site::{host, spec_of};
@@ -85,6 +85,58 @@ fn a_record_that_nobody_can_read_is_not_changed() {
     assert_eq!(of_verb(&plan, &Verb::KubeadmConfig).len(), 0);
     assert_eq!(of_verb(&plan, &Verb::AwaitApiServer).len(), 2, "they are waited for all the same");
     assert!(codes(&plan).contains(&"apiservers-wait"), "{:?}", codes(&plan));
+}
+
+/// kubeadm's next upgrade would give the API servers a member that is gone.
+#[test]
+fn a_member_stays_while_the_record_may_list_it() {
+    let (world, inventory) = of_kubeadm(CONFIG);
+    let first = spec_of(&inventory, &world.authorities);
+    let (world, report) = apply(world, &first, 4, None, Repeat::Once);
+    assert_eq!(report.failed().count(), 0, "{}", world.story.join("\n"));
+    let spec = with_members(&inventory, &world, &["etcd-1", "etcd-2", "etcd-4"]);
+    let facts = world.observe(&spec);
+    let unread = |hosts: &[&str]| {
+        let mut facts = facts.clone();
+        for name in hosts {
+            record(&mut facts, name).config = Observed::Unknown("connection refused".to_owned());
+        }
+        facts
+    };
+    for (facts, waits) in [
+        (unread(&["etcd-6", "etcd-7"]), true),
+        (unread(&["etcd-6"]), false),
+        (facts.clone(), false),
+    ] {
+        let plan = plan(&spec, &facts, &Policy::default()).unwrap();
+        assert_eq!(violations(&plan, &spec, &facts), Vec::<String>::new());
+        let removes = |step: &&Step| matches!(step.kind, StepKind::RemoveListed { .. });
+        assert_eq!(plan.steps.iter().any(|step| removes(&step)), !waits);
+        let said: Vec<_> = plan.report.refused().map(|one| one.message.as_str()).collect();
+        let is_said =
+            said.iter().any(|one| one.contains("kubeadm-config of Kubernetes prod may list it"));
+        assert_eq!(is_said, waits, "{said:?}");
+    }
+}
+
+/// Both API servers list it no longer, and the record is not changed while one of them is away.
+#[test]
+fn a_member_stays_while_the_record_lists_it_and_stays_as_it_is() {
+    let (world, inventory) = of_kubeadm(CONFIG);
+    let first = spec_of(&inventory, &world.authorities);
+    let (mut world, report) = apply(world, &first, 4, None, Repeat::Once);
+    assert_eq!(report.failed().count(), 0, "{}", world.story.join("\n"));
+    let old = "https://10.77.0.11:2379,https://10.77.0.12:2379,https://10.77.0.13:2379";
+    for name in ["etcd-6", "etcd-7"] {
+        super::held::rewrite(&mut world, name, old, &old.replace(".13:", ".14:"));
+    }
+    let spec = with_members(&inventory, &world, &["etcd-1", "etcd-2", "etcd-4"]);
+    let mut facts = world.observe(&spec);
+    record(&mut facts, "etcd-7").lacks = BTreeSet::from(["kubectl".to_owned()]);
+    let plan = plan(&spec, &facts, &Policy::default()).unwrap();
+    assert_eq!(of_verb(&plan, &Verb::KubeadmConfig).len(), 0);
+    assert!(!plan.steps.iter().any(|step| matches!(step.kind, StepKind::RemoveListed { .. })));
+    assert!(codes(&plan).contains(&"removal-waits"), "{:?}", codes(&plan));
 }
 
 #[test]

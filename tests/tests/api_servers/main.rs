@@ -4,6 +4,7 @@
 
 mod held;
 mod kubeadm;
+mod switching;
 
 use std::collections::BTreeMap;
 

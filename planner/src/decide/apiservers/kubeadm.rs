@@ -3,18 +3,33 @@
 
 use std::collections::BTreeSet;
 
-use inventories::KubernetesMode;
+use inventories::{Kubernetes, KubernetesMode};
 
 use super::ApiServer;
-use crate::facts::{KubeadmConfig, Observed};
+use crate::facts::{KubeadmConfig, Observed, SiteFacts};
 use crate::plan::{Action, ApiServerStep, Step, StepId, Verb, Why};
 use crate::report::{Finding, FindingCode, PlanReport};
 
 /// The record's name, as people know it.
-const NAME: &str = "the ConfigMap kubeadm-config";
+pub(super) const NAME: &str = "the ConfigMap kubeadm-config";
+
+/// Whether kubeadm has a record of a Kubernetes cluster, which quorate keeps.
+pub(super) fn keeps(kubernetes: &Kubernetes) -> bool {
+    matches!(kubernetes.mode, KubernetesMode::Kubeadm { .. })
+}
+
+/// The record, as the first host has it that could read it; else why none could.
+pub(super) fn record<'f>(
+    kubernetes: &Kubernetes,
+    facts: &'f SiteFacts,
+) -> Option<&'f Observed<KubeadmConfig>> {
+    let seen = kubernetes.apiservers.iter().filter_map(|host| facts.hosts.get(host)?.known());
+    let all = seen.filter_map(|host| host.apiserver.as_ref()?.kubeadm.as_ref());
+    all.map(|seen| &seen.config).min_by_key(|config| matches!(config, Observed::Unknown(_)))
+}
 
 fn is_of_kubeadm(server: &ApiServer<'_>) -> bool {
-    matches!(server.kubernetes.mode, KubernetesMode::Kubeadm { .. })
+    keeps(server.kubernetes)
 }
 
 fn config<'s>(server: &'s ApiServer<'_>) -> Option<&'s Observed<KubeadmConfig>> {

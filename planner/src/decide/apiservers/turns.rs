@@ -194,12 +194,14 @@ pub(super) fn others_wait(
     others: &mut [Step],
 ) {
     let Some(first) = open.first() else { return };
-    let used: BTreeSet<&ClusterName> = first.kubernetes.clusters().collect();
+    let site = first.site;
+    let used = site.clusters.values().filter(|cluster| open.iter().any(|one| one.may_use(cluster)));
+    let used: BTreeSet<&ClusterName> = used.map(|cluster| &cluster.name).collect();
     let is_end = |verb: &Verb| matches!(verb, Verb::AwaitApiServer | Verb::KubeadmConfig);
     let awaits = own.iter().filter(|step| is_end(&step.id.verb));
     let awaits: BTreeSet<StepId> = awaits.map(|step| step.id.clone()).collect();
     let leaves = |step: &Step| {
-        let wanted = first.site.clusters.get(step.cluster()?)?.members.get(step.host())?;
+        let wanted = site.clusters.get(step.cluster()?)?.members.get(step.host())?;
         let host = facts.hosts.get(step.host())?.known()?;
         Some(moving::leaves_clients(wanted, host.clusters.get(step.cluster()?)?))
     };

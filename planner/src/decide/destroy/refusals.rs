@@ -4,7 +4,7 @@ use std::collections::BTreeSet;
 
 use super::Subject;
 use crate::decide::restore::former::Former;
-use crate::decide::{leaving, strays};
+use crate::decide::{apiservers, leaving, strays};
 use crate::facts::Observed;
 use crate::report::{Finding, FindingCode};
 
@@ -20,6 +20,7 @@ pub(super) fn found(subject: &Subject<'_>) -> Vec<Finding> {
     found.extend(several(subject));
     found.extend(of_another_site(subject));
     found.extend(unknown_members(subject));
+    found.extend(listed(subject));
     found.extend(api_servers(subject));
     found
 }
@@ -126,6 +127,19 @@ fn unknown_members(subject: &Subject<'_>) -> Option<Finding> {
             remove.collect::<String>()
         );
         finding(subject, FindingCode::DestroyRefused, message, hint)
+    })
+}
+
+/// An API server that is about to use another cluster still uses this one.
+fn listed(subject: &Subject<'_>) -> Option<Finding> {
+    let users = apiservers::users(subject.cluster, subject.facts);
+    (!users.is_empty()).then(|| {
+        let users = names(users.iter().map(|host| host.as_str()));
+        let message = format!("the API server of {users} lists its members");
+        let hint = "if it is to use another cluster: quorate apply first; if it is no longer needed, stop it and take its \
+                    configuration away"
+            .to_owned();
+        finding(subject, FindingCode::ClientsNotStopped, message, hint)
     })
 }
 

@@ -3,9 +3,8 @@
 use inventories::HostName;
 
 use super::{One, stay};
-use crate::decide::apiservers;
 use crate::decide::assess::View;
-use crate::decide::leaving::State;
+use crate::decide::leaving::{Leaving, State};
 use crate::decide::membership::majority;
 use crate::report::{Finding, FindingCode};
 use crate::spec::ClusterSpec;
@@ -61,24 +60,14 @@ pub(super) fn joins<'h>(join: impl Iterator<Item = &'h HostName>) -> Waits {
     Waits::new(why, "resolve what keeps the new members from joining, and plan again")
 }
 
-/// The API servers that list one of these, or may, and that this plan leaves as they are.
-pub(super) fn listed_by<'v>(view: &'v View<'_>, these: &[One<'_>]) -> Vec<&'v HostName> {
-    apiservers::lists_any(view, |servers| {
-        these.iter().any(|(_, one)| servers.contains(&one.client_url()))
-    })
-}
-
-/// API servers may be using them.
-pub(super) fn api_servers(hosts: &[&HostName]) -> Waits {
-    let names: Vec<&str> = hosts.iter().map(|host| host.as_str()).collect();
-    let names = names.join(", ");
-    let why = format!(
-        "the API server of {names} may be using it, and this plan does not change that one"
-    );
-    Waits::new(
-        why,
-        format!("resolve what keeps {names} as it is, or select it with --host as well"),
-    )
+/// API servers that this plan leaves as they are may use one of these, now or later.
+pub(super) fn listed(view: &View<'_>, these: &[One<'_>]) -> Option<Waits> {
+    let keepers = view.left.lists_any(|servers| {
+        let wanted = |one: &Leaving<'_>| one.wanted.member.client_url().to_string();
+        let mut these = these.iter();
+        these.any(|(_, one)| servers.contains(&one.client_url()) || servers.contains(&wanted(one)))
+    });
+    (!keepers.is_empty()).then(|| Waits::new(keepers.why("may be using it"), keepers.hint()))
 }
 
 /// Those that serve can still tell which data is right.

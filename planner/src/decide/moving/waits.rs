@@ -3,7 +3,6 @@
 use inventories::HostName;
 
 use super::names;
-use crate::decide::apiservers;
 use crate::decide::assess::View;
 use crate::decide::certificates;
 use crate::decide::leaving::Leaving;
@@ -125,16 +124,9 @@ pub(crate) fn still_listed(view: &View<'_>, members: &[MemberContext<'_>]) -> Op
             Some((format!("https://{old}"), member.wanted.member.client_url().to_string()))
         })
         .collect();
-    let keep: Vec<&HostName> = apiservers::lists_any(view, |servers| {
+    let keepers = view.left.lists_any(|servers| {
         places.iter().any(|(old, new)| servers.contains(old) && !servers.contains(new))
     });
-    if keep.is_empty() {
-        return None;
-    }
-    let keep = joined(keep);
-    let message = format!(
-        "the API server of {keep} may look for it at its old place only, and this plan does not change that one"
-    );
-    let hint = format!("resolve what keeps {keep} as it is, or select it with --host as well");
-    Some(held(message, hint))
+    (!keepers.is_empty())
+        .then(|| held(keepers.why("may look for it at its old place only"), keepers.hint()))
 }

@@ -75,6 +75,11 @@ processes() {
     say version "$(https "$where/version")"
 }
 
+configuration() {
+    kubectl --kubeconfig /etc/kubernetes/admin.conf --request-timeout=10s \
+        get --raw /api/v1/namespaces/kube-system/configmaps/kubeadm-config
+}
+
 # kubeadm's record, as an admin of this control plane sees it. `--raw` keeps no cache in anybody's home.
 record() {
     lacks=''
@@ -83,8 +88,9 @@ record() {
     say kubeadm-lacks "$lacks"
     [ -z "$lacks" ] || return 0
     status=0
-    said=$(kubectl --kubeconfig /etc/kubernetes/admin.conf --request-timeout=10s \
-        get --raw /api/v1/namespaces/kube-system/configmaps/kubeadm-config 2>&1) || status=$?
+    # kubectl warns beside what it prints. So only if it fails, it is asked again for the reason.
+    said=$(configuration) || status=$?
+    [ "$status" = 0 ] || said=$(configuration 2>&1 >/dev/null)
     say kubeadm-status "$status"
     say kubeadm "$(printf %s "$said" | head -c 262144 | base64 -w 0)"
 }

@@ -6,8 +6,9 @@ use base64::engine::general_purpose::STANDARD;
 use super::bench::{Bench, Run, on_each_shell};
 use crate::script;
 
-/// A kubectl whose API server has the map in a file, and says no to an older version of it.
+/// A kubectl whose API server has the map in a file, and says no to an older version of it. It warns beside its answers.
 const KUBECTL: &str = r#"
+echo 'W1130 12:00:00.000000 warnings.go:70] an old version' >&2
 [ "$1 $2" = '--kubeconfig admin.conf' ] || exit 64
 shift 3
 case $* in
@@ -43,8 +44,11 @@ fn the_map_is_read_as_it_is() {
         let said = String::from_utf8(reply.stdout).unwrap();
         let text = STANDARD.decode(said.lines().next().unwrap()).unwrap();
         assert_eq!((reply.status, text.as_slice()), (0, b"{\"a\": 1}".as_slice()));
-        std::fs::remove_file(bench.path("map")).unwrap();
-        assert_eq!(bench.run(&read).status, 1);
+        bench.program("kubectl", "echo 'The connection was refused' >&2; exit 1");
+        let reply = bench.run(&read);
+        let said = String::from_utf8_lossy(&reply.stdout).into_owned();
+        assert_eq!(reply.status, 1, "{said}");
+        assert!(said.contains("can't be read: The connection was refused"), "{said}");
     });
 }
 
