@@ -297,8 +297,8 @@ fn members(cluster: &ClusterSpec, view: &View<'_>, policy: &Policy, report: &mut
         if view.listed().is_none() {
             let place = cluster.place_of("members");
             finding.hint = Some(format!(
-                "bring back the members that run the cluster now\nor restore `members` in {}:{} until then",
-                place.file, place.line
+                "bring back the members that run the cluster now\nor restore `members` in {}:{} until then\nif they are lost: quorate recover --cluster {}",
+                place.file, place.line, cluster.name
             ));
         } else if !renames.is_empty() {
             finding.hint = Some(format!(
