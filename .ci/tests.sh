@@ -20,6 +20,7 @@ LONGEST=(
     a_cluster_moves_to_pods_and_back_under_load_and_no_write_is_lost
     a_roll_struck_at_any_step_comes_to_the_same_site
     a_repair_struck_at_any_step_comes_to_the_same_site
+    a_replacement_struck_at_any_step_comes_to_the_same_site
     each_way_forms_a_cluster_in_each_runtime
     a_roll_stops_at_a_kubelet_that_does_not_run_and_resumes_with_it
     a_kubelet_is_made_to_stand_alone_and_runs_the_members

@@ -42,6 +42,7 @@ mod remove;
 mod replacing;
 pub(crate) mod restore;
 pub(crate) mod roll;
+pub(crate) mod rows;
 pub(crate) mod runtime;
 pub(crate) mod sandbox;
 pub(crate) mod strays;

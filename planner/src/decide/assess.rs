@@ -8,7 +8,7 @@ use crate::decide::down::why_down;
 use crate::decide::formed::{Elsewhere, Reform};
 use crate::decide::leaving::{self, Leaving};
 use crate::decide::membership::{self, Joining};
-use crate::decide::{apiservers, machines, readdress};
+use crate::decide::{apiservers, machines, readdress, rows};
 use crate::facts::{ALARM, EtcdFacts, ListedMember, MemberFacts, Observed, SiteFacts};
 use crate::quorum::{NEAR, Quorum};
 use crate::report::{ClusterNow, Formation, Led};
@@ -277,14 +277,7 @@ fn down(
     // What etcd's own list does not name was never there, and is not down. An unstarted member has no
     // name in it.
     let is_listed = |host: &HostName| {
-        let url = spec.members.get(host).map(|wanted| wanted.member.peer_url().to_string());
-        list.is_none_or(|list| {
-            list.iter().any(|member| {
-                member.name == host.as_str()
-                    || url.as_ref().is_some_and(|url| member.peer_urls.contains(url))
-                    || readdress::listed_by_dns(spec, member) == Some(host)
-            })
-        })
+        list.is_none_or(|list| list.iter().any(|row| rows::may_be(spec, host, row)))
     };
     members
         .iter()

@@ -1,6 +1,7 @@
 //! The steps that bring a formed cluster back to what is wanted: a list of concerns, planned one after the other.
 
 mod proof;
+mod quorum;
 mod repair;
 mod restarts;
 
@@ -100,6 +101,7 @@ const CONCERNS: &[Concern] = &[
     proof::proven,
     restarts::take_turns,
     close,
+    quorum::missing,
 ];
 
 /// Plans for the members of a formed cluster whose hosts were seen. `after` are the disruptive

@@ -9,8 +9,8 @@ use crate::decide::assess::View;
 use crate::decide::leave;
 use crate::decide::leaving::State;
 use crate::decide::member_context::MemberContext;
-use crate::decide::membership::{Joining, entry, majority};
-use crate::decide::{moving, strays};
+use crate::decide::membership::{Joining, majority};
+use crate::decide::{moving, rows, strays};
 use crate::plan::{Action, Step, StepKind, Verb, Why};
 use crate::policy::Policy;
 use crate::report::{Finding, FindingCode, PlanReport};
@@ -114,7 +114,7 @@ fn way_out(cluster: &ClusterSpec, view: &View<'_>, id: &str) -> String {
     let list = view.listed().map(Vec::as_slice).unwrap_or_default();
     let own = |host: &HostName| view.members.get(host).copied();
     let is_its = |host: &&HostName| {
-        entry(cluster, list, (host, own(host))).is_some_and(|listed| listed.id == row.id)
+        rows::of_host(cluster, list, (host, own(host))).is_some_and(|listed| listed.id == row.id)
     };
     if let Some(host) = cluster.members.keys().find(is_its) {
         return format!("\nif the others agree: quorate plan --replace {host}");

@@ -13,7 +13,7 @@ use templates::head;
 use templates::layout::PkiFile;
 
 use crate::decide::assess::View;
-use crate::decide::{lost, moving, readdress, strays};
+use crate::decide::{lost, moving, readdress, rows, strays};
 use crate::facts::{ListedMember, MemberFacts, Observed};
 use crate::policy::Policy;
 use crate::report::{Finding, FindingCode, Formation, PlanReport};
@@ -246,7 +246,7 @@ fn members(cluster: &ClusterSpec, view: &View<'_>, policy: &Policy, report: &mut
     let named = strays::named(cluster, view, policy);
     let is_removed = |member: &Formed| named.iter().any(|row| member.id.as_ref() == Some(&row.id));
     let Some(formed) = formed_members(cluster, view) else { return };
-    let namesakes = strays::namesakes(cluster, view);
+    let namesakes = rows::ids_of_namesakes(cluster, view);
     let is_namesake = |member: &Formed| member.id.as_ref().is_some_and(|id| namesakes.contains(id));
     let own = formed.iter().filter(|member| !is_namesake(member));
     let running: BTreeMap<&str, &Formed> =
@@ -297,8 +297,8 @@ fn members(cluster: &ClusterSpec, view: &View<'_>, policy: &Policy, report: &mut
         if view.listed().is_none() {
             let place = cluster.place_of("members");
             finding.hint = Some(format!(
-                "bring back the members that run the cluster now\nor restore `members` in {}:{} until then",
-                place.file, place.line
+                "bring back the members that run the cluster now\nor restore `members` in {}:{} until then\nif they are lost: quorate recover --cluster {}",
+                place.file, place.line, cluster.name
             ));
         } else if !renames.is_empty() {
             finding.hint = Some(format!(

@@ -7,7 +7,7 @@ use std::net::SocketAddr;
 
 use inventories::{HostName, SiteName};
 
-use crate::decide::{assess, membership, readdress};
+use crate::decide::{assess, rows};
 use crate::facts::{Caller, EtcdFacts, HostFacts, ListedMember, MemberFacts, Observed, SiteFacts};
 use crate::plan::Leaver;
 use crate::spec::{Addresses, ClusterSpec, MemberSpec, SiteSpec};
@@ -222,20 +222,11 @@ fn hosts<'s>(
     traces: &BTreeMap<&str, BTreeSet<&HostName>>,
 ) -> BTreeSet<&'s HostName> {
     let list = assess::listed(cluster, facts).into_iter().flatten();
-    let listed = list.filter(|row| !is_member(cluster, row));
+    let listed = list.filter(|row| !rows::is_member(cluster, row));
     let listed = listed.filter_map(|row| host_of(spec, cluster, row));
     let traced = traces.get(cluster.name.as_str()).into_iter().flatten();
     let traced = traced.filter_map(|host| Some(spec.addresses.get_key_value(*host)?.0));
     listed.chain(traced).filter(|host| !cluster.members.contains_key(*host)).collect()
-}
-
-/// Whether a row of the list is a member that the inventory names.
-pub(crate) fn is_member(cluster: &ClusterSpec, row: &ListedMember) -> bool {
-    let is_there =
-        |wanted: &MemberSpec| row.peer_urls.contains(&wanted.member.peer_url().to_string());
-    cluster.members.keys().any(|host| row.name == host.as_str())
-        || cluster.members.values().any(is_there)
-        || readdress::listed_by_dns(cluster, row).is_some()
 }
 
 /// The host of a row: by its name, or where it has not started, by where it is to be found.
@@ -266,7 +257,7 @@ pub(crate) fn leaving<'a>(
         let seen = facts.hosts.get(host).and_then(Observed::known);
         let own = seen.and_then(|seen| seen.clusters.get(&cluster.name));
         let unstarted = |row: &&ListedMember| row.name.is_empty() && row.peer_urls.contains(&url);
-        let row = membership::named(list, host, &url, own).or_else(|| list.iter().find(unstarted));
+        let row = rows::named(list, host, &url, own).or_else(|| list.iter().find(unstarted));
         let place = row.map_or(Place::Removed, |row| Place::Listed {
             id: row.id.clone(),
             peer_urls: row.peer_urls.clone(),

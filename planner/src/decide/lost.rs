@@ -71,6 +71,12 @@ fn message(view: &View<'_>, host: &HostName, why: &str) -> String {
 
 /// What to do about a lost member.
 fn hint(cluster: &ClusterName, view: &View<'_>, host: &HostName) -> String {
+    if view.now.quorum.voters == 1 {
+        return format!(
+            "if its disk is only not mounted, mount it\n\
+             if its data is gone, see what is left: quorate recover --cluster {cluster}"
+        );
+    }
     if view.listed().is_none() || !view.now.quorum.holds() {
         return format!(
             "bring the other members back first: to replace this one, they need a quorum\n\

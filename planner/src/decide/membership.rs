@@ -7,7 +7,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use inventories::HostName;
 
 use crate::decide::assess::View;
-use crate::decide::{machines, readdress, replacing};
+use crate::decide::{machines, replacing, rows};
 use crate::facts::{ListedMember, MemberFacts};
 use crate::policy::Policy;
 use crate::quorum::Quorum;
@@ -50,7 +50,7 @@ pub(crate) fn joining<'a>(
         return BTreeMap::new();
     };
     let own = |host: &HostName| view.members.get(host).copied();
-    let place = |host: &HostName| match entry(cluster, list, (host, own(host))) {
+    let place = |host: &HostName| match rows::of_host(cluster, list, (host, own(host))) {
         None => Some(Joining::Unlisted),
         Some(listed) if replace.contains(host) && has_failed(view, host) => {
             Some(Joining::Failed(listed.id.clone()))
@@ -64,34 +64,6 @@ pub(crate) fn joining<'a>(
         Some(_) => None,
     };
     cluster.members.keys().filter_map(|host| Some((host, place(host)?))).collect()
-}
-
-/// The member of a host, as it is listed; `own` is what the host says of it.
-pub(crate) fn entry<'l>(
-    cluster: &ClusterSpec,
-    list: &'l [ListedMember],
-    (host, own): (&HostName, Option<&MemberFacts>),
-) -> Option<&'l ListedMember> {
-    let wanted = cluster.members.get(host)?;
-    let url = wanted.member.peer_url().to_string();
-    let is_it = |listed: &&ListedMember| {
-        listed.peer_urls.contains(&url) || readdress::listed_by_dns(cluster, listed) == Some(host)
-    };
-    named(list, host, &url, own).or_else(|| list.iter().find(is_it))
-}
-
-/// The row of the list that has the name of a host's member. etcd takes two members of one name: it is the one whose id
-/// the host has, or else the one at the member's place.
-pub(crate) fn named<'l>(
-    list: &'l [ListedMember],
-    host: &HostName,
-    url: &String,
-    own: Option<&MemberFacts>,
-) -> Option<&'l ListedMember> {
-    let rows = || list.iter().filter(|listed| listed.name == host.as_str());
-    let by_id = own.into_iter().flat_map(MemberFacts::member_ids);
-    let by_id = by_id.filter_map(|id| rows().find(|listed| listed.id == id)).next();
-    by_id.or_else(|| rows().find(|listed| listed.peer_urls.contains(url))).or_else(|| rows().next())
 }
 
 /// Whether no process of the member runs, as its own machine says. One whose host is unreachable may be alive.

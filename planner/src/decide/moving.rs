@@ -21,7 +21,7 @@ use templates::layout::PkiFile;
 
 use crate::decide::assess::{self, View};
 use crate::decide::member_context::MemberContext;
-use crate::decide::{membership, readdress};
+use crate::decide::{readdress, rows};
 use crate::facts::{HostFacts, ListedMember, MemberFacts, Observed, SiteFacts};
 use crate::plan::{Action, Guard, Step, StepKind, Verb, Why};
 use crate::report::{Finding, FindingCode};
@@ -88,7 +88,7 @@ fn moves(cluster: &ClusterSpec, facts: &SiteFacts) -> BTreeMap<HostName, MovesFr
         let seen = facts.hosts.get(host).and_then(Observed::known);
         let own = seen.and_then(|seen| seen.clusters.get(&cluster.name));
         let url = wanted.member.peer_url().to_string();
-        let listed = membership::named(list, host, &url, own).filter(|listed| !listed.learner)?;
+        let listed = rows::named(list, host, &url, own).filter(|listed| !listed.learner)?;
         Some((host.clone(), moves_from(host, wanted, listed, (seen, own))?))
     };
     cluster.members.iter().filter_map(moves).collect()
@@ -240,7 +240,7 @@ pub(crate) fn taken(cluster: &ClusterSpec, view: &View<'_>) -> Vec<Finding> {
         let whose = |host: &&HostName| {
             let own = view.members.get(*host).copied();
             let listed =
-                membership::entry(cluster, view.listed().map_or(&[], Vec::as_slice), (host, own));
+                rows::of_host(cluster, view.listed().map_or(&[], Vec::as_slice), (host, own));
             listed.is_some_and(|listed| listed.id == other.id)
         };
         let id = &other.id;

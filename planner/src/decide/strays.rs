@@ -6,9 +6,9 @@ use std::collections::{BTreeMap, BTreeSet};
 use crate::decide::assess::View;
 use crate::decide::corrupt;
 use crate::decide::leave;
-use crate::decide::leaving;
 use crate::decide::member_context::MemberContext;
 use crate::decide::membership::majority;
+use crate::decide::rows;
 use crate::facts::ListedMember;
 use crate::plan::{Action, Leaver, Step, StepId, StepKind, Verb, Why};
 use crate::policy::Policy;
@@ -33,26 +33,9 @@ pub(crate) fn of_nobody<'v>(cluster: &ClusterSpec, view: &'v View<'_>) -> Vec<&'
     rows.filter(|row| owner(cluster, view, row).is_none()).collect()
 }
 
-/// The ids of rows that have the name of a member that another row is: the one whose id the host's own etcd has, or else
-/// the one at the member's place. etcd takes two members of one name.
-pub(crate) fn namesakes(cluster: &ClusterSpec, view: &View<'_>) -> BTreeSet<String> {
-    let mut namesakes = BTreeSet::new();
-    for (host, wanted) in &cluster.members {
-        let list = view.listed().into_iter().flatten();
-        let rows: Vec<&ListedMember> = list.filter(|row| row.name == host.as_str()).collect();
-        let own = view.answers().find(|(other, _)| *other == host).map(|(_, etcd)| &etcd.member_id);
-        let url = wanted.member.peer_url().to_string();
-        let by_id = rows.iter().find(|row| own == Some(&row.id));
-        let owner = by_id.or_else(|| rows.iter().find(|row| row.peer_urls.contains(&url)));
-        let Some(owner) = owner else { continue };
-        namesakes.extend(rows.iter().map(|row| row.id.clone()).filter(|id| *id != owner.id));
-    }
-    namesakes
-}
-
 /// The host of the inventory that a row belongs to, and what takes it off the list.
 fn owner(cluster: &ClusterSpec, view: &View<'_>, row: &ListedMember) -> Option<(String, String)> {
-    if leaving::is_member(cluster, row) && !namesakes(cluster, view).contains(&row.id) {
+    if rows::is_member(cluster, row) && !rows::ids_of_namesakes(cluster, view).contains(&row.id) {
         let name = if row.name.is_empty() { row.peer_urls.join(", ") } else { row.name.clone() };
         let hint = "if it failed: quorate apply --replace HOST; if it is to leave: take its host out of `members`";
         return Some((format!("{name}, which `members` names"), hint.to_owned()));

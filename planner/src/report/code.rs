@@ -142,6 +142,8 @@ codes! {
     NoKubelet = "no-kubelet",
     /// The host's kernel allows no namespaces of a kind that etcd's unit or pod needs.
     NoNamespaces = "no-namespaces",
+    /// No member of a formed cluster knows a leader, and quorate has nothing to start or repair.
+    NoQuorum = "no-quorum",
     /// The host has no route to a peer.
     NoRoute = "no-route",
     /// A cluster ran out of space: what a database uses of its quota.

@@ -23,6 +23,7 @@ scenarios! {
     a_bootstrap_struck_at_any_step_comes_to_the_same_site,
     a_roll_struck_at_any_step_comes_to_the_same_site,
     a_repair_struck_at_any_step_comes_to_the_same_site,
+    a_replacement_struck_at_any_step_comes_to_the_same_site,
     a_change_of_minor_struck_at_any_step_comes_to_the_same_site,
 }
 
@@ -46,6 +47,10 @@ pub(crate) fn a_repair_struck_at_any_step_comes_to_the_same_site(runtime: Runtim
     sweep("c-repair", runtime, &mut Operation::Repair);
 }
 
+pub(crate) fn a_replacement_struck_at_any_step_comes_to_the_same_site(runtime: Runtime) {
+    sweep("c-new", runtime, &mut Operation::Replace);
+}
+
 /// Up or down: one of them by chance.
 pub(crate) fn a_change_of_minor_struck_at_any_step_comes_to_the_same_site(runtime: Runtime) {
     let mut ways = vec![(V3_5, NEWEST), (NEWEST, V3_5)];
@@ -67,8 +72,9 @@ fn sweep(lab: &str, runtime: Runtime, operation: &mut Operation) {
     let mut points = Vec::new();
     for _ in 0..operation.rounds() {
         operation.set_up(&stage);
-        points = points::of_plan(&stage.run(&["plan", "--json"]).ends(0).json());
-        timing = strike::undisturbed(&stage);
+        let plan = stage.run(&[&["plan", "--json"], operation.words()].concat());
+        points = points::of_plan(&plan.ends(0).json());
+        timing = strike::undisturbed(&stage, operation.words());
         stage.expect_nothing_to_do();
         wanted.push(Digest::collect(&stage, &members));
     }
@@ -81,8 +87,8 @@ fn sweep(lab: &str, runtime: Runtime, operation: &mut Operation) {
     for point in chosen(points) {
         let at = Instant::now();
         operation.set_up(&stage);
-        strike(&stage, &point, &timing);
-        finish(&stage, &point);
+        strike(&stage, operation.words(), &point, &timing);
+        finish(&stage, operation, &point);
         stage.expect_nothing_to_do();
         members.expect_whole(&stage);
         let digest = Digest::collect(&stage, &members);
@@ -104,9 +110,10 @@ fn sweep(lab: &str, runtime: Runtime, operation: &mut Operation) {
 
 /// The apply after the blow: it waits for nobody's lease.
 #[track_caller]
-fn finish(stage: &Stage, point: &Point) {
+fn finish(stage: &Stage, operation: &Operation, point: &Point) {
+    let apply = || stage.run(&[&["apply", "--yes"], operation.rest(stage)].concat());
     for _ in 1..APPLIES {
-        let run = stage.run(&["apply", "--yes"]);
+        let run = apply();
         if run.code == Some(0) {
             if run.stdout.contains("No changes") {
                 // Nothing was left to do, for which nobody takes a lock. The dead run's ends with its
@@ -120,7 +127,7 @@ fn finish(stage: &Stage, point: &Point) {
         assert!(point.blow == Blow::PowerCut && run.code != Some(5), "{point}: {}", run.text());
         operation::settle(stage);
     }
-    stage.run(&["apply", "--yes"]).ends(0);
+    apply().ends(0);
 }
 
 fn chosen(points: Vec<Point>) -> Vec<Point> {

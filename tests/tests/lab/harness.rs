@@ -25,7 +25,7 @@ use quorate_lab::{Host, Kubelet, Lab, LabError, LabName, Options, SiteOptions, S
 
 pub(crate) use cluster::Members;
 pub(crate) use digest::Digest;
-pub(crate) use follower::Follower;
+pub(crate) use follower::{Clients, Follower};
 pub(crate) use run::Run;
 pub(crate) use runtime::{Scenario, options, serves};
 pub(crate) use seeded::Seeded;

@@ -1,10 +1,10 @@
-//! The members change while a client writes.
+//! The members change while a client writes and another one watches.
 
 use quorate_lab::releases::Version;
 use quorate_lab::site::Runtime;
 use quorate_lab::{Host, SiteOptions};
 
-use crate::harness::{Members, NEWEST, Stage, Writer, eventually, on, options};
+use crate::harness::{Clients, Members, NEWEST, Stage, eventually, on, options};
 
 scenarios! {
     a_failed_member_is_replaced,
@@ -16,9 +16,9 @@ scenarios! {
 pub(crate) fn a_failed_member_is_replaced(runtime: Runtime) {
     let stage = Stage::formed("m-new", 3, &options(runtime));
     let members = Members::of_main(NEWEST, 3);
-    let (cluster, old) = (members.id(&stage.host(1)), member_id(&members, &stage.host(2)));
+    let (cluster, old) = (members.id(&stage.host(1)), members.id_of(&stage.host(2)));
     stage.run(&["apply", "--yes", "--replace", "etcd-2"]).ends(64).says("--confirm etcd-2");
-    let writer = Writer::start(&stage);
+    let clients = Clients::start(&stage);
     stage.reinstall(&stage.host(2));
     stage.run(&["plan"]).ends(8).says("[lost-member]").says("quorate apply --replace etcd-2");
     let plan = stage.run(&["plan", "--replace", "etcd-2"]).ends(0);
@@ -30,11 +30,10 @@ pub(crate) fn a_failed_member_is_replaced(runtime: Runtime) {
     apply.kill().unwrap();
     apply.wait().unwrap();
     let rest = stage.run(&["apply", "--yes"]).ends(0);
-    let written = writer.finish();
-    written.expect_all_there(&members, &stage);
+    let written = clients.finish(&members, &stage);
     written.note(&format!("replaced; the second apply took {:.1} s", rest.took.as_secs_f64()));
     assert_eq!(members.id(&stage.host(1)), cluster);
-    assert_ne!(member_id(&members, &stage.host(2)), old);
+    assert_ne!(members.id_of(&stage.host(2)), old);
     expect_settled(&stage, &members);
 }
 
@@ -45,8 +44,8 @@ pub(crate) fn members_move_to_other_hosts(runtime: Runtime) {
     let members = Members::of_main(NEWEST, 3);
     let (one, three, four) = (stage.host(1), stage.host(3), stage.host(4));
     let cluster = members.id(&one);
-    lead(&members, &stage, &three);
-    let writer = Writer::start(&stage);
+    members.lead(&stage, &three);
+    let clients = Clients::start(&stage);
 
     rename(&stage, "etcd-3", "etcd-4");
     let plan = stage.run(&["plan"]).ends(0);
@@ -58,23 +57,22 @@ pub(crate) fn members_move_to_other_hosts(runtime: Runtime) {
     apply.kill().unwrap();
     apply.wait().unwrap();
     let swapped = stage.run(&["apply", "--yes"]).ends(0).took;
-    expect_names(&members, &one, &["etcd-1", "etcd-2", "etcd-4"]);
+    members.expect_names(&one, &["etcd-1", "etcd-2", "etcd-4"]);
     expect_decommissioned(&three);
     stage.expect_nothing_to_do();
 
     four.kill().unwrap();
     rename(&stage, "etcd-4", "etcd-3");
     let back = stage.run(&["apply", "--yes"]).ends(0).took;
-    expect_names(&members, &one, &["etcd-1", "etcd-2", "etcd-3"]);
+    members.expect_names(&one, &["etcd-1", "etcd-2", "etcd-3"]);
     four.boot().unwrap();
     stage.run(&["plan"]).ends(0).says("etcd-4").says("archive its data");
     stage.run(&["apply", "--yes"]).ends(0);
-    expect_names(&members, &one, &["etcd-1", "etcd-2", "etcd-3"]);
+    members.expect_names(&one, &["etcd-1", "etcd-2", "etcd-3"]);
     expect_decommissioned(&four);
     stage.expect_nothing_to_do();
 
-    let written = writer.finish();
-    written.expect_all_there(&members, &stage);
+    let written = clients.finish(&members, &stage);
     written.note(&format!(
         "swapped in {:.1} s, and for a dead one in {:.1} s",
         swapped.as_secs_f64(),
@@ -90,8 +88,8 @@ fn a_cluster_shrinks_to_one_and_grows_again() {
     let stage = Stage::formed("m-shrink", 3, &SiteOptions::default());
     let members = Members::of_main(NEWEST, 3);
     let all = "\"etcd-1\", \"etcd-2\", \"etcd-3\"";
-    lead(&members, &stage, &stage.host(2));
-    let writer = Writer::start(&stage);
+    members.lead(&stage, &stage.host(2));
+    let clients = Clients::start(&stage);
     stage.edit(|text| text.replace(all, "\"etcd-1\""));
     // It is killed once one is removed.
     let mut apply = stage.command(&["apply", "--yes"]).spawn().unwrap();
@@ -101,14 +99,13 @@ fn a_cluster_shrinks_to_one_and_grows_again() {
     apply.kill().unwrap();
     apply.wait().unwrap();
     let shrunk = stage.run(&["apply", "--yes"]).ends(0).took;
-    expect_names(&members, &stage.host(1), &["etcd-1"]);
+    members.expect_names(&stage.host(1), &["etcd-1"]);
     [2, 3].iter().for_each(|number| expect_decommissioned(&stage.host(*number)));
     stage.expect_nothing_to_do();
     stage.run(&["archives", "list"]).ends(0).says("-snapshot.db");
     stage.edit(|text| text.replace("members = [\"etcd-1\"]", &format!("members = [{all}]")));
     let grown = stage.run(&["apply", "--yes"]).ends(0).took;
-    let written = writer.finish();
-    written.expect_all_there(&members, &stage);
+    let written = clients.finish(&members, &stage);
     let (shrunk, grown) = (shrunk.as_secs_f64(), grown.as_secs_f64());
     written.note(&format!("shrunk to 1 in {shrunk:.1} s, grown to 3 in {grown:.1} s"));
     members.expect_whole(&stage);
@@ -120,7 +117,7 @@ fn a_cluster_shrinks_to_one_and_grows_again() {
 fn a_member_without_a_host_is_removed_by_its_id() {
     let stage = Stage::formed("m-stray", 3, &SiteOptions::default());
     let members = Members::of_main(NEWEST, 3);
-    let writer = Writer::start(&stage);
+    let clients = Clients::start(&stage);
     // etcd adds nobody until its leader has been connected to the others for some seconds.
     let add = members.command("member add stray --peer-urls=https://192.0.2.9:2380");
     eventually("etcd adds a member", || stage.host(1).ssh(&add).unwrap().status.success());
@@ -129,14 +126,13 @@ fn a_member_without_a_host_is_removed_by_its_id() {
     let id = row.split(", ").next().unwrap();
     let plan = stage.run(&["plan"]).ends(8).says("[changing-members]").says("an unstarted member");
     plan.says(&format!("--remove-member {id}"));
-    let own = member_id(&members, &stage.host(2));
+    let own = members.id_of(&stage.host(2));
     stage.run(&["plan", "--remove-member", &own]).ends(8).says("[remove-refused]");
     let run = stage.run(&["apply", "--yes", "--remove-member", id]).ends(0);
     let run = run.says("save a snapshot").says("which never started");
-    let written = writer.finish();
-    written.expect_all_there(&members, &stage);
+    let written = clients.finish(&members, &stage);
     written.note(&format!("removed a stray in {:.1} s", run.took.as_secs_f64()));
-    expect_names(&members, &stage.host(1), &["etcd-1", "etcd-2", "etcd-3"]);
+    members.expect_names(&stage.host(1), &["etcd-1", "etcd-2", "etcd-3"]);
     members.expect_whole(&stage);
     stage.expect_nothing_to_do();
 }
@@ -147,33 +143,23 @@ fn rename(stage: &Stage, from: &str, to: &str) {
     stage.edit(|text| text.replace(&quoted(from), &quoted(to)));
 }
 
-/// Makes a host's member the leader.
-fn lead(members: &Members, stage: &Stage, host: &Host) {
-    let id = member_id(members, host);
-    for one in stage.hosts() {
-        // Only the leader takes the order.
-        let _ = one.ssh(&members.command(&format!("move-leader {id}"))).unwrap();
-    }
-}
-
-/// The list has these members, each with a vote.
-#[track_caller]
-fn expect_names(members: &Members, host: &Host, names: &[&str]) {
-    let list = members.etcdctl(host, "member list");
-    let mut listed: Vec<&str> = list.lines().filter_map(|line| line.split(", ").nth(2)).collect();
-    listed.sort_unstable();
-    assert_eq!(listed, names, "{list}");
-    assert!(!list.contains("true"), "a learner is left: {list}");
-}
-
 /// Nothing of the member is on its host but its data, which is kept.
 #[track_caller]
 fn expect_decommissioned(host: &Host) {
-    let gone = "! pgrep -x etcd && ! ls -d /etc/systemd/system/etcd-main.service* /etc/etcd/main \
-        /etc/kubernetes/manifests/etcd-main.yaml /var/lib/quorate/main /var/lib/etcd/main/member 2>/dev/null";
-    on(host, gone);
+    expect_nothing_of("main", host);
     on(host, "ls -d /var/lib/etcd/main/archived/*Z-[0-9a-f]*/wal");
     on(host, "test -x /opt/quorate/etcd/*/etcd && test -e /var/lib/quorate/site");
+}
+
+/// No process, unit, pod, certificate or record of a cluster's member is on the host, and no data that it could start with.
+#[track_caller]
+pub(crate) fn expect_nothing_of(cluster: &str, host: &Host) {
+    let gone = format!(
+        "! pgrep -f -- '[-]-data-dir=/var/lib/etcd/{cluster}' && ! ls -d /etc/systemd/system/etcd-{cluster}.service* \
+         /etc/etcd/{cluster} /etc/kubernetes/manifests/etcd-{cluster}.yaml /var/lib/quorate/{cluster} \
+         /var/lib/etcd/{cluster}/member 2>/dev/null"
+    );
+    on(host, &gone);
 }
 
 /// etcd 3.4 has learners, and etcdctl 3.4 other answers.
@@ -185,10 +171,9 @@ fn a_member_that_lost_its_disk_is_replaced_on_3_4() {
     let members = Members::of_main(version, 3);
     on(&stage.host(3), "pkill -KILL -x etcd; rm -rf /var/lib/etcd/main/member");
     eventually("nothing runs there", || on(&stage.host(3), "pgrep -x etcd || echo none") == "none");
-    let writer = Writer::start(&stage);
+    let clients = Clients::start(&stage);
     stage.run(&["apply", "--yes", "--replace", "etcd-3"]).ends(0);
-    let written = writer.finish();
-    written.expect_all_there(&members, &stage);
+    let written = clients.finish(&members, &stage);
     written.note("replaced on 3.4");
     expect_settled(&stage, &members);
 }
@@ -201,34 +186,25 @@ fn a_cluster_of_one_grows_to_three() {
     let one = Members::of_main(NEWEST, 1);
     one.expect_whole(&stage);
     let cluster = one.id(&stage.host(1));
-    let writer = Writer::start(&stage);
+    let clients = Clients::start(&stage);
     stage.edit(|text| {
         text.replace("members = [\"etcd-1\"]", "members = [\"etcd-1\", \"etcd-2\", \"etcd-3\"]")
     });
     let plan = stage.run(&["plan"]).ends(0);
     plan.says("add etcd-2, as a learner").says("add etcd-3, as a learner");
     let apply = stage.run(&["apply", "--yes"]).ends(0);
-    let written = writer.finish();
     let members = Members::of_main(NEWEST, 3);
-    written.expect_all_there(&members, &stage);
+    let written = clients.finish(&members, &stage);
     written.note(&format!("grown from 1 to 3 in {:.1} s", apply.took.as_secs_f64()));
     assert_eq!(members.id(&stage.host(1)), cluster);
     expect_settled(&stage, &members);
 }
 
 /// Three voters, nothing to do, and so after reboots.
-fn expect_settled(stage: &Stage, members: &Members) {
+pub(crate) fn expect_settled(stage: &Stage, members: &Members) {
     members.expect_whole(stage);
     let list = members.etcdctl(&stage.host(1), "member list");
     assert!(!list.contains("true"), "a learner is left: {list}");
     stage.expect_nothing_to_do();
     stage.survives_reboots(members);
-}
-
-/// The id of a host's member, as the list has it.
-fn member_id(members: &Members, host: &Host) -> String {
-    let list = members.etcdctl(host, "member list");
-    let name = format!(", {}, ", host.name());
-    let line = list.lines().find(|line| line.contains(&name)).unwrap();
-    line.split(',').next().unwrap().to_owned()
 }

@@ -42,6 +42,7 @@ fn scenarios() -> Vec<Scenario> {
         crate::lost_memory::SCENARIOS,
         crate::membership::SCENARIOS,
         crate::renewal::SCENARIOS,
+        crate::replacing::SCENARIOS,
         crate::restore::SCENARIOS,
         crate::secrets::SCENARIOS,
         crate::stopped::SCENARIOS,

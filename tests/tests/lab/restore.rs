@@ -110,12 +110,7 @@ fn come_back(stage: &Stage, members: &Members, bumps: bool) {
     let watched = revision(members, &stage.host(1));
     restore(stage, &id, &STOPPED).ends(8).says("[data-loss]");
     assert_eq!(count(members, &stage.host(1), "/newer/"), 7);
-    // etcdctl's own watch would end once its member knows no leader.
-    let pki = "/etc/etcd/main/pki/current";
-    let asked = "-d '{\"create_request\":{\"key\":\"L29sZC8=\"}}' https://127.0.0.1:2379/v3/watch";
-    let shown = format!("--cert {pki}/healthcheck.crt --key {pki}/healthcheck.key");
-    let watch = format!("curl -sN --cacert {pki}/client-ca.crt {shown} {asked}");
-    on(&stage.host(1), &format!("systemd-run --quiet --unit=watcher {watch}"));
+    members.watch_on(&stage.host(1));
     let all = [&STOPPED[..], &["--allow-data-loss", "main"]].concat();
     restore(stage, &id, &all).ends(6).says("curl on this host. Stop them first");
     on(&stage.host(1), "systemctl stop watcher");

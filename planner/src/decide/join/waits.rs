@@ -4,7 +4,8 @@ use super::goes;
 use crate::decide::assess::View;
 use crate::decide::form;
 use crate::decide::member_context::MemberContext;
-use crate::decide::membership::{self, Joining};
+use crate::decide::membership::Joining;
+use crate::decide::rows;
 use crate::decide::runtime;
 use crate::facts::ListedMember;
 use crate::spec::ClusterSpec;
@@ -55,7 +56,7 @@ pub(super) fn waits(
         let goes =
             newcomers.iter().any(|(member, place)| member.name == *host && place.goes().is_some());
         let own = view.members.get(host).copied();
-        let listed = membership::entry(cluster, list, (host, own)).filter(|_| !goes);
+        let listed = rows::of_host(cluster, list, (host, own)).filter(|_| !goes);
         spec.moves_from.is_some() || listed.is_some_and(|listed| listed.peer_urls != url)
     });
     let elsewhere: Vec<&str> = elsewhere.map(|(host, _)| host.as_str()).collect();

@@ -27,8 +27,8 @@ struct Apply {
 }
 
 impl Apply {
-    fn start(stage: &Stage) -> Self {
-        let mut command = stage.command(&["apply", "--yes", "--json"]);
+    fn start(stage: &Stage, words: &[&str]) -> Self {
+        let mut command = stage.command(&[&["apply", "--yes", "--json"], words].concat());
         let mut process = command.stdout(Stdio::piped()).stderr(Stdio::null()).spawn().unwrap();
         let out = BufReader::new(process.stdout.take().unwrap());
         let (tell, lines) = mpsc::channel();
@@ -64,8 +64,8 @@ impl Apply {
 }
 
 /// Applies, undisturbed.
-pub(super) fn undisturbed(stage: &Stage) -> Timing {
-    let mut apply = Apply::start(stage);
+pub(super) fn undisturbed(stage: &Stage, words: &[&str]) -> Timing {
+    let mut apply = Apply::start(stage, words);
     let (mut started, mut timing) = (BTreeMap::new(), Timing::default());
     let mut said = Vec::new();
     for (at, line) in &apply.lines {
@@ -85,8 +85,8 @@ pub(super) fn undisturbed(stage: &Stage) -> Timing {
 
 /// Applies, and strikes at a point. The apply is over then, and every host is up.
 #[track_caller]
-pub(super) fn strike(stage: &Stage, point: &Point, timing: &Timing) {
-    let mut apply = Apply::start(stage);
+pub(super) fn strike(stage: &Stage, words: &[&str], point: &Point, timing: &Timing) {
+    let mut apply = Apply::start(stage, words);
     apply.wait_for(&point.moment);
     if let Moment::Halfway(step) = &point.moment {
         thread::sleep(timing.0[step] / 2);

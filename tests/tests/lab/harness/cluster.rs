@@ -72,4 +72,45 @@ impl Members {
         let list: Value = serde_json::from_str(&self.etcdctl(host, "member list -w json")).unwrap();
         list["header"]["cluster_id"].to_string()
     }
+
+    /// The id of a host's member, as the list has it.
+    pub(crate) fn id_of(&self, host: &Host) -> String {
+        let list = self.etcdctl(host, "member list");
+        let name = format!(", {}, ", host.name());
+        let row = list.lines().find(|line| line.contains(&name)).unwrap();
+        row.split(',').next().unwrap().to_owned()
+    }
+
+    /// The list has these members, each with a vote.
+    #[track_caller]
+    pub(crate) fn expect_names(&self, host: &Host, names: &[&str]) {
+        let list = self.etcdctl(host, "member list");
+        let mut listed: Vec<&str> =
+            list.lines().filter_map(|line| line.split(", ").nth(2)).collect();
+        listed.sort_unstable();
+        assert_eq!(listed, names, "{list}");
+        assert!(!list.contains("true"), "a learner is left: {list}");
+    }
+
+    /// Makes a host's member the leader.
+    pub(crate) fn lead(&self, stage: &Stage, host: &Host) {
+        let id = self.id_of(host);
+        for one in stage.hosts() {
+            // Only the leader takes the order.
+            let _ = one.ssh(&self.command(&format!("move-leader {id}"))).unwrap();
+        }
+    }
+
+    /// A client on the host that stays connected to its member, as the unit `watcher`. etcdctl's own watch would end once
+    /// its member knows no leader.
+    pub(crate) fn watch_on(&self, host: &Host) {
+        let Self { cluster, client_port, .. } = self;
+        let pki = format!("/etc/etcd/{cluster}/pki/current");
+        let asked = "-d '{\"create_request\":{\"key\":\"L29sZC8=\"}}'";
+        let shown = format!("--cert {pki}/healthcheck.crt --key {pki}/healthcheck.key");
+        let watch = format!(
+            "curl -sN --cacert {pki}/client-ca.crt {shown} {asked} https://127.0.0.1:{client_port}/v3/watch"
+        );
+        on(host, &format!("systemd-run --quiet --unit=watcher {watch}"));
+    }
 }

@@ -16,7 +16,8 @@ const SCRIPT: &str = r#"
 set -eu
 cd /
 pki=etc/etcd/main/pki current=$(readlink etc/etcd/main/pki/current)
-token=$(cat var/lib/quorate/main/token)
+# The member that took another one's place has none.
+token=$(cat var/lib/quorate/main/token 2>/dev/null || echo no-token)
 masked() { sed "s/$token/TOKEN/g; s/$current/CURRENT/g"; }
 
 # The generation before the current one stays by right, and is nobody's any more; so does the note of

@@ -12,10 +12,33 @@ use std::thread::{self, JoinHandle};
 use std::time::Duration;
 
 use super::writer::client;
-use super::{Members, Stage, Written, text};
+use super::{Members, Stage, Writer, Written, text};
 
 /// Given before a command's own options, which are for a writer.
 const PATIENT: [&str; 2] = ["--dial-timeout=30s", "--command-timeout=60s"];
+
+/// A writer and a follower of what it writes.
+pub(crate) struct Clients {
+    writer: Writer,
+    follower: Follower,
+}
+
+impl Clients {
+    /// Begins to watch, and then to write.
+    pub(crate) fn start(stage: &Stage) -> Self {
+        let follower = Follower::start(stage);
+        Self { writer: Writer::start(stage), follower }
+    }
+
+    /// Stops. Every acknowledged write is there, and was seen once and in order.
+    #[track_caller]
+    pub(crate) fn finish(self, members: &Members, stage: &Stage) -> Written {
+        let written = self.writer.finish();
+        written.expect_all_there(members, stage);
+        self.follower.expect_all_seen(&written, members, stage);
+        written
+    }
+}
 
 /// Runs until it is asked what it saw.
 pub(crate) struct Follower {

@@ -60,3 +60,36 @@ fn a_member_that_goes_down_meanwhile_only_delays_it() {
         }
     }
 }
+
+/// The apply is killed anywhere, and then members that were to leave are lost with the votes that they still have. The one that stays
+/// runs as the inventory wants it, and a plan that finds nothing to do would call that well.
+#[test]
+fn a_plan_is_not_empty_while_votes_of_lost_members_keep_the_cluster_without_a_quorum() {
+    for runtime in [Runtime::Systemd, Runtime::StaticPod] {
+        let site = Site::new(runtime, 3, &[2]);
+        let mut stuck = 0;
+        for number in 0..site.plan().steps.len() {
+            let stopped = applied(site.world.clone(), &site.wanted, Some(Crash::After(number)));
+            for lost in [&["etcd-1"][..], &["etcd-3"], &["etcd-1", "etcd-3"]] {
+                let mut world = stopped.clone();
+                for name in lost {
+                    world.strike(&host(name), Fault::DiskLost).unwrap();
+                }
+                if !world.quorate().is_empty() {
+                    continue;
+                }
+                stuck += 1;
+                let plan = sound(&world, &site.wanted);
+                let story = world.story.join("\n");
+                assert!(!plan.is_empty(), "{number}, without {lost:?}\n{story}");
+                if plan.steps.is_empty() {
+                    let hints = plan.report.blocked.iter();
+                    let hints: Vec<_> = hints.filter_map(|one| one.finding.hint.as_ref()).collect();
+                    let leads_on = hints.iter().any(|hint| hint.contains("quorate recover"));
+                    assert!(leads_on, "{hints:#?}\n{story}");
+                }
+            }
+        }
+        assert!(stuck > 0);
+    }
+}
