@@ -7,7 +7,8 @@ use std::path::{Path, PathBuf};
 
 use inventories::inventory::{Bootstrap, SshConfig};
 use inventories::{
-    ClusterName, Diagnostic, DiscoveryV3, FlagChecks, Inventory, MAX_BYTES, Parsed, Source,
+    BackupTarget, ClusterName, Diagnostic, DiscoveryV3, FlagChecks, Inventory, MAX_BYTES, Parsed,
+    Source,
 };
 use planner::SiteSpec;
 use planner::spec::ClusterSpec;
@@ -164,10 +165,16 @@ pub fn folder_of(path: &Path) -> &Path {
 /// Relative paths of files begin at the inventory's folder, and `~/` at the home.
 fn with_rebased_paths(mut inventory: Inventory, folder: &Path) -> Inventory {
     let rebase = |path: &PathBuf| rebased(path, folder);
-    for host in inventory.hosts.values_mut() {
-        let files = host.ssh.identity_files.iter().map(rebase).collect();
-        host.ssh.identity_files = files;
-        if let SshConfig::File(file) = &mut host.ssh.config {
+    let targets = inventory.clusters.values_mut().filter_map(|cluster| cluster.backups.as_mut());
+    let far = targets.flat_map(|backups| &mut backups.to).filter_map(|target| match target {
+        BackupTarget::Sftp(target) => Some(&mut target.ssh),
+        BackupTarget::Folder(_) | BackupTarget::S3(_) => None,
+    });
+    for ssh in inventory.hosts.values_mut().map(|host| &mut host.ssh).chain(far) {
+        for path in &mut ssh.identity_files {
+            *path = rebase(path);
+        }
+        if let SshConfig::File(file) = &mut ssh.config {
             *file = rebase(file);
         }
     }

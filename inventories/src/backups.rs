@@ -1,8 +1,10 @@
 //! Where a cluster's backups go, who can open them, and how many are kept.
 
 use std::fmt;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::time::Duration;
+
+use crate::inventory::Ssh;
 
 /// The backups of a cluster.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -26,6 +28,24 @@ pub enum BackupTarget {
     Folder(PathBuf),
     /// A bucket of an S3 server.
     S3(S3Target),
+    /// A folder of another host, over SFTP.
+    Sftp(SftpTarget),
+}
+
+/// A folder of another host, and how to log in there.
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
+pub struct SftpTarget {
+    /// What is written of the login; SSH's own configuration says the rest.
+    pub ssh: Ssh,
+    /// The folder as a URL has it: `/srv/etcd`, or `/~/etcd` for one in the login's home.
+    pub path: String,
+}
+
+impl SftpTarget {
+    /// The folder as the host takes it: without a leading slash it begins at the login's home.
+    pub fn folder(&self) -> &Path {
+        Path::new(self.path.strip_prefix("/~/").unwrap_or(&self.path))
+    }
 }
 
 /// A part of a bucket, and the server that has it.
@@ -71,6 +91,20 @@ impl fmt::Display for BackupTarget {
             }
             BackupTarget::S3(S3Target { bucket, prefix, .. }) => {
                 write!(f, "s3://{bucket}/{prefix}")
+            }
+            BackupTarget::Sftp(SftpTarget { ssh, path }) => {
+                f.write_str("sftp://")?;
+                if let Some(user) = &ssh.user {
+                    write!(f, "{user}@")?;
+                }
+                match ssh.host.contains(':') {
+                    true => write!(f, "[{}]", ssh.host)?,
+                    false => f.write_str(&ssh.host)?,
+                }
+                if let Some(port) = ssh.port {
+                    write!(f, ":{port}")?;
+                }
+                f.write_str(path)
             }
         }
     }

@@ -107,7 +107,7 @@ pub enum San {
 }
 
 /// How to log in to a host. What is `None` is left to SSH's own configuration and defaults.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
 pub struct Ssh {
     /// Name or address to connect to; the host's `address` unless set.
     pub host: String,
@@ -126,7 +126,7 @@ pub struct Ssh {
 }
 
 /// The configuration of ssh that counts for a login.
-#[derive(Debug, Clone, PartialEq, Eq, Default)]
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Default)]
 pub enum SshConfig {
     /// `~/.ssh/config`, and after it `/etc/ssh/ssh_config`.
     #[default]

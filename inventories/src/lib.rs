@@ -34,7 +34,7 @@ pub mod systemd;
 pub mod version;
 
 pub use account::AccountName;
-pub use backups::{BackupTarget, Backups, BucketStyle, Keep, S3Server, S3Target};
+pub use backups::{BackupTarget, Backups, BucketStyle, Keep, S3Server, S3Target, SftpTarget};
 pub use diagnostic::{Diagnostic, Severity};
 pub use discovery::{DiscoveryV2, DiscoveryV3, DnsSrv};
 pub use firewall::{Firewall, Network};

@@ -104,8 +104,9 @@ pub(crate) fn inventory(
     let known = host::Known { written: raw_hosts };
     let raw_pki = main.pki.as_ref();
     let check_flag = flag_checks.etcd;
+    let beside = (raw_pki, &ssh);
     let clusters =
-        cluster::clusters(raw_clusters, &cluster_defaults, &known, raw_pki, check_flag, report);
+        cluster::clusters(raw_clusters, &cluster_defaults, &known, beside, check_flag, report);
     let no_kubernetes = BTreeMap::new();
     let raw_kubernetes = main.kubernetes.as_ref().unwrap_or(&no_kubernetes);
     let check_flag = flag_checks.apiserver;

@@ -8,6 +8,7 @@ pub(crate) mod assess;
 pub(crate) mod bootstrap;
 pub(crate) mod ca_end;
 pub(crate) mod certificates;
+mod clearing;
 pub(crate) mod converge;
 pub(crate) mod corrupt;
 pub(crate) mod defrag;

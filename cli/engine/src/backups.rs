@@ -1,9 +1,9 @@
-//! Backups of a cluster: sealed snapshots in folders of the operator's side and in buckets.
+//! Backups of a cluster: sealed snapshots in folders of the operator's side and of other hosts, and in buckets.
 //!
 //! - [`ask`], [`source`]: what the members say of themselves, and which one is asked for a snapshot.
 //! - [`mod@take`]: a snapshot from a member's host, sealed on its way, into every target.
 //! - [`name`], [`sidecar`], [`store`]: what a backup is called, what is known of it, where it lies.
-//! - [`s3`]: buckets of an S3 server as such places.
+//! - [`s3`]: buckets of an S3 server as such places. [`sftp`]: folders of other hosts.
 //! - [`catalog`]: what lies in a target, good or not.
 //! - [`open`]: reading one back, sealed or opened, and every check that it must pass.
 //! - [`restorable`]: one that hosts are sent, opened on its way.
@@ -22,6 +22,7 @@ pub mod opening;
 pub mod restorable;
 pub mod retention;
 pub mod s3;
+pub mod sftp;
 pub mod sidecar;
 pub mod source;
 pub mod store;

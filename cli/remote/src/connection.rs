@@ -15,6 +15,7 @@ use super::error::RemoteError;
 use super::handshake::Shown;
 use super::host_key::{Fingerprint, HostKey};
 use super::host_trust::groups;
+use super::link::Link;
 use super::login::{greet, login, resolve};
 use super::probe::{Probed, Prober};
 use super::stream::Output;
@@ -95,6 +96,19 @@ async fn log_in(target: Arc<Target>, tally: Arc<Tally>) -> Result<Connection, Re
     .await?;
     let inner = Inner { target, addresses, tally, worker, prober: OnceLock::new() };
     Ok(Connection { inner: Arc::new(inner) })
+}
+
+/// A session that is logged in and belongs to whoever asked, as [`connect`] makes one.
+pub(crate) async fn linked(target: Arc<Target>) -> Result<Link, RemoteError> {
+    let log_in = |tally: Arc<Tally>| {
+        let target = Arc::clone(&target);
+        async move {
+            let addresses = resolve(&target).await?;
+            let ours = Arc::clone(&target);
+            on_thread(&target, move || login(&ours, &addresses, &tally)).await
+        }
+    };
+    in_turn(&target, log_in).await
 }
 
 impl Connection {

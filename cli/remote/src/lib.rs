@@ -3,6 +3,7 @@
 //! - A resolved [`Target`] comes in; [`connect`] makes a [`Connection`] of it.
 //! - A [`Call`] is a constant script with arguments and payload; a [`Reply`] is whole and verified,
 //!   or it is a [`RemoteError`] that says at which [`Stage`], and whether the script may have run.
+//! - [`sftp`]: files of a host, over the same logins.
 //! - One thread a host owns the session. It never blocks, and nothing of the session leaves it.
 
 mod advice;
@@ -38,6 +39,7 @@ mod probe;
 mod proxy;
 mod script;
 mod second_factor;
+pub mod sftp;
 mod silence;
 mod stream;
 mod target;

@@ -2,6 +2,7 @@
 
 use std::collections::BTreeMap;
 use std::env;
+use std::io;
 use std::path::PathBuf;
 use std::sync::Arc;
 
@@ -14,8 +15,9 @@ use crate::exit::ExitCode;
 use crate::keys::OpenAuthorities;
 use crate::site::Site;
 use crate::terminal::Terminal;
+use engine::backups::sftp::LogIn;
 use engine::lock::LockError;
-use engine::pool::{LoginError, Operator, Pool, targets};
+use engine::pool::{LoginError, Operator, Pool, target, targets};
 use engine::release::Archives;
 use engine::ssh_hosts::SshHosts;
 use engine::steps::certificates::Issuers;
@@ -127,6 +129,16 @@ pub(super) fn logins(
         Ok((name.clone(), target.with_passphrases(&context.passphrases)))
     });
     named.collect()
+}
+
+/// The way to a machine that holds backups. Nothing is read before it is asked for.
+pub(super) fn log_in(context: &Context, ssh: Ssh) -> LogIn {
+    let passphrases = Arc::clone(&context.passphrases);
+    Arc::new(move || {
+        let operator = operator().map_err(|error| io::Error::other(error.source))?;
+        let found = target(&ssh, &operator).map_err(io::Error::other)?;
+        Ok(found.with_passphrases(&passphrases))
+    })
 }
 
 fn no_login(name: &HostName, error: LoginError) -> CliError {

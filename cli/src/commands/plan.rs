@@ -151,7 +151,7 @@ pub(super) fn connect_and_plan(
         let Planned { spec, policy, .. } = &planned;
         let selected =
             |name: &ClusterName| policy.selection.planned_clusters(spec).any(|c| c.name == *name);
-        let looking = freshness::findings(&site, selected, OffsetDateTime::now_utc());
+        let looking = freshness::findings(context, &site, selected, OffsetDateTime::now_utc());
         planned.beside = interrupts.give_way(async { Ok(looking.await) }).await?;
         if let Err(error) = newer_than(&checkout, &planned) {
             context.terminal.warn(&provenance::warning(&error));

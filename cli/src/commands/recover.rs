@@ -59,7 +59,7 @@ fn look(context: &Context, arguments: &RecoverArgs) -> Result<ExitCode, CliError
         return Err(CliError::new(ExitCode::Usage, message).hint(clusters_of(&site.spec()?)));
     }
     let now = OffsetDateTime::now_utc();
-    let known = Known::read(&site, name, now);
+    let known = Known::read(context, &site, name, now);
     let (planned, missing) = match arguments.check {
         true => check::check(context, &site, (name, &known), &arguments.identity)
             .map(|(planned, missing)| (planned, Some(missing)))?,

@@ -1,13 +1,13 @@
-//! `quorate snapshot`: sealed copies of clusters' data, in folders of this machine and in buckets.
+//! `quorate snapshot`: sealed copies of clusters' data, in folders of this machine and of others, and in buckets.
 
 use std::env;
 use std::path::PathBuf;
 
 use clap::{Args, Subcommand};
 use engine::backups::{BackupId, Store};
-use inventories::{Backups, ClusterName};
+use inventories::{Backups, ClusterName, SftpTarget};
 
-use super::Context;
+use super::{Context, hosts};
 use crate::error::CliError;
 use crate::exit::ExitCode;
 use crate::keys::IdentityArgs;
@@ -185,9 +185,10 @@ fn chosen<'a>(
 }
 
 /// The places where a cluster's backups are.
-pub(super) fn stores(site: &Site, backups: &Backups) -> Vec<Store> {
-    let store =
-        |target| Store::for_target(target, |path| site.resolve(path), |name| env::var_os(name));
+pub(super) fn stores(context: &Context, site: &Site, backups: &Backups) -> Vec<Store> {
+    let log_in = |target: &SftpTarget| hosts::log_in(context, target.ssh.clone());
+    let look = |name: &str| env::var_os(name);
+    let store = |target| Store::for_target(target, |path| site.resolve(path), look, log_in);
     backups.to.iter().map(store).collect()
 }
 

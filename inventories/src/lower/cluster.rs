@@ -2,7 +2,7 @@
 
 use std::collections::BTreeMap;
 
-use super::{Layer, flags, host, name, ports, version};
+use super::{Layer, flags, host, name, ports, ssh, version};
 use crate::account::AccountName;
 use crate::backups::Backups;
 use crate::defaults;
@@ -87,7 +87,7 @@ pub(super) fn clusters(
     written: &BTreeMap<Loc<String>, schema::Cluster>,
     defaults: &Defaults,
     hosts: &host::Known<'_>,
-    pki: Option<&Loc<schema::Pki>>,
+    (pki, logins): (Option<&Loc<schema::Pki>>, &ssh::Settings),
     check_flag: FlagCheck,
     report: &mut Report<'_>,
 ) -> Vec<Lowered> {
@@ -97,7 +97,7 @@ pub(super) fn clusters(
         .into_iter()
         .map(|(name, raw)| {
             let client_ca = client_ca::read(name, raw, written, report);
-            let backups = backups::read(raw.backups.as_ref(), pki, report);
+            let backups = backups::read(raw.backups.as_ref(), pki, logins, report);
             cluster(name, raw, (defaults, hosts), (client_ca, backups), check_flag, report)
         })
         .collect::<Vec<_>>();

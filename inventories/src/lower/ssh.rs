@@ -36,6 +36,11 @@ impl Settings {
         }
     }
 
+    /// The login at a machine that is no host of the inventory: it has another user, port and host key than they have.
+    pub(super) fn of_another(self, host: String, user: Option<String>, port: Option<u16>) -> Ssh {
+        Settings { user, port, host_keys: None, ..self }.finish(host)
+    }
+
     pub(super) fn finish(self, host: String) -> Ssh {
         let Settings { user, port, identity_files, host_keys, connect_timeout, config } = self;
         Ssh {
@@ -228,7 +233,7 @@ impl Read<'_, '_> {
 }
 
 /// An IPv6 address, with a zone where it is a link-local one: `fe80::1%eth0`.
-fn is_ipv6(text: &str) -> bool {
+pub(super) fn is_ipv6(text: &str) -> bool {
     let (address, zone) = match text.split_once('%') {
         Some((address, zone)) => (address, Some(zone)),
         None => (text, None),

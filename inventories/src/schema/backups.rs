@@ -10,9 +10,10 @@ use crate::defaults;
 #[derive(Debug, Default, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields, rename_all = "kebab-case")]
 pub(crate) struct Backups {
-    /// The places that get every backup, such as `["file:backups/", "s3://bucket/prefix"]`: folders of the machine
-    /// that runs quorate, and buckets of an S3 server. A relative path starts at the inventory's folder, `~/` at your
-    /// home.
+    /// The places that get every backup, such as `["file:backups/", "s3://bucket/prefix", "sftp://host/folder"]`:
+    /// folders of the machine that runs quorate, buckets of an S3 server, and folders of other hosts. A relative path
+    /// of this machine starts at the inventory's folder, `~/` at your home; `sftp://host/~/folder` starts at the home of the
+    /// login. quorate logs in there with the keys and the `ssh_config` of `[defaults.ssh]`.
     #[schemars(required)]
     pub(crate) to: Option<Loc<Vec<Loc<String>>>>,
     /// Who can open the backups: age or SSH public keys. A backup holds every Secret of the cluster.

@@ -11,12 +11,13 @@ use inventories::HostName;
 
 use super::planner::{self, Assessed};
 use crate::decide::assess::View;
+use crate::decide::clearing::Clearing;
 use crate::decide::leaving::{self, Found};
 use crate::decide::member_context::MemberContext;
 use crate::decide::restore;
 use crate::decide::restore::former::{self, Former};
 use crate::facts::SiteFacts;
-use crate::plan::{Action, Guard, Step, StepId, StepKind, Verb, Why};
+use crate::plan::{Step, StepId, Verb};
 use crate::policy::{DestroyRequest, Policy};
 use crate::report::{FindingCode, PlanReport, Purpose, QuorumNote};
 use crate::selection::Selection;
@@ -107,18 +108,6 @@ impl<'a> Subject<'a> {
         let former = self.former.iter().filter(|one| one.is_there());
         members.chain(former.map(|one| Place { host: one.host, wanted: one.wanted })).collect()
     }
-
-    fn step(&self, place: &Place<'_>, verb: Verb, action: Action, what: (StepKind, &str)) -> Step {
-        let (kind, note) = what;
-        Step {
-            id: StepId::for_member(place.host, &self.cluster.name, verb),
-            action,
-            kind,
-            guard: Guard::Nothing,
-            after: BTreeSet::new(),
-            why: Why::Safety { note: note.to_owned() },
-        }
-    }
 }
 
 /// Whether anything of the member is on its host.
@@ -133,7 +122,6 @@ pub(super) fn is_there(member: &MemberContext<'_>) -> bool {
 
 /// Each phase waits for all members, former ones too.
 fn steps(subject: &Subject<'_>, places: &[Place<'_>]) -> Vec<Step> {
-    let version = subject.cluster.version;
     let all = |verb: Verb| -> Vec<StepId> {
         let id =
             |place: &Place<'_>| StepId::for_member(place.host, &subject.cluster.name, verb.clone());
@@ -144,27 +132,14 @@ fn steps(subject: &Subject<'_>, places: &[Place<'_>]) -> Vec<Step> {
     let unstoppable = restore::others::places(subject.cluster, &others::unknown(subject));
     let mut steps = Vec::new();
     for place in places {
-        let note = "no member stops while a client uses any of them";
-        let what = (StepKind::LookForClients, note);
-        steps.push(subject.step(place, Verb::LookForClients, Action::Check, what));
-        let others = unstoppable.clone();
-        let stop = StepKind::StopForRestore { staged: None, others, version };
-        let what = (stop, "no data is archived while a member runs");
-        let stop = subject.step(place, Verb::StopForRestore, Action::Run, what);
+        let clearing =
+            Clearing { host: place.host, cluster: subject.cluster, wanted: place.wanted };
+        steps.push(clearing.look("no member stops while a client uses any of them"));
+        let stop = clearing.stop(unstoppable.clone());
         steps.push(stop.after(looked.iter().cloned()));
         let others = others::others(subject, places, &unstoppable, place.host);
-        let archive = StepKind::SetAsideForRestore { staged: None, others, version };
-        let what = (archive, "nothing is deleted: quorate archives purge does that");
-        let archive = subject.step(place, Verb::SetAside, Action::Delete, what);
-        steps.push(archive.after(stopped.iter().cloned()));
-        let decommission = StepKind::DecommissionMember {
-            peer_url: place.wanted.member.peer_url().to_string(),
-            others: BTreeMap::new(),
-            version,
-        };
-        let note = "by its marker the same command finds what is left, so that goes last";
-        let decommission =
-            subject.step(place, Verb::Decommission, Action::Delete, (decommission, note));
+        steps.push(clearing.archive(others).after(stopped.iter().cloned()));
+        let decommission = clearing.decommission(BTreeMap::new());
         steps.push(decommission.after(set_aside.iter().cloned()));
     }
     steps

@@ -7,12 +7,13 @@ use inventories::HostName;
 
 use super::planner::{self, Assessed};
 use crate::decide::assess::View;
+use crate::decide::clearing::Clearing;
 use crate::decide::destroy;
 use crate::decide::member_context::MemberContext;
 use crate::decide::restore::others;
 use crate::facts::SiteFacts;
 use crate::named;
-use crate::plan::{Action, Step, StepId, StepKind, Verb, Why};
+use crate::plan::{Step, StepId};
 use crate::policy::{Policy, RemoveRequest};
 use crate::report::{Finding, FindingCode, PlanReport, Purpose};
 use crate::selection::Selection;
@@ -106,36 +107,20 @@ fn others_of(member: &MemberContext<'_>) -> BTreeMap<HostName, String> {
 /// If the host names other members, they say whether its member is still one of them. If it names none, this may be the
 /// only copy of the data, so the operator confirms the cluster's name.
 fn of(member: &MemberContext<'_>, report: &mut PlanReport) -> Vec<Step> {
-    let (name, version) = (&member.cluster.name, member.cluster.version);
+    let name = &member.cluster.name;
     let others = others_of(member);
-    let why = |note: &str| Why::Safety { note: note.to_owned() };
-    let note = "a connected client would lose the member";
-    let look =
-        member.step(Verb::LookForClients, Action::Check, StepKind::LookForClients, why(note));
+    let clearing = Clearing { host: member.name, cluster: member.cluster, wanted: member.wanted };
+    let look = clearing.look("a connected client would lose the member");
     let looked = look.id.clone();
     let mut steps = vec![look];
     let layout = member.wanted.member.layout();
     if others.is_empty() {
         report.confirm.insert(name.to_string());
-        let stop = StepKind::StopForRestore { staged: None, others: BTreeMap::new(), version };
-        let stop = member.step(
-            Verb::StopForRestore,
-            Action::Run,
-            stop,
-            why("no data is archived while a member runs"),
-        );
+        let stop = clearing.stop(BTreeMap::new());
         let stopped = stop.id.clone();
         steps.push(stop.after([looked]));
-        let archive =
-            StepKind::SetAsideForRestore { staged: None, others: BTreeMap::new(), version };
-        let note = "nothing is deleted: quorate archives purge does that";
-        let archive = member.step(Verb::SetAside, Action::Delete, archive, why(note));
-        steps.push(archive.after([stopped]));
+        steps.push(clearing.archive(BTreeMap::new()).after([stopped]));
     }
-    let note = match others.is_empty() {
-        true => "by its marker the same command finds what is left, so that goes last",
-        false => "it asks the others first, and refuses while they list the member",
-    };
     let asked: Vec<&str> = others.keys().map(HostName::as_str).collect();
     let asked = match others.is_empty() {
         true => String::new(),
@@ -146,11 +131,7 @@ fn of(member: &MemberContext<'_>, report: &mut PlanReport) -> Vec<Step> {
         member.name,
         layout.archive_dir()
     ));
-    let peer_url = member.wanted.member.peer_url().to_string();
-    let decommission = StepKind::DecommissionMember { peer_url, others, version };
     let before: Vec<StepId> = steps.iter().map(|step| step.id.clone()).collect();
-    steps.push(
-        member.step(Verb::Decommission, Action::Delete, decommission, why(note)).after(before),
-    );
+    steps.push(clearing.decommission(others).after(before));
     steps
 }

@@ -212,7 +212,9 @@ fn a_real_server_replaces_no_object_and_keeps_no_parts() {
         ca_file: Some(objects.ca()),
     };
     let target = S3Target { bucket: "bucket".to_owned(), prefix: "a/b".to_owned(), server };
-    let store = Store::for_target(&BackupTarget::S3(target), Path::to_owned, root_look);
+    let store = Store::for_target(&BackupTarget::S3(target), Path::to_owned, root_look, |_| {
+        unreachable!("the target is a bucket")
+    });
     let content: Vec<u8> =
         (0..20_000_000_u32).map(|n| (n.wrapping_mul(2_654_435_761) >> 24) as u8).collect();
     let write = |content: &[u8]| {

@@ -6,10 +6,13 @@ use std::io::{self, Read, Write};
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
-use inventories::BackupTarget;
+use inventories::{BackupTarget, SftpTarget};
+use remote::sftp::{self, SftpError};
 
 use super::name::FileName;
 use super::s3::{Bucket, Ranges, Upload};
+use super::sftp::{Arriving, FarFolder, LogIn};
+use crate::pool::LoginError;
 
 mod folder;
 
@@ -32,6 +35,13 @@ pub enum Store {
         /// What reaches it.
         bucket: Arc<Bucket>,
     },
+    /// A folder of another host. Its files have mode 0600.
+    Sftp {
+        /// As the inventory has it.
+        name: String,
+        /// What reaches it.
+        folder: Arc<FarFolder>,
+    },
 }
 
 /// A file of ours in a store.
@@ -44,12 +54,13 @@ pub struct Stored {
 }
 
 impl Store {
-    /// The place that a target of the inventory means; `resolve` says where a relative path begins, and `look` gives
-    /// the variables that name credentials.
+    /// The place that a target of the inventory means; `resolve` says where a relative path begins, `look` gives
+    /// the variables that name credentials, and `log_in` the login of another host.
     pub fn for_target(
         target: &BackupTarget,
         resolve: impl Fn(&Path) -> PathBuf,
         look: fn(&str) -> Option<OsString>,
+        log_in: impl FnOnce(&SftpTarget) -> LogIn,
     ) -> Self {
         let name = target.to_string();
         match target {
@@ -58,13 +69,17 @@ impl Store {
                 let ca_file = target.server.ca_file.as_deref().map(resolve);
                 Self::S3 { name, bucket: Arc::new(Bucket::new(target, ca_file, look)) }
             }
+            BackupTarget::Sftp(target) => {
+                let folder = FarFolder::new(target.folder().to_owned(), log_in(target));
+                Self::Sftp { name, folder: Arc::new(folder) }
+            }
         }
     }
 
     /// As the inventory has it.
     pub fn name(&self) -> &str {
         match self {
-            Self::Folder { name, .. } | Self::S3 { name, .. } => name,
+            Self::Folder { name, .. } | Self::S3 { name, .. } | Self::Sftp { name, .. } => name,
         }
     }
 
@@ -76,6 +91,7 @@ impl Store {
         match self {
             Self::Folder { path, .. } => folder::stage(path, name).map(Unpublished::File),
             Self::S3 { bucket, .. } => Ok(Unpublished::Object(bucket.upload(name)?)),
+            Self::Sftp { folder, .. } => folder.stage(name).map(Unpublished::Far),
         }
     }
 
@@ -85,12 +101,12 @@ impl Store {
     /// Of the file system or the server; there may be one of that name already.
     pub fn put(&self, name: &str, content: &[u8]) -> io::Result<()> {
         match self {
-            Self::Folder { path, .. } => {
-                let mut staged = folder::stage(path, name)?;
+            Self::S3 { bucket, .. } => Ok(bucket.put(name, content)?),
+            Self::Folder { .. } | Self::Sftp { .. } => {
+                let mut staged = self.stage(name)?;
                 staged.write_all(content)?;
                 staged.publish()
             }
-            Self::S3 { bucket, .. } => Ok(bucket.put(name, content)?),
         }
     }
 
@@ -102,6 +118,7 @@ impl Store {
         match self {
             Self::Folder { path, .. } => folder::files(path),
             Self::S3 { bucket, .. } => Ok(bucket.files()?),
+            Self::Sftp { folder, .. } => folder.files(),
         }
     }
 
@@ -113,6 +130,7 @@ impl Store {
                 fs::metadata(path).is_err_and(|error| error.kind() == io::ErrorKind::NotFound)
             }
             Self::S3 { .. } => false,
+            Self::Sftp { folder, .. } => folder.is_missing(),
         }
     }
 
@@ -135,6 +153,7 @@ impl Store {
         match self {
             Self::Folder { path, .. } => File::open(path.join(name)).map(Reading::File),
             Self::S3 { bucket, .. } => Ok(Reading::Object(bucket.open(name)?)),
+            Self::Sftp { folder, .. } => folder.open(name).map(Reading::Far),
         }
     }
 
@@ -159,6 +178,7 @@ impl Store {
         match self {
             Self::Folder { path, .. } => folder::remove(path, name),
             Self::S3 { bucket, .. } => Ok(bucket.remove(name)?),
+            Self::Sftp { folder, .. } => folder.remove(name),
         }
     }
 
@@ -167,6 +187,7 @@ impl Store {
         match self {
             Self::Folder { .. } => None,
             Self::S3 { bucket, .. } => bucket.caution(),
+            Self::Sftp { folder, .. } => folder.caution(),
         }
     }
 
@@ -177,6 +198,31 @@ impl Store {
             Self::S3 { name, .. } => format!(
                 "check the endpoint, the credentials and the permissions for {name}: quorate snapshot list"
             ),
+            Self::Sftp { name, .. } => {
+                format!("check the login and the folder of {name}: quorate snapshot list")
+            }
+        }
+    }
+
+    /// What to do about a failure to read it, beyond what the failure says itself.
+    pub fn advice_on(&self, error: &io::Error) -> Option<String> {
+        match self {
+            Self::Folder { .. } => Some(self.advice()),
+            // What a bucket's server says is advice enough.
+            Self::S3 { .. } => None,
+            Self::Sftp { .. } => {
+                let known = error.get_ref()?;
+                let of_login = known.downcast_ref::<LoginError>().and_then(LoginError::hint);
+                of_login.or_else(|| known.downcast_ref::<SftpError>().and_then(SftpError::hint))
+            }
+        }
+    }
+
+    /// Whether a network is between here and what it holds, so that it may answer late or never.
+    pub fn is_far(&self) -> bool {
+        match self {
+            Self::Folder { .. } => false,
+            Self::S3 { .. } | Self::Sftp { .. } => true,
         }
     }
 }
@@ -188,6 +234,8 @@ pub enum Unpublished {
     File(Staged),
     /// In a bucket.
     Object(Upload),
+    /// In a folder of another host.
+    Far(Arriving),
 }
 
 impl Unpublished {
@@ -199,6 +247,7 @@ impl Unpublished {
         match self {
             Self::File(staged) => staged.publish(),
             Self::Object(upload) => Ok(upload.publish()?),
+            Self::Far(arriving) => arriving.publish(),
         }
     }
 }
@@ -208,6 +257,7 @@ impl Write for Unpublished {
         match self {
             Self::File(staged) => staged.write(bytes),
             Self::Object(upload) => upload.write(bytes),
+            Self::Far(arriving) => arriving.write(bytes),
         }
     }
 
@@ -215,6 +265,7 @@ impl Write for Unpublished {
         match self {
             Self::File(staged) => staged.flush(),
             Self::Object(upload) => upload.flush(),
+            Self::Far(arriving) => arriving.flush(),
         }
     }
 }
@@ -226,6 +277,8 @@ pub enum Reading {
     File(File),
     /// Of a bucket.
     Object(Ranges),
+    /// Of a folder of another host.
+    Far(sftp::Reading),
 }
 
 impl Read for Reading {
@@ -233,6 +286,7 @@ impl Read for Reading {
         match self {
             Self::File(file) => file.read(buffer),
             Self::Object(ranges) => ranges.read(buffer),
+            Self::Far(reading) => reading.read(buffer),
         }
     }
 }

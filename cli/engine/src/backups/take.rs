@@ -136,8 +136,8 @@ pub async fn take(
 /// Targets fail one after the other, on one dead server as well: nothing comes through before the last of them is given
 /// up, and what the others have must not be lost with them.
 fn patience(stores: &[Store]) -> Duration {
-    let buckets = stores.iter().filter(|store| matches!(store, Store::S3 { .. })).count();
-    PATIENCE + GIVEN_UP * u32::try_from(buckets).unwrap_or(u32::MAX).max(1)
+    let far = stores.iter().filter(|store| store.is_far()).count();
+    PATIENCE + GIVEN_UP * u32::try_from(far).unwrap_or(u32::MAX).max(1)
 }
 
 async fn take_over(

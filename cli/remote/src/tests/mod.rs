@@ -10,6 +10,7 @@ mod passphrases;
 mod reach;
 mod runs;
 mod second_factors;
+mod sftp;
 mod shells;
 mod streams;
 mod trouble;

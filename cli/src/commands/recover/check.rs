@@ -52,7 +52,7 @@ fn of_targets(site: &Site, cluster: &ClusterName, backups: &Backups, known: &Kno
     let members = members(site, cluster);
     let inside = backups.to.iter().filter_map(|target| {
         let why = leans_on(target, &members)?;
-        Some(format!("{target}: its endpoint {why}"))
+        Some(format!("{target}: its {} {why}", place_word(target)))
     });
     unread.chain(inside).collect()
 }
@@ -65,10 +65,20 @@ fn members(site: &Site, cluster: &ClusterName) -> BTreeMap<IpAddr, HostName> {
     members.filter_map(|host| Some((addresses(host)?, host.clone()))).collect()
 }
 
+fn place_word(target: &BackupTarget) -> &'static str {
+    match target {
+        BackupTarget::S3(_) => "endpoint",
+        BackupTarget::Folder(_) | BackupTarget::Sftp(_) => "host",
+    }
+}
+
 /// Why a target may be down when the cluster is.
 fn leans_on(target: &BackupTarget, members: &BTreeMap<IpAddr, HostName>) -> Option<String> {
-    let BackupTarget::S3(target) = target else { return None };
-    let (host, port) = place_of(&target.server.endpoint);
+    let (host, port) = match target {
+        BackupTarget::Folder(_) => return None,
+        BackupTarget::S3(target) => place_of(&target.server.endpoint),
+        BackupTarget::Sftp(target) => (target.ssh.host.as_str(), 0),
+    };
     if is_inside(host) {
         return Some(
             "is a name of the cluster's own DNS, which is down when the cluster is".to_owned(),

@@ -8,6 +8,7 @@ use inventories::ClusterName;
 use planner::policy::MAX_REVISION;
 use time::OffsetDateTime;
 
+use super::super::Context;
 use super::super::snapshot::{settings, stores};
 use crate::site::Site;
 
@@ -27,13 +28,14 @@ pub(in crate::commands) struct Known {
 impl Known {
     /// Reads the newest sidecars in each target. One that is dated in the future says nothing of now.
     pub(in crate::commands) fn read(
+        context: &Context,
         site: &Site,
         cluster: &ClusterName,
         now: OffsetDateTime,
     ) -> Self {
         let mut known = Self::default();
         let Ok(backups) = settings(site, cluster) else { return known };
-        for store in stores(site, backups) {
+        for store in stores(context, site, backups) {
             let name = store.name();
             let site = &site.inventory.site.name;
             let read = || catalog::newest_copies(&store, site, cluster, now);

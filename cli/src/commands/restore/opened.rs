@@ -43,7 +43,7 @@ pub(super) fn open(
         let message = format!("--cluster {cluster}: the inventory has no such cluster");
         return Err(CliError::new(ExitCode::Usage, message).hint(clusters_of(&site.spec()?)));
     }
-    let known = Known::read(site, cluster, OffsetDateTime::now_utc());
+    let known = Known::read(context, site, cluster, OffsetDateTime::now_utc());
     for doubt in &known.doubts {
         context.terminal.warn(doubt);
     }

@@ -18,7 +18,7 @@ pub(in crate::commands) fn copies_of(
     id: &BackupId,
 ) -> Result<Vec<(Store, Sidecar)>, CliError> {
     let (mut good, mut all_read) = (Vec::new(), true);
-    for store in stores(site, settings_of(site, id)?) {
+    for store in stores(context, site, settings_of(site, id)?) {
         let read = || catalog::copies(&store, &id.site, &id.cluster);
         let copies = match store.is_there().and_then(|()| read()) {
             Ok(copies) => copies,

@@ -12,6 +12,7 @@ use tokio::time::Instant;
 
 use super::list::age;
 use super::{opened_age, stores};
+use crate::commands::Context;
 use crate::site::Site;
 
 /// How long a target may take to be read: a mount whose server is gone never answers.
@@ -27,6 +28,7 @@ struct Target {
 
 /// Findings about the clusters that `takes` names and that have a `max-age` or a `max-age-opened`.
 pub(in crate::commands) async fn findings(
+    context: &Context,
     site: &Site,
     takes: impl Fn(&ClusterName) -> bool,
     now: OffsetDateTime,
@@ -37,7 +39,7 @@ pub(in crate::commands) async fn findings(
         let Some(most) = backups.max_age.and_then(|age| Duration::try_from(age).ok()) else {
             continue;
         };
-        for store in stores(site, backups) {
+        for store in stores(context, site, backups) {
             let (place, advice) = (store.name().to_owned(), store.advice());
             let (site, name) = (site.inventory.site.name.clone(), cluster.clone());
             let look = within(PATIENCE, move || {
@@ -48,7 +50,7 @@ pub(in crate::commands) async fn findings(
         }
     }
     let mut found = Vec::new();
-    let opened = opened_age::findings(site, takes, now);
+    let opened = opened_age::findings(context, site, takes, now);
     for (target, look) in looks {
         found.extend(target.check(look.await, now));
     }

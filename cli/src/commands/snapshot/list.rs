@@ -93,7 +93,7 @@ pub(super) fn look(
 ) -> Result<(Vec<Found>, ExitCode), CliError> {
     let (mut found, mut code) = (Vec::new(), ExitCode::Done);
     for (cluster, backups) in chosen(site, named)? {
-        for store in stores(site, backups) {
+        for store in stores(context, site, backups) {
             if store.is_missing() {
                 let name = store.name();
                 context.terminal.warn(&format!(
@@ -119,8 +119,7 @@ pub(super) fn look(
 /// A target that can't be read, and what to look at.
 pub(super) fn unread(store: &Store, error: io::Error) -> CliError {
     let message = format!("cannot read {}", store.name());
-    // What a bucket's server says is advice enough.
-    let advice = matches!(store, Store::Folder { .. }).then(|| store.advice());
+    let advice = store.advice_on(&error);
     CliError::failed(ErrorContext::new(message, error)).maybe_hint(advice)
 }
 

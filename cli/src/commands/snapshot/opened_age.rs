@@ -11,10 +11,12 @@ use time::{Duration, OffsetDateTime};
 use super::freshness::{PATIENCE, within};
 use super::list::age;
 use super::stores;
+use crate::commands::Context;
 use crate::site::Site;
 
 /// Findings about the clusters that `takes` names and that have a `max-age-opened`.
 pub(super) async fn findings(
+    context: &Context,
     site: &Site,
     takes: impl Fn(&ClusterName) -> bool,
     now: OffsetDateTime,
@@ -33,7 +35,7 @@ pub(super) async fn findings(
             });
             (place, look)
         };
-        let looks: Vec<_> = stores(site, backups).into_iter().map(look).collect();
+        let looks: Vec<_> = stores(context, site, backups).into_iter().map(look).collect();
         clusters.push((cluster, most, looks));
     }
     let mut found = Vec::new();

@@ -42,7 +42,7 @@ pub(super) fn run(
     if let Mode::Delete(confirmed) = mode {
         approval::confirm_site(&site.inventory.site, confirmed)?;
     }
-    let decided = decide(&site, named, OffsetDateTime::now_utc())?;
+    let decided = decide(context, &site, named, OffsetDateTime::now_utc())?;
     let (mut count, mut code) = (0, ExitCode::Done);
     for decided in &decided {
         count += show(context, decided, OffsetDateTime::now_utc());
@@ -63,6 +63,7 @@ pub(super) fn run(
 
 /// Looks at every store before anything is deleted in one.
 fn decide(
+    context: &Context,
     site: &Site,
     named: &[ClusterName],
     now: OffsetDateTime,
@@ -70,7 +71,7 @@ fn decide(
     let mut all = Vec::new();
     for (cluster, backups) in chosen(site, named)? {
         let keep = backups.keep.ok_or_else(|| no_keep(cluster))?;
-        for store in stores(site, backups) {
+        for store in stores(context, site, backups) {
             all.push(decide_one(site, cluster, store, keep, now)?);
         }
     }

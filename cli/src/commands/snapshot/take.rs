@@ -51,7 +51,7 @@ pub(super) fn run(
     let cluster = choose_cluster(&spec, named)?;
     let backups = settings(&site, &cluster.name)?;
     let recipients = recipients(&backups.recipients)?;
-    let stores = stores(&site, backups);
+    let stores = stores(context, &site, backups);
     let id = BackupId::draw(&site.inventory.site.name, &cluster.name, OffsetDateTime::now_utc())
         .map_err(|error| CliError::failed(format!("cannot draw a random name: {error}")))?;
     let taken = context.block_on(async {

@@ -7,11 +7,12 @@ use std::time::Duration;
 use crate::backups::{BackupTarget, Backups, Keep, S3Server};
 use crate::defaults;
 use crate::escape::escape;
-use crate::lower::pki;
+use crate::lower::{pki, ssh};
 use crate::report::{At, Finding, Report};
 use crate::schema::{self, Loc};
 
 mod s3;
+mod sftp;
 
 /// More would be a slip of the hand: three hundred backups are a year of days.
 const MOST_KEPT: i64 = 10_000;
@@ -20,12 +21,13 @@ const MOST_KEPT: i64 = 10_000;
 pub(super) fn read(
     raw: Option<&Loc<schema::Backups>>,
     site: Option<&Loc<schema::Pki>>,
+    logins: &ssh::Settings,
     report: &mut Report<'_>,
 ) -> Option<Backups> {
     let at = At::new(0, raw?.span());
     let schema::Backups { to, recipients, keep, max_age, max_age_opened, s3 } = raw?.value();
     let server = s3::server(s3.as_ref(), report);
-    let to = targets(to.as_ref(), &server, &at, report);
+    let to = targets(to.as_ref(), (&server, logins), &at, report);
     let recipients = match recipients {
         Some(written) => pki::recipients(written, report),
         None => site_recipients(site, &at, report),
@@ -39,7 +41,7 @@ pub(super) fn read(
 
 fn targets(
     written: Option<&Loc<Vec<Loc<String>>>>,
-    server: &S3Server,
+    ways: (&S3Server, &ssh::Settings),
     table: &At,
     report: &mut Report<'_>,
 ) -> Vec<BackupTarget> {
@@ -47,8 +49,9 @@ fn targets(
     let mut targets = Vec::new();
     for text in written.iter().flat_map(|list| list.iter()) {
         let at = At::new(0, text.span());
-        match target(text, server) {
+        match target(text, ways) {
             Err(_) if text.starts_with("s3:") && s3::holds_login(text, &at, report) => {}
+            Err(_) if text.starts_with("sftp:") && sftp::holds_password(text, &at, report) => {}
             Err(hint) => {
                 let shown = escape(&text.chars().take(80).collect::<String>());
                 let message = format!("\"{shown}\" is not a backup target");
@@ -77,12 +80,18 @@ fn targets(
     targets
 }
 
-fn target(text: &str, server: &S3Server) -> Result<BackupTarget, &'static str> {
+fn target(
+    text: &str,
+    (server, logins): (&S3Server, &ssh::Settings),
+) -> Result<BackupTarget, &'static str> {
     if let Some(place) = text.strip_prefix("s3://") {
         return s3::target(place, server).map(BackupTarget::S3);
     }
+    if let Some(place) = text.strip_prefix("sftp://") {
+        return sftp::target(place, logins).map(BackupTarget::Sftp);
+    }
     let path = text.strip_prefix("file:").ok_or(
-        "write \"file:\" and a folder, such as \"file:backups/\", or \"s3://bucket/prefix\"",
+        "write \"file:\" and a folder, such as \"file:backups/\", or \"s3://bucket/prefix\", or \"sftp://host/folder\"",
     )?;
     folder(path).map(BackupTarget::Folder)
 }
@@ -171,7 +180,7 @@ mod tests {
     #[test]
     fn one_folder_is_one_place_however_it_is_spelled() {
         let server = s3::tests::aws();
-        let read = |text| target(text, &server);
+        let read = |text| target(text, (&server, &ssh::Settings::default()));
         let folder = |path: &str| Ok(BackupTarget::Folder(PathBuf::from(path)));
         assert_eq!(read("file:backups/"), folder("backups"));
         assert_eq!(read("file:./backups//a/./"), folder("backups/a"));

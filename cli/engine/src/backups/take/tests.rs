@@ -56,7 +56,7 @@ fn a_snapshot_outlasts_the_last_bucket_that_does_not_answer() {
             },
         };
         let target = inventories::BackupTarget::S3(target);
-        Store::for_target(&target, std::path::Path::to_path_buf, |_| None)
+        Store::for_target(&target, std::path::Path::to_path_buf, |_| None, |_| unreachable!())
     };
     let root = TempDir::new().unwrap();
     let stores = [folder(&root, "a"), bucket(), bucket(), bucket()];
