@@ -6,6 +6,7 @@ mod authorities;
 mod backup_grades;
 mod conformity;
 mod core_dumps;
+mod dist;
 mod firewall;
 mod git;
 mod hostile;
