@@ -96,6 +96,8 @@ codes! {
     FewCores = "few-cores",
     /// A client is connected that the rules of the firewall would cut off.
     FirewallCuts = "firewall-cuts",
+    /// A member's data is on a file system that etcd can't rely on.
+    FileSystem = "file-system",
     /// It is unknown whom the rules of the firewall would cut off.
     FirewallUnknown = "firewall-unknown",
     /// The data directory holds files that quorate did not put there.

@@ -7,6 +7,7 @@ mod checker;
 mod corrupt;
 mod destroying;
 mod drift;
+mod file_systems;
 mod firewall;
 mod formed;
 mod formed_once;
