@@ -219,7 +219,7 @@ pub enum Command {
     /// Say how API servers reach etcd
     #[command(subcommand)]
     Kubernetes(kubernetes::KubernetesCommand),
-    /// Make certificate authorities
+    /// Make certificate authorities, and say who can open them
     #[command(subcommand)]
     Pki(pki::PkiCommand),
     /// Pin etcd releases

@@ -136,7 +136,10 @@ pub(super) fn connect_and_plan(
     let site = asked.site(&context.inventory)?;
     context.terminal.diagnostics(&site.warnings);
     let checkout = Checkout::for_site(&site);
-    checkout.warnings().iter().for_each(|warning| context.terminal.warn(warning));
+    let resealing = site.authorities.sealed_for_others(&site.inventory);
+    for warning in checkout.warnings().iter().chain(&resealing) {
+        context.terminal.warn(warning);
+    }
     let spec = site.spec()?;
     let policy = asked.policy(&spec)?;
     context.block_on(async {

@@ -2,7 +2,7 @@
 
 use crate::sandbox::{Sandbox, snapshot};
 
-const COMMANDS: [&[&str]; 41] = [
+const COMMANDS: [&[&str]; 42] = [
     &[],
     &["init"],
     &["trust"],
@@ -28,6 +28,7 @@ const COMMANDS: [&[&str]; 41] = [
     &["kubernetes", "render"],
     &["pki"],
     &["pki", "init"],
+    &["pki", "reseal"],
     &["release"],
     &["release", "pin"],
     &["archives"],
