@@ -30,6 +30,8 @@ pub(crate) struct View<'a> {
     pub(crate) closed_api_servers: BTreeMap<HostName, apiservers::Listed>,
     /// Another cluster whose members change before API servers that use this one get their list.
     pub(crate) changes_first: Option<ClusterName>,
+    /// A cluster that gets changes before this one, and can't get its own now.
+    pub(crate) waits_for_cluster: Option<ClusterName>,
     /// Hosts whose failed members the operator has replaced.
     pub(crate) replaces: BTreeSet<HostName>,
     /// What other hosts say of the cluster.
@@ -164,6 +166,7 @@ pub(crate) fn assess<'a>(
         changes_first: None,
         strangers,
         joining,
+        waits_for_cluster: None,
         leaving,
         replaces,
         members,

@@ -63,7 +63,7 @@ impl Stage {
     ///
     /// - The site: `site members=N [clusters=N] [hosts=N] [version=V] [ipv6] [dns|v3|v3-user|self-hosted|v2] [static-pod]`.
     /// - The inventory, after that: `inventory version V|pin V…|runtime R|static|members H…|members-of C H…|address H ADDRESS|
-    ///   listen-address H ADDRESS|peer-address H ADDRESS|client-port PORT|peer-port PORT|flag NAME NUMBER|name SITE|
+    ///   listen-address H ADDRESS|peer-address H ADDRESS|client-port PORT|peer-port PORT|flag NAME NUMBER|order C…|name SITE|
     ///   no-ca C|new-ca|no-checksum|without C|without-host H|rename H H|from-file|no-record C|clients NETWORK…|no-firewall`.
     /// - What DNS says, from then on: `dns port H PORT|without H|stranger NAME PORT|address H ADDRESS|nothing`.
     /// - What happens to hosts: `host H unreachable|reachable|slow|dead|back|new`, `stop H`, `lags H ENTRIES`, `wipe H`, `restored H`,

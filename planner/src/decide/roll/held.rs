@@ -5,7 +5,7 @@ use inventories::HostName;
 use super::{Candidate, is_started};
 use crate::decide::assess::View;
 use crate::decide::member_context::MemberContext;
-use crate::decide::{runtime, upgrade};
+use crate::decide::{canary, runtime, upgrade};
 use crate::policy::Policy;
 use crate::report::{Finding, FindingCode};
 use crate::stops::{Changes, Permitted};
@@ -21,6 +21,9 @@ pub(super) fn held(
     let names: Vec<&str> = candidates.iter().map(|c| c.member.name.as_str()).collect();
     let verb = if names.len() == 1 { "needs" } else { "need" };
     let needs = format!("{} {verb} a restart", names.join(", "));
+    if let Some(held) = canary::held(cluster, view, &needs) {
+        return Some(held);
+    }
     if view.now.alarms.iter().any(|alarm| alarm.contains("CORRUPT")) {
         return Some(Finding {
             code: FindingCode::RollUnderAlarm,
