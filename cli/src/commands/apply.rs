@@ -41,7 +41,7 @@ mod under_lock;
 #[derive(Debug, Args)]
 pub struct ApplyArgs {
     /// A plan that `quorate plan --out` saved: exactly that is applied, without asking
-    #[arg(value_name = "PLAN", conflicts_with_all = ["expect", "allow_outage", "allow_reform", "allow_no_backup", "allow_slow_disk", "allow_switch", "replace", "remove_member", "cluster", "host"])]
+    #[arg(value_name = "PLAN", conflicts_with_all = ["expect", "allow_outage", "allow_reform", "allow_no_backup", "allow_slow_disk", "allow_switch", "replace", "replace_certificates", "remove_member", "cluster", "host"])]
     saved: Option<PathBuf>,
     /// How it is approved.
     #[command(flatten)]

@@ -34,6 +34,8 @@ pub(crate) struct View<'a> {
     pub(crate) waits_for_cluster: Option<ClusterName>,
     /// Hosts whose failed members the operator has replaced.
     pub(crate) replaces: BTreeSet<HostName>,
+    /// Hosts whose members get new certificates because the operator says so.
+    pub(crate) reissues: BTreeSet<HostName>,
     /// What other hosts say of the cluster.
     pub(crate) elsewhere: Elsewhere<'a>,
     /// The summary, as reports show it.
@@ -169,6 +171,7 @@ pub(crate) fn assess<'a>(
         waits_for_cluster: None,
         leaving,
         replaces,
+        reissues: BTreeSet::new(),
         members,
         unseen,
         elsewhere,

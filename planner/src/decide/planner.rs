@@ -137,6 +137,7 @@ pub(super) fn assessed<'a>(
     for cluster in clusters {
         let mut view =
             assess::assess(cluster, facts, Reform::for_cluster(cluster, policy), &policy.replace);
+        view.reissues.clone_from(&policy.reissue);
         judge(spec, cluster, &view, facts, policy, &mut report);
         let waits = view.waits_for().filter_map(|host| view.elsewhere.unseen.get_key_value(host));
         report.unseen.extend(waits.map(|(host, why)| ((*host).clone(), (*why).to_owned())));
@@ -265,7 +266,9 @@ pub(crate) fn members<'a>(
         let seen = *view.members.get(name)?;
         unknowns::unknowns(cluster, wanted, host, seen).is_empty().then_some(())?;
         let (now, formed_unit) = (facts.observed_at, OnceCell::new());
-        Some(MemberContext { site, cluster, name, wanted, host, facts: seen, now, formed_unit })
+        let reissue = view.reissues.contains(name);
+        let facts = seen;
+        Some(MemberContext { site, cluster, name, wanted, host, facts, now, reissue, formed_unit })
     };
     cluster.members.iter().filter_map(member).collect()
 }
