@@ -5,7 +5,7 @@ use std::sync::Arc;
 use clap::{ArgGroup, Args};
 use engine::backups::restorable::Restorable;
 
-use super::apply::{self, ConsentArgs, Order, Output};
+use super::apply::{self, ConsentArgs, Order, Output, Pause};
 use super::planning::Asked;
 use super::{Context, plan};
 use crate::error::CliError;
@@ -43,7 +43,7 @@ impl MaintenanceArgs {
         let output = Output::from_flag(*json);
         apply::carry_out(
             context,
-            &Order { asked, saved: None, consent, identity, snapshot, output },
+            &Order { asked, saved: None, consent, pause: Pause::Never, identity, snapshot, output },
         )
     }
 }

@@ -125,6 +125,14 @@ fn the_schema_is_draft_07() {
 }
 
 #[test]
+fn a_pause_without_a_terminal_is_refused_with_the_reason() {
+    let ended = Sandbox::with_site().run(&["apply", "--pause", "--yes"]);
+    assert_eq!(ended.code, 64, "{}", ended.stderr);
+    assert!(ended.stderr.contains("there is no terminal to ask at"), "{}", ended.stderr);
+    assert!(ended.stderr.contains("leave out --pause"), "{}", ended.stderr);
+}
+
+#[test]
 fn every_shell_gets_its_completions() {
     let sandbox = Sandbox::new();
     for shell in ["bash", "zsh", "fish", "elvish", "powershell"] {
