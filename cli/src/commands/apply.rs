@@ -137,7 +137,7 @@ pub(super) fn run(context: &Context, arguments: &ApplyArgs) -> Result<ExitCode, 
 pub(super) fn carry_out(context: &Context, order: &Order<'_>) -> Result<ExitCode, CliError> {
     let reporter = RefCell::new(match order.output {
         Output::Json => Reporter::json(&context.terminal),
-        Output::People => Reporter::human(&context.terminal),
+        Output::People => Reporter::human(&context.terminal, order.consent.layout.hosts()),
     });
     let ended = context.block_on(apply(context, order, &reporter)).and_then(|ended| ended);
     reporter.borrow_mut().end(&ended);

@@ -38,7 +38,7 @@ impl MaintenanceArgs {
     ) -> Result<ExitCode, CliError> {
         let Self { dry_run, consent, json } = self;
         if *dry_run {
-            return plan::show(context, &asked, *json);
+            return plan::show(context, &asked, consent.layout.hosts(), *json);
         }
         let output = Output::from_flag(*json);
         apply::carry_out(

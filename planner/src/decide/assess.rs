@@ -166,9 +166,9 @@ pub(crate) fn assess<'a>(
     let mut view = View {
         closed_api_servers,
         changes_first: None,
+        waits_for_cluster: None,
         strangers,
         joining,
-        waits_for_cluster: None,
         leaving,
         replaces,
         reissues: BTreeSet::new(),

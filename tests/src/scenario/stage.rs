@@ -13,7 +13,7 @@ use inventories::inventory::{Cluster, Runtime};
 use inventories::{ClusterName, Inventory, Network, SiteName};
 use planner::facts::{AtBoot, Namespace, Reach};
 use planner::policy::{Maintenance, RemoveRequest};
-use planner::text::{self, Paint, Style};
+use planner::text::{self, Page, Paint, Style};
 use planner::{FormedRecord, Observed, Plan, Policy, SiteFacts, SiteSpec, fingerprint};
 use templates::layout::PkiFile;
 
@@ -98,7 +98,7 @@ impl Stage {
         }
         let scene = self.scene.as_mut().ok_or("a story begins with `site`")?;
         match words[..] {
-            ["plan"] => Ok(masked(&text::plan(&scene.plan(), Style::Plain))),
+            ["plan"] => Ok(masked(&text::plan(&scene.plan(), Page::PLAIN))),
             ["findings"] => Ok(findings(&scene.plan())),
             ["same-plan"] => Ok(scene.compare()),
             ["maintain", "restore", ref options @ ..] => {

@@ -26,6 +26,7 @@ mod of_pods;
 mod owners;
 mod preflight;
 mod replacing;
+mod screens;
 mod since;
 mod staleness;
 mod status;
