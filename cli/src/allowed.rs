@@ -22,6 +22,8 @@ pub(crate) struct Allowed {
     pub(crate) allow_switch: BTreeSet<KubernetesName>,
     #[serde(default)]
     pub(crate) replace: BTreeSet<HostName>,
+    #[serde(default, skip_serializing_if = "BTreeSet::is_empty")]
+    pub(crate) replace_certificates: BTreeSet<HostName>,
     #[serde(default)]
     pub(crate) remove_members: BTreeSet<String>,
     pub(crate) selection: Narrowed,
@@ -45,6 +47,7 @@ impl Allowed {
             allow_slow_disk,
             allow_switch: _,
             replace: _,
+            replace_certificates: _,
             remove_members: _,
             selection: _,
         } = self;
@@ -62,6 +65,7 @@ impl Allowed {
         of_clusters.concat()
             + &words("--allow-switch", &self.allow_switch)
             + &words("--replace", &self.replace)
+            + &words("--replace-certificates", &self.replace_certificates)
             + &words("--remove-member", &self.remove_members)
             + &self.selection.words()
     }
@@ -75,6 +79,7 @@ impl Allowed {
             allow_slow_disk,
             allow_switch,
             replace,
+            replace_certificates,
             remove_members,
             selection,
         } = self;
@@ -85,6 +90,7 @@ impl Allowed {
             allow_slow_disk,
             allow_switch,
             replace,
+            reissue: replace_certificates,
             remove_members,
             selection: selection.selection(),
             ..Policy::default()
@@ -102,6 +108,7 @@ impl From<&Policy> for Allowed {
             allow_slow_disk: policy.allow_slow_disk.clone(),
             allow_switch: policy.allow_switch.clone(),
             replace: policy.replace.clone(),
+            replace_certificates: policy.reissue.clone(),
             remove_members: policy.remove_members.clone(),
             selection: Narrowed { cluster: clusters, host: hosts },
         }

@@ -6,8 +6,8 @@ use clap::{ArgAction, Args, Parser, Subcommand};
 
 use crate::commands::{
     apply, archives, client_cert, completions, defrag, destroy, dns, etcdctl, firewall, graph,
-    history, init, kubernetes, logs, monitoring, pki, plan, recover, release, remove, restore,
-    schema, show, snapshot, status, support_bundle, trust, unlock,
+    history, init, kubernetes, logs, man_pages, monitoring, pki, plan, recover, release, remove,
+    restore, schema, show, snapshot, status, support_bundle, trust, unlock,
 };
 use crate::terminal::ColorChoice;
 
@@ -219,7 +219,7 @@ pub enum Command {
     /// Say how API servers reach etcd
     #[command(subcommand)]
     Kubernetes(kubernetes::KubernetesCommand),
-    /// Make certificate authorities
+    /// Make certificate authorities, and say who can open them
     #[command(subcommand)]
     Pki(pki::PkiCommand),
     /// Pin etcd releases
@@ -260,6 +260,9 @@ pub enum Command {
     /// Print a completion script for a shell
     #[command(after_long_help = examples::COMPLETIONS)]
     Completions(completions::CompletionsArgs),
+    /// Write the manual pages of all commands into a folder
+    #[command(hide = true)]
+    ManPages(man_pages::ManPagesArgs),
     /// Print the version
     Version,
 }

@@ -1,6 +1,6 @@
 //! The CAs beside an inventory: `pki/<cluster>/`.
 //!
-//! A cluster's folder appears whole or not at all, and is never written again: a CA is born once.
+//! A cluster's folder appears whole or not at all: a CA is born once. Only for whom its keys are sealed may change.
 
 use std::collections::BTreeMap;
 use std::fs::{self, DirBuilder, File, OpenOptions};
@@ -18,6 +18,10 @@ use time::OffsetDateTime;
 
 use crate::error::{CliError, ErrorContext};
 use crate::exit::ExitCode;
+
+mod reseal;
+
+pub use reseal::Resealed;
 
 /// Far more than any CA's file holds; a larger one is another file.
 const LARGEST_FILE: u64 = 256 * 1024;

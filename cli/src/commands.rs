@@ -29,6 +29,7 @@ pub mod history;
 pub mod init;
 pub mod kubernetes;
 pub mod logs;
+pub mod man_pages;
 pub mod monitoring;
 pub mod pki;
 pub mod plan;
@@ -159,6 +160,7 @@ fn dispatch(context: &Context, command: Command) -> Result<u8, CliError> {
         Command::Graph(arguments) => graph::run(context, &arguments)?,
         Command::Schema(arguments) => schema::run(context, &arguments)?,
         Command::Completions(arguments) => completions::run(context, &arguments),
+        Command::ManPages(arguments) => man_pages::run(&arguments)?,
         Command::Version => version::run(context),
     };
     Ok(code.number())

@@ -77,6 +77,13 @@ pub enum Sealed {
 }
 
 impl Sealed {
+    fn what(self) -> &'static str {
+        match self {
+            Sealed::CaKeys => "the CA keys",
+            Sealed::Backup => "the backup",
+        }
+    }
+
     fn words(self) -> (&'static str, &'static str) {
         match self {
             Sealed::CaKeys => {
@@ -111,7 +118,7 @@ pub fn identities(
             format!("give the private key of one of the recipients in {place}: --identity FILE");
         return Err(CliError::failed(message).hint(hint));
     }
-    files.iter().map(|file| identity(file, passphrases)).collect()
+    files.iter().map(|file| identity(file, sealed, terminal, passphrases)).collect()
 }
 
 /// The operator's own SSH keys, those that the inventory names as recipients.
@@ -135,7 +142,12 @@ pub fn public_half(key: &Path) -> Option<Recipient> {
     Recipient::parse(text.lines().next()?).ok()
 }
 
-fn identity(file: &Path, passphrases: &Passphrases) -> Result<Identity, CliError> {
+fn identity(
+    file: &Path,
+    sealed: Sealed,
+    terminal: &Terminal,
+    passphrases: &Passphrases,
+) -> Result<Identity, CliError> {
     let doing = || format!("cannot use the identity {}", file.display());
     let mut text = Zeroizing::new(String::with_capacity(LARGEST_IDENTITY as usize));
     File::open(file)
@@ -146,6 +158,11 @@ fn identity(file: &Path, passphrases: &Passphrases) -> Result<Identity, CliError
         Err(IdentityError::PassphraseNeeded) => {}
         other => return other.map_err(failed),
     }
+    terminal.say(&format!(
+        "{} opens {}. An SSH agent can't do that, so its passphrase is needed.",
+        file.display(),
+        sealed.what()
+    ));
     let opened = passphrases.open(file, |passphrase| {
         let passphrase = pki::Passphrase::new(passphrase.expose());
         match Identity::parse(&text, Some(&passphrase)) {

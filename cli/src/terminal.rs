@@ -11,7 +11,7 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use clap::ValueEnum;
 use inventories::Diagnostic;
 use inventories::diagnostic::{self, Colour};
-use planner::text::{Paint, Style};
+use planner::text::{Hosts, Page, Paint, Style};
 use rustix::termios::tcgetwinsize;
 
 use crate::error::CliError;
@@ -24,6 +24,7 @@ mod wrap;
 pub use passphrase::ask as ask_passphrase;
 use safe::Runner;
 pub use safe::safe;
+pub use wrap::wrapped;
 
 /// When output is coloured.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default, ValueEnum)]
@@ -151,15 +152,19 @@ impl Terminal {
     /// Prints a result of long lines. On a terminal they break between words; a file gets them as they are.
     pub fn print_wrapped(&self, text: &str) {
         match self.columns() {
-            Some(width) => self.print(&wrap::wrapped(text, width)),
+            Some(width) => self.print(&wrapped(text, width)),
             None => self.print(text),
         }
     }
 
+    /// The page that a plan is laid out on.
+    pub fn page(&self, hosts: Hosts) -> Page {
+        Page { style: self.out, hosts, width: self.columns() }
+    }
+
     /// How wide stdout is, where it is a terminal that reports it.
     pub fn columns(&self) -> Option<usize> {
-        let size = tcgetwinsize(io::stdout()).ok()?;
-        Some(usize::from(size.ws_col)).filter(|columns| *columns > 0)
+        columns_of(io::stdout())
     }
 
     /// Prints a result in a host's own bytes.
@@ -192,12 +197,20 @@ impl Terminal {
 
     /// Prints what no operator should miss.
     pub fn warn(&self, text: &str) {
-        self.say_always(&format!("{}: {text}", self.err.paint(Paint::Yellow, "warning")));
+        self.say_wrapped(&format!("{}: {text}", self.err.paint(Paint::Yellow, "warning")));
     }
 
     /// Says it whatever the verbosity.
     pub fn say_always(&self, text: &str) {
         self.keep(write_to(io::stderr().lock(), &with_newline(safe(text, self.err))));
+    }
+
+    /// Says it whatever the verbosity. On a terminal, long lines break between words.
+    fn say_wrapped(&self, text: &str) {
+        match columns_of(io::stderr()) {
+            Some(width) => self.say_always(&wrapped(text, width)),
+            None => self.say_always(text),
+        }
     }
 
     /// Shows the error that ends the command: its chain, then its hints.
@@ -213,7 +226,7 @@ impl Terminal {
             let label = self.err.paint(Paint::Bold, "hint");
             text.push_str(&format!("  {label}: {}\n", hint.replace('\n', "\n        ")));
         }
-        self.say_always(&text);
+        self.say_wrapped(&text);
     }
 
     /// Shows what is wrong with an inventory, or worth a look.
@@ -284,6 +297,11 @@ impl Terminal {
             trouble.get_or_insert(error);
         }
     }
+}
+
+fn columns_of(stream: impl AsFd) -> Option<usize> {
+    let size = tcgetwinsize(stream).ok()?;
+    Some(usize::from(size.ws_col)).filter(|columns| *columns > 0)
 }
 
 fn write_to(mut stream: impl Write, bytes: &[u8]) -> io::Result<()> {

@@ -76,6 +76,8 @@ pub struct Site {
     pub name: SiteName,
     /// Whether `apply` wants `--confirm NAME`.
     pub confirm: bool,
+    /// Clusters that get a change before those behind them, and before all that are not named here.
+    pub order: Vec<ClusterName>,
 }
 
 /// A machine that quorate may log in to.

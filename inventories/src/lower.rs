@@ -4,8 +4,7 @@
 use std::collections::BTreeMap;
 
 use crate::flag::FlagChecks;
-use crate::inventory::{Inventory, Site};
-use crate::names::SiteName;
+use crate::inventory::Inventory;
 use crate::report::{At, Finding, Report};
 use crate::schema;
 
@@ -20,6 +19,7 @@ mod name;
 mod pki;
 mod ports;
 mod release;
+mod site;
 mod ssh;
 mod version;
 
@@ -73,7 +73,6 @@ pub(crate) fn inventory(
 ) -> Option<Inventory> {
     let main = &files.main;
     include(main, report);
-    let site = main.site.as_ref().map(|raw| site(raw, report));
     let defaults = files.defaults();
 
     let ssh = defaults.iter().filter_map(|layer| {
@@ -112,6 +111,7 @@ pub(crate) fn inventory(
     let check_flag = flag_checks.apiserver;
     let kubernetes = kubernetes::kubernetes(raw_kubernetes, &known, &clusters, check_flag, report);
 
+    let site = main.site.as_ref().map(|raw| site::site(raw, &clusters, report));
     let pki = raw_pki.map(|raw| pki::settings(raw, report));
     let release = files.layers(|main| main.release.as_ref(), |file| file.release.as_ref());
     release::every_version_is_pinned(&release, &clusters, report);
@@ -137,17 +137,4 @@ fn include(main: &schema::InventoryFile, report: &mut Report<'_>) {
             report.add(Finding::error("include", &at, "this is not the path of a file"));
         }
     }
-}
-
-fn site(raw: &schema::Loc<schema::Site>, report: &mut Report<'_>) -> Option<Site> {
-    let written = raw.name.as_ref()?;
-    let at = At::new(0, written.span());
-    let name = match SiteName::new(written) {
-        Ok(name) => name,
-        Err(_) => {
-            report.add(name::refused("the site's name", written, &at));
-            return None;
-        }
-    };
-    Some(Site { name, confirm: raw.confirm.unwrap_or(false) })
 }

@@ -93,6 +93,11 @@ pub(crate) struct Site {
     /// mistake.
     #[schemars(extend("default" = false))]
     pub(crate) confirm: Option<bool>,
+    /// Clusters in the order in which a change reaches them, such as `["staging", "main"]`: a restart or a new
+    /// certificate comes to a cluster only after all clusters before it have theirs and are healthy. Clusters that
+    /// are not named come last, together. Without it, a change reaches all clusters at once, one member of each
+    /// at a time.
+    pub(crate) order: Option<Vec<Loc<String>>>,
 }
 
 /// Settings for every host and cluster that does not set them itself.

@@ -163,7 +163,8 @@ impl StoreError {
             }
             StoreError::Unseal { source, .. } => match source {
                 UnsealError::NoIdentity | UnsealError::NoneFits { .. } => Some(format!(
-                    "give the private key of a recipient that {RECIPIENTS_FILE} beside it names"
+                    "give the private key of a recipient that {RECIPIENTS_FILE} beside it names\n\
+                     if [pki] recipients names your key only since then, one of those runs: quorate pki reseal"
                 )),
                 UnsealError::NotSealed
                 | UnsealError::Passphrase

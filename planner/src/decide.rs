@@ -7,6 +7,7 @@ pub(crate) mod archives;
 pub(crate) mod assess;
 pub(crate) mod bootstrap;
 pub(crate) mod ca_end;
+mod canary;
 pub(crate) mod certificates;
 mod clearing;
 pub(crate) mod converge;

@@ -21,6 +21,7 @@ mod fetch;
 mod id;
 mod kind;
 mod launch;
+mod pauses;
 mod restore;
 mod signers;
 mod space;

@@ -43,6 +43,8 @@ pub struct Policy {
     pub compact_now: BTreeSet<ClusterName>,
     /// Hosts whose failed members are replaced by new ones.
     pub replace: BTreeSet<HostName>,
+    /// Hosts whose members get new certificates, whatever theirs are.
+    pub reissue: BTreeSet<HostName>,
     /// The ids, in hex, of members to remove whose host the inventory does not have.
     pub remove_members: BTreeSet<String>,
     /// What is done instead of what the inventory asks for.
@@ -121,6 +123,7 @@ impl Default for Policy {
             allow_no_backup: BTreeSet::new(),
             compact_now: BTreeSet::new(),
             replace: BTreeSet::new(),
+            reissue: BTreeSet::new(),
             remove_members: BTreeSet::new(),
             maintenance: None,
             selection: Selection::default(),

@@ -25,6 +25,8 @@ pub use expand::{ExpandError, expand};
 pub struct SiteSpec {
     /// The site's name.
     pub site: SiteName,
+    /// Clusters that get a change before those behind them, and before all that are not named here.
+    pub order: Vec<ClusterName>,
     /// Clusters by name.
     pub clusters: BTreeMap<ClusterName, ClusterSpec>,
     /// Kubernetes clusters by name.
@@ -56,6 +58,11 @@ impl SiteSpec {
             |version: &EtcdVersion| wanted.iter().any(|one| one.minor() != version.minor());
         let stops: BTreeSet<_> = newest.into_values().filter(is_other).collect();
         &wanted | &stops
+    }
+
+    /// Which cluster's turn comes when: those of the same number have theirs together.
+    pub fn turn_of(&self, cluster: &ClusterName) -> usize {
+        self.order.iter().position(|name| name == cluster).unwrap_or(self.order.len())
     }
 
     /// Every host that a cluster uses, or an API server that quorate configures.

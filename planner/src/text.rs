@@ -10,16 +10,44 @@ mod narrowed;
 mod now;
 mod plan;
 mod since;
+mod steps;
 
 pub use age::age;
 pub use blocked::blocked;
 pub use describe::describe;
+use describe::describe_many;
 pub use diff::files;
 pub use graph::{dot, mermaid};
 pub use now::{cluster as cluster_now, late, leader};
 pub(crate) use plan::counted;
 pub use plan::{findings, plan};
 pub use since::moved;
+
+/// How a plan is laid out.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Page {
+    /// Whether it is coloured.
+    pub style: Style,
+    /// Whether equal hosts share lines.
+    pub hosts: Hosts,
+    /// The columns of the terminal; `None` where it is no terminal, and everything is shown.
+    pub width: Option<usize>,
+}
+
+impl Page {
+    /// For files and pipes.
+    pub const PLAIN: Self = Self { style: Style::Plain, hosts: Hosts::Folded, width: None };
+}
+
+/// Whether hosts on which the same is done share lines.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub enum Hosts {
+    /// They do.
+    #[default]
+    Folded,
+    /// Each host has its own.
+    Expanded,
+}
 
 /// Whether text is coloured.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]

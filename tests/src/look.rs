@@ -408,6 +408,7 @@ fn machine(name: &HostName) -> Machine {
         cores: 4,
         memory: 16_000_000_000,
         data_free: 1 << 40,
+        data_systems: ["ext4".to_owned()].into(),
         release_free: 1 << 40,
         clock_skew_ms: 3,
         clock_error_ms: 5,

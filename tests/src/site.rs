@@ -194,6 +194,7 @@ impl Shape {
             site: Site {
                 name: SiteName::new("lab").unwrap_or_else(|error| panic!("lab {error}")),
                 confirm: false,
+                order: Vec::new(),
             },
             hosts: hosts.collect(),
             clusters: clusters.collect(),

@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use engine::bind;
 use engine::event::Event;
-use engine::execute::{ApplyReport, execute};
+use engine::execute::{ApplyReport, Signal, execute};
 use engine::hosts::Bindings;
 use planner::{Plan, Policy, SiteSpec, Step, not_announced, plan};
 use tokio::sync::watch;
@@ -153,7 +153,7 @@ pub fn execute_on(
     let runtime = tokio::runtime::Builder::new_current_thread()
         .build()
         .unwrap_or_else(|error| panic!("a runtime starts: {error}"));
-    let (_keep, stop) = watch::channel(false);
+    let (_keep, stop) = watch::channel(Signal::Go);
     let hosts = Arc::new(sim.clone());
     let report = runtime.block_on(execute(plan, hosts, bindings, parallelism, stop, listen));
     (sim.world(), report)

@@ -4,7 +4,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::sync::{Arc, Mutex, PoisonError};
 
 use engine::event::Event;
-use engine::execute::{ApplyReport, execute};
+use engine::execute::{ApplyReport, Signal, execute};
 use engine::hosts::{Bindings, Done, Hosts, StepError, StepErrorKind, Timed};
 use planner::progress::Outcome;
 use planner::{SiteFacts, SiteSpec, Step, StepId};
@@ -127,7 +127,7 @@ fn a_refusal_after_a_lost_connection_does_not_say_that_nothing_was_changed() {
     let (world, spec) = plain(1).world();
     let plan = plan_of(&world, &spec);
     let mut events = Vec::new();
-    let (_stop, stopped) = watch::channel(false);
+    let (_stop, stopped) = watch::channel(Signal::Go);
     let emit = |event| events.push(event);
     let run = execute(&plan, Arc::new(Refusing::default()), Bindings::default(), 1, stopped, emit);
     tokio::runtime::Builder::new_current_thread().build().unwrap().block_on(run);

@@ -18,6 +18,7 @@ fn every_scenario_gets_its_answers() {
 /// Findings that the world of the scenarios can't make: other tests show them, from facts or from files.
 const FROM_FACTS: &[FindingCode] = &[
     FindingCode::ClosedParent,
+    FindingCode::FileSystem,
     FindingCode::ForeignDropIn,
     FindingCode::KubeletElsewhere,
     FindingCode::KubeletServes,

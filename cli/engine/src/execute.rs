@@ -36,13 +36,24 @@ impl ApplyReport {
     }
 }
 
-/// Executes a plan. `stop` turns true when no further step may begin; running steps are finished.
+/// Whether further steps may begin. Running ones are finished whatever it says.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Signal {
+    /// They may.
+    Go,
+    /// Not before it says something else.
+    Pause,
+    /// None of them may.
+    Stop,
+}
+
+/// Executes a plan, as far as `signal` lets it.
 pub async fn execute<H: Hosts>(
     plan: &Plan,
     hosts: Arc<H>,
     bindings: Bindings,
     parallelism: usize,
-    mut stop: watch::Receiver<bool>,
+    mut signal: watch::Receiver<Signal>,
     mut emit: impl FnMut(Event),
 ) -> ApplyReport {
     let steps: BTreeMap<&StepId, &Step> = plan.steps.iter().map(|step| (&step.id, step)).collect();
@@ -52,24 +63,32 @@ pub async fn execute<H: Hosts>(
     let mut told: BTreeSet<StepId> = BTreeSet::new();
     emit(Event::Started { steps: plan.steps.len() });
     loop {
-        if *stop.borrow() {
+        let now = *signal.borrow();
+        if now == Signal::Stop {
             progress.stop();
         }
-        while running.len() < parallelism.max(1) {
+        while now == Signal::Go && running.len() < parallelism.max(1) {
             let Some(id) = progress.take_ready() else { break };
             let step = steps[&id].clone();
             emit(Event::StepStarted { id, action: step.action });
             let attempt = Attempt { step, started: Instant::now(), losses: 0, cut_off: None };
             running.spawn(attempt.run(Arc::clone(&hosts), Arc::clone(&bindings)));
         }
+        if running.is_empty() && (now != Signal::Pause || progress.is_over()) {
+            break;
+        }
         let turn = tokio::select! {
-            turn = running.join_next() => turn,
-            Ok(()) = stop.changed() => {
-                emit(Event::Stopping { running: progress.running().iter().cloned().collect() });
+            Some(turn) = running.join_next() => turn,
+            Ok(()) = signal.changed() => {
+                if *signal.borrow() == Signal::Stop && !running.is_empty() {
+                    let running = progress.running().iter().cloned().collect();
+                    emit(Event::Stopping { running });
+                }
                 continue;
             }
+            // Nobody is left who could say go on.
+            else => break,
         };
-        let Some(turn) = turn else { break };
         // A step that panicked is a defect: it must not look like a step that is still running.
         let (attempt, result) = match turn {
             Ok(Turn::Ran(attempt, Err(error)))
@@ -106,7 +125,10 @@ pub async fn execute<H: Hosts>(
         emit(Event::StepFinished { id, outcome, elapsed, note, error });
     }
     report_not_started(&progress, &told, &mut emit);
-    ApplyReport { outcomes: progress.outcomes().clone(), interrupted: *stop.borrow() }
+    ApplyReport {
+        outcomes: progress.outcomes().clone(),
+        interrupted: *signal.borrow() == Signal::Stop,
+    }
 }
 
 /// A step that is being done.

@@ -31,6 +31,7 @@ Examples:
   quorate apply
   quorate apply site.plan                what `quorate plan --out site.plan` saved
   quorate apply --expect 5b7a60c90d3a    the plan that was reviewed, or none
+  quorate apply --pause                  asks between members whether to continue
   quorate apply --yes --json             in CI: asks nothing, one JSON object per line
 
 Exit codes:

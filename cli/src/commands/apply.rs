@@ -27,6 +27,7 @@ pub(super) use consent::ConsentArgs;
 use consent::HookChoice;
 use engine::backups::restorable::Restorable;
 use engine::hosts::Timed;
+pub(super) use pace::Pause;
 
 mod consent;
 mod discovery;
@@ -34,6 +35,7 @@ mod execution;
 mod formed;
 mod hooks;
 mod locked;
+mod pace;
 mod record;
 mod under_lock;
 
@@ -41,11 +43,14 @@ mod under_lock;
 #[derive(Debug, Args)]
 pub struct ApplyArgs {
     /// A plan that `quorate plan --out` saved: exactly that is applied, without asking
-    #[arg(value_name = "PLAN", conflicts_with_all = ["expect", "allow_outage", "allow_reform", "allow_no_backup", "allow_slow_disk", "allow_switch", "replace", "remove_member", "cluster", "host"])]
+    #[arg(value_name = "PLAN", conflicts_with_all = ["expect", "allow_outage", "allow_reform", "allow_no_backup", "allow_slow_disk", "allow_switch", "replace", "replace_certificates", "remove_member", "cluster", "host"])]
     saved: Option<PathBuf>,
     /// How it is approved.
     #[command(flatten)]
     consent: ConsentArgs,
+    /// Ask after each member whether to continue with the next one
+    #[arg(long, conflicts_with = "json")]
+    pause: bool,
     /// Print what is done as one JSON object per line
     #[arg(long)]
     json: bool,
@@ -63,6 +68,7 @@ pub(super) struct Order<'a> {
     /// The plan that was saved, and that is done instead of a new one.
     pub(super) saved: Option<&'a Path>,
     pub(super) consent: &'a ConsentArgs,
+    pub(super) pause: Pause,
     pub(super) identity: &'a IdentityArgs,
     /// The snapshot that is restored.
     pub(super) snapshot: Option<&'a Arc<Restorable>>,
@@ -110,10 +116,16 @@ pub(super) fn run(context: &Context, arguments: &ApplyArgs) -> Result<ExitCode, 
         let message = "--json asks nothing, so it needs --yes or a saved plan";
         return Err(CliError::new(ExitCode::Usage, message));
     }
+    if arguments.pause && !context.terminal.can_ask() {
+        let message = "--pause asks between members, and there is no terminal to ask at";
+        return Err(CliError::new(ExitCode::Usage, message)
+            .hint("run it at a terminal, or leave out --pause"));
+    }
     let order = Order {
         asked: Asked::Inventory(&arguments.policy),
         saved: arguments.saved.as_deref(),
         consent: &arguments.consent,
+        pause: if arguments.pause { Pause::BetweenMembers } else { Pause::Never },
         identity: &arguments.identity,
         snapshot: None,
         output: Output::from_flag(arguments.json),
@@ -125,7 +137,7 @@ pub(super) fn run(context: &Context, arguments: &ApplyArgs) -> Result<ExitCode, 
 pub(super) fn carry_out(context: &Context, order: &Order<'_>) -> Result<ExitCode, CliError> {
     let reporter = RefCell::new(match order.output {
         Output::Json => Reporter::json(&context.terminal),
-        Output::People => Reporter::human(&context.terminal),
+        Output::People => Reporter::human(&context.terminal, order.consent.layout.hosts()),
     });
     let ended = context.block_on(apply(context, order, &reporter)).and_then(|ended| ended);
     reporter.borrow_mut().end(&ended);

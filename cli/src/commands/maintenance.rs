@@ -5,7 +5,7 @@ use std::sync::Arc;
 use clap::{ArgGroup, Args};
 use engine::backups::restorable::Restorable;
 
-use super::apply::{self, ConsentArgs, Order, Output};
+use super::apply::{self, ConsentArgs, Order, Output, Pause};
 use super::planning::Asked;
 use super::{Context, plan};
 use crate::error::CliError;
@@ -38,12 +38,12 @@ impl MaintenanceArgs {
     ) -> Result<ExitCode, CliError> {
         let Self { dry_run, consent, json } = self;
         if *dry_run {
-            return plan::show(context, &asked, *json);
+            return plan::show(context, &asked, consent.layout.hosts(), *json);
         }
         let output = Output::from_flag(*json);
         apply::carry_out(
             context,
-            &Order { asked, saved: None, consent, identity, snapshot, output },
+            &Order { asked, saved: None, consent, pause: Pause::Never, identity, snapshot, output },
         )
     }
 }

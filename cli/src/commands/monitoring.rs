@@ -55,7 +55,7 @@ pub(super) fn run(context: &Context, command: &MonitoringCommand) -> Result<Exit
     let spec = site.spec()?;
     match command {
         MonitoringCommand::Rules(RulesArgs { job }) => {
-            context.terminal.print(&rules::of(&spec, job));
+            context.terminal.print(&rules::of(&spec, &site.inventory, job));
         }
         MonitoringCommand::Targets(TargetsArgs { host: Some(host) }) => {
             let hosts = [host.clone()].into();

@@ -12,6 +12,8 @@ use crate::error::{CliError, ErrorContext};
 use crate::exit::ExitCode;
 use crate::terminal::Terminal;
 
+mod reseal;
+
 /// What to do with certificate authorities.
 #[derive(Debug, Subcommand)]
 pub enum PkiCommand {
@@ -20,6 +22,15 @@ pub enum PkiCommand {
     /// Run it after a cluster was added to the inventory, and commit what it writes to pki/.
     #[command(after_long_help = "Examples:\n  quorate pki init")]
     Init,
+    /// Seal the CA keys again, for the recipients that the inventory names now
+    ///
+    /// Run it after somebody joined or left [pki] recipients, as somebody who can open the keys, and commit what it
+    /// writes to pki/. A key that was sealed before stays readable in the history of the repository: only new CAs help
+    /// against somebody who copied it.
+    #[command(
+        after_long_help = "Examples:\n  quorate pki reseal\n  quorate pki reseal --identity ~/.ssh/id_ed25519"
+    )]
+    Reseal(reseal::ResealArgs),
 }
 
 pub(super) fn run(context: &Context, command: &PkiCommand) -> Result<ExitCode, CliError> {
@@ -29,6 +40,7 @@ pub(super) fn run(context: &Context, command: &PkiCommand) -> Result<ExitCode, C
             make_authorities(&site.inventory, &site.authorities, &context.terminal)?;
             Ok(ExitCode::Done)
         }
+        PkiCommand::Reseal(arguments) => reseal::run(context, arguments),
     }
 }
 

@@ -4,7 +4,7 @@ use std::path::PathBuf;
 
 use clap::Args;
 use inventories::ClusterName;
-use planner::text::Style;
+use planner::text::{Hosts, Page};
 use planner::{Plan, fingerprint, text};
 
 use super::Context;
@@ -42,9 +42,26 @@ pub struct PlanArgs {
     /// Save what is planned, for `quorate apply FILE`
     #[arg(long, value_name = "FILE")]
     out: Option<PathBuf>,
+    /// How it is laid out.
+    #[command(flatten)]
+    layout: LayoutArgs,
     /// What is allowed.
     #[command(flatten)]
     policy: PolicyArgs,
+}
+
+/// How a plan is laid out, the same for every command that shows one.
+#[derive(Debug, Clone, Copy, Args)]
+pub(super) struct LayoutArgs {
+    /// Show the steps of each host by themselves, in full; hosts with equal steps share lines otherwise
+    #[arg(long)]
+    expand: bool,
+}
+
+impl LayoutArgs {
+    pub(super) fn hosts(self) -> Hosts {
+        if self.expand { Hosts::Expanded } else { Hosts::Folded }
+    }
 }
 
 pub(super) fn run(context: &Context, arguments: &PlanArgs) -> Result<ExitCode, CliError> {
@@ -64,14 +81,16 @@ pub(super) fn run(context: &Context, arguments: &PlanArgs) -> Result<ExitCode, C
         false => verdict(plan),
     };
     if let Some(path) = &arguments.out {
-        let text = text::plan(plan, Style::Plain);
+        let text = text::plan(plan, Page { hosts: arguments.layout.hosts(), ..Page::PLAIN });
         SavedPlan::new(plan, &planned.facts, &planned.policy).shown_as(text).write(path)?;
     }
     let shown = planned.shown();
     if arguments.json {
         json::print_document(&context.terminal, &PlanDocument::new(&shown, code))?;
     } else {
-        context.terminal.print_wrapped(&text::plan(&shown, context.terminal.style()));
+        context
+            .terminal
+            .print_wrapped(&text::plan(&shown, context.terminal.page(arguments.layout.hosts())));
         if arguments.diff {
             context.terminal.print(&text::files(plan, &planned.facts, context.terminal.style()));
         }
@@ -105,6 +124,7 @@ fn how_to_apply(context: &Context, arguments: &PlanArgs, plan: &Plan) {
 pub(super) fn show(
     context: &Context,
     asked: &Asked<'_>,
+    hosts: Hosts,
     as_json: bool,
 ) -> Result<ExitCode, CliError> {
     let planned = connect_and_plan(context, asked, Timed::Nothing).inspect_err(|error| {
@@ -118,7 +138,7 @@ pub(super) fn show(
         json::print_document(&context.terminal, &PlanDocument::new(plan, code))?;
         return Ok(code);
     }
-    context.terminal.print_wrapped(&text::plan(plan, context.terminal.style()));
+    context.terminal.print_wrapped(&text::plan(plan, context.terminal.page(hosts)));
     if !plan.steps.is_empty() {
         let hash = fingerprint::hash(plan);
         let command = format!("{} --expect {}", asked.command(), fingerprint::short(&hash));
@@ -136,7 +156,10 @@ pub(super) fn connect_and_plan(
     let site = asked.site(&context.inventory)?;
     context.terminal.diagnostics(&site.warnings);
     let checkout = Checkout::for_site(&site);
-    checkout.warnings().iter().for_each(|warning| context.terminal.warn(warning));
+    let resealing = site.authorities.sealed_for_others(&site.inventory);
+    for warning in checkout.warnings().iter().chain(&resealing) {
+        context.terminal.warn(warning);
+    }
     let spec = site.spec()?;
     let policy = asked.policy(&spec)?;
     context.block_on(async {

@@ -130,6 +130,9 @@ pub(super) struct PolicyArgs {
     /// given again)
     #[arg(long, value_name = "HOST")]
     replace: Vec<HostName>,
+    /// Issue new certificates for the members on this host, whatever theirs are (may be given again)
+    #[arg(long, value_name = "HOST")]
+    replace_certificates: Vec<HostName>,
     /// Remove the member of this id, in hex, whose host the inventory does not have (may be given again)
     #[arg(long, value_name = "ID", value_parser = member_id)]
     remove_member: Vec<String>,
@@ -152,6 +155,7 @@ impl PolicyArgs {
             allow_slow_disk,
             allow_switch,
             replace,
+            replace_certificates,
             remove_member,
             selection,
         } = self;
@@ -163,6 +167,7 @@ impl PolicyArgs {
             allow_slow_disk: set(allow_slow_disk),
             allow_switch: allow_switch.iter().cloned().collect(),
             replace: replace.iter().cloned().collect(),
+            replace_certificates: replace_certificates.iter().cloned().collect(),
             remove_members: remove_member.iter().cloned().collect(),
             selection: selection.narrowed(),
         }
@@ -220,9 +225,12 @@ pub(super) fn of_the_site(policy: Policy, spec: &SiteSpec) -> Result<Policy, Cli
     }
     let carrying: BTreeSet<&HostName> =
         spec.clusters.values().flat_map(|cluster| cluster.members.keys()).collect();
-    if let Some(unknown) = policy.replace.iter().find(|host| !carrying.contains(host)) {
+    let of_hosts = [("--replace", &policy.replace), ("--replace-certificates", &policy.reissue)];
+    let of_hosts =
+        || of_hosts.iter().flat_map(|(flag, hosts)| hosts.iter().map(move |host| (flag, host)));
+    if let Some((flag, unknown)) = of_hosts().find(|(_, host)| !carrying.contains(host)) {
         let message =
-            format!("--replace {unknown}: no cluster of the inventory has a member on this host");
+            format!("{flag} {unknown}: no cluster of the inventory has a member on this host");
         let names: Vec<&str> = carrying.into_iter().map(HostName::as_str).collect();
         let hint = format!("there are: {}", names.join(", "));
         return Err(CliError::new(ExitCode::Usage, message).hint(hint));
@@ -233,10 +241,10 @@ pub(super) fn of_the_site(policy: Policy, spec: &SiteSpec) -> Result<Policy, Cli
         policy.selection.takes_host(host)
             && clusters.any(|cluster| cluster.members.contains_key(host))
     };
-    if let Some(left_out) = policy.replace.iter().find(|host| !takes(host)) {
-        let message = format!("--replace {left_out}: --host or --cluster leaves this member out");
-        let hint = "name it in both, or give --replace alone";
-        return Err(CliError::new(ExitCode::Usage, message).hint(hint.to_owned()));
+    if let Some((flag, left_out)) = of_hosts().find(|(_, host)| !takes(host)) {
+        let message = format!("{flag} {left_out}: --host or --cluster leaves this member out");
+        let hint = format!("name it in both, or give {flag} alone");
+        return Err(CliError::new(ExitCode::Usage, message).hint(hint));
     }
     Ok(policy)
 }
@@ -314,7 +322,8 @@ mod tests {
     #[test]
     fn the_command_that_is_printed_allows_the_same() {
         let all = "quorate --allow-outage a --allow-outage b --allow-reform c --allow-no-backup d \
-                   --allow-slow-disk e --allow-switch f --replace etcd-1 --remove-member 2e50b9 \
+                   --allow-slow-disk e --allow-switch f --replace etcd-1 --replace-certificates etcd-3 \
+                   --remove-member 2e50b9 \
                    --cluster a --host etcd-2";
         for line in ["quorate", all] {
             let asked = Line::try_parse_from(line.split_whitespace()).unwrap().policy;

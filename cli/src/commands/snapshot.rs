@@ -16,6 +16,7 @@ use crate::site::Site;
 pub(super) mod copies;
 pub(super) mod freshness;
 pub(super) mod list;
+pub(super) mod times;
 
 mod get;
 mod opened_age;

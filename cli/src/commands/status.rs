@@ -6,13 +6,16 @@ use clap::{Args, ValueEnum};
 use inventories::ClusterName;
 
 use super::planning::{Asked, PolicyArgs};
+use super::snapshot::times;
 use super::{Context, plan};
 use crate::error::CliError;
 use crate::exit::ExitCode;
 use crate::interrupt::Interrupts;
 use crate::report::json;
 use crate::report::status::{self, Detail, Status, Thresholds};
+use crate::site::Site;
 use engine::hosts::Timed;
+use time::OffsetDateTime;
 
 /// Arguments of `quorate status`.
 #[derive(Debug, Args)]
@@ -141,7 +144,12 @@ fn show(context: &Context, arguments: &StatusArgs, page: Page) -> Result<ExitCod
             let text = status::text(&status, terminal.style(), terminal.columns());
             terminal.print_wrapped(&text);
         }
-        Format::Prometheus => context.terminal.print(&status::prometheus(&status, facts)),
+        Format::Prometheus => {
+            let site = Site::load(&context.inventory)?;
+            let looking = times::of_site(&site, OffsetDateTime::now_utc());
+            let backups = context.block_on(looking)?;
+            context.terminal.print(&status::prometheus(&status, facts, &backups));
+        }
     }
     Ok(code)
 }

@@ -24,6 +24,9 @@ pub(super) fn run(context: &Context) -> Result<ExitCode, CliError> {
             context.terminal.warn(&message);
         }
     }
+    for warning in site.authorities.sealed_for_others(&site.inventory) {
+        context.terminal.warn(&warning);
+    }
     let now = OffsetDateTime::now_utc();
     let mut code = ExitCode::Done;
     let ends = spec.clusters.values().flat_map(|cluster| CaEnd::for_cluster(cluster, now));

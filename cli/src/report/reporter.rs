@@ -1,6 +1,7 @@
 //! Reports the progress of an apply, to people or to programs.
 
 use inventories::Diagnostic;
+use planner::text::Hosts;
 use planner::{Plan, SiteSpec, text};
 
 use super::apply::ApplySummary;
@@ -15,6 +16,7 @@ use engine::event::Event;
 #[derive(Debug)]
 pub struct Reporter<'a> {
     terminal: &'a Terminal,
+    hosts: Hosts,
     audience: Audience<'a>,
 }
 
@@ -25,14 +27,15 @@ enum Audience<'a> {
 }
 
 impl<'a> Reporter<'a> {
-    /// For people: results on stdout, progress on stderr.
-    pub fn human(terminal: &'a Terminal) -> Self {
-        Self { terminal, audience: Audience::People(Human::new(terminal)) }
+    /// For people: results on stdout, progress on stderr. Plans are laid out with `hosts`.
+    pub fn human(terminal: &'a Terminal, hosts: Hosts) -> Self {
+        Self { terminal, hosts, audience: Audience::People(Human::new(terminal)) }
     }
 
     /// For programs: nothing but JSON on stdout.
     pub fn json(terminal: &'a Terminal) -> Self {
-        Self { terminal, audience: Audience::Programs(Stream::begin(terminal)) }
+        let audience = Audience::Programs(Stream::begin(terminal));
+        Self { terminal, hosts: Hosts::default(), audience }
     }
 
     /// What an operator should check in the inventory.
@@ -47,7 +50,7 @@ impl<'a> Reporter<'a> {
     pub fn planned(&mut self, plan: &Plan, code: ExitCode) {
         match &mut self.audience {
             Audience::People(_) => {
-                self.terminal.print_wrapped(&text::plan(plan, self.terminal.style()));
+                self.terminal.print_wrapped(&text::plan(plan, self.terminal.page(self.hosts)));
             }
             Audience::Programs(stream) => stream.planned(plan, code),
         }

@@ -29,7 +29,7 @@ use attention::AuthorityStatus;
 pub use attention::Thresholds;
 use member::{CertificateState, MemberState, MemberStatus};
 use preflight::Preflight;
-pub use prometheus::{METRICS, prometheus};
+pub use prometheus::{BackupTime, METRICS, prometheus};
 pub use text::text;
 
 /// How a site is. Also the document that `quorate status --json` prints.

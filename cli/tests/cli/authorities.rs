@@ -141,3 +141,60 @@ fn validate_names_a_ca_that_ends_and_refuses_one_that_has_ended() {
         }
     }
 }
+
+/// A new key of this name, and its public half.
+fn key(sandbox: &Sandbox, name: &str) -> String {
+    let keygen = Command::new("ssh-keygen")
+        .args(["-q", "-t", "ed25519", "-N", "", "-C", name, "-f"])
+        .arg(sandbox.path(name))
+        .status();
+    assert!(keygen.unwrap().success());
+    sandbox.read(&format!("{name}.pub")).trim().to_owned()
+}
+
+#[test]
+fn a_colleague_who_joins_is_warned_of_and_opens_the_cas_after_a_reseal() {
+    let sandbox = Sandbox::with_site();
+    let (alice, bob) = (key(&sandbox, "alice"), key(&sandbox, "bob"));
+    let site = sandbox.read("quorate.toml");
+    let recipients = |who: &[&str]| {
+        let quoted: Vec<String> = who.iter().map(|key| format!("{key:?}")).collect();
+        let named = site.replace(&format!("{:?}", crate::sandbox::RECIPIENT), &quoted.join(", "));
+        sandbox.write("quorate.toml", &named);
+    };
+    recipients(&[&alice]);
+    assert_eq!(sandbox.run(&["pki", "init"]).code, 0);
+    assert!(!sandbox.run(&["validate"]).stderr.contains("reseal"));
+    let born = files(&sandbox.path("pki/main"));
+
+    recipients(&[&alice, &bob]);
+    let warned = sandbox.run(&["validate"]);
+    let missing = "are not sealed for everyone whom [pki] recipients names";
+    assert!(warned.code == 0 && warned.stderr.contains(missing), "{}", warned.stderr);
+    let reseal = |who: &str| sandbox.run(&["pki", "reseal", "--identity", who]);
+    let refused = reseal("bob");
+    assert_eq!(refused.code, 1, "{}", refused.stderr);
+    assert!(refused.stderr.contains("recipients.txt"), "{}", refused.stderr);
+    assert_eq!(files(&sandbox.path("pki/main")), born);
+    assert_eq!(reseal("alice").code, 0);
+    assert!(!sandbox.run(&["validate"]).stderr.contains("reseal"));
+    let resealed = files(&sandbox.path("pki/main"));
+    assert_eq!(resealed.keys().collect::<Vec<_>>(), born.keys().collect::<Vec<_>>());
+    assert_eq!(resealed["peer-ca.crt"], born["peer-ca.crt"]);
+    assert_eq!(resealed["peer-ca.key.age"].0, 0o600);
+    let issue = ["client-cert", "--cn", "bob", "--out", "client", "--identity", "bob"];
+    let issued = sandbox.run(&issue);
+    assert_eq!(issued.code, 0, "{}", issued.stderr);
+
+    // Nothing is written where nothing changes.
+    assert!(reseal("alice").stdout.contains("before"));
+    assert_eq!(files(&sandbox.path("pki/main")), resealed);
+
+    recipients(&[&bob]);
+    let warned = sandbox.run(&["validate"]);
+    assert!(warned.stderr.contains("are still sealed for someone"), "{}", warned.stderr);
+    assert_eq!(reseal("bob").code, 0);
+    assert_eq!(reseal("alice").code, 0, "there is nothing to open");
+    recipients(&[&alice, &bob]);
+    assert_eq!(reseal("alice").code, 1);
+}

@@ -6,6 +6,7 @@ mod authorities;
 mod backup_grades;
 mod conformity;
 mod core_dumps;
+mod dist;
 mod far_targets;
 mod firewall;
 mod git;

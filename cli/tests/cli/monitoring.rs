@@ -72,3 +72,23 @@ fn targets_over_the_network_are_all_members_or_none() {
     let at: Vec<_> = targets.as_array().unwrap().iter().map(|one| &one["targets"][0]).collect();
     assert_eq!(at, ["10.20.0.11:2381", "10.20.0.12:2381", "10.20.0.13:2381"]);
 }
+
+#[test]
+fn rules_know_how_old_backups_may_be_and_a_target_without_one_alerts() {
+    let sandbox = Sandbox::with_site();
+    let text = sandbox.read("quorate.toml");
+    let backups = "\n[clusters.main.backups]\nto = [\"file:one/\", \"file:two\"]\nmax-age = \"26h\"\nmax-age-opened = \"8d\"\n";
+    sandbox.write("quorate.toml", &(text + backups));
+    let ended = sandbox.run(&["monitoring", "rules"]);
+    assert_eq!(ended.code, 0, "{}", ended.stderr);
+    let rules = &ended.stdout;
+    assert!(rules.contains("alert: QuorateBackupOld"), "{rules}");
+    assert!(rules.contains(&format!("> {}", 26 * 3600)), "{rules}");
+    assert!(rules.contains(&format!("> {}", 8 * 86_400)), "{rules}");
+    assert_eq!(rules.matches("alert: QuorateBackupMissing").count(), 2, "{rules}");
+    let exprs = rules.lines().filter_map(|line| line.trim().strip_prefix("expr: "));
+    for expr in exprs {
+        let expr: String = serde_json::from_str(expr).unwrap();
+        assert!(is_balanced(&expr), "{expr}");
+    }
+}

@@ -120,10 +120,10 @@ fn a_saved_plan_is_shown_without_a_host_and_has_the_hash_of_the_document() {
     assert_eq!(shown.code, 0, "{}", shown.stderr);
     let line = format!("Plan {} of site lab, 0 steps\nmade with: --cluster main\n", &hash[..12]);
     assert!(shown.stdout.ends_with(&line), "{}", shown.stdout);
-    assert!(shown.stdout.contains("not seen etcd-1"), "{}", shown.stdout);
+    assert!(shown.stdout.contains("unreachable etcd-1"), "{}", shown.stdout);
     // Its text decides nothing.
     let text = sandbox.read("s.plan");
-    sandbox.write("s.plan", &text.replace("not seen", "seen"));
+    sandbox.write("s.plan", &text.replace("unreachable", "seen"));
     let applied = sandbox.run(&["apply", "s.plan", "--json"]);
     assert_ne!(applied.code, 3, "{}", applied.stdout);
     assert_ne!(applied.code, 64, "{}", applied.stderr);

@@ -2,7 +2,7 @@
 
 use crate::sandbox::{Sandbox, snapshot};
 
-const COMMANDS: [&[&str]; 41] = [
+const COMMANDS: [&[&str]; 42] = [
     &[],
     &["init"],
     &["trust"],
@@ -28,6 +28,7 @@ const COMMANDS: [&[&str]; 41] = [
     &["kubernetes", "render"],
     &["pki"],
     &["pki", "init"],
+    &["pki", "reseal"],
     &["release"],
     &["release", "pin"],
     &["archives"],
@@ -71,6 +72,10 @@ fn a_wrong_command_line_is_a_usage_error() {
         &["init", "a@10.0.0.1", "-i", "new.toml", "--recipient", "AGE-SECRET-KEY-1QQ"],
         &["init", "a@10.0.0.1", "--plain-keys", "--recipient", crate::sandbox::RECIPIENT],
         &["apply", "--json"],
+        &["apply", "--pause"],
+        &["apply", "--pause", "--json", "--yes"],
+        &["plan", "--replace-certificates", "etcd-9"],
+        &["plan", "--replace-certificates", "etcd-1", "--host", "etcd-2"],
         &["defrag", "--json"],
         &["defrag", "--dry-run", "--yes"],
         &["defrag", "--dry-run", "--expect", "5b7a60c90d3a"],
@@ -117,6 +122,14 @@ fn the_schema_is_draft_07() {
     let schema: serde_json::Value = serde_json::from_str(&ended.stdout).unwrap();
     assert_eq!(schema["$schema"], "http://json-schema.org/draft-07/schema#");
     assert!(schema["properties"]["clusters"].is_object());
+}
+
+#[test]
+fn a_pause_without_a_terminal_is_refused_with_the_reason() {
+    let ended = Sandbox::with_site().run(&["apply", "--pause", "--yes"]);
+    assert_eq!(ended.code, 64, "{}", ended.stderr);
+    assert!(ended.stderr.contains("there is no terminal to ask at"), "{}", ended.stderr);
+    assert!(ended.stderr.contains("leave out --pause"), "{}", ended.stderr);
 }
 
 #[test]

@@ -30,8 +30,12 @@ pub(crate) struct View<'a> {
     pub(crate) left: apiservers::Left,
     /// Another cluster whose members change before API servers that use this one get their list.
     pub(crate) changes_first: Option<ClusterName>,
+    /// A cluster that gets changes before this one, and can't get its own now.
+    pub(crate) waits_for_cluster: Option<ClusterName>,
     /// Hosts whose failed members the operator has replaced.
     pub(crate) replaces: BTreeSet<HostName>,
+    /// Hosts whose members get new certificates because the operator says so.
+    pub(crate) reissues: BTreeSet<HostName>,
     /// What other hosts say of the cluster.
     pub(crate) elsewhere: Elsewhere<'a>,
     /// The summary, as reports show it.
@@ -161,10 +165,12 @@ pub(crate) fn assess<'a>(
     let mut view = View {
         left: apiservers::Left::default(),
         changes_first: None,
+        waits_for_cluster: None,
         strangers,
         joining,
         leaving,
         replaces,
+        reissues: BTreeSet::new(),
         members,
         unseen,
         elsewhere,

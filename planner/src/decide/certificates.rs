@@ -17,6 +17,9 @@ pub(crate) fn changes(member: &MemberContext<'_>, now: OffsetDateTime) -> Vec<St
     let layout = member.wanted.member.layout();
     let manifest = manifest(member);
     let mut changes = Vec::new();
+    if member.reissue {
+        changes.push("replaced because the operator says so: --replace-certificates".to_owned());
+    }
     for file in PkiFile::ALL {
         match member.facts.files.get(&layout.pki_file(file)) {
             Some(Observed::Known(seen)) => {

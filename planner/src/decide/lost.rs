@@ -62,11 +62,11 @@ fn message(view: &View<'_>, host: &HostName, why: &str) -> String {
     let token_is_gone = view.members.get(host).is_some_and(|member| member.token.is_absent());
     if view.listed().is_none() && token_is_gone {
         return format!(
-            "{why}, and no member answers, so quorate can't tell whether it ever had one; a member that \
-             lost its log must not start again as the same member"
+            "{why}, and no member answers, so quorate can't tell whether it ever had one; a member without \
+             its log can't rejoin as the same member"
         );
     }
-    format!("{why}, so it must not start again as the same member")
+    format!("{why}, so it can't rejoin as the same member: it must be removed and added again")
 }
 
 /// What to do about a lost member.

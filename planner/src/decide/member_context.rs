@@ -22,6 +22,8 @@ pub(crate) struct MemberContext<'a> {
     pub(crate) host: &'a HostFacts,
     pub(crate) facts: &'a MemberFacts,
     pub(crate) now: OffsetDateTime,
+    /// Whether the operator wants its certificates replaced, whatever they are.
+    pub(crate) reissue: bool,
     /// The unit of a formed cluster, rendered once: that is much of what a plan costs.
     pub(crate) formed_unit: OnceCell<UnitText>,
 }

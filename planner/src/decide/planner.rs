@@ -13,7 +13,7 @@ use crate::decide::formed::{self, Reform};
 use crate::decide::member_context::MemberContext;
 use crate::decide::restore::unfinished::Left;
 use crate::decide::{
-    apiservers, archives, bootstrap, ca_end, converge, corrupt, discovery, firewall, form,
+    apiservers, archives, bootstrap, ca_end, canary, converge, corrupt, discovery, firewall, form,
     identity, kubelets, leaving, machines, maintenance, membership, moving, order, preflight,
     restore, strays, unknowns, upgrade, vulnerable,
 };
@@ -91,6 +91,7 @@ pub(super) fn decide(
         for (cluster, view) in &mut views {
             view.left = api_servers.left(spec, cluster, view);
             view.changes_first = api_servers.changes_first(cluster);
+            view.waits_for_cluster = canary::unfinished(spec, cluster, &report);
             let after = sharing_hosts(cluster, &disruptive);
             let planned = cluster_steps(spec, cluster, view, facts, &after, policy, &mut report)?;
             vulnerable::check(cluster, &planned, &mut report);
@@ -104,7 +105,9 @@ pub(super) fn decide(
     };
     api_servers.steps(facts, &mut steps, &mut report);
     unmanaged(spec, facts, &judged, &steps, &mut report);
-    Ok((ordered(steps, spec), report))
+    let mut steps = ordered(steps, spec);
+    canary::enforce(&mut steps, spec);
+    Ok((steps, report))
 }
 
 /// The selected clusters as they are, and everything that was found about them and their hosts.
@@ -129,9 +132,12 @@ pub(super) fn assessed<'a>(
     };
     machines::check(facts, &judged, &mut report);
     let mut views = Vec::new();
-    for cluster in policy.selection.planned_clusters(spec) {
-        let view =
+    let mut clusters: Vec<&ClusterSpec> = policy.selection.planned_clusters(spec).collect();
+    clusters.sort_by_key(|cluster| spec.turn_of(&cluster.name));
+    for cluster in clusters {
+        let mut view =
             assess::assess(cluster, facts, Reform::for_cluster(cluster, policy), &policy.replace);
+        view.reissues.clone_from(&policy.reissue);
         judge(spec, cluster, &view, facts, policy, &mut report);
         let waits = view.waits_for().filter_map(|host| view.elsewhere.unseen.get_key_value(host));
         report.unseen.extend(waits.map(|(host, why)| ((*host).clone(), (*why).to_owned())));
@@ -260,7 +266,9 @@ pub(crate) fn members<'a>(
         let seen = *view.members.get(name)?;
         unknowns::unknowns(cluster, wanted, host, seen).is_empty().then_some(())?;
         let (now, formed_unit) = (facts.observed_at, OnceCell::new());
-        Some(MemberContext { site, cluster, name, wanted, host, facts: seen, now, formed_unit })
+        let reissue = view.reissues.contains(name);
+        let facts = seen;
+        Some(MemberContext { site, cluster, name, wanted, host, facts, now, reissue, formed_unit })
     };
     cluster.members.iter().filter_map(member).collect()
 }

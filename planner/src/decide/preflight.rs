@@ -134,12 +134,13 @@ fn unseen(cluster: &ClusterSpec, view: &View<'_>, facts: &SiteFacts, report: &mu
             host: Some((*host).clone()),
             cluster: Some(cluster.name.clone()),
             message: format!(
-                "cluster {} may already exist here: nothing is planned for it until this host can be \
+                "cluster {} may already exist here: nothing is planned for it until that can be \
                  checked",
                 cluster.name
             ),
             hint: Some(
-                "make the host reachable; remove it from `members` only if it was never a member"
+                "fix what stands after `unreachable` above; remove the host from `members` only if it was \
+                 never a member"
                     .to_owned(),
             ),
         };

@@ -6,6 +6,7 @@ use std::collections::BTreeSet;
 use inventories::HostName;
 
 use crate::decide::assess::View;
+use crate::decide::canary;
 use crate::decide::ensure;
 use crate::decide::member_context::MemberContext;
 use crate::decide::moving;
@@ -46,6 +47,15 @@ pub(crate) fn steps(
     if let (Some(elsewhere), false) = (elsewhere, turns.is_empty()) {
         report.held.push(waits_for(elsewhere, scope));
         return steps;
+    }
+    let changing = || turns.iter().filter(|(_, install)| install.is_some());
+    let first = all.first().filter(|_| changing().next().is_some());
+    let names: Vec<&str> = changing().map(|(member, _)| member.name.as_str()).collect();
+    let needs = format!("new certificates for {} come", names.join(", "));
+    if let Some(held) = first.and_then(|first| canary::held(first.cluster, view, &needs)) {
+        report.held.push(held);
+        // What is there already is tested all the same.
+        turns.retain(|(_, install)| install.is_none());
     }
     // Untested certificates come first, then members that serve no client now; the leader is last.
     turns.sort_by_key(|(member, _)| {

@@ -30,6 +30,8 @@ pub struct Machine {
     pub memory: u64,
     /// Bytes free for the data directory, counting what is ours there as free.
     pub data_free: u64,
+    /// The kinds of the file systems that the data directories are on, as `df` names them.
+    pub data_systems: BTreeSet<String>,
     /// Bytes free where releases are installed.
     pub release_free: u64,
     /// The host's clock minus the operator's, in milliseconds, taken at the middle of a round trip.

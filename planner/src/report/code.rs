@@ -70,6 +70,8 @@ codes! {
     ClockSkew = "clock-skew",
     /// The etcd account cannot traverse a parent directory of its data or certificates.
     ClosedParent = "closed-parent",
+    /// A cluster gets a change only after another one, by the order of the site.
+    ClusterOrder = "cluster-order",
     /// etcd raised a CORRUPT alarm.
     Corrupt = "corrupt",
     /// A restore would lose what the cluster holds beyond the snapshot, and the operator did not allow that.
@@ -94,6 +96,8 @@ codes! {
     FarApart = "far-apart",
     /// The host has few processor cores.
     FewCores = "few-cores",
+    /// A member's data is on a file system that etcd can't rely on.
+    FileSystem = "file-system",
     /// A client is connected that the rules of the firewall would cut off.
     FirewallCuts = "firewall-cuts",
     /// It is unknown whom the rules of the firewall would cut off.

@@ -46,6 +46,7 @@ pub fn expand(
         inventory.hosts.iter().map(|(name, host)| (name.clone(), addresses(host))).collect();
     Ok(SiteSpec {
         site: inventory.site.name.clone(),
+        order: inventory.site.order.clone(),
         clusters,
         kubernetes: inventory.kubernetes.clone(),
         firewall: inventory.firewall.clone(),

@@ -1,6 +1,6 @@
 //! What is blocked, and what that leaves out of the plan.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use super::{Paint, Style, plan};
 use crate::report::Blocked;
@@ -8,9 +8,25 @@ use crate::stops::Stops;
 
 /// Each finding with what it stops and what to do.
 pub fn blocked(found: &[Blocked], style: Style) -> Vec<String> {
+    let mut groups: Vec<(&Blocked, Vec<&str>, BTreeSet<&Stops>)> = Vec::new();
+    for blocked in found {
+        let host = blocked.finding.host.as_ref().map(|host| host.as_str());
+        match groups.last_mut() {
+            Some((first, hosts, stops))
+                if plan::is_found_again(&first.finding, &blocked.finding) =>
+            {
+                hosts.extend(host);
+                stops.extend(&blocked.stops);
+            }
+            Some(_) | None => {
+                groups.push((blocked, host.into_iter().collect(), blocked.stops.iter().collect()));
+            }
+        }
+    }
     let mut lines = Vec::new();
-    for Blocked { finding, stops } in found {
-        let mut of_finding = plan::findings([finding], "blocked", Paint::Red, style).into_iter();
+    for (first, hosts, stops) in groups {
+        let of_finding = plan::lines_of(&first.finding, &hosts, "blocked", Paint::Red, style);
+        let mut of_finding = of_finding.into_iter();
         lines.extend(of_finding.next());
         lines.push(format!("  stops: {}", listed(stops)));
         lines.extend(of_finding);

@@ -227,6 +227,22 @@ pub fn describe(kind: &StepKind) -> String {
     }
 }
 
+/// What equal steps of several hosts do, without what is each host's own.
+pub(super) fn describe_many(kind: &StepKind) -> String {
+    match kind {
+        StepKind::InstallCertificates { leaves, .. } => {
+            let kinds: Vec<String> = leaves.iter().map(|leaf| leaf.kind().to_string()).collect();
+            format!("issue certificates: {}", kinds.join(", "))
+        }
+        StepKind::TryCertificates { .. } => {
+            "test the new certificates: handshakes from another member, etcdctl on the host"
+                .to_owned()
+        }
+        StepKind::AddLearner { .. } => "add the member to the cluster, as a learner".to_owned(),
+        kind => describe(kind),
+    }
+}
+
 fn leaf(request: &LeafRequest) -> String {
     let names: Vec<String> = request
         .sans()

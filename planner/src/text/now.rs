@@ -1,5 +1,7 @@
 //! How each cluster is now: the first thing that a reader of a plan wants to know.
 
+use std::collections::BTreeMap;
+
 use inventories::ClusterName;
 
 use super::counted;
@@ -23,8 +25,15 @@ pub(super) fn clusters(report: &PlanReport, style: Style, out: &mut Vec<String>)
             out.push(format!("  {} {alarm}", style.paint(Paint::Red, "alarm")));
         }
     }
+    let mut by_reason: BTreeMap<&str, Vec<&str>> = BTreeMap::new();
     for (host, why) in &report.unseen {
-        out.push(format!("{} {host}: {why}", style.paint(Paint::Red, "not seen")));
+        by_reason.entry(why).or_default().push(host.as_str());
+    }
+    let mut unreachable: Vec<(String, &str)> =
+        by_reason.into_iter().map(|(why, hosts)| (hosts.join(", "), why)).collect();
+    unreachable.sort();
+    for (hosts, why) in unreachable {
+        out.push(format!("{} {hosts}: {why}", style.paint(Paint::Red, "unreachable")));
     }
 }
 

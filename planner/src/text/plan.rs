@@ -1,16 +1,13 @@
 //! The whole plan, in the order of an operator's questions: how is it now, what changes and why,
 //! what does it do to the quorum, what can't be undone, what will clients notice.
 
-use std::collections::BTreeMap;
-
-use inventories::{ClusterName, HostName};
-
-use super::{Paint, Style, blocked, describe, narrowed, now, since};
-use crate::plan::{Action, PlaceRef, Plan, Step, Why};
+use super::{Page, Paint, Style, blocked, narrowed, now, since, steps};
+use crate::plan::Plan;
 use crate::report::{Finding, Hop, Purpose};
 
 /// Renders a plan.
-pub fn plan(plan: &Plan, style: Style) -> String {
+pub fn plan(plan: &Plan, page: Page) -> String {
+    let style = page.style;
     let mut out = Vec::new();
     now::clusters(&plan.report, style, &mut out);
     out.extend(since::lines(&plan.report, style));
@@ -20,7 +17,7 @@ pub fn plan(plan: &Plan, style: Style) -> String {
     section(&mut out, findings(&plan.report.waiting, "waiting", Paint::Dim, style));
     section(&mut out, blocked(&plan.report.blocked, style));
     section(&mut out, findings(&plan.report.held, "held back", Paint::Red, style));
-    section(&mut out, steps(plan, style));
+    section(&mut out, steps::steps(plan, page));
     section(&mut out, hops(plan, style));
     section(&mut out, consequences(plan, style));
     section(&mut out, vec![summary(plan, style)]);
@@ -34,84 +31,50 @@ fn section(out: &mut Vec<String>, lines: Vec<String>) {
     }
 }
 
-/// Findings, one or two lines each: the situation, and what to do.
+/// Findings, one or two lines each: the situation, and what to do. Hosts about which the same is found share them.
 pub fn findings<'a>(
     found: impl IntoIterator<Item = &'a Finding>,
     word: &str,
     paint: Paint,
     style: Style,
 ) -> Vec<String> {
-    let mut lines = Vec::new();
-    for Finding { code, host, cluster, message, hint } in found {
-        let place = match (host, cluster) {
-            (Some(host), Some(cluster)) => format!("{host} ({cluster}): "),
-            (Some(host), None) => format!("{host}: "),
-            (None, Some(cluster)) => format!("{cluster}: "),
-            (None, None) => String::new(),
-        };
-        lines.push(format!("{}: {place}{message} [{code}]", style.paint(paint, word)));
-        lines.extend(hint.iter().map(|hint| format!("  hint: {}", hint.replace('\n', "\n    "))));
-    }
-    lines
-}
-
-fn steps(plan: &Plan, style: Style) -> Vec<String> {
-    let mut groups: BTreeMap<(&HostName, Option<&ClusterName>), Vec<&Step>> = BTreeMap::new();
-    for step in &plan.steps {
-        groups.entry((step.host(), step.cluster())).or_default().push(step);
-    }
-    let mut lines = Vec::new();
-    for ((host, cluster), steps) in groups {
-        if !lines.is_empty() {
-            lines.push(String::new());
-        }
-        let heading = match cluster {
-            Some(cluster) => format!("member {host} of {cluster}"),
-            None => format!("host {host}"),
-        };
-        let place = common_place(&steps);
-        let wanted = place.map_or(String::new(), |place| format!(" (wanted by {place})"));
-        lines.push(style.paint(Paint::Bold, &heading) + &style.paint(Paint::Dim, &wanted));
-        for step in steps {
-            lines.extend(step_lines(step, place, style));
+    let mut groups: Vec<(&Finding, Vec<&str>)> = Vec::new();
+    for finding in found {
+        let host = finding.host.as_ref().map(|host| host.as_str());
+        match groups.last_mut() {
+            Some((first, hosts)) if is_found_again(first, finding) => hosts.extend(host),
+            Some(_) | None => groups.push((finding, host.into_iter().collect())),
         }
     }
+    groups.iter().flat_map(|(first, hosts)| lines_of(first, hosts, word, paint, style)).collect()
+}
+
+/// Whether the same is found on another host.
+pub(super) fn is_found_again(first: &Finding, other: &Finding) -> bool {
+    let Finding { code, host, cluster, message, hint } = first;
+    let same = (code, cluster, message, hint)
+        == (&other.code, &other.cluster, &other.message, &other.hint);
+    same && host.is_some() && other.host.is_some()
+}
+
+/// A finding about these hosts.
+pub(super) fn lines_of(
+    finding: &Finding,
+    hosts: &[&str],
+    word: &str,
+    paint: Paint,
+    style: Style,
+) -> Vec<String> {
+    let Finding { code, host: _, cluster, message, hint } = finding;
+    let place = match (hosts, cluster) {
+        ([], Some(cluster)) => format!("{cluster}: "),
+        ([], None) => String::new(),
+        (hosts, Some(cluster)) => format!("{} ({cluster}): ", hosts.join(", ")),
+        (hosts, None) => format!("{}: ", hosts.join(", ")),
+    };
+    let mut lines = vec![format!("{}: {place}{message} [{code}]", style.paint(paint, word))];
+    lines.extend(hint.iter().map(|hint| format!("  hint: {}", hint.replace('\n', "\n    "))));
     lines
-}
-
-/// The first place in the inventory that asks for one of these steps: most have the same, and it is
-/// told once.
-fn common_place<'a>(steps: &[&'a Step]) -> Option<&'a PlaceRef> {
-    steps.iter().find_map(|step| match &step.why {
-        Why::Wanted { place } => place.as_ref(),
-        Why::Drift { .. } | Why::Unfinished | Why::Safety { .. } => None,
-    })
-}
-
-fn step_lines(step: &Step, told: Option<&PlaceRef>, style: Style) -> Vec<String> {
-    let verb = &step.id.verb;
-    let symbol = style.paint(paint_of(step.action), &format!("{:>3}", step.action.symbol()));
-    let mut lines = vec![format!("{symbol} {verb:<22} {}", describe(&step.kind))];
-    let note = |text: &str| style.paint(Paint::Dim, &format!("{:26} {text}", ""));
-    match &step.why {
-        Why::Wanted { place } => {
-            let other = place.as_ref().filter(|place| Some(*place) != told);
-            lines.extend(other.map(|place| note(&format!("wanted by {place}"))));
-        }
-        Why::Drift { changes } => lines.extend(changes.iter().map(|change| note(change))),
-        Why::Unfinished => lines.push(note("an earlier run stopped before this step")),
-        Why::Safety { note: text } => lines.push(note(text)),
-    }
-    lines
-}
-
-fn paint_of(action: Action) -> Paint {
-    match action {
-        Action::Create => Paint::Green,
-        Action::Update | Action::Run => Paint::Yellow,
-        Action::Replace | Action::Delete => Paint::Red,
-        Action::Check => Paint::Cyan,
-    }
 }
 
 /// The hops to another minor. The first of each cluster is in this plan.

@@ -13,7 +13,7 @@ use inventories::inventory::{Cluster, Runtime};
 use inventories::{ClusterName, Inventory, Network, SiteName};
 use planner::facts::{AtBoot, Namespace, Reach};
 use planner::policy::{Maintenance, RemoveRequest};
-use planner::text::{self, Paint, Style};
+use planner::text::{self, Page, Paint, Style};
 use planner::{FormedRecord, Observed, Plan, Policy, SiteFacts, SiteSpec, fingerprint};
 use templates::layout::PkiFile;
 
@@ -63,7 +63,7 @@ impl Stage {
     ///
     /// - The site: `site members=N [clusters=N] [hosts=N] [version=V] [ipv6] [dns|v3|v3-user|self-hosted|v2] [static-pod]`.
     /// - The inventory, after that: `inventory version V|pin V…|runtime R|static|members H…|members-of C H…|address H ADDRESS|
-    ///   listen-address H ADDRESS|peer-address H ADDRESS|client-port PORT|peer-port PORT|flag NAME NUMBER|name SITE|
+    ///   listen-address H ADDRESS|peer-address H ADDRESS|client-port PORT|peer-port PORT|flag NAME NUMBER|order C…|name SITE|
     ///   no-ca C|new-ca|no-checksum|without C|without-host H|rename H H|from-file|no-record C|clients NETWORK…|no-firewall`.
     /// - What DNS says, from then on: `dns port H PORT|without H|stranger NAME PORT|address H ADDRESS|nothing`.
     /// - What happens to hosts: `host H unreachable|reachable|slow|dead|back|new`, `stop H`, `lags H ENTRIES`, `wipe H`, `restored H`,
@@ -98,7 +98,7 @@ impl Stage {
         }
         let scene = self.scene.as_mut().ok_or("a story begins with `site`")?;
         match words[..] {
-            ["plan"] => Ok(masked(&text::plan(&scene.plan(), Style::Plain))),
+            ["plan"] => Ok(masked(&text::plan(&scene.plan(), Page::PLAIN))),
             ["findings"] => Ok(findings(&scene.plan())),
             ["same-plan"] => Ok(scene.compare()),
             ["maintain", "restore", ref options @ ..] => {

@@ -245,7 +245,10 @@ fn hosts_without_a_kubelet_that_would_run_the_pods_are_refused() {
     let refusal = stage.expect_refusal("no-kubelet", &["etcd-1", "systemctl start kubelet"]);
     refusal.says("[kubelet-elsewhere]").says("/srv/pods");
     // A kubelet that somebody looks after is not taken over.
-    on(&stage.host(1), "systemctl start kubelet");
+    on(
+        &stage.host(1),
+        "systemctl start kubelet; until ss -Hltn sport = 10250 | grep -q . && ss -Hltn sport = 10248 | grep -q .; do sleep 0.1; done",
+    );
     stage.edit(|text| {
         text.replace("\"static-pod\"\n", "\"static-pod\"\nkubelet = { standalone = true }\n")
     });

@@ -4,7 +4,7 @@
 use planner::facts::{Account, DropIn, HostFacts, MemberFacts, Observed, SiteFacts, UnitFacts};
 use planner::plan::Why;
 use planner::report::FindingCode;
-use planner::text::{self, Style};
+use planner::text::{self, Page};
 use planner::{Plan, SiteSpec, StepKind};
 use quorate_tests::seen::{self, known};
 use quorate_tests::site::plain;
@@ -215,7 +215,7 @@ const CASES: &[Case] = &[
 fn each_thing_that_is_not_so_is_in_the_plan_with_the_step_that_repairs_it() {
     for (number, (change, verb, word)) in CASES.iter().enumerate() {
         let plan = planned(change);
-        let text = text::plan(&plan, Style::Plain);
+        let text = text::plan(&plan, Page::PLAIN);
         assert!(plan.report.blocked.is_empty() && plan.report.held.is_empty(), "{number}: {text}");
         let step =
             plan.steps.iter().find(|s| s.host().as_str() == "etcd-2" && s.id.verb.name() == *verb);

@@ -2,7 +2,7 @@
 
 use planner::facts::{Applied, Commit, Holder, Observed, SiteFacts};
 use planner::since::{Moved, left, moved};
-use planner::text::{self, Style};
+use planner::text::{self, Page, Style};
 use planner::{SiteSpec, fingerprint};
 use quorate_tests::seen;
 use quorate_tests::site::{host, plain};
@@ -59,7 +59,7 @@ fn the_last_apply_and_a_lock_are_shown_and_decide_nothing() {
     assert_eq!(fingerprint::hash(&then), fingerprint::hash(&now));
     assert_eq!(fingerprint::of(&before, &then), fingerprint::of(&after, &now));
     assert!(now.is_empty());
-    let text = text::plan(&now, Style::Plain);
+    let text = text::plan(&now, Page::PLAIN);
     for line in [
         "last apply 2026-11-23T03:00:00Z by ann@a, plan 0f0f0f0f0f0f, commit c0ffec0ffec0: done (etcd-1, etcd-2)",
         "last apply 2026-11-20T03:00:00Z by ann@a, plan 0f0f0f0f0f0f, commit c0ffec0ffec0: unfinished (etcd-3)",

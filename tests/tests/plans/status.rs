@@ -4,7 +4,7 @@ use engine::hosts::Timed;
 use planner::SiteSpec;
 use planner::facts::{Observed, SiteFacts};
 use quorate::exit::ExitCode;
-use quorate::report::status::{Detail, METRICS, Status, Thresholds, prometheus, text};
+use quorate::report::status::{BackupTime, Detail, METRICS, Status, Thresholds, prometheus, text};
 use quorate_tests::seen::{end, host as seen_host, known, member};
 use quorate_tests::site::{host, plain};
 use quorate_tests::story::formed;
@@ -230,17 +230,34 @@ fn metrics_have_absolute_times_and_say_nothing_of_what_is_not_known() {
     facts.hosts.insert(host("etcd-3"), Observed::Unknown("timed out".to_owned()));
     let report = planned(&spec, &facts).report;
     let status = Status::new(&spec, &facts, &report, Timed::Nothing);
-    let said = prometheus(&status, &facts);
+    let backup = |target: &str, newest, opened| BackupTime {
+        cluster: "c0".parse().unwrap(),
+        target: target.to_owned(),
+        newest,
+        opened,
+    };
+    let day = facts.observed_at - time::Duration::DAY;
+    let backups = [backup("file:a", Some(day), None), backup("s3://b", None, Some(day))];
+    let said = prometheus(&status, &facts, &backups);
     let site = spec.site.to_string();
     let now = facts.observed_at.unix_timestamp();
     for line in [
         format!("quorate_status_timestamp_seconds{{site=\"{site}\"}} {now}"),
         format!("quorate_member_reachable{{site=\"{site}\",cluster=\"c0\",member=\"etcd-3\"}} 0"),
         format!("quorate_member_up{{site=\"{site}\",cluster=\"c0\",member=\"etcd-1\"}} 1"),
+        format!(
+            "quorate_backup_newest_timestamp_seconds{{site=\"{site}\",cluster=\"c0\",target=\"file:a\"}} {}",
+            now - 86_400
+        ),
+        format!(
+            "quorate_backup_opened_timestamp_seconds{{site=\"{site}\",cluster=\"c0\",target=\"s3://b\"}} {}",
+            now - 86_400
+        ),
     ] {
         assert!(said.lines().any(|of| of == line), "{line}\n{said}");
     }
     assert!(!said.contains("quorate_member_up{site=\"lab\",cluster=\"c0\",member=\"etcd-3\""));
+    assert_eq!(said.matches("quorate_backup_newest_timestamp_seconds{").count(), 1, "{said}");
     let ends = "quorate_certificate_not_after_timestamp_seconds{";
     let end = said.lines().find(|line| line.starts_with(ends)).unwrap();
     let (_, value) = end.rsplit_once(' ').unwrap();
@@ -261,7 +278,7 @@ fn a_cluster_that_nobody_reaches_is_neither_formed_nor_unformed() {
     let formed = |facts: &SiteFacts| {
         let report = planned(&spec, facts).report;
         let status = Status::new(&spec, facts, &report, Timed::Nothing);
-        let said = prometheus(&status, facts);
+        let said = prometheus(&status, facts, &[]);
         let value = |name: &str| {
             let line = said.lines().find(|line| line.starts_with(&format!("{name}{{")))?;
             line.rsplit_once(' ').map(|(_, value)| value.to_owned())

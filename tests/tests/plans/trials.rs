@@ -110,3 +110,14 @@ fn an_untried_generation_is_tried_even_where_nothing_else_is_to_be_done() {
     assert_eq!(ids, ["etcd-2/c0/trial"]);
     assert!(!plan.needs_ca_keys());
 }
+
+#[test]
+fn certificates_that_the_operator_wants_replaced_are_tried_as_others_are_and_no_others_change() {
+    let (world, spec) = plain(3).world();
+    let facts = formed(world, &spec).observe(&spec);
+    assert!(super::planned(&spec, &facts).is_empty());
+    let policy = Policy { reissue: [host("etcd-2")].into(), ..Policy::default() };
+    let plan = plan(&spec, &facts, &policy).unwrap();
+    let ids: Vec<String> = plan.steps.iter().map(|step| step.id.to_string()).collect();
+    assert_eq!(ids, ["etcd-2/c0/certificates", "etcd-2/c0/trial"]);
+}

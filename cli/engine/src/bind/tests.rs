@@ -75,6 +75,7 @@ fn host(token: Observed<BootstrapToken>) -> Observed<HostFacts> {
         cores: 0,
         memory: 0,
         data_free: 0,
+        data_systems: Default::default(),
         release_free: 0,
         clock_skew_ms: 0,
         clock_error_ms: 0,

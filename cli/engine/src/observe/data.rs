@@ -90,10 +90,12 @@ fn owners(files: &Files, layout: &Layout) -> BTreeSet<String> {
 }
 
 /// Bytes that may still be written.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq)]
 pub(super) struct Room {
     /// Where the members' data is, for the member that has the least; its own data counts as free.
     pub(super) data: u64,
+    /// The kinds of the file systems that it is on.
+    pub(super) systems: BTreeSet<String>,
     /// Where releases are.
     pub(super) release: u64,
 }
@@ -101,10 +103,10 @@ pub(super) struct Room {
 /// Reads how much room there is.
 pub(super) fn room(records: &Records, files: &Files, request: &Request) -> Result<Room, Unread> {
     let said = records.need("room", "how much room its disks have")?;
-    let free = |path: &str| {
-        free(said, path).ok_or_else(|| Unread::Silent(format!("how much room {path} has")))
+    let disk = |path: &str| {
+        disk(said, path).ok_or_else(|| Unread::Silent(format!("how much room {path} has")))
     };
-    let mut data = u64::MAX;
+    let (mut data, mut systems) = (u64::MAX, BTreeSet::new());
     for member in &request.members {
         let path = member.layout().data_dir();
         let ours = files
@@ -112,23 +114,29 @@ pub(super) fn room(records: &Records, files: &Files, request: &Request) -> Resul
             .filter(|inode| !inode.is_directory())
             .map(|inode| inode.allocated)
             .fold(0, u64::saturating_add);
-        data = data.min(free(&path)?.saturating_add(ours));
+        let (free, system) = disk(&path)?;
+        data = data.min(free.saturating_add(ours));
+        systems.insert(clean(system.as_bytes()));
     }
-    Ok(Room { data, release: free(ReleaseLayout::ROOT)? })
+    Ok(Room { data, systems, release: disk(ReleaseLayout::ROOT)?.0 })
 }
 
-/// The lines of `df --output=avail,file` are of the nearest directories that are there.
-fn free(said: &str, path: &str) -> Option<u64> {
+/// The bytes that are free there, and the kind of the file system. The lines of `df --output=avail,fstype,file` are of
+/// the nearest directories that are there.
+fn disk<'s>(said: &'s str, path: &str) -> Option<(u64, &'s str)> {
     let covers = |above: &str| {
         path.strip_prefix(above)
             .is_some_and(|rest| rest.is_empty() || rest.starts_with('/') || above.ends_with('/'))
     };
     said.lines()
-        .filter_map(|line| line.trim().split_once(' '))
-        .filter_map(|(free, above)| Some((free.parse().ok()?, above.trim())))
-        .filter(|(_, above)| covers(above))
-        .max_by_key(|(_, above)| above.len())
-        .map(|(free, _)| free)
+        .filter_map(|line| {
+            let (free, rest) = line.trim().split_once(' ')?;
+            let (system, above) = rest.trim().split_once(' ')?;
+            Some((free.parse().ok()?, system, above.trim()))
+        })
+        .filter(|(_, _, above)| covers(above))
+        .max_by_key(|(_, _, above)| above.len())
+        .map(|(free, system, _)| (free, system))
 }
 
 #[cfg(test)]
@@ -137,11 +145,10 @@ mod tests {
 
     #[test]
     fn the_nearest_directory_tells_the_room() {
-        let said =
-            "      Avail File\n       100 /\n   5 /var/lib/etcd\n        70 /var/lib/etcd/main\n";
-        assert_eq!(free(said, "/var/lib/etcd/main"), Some(70));
-        assert_eq!(free(said, "/var/lib/etcd/other"), Some(5));
-        assert_eq!(free(said, "/var/lib/etcdx"), Some(100));
-        assert_eq!(free("", "/var"), None);
+        let said = "      Avail Type File\n  100 ext4  /\n   5 nfs4  /var/lib/etcd\n        70 xfs /var/lib/etcd/main\n";
+        assert_eq!(disk(said, "/var/lib/etcd/main"), Some((70, "xfs")));
+        assert_eq!(disk(said, "/var/lib/etcd/other"), Some((5, "nfs4")));
+        assert_eq!(disk(said, "/var/lib/etcdx"), Some((100, "ext4")));
+        assert_eq!(disk("", "/var"), None);
     }
 }

@@ -73,6 +73,7 @@ pub(super) fn read(records: &Records, skew: Skew, room: Room) -> Result<Machine,
         memory: memory(records.need("memory", "how much memory it has")?)
             .ok_or_else(|| Unread::odd("the host's amount of memory can't be read"))?,
         data_free: room.data,
+        data_systems: room.systems,
         release_free: room.release,
         clock_skew_ms: skew.skew_ms,
         clock_error_ms: skew.error_ms,

@@ -398,7 +398,7 @@ fn the_room_counts_our_own_data_as_free() {
     let tree = started_member();
     let room = |tree: &Tree| {
         let records = tree.records(SHELLS[0]).map(|key, body| match key {
-            "room" => Some(b"Avail File\n 1000 /\n".to_vec()),
+            "room" => Some(b"Avail Type File\n 1000 ext4 /\n".to_vec()),
             _ => Some(body),
         });
         host::seen(&request(), &records, now()).expect("facts").facts.machine.data_free

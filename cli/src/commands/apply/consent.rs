@@ -5,6 +5,7 @@ use std::time::Duration;
 use clap::{Args, ValueEnum};
 
 use super::super::actor::one_line;
+use super::super::plan::LayoutArgs;
 use super::super::when;
 
 /// How a plan is approved, the same for every command that changes hosts by one.
@@ -29,6 +30,9 @@ pub(in crate::commands) struct ConsentArgs {
     /// Whether the [hooks] of the inventory are run; needed when it does not ask, as with --yes
     #[arg(long, value_name = "WHETHER", env = "QUORATE_HOOKS")]
     pub(super) hooks: Option<HookChoice>,
+    /// How the plan is laid out.
+    #[command(flatten)]
+    pub(in crate::commands) layout: LayoutArgs,
     /// Apply an inventory that is not committed
     #[arg(long)]
     pub(super) allow_dirty: bool,

@@ -1,20 +1,23 @@
 //! Doing a plan under its lock: driving the steps, and the look after the last one.
 
 use std::cell::RefCell;
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
+use std::io;
+use std::pin::Pin;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
-use planner::SiteFacts;
-use tokio::sync::watch;
+use planner::{SiteFacts, StepId};
 
 use super::super::Context;
 use super::super::planning::{self, Planned};
+use super::pace::Pace;
 use crate::error::CliError;
 use crate::exit::ExitCode;
 use crate::interrupt::Interrupts;
 use crate::report::apply::{ApplySummary, Trace};
 use crate::report::reporter::Reporter;
+use crate::terminal::Terminal;
 use engine::execute::{ApplyReport, execute};
 use engine::hosts::{Bindings, Hosts, Timed};
 use engine::lock::Lock;
@@ -29,21 +32,22 @@ pub(super) struct Executed {
 pub(super) async fn execute_plan<H: Hosts>(
     context: &Context,
     hosts: Arc<H>,
-    (planned, bindings): (&Planned, Bindings),
+    (planned, bindings, pauses): (&Planned, Bindings, BTreeSet<StepId>),
     lock: &Lock,
     interrupts: &mut Interrupts,
     reporter: &RefCell<Reporter<'_>>,
 ) -> Result<Executed, CliError> {
     let started = Instant::now();
     let summary = RefCell::new(ApplySummary::new(&planned.plan));
-    let (stop, stopped) = watch::channel(false);
+    let (pace, signal) = Pace::new(pauses);
     let emit = |event| {
+        pace.note(&event);
         reporter.borrow_mut().event(&event);
         summary.borrow_mut().fold(event);
     };
     let doing = Arc::clone(&hosts);
-    let work = execute(&planned.plan, doing, bindings, context.parallelism.steps, stopped, emit);
-    let lost = drive(work, &stop, lock, interrupts, reporter).await?;
+    let work = execute(&planned.plan, doing, bindings, context.parallelism.steps, signal, emit);
+    let lost = drive(work, (&pace, &context.terminal), lock, interrupts, reporter).await?;
     let mut summary = summary.into_inner();
     summary.elapsed = started.elapsed();
     let facts = look_back(context, &*hosts, planned, lock, interrupts).await;
@@ -85,10 +89,10 @@ async fn look_back<H: Hosts>(
 }
 
 /// Lets an apply run. After the first interrupt it finishes in an orderly way; the second
-/// leaves at once. Where the lock is lost meanwhile, says why.
+/// leaves at once. Asks where it pauses. Where the lock is lost meanwhile, says why.
 async fn drive(
     work: impl Future<Output = ApplyReport>,
-    stop: &watch::Sender<bool>,
+    (pace, terminal): (&Pace, &Terminal),
     lock: &Lock,
     interrupts: &mut Interrupts,
     reporter: &RefCell<Reporter<'_>>,
@@ -96,23 +100,43 @@ async fn drive(
     let mut work = std::pin::pin!(work);
     let mut lock_lost = std::pin::pin!(lock.lost());
     let mut lost = None;
+    let mut asking: Option<Asking<'_>> = None;
     loop {
+        if asking.is_none()
+            && let Some(question) = pace.question()
+        {
+            asking = Some(Box::pin(async move { terminal.ask(&question).await }));
+        }
         tokio::select! {
             _ = &mut work => return Ok(lost),
             why = &mut lock_lost, if lost.is_none() => {
                 lost = Some(why);
-                stop.send_replace(true);
+                pace.stop();
             }
             () = interrupts.next() => {
-                if *stop.borrow() {
+                if pace.is_stopped() {
                     let message = "interrupted twice; what was running may be half done";
                     return Err(CliError::new(ExitCode::Interrupted, message)
                         .hint("the next quorate plan reads the state of the hosts"));
                 }
-                stop.send_replace(true);
+                pace.stop();
+            }
+            answer = answer(&mut asking) => {
+                asking = None;
+                pace.answered(answer.ok().flatten().as_deref());
             }
             () = tokio::time::sleep(TICK) => reporter.borrow_mut().tick(),
         }
+    }
+}
+
+/// A question that waits for its answer.
+type Asking<'t> = Pin<Box<dyn Future<Output = io::Result<Option<String>>> + 't>>;
+
+async fn answer(asking: &mut Option<Asking<'_>>) -> io::Result<Option<String>> {
+    match asking {
+        Some(asking) => asking.await,
+        None => std::future::pending().await,
     }
 }
 

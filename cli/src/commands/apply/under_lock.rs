@@ -1,6 +1,7 @@
 //! What an apply does under its lock: it looks again, and does the plan; on a way over several minors of etcd, one plan
 //! after the other.
 
+use std::collections::BTreeSet;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -13,6 +14,7 @@ use tokio::time::{Instant, sleep};
 use super::super::planning::Planned;
 use super::execution::{Executed, execute_plan};
 use super::hooks::{Around, Event};
+use super::pace::Pause;
 use super::record::Noted;
 use super::{
     Approved, Review, Run, approval, discovery, formed, locked, open, record, refuse_older,
@@ -178,7 +180,11 @@ impl Run<'_, '_> {
             None => doing,
         };
         let doing = Arc::new(doing.fenced(locked::fence(lock, planned, &noted.record)));
-        let work = (planned, bindings);
+        let pauses = match self.order.pause {
+            Pause::BetweenMembers => planned.plan.pauses(),
+            Pause::Never => BTreeSet::new(),
+        };
+        let work = (planned, bindings, pauses);
         let Executed { code, trace, facts } =
             execute_plan(context, doing, work, lock, interrupts, reporter).await?;
         let remember = async {

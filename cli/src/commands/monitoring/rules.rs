@@ -4,8 +4,11 @@
 
 use std::fmt::Write as _;
 
+use inventories::Inventory;
 use planner::SiteSpec;
 use planner::spec::ClusterSpec;
+
+mod backups;
 
 /// How bad it is.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -38,7 +41,7 @@ struct Alert {
 const STALE_SECONDS: u32 = 3600;
 
 /// All rules of a site as a file.
-pub(super) fn of(spec: &SiteSpec, job: &str) -> String {
+pub(super) fn of(spec: &SiteSpec, inventory: &Inventory, job: &str) -> String {
     let site = spec.site.to_string();
     let mut out = String::from(
         "# Made by: quorate monitoring rules. Make it again when the inventory changes.\ngroups:\n",
@@ -46,7 +49,12 @@ pub(super) fn of(spec: &SiteSpec, job: &str) -> String {
     group(&mut out, &format!("quorate-{site}"), &of_site(&site));
     for cluster in spec.clusters.values() {
         let name = format!("quorate-{site}-{}", cluster.name);
-        group(&mut out, &name, &of_cluster(&site, cluster));
+        let mut alerts = of_cluster(&site, cluster);
+        let settings = inventory.clusters.get(&cluster.name);
+        if let Some(backups) = settings.and_then(|settings| settings.backups.as_ref()) {
+            alerts.extend(backups::alerts(&site, &cluster.name, backups));
+        }
+        group(&mut out, &name, &alerts);
         group(&mut out, &format!("etcd-{site}-{}", cluster.name), &of_etcd(&site, job, cluster));
     }
     out
@@ -326,7 +334,7 @@ fn of_etcd(site: &str, job: &str, cluster: &ClusterSpec) -> Vec<Alert> {
 mod tests {
     use crate::report::status::METRICS;
 
-    const SOURCE: &str = include_str!("rules.rs");
+    const SOURCE: &str = concat!(include_str!("rules/backups.rs"), include_str!("rules.rs"));
 
     #[test]
     fn every_metric_that_a_rule_reads_is_written() {

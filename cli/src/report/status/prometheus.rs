@@ -3,6 +3,7 @@
 
 use std::fmt::Write as _;
 
+use inventories::ClusterName;
 use planner::SiteFacts;
 use planner::facts::Observed;
 use planner::report::Formation;
@@ -15,7 +16,7 @@ use super::{ClusterStatus, MemberState, Status};
 type Sample = (Vec<(&'static str, String)>, String);
 
 /// What is written, and what each says: the names are an interface, as alerts rely on them.
-pub const METRICS: [(&str, &str); 19] = [
+pub const METRICS: [(&str, &str); 21] = [
     ("quorate_status_timestamp_seconds", "When quorate observed the hosts."),
     ("quorate_cluster_formed", "Whether the cluster is formed, where that is known."),
     ("quorate_cluster_voters", "Members with a vote."),
@@ -35,13 +36,34 @@ pub const METRICS: [(&str, &str); 19] = [
     ("quorate_member_data_free_bytes", "Bytes that are free for the member's data."),
     ("quorate_certificate_not_after_timestamp_seconds", "When a member's certificate expires."),
     ("quorate_last_apply_timestamp_seconds", "When the last apply of a host started."),
+    (
+        "quorate_backup_newest_timestamp_seconds",
+        "When the newest good backup in a target was taken.",
+    ),
+    (
+        "quorate_backup_opened_timestamp_seconds",
+        "When the newest backup that was opened was taken.",
+    ),
 ];
 
+/// When the newest backups of a cluster in one of its targets were taken.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct BackupTime {
+    /// Of which cluster.
+    pub cluster: ClusterName,
+    /// The target, as the inventory writes it.
+    pub target: String,
+    /// The newest good one, if there is one.
+    pub newest: Option<OffsetDateTime>,
+    /// The newest one that somebody opened, if there is one.
+    pub opened: Option<OffsetDateTime>,
+}
+
 /// The status in the text format of Prometheus.
-pub fn prometheus(status: &Status, facts: &SiteFacts) -> String {
+pub fn prometheus(status: &Status, facts: &SiteFacts, backups: &[BackupTime]) -> String {
     let mut out = String::new();
     for (name, help) in METRICS {
-        let samples = samples(name, status, facts);
+        let samples = samples(name, status, (facts, backups));
         if samples.is_empty() {
             continue;
         }
@@ -58,12 +80,29 @@ pub fn prometheus(status: &Status, facts: &SiteFacts) -> String {
     out
 }
 
-fn samples(metric: &str, status: &Status, facts: &SiteFacts) -> Vec<Sample> {
+fn samples(
+    metric: &str,
+    status: &Status,
+    (facts, backups): (&SiteFacts, &[BackupTime]),
+) -> Vec<Sample> {
     match metric {
+        "quorate_backup_newest_timestamp_seconds" => of_backups(backups, |one| one.newest),
+        "quorate_backup_opened_timestamp_seconds" => of_backups(backups, |one| one.opened),
         "quorate_status_timestamp_seconds" => vec![(Vec::new(), seconds(facts.observed_at))],
         "quorate_last_apply_timestamp_seconds" => last_applies(facts),
         _ => status.clusters.iter().flat_map(|(name, c)| of_cluster(metric, name, c)).collect(),
     }
+}
+
+fn of_backups(
+    backups: &[BackupTime],
+    time: impl Fn(&BackupTime) -> Option<OffsetDateTime>,
+) -> Vec<Sample> {
+    let one = |backup: &BackupTime| {
+        let cluster = ("cluster", backup.cluster.to_string());
+        Some((vec![cluster, ("target", backup.target.clone())], seconds(time(backup)?)))
+    };
+    backups.iter().filter_map(one).collect()
 }
 
 fn last_applies(facts: &SiteFacts) -> Vec<Sample> {

@@ -20,6 +20,7 @@ pub(super) fn check(subject: &Subject<'_>, policy: &Policy, report: &mut PlanRep
     checksum(subject, report);
     clock(subject, policy, report);
     owner(subject, report);
+    file_system(subject, report);
     if subject.formation != Formation::Formed || subject.joins {
         size(subject, policy, report);
         room(subject, report);
@@ -148,6 +149,46 @@ fn size(subject: &Subject<'_>, policy: &Policy, report: &mut PlanReport) {
             FindingCode::LittleMemory,
             format!("{} of memory; etcd wants 8 GB", bytes(machine.memory)),
         );
+    }
+}
+
+/// File systems whose files are on another machine, or that many machines share: a sync takes the network's time, and
+/// another host may hold the lock on the database.
+const SHARED: [&str; 11] = [
+    "9p",
+    "afs",
+    "ceph",
+    "cifs",
+    "fuse.ceph",
+    "fuse.glusterfs",
+    "fuse.sshfs",
+    "lustre",
+    "nfs",
+    "nfs4",
+    "smb3",
+];
+
+/// File systems that are gone with the machine's power, or with the container whose layer they are.
+const FLEETING: [&str; 4] = ["aufs", "overlay", "ramfs", "tmpfs"];
+
+/// etcd promises that what it acknowledged is on its disk.
+fn file_system(subject: &Subject<'_>, report: &mut PlanReport) {
+    for kind in &subject.facts.machine.data_systems {
+        let why = match kind.as_str() {
+            kind if SHARED.contains(&kind) => "a network file system, which stalls etcd's syncs",
+            kind if FLEETING.contains(&kind) => "which does not outlive the machine or container",
+            _ => continue,
+        };
+        let message = format!("etcd's data would be on {kind}, {why}");
+        let hint = "mount a disk of the host at the data directory, with ext4 or XFS";
+        if subject.formation != Formation::Formed || subject.joins {
+            let finding = subject.host_finding(FindingCode::FileSystem, message, hint);
+            report.block(finding, [subject.forming()]);
+        } else {
+            let message = format!("etcd's data is on {kind}, {why}");
+            let finding = subject.host_finding(FindingCode::FileSystem, message, hint);
+            push_once(&mut report.warnings, finding);
+        }
     }
 }
 

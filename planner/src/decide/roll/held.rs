@@ -5,7 +5,7 @@ use inventories::HostName;
 use super::{Candidate, is_started};
 use crate::decide::assess::View;
 use crate::decide::member_context::MemberContext;
-use crate::decide::{runtime, upgrade};
+use crate::decide::{canary, runtime, upgrade};
 use crate::policy::Policy;
 use crate::report::{Finding, FindingCode};
 use crate::stops::{Changes, Permitted};
@@ -21,6 +21,9 @@ pub(super) fn held(
     let names: Vec<&str> = candidates.iter().map(|c| c.member.name.as_str()).collect();
     let verb = if names.len() == 1 { "needs" } else { "need" };
     let needs = format!("{} {verb} a restart", names.join(", "));
+    if let Some(held) = canary::held(cluster, view, &needs) {
+        return Some(held);
+    }
     if view.now.alarms.iter().any(|alarm| alarm.contains("CORRUPT")) {
         return Some(Finding {
             code: FindingCode::RollUnderAlarm,
@@ -98,24 +101,26 @@ pub(crate) fn waits(
     let started = |host: &HostName| {
         members.iter().any(|member| member.name == host && is_started(member, scope))
     };
-    let unseen = view.unseen.iter().map(|host| format!("{host} is unreachable"));
+    let unseen = view.unseen.iter().map(|host| format!("{host} is reachable"));
     let unhealthy = view.now.down.keys().filter(|host| !started(host) && Some(*host) != alone);
     // It may itself be taken down, and no other meanwhile.
     let late = view.now.late.iter().filter(|(host, _)| hosts.iter().any(|other| other != host));
     let late = late.map(|(host, (applied, of))| {
-        format!("{host} has applied {applied} of {of} entries of the log")
+        format!("{host} has caught up, which has applied {applied} of {of} entries of the log")
     });
-    let unhealthy = unhealthy.map(|host| format!("{host} is not healthy"));
+    let unhealthy = unhealthy.map(|host| format!("{host} is healthy"));
     let missing: Vec<String> = unseen.chain(unhealthy).chain(late).collect();
     if !missing.is_empty() {
         return hold(
             FindingCode::RollWaits,
             format!(
-                "{needs}, but {}; quorate never takes a second member down",
-                missing.join(", ")
+                "{needs}, and wait{} until {}: quorate never takes a second member down",
+                if hosts.len() == 1 { "s" } else { "" },
+                missing.join(" and ")
             ),
             format!(
-                "bring it back first, or accept an outage: quorate apply --allow-outage {}",
+                "bring it back; quorate status says what is wrong with it\n\
+                 only if the cluster may lose its quorum meanwhile: quorate apply --allow-outage {}",
                 cluster.name
             ),
         );

@@ -84,6 +84,11 @@ impl Scene {
                 let clusters = inventory.clusters.values_mut();
                 clusters.for_each(|cluster| cluster.bootstrap = Bootstrap::Static);
             }
+            ["order", ref names @ ..] => {
+                let order: Result<Vec<_>, _> =
+                    names.iter().map(|name| cluster_name(name)).collect();
+                inventory.site.order = order?;
+            }
             ["name", name] => {
                 inventory.site.name = SiteName::new(name).map_err(|error| error.to_string())?;
             }

@@ -6,7 +6,7 @@ use engine::bind;
 use engine::event::Event;
 use engine::hosts::Bindings;
 use planner::progress::Outcome;
-use planner::text::{self, Style};
+use planner::text::{self, Page, Style};
 use planner::{Plan, StepId, not_announced};
 use quorate::report::apply::ApplySummary;
 use quorate::report::human;
@@ -55,7 +55,7 @@ impl Scene {
         let facts = self.facts(&spec);
         let plan = self.plan();
         if plan.steps.is_empty() && !plan.report.blocked.is_empty() {
-            return Ok(text::plan(&plan, Style::Plain));
+            return Ok(text::plan(&plan, Page::PLAIN));
         }
         let bindings = bind::tokens(&plan, &facts).map_err(|error| error.to_string())?;
         let bindings = self.reproducible(bindings, &facts);

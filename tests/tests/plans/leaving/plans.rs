@@ -2,7 +2,7 @@
 
 use planner::facts::{EtcdFacts, HostFacts, ListedMember, MemberFacts, SiteFacts};
 use planner::plan::Verb;
-use planner::text::{self, Style};
+use planner::text::{self, Page};
 use planner::{Observed, Selection};
 use proptest::prelude::*;
 use quorate_tests::invariants::leader_leaves_last;
@@ -131,13 +131,13 @@ fn members_that_are_all_others_are_refused() {
 #[test]
 fn a_member_that_leaves_counts_for_the_health_of_its_cluster() {
     let site = Site::swap(Runtime::Systemd);
-    let text = text::plan(&site.plan(), Style::Plain);
+    let text = text::plan(&site.plan(), Page::PLAIN);
     assert!(text.contains("Cluster c0: healthy, 3 of 3 members up, leader etcd-1"), "{text}");
     let site = Site::new(Runtime::Systemd, 3, &[2, 3, 4]);
-    let text = text::plan(&site.plan(), Style::Plain);
+    let text = text::plan(&site.plan(), Page::PLAIN);
     assert!(text.contains("Cluster c0: healthy, 3 of 3 members up, leader etcd-1"), "{text}");
     let site = Site::swap(Runtime::Systemd).stop("etcd-3");
-    let text = text::plan(&site.plan(), Style::Plain);
+    let text = text::plan(&site.plan(), Page::PLAIN);
     assert!(text.contains("Cluster c0: degraded, 2 of 3 members up"), "{text}");
 }
 

@@ -137,14 +137,15 @@ accounts() {
     done
 }
 
-# Each path that is there, or the nearest above it, with the bytes that a user may still write.
+# Each path that is there, or the nearest above it, with the bytes that a user may still write and the kind of its
+# file system.
 room() {
     set --
     for path in $room; do
         while [ -n "$path" ] && [ ! -e "$path" ]; do path=${path%/*}; done
         set -- "$@" "${path:-/}"
     done
-    [ "$#" -eq 0 ] || say room "$(df -B1 --output=avail,file -- "$@")"
+    [ "$#" -eq 0 ] || say room "$(df -B1 --output=avail,fstype,file -- "$@")"
 }
 
 # Processes of the names that are asked for, each with its cgroups. Those that have a member's data are
