@@ -146,7 +146,7 @@ fn show(context: &Context, arguments: &StatusArgs, page: Page) -> Result<ExitCod
         }
         Format::Prometheus => {
             let site = Site::load(&context.inventory)?;
-            let looking = times::of_site(&site, OffsetDateTime::now_utc());
+            let looking = times::of_site(context, &site, OffsetDateTime::now_utc());
             let backups = context.block_on(looking)?;
             context.terminal.print(&status::prometheus(&status, facts, &backups));
         }

@@ -6,11 +6,16 @@ use time::OffsetDateTime;
 
 use super::freshness::{PATIENCE, within};
 use super::stores;
+use crate::commands::Context;
 use crate::report::status::BackupTime;
 use crate::site::Site;
 
 /// Looks into all targets of all clusters. Of a target that can't be read nothing is said.
-pub(in crate::commands) async fn of_site(site: &Site, now: OffsetDateTime) -> Vec<BackupTime> {
+pub(in crate::commands) async fn of_site(
+    context: &Context,
+    site: &Site,
+    now: OffsetDateTime,
+) -> Vec<BackupTime> {
     let mut looks = Vec::new();
     for (cluster, settings) in &site.inventory.clusters {
         let Some(backups) = &settings.backups else { continue };
@@ -29,7 +34,7 @@ pub(in crate::commands) async fn of_site(site: &Site, now: OffsetDateTime) -> Ve
             });
             (cluster.clone(), target, look)
         };
-        looks.extend(stores(site, backups).into_iter().map(look));
+        looks.extend(stores(context, site, backups).into_iter().map(look));
     }
     let mut times = Vec::new();
     for (cluster, target, look) in looks {
