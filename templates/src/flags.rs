@@ -7,8 +7,6 @@
 mod absent;
 pub(crate) mod gates;
 mod meant;
-#[cfg(test)]
-mod page;
 pub(crate) mod problem;
 pub(crate) mod renames;
 mod sensible;

@@ -1,3 +1,5 @@
+mod page;
+
 use inventories::{Minor, Severity};
 use proptest::prelude::*;
 

@@ -5,7 +5,7 @@ use std::path::Path;
 
 use inventories::{EtcdVersion, Minor};
 
-use super::{Standing, all};
+use crate::flags::{Standing, all};
 
 const HEAD: &str = "\
 # Flags of etcd that the inventory can't set
