@@ -50,7 +50,7 @@ fn a_swap_whose_new_host_lost_its_power_is_turned_back() {
     apply.kill().unwrap();
     apply.wait().unwrap();
     let plan = stage.run(&["plan"]);
-    plan.says("not seen etcd-4").says("etcd-3");
+    plan.says("unreachable etcd-4").says("etcd-3");
     stage.edit(|text| text.replace("\"etcd-2\", \"etcd-4\"]", "\"etcd-2\", \"etcd-3\"]"));
     stage.run(&["apply", "--yes"]).says("remove etcd-4");
     members.expect_names(&one, &["etcd-1", "etcd-2", "etcd-3"]);

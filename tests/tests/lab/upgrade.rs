@@ -95,7 +95,7 @@ fn a_cluster_goes_from_the_oldest_minor_to_the_newest_and_down_and_loses_no_writ
     goes(&stage, (V3_7, V3_5), &["hop 1 of 2", "3.6.16 -> 3.5.35"]);
     assert_eq!(Members::of_main(V3_5, 3).id(&stage.host(1)), id);
     want(&stage, V3_5, V3_4, units);
-    stage.expect_refusal("changing-version", &["etcd has no way back"]);
+    stage.expect_refusal("changing-version", &["etcd can't go back to it"]);
 }
 
 /// Kills an apply once it has restarted its first member.
