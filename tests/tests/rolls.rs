@@ -293,7 +293,7 @@ fn a_roll_waits_for_a_member_that_has_to_catch_up() {
     assert_eq!(restarts(&held), Vec::<&str>::new());
     let [finding] = &held.report.held[..] else { panic!("{:?}", held.report.held) };
     assert_eq!(finding.code, FindingCode::RollWaits);
-    let words = "etcd-3 has applied 1043575 of 1048576 entries of the log";
+    let words = "etcd-3 has caught up, which has applied 1043575 of 1048576 entries of the log";
     assert!(finding.message.contains(words), "{}", finding.message);
     // It fell behind after the plan was made.
     let (stopped, report) =

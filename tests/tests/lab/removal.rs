@@ -16,7 +16,7 @@ const NO_BACKUP: [&str; 2] = ["--allow-no-backup", "events"];
 fn a_cluster_goes_from_its_hosts_and_its_neighbour_loses_no_write() {
     let stage = Stage::formed("x-goes", 3, &SiteOptions::default());
     let main = Members::of_main(NEWEST, 3);
-    let gone = Members { cluster: "events", client_port: 2382, ..main.clone() };
+    let gone = Members { cluster: "events", client_port: 2382, ..main };
     let table = events(&stage);
     stage.edit(|text| text.replacen("\n[pki]", &table, 1));
     stage.run(&["pki", "init"]).ends(0);

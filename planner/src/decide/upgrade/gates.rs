@@ -92,7 +92,7 @@ fn unfinished(cluster: &ClusterSpec, view: &View<'_>, from: Minor) -> Option<Clo
     let runs_it =
         |member: &&MemberFacts| member.etcd.known().and_then(EtcdFacts::minor) == Some(from);
     let unproven = || {
-        view.members.values().all(|member| runs_it(member))
+        view.members.values().all(&runs_it)
             && view.members.values().any(|member| proof::is_due(member, from))
     };
     let left = left.or_else(|| unproven().then_some(Left::Unproven))?;

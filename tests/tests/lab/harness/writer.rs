@@ -52,7 +52,9 @@ impl Writer {
 /// Commands of an etcdctl with a client certificate of its own and every member as an endpoint.
 pub(super) fn client(stage: &Stage) -> impl Fn(&[&str]) -> Command + Send + use<> {
     if !stage.folder().join("writer").exists() {
-        stage.run(&["client-cert", "--cn", "writer", "--out", "writer"]).ends(0);
+        stage
+            .run(&["client-cert", "--cluster", "main", "--cn", "writer", "--out", "writer"])
+            .ends(0);
     }
     let arch = releases::architecture().unwrap();
     let etcdctl = releases::ensure_binaries(NEWEST, &arch, |_| {}).unwrap().join("etcdctl");

@@ -12,7 +12,7 @@ pub(super) fn alerts(site: &str, cluster: &ClusterName, backups: &Backups) -> Ve
     if let Some(most) = backups.max_age {
         alerts.push(old(
             "QuorateBackupOld",
-            format!("max by (target) (quorate_backup_newest_timestamp_seconds{{{of}}})"),
+            &format!("max by (target) (quorate_backup_newest_timestamp_seconds{{{of}}})"),
             most,
             format!(
                 "the newest good backup of cluster {cluster} in {{{{ $labels.target }}}} is too old"
@@ -22,7 +22,7 @@ pub(super) fn alerts(site: &str, cluster: &ClusterName, backups: &Backups) -> Ve
     if let Some(most) = backups.max_age_opened {
         alerts.push(old(
             "QuorateBackupUnopened",
-            format!("max(quorate_backup_opened_timestamp_seconds{{{of}}})"),
+            &format!("max(quorate_backup_opened_timestamp_seconds{{{of}}})"),
             most,
             format!("nobody opened a backup of cluster {cluster} lately: quorate snapshot verify"),
         ));
@@ -41,7 +41,7 @@ pub(super) fn alerts(site: &str, cluster: &ClusterName, backups: &Backups) -> Ve
     alerts
 }
 
-fn old(name: &'static str, newest: String, most: Duration, summary: String) -> Alert {
+fn old(name: &'static str, newest: &str, most: Duration, summary: String) -> Alert {
     Alert {
         name,
         expr: format!("time() - {newest} > {}", most.as_secs()),
