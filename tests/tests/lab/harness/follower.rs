@@ -52,10 +52,15 @@ impl Follower {
     /// Begins to watch, and grants a lease with a key.
     pub(crate) fn start(stage: &Stage) -> Self {
         let client = Arc::new(client(stage));
+        // A leader may just have been lost.
         let ask = |words: &[&str]| {
-            let asked = client(&[&PATIENT[..], words].concat()).output().unwrap();
-            assert!(asked.status.success(), "{words:?}: {}", text(&asked.stderr));
-            text(&asked.stdout)
+            let mut said = String::new();
+            super::eventually(&format!("etcd takes {words:?}"), || {
+                let asked = client(&[&PATIENT[..], words].concat()).output().unwrap();
+                said = text(&asked.stdout);
+                asked.status.success()
+            });
+            said
         };
         let first = ask(&["put", "written/begin", "x", "-w", "fields"]);
         let first: u64 = values(&first, "Revision").last().unwrap().parse().unwrap();
