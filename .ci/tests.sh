@@ -159,7 +159,7 @@ with_lab() {
     fi
     if [ "$rc" != 0 ] && [ -n "$lacks" ] && [ -n "${LATER:-}" ]; then
         printf '%s %s %s\n' "$place" "$program" "$name" >>"$NOTES/later"
-        printf 'test %s ... later: %s\n' "$label" "$lacks"
+        printf 'test %s ... later: %s is not built yet\n' "$label" "${lacks% could not be had}"
     elif [ -n "$lacks" ]; then
         not_run "$label" "$lacks"
         printf 'test %s ... not run: %s\n' "$label" "$lacks"
