@@ -2,6 +2,7 @@
 
 #![expect(clippy::unwrap_used, reason = "a test that can't continue is to panic")]
 
+mod authenticated;
 mod by_discovery;
 mod checker;
 mod corrupt;
