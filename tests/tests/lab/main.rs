@@ -59,5 +59,6 @@ mod ssh;
 mod stopped;
 mod team;
 mod tools;
+mod troubled;
 mod two_operators;
 mod upgrade;
