@@ -28,6 +28,7 @@ use consent::HookChoice;
 use engine::backups::restorable::Restorable;
 use engine::hosts::Timed;
 pub(super) use pace::Pause;
+use settling::is_stopped;
 
 mod consent;
 mod discovery;
@@ -37,6 +38,7 @@ mod hooks;
 mod locked;
 mod pace;
 mod record;
+mod settling;
 mod under_lock;
 
 /// Arguments of `quorate apply`.
@@ -216,7 +218,10 @@ impl Run<'_, '_> {
         approval::confirm_site(&site.inventory.site, of_site.map(String::as_str))?;
         let hosts = access.hosts();
         let looking = planning::observe_and_plan(context, spec, &hosts, policy, Timed::Forming);
-        let planned = interrupts.give_way(looking).await?;
+        let mut planned = interrupts.give_way(looking).await?;
+        if saved.is_none() && is_stopped(&planned.plan) && !planned.plan.report.locked.is_empty() {
+            planned = interrupts.give_way(self.after_another(planned)).await?;
+        }
         let code = verdict(&planned.plan);
         reporter.borrow_mut().planned(&planned.plan, code);
         if let Some(saved) = &saved {

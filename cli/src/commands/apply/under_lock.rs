@@ -3,19 +3,18 @@
 
 use std::collections::BTreeSet;
 use std::sync::Arc;
-use std::time::Duration;
 
 use engine::bind;
 use engine::hosts::Bindings;
 use engine::lock::{Claim, Lock, Work};
 use planner::{fingerprint, not_announced};
-use tokio::time::{Instant, sleep};
 
 use super::super::planning::Planned;
 use super::execution::{Executed, execute_plan};
 use super::hooks::{Around, Event};
 use super::pace::Pause;
 use super::record::Noted;
+use super::settling::{SETTLING, is_stopped, settled};
 use super::{
     Approved, Review, Run, approval, discovery, formed, locked, open, record, refuse_older,
 };
@@ -26,11 +25,6 @@ use crate::keys::OpenAuthorities;
 use crate::report::apply::Trace;
 use crate::report::verdict::verdict;
 use crate::saved_plan::SavedPlan;
-
-/// How long members may take after a hop until the plan of the next one is the announced one.
-const SETTLING: Duration = Duration::from_secs(60);
-/// How long until the hosts are observed again.
-const AGAIN: Duration = Duration::from_secs(3);
 
 /// A plan that may be executed on locked hosts, made after they were locked.
 struct Locked<'a> {
@@ -92,6 +86,11 @@ impl Run<'_, '_> {
         let Approved { planned: before, review, authorities } = approved;
         let hosts = self.access.hosts();
         let mut planned = interrupts.give_way(before.again(self.context, &hosts)).await?;
+        if is_stopped(&planned.plan)
+            && (!lock.expired.is_empty() || !before.plan.report.locked.is_empty())
+        {
+            planned = interrupts.give_way(self.after_another(planned)).await?;
+        }
         // We hold it ourselves.
         planned.plan.report.locked.clear();
         let held = lock.generations.keys().cloned().collect();
@@ -122,7 +121,7 @@ impl Run<'_, '_> {
         let look = async || {
             let planned = before.again(self.context, &hosts).await?;
             let others = not_announced(&before.plan, &planned.plan);
-            Ok((planned, others))
+            Ok((others.is_empty(), (planned, others)))
         };
         let (mut planned, others) = interrupts.give_way(settled(SETTLING, look)).await?;
         planned.plan.report.locked.clear();
@@ -198,48 +197,5 @@ impl Run<'_, '_> {
         }
         formed::keep(context, site, planned, &facts);
         Ok(code)
-    }
-}
-
-/// Looks until nothing is different from what was said, or it has stayed so for this long.
-async fn settled<T>(
-    settling: Duration,
-    look: impl AsyncFn() -> Result<(T, Vec<String>), CliError>,
-) -> Result<(T, Vec<String>), CliError> {
-    let until = Instant::now() + settling;
-    loop {
-        let (planned, others) = look().await?;
-        if others.is_empty() || Instant::now() >= until {
-            return Ok((planned, others));
-        }
-        sleep(AGAIN.min(settling / 10)).await;
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use std::cell::Cell;
-
-    use super::*;
-
-    /// After how many looks it ends and with what, where the difference is gone after so many.
-    async fn looks(different: u32) -> (u32, usize) {
-        let looks = Cell::new(0);
-        let look = async || {
-            looks.set(looks.get() + 1);
-            let others = (looks.get() <= different).then(|| "etcd-2 is not healthy".to_owned());
-            Ok(((), others.into_iter().collect()))
-        };
-        let settling = Duration::from_millis(if different > 10 { 20 } else { 10_000 });
-        let ((), others) = settled(settling, look).await.unwrap();
-        (looks.get(), others.len())
-    }
-
-    #[tokio::test]
-    async fn a_difference_between_two_hops_counts_once_it_stays() {
-        assert_eq!(looks(0).await, (1, 0));
-        assert_eq!(looks(2).await, (3, 0));
-        let (looked, others) = looks(u32::MAX).await;
-        assert!(looked > 1 && others == 1, "{looked} {others}");
     }
 }
