@@ -346,8 +346,10 @@ pub(crate) fn source(host: &SimHost, to: IpAddr, own: IpAddr) -> IpAddr {
 /// The clusters that are, or may be, formed here: of a pod nobody witnesses that it was in a quorum.
 fn traces(host: &SimHost) -> BTreeSet<String> {
     let is_formed = |member: &SimMember| {
-        let unwitnessed = member.log.is_some() && member.unit.is_none();
-        member.marker.is_some() || member.quorum_seen || unwitnessed
+        let unit = member.unit.as_deref();
+        let unwitnessed = member.log.is_some() && unit.is_none();
+        let joins = unit.is_some_and(|text| text.contains("--initial-cluster-state=existing"));
+        member.marker.is_some() || member.quorum_seen || unwitnessed || joins
     };
     let formed = host.members.iter().filter(|(_, member)| is_formed(member));
     formed.map(|(name, _)| name.to_string()).collect()

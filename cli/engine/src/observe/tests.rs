@@ -423,8 +423,11 @@ fn what_may_have_been_formed_here_is_named_by_whatever_shows_it() {
     record(layout("unit").unit_file());
     log("unit");
     record(layout("early").token_file());
+    // It was to join when its host lost its power.
+    record(layout("joins").token_file());
+    tree.write(&layout("joins").unit_file(), "ExecStart=etcd --initial-cluster-state=existing\n");
     for shell in SHELLS {
         let found = tree.facts(shell).other_clusters;
-        assert_eq!(found.iter().collect::<Vec<_>>(), ["marked", "pod", "seen"]);
+        assert_eq!(found.iter().collect::<Vec<_>>(), ["joins", "marked", "pod", "seen"]);
     }
 }

@@ -395,8 +395,8 @@ files() {
     say texts "${texts%.}"
 }
 
-# Clusters that are formed here, or may be: by our marker, by the witness of a quorum, or by a log that no
-# unit is about to witness one for.
+# Clusters that are formed here, or may be: by our marker, by the witness of a quorum, by a unit that joins one, or by
+# a log that no unit is about to witness one for.
 markers() {
     IFS=,
     # shellcheck disable=SC2086
@@ -408,9 +408,12 @@ markers() {
         dir=${dir%/}
         cluster=${dir##*/}
         if [ ! -e "$dir/marker" ] && [ ! -e "$dir/quorum-seen" ]; then
-            [ ! -e "$3/etcd-$cluster.service" ] || continue
-            for log in "$2/$cluster/member/wal"/*.wal; do [ ! -e "$log" ] || break; done
-            [ -e "$log" ] || continue
+            if [ -e "$3/etcd-$cluster.service" ]; then
+                grep -q -e '--initial-cluster-state=existing' "$3/etcd-$cluster.service" || continue
+            else
+                for log in "$2/$cluster/member/wal"/*.wal; do [ ! -e "$log" ] || break; done
+                [ -e "$log" ] || continue
+            fi
         fi
         found="$found$cluster$nl"
     done
