@@ -46,6 +46,10 @@ fn a_swap_whose_new_host_lost_its_power_is_turned_back() {
     eventually("the new member is a learner", || {
         members.etcdctl(&one, "member list").contains("true")
     });
+    // Of what was there before it, no plan finds a trace.
+    eventually("the new member has a unit", || {
+        four.ssh("test -e /etc/systemd/system/etcd-main.service").unwrap().status.success()
+    });
     four.kill().unwrap();
     apply.kill().unwrap();
     apply.wait().unwrap();
