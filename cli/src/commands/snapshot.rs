@@ -19,6 +19,7 @@ pub(super) mod list;
 pub(super) mod times;
 
 mod get;
+mod looks;
 mod opened_age;
 mod prune;
 mod take;

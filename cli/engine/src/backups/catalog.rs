@@ -92,49 +92,54 @@ pub fn copies(store: &Store, site: &SiteName, cluster: &ClusterName) -> io::Resu
     found.into_iter().map(|(id, found)| copy(store, id, &found)).collect()
 }
 
-/// The newest good one that somebody opened and that is not dated in the future.
-///
-/// # Errors
-/// The store could not be read.
-pub fn newest_opened(
-    store: &Store,
-    site: &SiteName,
-    cluster: &ClusterName,
-    now: OffsetDateTime,
-) -> io::Result<Option<Copy>> {
-    let found = found(store, site, cluster)?.into_iter().rev();
-    let opened = found.filter(|(id, found)| found.has_opening && !id.is_ahead(now));
-    for (id, found) in opened {
-        let copy = copy(store, id, &found)?;
-        if copy.grade() == Some(Grade::Opened) {
-            return Ok(Some(copy));
-        }
-    }
-    Ok(None)
+/// The files of a cluster's backups in a store, listed once.
+pub struct Listing<'s> {
+    store: &'s Store,
+    found: BTreeMap<BackupId, Found>,
 }
 
-/// The newest of those, down to the newest good one that is not dated in the future: the sidecars of all others
-/// are left unread.
-///
-/// # Errors
-/// The store could not be read.
-pub fn newest_copies(
-    store: &Store,
-    site: &SiteName,
-    cluster: &ClusterName,
-    now: OffsetDateTime,
-) -> io::Result<Vec<Copy>> {
-    let mut copies = Vec::new();
-    for (id, found) in found(store, site, cluster)?.into_iter().rev() {
-        let copy = copy(store, id, &found)?;
-        let is_last = copy.sidecar().is_some() && !copy.id.is_ahead(now);
-        copies.push(copy);
-        if is_last {
-            break;
-        }
+impl<'s> Listing<'s> {
+    /// Lists them.
+    ///
+    /// # Errors
+    /// The store could not be read.
+    pub fn read(store: &'s Store, site: &SiteName, cluster: &ClusterName) -> io::Result<Self> {
+        Ok(Self { store, found: found(store, site, cluster)? })
     }
-    copies.reverse();
-    Ok(copies)
+
+    /// The newest good backup that somebody opened and that is not dated in the future.
+    ///
+    /// # Errors
+    /// The store could not be read.
+    pub fn newest_opened(&self, now: OffsetDateTime) -> io::Result<Option<Copy>> {
+        let found = self.found.iter().rev();
+        for (id, found) in found.filter(|(id, found)| found.has_opening && !id.is_ahead(now)) {
+            let copy = copy(self.store, id.clone(), found)?;
+            if copy.grade() == Some(Grade::Opened) {
+                return Ok(Some(copy));
+            }
+        }
+        Ok(None)
+    }
+
+    /// The newest backups, down to the newest good one that is not dated in the future: the sidecars of all others are
+    /// left unread.
+    ///
+    /// # Errors
+    /// The store could not be read.
+    pub fn newest_copies(&self, now: OffsetDateTime) -> io::Result<Vec<Copy>> {
+        let mut copies = Vec::new();
+        for (id, found) in self.found.iter().rev() {
+            let copy = copy(self.store, id.clone(), found)?;
+            let is_last = copy.sidecar().is_some() && !copy.id.is_ahead(now);
+            copies.push(copy);
+            if is_last {
+                break;
+            }
+        }
+        copies.reverse();
+        Ok(copies)
+    }
 }
 
 fn found(

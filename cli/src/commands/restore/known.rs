@@ -2,7 +2,7 @@
 
 use std::collections::BTreeSet;
 
-use engine::backups::catalog::{self, Flaw, State};
+use engine::backups::catalog::{self, Flaw, Listing, State};
 use engine::backups::{Sidecar, Store};
 use inventories::ClusterName;
 use planner::policy::MAX_REVISION;
@@ -38,7 +38,7 @@ impl Known {
         for store in stores(context, site, backups) {
             let name = store.name();
             let site = &site.inventory.site.name;
-            let read = || catalog::newest_copies(&store, site, cluster, now);
+            let read = || Listing::read(&store, site, cluster)?.newest_copies(now);
             let copies = match store.is_there().and_then(|()| read()) {
                 Ok(copies) => copies,
                 Err(error) => {

@@ -2,21 +2,17 @@
 //! decides nothing on the hosts, and so makes no plan stale.
 
 use std::io;
-use std::time::Duration as StdDuration;
 
-use engine::backups::catalog::{self, Copy};
-use inventories::ClusterName;
+use engine::backups::catalog::Copy;
+use inventories::{Backups, ClusterName};
 use planner::report::{Finding, FindingCode};
 use time::{Duration, OffsetDateTime};
-use tokio::time::Instant;
 
 use super::list::age;
-use super::{opened_age, stores};
+use super::looks::{Looked, look};
+use super::opened_age;
 use crate::commands::Context;
 use crate::site::Site;
-
-/// How long a target may take to be read: a mount whose server is gone never answers.
-pub(super) const PATIENCE: StdDuration = StdDuration::from_secs(5);
 
 /// A target of a cluster, and how old its newest backup may be.
 struct Target {
@@ -33,47 +29,40 @@ pub(in crate::commands) async fn findings(
     takes: impl Fn(&ClusterName) -> bool,
     now: OffsetDateTime,
 ) -> Vec<Finding> {
-    let mut looks = Vec::new();
-    for (cluster, settings) in site.inventory.clusters.iter().filter(|(name, _)| takes(name)) {
-        let Some(backups) = &settings.backups else { continue };
-        let Some(most) = backups.max_age.and_then(|age| Duration::try_from(age).ok()) else {
-            continue;
-        };
-        for store in stores(context, site, backups) {
-            let (place, advice) = (store.name().to_owned(), store.advice());
-            let (site, name) = (site.inventory.site.name.clone(), cluster.clone());
-            let look = within(PATIENCE, move || {
-                store.is_there()?;
-                catalog::newest_copies(&store, &site, &name, now)
-            });
-            looks.push((Target { cluster: cluster.clone(), place, advice, most }, look));
+    let aged = |(name, backups): &(&ClusterName, &Backups)| {
+        takes(name) && (most(backups).is_some() || opened_age::most(backups).is_some())
+    };
+    let clusters: Vec<_> = backed_up(site).filter(aged).collect();
+    let mut looked = look(context, site, clusters.iter().copied(), now).await;
+    let (mut found, mut opened) = (Vec::new(), Vec::new());
+    for (cluster, backups) in clusters {
+        let mut of_cluster = Vec::new();
+        for Looked { place, advice, seen, .. } in
+            looked.extract_if(.., |one| one.cluster == *cluster)
+        {
+            of_cluster.push((place.clone(), seen.opened));
+            if let Some(most) = most(backups) {
+                let target = Target { cluster: cluster.clone(), place, advice, most };
+                found.extend(target.check(seen.newest, now));
+            }
+        }
+        if let Some(most) = opened_age::most(backups) {
+            opened.extend(opened_age::check(cluster, most, of_cluster, now));
         }
     }
-    let mut found = Vec::new();
-    let opened = opened_age::findings(context, site, takes, now);
-    for (target, look) in looks {
-        found.extend(target.check(look.await, now));
-    }
-    found.extend(opened.await);
+    found.extend(opened);
     found
 }
 
-/// Begins what may never end, and waits so long for it. It blocks nothing but a thread of its own.
-pub(super) fn within<T: Send + 'static>(
-    patience: StdDuration,
-    work: impl FnOnce() -> io::Result<T> + Send + 'static,
-) -> impl Future<Output = io::Result<T>> {
-    let (started, until) = (tokio::task::spawn_blocking(work), Instant::now() + patience);
-    async move {
-        match tokio::time::timeout_at(until, started).await {
-            Ok(Ok(done)) => done,
-            Ok(Err(error)) => Err(io::Error::other(error)),
-            Err(_) => {
-                let text = format!("it did not answer within {} s", patience.as_secs());
-                Err(io::Error::new(io::ErrorKind::TimedOut, text))
-            }
-        }
-    }
+/// The clusters that have targets for backups.
+pub(super) fn backed_up(site: &Site) -> impl Iterator<Item = (&ClusterName, &Backups)> {
+    let clusters = site.inventory.clusters.iter();
+    clusters.filter_map(|(name, settings)| Some((name, settings.backups.as_ref()?)))
+}
+
+/// `max-age`.
+fn most(backups: &Backups) -> Option<Duration> {
+    Duration::try_from(backups.max_age?).ok()
 }
 
 impl Target {
@@ -128,23 +117,5 @@ impl Target {
             message,
             hint: Some(hint),
         }
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[tokio::test]
-    async fn a_target_that_never_answers_is_not_waited_for() {
-        let (hold, held) = std::sync::mpsc::channel::<()>();
-        let dead = within(StdDuration::from_millis(50), move || {
-            let _ = held.recv();
-            Ok(())
-        });
-        let error = tokio::time::timeout(StdDuration::from_secs(60), dead).await.unwrap();
-        assert_eq!(error.unwrap_err().to_string(), "it did not answer within 0 s");
-        drop(hold);
-        assert_eq!(within(PATIENCE, || Ok(1)).await.unwrap(), 1);
     }
 }

@@ -3,53 +3,20 @@
 
 use std::io;
 
-use engine::backups::catalog::{self, Copy};
-use inventories::ClusterName;
+use engine::backups::catalog::Copy;
+use inventories::{Backups, ClusterName};
 use planner::report::{Finding, FindingCode};
 use time::{Duration, OffsetDateTime};
 
-use super::freshness::{PATIENCE, within};
 use super::list::age;
-use super::stores;
-use crate::commands::Context;
-use crate::site::Site;
 
-/// Findings about the clusters that `takes` names and that have a `max-age-opened`.
-pub(super) async fn findings(
-    context: &Context,
-    site: &Site,
-    takes: impl Fn(&ClusterName) -> bool,
-    now: OffsetDateTime,
-) -> Vec<Finding> {
-    let mut clusters = Vec::new();
-    for (cluster, settings) in site.inventory.clusters.iter().filter(|(name, _)| takes(name)) {
-        let Some(backups) = &settings.backups else { continue };
-        let most = backups.max_age_opened.and_then(|age| Duration::try_from(age).ok());
-        let Some(most) = most else { continue };
-        let look = |store: engine::backups::Store| {
-            let place = store.name().to_owned();
-            let (site, name) = (site.inventory.site.name.clone(), cluster.clone());
-            let look = within(PATIENCE, move || {
-                store.is_there()?;
-                catalog::newest_opened(&store, &site, &name, now)
-            });
-            (place, look)
-        };
-        let looks: Vec<_> = stores(context, site, backups).into_iter().map(look).collect();
-        clusters.push((cluster, most, looks));
-    }
-    let mut found = Vec::new();
-    for (cluster, most, looks) in clusters {
-        let mut looked = Vec::new();
-        for (place, look) in looks {
-            looked.push((place, look.await));
-        }
-        found.extend(check(cluster, most, looked, now));
-    }
-    found
+/// `max-age-opened`.
+pub(super) fn most(backups: &Backups) -> Option<Duration> {
+    Duration::try_from(backups.max_age_opened?).ok()
 }
 
-fn check(
+/// The finding about a cluster whose targets said this.
+pub(super) fn check(
     cluster: &ClusterName,
     most: Duration,
     looked: Vec<(String, io::Result<Option<Copy>>)>,

@@ -12,7 +12,7 @@ use tempfile::TempDir;
 use time::macros::datetime;
 
 use super::{id, opening, sidecar, snapshot};
-use crate::backups::catalog::{self, State};
+use crate::backups::catalog::{self, Listing, State};
 use crate::backups::sftp::FarFolder;
 use crate::backups::sidecar::Grade;
 use crate::backups::store::Staged;
@@ -133,7 +133,8 @@ fn the_newest_one_that_was_opened_is_found_and_a_record_alone_is_nothing() {
         let (site, cluster) = (SiteName::new("prod").unwrap(), ClusterName::new("main").unwrap());
         let newest = || {
             let now = datetime!(2026-11-20 00:00 UTC);
-            catalog::newest_opened(store, &site, &cluster, now).unwrap().map(|copy| copy.id)
+            let listing = Listing::read(store, &site, &cluster).unwrap();
+            listing.newest_opened(now).unwrap().map(|copy| copy.id)
         };
         let record = |id: &BackupId| {
             let plain = snapshot(1);
@@ -164,7 +165,7 @@ fn the_newest_good_one_is_found_without_reading_the_older_ones() {
         store.remove(&ids[2].sidecar()).unwrap();
         let (site, cluster) = (SiteName::new("prod").unwrap(), ClusterName::new("main").unwrap());
         let now = datetime!(2026-11-05 00:00 UTC);
-        let newest = catalog::newest_copies(store, &site, &cluster, now).unwrap();
+        let newest = Listing::read(store, &site, &cluster).unwrap().newest_copies(now).unwrap();
         let found: Vec<_> =
             newest.iter().map(|copy| (&copy.id, copy.sidecar().is_some())).collect();
         // One without its sidecar, and one that is dated in the future, end no search.
