@@ -46,7 +46,7 @@ fn a_swap_whose_new_host_lost_its_power_is_turned_back() {
     eventually("the new member is a learner", || {
         members.etcdctl(&one, "member list").contains("true")
     });
-    // Of what was there before it, no plan finds a trace.
+    // No plan sees what the host has before that.
     eventually("the new member has a unit", || {
         four.ssh("test -e /etc/systemd/system/etcd-main.service").unwrap().status.success()
     });

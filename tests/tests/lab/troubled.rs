@@ -8,7 +8,8 @@ use quorate_lab::SiteOptions;
 use crate::harness::{Clients, Members, NEWEST, Stage, eventually, on};
 use crate::membership::expect_settled;
 
-/// Whoever is cut off from us or from the others, or stands still, is alive: plain `--replace` does not remove it.
+/// A member that is cut off from us or from its peers, or whose process is stopped, is alive. `--replace` alone never
+/// removes it.
 #[test]
 fn a_member_that_is_alive_is_never_replaced_as_a_failed_one() {
     let stage = Stage::formed("m-alive", 3, &SiteOptions::default());

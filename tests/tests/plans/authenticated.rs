@@ -36,7 +36,7 @@ fn changes(kind: &StepKind) -> bool {
     changes_membership(kind) || matches!(kind, StepKind::UpdatePeerUrl { .. })
 }
 
-/// How many steps change the membership, and what is told of why there are none.
+/// The number of steps that change the membership, and the report, which says why there are none.
 fn steps(world: &World, spec: &SiteSpec, policy: &Policy, forbidden: bool) -> (usize, String) {
     let mut facts = world.observe(spec);
     for name in ["etcd-1", "etcd-2", "etcd-3"].map(host) {

@@ -423,7 +423,7 @@ fn what_may_have_been_formed_here_is_named_by_whatever_shows_it() {
     record(layout("unit").unit_file());
     log("unit");
     record(layout("early").token_file());
-    // It was to join when its host lost its power.
+    // Its host lost power before the member joined.
     record(layout("joins").token_file());
     tree.write(&layout("joins").unit_file(), "ExecStart=etcd --initial-cluster-state=existing\n");
     for shell in SHELLS {

@@ -1,4 +1,4 @@
-//! Members that another run was changing a moment ago, or that changed by the hop before, get a moment.
+//! Gives members time to settle, after another run changed them or after a hop to another minor.
 
 use std::time::Duration;
 
@@ -22,8 +22,8 @@ pub(super) fn is_stopped(plan: &Plan) -> bool {
 }
 
 impl Run<'_, '_> {
-    /// Plans again until something can be done. A script of a run that was killed goes on for a moment: it removes a
-    /// member, which then stops, and whoever looks in between sees one that has failed.
+    /// Plans again until something can be done. A script of a killed run may still be removing a member; a look in
+    /// between sees that member stop, and takes it for one that failed.
     pub(super) async fn after_another(&self, planned: Planned) -> Result<Planned, CliError> {
         self.context.terminal.say(
             "Another run was changing these hosts a moment ago; waiting up to a minute for the members to settle.",
@@ -37,7 +37,7 @@ impl Run<'_, '_> {
     }
 }
 
-/// Looks until it is as it should be, or this long; what was seen last.
+/// Looks until everything has settled, or for this long. Returns what was seen last.
 pub(super) async fn settled<T>(
     settling: Duration,
     look: impl AsyncFn() -> Result<(bool, T), CliError>,
@@ -58,7 +58,7 @@ mod tests {
 
     use super::*;
 
-    /// After how many looks it ends and with what, where it is as it should be after so many.
+    /// How many looks it takes, and whether it settled, if that many looks see a difference.
     async fn looks(different: u32) -> (u32, bool) {
         let looks = Cell::new(0);
         let look = async || {

@@ -60,14 +60,14 @@ pub(super) async fn look<'a>(
     all
 }
 
-/// Where a look says what it sees, as soon as it does.
+/// Sends each answer as soon as the look has it.
 struct Telling {
     newest: oneshot::Sender<io::Result<Vec<Copy>>>,
     opened: oneshot::Sender<io::Result<Option<Copy>>>,
 }
 
 impl Telling {
-    /// Nobody listens any more to one that took too long.
+    /// Sends both answers. One that comes too late has no receiver left.
     fn all_of(self, listing: &io::Result<Listing<'_>>, now: OffsetDateTime) {
         let again = |error: &io::Error| io::Error::new(error.kind(), error.to_string());
         let listing = listing.as_ref();
@@ -78,7 +78,7 @@ impl Telling {
     }
 }
 
-/// Begins what may never end, and waits so long for it. It blocks nothing but a thread of its own.
+/// Starts work that may never end, on a thread of its own, and waits this long for it.
 fn within(
     patience: Duration,
     work: impl FnOnce(Telling) + Send + 'static,
